@@ -1,0 +1,100 @@
+"""What an effect says about an ingredient."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ablate.analysis.intervals import MeanInterval, t_tail
+
+__all__ = ["ALPHA", "VERDICTS", "Evidence", "evidence", "objection", "verdict"]
+
+ALPHA = 0.05
+"""Probability of any wrong claim in a family of Holm-adjusted tests."""
+
+VERDICTS = ("helps", "hurts", "no effect", "dispensable", "undecided")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One ingredient's p values; NaN where nothing can be tested.
+
+    Args:
+        difference: Two-sided, of "the contribution is 0".
+        equivalence: The larger of two one-sided ones, of "the contribution is outside the margin" (TOST).
+        dispensability: One-sided, of "the contribution reaches the margin" (non-inferiority of going without).
+    """
+
+    difference: float
+    equivalence: float = math.nan
+    dispensability: float = math.nan
+
+
+def evidence(contribution: MeanInterval, margin: float | None) -> Evidence:
+    """The unadjusted p values of a contribution, all from the same t statistic.
+
+    Args:
+        contribution: Mean contribution over the paired seeds, in units of the metric.
+        margin: The least effect that matters, in the same units, or None.
+
+    Example:
+        >>> found = evidence(MeanInterval(n=3, mean=2.0, error=0.5, half=2.15), margin=None)
+        >>> round(found.difference, 4)
+        0.0572
+    """
+    if math.isnan(contribution.error):
+        return Evidence(math.nan)
+    n, mean, error = contribution.n, contribution.mean, contribution.error
+    difference = 2 * t_tail(abs(mean) / error, n)
+    if margin is None:
+        return Evidence(difference)
+    below = t_tail((margin - mean) / error, n)
+    above = t_tail((margin + mean) / error, n)
+    return Evidence(difference, max(below, above), below)
+
+
+def verdict(contribution: MeanInterval, adjusted: Evidence, margin: float | None) -> str:
+    """The first claim that holds, in the order helps, hurts, no effect, dispensable; else undecided.
+
+    A claim needs both its Holm-adjusted p value at or below :data:`ALPHA` and the shown, unadjusted 95 % interval on
+    the right side of zero or of the margin.
+
+    Args:
+        contribution: Mean contribution with its interval; positive where the ingredient is good.
+        adjusted: Its p values, each adjusted within its own family.
+        margin: The least effect that matters, or None: then nothing can be called without effect.
+
+    Returns:
+        One of :data:`VERDICTS`.
+
+    Example:
+        >>> verdict(MeanInterval(n=5, mean=1.2, error=0.2, half=0.56), Evidence(0.02), margin=None)
+        'helps'
+    """
+    if adjusted.difference <= ALPHA and contribution.low > 0:
+        return "helps"
+    if adjusted.difference <= ALPHA and contribution.high < 0:
+        return "hurts"
+    if margin is not None:
+        if adjusted.equivalence <= ALPHA and -margin < contribution.low and contribution.high < margin:
+            return "no effect"
+        if adjusted.dispensability <= ALPHA and contribution.high < margin:
+            return "dispensable"
+    return "undecided"
+
+
+def objection(contribution: MeanInterval, adjusted: Evidence, margin: float | None) -> tuple[str, float] | None:
+    """What the shown interval of an undecided effect suggests, and the adjusted p value that forbids to claim it.
+
+    Returns:
+        The suggestion and the p value; None where the interval suggests nothing.
+
+    Example:
+        >>> objection(MeanInterval(n=5, mean=1.2, error=0.2, half=0.56), Evidence(0.09), margin=None)
+        ('excludes 0', 0.09)
+    """
+    if contribution.low > 0 or contribution.high < 0:
+        return "excludes 0", adjusted.difference
+    if margin is not None and contribution.high < margin:
+        return f"stays below the margin of {margin:g}", adjusted.dispensability
+    return None

@@ -1,0 +1,175 @@
+"""The command line: Hydra's, with the verbs ``plan``, ``status`` and ``report`` before it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+
+from ablate.config import OPEN_NODES, conf_dir, faults, register
+from ablate.errors import AblateError, ConfigError, suggestion
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from ablate.store import RunFolder
+
+__all__ = ["application", "main"]
+
+register()
+
+
+@hydra.main(config_path=conf_dir(), config_name="config", version_base="1.3")
+def application(config: DictConfig) -> Any:
+    """One run: Hydra calls this for a single run, and once a run of a study."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    from ablate.store import RunFolder
+    from ablate.sweep.preflight import function_named
+    from ablate.sweep.recorder import record
+
+    job = HydraConfig.get()
+    folder = RunFolder(Path(job.runtime.output_dir))
+    values: dict[str, Any] = OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[assignment]
+    task = function_named(str(config.task))
+    if job.mode is not None and job.mode.name == "MULTIRUN":
+        if str(job.sweeper._target_).startswith("hydra_plugins.ablate_sweeper."):
+            return task(values, folder)
+        return record(lambda: task(values, folder), folder)
+    _check_single(values, list(job.overrides.task), config)
+    return _single(values, folder, task)
+
+
+def _check_single(values: Mapping[str, Any], overrides: Sequence[str], config: DictConfig) -> None:
+    found = [*_unknown_additions(overrides, config), *faults(values)]
+    if found:
+        raise ConfigError("\n".join(found))
+    from ablate.sweep.preflight import function_named
+
+    preflight = values["study"]["preflight"]
+    if preflight is not None:
+        error = function_named(preflight)([values])[0].get("error")
+        if error:
+            raise ConfigError(str(error))
+
+
+def _unknown_additions(overrides: Sequence[str], config: DictConfig) -> list[str]:
+    """Keys that a ``+`` brought in although nothing reads them."""
+    from ablate.sweep.factors import task_keys
+    from ablate.sweep.frozen import parse_overrides
+
+    added = [item.key_or_group for item in parse_overrides(overrides) if item.is_add() or item.is_force_add()]
+    known = [key for key in task_keys(config) if key not in added]
+    return [
+        f"Unknown key '{key}': nothing reads it.{suggestion(key, known)}"
+        for key in added
+        if key not in known and not any(key.startswith(f"{node}.") for node in OPEN_NODES)
+    ]
+
+
+def _single(values: Mapping[str, Any], folder: RunFolder, task: Callable[..., Any]) -> None:
+    from ablate.sweep.console import EpochBar, duration, say
+    from ablate.sweep.recorder import record
+
+    with EpochBar() as bar:
+        metrics = record(lambda: task(values, folder, progress=bar.update), folder) or {}
+    shown = {name: value for name, value in metrics.items() if not name.startswith("seconds")}
+    metric = values["study"]["metric"]
+    say(f"{metric} {shown.get(metric, float('nan')):.4f}")
+    say(", ".join(f"{name} {value:.6g}" for name, value in shown.items() if name != metric))
+    say(f"{duration(metrics['seconds'])}; {folder.path}")
+
+
+def main() -> None:
+    """Entry point of ``ablate`` and ``python -m ablate``; ends the process with its exit code."""
+    arguments = sys.argv[1:]
+    if {"--help", "-h"} & set(arguments):
+        from ablate.guide import guide
+
+        sys.stdout.write(guide())
+        sys.exit(0)
+    sys.exit(_verb(arguments) if arguments[:1] and arguments[0] in VERBS else _hydra(arguments))
+
+
+def _hydra(arguments: Sequence[str]) -> int:
+    asked_for_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    # Hydra prints an error and exits with 1; with this set it lets the error through.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    if not asked_for_tracebacks:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # A console script, unlike python -m, does not look for a user's modules in the current folder.
+    if (here := str(Path.cwd())) not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        application()
+    except AblateError as error:
+        return _complain(str(error), 2)
+    except KeyboardInterrupt:
+        return _complain("\nInterrupted.", 130)
+    except Exception as error:
+        if asked_for_tracebacks:
+            raise
+        from ablate.sweep.messages import explain
+
+        words = explain(error, arguments)
+        if words is not None:
+            return _complain(words, 2)
+        return _complain(f"The run failed: {type(error).__name__}: {error}\nHYDRA_FULL_ERROR=1 shows where.", 1)
+    return 0
+
+
+def _complain(words: str, code: int) -> int:
+    sys.stderr.write(f"{words}\n")
+    return code
+
+
+def _plan(arguments: Sequence[str]) -> int:
+    sys.argv[1:] = ["-m", *arguments, "study.dry_run=true"]
+    return _hydra(sys.argv[1:])
+
+
+def _status(arguments: Sequence[str]) -> int:
+    from ablate.sweep.console import say, status_lines
+
+    for line in status_lines(_study(arguments)):
+        say(line)
+    return 0
+
+
+def _report(arguments: Sequence[str]) -> int:
+    from ablate.report import collect
+    from ablate.sweep.console import paths_lines, say, show_summary
+
+    study = _study(arguments)
+    show_summary(collect(study))
+    for line in paths_lines(study):
+        say(line)
+    return 0
+
+
+def _study(arguments: Sequence[str]) -> Any:
+    from ablate.store import StudyFolder
+
+    if len(arguments) != 1:
+        raise ConfigError(f"Name one study folder, for example outputs/ingredients; received {list(arguments)}.")
+    given = Path(arguments[0])
+    study = StudyFolder(given if given.exists() else Path("outputs") / given)
+    study.existing_record()
+    return study
+
+
+VERBS: Mapping[str, Callable[[Sequence[str]], int]] = {"plan": _plan, "status": _status, "report": _report}
+
+
+def _verb(arguments: Sequence[str]) -> int:
+    try:
+        return VERBS[arguments[0]](arguments[1:])
+    except AblateError as error:
+        return _complain(str(error), 2)
+    except KeyboardInterrupt:
+        return _complain("\nInterrupted.", 130)

@@ -1,0 +1,35 @@
+"""What a figure is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure as Sheet
+
+from ablate.analysis import Summary
+
+__all__ = ["Figure"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure as a value: where its data come from, how it is drawn, what it says.
+
+    Args:
+        name: Its name, which is that of its files.
+        prepare: From a summary to the tidy data that are drawn; no rows where there is nothing to draw.
+        draw: Draws prepared data on the caller's axes (one, or a sequence of them: each figure's module says).
+        compose: A sheet of a paper's width with the prepared data drawn on axes of its own.
+        caption: Estimand, n, interval and test, in sentences.
+        absence: Why there is nothing to draw, where ``prepare`` gives no rows.
+    """
+
+    name: str
+    prepare: Callable[[Summary], pd.DataFrame]
+    draw: Callable[[Any, pd.DataFrame], None]
+    compose: Callable[[pd.DataFrame], Sheet]
+    caption: Callable[[Summary], str]
+    absence: Callable[[Summary], str]

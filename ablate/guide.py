@@ -1,0 +1,74 @@
+"""The page behind ``--help``: how to use it, and every key with its default and its comment from the YAML files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ablate.config import conf_dir
+
+__all__ = ["guide"]
+
+_HEAD = """\
+ablate: does each ingredient of a network earn its place?
+
+One network:
+  python -m ablate                            trains the full network and prints its test accuracy
+  python -m ablate residual=false             the same without its skip connections
+
+A study (-m) trains with and without, several seeds each, and writes figures and tables to outputs/<study>/:
+  python -m ablate -m                         the full network against the network without each ingredient
+  python -m ablate -m residual=true,false     one ingredient
+  python -m ablate -m residual=true,false head=gap,flatten      the grid of two
+  python -m ablate -m study.seeds=5           with five seeds instead of three
+  python -m ablate -m seed=0,7,9              with these seeds
+  python -m ablate -m train.epochs=20 study.name=longer         any key can be set beside it
+
+Look at a study:
+  python -m ablate plan ...                   what the same words after -m would train
+  python -m ablate status outputs/NAME        what is done, running, failed, waiting
+  python -m ablate report outputs/NAME        collect again: data, tables, figures
+"""
+
+_FOOT = """\
+Any key can be set with key=value, and compared with -m key=a,b.
+--cfg job prints the whole configuration as it would be used; -sc install=bash (or zsh, fish) gives tab completion
+to `ablate`; --hydra-help says what Hydra itself offers.
+Exit codes: 0 all finished, 1 some run failed, 2 bad input, 130 interrupted.
+"""
+
+_GROUPS = {"model": "The network", "data": "The data set"}
+_NODES = {"train": "train/default.yaml", "study": "study/ingredients.yaml"}
+
+
+def guide() -> str:
+    """The whole page.
+
+    Example:
+        >>> "residual=true" in guide()
+        True
+    """
+    conf = Path(conf_dir())
+    parts = [_HEAD]
+    for group, title in _GROUPS.items():
+        options = {path.stem: _first_comment(path) for path in sorted((conf / group).glob("*.yaml"))}
+        width = max(map(len, options))
+        lines = [f"  {group}={name:{width}}  {words}" for name, words in options.items()]
+        parts.append("\n".join([f"{title} ({group}=..., its keys are {group}.<key>):", *lines, ""]))
+    parts.append("\n".join(["Ingredients and seed:", *_keys(conf / "config.yaml", ""), ""]))
+    for node, file in _NODES.items():
+        parts.append("\n".join([_first_comment(conf / file), *_keys(conf / file, f"{node}."), ""]))
+    return "\n".join([*parts, _FOOT])
+
+
+def _first_comment(path: Path) -> str:
+    first = path.read_text().splitlines()[0]
+    return first.lstrip("# ")
+
+
+def _keys(path: Path, prefix: str) -> list[str]:
+    pattern = re.compile(r"^(?P<key>[a-z_]+): *(?P<value>\S.*?) +# (?P<words>.+)$")
+    found = [match for line in path.read_text().splitlines() if (match := pattern.match(line))]
+    pairs = [(f"{prefix}{match['key']}={match['value']}", match["words"]) for match in found]
+    width = max(len(pair) for pair, _ in pairs)
+    return [f"  {pair:{width}}  {words}" for pair, words in pairs]

@@ -1,0 +1,137 @@
+"""Decoded images and their named parts, as plain values."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+__all__ = ["Dataset", "Part", "Pool"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """All images of a data set, decoded once and shared by every run of the process.
+
+    Args:
+        name: Name of the data set.
+        images: (images, height, width, channels), whole numbers 0 to 255, in memory or mapped from a file.
+        labels: (images,), the class of each image as a whole number from 0.
+        class_names: Names of the classes, by label.
+        official: Positions of the images by official part (``train``, ``validation``, ``test``); ``train`` is always
+            there, and what is missing is drawn from it.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    official: Mapping[str, np.ndarray]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change with any image, label, class name or official part."""
+        digest = hashlib.blake2b(repr((self.name, self.images.shape, self.class_names)).encode(), digest_size=8)
+        step = max(1, 2**24 // max(1, self.images[:1].nbytes))
+        for start in range(0, len(self.images), step):
+            digest.update(self.images[start : start + step].tobytes())
+        digest.update(self.labels.tobytes())
+        for part in sorted(self.official):
+            digest.update(part.encode() + self.official[part].tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One part of a pool: positions, so that no split copies an image.
+
+    Args:
+        pool: Where the images are.
+        index: (images,), positions in the pool.
+    """
+
+    pool: Pool
+    index: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def images(self) -> np.ndarray:
+        """(images, height, width, channels), 0 to 255: a copy."""
+        return self.pool.images[self.index]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(images,), whole numbers from 0."""
+        return self.pool.labels[self.index]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set split for one seed.
+
+    Args:
+        train: What the weights are fitted on.
+        validation: What stops training, or chooses its epoch.
+        test: Read once, at the end.
+        offset: (channels,), subtracted from an image before ``factor`` is applied.
+        factor: (channels,), what an image is multiplied with.
+    """
+
+    train: Part
+    validation: Part
+    test: Part
+    offset: np.ndarray
+    factor: np.ndarray
+
+    @property
+    def pool(self) -> Pool:
+        """All images."""
+        return self.train.pool
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        return self.pool.name
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        height, width, channels = self.pool.images.shape[1:]
+        return height, width, channels
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, by label."""
+        return self.pool.class_names
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The three parts by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Images by part and class name."""
+        return {
+            name: dict(zip(self.class_names, np.bincount(part.labels, minlength=self.classes).tolist(), strict=True))
+            for name, part in self.parts.items()
+        }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits of the images, the split and the scaling."""
+        digest = hashlib.blake2b(self.pool.fingerprint.encode(), digest_size=8)
+        for name, part in self.parts.items():
+            digest.update(name.encode() + part.index.tobytes())
+        digest.update(self.offset.tobytes() + self.factor.tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,36 @@
+"""scikit-learn's handwritten digits: 1,797 images of 8 x 8 pixels in ten classes; nothing to download."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ablate.keras.data.dataset import Pool
+from ablate.keras.data.images import fitted, picture
+from ablate.keras.options import Option, text
+
+__all__ = ["OPTIONS", "pool"]
+
+OPTIONS = {"name": Option("digits", text())}
+
+
+def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
+    """The digits.
+
+    Args:
+        values: The checked config: ``channels`` and ``fit`` count here.
+        size: Height and width to which the 8 x 8 pixels are scaled, or ``None`` to keep them.
+
+    Returns:
+        All images; there is no official test part.
+    """
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    # The pixels count from 0 to 16.
+    pixels = np.round(digits.images * (255 / 16)).astype(np.uint8)
+    images = np.stack([fitted(picture(image), size, values["channels"], values["fit"]) for image in pixels])
+    labels = digits.target.astype(np.int64)
+    names = tuple(str(name) for name in digits.target_names)
+    return Pool("digits", images, labels, names, {"train": np.arange(len(labels))})

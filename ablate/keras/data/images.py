@@ -1,0 +1,80 @@
+"""From any picture to whole numbers of one shape: channels, then size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+__all__ = ["FITS", "fitted", "picture"]
+
+FITS = ("crop", "pad", "stretch")
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def picture(array: np.ndarray) -> Image.Image:
+    """An array as a picture.
+
+    Args:
+        array: (height, width) or (height, width, channels) with 1, 3 or 4 channels; whole numbers of 8 or 16 bits,
+            truth values, or floating-point numbers between 0 and 1.
+
+    Returns:
+        The picture, in 8 bits.
+
+    Raises:
+        ValueError: Another shape or type.
+    """
+    values = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
+    if values.dtype == np.bool_:
+        values = values * np.uint8(255)
+    elif values.dtype == np.uint16:
+        values = (values >> 8).astype(np.uint8)
+    elif np.issubdtype(values.dtype, np.floating):
+        if values.size and not (np.nanmin(values) >= 0 and np.nanmax(values) <= 1):
+            raise ValueError(f"floating-point images between 0 and 1 are needed, not up to {np.nanmax(values):g}")
+        values = np.round(values * 255).astype(np.uint8)
+    if values.dtype != np.uint8 or not (values.ndim == 2 or (values.ndim == 3 and values.shape[-1] in (3, 4))):
+        raise ValueError(f"an image of shape {array.shape} and type {array.dtype} is not a picture")
+    return Image.fromarray(values)
+
+
+def fitted(image: Image.Image, size: tuple[int, int] | None, channels: int, fit: str) -> np.ndarray:
+    """The picture in the wanted channels and size.
+
+    What is transparent becomes white where the alpha channel is dropped.
+
+    Args:
+        image: Of any mode (palette, grey, colour, CMYK, 16 bits) and any size.
+        size: Height and width in pixels, or ``None`` to keep them.
+        channels: 1 (grey), 3 (red, green, blue) or 4 (with alpha).
+        fit: ``stretch`` to the size, ``crop`` the middle, or ``pad`` with black.
+
+    Returns:
+        (height, width, channels), whole numbers 0 to 255.
+    """
+    image = _in_mode(image, _MODES[channels])
+    if size is not None and image.size != (size[1], size[0]):
+        wanted: Any = (size[1], size[0])
+        if fit == "crop":
+            image = ImageOps.fit(image, wanted, Image.Resampling.BILINEAR)
+        elif fit == "pad":
+            image = ImageOps.pad(image, wanted, Image.Resampling.BILINEAR)
+        else:
+            image = image.resize(wanted, Image.Resampling.BILINEAR)
+    return np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, channels)
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    if image.mode == mode:
+        return image
+    if image.mode.startswith("I"):
+        # Pillow clips 16 bits to 8 where it ought to scale them.
+        values = np.asarray(image).astype(np.int64)
+        image = Image.fromarray((values >> 8 if values.max(initial=0) > 255 else values).astype(np.uint8))
+    if mode != "RGBA" and (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert(mode)

@@ -1,0 +1,64 @@
+"""The machine under TensorFlow: its chatter, threads, GPU memory and reproducible kernels, set before it starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ablate.errors import ConfigError
+
+__all__ = ["prepare"]
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Sends the process's standard error nowhere: TensorFlow's library writes to it before any setting counts."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+# From 2 on only errors are told; TensorFlow reads it when its library loads.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+with _silence():
+    import tensorflow as tf
+
+    _GPUS = tf.config.list_physical_devices("GPU")
+
+
+def prepare(threads: int) -> None:
+    """Fixes the number of threads within an operation; with a GPU, also its memory growth and its kernels.
+
+    The sum of floating-point numbers depends on how it is shared among threads, so that the number of threads
+    belongs to the result.
+
+    Args:
+        threads: Threads within one operation on the CPU.
+
+    Raises:
+        ConfigError: TensorFlow already runs in this process with another number.
+    """
+    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+        except RuntimeError as error:
+            running = tf.config.threading.get_intra_op_parallelism_threads()
+            told = f"train.threads={running}" if running else "as many threads as it chose"
+            raise ConfigError(
+                f"train.threads={threads}: TensorFlow already runs in this process with {told}, and other threads give "
+                "other bits. Start a new process for it."
+            ) from error
+    for gpu in _GPUS:
+        if not tf.config.experimental.get_memory_growth(gpu):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    if _GPUS:
+        tf.config.experimental.enable_op_determinism()

@@ -1,0 +1,126 @@
+"""Reading a Keras model as a graph.
+
+This module alone looks into the bookkeeping of Keras (`_keras_history`, `_inbound_nodes`).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import keras
+
+from ablate.errors import NetworkError
+from ablate.keras.graph import Graph, LayerSpec, Node, Tensor
+
+__all__ = ["graph_of"]
+
+
+def graph_of(model: Any) -> Graph:
+    """Reads a functional or Sequential model.
+
+    Args:
+        model: The model; it is left as it is.
+
+    Returns:
+        Its graph. A model nested in it is a layer with a graph of its own.
+
+    Raises:
+        NetworkError: If the model is subclassed, or is a Sequential model without an input shape.
+    """
+    functional = _functional(model)
+    found: dict[int, Any] = {}
+    stack = [*functional.outputs, *functional.inputs]
+    while stack:
+        call = _call_behind(stack.pop())
+        if id(call) not in found:
+            found[id(call)] = call
+            stack.extend(call.input_tensors)
+
+    # A layer that the model shares with other models has calls that do not belong here.
+    keys: dict[int, str] = {}
+    for operation in {id(call.operation): call.operation for call in found.values()}.values():
+        own = [call for call in operation._inbound_nodes if id(call) in found]
+        keys |= {id(call): operation.name + (f"#{number}" if number else "") for number, call in enumerate(own)}
+
+    def tensor(leaf: Any) -> Any:
+        if not isinstance(leaf, keras.KerasTensor):
+            return leaf
+        return Tensor(keys[id(_call_behind(leaf))], leaf._keras_history.tensor_index)
+
+    nodes, layers = {}, {}
+    for identity, call in found.items():
+        args, kwargs = keras.tree.map_structure(tensor, (call.arguments.args, call.arguments.kwargs))
+        shapes = tuple(tuple(output.shape) for output in call.outputs)
+        node = Node(keys[identity], call.operation.name, args, kwargs, shapes)
+        nodes[node.key] = node
+        if node.layer not in layers:
+            layers[node.layer] = _spec(call.operation)
+    return Graph(
+        name=model.name,
+        kind=type(model),
+        nodes=nodes,
+        layers=layers,
+        inputs=keras.tree.map_structure(tensor, functional.input),
+        outputs=keras.tree.map_structure(tensor, functional.output),
+        trainable=bool(model.trainable),
+    )
+
+
+def _call_behind(tensor: Any) -> Any:
+    """The record that Keras keeps of the call that gave a tensor."""
+    past = tensor._keras_history
+    return past.operation._inbound_nodes[past.node_index]
+
+
+def _functional(model: Any) -> Any:
+    """The model itself, or the functional model of the same layers if it is Sequential."""
+    if not isinstance(model, keras.Model):
+        raise NetworkError(f"A Keras model is needed, not {model!r} ({type(model).__name__}).")
+    if isinstance(model, keras.Sequential):
+        try:
+            inputs, outputs = model.inputs, model.outputs
+        except (AttributeError, ValueError):
+            inputs = outputs = None
+        if not inputs or not outputs:
+            raise NetworkError(
+                f"Sequential model '{model.name}' does not know its input shape. "
+                "Put `keras.Input(shape=...)` in front of its layers."
+            )
+        return keras.Model(inputs[0], outputs[0], name=model.name)
+    if not _is_graph(model):
+        raise NetworkError(
+            f"Model '{model.name}' ({type(model).__name__}) is subclassed: what it computes stands in Python code, not "
+            "in a graph, so nothing can be taken out of it. Build it with the functional API, or give the function "
+            "that builds it arguments of its own and vary those: "
+            "`model.builder=my_package.nets.make model.args.residual=true,false`."
+        )
+    return model
+
+
+@cache
+def _functional_class() -> type:
+    """The class of all functional models, which Keras does not export."""
+    tensor = keras.Input((1,), name="x")
+    return type(keras.Model(tensor, tensor, name="plain"))
+
+
+def _is_graph(model: Any) -> bool:
+    functional: Any = _functional_class()
+    return isinstance(model, functional) and type(model).call is functional.call
+
+
+def _spec(operation: Any) -> LayerSpec:
+    weighted = bool(getattr(operation, "weights", ()))
+    if isinstance(operation, keras.Sequential) or (isinstance(operation, keras.Model) and _is_graph(operation)):
+        return LayerSpec(operation.name, type(operation), {}, weighted, inner=graph_of(operation))
+    try:
+        config = operation.get_config()
+    except NotImplementedError as error:
+        if weighted:
+            raise NetworkError(
+                f"Layer '{operation.name}' ({type(operation).__name__}) cannot be copied. "
+                f"Write `get_config` in {type(operation).__name__} so that it returns all its arguments."
+            ) from error
+        config = {}
+    return LayerSpec(operation.name, type(operation), config, weighted, origin=operation)

@@ -1,0 +1,85 @@
+"""Building a Keras model from a graph."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from ablate.errors import NetworkError
+from ablate.keras.graph import Graph, LayerSpec, Shape, Tensor, substituted, tensors_in
+
+__all__ = ["model_of"]
+
+
+def model_of(graph: Graph, shapes: Sequence[Shape] = ()) -> Any:
+    """Builds the network in Keras, with new weights.
+
+    Args:
+        graph: The graph.
+        shapes: Shapes of the inputs where they differ from those the model was read with.
+
+    Returns:
+        A functional model, not compiled.
+
+    Raises:
+        NetworkError: If a layer cannot be made, or does not fit the tensors it is given.
+    """
+    made: dict[str, Any] = {}
+    tensors: dict[Tensor, Any] = {}
+    for tensor, shape in zip(tensors_in(graph.inputs), shapes or (None,) * len(graph.nodes), strict=False):
+        layer = graph.layer(tensor.node)
+        made[layer.name] = _layer(layer if shape is None else layer.configured(batch_shape=shape), ())
+        tensors[tensor] = made[layer.name].output
+    for node in graph.nodes.values():
+        if node.output in tensors:
+            continue
+        layer = graph.layer(node)
+        args, kwargs = substituted((node.args, dict(node.kwargs)), tensors)
+        if layer.name not in made:
+            made[layer.name] = _layer(layer, [tuple(tensors[tensor].shape) for tensor in node.inputs])
+        try:
+            outputs = keras.tree.flatten(made[layer.name](*args, **kwargs))
+        except (ValueError, TypeError, NotImplementedError) as error:
+            raise NetworkError(
+                f"Model '{graph.name}' cannot be built again at layer '{layer.name}' ({layer.kind.__name__}): {error}"
+            ) from error
+        tensors |= {Tensor(node.key, position): output for position, output in enumerate(outputs)}
+    kind = graph.kind if _takes_graph(graph.kind) else keras.Model
+    model = kind(
+        substituted(graph.inputs, tensors),
+        substituted(graph.outputs, tensors),
+        name=graph.name,
+    )
+    if not graph.trainable:
+        model.trainable = False
+    return model
+
+
+def _layer(spec: LayerSpec, shapes: Sequence[Shape]) -> Any:
+    """A new layer or operation; the shapes are those of its first call, which a nested model is built for."""
+    if spec.inner is not None:
+        return model_of(spec.inner, shapes)
+    try:
+        layer = spec.kind.from_config(copy.deepcopy(dict(spec.config)))  # type: ignore[attr-defined]
+    except Exception as error:
+        if spec.origin is not None and not spec.weighted:
+            return spec.origin
+        raise NetworkError(
+            f"Layer '{spec.name}' ({spec.kind.__name__}) cannot be made again from its configuration: {error} "
+            f"Write `get_config` and `from_config` in {spec.kind.__name__} so that they return all its arguments."
+        ) from error
+    # Some operations drop their name from their configuration.
+    layer.name = spec.name
+    return layer
+
+
+def _takes_graph(kind: type) -> bool:
+    """Whether the class is called with inputs and outputs, as `keras.Model` is."""
+    if issubclass(kind, keras.Sequential):
+        return False
+    names = list(inspect.signature(kind.__init__).parameters)[1:3]
+    return names in (["inputs", "outputs"], ["args", "kwargs"])

@@ -1,0 +1,30 @@
+"""Convolutions with or without a bias."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ablate.keras.graph import Graph
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.kinds import CONVOLUTIONS
+
+__all__ = ["Bias"]
+
+
+class Bias(Ingredient):
+    """Convolutions without a bias, as batch norm allows; ``true`` gives each of them one."""
+
+    name = "bias"
+    description = "bias of the convolutions beside batch normalisation"
+    absence = "no convolution without a bias"
+    levels = (False, True)
+
+    def find(self, graph: Graph) -> tuple[Site, ...]:
+        """The convolutions without a bias."""
+        found = [layer for layer in graph.layers.values() if layer.is_a(*CONVOLUTIONS)]
+        unbiased = [layer.name for layer in found if layer.config["use_bias"] is False]
+        return tuple(Site(tuple(node.key for node in graph.calls(name))) for name in unbiased)
+
+    def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
+        """Gives them a bias."""
+        return graph.edited(layers=[graph.layer(site.nodes[0]).configured(use_bias=True) for site in sites])

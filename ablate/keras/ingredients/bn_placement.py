@@ -1,0 +1,45 @@
+"""Batch normalisation before or after the activation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from keras import layers
+
+from ablate.keras.graph import Graph
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.kinds import is_activation
+
+__all__ = ["BatchNormPlacement"]
+
+
+class BatchNormPlacement(Ingredient):
+    """A batch norm in front of its activation; ``after`` lets the two change places.
+
+    ``convolution, batch norm, activation`` becomes ``convolution, activation, batch norm``. Where a block activates
+    first (``batch norm, activation, convolution``) it becomes ``activation, batch norm, convolution``: the convolution
+    then sees numbers that are normalised and no longer rectified. A batch norm whose output goes elsewhere than to one
+    activation (into a sum, say, as at the end of a ResNet block) stays: it has nothing to change places with. One
+    behind an activation, also one fused into a convolution, is after it already.
+    """
+
+    name = "bn_placement"
+    description = "batch normalisation before or after the activation"
+    absence = "no batch norm directly in front of an activation"
+    levels = ("before", "after")
+
+    def find(self, graph: Graph) -> tuple[Site, ...]:
+        """The batch norms with the activation behind each."""
+        sites = []
+        for norm in graph.find(layers.BatchNormalization):
+            activation = graph.sole_consumer(norm)
+            if activation is not None and is_activation(graph.layer(activation)) and len(activation.inputs) == 1:
+                sites.append(Site((norm.key, activation.key)))
+        return tuple(sites)
+
+    def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
+        """Lets the two change places."""
+        for site in sites:
+            norm, activation = (graph.nodes[key] for key in site.nodes)
+            graph = graph.swapped(norm, activation)
+        return graph

@@ -1,0 +1,119 @@
+"""Depthwise separable convolutions (Chollet 2017, https://arxiv.org/abs/1610.02357)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from keras import layers
+
+from ablate.keras.graph import Graph, LayerSpec, Node
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.kinds import is_linear, is_pointwise
+
+__all__ = ["Separable"]
+
+_PLAIN: Mapping[type, type] = {
+    layers.SeparableConv1D: layers.Conv1D,
+    layers.SeparableConv2D: layers.Conv2D,
+    layers.DepthwiseConv1D: layers.Conv1D,
+    layers.DepthwiseConv2D: layers.Conv2D,
+}
+_SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
+_DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+_GEOMETRY = ("kernel_size", "strides", "padding", "data_format", "dilation_rate")
+_OUTPUT = ("activation", "use_bias", "bias_initializer", "bias_regularizer", "bias_constraint", "activity_regularizer")
+
+
+class Separable(Ingredient):
+    """A convolution that looks at each channel by itself; without it a plain convolution over all channels.
+
+    The plain convolution has the kernel, stride, padding, dilation and number of filters of what it replaces. Found are
+
+    - ``SeparableConv``;
+    - ``DepthwiseConv`` and the 1x1 convolution that directly follows it: together one convolution, under the name of
+      the latter;
+    - ``DepthwiseConv`` alone, where normalisation or activation stands behind it, as in MobileNet; also written as a
+      convolution with as many groups as channels, as in ConvNeXt.
+
+    Initialiser, regulariser and constraint of the kernel are those of the pointwise part, or of the depthwise part
+    where there is no other.
+    """
+
+    name = "separable"
+    description = "depthwise separable convolutions"
+    absence = "no separable or depthwise convolution"
+
+    def find(self, graph: Graph) -> tuple[Site, ...]:
+        """The separable and depthwise convolutions, with the pointwise one that belongs to it."""
+        sites = []
+        for node in graph.nodes.values():
+            layer = graph.layer(node)
+            if layer.is_a(*_SEPARABLE) or (_is_depthwise(graph, node) and graph.calls(layer.name)[0] is node):
+                pointwise = _pointwise_after(graph, node) if layer.is_a(*_DEPTHWISE) else None
+                sites.append(Site((node.key, pointwise.key) if pointwise else (node.key,)))
+        return tuple(sites)
+
+    def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
+        """Puts one plain convolution in the place of each."""
+        for site in sites:
+            node = graph.nodes[site.nodes[0]]
+            if len(site.nodes) == 2:
+                pointwise = graph.nodes[site.nodes[1]]
+                graph = graph.edited(layers=[_merged(graph.layer(node), graph.layer(pointwise))]).without([node])
+            else:
+                graph = graph.edited(layers=[_plain(graph, node)])
+        return graph
+
+
+def _is_depthwise(graph: Graph, node: Node) -> bool:
+    layer = graph.layer(node)
+    if layer.is_a(*_DEPTHWISE):
+        return True
+    return layer.is_a(*_PLAIN.values()) and 1 < layer.config["groups"] == _channels(graph, node)
+
+
+def _channels(graph: Graph, node: Node) -> int | None:
+    shape = graph.shape(node.inputs[0])
+    return shape[1 if graph.layer(node).config["data_format"] == "channels_first" else -1]
+
+
+def _pointwise_after(graph: Graph, node: Node) -> Node | None:
+    """The 1x1 convolution that a depthwise one can be merged with."""
+    after = graph.sole_consumer(node)
+    if after is None or not is_linear(graph.layer(node)) or not is_pointwise(graph.layer(after)):
+        return None
+    unshared = len(graph.calls(node.layer)) == len(graph.calls(after.layer)) == 1
+    return after if unshared and all(stride == 1 for stride in graph.layer(after).config["strides"]) else None
+
+
+def _plain_kind(layer: LayerSpec) -> type:
+    return next(plain for kind, plain in _PLAIN.items() if layer.is_a(kind))
+
+
+def _plain(graph: Graph, node: Node) -> LayerSpec:
+    layer = graph.layer(node)
+    config = layer.config
+    if layer.is_a(*_PLAIN.values()):
+        return layer.configured(groups=1)
+    if layer.is_a(*_SEPARABLE):
+        filters = config["filters"]
+    else:
+        filters = (_channels(graph, node) or 0) * config["depth_multiplier"]
+    kept = {key: config[key] for key in (*_GEOMETRY, *_OUTPUT) if key in config}
+    return layer.turned_into(_plain_kind(layer), filters=filters, **kept, **_kernel(config))
+
+
+def _merged(depthwise: LayerSpec, pointwise: LayerSpec) -> LayerSpec:
+    geometry = {key: depthwise.config[key] for key in _GEOMETRY}
+    return pointwise.configured(**geometry)
+
+
+def _kernel(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Initialiser, regulariser and constraint of the one kernel that takes the place of two."""
+
+    def chosen(what: str) -> Any:
+        pointwise = config.get(f"pointwise_{what}")
+        return config.get(f"depthwise_{what}") if pointwise is None else pointwise
+
+    return {f"kernel_{what}": chosen(what) for what in ("initializer", "regularizer", "constraint")}

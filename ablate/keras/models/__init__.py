@@ -1,0 +1,151 @@
+"""Networks in their full form, built from the ``model`` node of a configuration.
+
+Every network of ours, and every one of `keras.applications`, ends in a softmax: its outputs are probabilities, so that
+the loss is ``sparse_categorical_crossentropy`` (not ``from_logits``) for all of them. A user's builder should do the
+same. Images come scaled; none of our networks rescales or augments them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ablate.errors import NetworkError, suggestion
+from ablate.keras.models.application import application
+from ablate.keras.models.builder import built_by
+from ablate.keras.models.mini_xception import default_filters, mini_xception
+from ablate.keras.models.mini_xception import least_size as least_mini_xception
+from ablate.keras.models.resnet import least_size as least_resnet
+from ablate.keras.models.resnet import resnet
+from ablate.keras.models.vgg import least_size as least_vgg
+from ablate.keras.models.vgg import vgg
+from ablate.keras.options import Option, Rule, check, flag, mapping, number, optional, text
+
+__all__ = ["NETWORKS", "Network", "build"]
+
+
+def _widths(least: int = 1, empty: bool = False, length: int | None = None) -> Rule:
+    """A list of whole numbers."""
+    words = f"a list of {'' if length is None else f'{length} '}whole numbers of at least {least}"
+
+    def rule(value: Any) -> str | None:
+        good = isinstance(value, Sequence) and not isinstance(value, str)
+        good = good and all(isinstance(one, int) and not isinstance(one, bool) and one >= least for one in value)
+        good = good and (empty or len(value) > 0) and length in (None, len(value))
+        return None if good else words + ("" if empty or length is not None else ", not empty")
+
+    return rule
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that a configuration can name.
+
+    Args:
+        build: The function that builds it, called with ``input_shape``, ``classes`` and the keys as keywords.
+        keys: What each of its keys may hold.
+        least_size: The least height and width for its ``filters``; None if the function tells itself.
+        equal_length: Keys whose lists must have the same length.
+    """
+
+    build: Callable[..., Any]
+    keys: Mapping[str, Rule]
+    least_size: Callable[[Sequence[int]], int] | None = None
+    equal_length: tuple[str, ...] = ()
+
+    def options(self) -> dict[str, Option]:
+        """The keys with the defaults of the function."""
+        parameters = inspect.signature(self.build).parameters
+        defaults = {key: parameters[key].default for key in self.keys}
+        return {
+            key: Option(None if defaults[key] is inspect.Parameter.empty else defaults[key], rule)
+            for key, rule in self.keys.items()
+        }
+
+
+_TRAINED = {
+    "dropout": number(0, 1, open_high=True),
+    "batch_norm_momentum": number(0, 1, open_low=True, open_high=True),
+}
+
+NETWORKS: Mapping[str, Network] = {
+    "mini_xception": Network(
+        mini_xception,
+        {"filters": optional(_widths()), "stem": optional(_widths(length=2)), **_TRAINED},
+        least_mini_xception,
+    ),
+    "vgg": Network(
+        vgg,
+        {"filters": _widths(), "convolutions": _widths(), "dense": _widths(empty=True), **_TRAINED},
+        least_vgg,
+        equal_length=("filters", "convolutions"),
+    ),
+    "resnet": Network(
+        resnet,
+        {"filters": _widths(), "blocks": _widths(), "pre_activation": flag(), **_TRAINED},
+        least_resnet,
+        equal_length=("filters", "blocks"),
+    ),
+    "application": Network(application, {"network": text(), "args": optional(mapping())}),
+    "builder": Network(built_by, {"builder": text(), "args": optional(mapping())}),
+}
+"""All networks by name."""
+
+
+def build(config: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> Any:
+    """The network that a configuration names, in its full form.
+
+    Args:
+        config: The ``model`` node as a plain mapping: ``name`` (one of `NETWORKS`; may be left out beside ``builder``)
+            and the keys of that network.
+        input_shape: Height, width, channels of the images.
+        classes: Number of classes.
+
+    Returns:
+        A Keras model, not compiled, whose layer names depend on nothing but the arguments.
+
+    Raises:
+        NetworkError: If a name, key or value is wrong (all that are wrong are named), or if the images are too small.
+    """
+    name = config.get("name", "builder" if "builder" in config else None)
+    if name not in NETWORKS:
+        near = suggestion(str(name), NETWORKS)
+        raise NetworkError(f"model.name={name}: there is no such network. Known: {', '.join(sorted(NETWORKS))}.{near}")
+    network = NETWORKS[name]
+    values, faults = check("model", {key: value for key, value in config.items() if key != "name"}, network.options())
+    faults += _data_faults(input_shape, classes)
+    if not faults:
+        faults += _misfits(name, network, values, input_shape)
+    if faults:
+        raise NetworkError("\n".join(faults))
+    return network.build(tuple(input_shape), classes, **values)
+
+
+def _data_faults(input_shape: Any, classes: Any) -> list[str]:
+    faults = []
+    if _widths(length=3)(list(input_shape)) is not None:
+        faults.append(f"input_shape={input_shape}: must be height, width and channels, whole numbers of at least 1.")
+    if not isinstance(classes, int) or isinstance(classes, bool) or classes < 2:
+        faults.append(f"classes={classes}: must be a whole number of at least 2.")
+    return faults
+
+
+def _misfits(name: str, network: Network, values: Mapping[str, Any], input_shape: tuple[int, int, int]) -> list[str]:
+    """What is wrong between values that are right each for itself."""
+    lengths = {key: len(values[key]) for key in network.equal_length}
+    if len(set(lengths.values())) > 1:
+        shown = " and ".join(f"model.{key} has {length}" for key, length in lengths.items())
+        return [f"Lists of one length are needed, one entry a block: {shown}."]
+    if network.least_size is None:
+        return []
+    filters = values["filters"] if values["filters"] is not None else default_filters(input_shape)
+    least = network.least_size(filters)
+    height, width, _ = input_shape
+    if min(height, width) >= least:
+        return []
+    return [
+        f"Images of {height}x{width} pixels are too small for {name} with {len(filters)} entries in model.filters: "
+        f"at least {least}x{least} are needed. Use larger images or fewer filters."
+    ]

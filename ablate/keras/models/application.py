@@ -1,0 +1,68 @@
+"""The networks of `keras.applications`, with random weights."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+
+from ablate.errors import NetworkError, suggestion
+from ablate.keras.models.naming import with_fresh_names
+
+__all__ = ["application", "applications"]
+
+_FIXED = ("include_top", "weights", "input_tensor", "input_shape", "classes", "classifier_activation", "pooling")
+
+
+def applications() -> dict[str, Callable[..., Any]]:
+    """The functions of `keras.applications` that build a network, by name."""
+    members = inspect.getmembers(keras.applications, inspect.isfunction)
+    return {name: function for name, function in members if "include_top" in inspect.signature(function).parameters}
+
+
+def application(
+    input_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    network: str,
+    args: Mapping[str, Any] | None = None,
+) -> Any:
+    """A network of `keras.applications` with its classifier and random weights; its own scaling is off where it can be.
+
+    Args:
+        input_shape: Height, width, channels of an image whose values are scaled already.
+        classes: Number of classes.
+        network: Name in `keras.applications`, ``"ResNet50V2"``.
+        args: Further arguments of that function, such as ``{"alpha": 0.5}`` of ``MobileNetV2``.
+
+    Returns:
+        A functional model whose output is the probability of each class.
+
+    Raises:
+        NetworkError: If there is no such network or argument, or if the image is too small for it.
+    """
+    known = applications()
+    if network not in known:
+        near = suggestion(network, known) or f" Known: {', '.join(known)}."
+        raise NetworkError(f"keras.applications has no network '{network}'.{near}")
+    parameters = inspect.signature(known[network]).parameters
+    allowed = [name for name in parameters if name not in _FIXED]
+    chosen = dict(args or {})
+    faults = [
+        f"keras.applications.{network} takes no argument '{name}' here. "
+        f"Allowed: {', '.join(sorted(allowed))}.{suggestion(name, allowed)}"
+        for name in chosen
+        if name not in allowed
+    ]
+    if faults:
+        raise NetworkError("\n".join(faults))
+    if "include_preprocessing" in parameters:
+        chosen.setdefault("include_preprocessing", False)
+    build = known[network]
+    try:
+        return with_fresh_names(lambda: build(weights=None, input_shape=input_shape, classes=classes, **chosen))
+    except (ValueError, TypeError) as error:
+        size = "x".join(map(str, input_shape))
+        raise NetworkError(f"keras.applications.{network} cannot be built for images of {size}: {error}") from error

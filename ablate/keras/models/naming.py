@@ -1,0 +1,37 @@
+"""The same builder gives the same layer names, however many networks the process has built before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import keras
+
+__all__ = ["with_fresh_names"]
+
+
+def with_fresh_names(build: Callable[[], Any]) -> Any:
+    """Calls a function that builds a model whose layers are numbered from the beginning.
+
+    Keras numbers layers without a name by a counter (``conv2d``, ``conv2d_1``, ...) that goes on from model to model,
+    whereas initial weights are drawn by layer name. `keras.utils.clear_session` would set the counter back, but also
+    drops the caller's number format and TensorFlow's compiled kernels. The counter belongs to a thread, so the function
+    runs in a new one, with the caller's number format and distribution.
+
+    Args:
+        build: A function without arguments.
+
+    Returns:
+        What the function returns; what it raises is raised here.
+    """
+    policy, distribution = keras.config.dtype_policy(), keras.distribution.distribution()
+
+    def run() -> Any:
+        keras.config.set_dtype_policy(policy)
+        if distribution is not None:
+            keras.distribution.set_distribution(distribution)
+        return build()
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="build") as pool:
+        return pool.submit(run).result()

@@ -1,0 +1,153 @@
+"""What can be found wrong before any training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ablate.keras import device  # isort: skip  (it must come before everything that imports TensorFlow)
+
+from omegaconf import DictConfig, OmegaConf
+
+from ablate.errors import AblateError, ConfigError, suggestion
+from ablate.keras import data, recipe
+from ablate.keras.compiled import build_model, cell, full_model
+from ablate.keras.data import Dataset
+from ablate.keras.ingredients import INGREDIENTS, present
+
+__all__ = ["check", "checked", "validate"]
+
+
+def validate(config: Mapping[str, Any] | DictConfig) -> None:
+    """Refuses a config whose faults show without loading data or building the network.
+
+    Args:
+        config: The resolved config of a run.
+
+    Raises:
+        ConfigError: With every fault, a line each.
+    """
+    checked(_plain(config))
+
+
+def checked(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The train section of a config with its defaults.
+
+    Args:
+        config: The resolved config of a run, as plain values.
+
+    Raises:
+        ConfigError: With every fault of the whole config, a line each.
+    """
+    seed = config.get("seed")
+    faults = []
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        faults.append(f"seed={seed}: must be a whole number of at least 0.")
+    for name, ingredient in INGREDIENTS.items():
+        if name in config and not any(
+            type(config[name]) is type(level) and config[name] == level for level in ingredient.levels
+        ):
+            words = [str(level).lower() for level in ingredient.levels]
+            near = suggestion(str(config[name]), words)
+            faults.append(f"{name}={config[name]}: must be one of {', '.join(words)}.{near}")
+    sections = {}
+    for name in ("model", "data", "train"):
+        sections[name] = config.get(name) or {}
+        if not isinstance(sections[name], Mapping):
+            faults.append(f"{name}={sections[name]}: must be a mapping.")
+            sections[name] = {}
+    values, train_faults = recipe.settings(sections["train"])
+    _, data_faults = data.settings(sections["data"])
+    faults += data_faults + train_faults
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return values
+
+
+def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, Any]]:
+    """Loads the data and builds the network of every cell.
+
+    Args:
+        configs: Resolved configs; those that differ in the seed alone are built once.
+
+    Returns:
+        One mapping a config: ``error`` (a message or ``None``), ``absent`` (ingredients that the full network does not
+        have), ``weights`` (all of the network), ``input_shape`` and ``classes``.
+    """
+    answers: dict[str, dict[str, Any]] = {}
+    first: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    keys = []
+    for config in configs:
+        plain = _plain(config)
+        key = json.dumps(cell(plain) | {"seed": None}, sort_keys=True, default=str)
+        keys.append(key)
+        if key in answers:
+            continue
+        answers[key], graph = _looked_at(plain)
+        if graph is not None:
+            rest = {name: value for name, value in cell(plain).items() if name not in INGREDIENTS}
+            same = json.dumps([rest, graph], sort_keys=True, default=str)
+            if same in first:
+                answers[key]["error"] = _changes_nothing(plain, first[same][1])
+            first.setdefault(same, (key, plain))
+    return [dict(answers[key]) for key in keys]
+
+
+def _looked_at(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+    answer: dict[str, Any] = {"error": None, "absent": [], "weights": 0, "input_shape": None, "classes": 0}
+    try:
+        values = checked(config)
+        device.prepare(values["threads"])
+        dataset = data.load(config["data"], config["seed"])
+        answer |= {"input_shape": dataset.input_shape, "classes": dataset.classes}
+        _refuse_batch(values, dataset)
+        found = present(full_model(config, dataset, values["mixed_precision"]))
+        answer["absent"] = [name for name in INGREDIENTS if not found.get(name)]
+        model = build_model(config, dataset, values["mixed_precision"])
+        answer["weights"] = model.count_params()
+    except AblateError as error:
+        return answer | {"error": str(error)}, None
+    return answer, _graph_fingerprint(model)
+
+
+def _refuse_batch(values: Mapping[str, Any], dataset: Dataset) -> None:
+    if values["batch_size"] > len(dataset.train):
+        raise ConfigError(
+            f"train.batch_size={values['batch_size']}: data set '{dataset.name}' has {len(dataset.train)} training "
+            "images; a batch must not be larger."
+        )
+
+
+def _graph_fingerprint(model: Any) -> str:
+    """Hash of the layers, their ties and weight shapes; names do not count."""
+    places: dict[str, str] = {}
+
+    def unnamed(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: unnamed(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [unnamed(item) for item in value]
+        return places.get(value, value) if isinstance(value, str) else value
+
+    for place, layer in enumerate(model.layers):
+        places[layer.name] = f"#{place}"
+    places[model.name] = "#model"
+    told = [unnamed(model.get_config()), [list(weight.shape) for weight in model.weights]]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _changes_nothing(config: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    differing = [name for name in INGREDIENTS if config.get(name) != other.get(name)]
+    own = ", ".join(f"{name}={_word(config.get(name))}" for name in differing)
+    theirs = ", ".join(f"{name}={_word(other.get(name))}" for name in differing)
+    return f"{own} changes nothing: the network is the same as with {theirs}."
+
+
+def _word(level: Any) -> str:
+    return str(level).lower()
+
+
+def _plain(config: Mapping[str, Any] | DictConfig) -> Any:
+    return OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else config

@@ -1,0 +1,155 @@
+"""Named random streams: every source of chance draws from a stream of its own.
+
+One seed for a whole run does not pair two networks: take a layer away, and every later draw shifts. Here each
+draw belongs to (seed, names), so that layers two cells share start bit-identical and see the same batches,
+whatever else was removed.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = ["generator", "reseed", "seeded", "stream_seed"]
+
+
+def _sequence(seed: int, names: tuple[object, ...]) -> np.random.SeedSequence:
+    digest = hashlib.sha256("\x1f".join(str(name) for name in names).encode()).digest()
+    return np.random.SeedSequence(seed, spawn_key=tuple(int(word) for word in np.frombuffer(digest, "<u4")))
+
+
+def stream_seed(seed: int, *names: object) -> int:
+    """The seed of one stream: the same number in every process and Python version.
+
+    Args:
+        seed: Seed of the run, 0 or larger.
+        *names: What the stream is for, from general to particular: ``"init", "conv", "kernel"``.
+
+    Returns:
+        A whole number below 2**31, which every back end of Keras takes.
+    """
+    return int(_sequence(seed, names).generate_state(1, np.uint32)[0] >> 1)
+
+
+def generator(seed: int, *names: object) -> np.random.Generator:
+    """A NumPy generator on the stream (seed, names).
+
+    Args:
+        seed: Seed of the run, 0 or larger.
+        *names: What the stream is for.
+
+    Returns:
+        A fresh generator; two calls with the same arguments give the same draws.
+    """
+    return np.random.Generator(np.random.PCG64(_sequence(seed, names)))
+
+
+def seeded(model: keras.Model, seed: int) -> keras.Model:
+    """A clone of the model that starts from the streams of ``seed``.
+
+    Args:
+        model: A built functional or Sequential model; it is left as it is.
+        seed: Seed of the run.
+
+    Returns:
+        The clone, with fresh weights and fresh states of its random layers, each drawn from (seed, layer, weight).
+    """
+    clone = keras.models.clone_model(model)
+    reseed(clone, seed)
+    return clone
+
+
+def reseed(model: keras.Model, seed: int) -> None:
+    """Assigns fresh initial weights and random states to the model, in place.
+
+    A compiled model keeps its traced train step. Weights come from the streams (seed, "init", layer, weight), random
+    layers from (seed, "dropout" or "augmentation" or "noise", layer). A layer within a nested model is called
+    ``outer/inner``. What a layer draws without an initialiser object of its own comes from the layer's stream too.
+
+    Args:
+        model: A built model.
+        seed: Seed of the run.
+    """
+    done: set[int] = set()
+    for path, layer in _leaves(model, ""):
+        if id(layer) not in done:
+            done.add(id(layer))
+            _reseed_layer(layer, seed, path)
+
+
+def _leaves(model: keras.Model, prefix: str) -> Iterator[tuple[str, Any]]:
+    for layer in model.layers:
+        path = f"{prefix}{layer.name}"
+        if _is_graph(layer):
+            yield from _leaves(layer, f"{path}/")
+        else:
+            yield path, layer
+
+
+def _is_graph(layer: Any) -> bool:
+    # A functional model knows its operations, a subclassed one does not: it counts as one layer.
+    return isinstance(layer, keras.Sequential) or (isinstance(layer, keras.Model) and hasattr(layer, "operations"))
+
+
+def _reseed_layer(layer: Any, seed: int, path: str) -> None:
+    variables = layer.variables
+    states = [variable for variable in variables if variable.name == "seed_generator_state"]
+    if len(states) < len(variables):
+        for variable, fresh in zip(variables, _twin(layer, seed, path).variables, strict=True):
+            variable.assign(fresh)
+    for index, state in enumerate(states):
+        start = stream_seed(seed, _family(layer), path, index)
+        state.assign(np.array([start, 0], dtype=keras.backend.standardize_dtype(state.dtype)))
+
+
+def _family(layer: Any) -> str:
+    module = type(layer).__module__
+    if "dropout" in type(layer).__name__.lower():
+        return "dropout"
+    return "augmentation" if ".preprocessing." in module else "noise"
+
+
+def _twin(layer: Any, seed: int, path: str) -> Any:
+    """A fresh layer of the same config and shapes, whose initialisers draw from their streams."""
+    with _unnamed(stream_seed(seed, "init", path)):
+        twin = type(layer).from_config(layer.get_config())
+        # The sublayers' own names count up with every layer made in the process; their places do not.
+        for place, part in enumerate(twin._flatten_layers()):
+            for name, value in list(vars(part).items()):
+                if isinstance(value, keras.Initializer) and hasattr(value, "seed"):
+                    own = copy.copy(value)
+                    own.seed = stream_seed(seed, "init", path, *([place] if place else []), name)
+                    setattr(part, name, own)
+        twin.build_from_config(layer.get_build_config())
+        if len(twin.variables) != len(layer.variables):
+            # A layer without a build method of its own makes its parts' weights when it is first called.
+            arguments = layer._inbound_nodes[0].arguments
+            inputs = keras.tree.map_structure(_placeholder, (arguments.args, arguments.kwargs))
+            twin(*inputs[0], **inputs[1])
+    return twin
+
+
+def _placeholder(value: Any) -> Any:
+    if isinstance(value, keras.KerasTensor):
+        return keras.Input(batch_shape=value.shape, dtype=value.dtype)
+    return value
+
+
+@contextmanager
+def _unnamed(seed: int) -> Iterator[None]:
+    """Draws that ask no stream (Keras's default seeds, NumPy in a user's layer) follow ``seed`` in here."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002

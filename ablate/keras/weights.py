@@ -1,0 +1,38 @@
+"""Weights carried from one model to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+__all__ = ["copied_weights"]
+
+
+def copied_weights(source: Any, target: Any) -> tuple[str, ...]:
+    """Copies weights from model to model where layer, weight and shape agree.
+
+    Args:
+        source: The model to copy from.
+        target: The model whose weights are set.
+
+    Returns:
+        The paths of the weights that were copied.
+    """
+    values = dict(_weights(source))
+    copied = []
+    for path, weight in _weights(target):
+        if path in values and tuple(values[path].shape) == tuple(weight.shape):
+            weight.assign(values[path])
+            copied.append(path)
+    return tuple(copied)
+
+
+def _weights(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _weights(layer, f"{prefix}{layer.name}/")
+        else:
+            for weight in layer.weights:
+                yield f"{prefix}{weight.path}", weight

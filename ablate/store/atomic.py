@@ -1,0 +1,65 @@
+"""Writing files so that a reader, or a power cut, never sees half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ablate.errors import StoreError
+
+__all__ = ["make_folder", "write_bytes", "write_json", "write_text"]
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Put a file in place whole, or leave what was there.
+
+    Args:
+        path: The file; its folder is made if need be.
+        data: The contents.
+
+    Raises:
+        StoreError: If the folder cannot be written or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".tmp")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StoreError(f"Cannot write '{path}': {error.strerror or error}.") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put a UTF-8 text file in place whole; see :func:`write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Put a JSON file in place whole; see :func:`write_bytes`."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=True) + "\n")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and everything above it, and see that it can be written.
+
+    Raises:
+        StoreError: If it cannot; the message says why.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise StoreError(f"Cannot write to the output folder '{path}': {error.strerror or error}.") from error

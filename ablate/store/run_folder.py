@@ -1,0 +1,200 @@
+"""The folder of one run: its status, curves and result."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ablate.errors import StoreError
+from ablate.store import lock
+from ablate.store.atomic import write_json, write_text
+
+__all__ = ["FAILED", "FINISHED", "RUNNING", "WAITING", "Result", "RunFolder", "Status"]
+
+WAITING, RUNNING, FINISHED, FAILED = "waiting", "running", "finished", "failed"
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a run stands.
+
+    Args:
+        state: ``waiting``, ``running``, ``finished`` or ``failed``.
+        reason: Why it failed or waits again: ``raised``, ``exited``, ``killed``, ``diverged``, ``timed out``,
+            ``interrupted``; empty otherwise.
+        error: The last line of what went wrong.
+        attempts: How often the run was started and not ended by its own doing, this time included.
+        started: Seconds since the epoch at which it last started, or None.
+        ended: Seconds since the epoch at which it ended, or None.
+        pid: Its process while it runs.
+        host: The machine it ran on.
+        epochs: How many epochs its curves had when it last started.
+    """
+
+    state: str = WAITING
+    reason: str = ""
+    error: str = ""
+    attempts: int = 0
+    started: float | None = None
+    ended: float | None = None
+    pid: int | None = None
+    host: str = ""
+    epochs: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run brought.
+
+    Args:
+        metrics: Numbers by name; those whose name begins with ``seconds`` are timings.
+        versions: What it ran with: versions of Python, of the libraries in use, and of the code.
+        other: What the train function returned beside numbers; kept, not analysed.
+    """
+
+    metrics: Mapping[str, float]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    other: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run.
+
+    Args:
+        path: The folder; it need not exist yet.
+    """
+
+    path: Path
+
+    @property
+    def log(self) -> Path:
+        """Everything the run printed, and the traceback if it raised."""
+        return self.path / "run.log"
+
+    def status(self) -> Status:
+        """The status as its own process last wrote it; ``waiting`` if it never did."""
+        try:
+            values = json.loads((self.path / "status.json").read_text())
+            return Status(**{key: value for key, value in values.items() if key in Status.__dataclass_fields__})
+        except (OSError, ValueError, TypeError, AttributeError):
+            return Status()
+
+    def write_status(self, status: Status) -> None:
+        """Replace the status."""
+        write_json(self.path / "status.json", asdict(status))
+
+    @contextmanager
+    def hold(self) -> Iterator[bool]:
+        """Hold the run for the time of a ``with`` block; yields False when another process has it."""
+        with lock.hold(self.path / ".lock") as held:
+            yield held
+
+    def is_held(self) -> bool:
+        """Whether a live process works on the run."""
+        return lock.is_held(self.path / ".lock")
+
+    def settled_status(self) -> Status:
+        """The status, with a run whose process is gone told apart from one that runs.
+
+        Returns:
+            The status; ``running`` only if a live process holds the run. A run found dead is ``waiting`` (reason
+            ``killed``), and after its second death ``failed``.
+        """
+        status = self.status()
+        if status.state != RUNNING or self.is_held():
+            return status
+        status = self.status()  # it may have ended between the two looks
+        if status.state != RUNNING:
+            return status
+        state = FAILED if status.attempts >= 2 else WAITING
+        error = status.error or f"The process ended without a word (attempt {status.attempts})."
+        return replace(status, state=state, reason="killed", error=error, pid=None)
+
+    def result(self) -> Result | None:
+        """What the run brought, or None if it has not finished."""
+        path = self.path / "result.json"
+        try:
+            values = json.loads(path.read_text())
+            return Result(values["metrics"], values.get("versions", {}), values.get("other", {}))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"Cannot read '{path}': {error}.") from error
+
+    def write_result(self, result: Result) -> None:
+        """Write what the run brought."""
+        write_json(self.path / "result.json", asdict(result))
+
+    def curves(self) -> list[dict[str, float]]:
+        """The curves so far: a row an epoch, a half-written last row left out."""
+        path = self.path / "curves.csv"
+        if not path.is_file():
+            return []
+        rows: list[dict[str, float]] = []
+        with path.open(newline="") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            for row in reader:
+                try:
+                    values = {name: float(value) for name, value in zip(header, row, strict=True) if value != ""}
+                except ValueError:
+                    continue
+                rows.append(values)
+        return rows
+
+    def append_curves(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Add the row of an epoch.
+
+        Args:
+            epoch: Counted from 1.
+            values: Numbers by column. A column that earlier rows lack rewrites the file with it.
+        """
+        path = self.path / "curves.csv"
+        row = {"epoch": epoch, **values}
+        header = self._header()
+        if header and set(row) <= set(header):
+            with path.open("a", newline="") as file:
+                file.write(_csv_line(header, row))
+                file.flush()
+                os.fsync(file.fileno())
+            return
+        self._write_curves([*self.curves(), row], [*header, *(name for name in row if name not in header)])
+
+    def truncate_curves(self, epoch: int) -> None:
+        """Forget all rows after an epoch, as when a run goes on from a backup."""
+        header = self._header()
+        if header:
+            self._write_curves([row for row in self.curves() if row.get("epoch", 0) <= epoch], header)
+
+    def _header(self) -> list[str]:
+        path = self.path / "curves.csv"
+        if not path.is_file():
+            return []
+        with path.open(newline="") as file:
+            return next(csv.reader(file), [])
+
+    def _write_curves(self, rows: list[dict[str, float]], header: list[str]) -> None:
+        lines = [",".join(header) + "\n", *(_csv_line(header, row) for row in rows)]
+        write_text(self.path / "curves.csv", "".join(lines))
+
+
+def _csv_line(header: list[str], row: Mapping[str, float]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([_number(row[name]) if name in row else "" for name in header])
+    return line.getvalue()
+
+
+def _number(value: float) -> str:
+    return (
+        str(int(value))
+        if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15)
+        else repr(float(value))
+    )

@@ -1,0 +1,134 @@
+"""Constraints: what makes a level void or a combination impossible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ablate.errors import DesignError, suggestion
+from ablate.study.factor import Factor
+
+__all__ = ["Constraint", "Forbidden", "Requires", "check_constraints", "forbidden_by", "settle"]
+
+
+@dataclass(frozen=True)
+class Requires:
+    """A child factor that means something only while its parent is at certain levels.
+
+    Where the parent is elsewhere the child is *void*: it changes nothing and stays at its reference level.
+
+    Args:
+        child: Name of the dependent factor, such as ``"bn_placement"``.
+        parent: Name of the factor it depends on, such as ``"batch_norm"``.
+        levels: Labels of the parent's levels with which the child exists.
+    """
+
+    child: str
+    parent: str
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Forbidden:
+    """A combination of levels that no cell may have.
+
+    Args:
+        levels: Pairs of factor name and level label that must not all hold.
+        reason: Why, printed when cells fall away.
+    """
+
+    levels: tuple[tuple[str, str], ...]
+    reason: str = ""
+
+
+Constraint = Requires | Forbidden
+
+
+def check_constraints(constraints: Sequence[Constraint], factors: Sequence[Factor]) -> None:
+    """Refuse constraints that speak of levels the factors do not have, or that go round in a circle.
+
+    A constraint on a factor that is not varied is left alone: it has no say in the study.
+
+    Raises:
+        DesignError: With all faults at once.
+    """
+    known = {factor.name: factor for factor in factors}
+    faults = []
+    parents: dict[str, set[str]] = {}
+    for constraint in constraints:
+        named = (
+            [(constraint.parent, label) for label in constraint.levels]
+            if isinstance(constraint, Requires)
+            else constraint.levels
+        )
+        for name, label in named:
+            if name in known and label not in known[name].labels:
+                faults.append(
+                    f"A constraint names level '{label}' of '{name}', whose levels are "
+                    f"{', '.join(known[name].labels)}.{suggestion(label, known[name].labels)}"
+                )
+        if isinstance(constraint, Requires):
+            parents.setdefault(constraint.child, set()).add(constraint.parent)
+    for child in parents:
+        if child in _ancestors(child, parents):
+            faults.append(f"The requirements of '{child}' lead back to itself.")
+    if faults:
+        raise DesignError("\n".join(faults))
+
+
+def _ancestors(child: str, parents: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(parents.get(child, ()))
+    while waiting:
+        parent = waiting.pop()
+        if parent not in found:
+            found.add(parent)
+            waiting.extend(parents.get(parent, ()))
+    return found
+
+
+def settle(
+    assignment: Mapping[str, str], factors: Sequence[Factor], constraints: Sequence[Constraint]
+) -> tuple[dict[str, str], list[str]]:
+    """Put every void factor of a combination at its reference level.
+
+    Args:
+        assignment: Level label by factor name, for all factors.
+        factors: The factors of the study.
+        constraints: The constraints of the study.
+
+    Returns:
+        The settled combination, and the names of the children that are void in it, whether they were moved or not
+        and whether they are varied or not.
+
+    Example:
+        >>> from ablate.study.factor import Level
+        >>> norm = Factor("batch_norm", (Level("true"), Level("false")), "true")
+        >>> place = Factor("bn_placement", (Level("before"), Level("after")), "before")
+        >>> rule = Requires("bn_placement", "batch_norm", ("true",))
+        >>> settle({"batch_norm": "false", "bn_placement": "after"}, [norm, place], [rule])
+        ({'batch_norm': 'false', 'bn_placement': 'before'}, ['bn_placement'])
+    """
+    references = {factor.name: factor.reference for factor in factors}
+    settled = dict(assignment)
+    void: list[str] = []
+    changed = True
+    while changed:
+        changed = False
+        for rule in constraints:
+            if not isinstance(rule, Requires) or rule.child in void:
+                continue
+            if rule.parent in void or (rule.parent in settled and settled[rule.parent] not in rule.levels):
+                if rule.child in settled:
+                    settled[rule.child] = references[rule.child]
+                void.append(rule.child)
+                changed = True
+    return settled, void
+
+
+def forbidden_by(assignment: Mapping[str, str], constraints: Sequence[Constraint]) -> Forbidden | None:
+    """The first constraint that forbids a combination, or None."""
+    for rule in constraints:
+        if isinstance(rule, Forbidden) and all(assignment.get(name) == label for name, label in rule.levels):
+            return rule
+    return None

@@ -1,0 +1,166 @@
+"""The plan of a study: its cells, crossed with its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ablate.errors import DesignError, suggestion
+from ablate.study.cell import Cell, cell_of
+from ablate.study.constraint import Constraint, check_constraints, forbidden_by, settle
+from ablate.study.design import combinations
+from ablate.study.factor import Factor, Level
+
+__all__ = ["Plan", "Study", "make_plan"]
+
+DIRECTIONS = ("max", "min")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study asks, declared before its first run.
+
+    Args:
+        name: Name of the study and of its folder.
+        design: Name of the design, or of a union with ``+``.
+        seeds: The seeds with which every cell is trained, each once.
+        metric: The number that decides, as a run reports it.
+        direction: ``"max"`` where more of the metric is better, ``"min"`` where less is.
+        margin: The least effect that matters, in the metric's units, or None.
+    """
+
+    name: str
+    design: str
+    seeds: tuple[int, ...]
+    metric: str
+    direction: str = "max"
+    margin: float | None = None
+
+    def __post_init__(self) -> None:
+        faults = []
+        if not self.seeds:
+            faults.append("A study needs at least one seed. Write study.seeds=3, or list them: seed=0,7,9.")
+        if len(set(self.seeds)) < len(self.seeds):
+            faults.append(f"A seed stands twice in {list(self.seeds)}; a repeated seed is not a second observation.")
+        if self.direction not in DIRECTIONS:
+            faults.append(
+                f"Unknown direction '{self.direction}'. Allowed: {', '.join(DIRECTIONS)}."
+                f"{suggestion(self.direction, DIRECTIONS)}"
+            )
+        if self.margin is not None and not self.margin > 0:
+            faults.append(f"The margin is {self.margin}; it must be positive, in units of {self.metric}.")
+        if faults:
+            raise DesignError("\n".join(faults))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells of a study; crossed with its seeds they are its runs.
+
+    Args:
+        study: What is asked.
+        factors: What is varied.
+        cells: The reference cell first, then the others in the order of the design, each once.
+        notes: What a user should know about how the cells came about, a sentence each.
+    """
+
+    study: Study
+    factors: tuple[Factor, ...]
+    cells: tuple[Cell, ...]
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as plain values for JSON; :meth:`from_dict` reads them back."""
+        return {
+            "study": {**vars(self.study), "seeds": list(self.study.seeds)},
+            "factors": [
+                {
+                    "name": factor.name,
+                    "reference": factor.reference,
+                    "block": factor.block,
+                    "levels": {level.label: list(level.overrides) for level in factor.levels},
+                }
+                for factor in self.factors
+            ],
+            "cells": [
+                {"name": cell.name, "label": cell.label, "levels": dict(cell.levels), "void": list(cell.void)}
+                for cell in self.cells
+            ],
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Plan:
+        """The plan that :meth:`to_dict` wrote."""
+        factors = tuple(
+            Factor(
+                name=item["name"],
+                levels=tuple(Level(label, tuple(overrides)) for label, overrides in item["levels"].items()),
+                reference=item["reference"],
+                block=item["block"],
+            )
+            for item in values["factors"]
+        )
+        study = values["study"]
+        return cls(
+            study=Study(**{**study, "seeds": tuple(study["seeds"])}),
+            factors=factors,
+            cells=tuple(cell_of(item["levels"], factors, item["void"]) for item in values["cells"]),
+            notes=tuple(values["notes"]),
+        )
+
+
+def make_plan(study: Study, factors: Sequence[Factor], constraints: Sequence[Constraint] = ()) -> Plan:
+    """Lay out the cells of a study.
+
+    The reference cell is always there and first. A combination with a void factor collapses onto the one where that
+    factor is at its reference; a forbidden one falls away; each cell stands once.
+
+    Args:
+        study: What is asked.
+        factors: What is varied, each name once.
+        constraints: What makes a factor void or a combination impossible.
+
+    Raises:
+        DesignError: If the factors, the design or the constraints make no study.
+
+    Example:
+        >>> from ablate.study.factor import Level
+        >>> residual = Factor("residual", (Level("true"), Level("false")), "true")
+        >>> plan = make_plan(Study("demo", "leave_one_out", (0, 1, 2), "test_accuracy"), [residual])
+        >>> [cell.label for cell in plan.cells]
+        ['full', 'w/o residual']
+    """
+    if not factors:
+        raise DesignError("A study needs at least one factor. Sweep a key, for example residual=true,false.")
+    names = [factor.name for factor in factors]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DesignError(f"Each factor may stand once; twice: {', '.join(twice)}.")
+    check_constraints(constraints, factors)
+    cells: dict[tuple[str, ...], Cell] = {}
+    collapsed: dict[str, int] = {}
+    dropped: dict[str, int] = {}
+    for combination in [{}, *combinations(study.design, factors)]:
+        wanted = {factor.name: combination.get(factor.name, factor.reference) for factor in factors}
+        settled, void = settle(wanted, factors, constraints)
+        rule = forbidden_by(settled, constraints)
+        if rule is not None:
+            words = rule.reason or ", ".join(f"{name}={label}" for name, label in rule.levels)
+            dropped[words] = dropped.get(words, 0) + 1
+            continue
+        moved = [name for name in void if settled.get(name) != wanted.get(name)]
+        if moved:
+            words = ", ".join(moved)
+            collapsed[words] = collapsed.get(words, 0) + 1
+        cells.setdefault(tuple(settled.values()), cell_of(settled, factors, void))
+    if not any(cell.is_reference for cell in cells.values()):
+        raise DesignError("The reference cell itself is a forbidden combination.")
+    if len(cells) < 2:
+        raise DesignError("Nothing to compare: every combination collapses onto the reference cell.")
+    notes = [
+        f"{count} combinations differ only in {words}, void there: trained once." for words, count in collapsed.items()
+    ]
+    notes += [f"{count} combinations fall away: {words}." for words, count in dropped.items()]
+    return Plan(study=study, factors=tuple(factors), cells=tuple(cells.values()), notes=tuple(notes))

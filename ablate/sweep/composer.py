@@ -1,0 +1,91 @@
+"""Composing the configurations of all runs at plan time, once."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from ablate.errors import ConfigError
+from ablate.study import Cell, Factor
+from ablate.sweep.factors import is_group, reason_of
+from ablate.sweep.frozen import FrozenLoader, apply_overrides, parse_overrides
+from ablate.sweep.identity import identity, task_part
+
+__all__ = ["Composer"]
+
+
+class Composer:
+    """Composes what the cells of a study are made of.
+
+    Args:
+        loader: Hydra's config loader.
+        config: The configuration composed with the fixed overrides alone.
+        fixed: The fixed overrides.
+        folder: The study's folder, where runs will live.
+        ignore: Dotted keys that cannot change a result.
+    """
+
+    def __init__(
+        self, loader: ConfigLoader, config: DictConfig, fixed: Sequence[str], folder: Path, ignore: Sequence[str]
+    ) -> None:
+        self._loader = loader
+        self._config = config
+        self._fixed = tuple(fixed)
+        self._folder = folder
+        self._ignore = tuple(ignore)
+        self._bases: dict[tuple[str, ...], bytes] = {}
+        self._tasks: dict[tuple[str, ...], bytes] = {}
+        self._base(())
+
+    def overrides(self, cell: Cell, factors: Sequence[Factor]) -> tuple[str, ...]:
+        """The override lines that make a cell out of the fixed configuration."""
+        return tuple(line for factor in factors for line in factor.level(cell.levels[factor.name]).overrides)
+
+    def configuration(self, overrides: Sequence[str], resolved: bool = True) -> dict[str, Any]:
+        """The configuration of a run as plain values, without what cannot change its result.
+
+        Args:
+            overrides: What :meth:`overrides` gave, and the seed's override.
+            resolved: Whether to leave out what cannot change a result; otherwise everything is there.
+
+        Raises:
+            ConfigError: If the overrides do not compose.
+        """
+        groups = tuple(line for line in overrides if is_group(line.split("=", 1)[0], self._loader))
+        try:
+            self._base(groups)
+            task: DictConfig = pickle.loads(self._tasks[groups])
+            apply_overrides(task, parse_overrides([line for line in overrides if line not in groups]))
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(f"{' '.join(overrides)}: {reason_of(error)}") from error
+        return identity(task, self._ignore if resolved else ())
+
+    def frozen_loader(self) -> FrozenLoader:
+        """A loader for launchers that serves what was composed here."""
+        return FrozenLoader(self._loader, self._bases, self._fixed)
+
+    def launch_config(self) -> DictConfig:
+        """The configuration to set up a launcher with."""
+        return pickle.loads(self._bases[()])  # type: ignore[no-any-return]
+
+    def _base(self, groups: tuple[str, ...]) -> None:
+        if groups in self._bases:
+            return
+        if groups:
+            config = self._loader.load_sweep_config(self._config, [*self._fixed, *groups])
+        else:
+            config = copy.deepcopy(self._config)
+        with open_dict(config.hydra), flag_override(config.hydra, "readonly", False):
+            config.hydra.sweep.dir = str(self._folder.absolute())
+        self._bases[groups] = pickle.dumps(config)
+        task = task_part(config)
+        OmegaConf.set_struct(task, True)
+        self._tasks[groups] = pickle.dumps(task)

@@ -1,0 +1,90 @@
+"""From planned runs to outcomes: launch what is not done, look at what became of it, launch again what died."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ablate.errors import RunError
+from ablate.store import FAILED, FINISHED, WAITING, PlannedRun, RunFolder, Status, StudyFolder
+
+__all__ = ["Job", "board", "run_jobs"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A planned run and the overrides that make it.
+
+    Args:
+        run: The run.
+        overrides: Override lines in Hydra's grammar.
+    """
+
+    run: PlannedRun
+    overrides: tuple[str, ...]
+
+
+def board(study: StudyFolder, runs: Sequence[PlannedRun]) -> dict[PlannedRun, Status]:
+    """Where each run stands now."""
+    return {run: study.run(run).settled_status() for run in runs}
+
+
+def run_jobs(
+    study: StudyFolder,
+    jobs: Sequence[Job],
+    launch: Callable[[Sequence[Job]], BaseException | None],
+    *,
+    retry_failed: bool = False,
+    keep_going: bool = True,
+    poll: float = 0.5,
+) -> dict[PlannedRun, Status]:
+    """Carry out all jobs that are not done.
+
+    A run that died without a word is launched once more; a run that another process has in hand is waited for. What
+    a launcher returns is not trusted: each run's own status counts.
+
+    Args:
+        study: The study's folder.
+        jobs: All runs of the study.
+        launch: Launches jobs and comes back when they have ended; returns what the launcher itself died of, if it did.
+        retry_failed: Whether runs that failed before are launched again.
+        keep_going: Whether to go on after a run has failed.
+        poll: Seconds between two looks at runs that another process has in hand.
+
+    Returns:
+        Where each run stands at the end.
+    """
+    by_run = {job.run: job for job in jobs}
+    states = board(study, list(by_run))
+    if retry_failed:
+        for run, status in states.items():
+            if status.state == FAILED:
+                study.run(run).write_status(Status())
+                states[run] = Status()
+    fruitless = 0
+    while todo := [run for run, status in states.items() if status.state not in (FINISHED, FAILED)]:
+        if not keep_going and any(status.state == FAILED for status in states.values()):
+            break
+        free = [run for run in todo if states[run].state == WAITING]
+        if not free:
+            time.sleep(poll)
+            states = board(study, list(by_run))
+            continue
+        # What died is launched alone: some launchers let a dying job take its neighbours along.
+        fresh = [run for run in free if not states[run].reason] or free[:1]
+        batch = fresh if keep_going else fresh[:1]
+        before = {run: study.run(run).status() for run in batch}
+        trouble = launch([by_run[run] for run in batch])
+        states = board(study, list(by_run))
+        moved = any(study.run(run).status() != before[run] for run in batch)
+        fruitless = 0 if moved else fruitless + 1
+        if fruitless >= 2:
+            _refuse(trouble, study.run(batch[0]))
+    return states
+
+
+def _refuse(trouble: BaseException | None, folder: RunFolder) -> None:
+    """Say that a launcher does not start runs, rather than ask it for ever."""
+    words = f": {type(trouble).__name__}: {trouble}" if trouble else ""
+    raise RunError(f"The launcher came back twice without starting a run{words}. The first was '{folder.path}'.")

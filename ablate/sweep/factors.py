@@ -1,0 +1,198 @@
+"""From what was typed to factors: which keys are swept, over which levels, and which level is the reference."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ablate.errors import DesignError, suggestion
+from ablate.study import Factor, Level, level_label
+from ablate.sweep.frozen import apply_overrides, parse_overrides
+from ablate.sweep.identity import flatten, task_part
+from ablate.sweep.settings import Settings
+
+__all__ = ["Asked", "ask", "is_group", "known_keys", "reason_of", "task_keys"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command line asks for.
+
+    Args:
+        fixed: Overrides that hold for every run, as typed.
+        factors: What is varied.
+        seeds: Seeds chosen by sweeping the seed key, or None.
+        swept: Whether the factors were swept on the command line, rather than declared in the configuration.
+        notes: What a user should know, a sentence each.
+    """
+
+    fixed: tuple[str, ...]
+    factors: tuple[Factor, ...]
+    seeds: tuple[int, ...] | None
+    swept: bool
+    notes: tuple[str, ...]
+
+
+def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, settings: Settings) -> Asked:
+    """Read the task overrides of a multirun.
+
+    Args:
+        arguments: Overrides as typed, without those of ``hydra``.
+        config: The configuration composed without the sweeps: the reference.
+        loader: Hydra's loader, which knows the config groups.
+        settings: The sweeper's settings.
+
+    Raises:
+        DesignError: If keys, levels or their combination make no study, with all faults at once.
+    """
+    faults: list[str] = []
+    fixed: list[Override] = []
+    factors: list[Factor] = []
+    notes: list[str] = []
+    seeds: tuple[int, ...] | None = None
+    for override in parse_overrides(arguments):
+        key = override.key_or_group
+        try:
+            if key == settings.seed_key:
+                seeds = _seeds(override)
+            elif not override.is_sweep_override():
+                fixed.append(override)
+            elif not override.is_discrete_sweep():
+                raise DesignError(f"{override.input_line}: a continuous range has no levels. List them: {key}=a,b,c.")
+            else:
+                factor, lines = _swept(override, config, loader)
+                factors.append(factor)
+                notes += lines
+        except DesignError as error:
+            faults.append(str(error))
+    if faults:
+        raise DesignError("\n".join(faults))
+    swept = bool(factors)
+    held = {override.key_or_group: override.input_line for override in fixed}
+    if not factors:
+        if settings.design is None and (named := [name for name in settings.factors if name in held]):
+            raise DesignError(
+                "\n".join(
+                    f"Nothing to compare: {held[name]} is one level only. Write "
+                    f"{name}={','.join(_labels(settings.factors[name]))} to compare, or leave it out."
+                    for name in named
+                )
+            )
+        declared = {name: levels for name, levels in settings.factors.items() if name not in held}
+        notes += [f"{held[name]} is held fixed and not varied." for name in settings.factors if name in held]
+        if not declared:
+            raise DesignError(
+                "Nothing to compare: no key is swept and no factors are declared. Sweep a key, for example key=a,b."
+            )
+        factors = _declared(declared, config, loader)
+    return Asked(tuple(str(override.input_line) for override in fixed), tuple(factors), seeds, swept, tuple(notes))
+
+
+def _seeds(override: Override) -> tuple[int, ...]:
+    texts = list(override.sweep_string_iterator()) if override.is_sweep_override() else [str(override.value())]
+    try:
+        return tuple(int(text) for text in texts)
+    except ValueError:
+        raise DesignError(f"{override.input_line}: seeds are whole numbers.") from None
+
+
+def _labels(levels: Any) -> list[str]:
+    return [level_label(level) for level in levels]
+
+
+def _swept(override: Override, config: DictConfig, loader: ConfigLoader) -> tuple[Factor, list[str]]:
+    name = override.get_key_element().lstrip("+")
+    values = list(dict.fromkeys(override.sweep_string_iterator()))
+    return _factor(name, [f"{name}={value}" for value in values], config, loader)
+
+
+def _declared(declared: dict[str, Any], config: DictConfig, loader: ConfigLoader) -> list[Factor]:
+    factors, faults = [], []
+    for name, given in declared.items():
+        try:
+            if isinstance(given, dict):  # a level by name may change several keys at once; the first is the reference
+                levels = tuple(Level(level_label(label), tuple(lines or ())) for label, lines in given.items())
+                factors.append(Factor(name, levels, reference=levels[0].label))
+            else:
+                lines = [f"{name}={level_label(value)}" for value in given]
+                factors.append(_factor(name, lines, config, loader)[0])
+        except DesignError as error:
+            faults.append(str(error))
+    if faults:
+        raise DesignError("\n".join(faults))
+    return factors
+
+
+def _factor(name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader) -> tuple[Factor, list[str]]:
+    """A factor from one override line a level; the reference is added where no line gives it."""
+    if is_group(name, loader):
+        reference = level_label(config.hydra.runtime.choices.get(name))
+        levels = [Level(line.split("=", 1)[1], (line,)) for line in lines]
+    else:
+        known = known_keys(config, loader)
+        if name not in known and not _exists(config, name):
+            raise DesignError(f"Unknown key '{name}': it cannot be swept.{suggestion(name, known)}")
+        reference = _label(OmegaConf.select(config, name, throw_on_missing=False))
+        levels, faults = [], []
+        for line in lines:
+            try:
+                label = _label(_value_under(line, name, config))
+                levels.append(Level(label, (f"{name}={label}" if label in ("true", "false", "null") else line,)))
+            except (HydraException, OmegaConfBaseException) as error:
+                faults.append(f"{line}: {reason_of(error)}")
+        if faults:
+            raise DesignError("\n".join(faults))
+    if reference in [level.label for level in levels]:
+        return Factor(name, tuple(levels), reference), []
+    note = f"{name}={reference} is the reference: the configuration has it, so it was added to the levels."
+    return Factor(name, (Level(reference), *levels), reference), [note]
+
+
+def _exists(config: DictConfig, name: str) -> bool:
+    head, _, last = name.rpartition(".")
+    node = OmegaConf.select(config, head) if head else config
+    return isinstance(node, DictConfig) and last in node
+
+
+def _label(value: object) -> str:
+    return level_label(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
+
+
+def _value_under(line: str, name: str, config: DictConfig) -> object:
+    trial = copy.deepcopy(config)
+    apply_overrides(trial, parse_overrides([line]))
+    return OmegaConf.select(trial, name, throw_on_missing=False)
+
+
+def is_group(name: str, loader: ConfigLoader) -> bool:
+    """Whether a key is a config group, whose levels are files."""
+    return bool(loader.get_group_options(name.split("@", 1)[0], ObjectType.CONFIG))
+
+
+def known_keys(config: DictConfig, loader: ConfigLoader) -> list[str]:
+    """Every key and config group that an override may name."""
+    return sorted({*task_keys(config), *(group for group in loader.list_groups("") if group != "hydra")})
+
+
+def task_keys(config: DictConfig) -> list[str]:
+    """Every key of a configuration, inner nodes included, without those of ``hydra``."""
+    keys = set()
+    for key in flatten(OmegaConf.to_container(task_part(config), resolve=False)):  # type: ignore[arg-type]
+        parts = key.split(".")
+        keys |= {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+    return sorted(keys)
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of what a configuration library has to say, its cause first."""
+    source = error.__cause__ or error
+    return (str(source).strip().splitlines() or [type(source).__name__])[0]

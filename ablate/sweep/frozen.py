@@ -1,0 +1,85 @@
+"""Configurations composed once, at plan time, and frozen: later edits of YAML files cannot reach a running study."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, flag_override, open_dict
+
+__all__ = ["FrozenLoader", "apply_overrides", "parse_overrides"]
+
+
+def parse_overrides(lines: Sequence[str]) -> list[Override]:
+    """Override strings in Hydra's grammar, parsed."""
+    return OverridesParser.create().parse_overrides(list(lines))
+
+
+def apply_overrides(config: DictConfig, overrides: Sequence[Override]) -> None:
+    """Put plain values (no config groups) into a composed configuration, as Hydra's own composition does.
+
+    Raises:
+        hydra.errors.ConfigCompositionException: If a key does not exist or a value has the wrong type.
+    """
+    ConfigLoaderImpl._apply_overrides_to_config(list(overrides), config)
+
+
+class FrozenLoader(ConfigLoader):
+    """Stands in for Hydra's config loader in a launcher and serves what was composed at plan time.
+
+    Composing costs about 40 ms a run in Hydra. Where a run differs from what was composed by plain values only, a copy
+    with these values put in is the same thing in 2 ms.
+
+    Args:
+        inner: Hydra's own loader, for everything but runs.
+        bases: Pickled configurations by the config-group overrides that made them; ``()`` for none.
+        fixed: Overrides that all bases already contain.
+    """
+
+    def __init__(self, inner: ConfigLoader, bases: Mapping[tuple[str, ...], bytes], fixed: Sequence[str]) -> None:
+        self.inner = inner
+        self.bases = dict(bases)
+        self.fixed = tuple(fixed)
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """The configuration of one run."""
+        own = [line for line in sweep_overrides if line not in self.fixed]
+        known_groups = {line for groups in self.bases for line in groups}
+        groups = tuple(line for line in own if line in known_groups)
+        config: DictConfig = pickle.loads(self.bases[groups])
+        parsed = parse_overrides([line for line in own if line not in known_groups])
+        apply_overrides(config, parsed)
+        task = [line for line in sweep_overrides if not line.startswith("hydra.")]
+        with open_dict(config.hydra), flag_override(config.hydra, "readonly", False):
+            config.hydra.overrides.task = task
+            config.hydra.job.override_dirname = ",".join(task)
+        return config
+
+    def load_configuration(self, *args: Any, **kwargs: Any) -> DictConfig:
+        """See Hydra's loader."""
+        return self.inner.load_configuration(*args, **kwargs)
+
+    def get_sources(self) -> Any:
+        """See Hydra's loader."""
+        return self.inner.get_sources()
+
+    def get_search_path(self) -> Any:
+        """See Hydra's loader."""
+        return self.inner.get_search_path()
+
+    def list_groups(self, parent_name: str) -> list[str]:
+        """See Hydra's loader."""
+        return list(self.inner.list_groups(parent_name))
+
+    def get_group_options(self, *args: Any, **kwargs: Any) -> list[str]:
+        """See Hydra's loader."""
+        return list(self.inner.get_group_options(*args, **kwargs))
+
+    def compute_defaults_list(self, *args: Any, **kwargs: Any) -> Any:
+        """See Hydra's loader."""
+        return self.inner.compute_defaults_list(*args, **kwargs)

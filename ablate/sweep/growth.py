@@ -1,0 +1,109 @@
+"""A study folder grows: a larger design or more seeds join what is there; anything else is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ablate.errors import DesignError, StoreError
+from ablate.store import PlannedRun, StudyFolder
+from ablate.store.study_folder import StudyRecord
+from ablate.study import Cell, Factor, Level, Plan, Study, cell_of
+from ablate.sweep.identity import differences
+
+__all__ = ["check_name", "grow"]
+
+_LONGEST = 100
+_SPECIAL = "._,=+- "
+
+
+def check_name(name: str) -> str:
+    """A study's name, if it can be the name of a folder.
+
+    Raises:
+        DesignError: If it cannot; the message says what a name may hold.
+
+    Example:
+        >>> check_name("residual-bias")
+        'residual-bias'
+    """
+    faults = []
+    if not name or len(name.encode()) > _LONGEST:
+        faults.append(f"it has {len(name.encode())} bytes of 1 to {_LONGEST}")
+    if strange := sorted({letter for letter in name if not (letter.isalnum() or letter in _SPECIAL)}):
+        faults.append(f"it contains {' '.join(map(repr, strange[:5]))}")
+    if name[:1] in (".", " ", "-") or name[-1:] == " ":
+        faults.append("it begins with a dot, a blank or a dash, or ends with a blank")
+    if faults:
+        shown = name if len(name) <= 60 else name[:57] + "..."
+        raise DesignError(
+            f"study.name={shown!r} cannot be the name of a folder: {'; '.join(faults)}. "
+            f"Allowed: letters, digits and {' '.join(_SPECIAL.strip())}."
+        )
+    return name
+
+
+def grow(
+    folder: StudyFolder, plan: Plan, runs: Sequence[PlannedRun], reference: Mapping[str, Any], event: Mapping[str, Any]
+) -> StudyRecord:
+    """What a study is after a command has been added to what its folder already holds.
+
+    Args:
+        folder: The study's folder, with or without a plan.
+        plan: What the command asks for.
+        runs: The runs of that.
+        reference: The unswept configuration.
+        event: A plain record of the command.
+
+    Raises:
+        StoreError: If the folder holds a study with another reference, metric, direction or margin; the message has
+            the difference key by key.
+    """
+    old = folder.record()
+    if old is None:
+        return StudyRecord(plan, tuple(runs), reference, (event,))
+    faults = differences(dict(old.reference), dict(reference))
+    for key in ("metric", "direction", "margin"):
+        was, now = getattr(old.plan.study, key), getattr(plan.study, key)
+        if was != now:
+            faults.append(f"study.{key}: {was} -> {now}")
+    if faults:
+        raise StoreError(
+            f"The folder '{folder.path}' holds another study:\n"
+            + "\n".join(f"  {line}" for line in faults)
+            + f"\nStart another one with study.name={folder.name}-2, or go on with the values it has."
+        )
+    factors = _union(old.plan.factors, plan.factors)
+    cells: dict[str, Cell] = {}
+    for part in (old.plan, plan):
+        for cell in part.cells:
+            grown = cell_of(cell.levels, factors, cell.void)
+            cells.setdefault(grown.name, grown)
+    all_runs = tuple(dict.fromkeys([*old.runs, *runs]))
+    seeds = tuple(dict.fromkeys(run.seed for run in all_runs))
+    designs = list(dict.fromkeys([*old.plan.study.design.split("+"), *plan.study.design.split("+")]))
+    study: Study = replace(plan.study, seeds=seeds, design="+".join(designs))
+    notes = tuple(dict.fromkeys([*old.plan.notes, *plan.notes]))
+    grown_plan = Plan(study, factors, tuple(cells.values()), notes)
+    same = all_runs == old.runs and grown_plan == old.plan
+    history = old.history if same else (*old.history, event)
+    order = {cell.name: place for place, cell in enumerate(grown_plan.cells)}
+    place = {seed: position for position, seed in enumerate(seeds)}
+    ordered = tuple(sorted(all_runs, key=lambda run: (order[run.cell], place[run.seed])))
+    return StudyRecord(grown_plan, ordered, reference, history, old.checks)
+
+
+def _union(old: Sequence[Factor], new: Sequence[Factor]) -> tuple[Factor, ...]:
+    factors = {factor.name: factor for factor in old}
+    for factor in new:
+        known = factors.get(factor.name)
+        if known is None:
+            factors[factor.name] = factor
+            continue
+        levels: dict[str, Level] = {level.label: level for level in known.levels}
+        for level in factor.levels:
+            if not levels.get(level.label, Level("")).overrides:
+                levels[level.label] = level
+        factors[factor.name] = replace(known, levels=tuple(levels.values()))
+    return tuple(factors.values())

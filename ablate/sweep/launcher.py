@@ -1,0 +1,174 @@
+"""A Hydra launcher on worker processes of our own: reused (``workers``) or one a run (``isolated``)."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, run_job, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from ablate.errors import ConfigError
+from ablate.store import FAILED, RUNNING, RunFolder
+from ablate.sweep.pool import Call, Outcome, WorkerPool
+
+__all__ = ["ProcessLauncher", "slot_environments"]
+
+
+class ProcessLauncher(Launcher):
+    """Runs jobs in worker processes.
+
+    A job that raises, exits, is killed or takes too long ends alone.
+
+    Args:
+        workers: How many at a time: a number, or ``"auto"`` for one a GPU, and one a CPU core where there is no GPU.
+        jobs_per_worker: After how many jobs a worker is replaced by a fresh process; None for never.
+        timeout: Seconds after which a run is ended, or None.
+        gpus: Identifiers of the GPUs to share out (``CUDA_VISIBLE_DEVICES``), or None to find them.
+    """
+
+    def __init__(
+        self,
+        workers: int | str = "auto",
+        jobs_per_worker: int | None = None,
+        timeout: float | None = None,
+        gpus: Sequence[str | int] | None = None,
+    ) -> None:
+        self._environments = slot_environments(gpus)
+        if workers == "auto":
+            count = len(self._environments) or len(os.sched_getaffinity(0))
+        elif isinstance(workers, int) and not isinstance(workers, bool) and workers > 0:
+            count = workers
+        else:
+            raise ConfigError(f"workers={workers}: write a number of at least 1, or auto.")
+        if timeout is not None and not timeout > 0:
+            raise ConfigError(f"timeout={timeout}: write a number of seconds, or null.")
+        self.pool = WorkerPool(count, jobs_per_worker, timeout, self._environments)
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """See Hydra's launcher."""
+        self._context, self._task, self._config = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """See Hydra's launcher."""
+        setup_globals()
+        configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
+        sweep = Path(str(self._config.hydra.sweep.dir))
+        sweep.mkdir(parents=True, exist_ok=True)
+        state = Singleton.get_state()
+        job = functools.partial(_run, self._context, self._task, self._config, state)
+        calls = [
+            Call(key=index, arguments=(initial_job_idx + index, list(lines)), group=_group(lines))
+            for index, lines in enumerate(job_overrides)
+        ]
+        returns: dict[int, JobReturn] = {}
+        for outcome in self.pool.run(job, calls):
+            lines = job_overrides[outcome.key]
+            if outcome.reason in ("exited", "killed", "timed out"):
+                _record_death(sweep, lines, outcome)
+            returns[outcome.key] = _job_return(outcome, lines)
+        return [returns[index] for index in range(len(job_overrides))]
+
+
+def _run(
+    context: HydraContext, task: TaskFunction, config: DictConfig, state: Any, index: int, overrides: list[str]
+) -> JobReturn:
+    """One job, in a worker."""
+    setup_globals()
+    Singleton.set_state(state)
+    sweep_config = context.config_loader.load_sweep_config(config, overrides)
+    with open_dict(sweep_config):
+        sweep_config.hydra.job.id = str(index)
+        sweep_config.hydra.job.num = index
+    HydraConfig.instance().set_config(sweep_config)
+    folder = Path(str(sweep_config.hydra.sweep.dir)) / str(sweep_config.hydra.sweep.subdir)
+    folder.mkdir(parents=True, exist_ok=True)
+    _redirect_output(RunFolder(folder).log)
+    result = run_job(
+        hydra_context=context,
+        config=sweep_config,
+        task_function=task,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+    result.cfg = result.hydra_cfg = None  # the parent has them; sending them back costs more than a short run
+    return result
+
+
+def _redirect_output(log: Path) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+
+
+def _subdir(overrides: Sequence[str]) -> str | None:
+    for line in overrides:
+        if line.startswith("hydra.sweep.subdir="):
+            return line.split("=", 1)[1].strip("'")
+    return None
+
+
+def _group(overrides: Sequence[str]) -> str:
+    subdir = _subdir(overrides)
+    return str(Path(subdir).parent) if subdir else ""
+
+
+def _record_death(sweep: Path, overrides: Sequence[str], outcome: Outcome) -> None:
+    """Write what the dead process could not; being killed is left to the reader of the status, who allows a retry."""
+    subdir = _subdir(overrides)
+    if subdir is None or outcome.reason == "killed":
+        return
+    folder = RunFolder(sweep / subdir)
+    status = folder.status()
+    if status.state == RUNNING:
+        folder.write_status(
+            replace(status, state=FAILED, reason=outcome.reason, error=str(outcome.error), ended=time.time(), pid=None)
+        )
+
+
+def _job_return(outcome: Outcome, overrides: Sequence[str]) -> JobReturn:
+    if isinstance(outcome.value, JobReturn):
+        return outcome.value
+    result = JobReturn()
+    result.overrides = list(filter_overrides(overrides))
+    result.status = JobStatus.FAILED
+    result.return_value = outcome.error
+    return result
+
+
+def slot_environments(gpus: Sequence[str | int] | None) -> list[dict[str, str]]:
+    """Environment variables a slot, one slot a GPU; empty where there is none.
+
+    Args:
+        gpus: Identifiers of GPUs, or None to take those that ``CUDA_VISIBLE_DEVICES`` or the driver names.
+    """
+    if gpus is None:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        gpus = (
+            [name for name in visible.split(",") if name not in ("", "-1")] if visible is not None else _driver_gpus()
+        )
+    return [{"CUDA_VISIBLE_DEVICES": str(gpu)} for gpu in gpus]
+
+
+def _driver_gpus() -> list[str]:
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listing = subprocess.run(
+        ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, check=False
+    )
+    return listing.stdout.split() if listing.returncode == 0 else []

@@ -1,0 +1,61 @@
+"""Hydra's complaints in words that say what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from ablate.errors import suggestion
+
+__all__ = ["explain"]
+
+
+def explain(error: BaseException, arguments: Sequence[str]) -> str | None:
+    """What to tell a user whose command line Hydra refused.
+
+    Args:
+        error: What Hydra or OmegaConf raised.
+        arguments: The command line without the program's name.
+
+    Returns:
+        A few lines, or None if the error is none of theirs.
+    """
+    if not isinstance(error, HydraException | OmegaConfBaseException):
+        return None
+    text = str(error).strip()
+    cause = str(error.__cause__).strip() if error.__cause__ is not None else ""
+    if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^']+(?:'[^']*'[^']*)*)'", text):
+        line = match.group(1)
+        return f"{line}: several levels are a study; add -m:\n  python -m ablate -m {' '.join(arguments)}"
+    if match := re.search(r"Could not (?:override|append to config\.? ?).*?'([^']+)'", text):
+        key = match.group(1)
+        return f"Unknown key '{key}'.{suggestion(key, _known_keys())}"
+    if match := re.search(r"Could not find '([^']+)'", text):
+        group, _, option = match.group(1).rpartition("/")
+        options = [line.strip() for line in text.partition("Available options")[2].splitlines()[1:] if line.strip()]
+        listed = f" Allowed: {', '.join(options)}." if options else ""
+        return f"{group}={option}: there is no such choice.{listed}{suggestion(option, options)}"
+    if match := re.search(r"Error merging override (.*)", text):
+        return f"{match.group(1)}: {_first_line(cause) or 'not allowed'}"
+    if "Multiple values for" in text or "is specified more than once" in text:
+        return _first_line(text)
+    return "\n".join([_first_line(text), _first_line(cause)]).strip() or type(error).__name__
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else ""
+
+
+def _known_keys() -> list[str]:
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    from ablate.config import conf_dir
+    from ablate.sweep.factors import task_keys
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        return task_keys(compose("config"))

@@ -1,0 +1,210 @@
+"""Worker processes that outlive a job and survive each other."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import cloudpickle
+
+from ablate.errors import RunError
+
+__all__ = ["Call", "Outcome", "WorkerPool"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One thing for a worker to do.
+
+    Args:
+        key: Whatever tells the call from the others.
+        arguments: What to call the function with.
+        group: Calls of one group go to one worker as long as others have enough to do, so that it can reuse what it
+            has built.
+    """
+
+    key: Any
+    arguments: tuple[Any, ...] = ()
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended.
+
+    Args:
+        key: The call's key.
+        value: What the function returned.
+        error: What it raised, or a :class:`~ablate.errors.RunError` if the process died or ran out of time.
+        reason: Empty, ``raised``, ``exited``, ``killed`` or ``timed out``.
+    """
+
+    key: Any
+    value: Any = None
+    error: BaseException | None = None
+    reason: str = ""
+
+
+@dataclass
+class _Worker:
+    process: subprocess.Popen[bytes]
+    connection: Connection
+    slot: int
+    calls: int = 0
+    function: bytes = b""
+    group: str | None = None
+    current: Call | None = None
+    deadline: float = field(default=float("inf"))
+
+
+class WorkerPool:
+    """A fixed number of worker processes.
+
+    A worker that dies takes one call with it and is replaced. Workers end with the pool, and with its process however
+    that ends.
+
+    Args:
+        slots: How many workers at a time.
+        calls_per_worker: After how many calls a worker is replaced by a fresh process; None for never.
+        timeout: Seconds after which a call is ended, or None.
+        environments: Extra environment variables by slot; used cyclically.
+    """
+
+    def __init__(
+        self,
+        slots: int,
+        calls_per_worker: int | None = None,
+        timeout: float | None = None,
+        environments: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        self.slots = slots
+        self._calls_per_worker = calls_per_worker
+        self._timeout = timeout
+        self._environments = [dict(environment) for environment in environments] or [{}]
+        self._workers: dict[int, _Worker] = {}
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self, count: int | None = None) -> None:
+        """Start workers ahead of the first call, so that their start-up overlaps with what comes before it."""
+        for slot in range(min(count or self.slots, self.slots)):
+            if slot not in self._workers:
+                self._workers[slot] = self._spawn(slot)
+
+    def run(self, function: Callable[..., Any], calls: Sequence[Call]) -> Iterator[Outcome]:
+        """Call a function many times; yields each outcome as it comes, in no order.
+
+        Args:
+            function: A function that cloudpickle can carry; a worker gets it once.
+            calls: What to call it with.
+        """
+        carried: bytes = cloudpickle.dumps(function)
+        waiting = deque(calls)
+        self.start(min(self.slots, len(waiting)))
+        while waiting or any(worker.current for worker in self._workers.values()):
+            for slot in range(self.slots):
+                if waiting and (slot not in self._workers or self._workers[slot].current is None):
+                    self._assign(slot, waiting, carried)
+            busy = [worker for worker in self._workers.values() if worker.current]
+            patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
+            ready = wait([worker.connection for worker in busy], timeout=min(patience, 3600.0))
+            for worker in busy:
+                if worker.connection in ready:
+                    yield self._collect(worker)
+                elif time.monotonic() >= worker.deadline:
+                    yield self._expire(worker)
+
+    def close(self) -> None:
+        """End all workers, at once."""
+        workers = list(self._workers.values())
+        self._workers.clear()
+        for worker in workers:
+            worker.connection.close()
+            worker.process.kill()
+        for worker in workers:
+            worker.process.wait()
+
+    def _spawn(self, slot: int) -> _Worker:
+        ours, theirs = socket.socketpair()
+        environment = {**os.environ, **self._environments[slot % len(self._environments)]}
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ablate.sweep.worker", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={**environment, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                stdin=subprocess.DEVNULL,
+            )
+        worker = _Worker(process, Connection(ours.detach()), slot)
+        worker.connection.send_bytes(pickle.dumps(("path", sys.path)))
+        return worker
+
+    def _assign(self, slot: int, waiting: deque[Call], function: bytes) -> None:
+        worker = self._workers.get(slot)
+        if worker is None:
+            worker = self._workers[slot] = self._spawn(slot)
+        call = self._choose(worker, waiting)
+        waiting.remove(call)
+        worker.current, worker.group = call, call.group
+        worker.calls += 1
+        worker.deadline = time.monotonic() + self._timeout if self._timeout else float("inf")
+        try:
+            if worker.function != function:
+                worker.connection.send_bytes(pickle.dumps(("function", function)))
+                worker.function = function
+            worker.connection.send_bytes(pickle.dumps(("call", cloudpickle.dumps(call.arguments))))
+        except OSError:
+            return  # it died before it was asked; collecting its outcome says so
+
+    def _choose(self, worker: _Worker, waiting: deque[Call]) -> Call:
+        taken = {other.group for other in self._workers.values() if other is not worker and other.current}
+        own = next((call for call in waiting if call.group == worker.group), None)
+        fresh = next((call for call in waiting if call.group not in taken), None)
+        return own or fresh or waiting[0]
+
+    def _collect(self, worker: _Worker) -> Outcome:
+        call = worker.current
+        if call is None:
+            raise RunError("A worker answered without having been asked.")
+        try:
+            good, data = pickle.loads(worker.connection.recv_bytes())
+        except (EOFError, OSError):
+            return self._bury(worker, call)
+        worker.current, worker.deadline = None, float("inf")
+        value = cloudpickle.loads(data)
+        if self._calls_per_worker is not None and worker.calls >= self._calls_per_worker:
+            self._discard(worker)
+        return Outcome(call.key, value=value) if good else Outcome(call.key, error=value, reason="raised")
+
+    def _bury(self, worker: _Worker, call: Call) -> Outcome:
+        code = self._discard(worker, patience=5.0)
+        reason = "killed" if code < 0 else "exited"
+        words = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return Outcome(call.key, error=RunError(f"The process of the run {words}."), reason=reason)
+
+    def _expire(self, worker: _Worker) -> Outcome:
+        call = worker.current
+        self._discard(worker)
+        key = call.key if call else None
+        return Outcome(key, error=RunError(f"The run took longer than {self._timeout:g} s."), reason="timed out")
+
+    def _discard(self, worker: _Worker, patience: float = 0.0) -> int:
+        self._workers.pop(worker.slot, None)
+        worker.connection.close()
+        try:
+            return worker.process.wait(timeout=patience)
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+            return worker.process.wait()

@@ -1,0 +1,169 @@
+"""What wraps the train function in every run, under every launcher: it records how the run went."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import os
+import platform
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+
+from ablate.errors import Diverged, RunError
+from ablate.store import FAILED, FINISHED, RUNNING, WAITING, Result, RunFolder, Status
+
+__all__ = ["Recorder", "numbers", "record"]
+
+_LIBRARIES = ("tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy")
+_MODULES = {"scikit-learn": "sklearn"}
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """A train function that writes its own status, result and log.
+
+    It runs in the process of the run, so that nothing has to come back from there: what a launcher returns or loses
+    does not matter.
+
+    Args:
+        function: The task: from a composed configuration to a number, or to numbers by name.
+        metric: What to call a single number.
+        code: Version of the code, recorded with every result.
+    """
+
+    function: Callable[[Any], Any]
+    metric: str = "value"
+    code: str = ""
+
+    def __call__(self, config: Any) -> Mapping[str, float] | None:
+        """Run the task in Hydra's current output folder; see :func:`record`."""
+        folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
+        return record(lambda: self.function(config), folder, self.metric, self.code)
+
+
+def record(
+    task: Callable[[], Any], folder: RunFolder, metric: str = "value", code: str = ""
+) -> Mapping[str, float] | None:
+    """Carry out one run and leave its outcome in its folder.
+
+    Args:
+        task: What to do.
+        folder: The run's folder.
+        metric: What to call a single number.
+        code: Version of the code.
+
+    Returns:
+        The metrics; None if another process has the run in hand.
+
+    Raises:
+        Exception: Whatever the task raised, after it was recorded. A ``SystemExit`` becomes a ``RunError``, since it
+            would end the other runs as well.
+    """
+    with folder.hold() as held:
+        if not held:
+            return None
+        before = folder.status()
+        if before.state == FINISHED and (done := folder.result()) is not None:
+            return done.metrics
+        status = _started(before, folder)
+        folder.write_status(status)
+        try:
+            clock = time.perf_counter()
+            value = task()
+            result = numbers(value, metric, {"seconds": time.perf_counter() - clock}, _versions(code))
+        except KeyboardInterrupt:
+            folder.write_status(
+                replace(status, state=WAITING, reason="interrupted", attempts=before.attempts, pid=None)
+            )
+            raise
+        except SystemExit as error:
+            _fail(folder, status, "exited", f"sys.exit({error.code!r})")
+            raise RunError(f"The run called sys.exit({error.code!r}).") from error
+        except Exception as error:
+            reason = "diverged" if isinstance(error, Diverged) else "raised"
+            _fail(folder, status, reason, f"{type(error).__name__}: {error}")
+            raise
+        folder.write_result(result)
+        folder.write_status(replace(status, state=FINISHED, attempts=0, ended=time.time(), pid=None))
+        return result.metrics
+
+
+def _started(before: Status, folder: RunFolder) -> Status:
+    epochs = len(folder.curves())
+    # A run that got further than at its last start is not the one that keeps dying.
+    stuck = before.state == RUNNING and epochs <= before.epochs
+    attempts = before.attempts + 1 if stuck else 1
+    return Status(RUNNING, "", "", attempts, time.time(), None, os.getpid(), socket.gethostname(), epochs)
+
+
+def _fail(folder: RunFolder, status: Status, reason: str, error: str) -> None:
+    with folder.log.open("a") as log:
+        log.write(traceback.format_exc())
+    folder.write_status(replace(status, state=FAILED, reason=reason, error=error, ended=time.time(), pid=None))
+
+
+def numbers(
+    value: Any, metric: str, timings: Mapping[str, float] | None = None, versions: Mapping[str, str] | None = None
+) -> Result:
+    """What a train function returned, sorted into numbers and the rest.
+
+    Args:
+        value: A number, or a mapping; nested mappings become ``outer.inner``.
+        metric: What to call a single number.
+        timings: Added to the metrics.
+        versions: Recorded as they are.
+
+    Raises:
+        RunError: If there is no number in it.
+        Diverged: If a number is not a number or infinite.
+
+    Example:
+        >>> numbers({"accuracy": 0.5, "note": "fine"}, "value").metrics
+        {'accuracy': 0.5}
+    """
+    metrics: dict[str, float] = {}
+    other: dict[str, Any] = {}
+    _sort(value if isinstance(value, Mapping) else {metric: value}, "", metrics, other)
+    if not metrics:
+        raise RunError(
+            f"The train function returned {value!r}. It must return a number, or a dict with at least one number: "
+            "what the study is to compare."
+        )
+    bad = [name for name, number in metrics.items() if not math.isfinite(number)]
+    if bad:
+        raise Diverged(f"Not a finite number: {', '.join(f'{name}={metrics[name]}' for name in bad)}.")
+    return Result({**metrics, **(timings or {})}, versions or {}, other)
+
+
+def _sort(values: Mapping[Any, Any], prefix: str, metrics: dict[str, float], other: dict[str, Any]) -> None:
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            _sort(value, f"{name}.", metrics, other)
+            continue
+        scalar = value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
+        if isinstance(scalar, bool | int | float):
+            metrics[name] = scalar
+        elif hasattr(scalar, "__float__") and not isinstance(scalar, str):
+            metrics[name] = float(scalar)
+        else:
+            other[name] = scalar if isinstance(scalar, str | None) else repr(scalar)
+
+
+def _versions(code: str) -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for library in _LIBRARIES:
+        if _MODULES.get(library, library) in sys.modules:
+            try:
+                found[library] = importlib.metadata.version(library)
+            except importlib.metadata.PackageNotFoundError:
+                found[library] = "unknown"
+    return {**found, "code": code} if code else found

@@ -1,0 +1,105 @@
+"""What a study is asked to do, as the sweeper's configuration says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from ablate.errors import DesignError
+from ablate.study import Constraint, Forbidden, Requires, level_label
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The sweeper's own keys (``study.*`` in our application, ``hydra.sweeper.*`` in any other).
+
+    Args:
+        name: Name of the study, or None to name it after what is swept.
+        design: Name of the design, or None: the grid of the swept keys, or leave-one-out of the declared factors.
+        seeds: How many seeds (0, 1, 2, ...), or their list.
+        seed_key: The config key that holds a run's seed.
+        metric: The number that decides, or None: the one that runs report.
+        direction: ``max`` or ``min``.
+        margin: The least effect that matters, or None.
+        retry_failed: Whether failed runs are run again.
+        keep_going: Whether the others go on when a run fails.
+        dry_run: Whether to stop after the plan.
+        factors: Declared factors: a list of levels, or of overrides by level, by name.
+        requires: Levels of parents by child, for children that mean nothing without them.
+        forbidden: Combinations of levels that no cell may have.
+        ignore: Dotted keys that cannot change a result.
+        check: Dotted name of a function that lists what is wrong with a plain configuration, or None. It is called with
+            ``explicit=False`` where a level was not asked for but is void.
+        preflight: Dotted name of a function that looks at all cells before the first run, or None.
+    """
+
+    name: str | None = None
+    design: str | None = None
+    seeds: int | str | tuple[int, ...] = 3
+    seed_key: str = "seed"
+    metric: str | None = None
+    direction: str = "max"
+    margin: float | None = None
+    retry_failed: bool = False
+    keep_going: bool = True
+    dry_run: bool = False
+    factors: Mapping[str, Any] = field(default_factory=dict)
+    requires: Mapping[str, Any] = field(default_factory=dict)
+    forbidden: tuple[Mapping[str, Any], ...] = ()
+    ignore: tuple[str, ...] = ()
+    check: str | None = None
+    preflight: str | None = None
+
+    @classmethod
+    def from_config(cls, values: Mapping[str, Any]) -> Settings:
+        """Settings from the fields of the sweeper's config node; OmegaConf containers become plain ones.
+
+        Raises:
+            DesignError: If a value has no sense, with all faults at once.
+        """
+        plain: dict[str, Any] = {
+            key: OmegaConf.to_container(value, resolve=True) if isinstance(value, DictConfig | ListConfig) else value
+            for key, value in values.items()
+        }
+        plain = {key: value for key, value in plain.items() if value is not None}
+        faults = []
+        seeds = plain.get("seeds", cls.seeds)
+        if isinstance(seeds, list):
+            if not all(isinstance(seed, int) and not isinstance(seed, bool) for seed in seeds):
+                faults.append(f"study.seeds={seeds}: seeds are whole numbers.")
+            plain["seeds"] = tuple(seeds)
+        elif isinstance(seeds, bool) or not isinstance(seeds, int):
+            faults.append(f"study.seeds={seeds}: write a number of seeds (3), or list them ([0,7,9]).")
+        elif seeds < 1:
+            faults.append(f"study.seeds={seeds}: a study needs at least one seed.")
+        for key in ("forbidden", "ignore"):
+            if key in plain:
+                plain[key] = tuple(plain[key])
+        margin = plain.get("margin")
+        if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float)):
+            faults.append(f"study.margin={margin}: write a number in units of the metric, or null.")
+        if faults:
+            raise DesignError("\n".join(faults))
+        return cls(**plain)
+
+    def seed_list(self) -> tuple[int, ...]:
+        """The seeds themselves."""
+        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds  # type: ignore[return-value]
+
+    def constraints(self) -> list[Constraint]:
+        """The declared constraints."""
+        rules: list[Constraint] = []
+        for child, parents in self.requires.items():
+            for parent, levels in parents.items():
+                allowed = levels if isinstance(levels, list) else [levels]
+                rules.append(Requires(child, parent, tuple(level_label(level) for level in allowed)))
+        for levels in self.forbidden:
+            named = {key: value for key, value in levels.items() if key != "reason"}
+            pairs = tuple((name, level_label(value)) for name, value in named.items())
+            rules.append(Forbidden(pairs, str(levels.get("reason", ""))))
+        return rules

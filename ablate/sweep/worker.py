@@ -1,0 +1,74 @@
+"""A worker process: takes calls over a pipe, one after another, and answers each.
+
+Started as ``python -m ablate.sweep.worker FD`` by :mod:`ablate.sweep.pool`; the argument is its end of the pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import cloudpickle
+
+__all__ = ["serve"]
+
+
+def serve(connection: Connection) -> None:
+    """Answer calls until the pipe closes.
+
+    A message is a pickled pair. ``("path", list)`` replaces ``sys.path``; ``("function", bytes)`` brings the
+    cloudpickled function that later calls are for; ``("call", bytes)`` holds its arguments and is answered by
+    ``(True, bytes)`` or ``(False, bytes)``.
+
+    Args:
+        connection: The worker's end of the pipe.
+    """
+    brought = b""
+    function: Callable[..., Any] | None = None
+    while True:
+        try:
+            kind, data = pickle.loads(connection.recv_bytes())
+        except (EOFError, OSError):
+            return
+        if kind == "path":
+            sys.path[:] = data
+            continue
+        if kind == "function":
+            brought, function = data, None
+            continue
+        try:
+            if function is None:  # unpickled here, so that a function that cannot be is an answer too
+                function = cloudpickle.loads(brought)
+            answer = (True, cloudpickle.dumps(function(*cloudpickle.loads(data))))
+        except Exception as error:
+            answer = (False, _portable(error))
+        connection.send_bytes(pickle.dumps(answer))
+
+
+def _portable(error: Exception) -> bytes:
+    try:
+        data: bytes = cloudpickle.dumps(error)
+        cloudpickle.loads(data)
+    except Exception:
+        data = cloudpickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+    return data
+
+
+def _leave_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    # Ctrl-C reaches every process of the terminal; the parent decides what becomes of the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+    serve(Connection(int(sys.argv[1])))

@@ -1,0 +1,48 @@
+"""The words of a cell where nothing but plain text is possible: shared by markdown and the terminal."""
+
+from __future__ import annotations
+
+import math
+
+from ablate.tables.numbers import DASH, count, decimals, duration, fixed, typographic
+from ablate.tables.table import Column, Estimate, Value
+
+__all__ = ["is_missing", "plain"]
+
+
+def is_missing(value: Value) -> bool:
+    """Whether there is nothing to show."""
+    number = value.value if isinstance(value, Estimate) else value
+    return number is None or (isinstance(number, float) and math.isnan(number))
+
+
+def plain(column: Column, value: Value) -> str:
+    """A value as unformatted text.
+
+    Example:
+        >>> plain(Column("score", "mean"), Estimate(0.97163, 0.9589, 0.9843))
+        '0.972 ± 0.013'
+        >>> plain(Column("difference", "difference"), Estimate(-0.0123, -0.0251, 0.0005))
+        '−0.012 [−0.025, 0.000]'
+        >>> plain(Column("residual", "level"), False), plain(Column("weights", "count"), None)
+        ('✗', '–')
+    """
+    if is_missing(value):
+        return DASH
+    if isinstance(value, Estimate):
+        return _estimate(column, value)
+    if isinstance(value, bool):
+        return "✓" if value else "✗"
+    if isinstance(value, str) or value is None:
+        return str(value)
+    return duration(value) if column.kind == "seconds" else count(value)
+
+
+def _estimate(column: Column, value: Estimate) -> str:
+    places = decimals(value)
+    number = typographic(fixed(value.value, places))
+    if math.isnan(value.half):
+        return number
+    if column.kind in ("mean", "change"):
+        return f"{number} ± {fixed(value.half, places)}"
+    return f"{number} [{typographic(fixed(value.low, places))}, {typographic(fixed(value.high, places))}]"

@@ -1,0 +1,104 @@
+"""The specification of a table: raw values and what they are, before any number becomes a string."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+__all__ = ["Column", "Estimate", "Kind", "Row", "Table", "Value"]
+
+Kind = Literal["text", "level", "mean", "difference", "change", "count", "seconds"]
+"""What a column holds, and so how a renderer writes it.
+
+``text``: words. ``level``: True and False as check mark and cross, None for a level without meaning, else its label.
+``mean``: an :class:`Estimate` written with ± half its interval. ``difference``: one written with the ends of its
+interval. ``change``: a difference written like a mean. ``count``: a whole number. ``seconds``: a duration.
+"""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval; NaN where there is none."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def half(self) -> float:
+        """Half the width of the interval."""
+        return (self.high - self.low) / 2
+
+
+Value = str | bool | int | float | Estimate | None
+"""A raw value; None and NaN are shown as a dash."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Args:
+        header: Its heading.
+        kind: What it holds.
+        screen_only: Whether it stays out of files: timings differ from one machine and day to the next.
+        is_name: Whether it only names what the ``level`` columns spell out.
+    """
+
+    header: str
+    kind: Kind
+    screen_only: bool = False
+    is_name: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row.
+
+    Args:
+        values: One a column.
+        bold: Whether its mean is set in bold.
+    """
+
+    values: tuple[Value, ...]
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Args:
+        columns: Its columns.
+        rows: Its rows, each with one value a column.
+        caption: What the numbers are: estimand, n, interval, test.
+        label: An identifier for references to it.
+        notes: What a reader must know besides, a sentence each.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    caption: str
+    label: str
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        wrong = [index for index, row in enumerate(self.rows) if len(row.values) != len(self.columns)]
+        if wrong:
+            raise ValueError(f"Rows {wrong} do not have {len(self.columns)} values, one a column.")
+
+    @property
+    def for_files(self) -> Table:
+        """The table without the columns that are for the screen alone."""
+        return self.only(lambda column: not column.screen_only)
+
+    def only(self, wanted: Callable[[Column], bool]) -> Table:
+        """The table with the columns for which ``wanted`` holds."""
+        kept = [index for index, column in enumerate(self.columns) if wanted(column)]
+        return replace(
+            self,
+            columns=tuple(self.columns[index] for index in kept),
+            rows=tuple(replace(row, values=tuple(row.values[index] for index in kept)) for row in self.rows),
+        )

@@ -1,0 +1,91 @@
+"""Tables on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ablate.tables.cells import plain
+from ablate.tables.table import Column, Row, Table
+
+if TYPE_CHECKING:
+    import rich.table
+
+__all__ = ["terminal"]
+
+_STYLES = {"helps": "green", "hurts": "red", "no effect": "cyan", "dispensable": "cyan", "undecided": "dim"}
+_JUSTIFY = {"text": "left", "level": "center"}
+_NARROWEST_TEXT = 8
+
+
+def terminal(table: Table, width: int | None = None) -> rich.table.Table:
+    """The table for a terminal.
+
+    Args:
+        table: The table.
+        width: Columns of the terminal. Where the whole table does not fit, first the columns of levels go (the names
+            of the cells say the same), then differences are written with ± like means, and counts that are the same
+            in all rows go. None keeps everything.
+
+    Returns:
+        What ``rich.console.Console.print`` prints.
+    """
+    drawn = _rich(table)
+    if width is None or _width(drawn) <= width:
+        return drawn
+    if any(column.is_name for column in table.columns):
+        table = table.only(lambda column: column.kind != "level")
+    drawn = _rich(table)
+    return drawn if _width(drawn) <= width else _rich(_narrow(table))
+
+
+def _narrow(table: Table) -> Table:
+    constant = {
+        index
+        for index, column in enumerate(table.columns)
+        if column.kind == "count" and len({row.values[index] for row in table.rows}) == 1
+    }
+    kept = [index for index in range(len(table.columns)) if index not in constant]
+    columns = [table.columns[index] for index in kept]
+    return Table(
+        columns=tuple(Column(c.header, "change") if c.kind == "difference" else c for c in columns),
+        rows=tuple(Row(tuple(row.values[index] for index in kept), row.bold) for row in table.rows),
+        caption=table.caption,
+        label=table.label,
+        notes=table.notes,
+    )
+
+
+def _width(drawn: rich.table.Table) -> int:
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console(width=10_000, force_terminal=False)
+    return Measurement.get(console, console.options, drawn).maximum
+
+
+def _rich(table: Table) -> rich.table.Table:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    # Text objects, not strings: rich would read markup such as [red] out of a hostile name.
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in table.columns:
+        drawn.add_column(
+            Text(column.header),
+            justify=_JUSTIFY.get(column.kind, "right"),  # type: ignore[arg-type]
+            # Where space is short only the names of the cells may wrap, and nothing may be cut off.
+            no_wrap=not column.is_name,
+            overflow="fold",
+            min_width=_NARROWEST_TEXT if column.is_name else None,
+        )
+    for row in table.rows:
+        values = zip(table.columns, row.values, strict=True)
+        drawn.add_row(*(Text(plain(column, value), style=_style(column, value, row)) for column, value in values))
+    return drawn
+
+
+def _style(column: Column, value: object, row: Row) -> str:
+    if column.header == "verdict" and isinstance(value, str):
+        return _STYLES.get(value, "")
+    return "bold" if row.bold and column.kind == "mean" else ""

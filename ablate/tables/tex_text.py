@@ -1,0 +1,85 @@
+"""Any text as LaTeX source that prints it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+__all__ = ["escape_tex"]
+
+_COMMANDS = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    "'": r"\textquotesingle{}",
+    **{character: f"\\{character}" for character in "{}$&#%_"},
+    # Right after the end of a row these would be read as an argument of the row break.
+    **{character: f"{{{character}}}" for character in "[]*"},
+    "±": r"$\pm$",
+    "°": r"\textdegree{}",
+    "µ": r"\textmu{}",
+    "²": r"\texttwosuperior{}",
+    "³": r"\textthreesuperior{}",
+    "−": "$-$",
+    "×": r"$\times$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "–": "--",
+    "—": "---",
+    "…": r"\dots{}",
+    "’": r"\textquoteright{}",
+    "‘": r"\textquoteleft{}",
+    "“": r"\textquotedblleft{}",
+    "”": r"\textquotedblright{}",
+}
+
+_GREEK = frozenset(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
+    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+)
+
+
+def escape_tex(text: str) -> str:
+    r"""LaTeX source that prints a text as it is, on one line.
+
+    Characters outside the Latin alphabet become ``\ablunicode{hex}{character}``, which :func:`ablate.tables.preamble`
+    defines: XeLaTeX and LuaLaTeX print the character, pdfLaTeX, which has no font for it, its code point.
+
+    Args:
+        text: Any text.
+
+    Example:
+        >>> print(escape_tex("a_b&c% 5^2 α"))
+        a\_b\&c\% 5\textasciicircum{}2 $\alpha$
+    """
+    one_line = " ".join(unicodedata.normalize("NFC", text).split())
+    # An empty group keeps two hyphens of the text from becoming one dash.
+    return "".join("-{}" if pair == "--" else _character(pair[0]) for pair in _with_next(one_line))
+
+
+def _with_next(text: str) -> list[str]:
+    return [text[index : index + 2] for index in range(len(text))]
+
+
+def _character(character: str) -> str:
+    if character in _COMMANDS:
+        return _COMMANDS[character]
+    if character.isascii():
+        return character if character.isprintable() else ""
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs"):
+        return ""
+    name = unicodedata.name(character, "")
+    greek = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (\w+)", name)
+    if greek:
+        letter = greek[2].replace("LAMDA", "LAMBDA").lower()
+        command = letter if greek[1] == "SMALL" else letter.capitalize()
+        if command in _GREEK:
+            return f"$\\{command}$"
+    if name.startswith("LATIN") and ord(character) < 0x180 and character not in "ŉĸſŀĿŦŧĦħ":
+        return character
+    return f"\\ablunicode{{{ord(character):04X}}}{{{character}}}"

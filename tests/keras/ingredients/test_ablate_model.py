@@ -1,0 +1,213 @@
+"""The catalogue, the messages, and the rewriting of whole models."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from keras import layers  # noqa: E402
+
+from ablate.errors import NetworkError  # noqa: E402
+from ablate.keras.ingredients import INGREDIENTS, ablate_model, present  # noqa: E402
+from ablate.keras.models import build  # noqa: E402
+
+pytestmark = pytest.mark.keras
+
+GRID = [
+    dict(zip(INGREDIENTS, levels, strict=True))
+    for levels in itertools.product(*(ingredient.levels for ingredient in INGREDIENTS.values()))
+    if levels[1] or (levels[2] == "before" and levels[5] is False)
+]
+
+
+@pytest.fixture(scope="module")
+def mini():
+    return build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3)
+
+
+@pytest.fixture(scope="module")
+def vgg():
+    return build({"name": "vgg", "filters": [4, 8], "convolutions": [1, 2]}, (8, 8, 1), 3)
+
+
+def signature(model):
+    """What distinguishes two networks: operations, their connections, shapes of the weights."""
+    connections = [
+        (type(node.operation).__name__, tuple(t._keras_history.operation.name for t in node.input_tensors))
+        for operation in model.operations
+        for node in operation._inbound_nodes
+    ]
+    return repr((connections, [(weight.path, tuple(weight.shape)) for weight in model.weights]))
+
+
+def one_step(model):
+    x = np.random.default_rng(0).normal(size=(8, *model.input_shape[1:])).astype("float32")
+    y = np.arange(8) % model.output_shape[-1]
+    model.compile(keras.optimizers.SGD(1e-3), "sparse_categorical_crossentropy", run_eagerly=True)
+    before = [weight.numpy() for weight in model.trainable_weights]
+    assert np.isfinite(model.train_on_batch(x, y))
+    assert any((old != new.numpy()).any() for old, new in zip(before, model.trainable_weights, strict=True))
+    return x
+
+
+def test_all_forty_cells_build_and_differ(mini):
+    assert len(GRID) == 40
+    cells = [ablate_model(mini, levels) for levels in GRID]
+    assert {cell.output_shape for cell in cells} == {(None, 3)}
+    assert len({signature(cell) for cell in cells}) == 40
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras with NumPy 2
+@pytest.mark.parametrize("name", INGREDIENTS)
+def test_a_rewritten_network_trains_a_step_and_survives_saving(mini, name, tmp_path):
+    model = ablate_model(mini, {name: INGREDIENTS[name].levels[1]})
+    x = one_step(model)
+    path = tmp_path / "model.keras"
+    model.save(path)
+    np.testing.assert_array_equal(keras.models.load_model(path).predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_the_full_form_is_the_model_itself_and_a_rewrite_leaves_it_alone(mini):
+    before = signature(mini)
+    assert ablate_model(mini, {name: ingredient.levels[0] for name, ingredient in INGREDIENTS.items()}) is mini
+    assert ablate_model(mini, {"residual": False}) is not mini
+    assert signature(mini) == before
+
+
+def test_placement_and_bias_are_void_without_batch_norm(mini):
+    void = ablate_model(mini, {"batch_norm": False, "bn_placement": "after", "bias": True})
+    assert signature(void) == signature(ablate_model(mini, {"batch_norm": False}))
+
+
+def test_every_convolution_has_a_bias_without_batch_norm(mini):
+    model = ablate_model(mini, {"batch_norm": False})
+    assert all(layer.use_bias for layer in model.layers if hasattr(layer, "use_bias"))
+
+
+def test_a_dense_layer_that_fed_a_batch_norm_gets_a_bias_too():
+    model = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(3, use_bias=False, name="fed"), layers.BatchNormalization(),
+         layers.Dense(2, use_bias=False, name="last")]
+    )  # fmt: skip
+    without = ablate_model(model, {"batch_norm": False})
+    assert (without.get_layer("fed").use_bias, without.get_layer("last").use_bias) == (True, False)
+
+
+def test_message_of_an_absent_ingredient(vgg):
+    with pytest.raises(NetworkError) as caught:
+        ablate_model(vgg, {"residual": False, "separable": False, "head": "flatten"})
+    assert str(caught.value) == (
+        "`residual` is not present in model 'vgg': no sum of a trunk and its shortcut.\n"
+        "`separable` is not present in model 'vgg': no separable or depthwise convolution.\n"
+        "Present: batch_norm (3), bn_placement (3), head (1), bias (3)."
+    )
+
+
+def test_message_of_a_model_without_ingredients():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(2)], name="plain")
+    with pytest.raises(NetworkError) as caught:
+        ablate_model(model, {"batch_norm": False})
+    assert str(caught.value) == (
+        "`batch_norm` is not present in model 'plain': no BatchNormalization layer.\nPresent: no known ingredient."
+    )
+
+
+def test_message_of_unknown_ingredients_and_levels(vgg):
+    with pytest.raises(NetworkError) as caught:
+        ablate_model(vgg, {"residul": False, "head": "flat", "batch_norm": "false", "bias": 1})
+    assert str(caught.value) == (
+        "Unknown ingredient 'residul'. Known: residual, batch_norm, bn_placement, separable, head, bias. "
+        "Did you mean 'residual'?\n"
+        "Unknown level 'flat' of ingredient 'head'. Known: gap, flatten. Did you mean 'flatten'?\n"
+        "Unknown level 'false' of ingredient 'batch_norm'. Known: true, false. Did you mean 'false'?\n"
+        "Unknown level 1 of ingredient 'bias'. Known: false, true."
+    )
+
+
+def test_message_of_a_subclassed_model():
+    class Net(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(NetworkError) as caught:
+        present(Net(name="net"))
+    assert str(caught.value) == (
+        "Model 'net' (Net) is subclassed: what it computes stands in Python code, not in a graph, so nothing can be taken "
+        "out of it. Build it with the functional API, or give the function that builds it arguments of its own and vary "
+        "those: `model.builder=my_package.nets.make model.args.residual=true,false`."
+    )
+
+
+def test_message_of_a_head_whose_maps_have_no_fixed_size():
+    inputs = keras.Input((None, None, 3))
+    x = layers.GlobalAveragePooling2D(name="pool")(layers.Conv2D(4, 3)(inputs))
+    model = keras.Model(inputs, layers.Dense(2)(x), name="free")
+    with pytest.raises(NetworkError) as caught:
+        ablate_model(model, {"head": "flatten"})
+    assert str(caught.value) == (
+        "`head` cannot become flatten in model 'free': layer 'pool' gets maps of no fixed size (None, None, 4). "
+        "Build the model with a fixed input shape."
+    )
+
+
+def test_a_pooling_that_is_the_output_or_goes_back_to_a_map_is_no_head():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3)(inputs)
+    assert present(keras.Model(inputs, layers.Softmax()(layers.GlobalAveragePooling2D()(x))))["head"] == 0
+    gate = layers.Reshape((1, 1, 4))(layers.Dense(4)(layers.GlobalAveragePooling2D()(x)))
+    assert present(keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x * gate))))["head"] == 0
+
+
+def test_head_with_its_dense_layers_in_a_nested_model():
+    classifier = keras.Sequential([keras.Input((4,)), layers.Dropout(0.5), layers.Dense(2)], name="classifier")
+    inputs = keras.Input((6, 6, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(inputs))
+    flat = ablate_model(keras.Model(inputs, classifier(x)), {"head": "flatten"})
+    assert flat.get_layer("classifier").input_shape == (None, 64)
+
+
+def test_nested_and_shared_models_are_taken_apart_once():
+    """A tower that two images pass, as in a siamese network."""
+    inputs = keras.Input((8, 8, 3))
+    x = layers.BatchNormalization(name="bn")(layers.Conv2D(4, 3, use_bias=False, name="conv")(inputs))
+    tower = keras.Model(inputs, layers.ReLU(name="relu")(x), name="tower")
+    left, right = keras.Input((8, 8, 3), name="left"), keras.Input((8, 8, 3), name="right")
+    merged = layers.Subtract()([tower(left), tower(right)])
+    pooled = layers.GlobalAveragePooling2D()(merged)
+    model = keras.Model([left, right], layers.Dense(2, name="classifier")(pooled))
+    assert present(model) == dict(zip(INGREDIENTS, (0, 1, 1, 0, 1, 1), strict=True))
+    without = ablate_model(model, {"batch_norm": False})
+    assert [layer.name for layer in without.get_layer("tower").layers[1:]] == ["conv", "relu"]
+    # 3*3*3*4 weights and 4 biases of the tower, 4*2 weights and 2 biases of the classifier
+    assert without.count_params() == 112 + 10
+    image = np.ones((1, 8, 8, 3), "float32")
+    np.testing.assert_array_equal(without([image, image]), without.get_layer("classifier").bias[None])
+
+
+def test_frozen_layers_stay_frozen_and_number_format_stays():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.SeparableConv2D(4, 3, name="body", dtype="mixed_float16", trainable=False)(inputs)
+    x = layers.GlobalAveragePooling2D(dtype="mixed_float16")(x)
+    model = keras.Model(inputs, layers.Dense(2, dtype="float32")(x))
+    body = ablate_model(model, {"separable": False, "head": "flatten"}).get_layer("body")
+    assert (type(body), body.trainable, body.dtype_policy.name) == (layers.Conv2D, False, "mixed_float16")
+
+
+def test_several_outputs():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.BatchNormalization(name="bn")(layers.Conv2D(4, 3, name="conv")(inputs))
+    model = keras.Model(inputs, {"map": x, "class": layers.Dense(2)(layers.GlobalAveragePooling2D()(x))})
+    without = ablate_model(model, {"batch_norm": False, "head": "flatten"})
+    assert {name: tensor.shape for name, tensor in without.output.items()} == {"map": (None, 6, 6, 4), "class": (None, 2)}
+
+
+def test_depthwise_written_as_groups_becomes_plain():
+    inputs = keras.Input((8, 8, 6))
+    x = layers.Conv2D(6, 5, padding="same", groups=6, name="depthwise")(inputs)
+    model = keras.Model(inputs, layers.Conv2D(8, 1, groups=2)(x))
+    assert present(model)["separable"] == 1
+    assert ablate_model(model, {"separable": False}).get_layer("depthwise").kernel.shape == (5, 5, 6, 6)
