@@ -41,8 +41,15 @@ def application(config: DictConfig) -> Any:
         if str(job.sweeper._target_).startswith("hydra_plugins.ablate_sweeper."):
             return task(values, folder)
         return record(lambda: task(values, folder), folder)
-    _check_single(values, list(job.overrides.task), config)
-    return _single(values, folder, task)
+    # A SystemExit passes through Hydra; an exception would be announced by it as well.
+    try:
+        _check_single(values, list(job.overrides.task), config)
+        return _single(values, folder, task)
+    except AblateError as error:
+        raise SystemExit(_complain(str(error), 2)) from None
+    except Exception as error:
+        words = f"The run failed: {type(error).__name__}: {error}\nThe traceback is in {folder.log}"
+        raise SystemExit(_complain(words, 1)) from None
 
 
 def _check_single(values: Mapping[str, Any], overrides: Sequence[str], config: DictConfig) -> None:
@@ -73,7 +80,8 @@ def _unknown_additions(overrides: Sequence[str], config: DictConfig) -> list[str
 
 
 def _single(values: Mapping[str, Any], folder: RunFolder, task: Callable[..., Any]) -> None:
-    from ablate.sweep.console import EpochBar, duration, say
+    from ablate.sweep.console import duration, say
+    from ablate.sweep.progress import EpochBar
     from ablate.sweep.recorder import record
 
     with EpochBar() as bar:

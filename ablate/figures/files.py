@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure as Sheet
 
 from ablate.analysis import Summary
 from ablate.errors import AnalysisError, suggestion
+from ablate.figures.figure import Figure
 from ablate.figures.registry import FIGURES
 from ablate.figures.style import rc_params
 from ablate.store.atomic import write_bytes, write_text
@@ -62,19 +64,24 @@ def write_figures(summary: Summary, folder: Path, names: Iterable[str] | None = 
             captions.append(f"**{name}**: left out, because {figure.absence(summary)}.")
             continue
         captions.append(f"**{name}**: {figure.caption(summary)}")
-        # From the defaults up: what a user's matplotlibrc says must not change the files.
-        with style.context(["default", dict(rc_params())]):
-            sheet = figure.compose(data)
-            for form, options in _FORMATS.items():
-                path = folder / f"{name}.{form}"
-                write_bytes(path, _saved(sheet, form, options))
-                written.append(path)
+        for form, content in _drawn(figure, data).items():
+            path = folder / f"{name}.{form}"
+            write_bytes(path, content)
+            written.append(path)
     write_text(folder / "captions.md", "\n\n".join(captions) + "\n")
     return [*written, folder / "captions.md"]
 
 
-def _saved(sheet: Sheet, form: str, options: dict[str, Any]) -> bytes:
-    FigureCanvasAgg(sheet)
-    buffer = io.BytesIO()
-    sheet.savefig(buffer, format=form, **options)
-    return buffer.getvalue()
+def _drawn(figure: Figure, data: pd.DataFrame) -> dict[str, bytes]:
+    contents = {}
+    # From the defaults up: what a user's matplotlibrc says must not change the files.
+    with style.context(["default", dict(rc_params())]), warnings.catch_warnings():
+        # A script without an installed font shows as boxes in PNG and PDF; SVG keeps it as text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        sheet = figure.compose(data)
+        FigureCanvasAgg(sheet)
+        for form, options in _FORMATS.items():
+            buffer = io.BytesIO()
+            sheet.savefig(buffer, format=form, **options)
+            contents[form] = buffer.getvalue()
+    return contents

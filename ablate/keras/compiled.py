@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from ablate.keras.models import build
 from ablate.keras.recipe import loss, optimizer
 from ablate.keras.streams import reseed, stream_seed
 
-__all__ = ["Compiled", "build_model", "cell", "compiled", "forget", "full_model"]
+__all__ = ["Compiled", "build_model", "cell", "compiled", "forget", "full_model", "numbers"]
 
 _STEPS = 64
 """Steps that TensorFlow takes before it comes back to Python, so that Ctrl-C and divergence are noticed in time."""
@@ -72,7 +72,7 @@ class Compiled:
 
     def state(self) -> list[np.ndarray]:
         """The values of `variables`."""
-        return [keras.ops.convert_to_numpy(variable) for variable in self.variables()]
+        return numbers(self.variables())
 
     def assign(self, state: list[np.ndarray]) -> None:
         """Sets `variables` to the values of an earlier `state`."""
@@ -105,6 +105,11 @@ def compiled(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
             gc.collect()
     _MODELS.move_to_end(key)
     return _MODELS[key]
+
+
+def numbers(variables: Iterable[Any]) -> list[np.ndarray]:
+    """Copies of the values of Keras variables."""
+    return [np.asarray(variable).copy() for variable in variables]
 
 
 def forget() -> None:

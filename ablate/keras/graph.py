@@ -108,6 +108,10 @@ class Node:
         """The shape of its first output."""
         return self.shapes[0]
 
+    def called_with(self, *inputs: Tensor) -> Node:
+        """A call of the same layer with other tensors and no other arguments."""
+        return Node(self.key, self.layer, inputs, {}, self.shapes)
+
     def rewired(self, tensors: Mapping[Tensor, Tensor]) -> Node:
         """The same call with some of its input tensors exchanged."""
         if not any(tensor in tensors for tensor in self.inputs):

@@ -32,7 +32,9 @@ def model_of(graph: Graph, shapes: Sequence[Shape] = ()) -> Any:
     tensors: dict[Tensor, Any] = {}
     for tensor, shape in zip(tensors_in(graph.inputs), shapes or (None,) * len(graph.nodes), strict=False):
         layer = graph.layer(tensor.node)
-        made[layer.name] = _layer(layer if shape is None else layer.configured(batch_shape=shape), ())
+        if shape is not None and not _fits(shape, layer.config["batch_shape"]):
+            layer = layer.configured(batch_shape=shape)
+        made[layer.name] = _layer(layer, ())
         tensors[tensor] = made[layer.name].output
     for node in graph.nodes.values():
         if node.output in tensors:
@@ -75,6 +77,12 @@ def _layer(spec: LayerSpec, shapes: Sequence[Shape]) -> Any:
     # Some operations drop their name from their configuration.
     layer.name = spec.name
     return layer
+
+
+def _fits(shape: Shape, expected: Shape) -> bool:
+    return len(shape) == len(expected) and all(
+        wanted is None or size == wanted for size, wanted in zip(shape, expected, strict=True)
+    )
 
 
 def _takes_graph(kind: type) -> bool:

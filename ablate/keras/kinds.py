@@ -17,6 +17,7 @@ __all__ = [
     "DENSE",
     "GLOBAL_POOLINGS",
     "NORMALIZATIONS",
+    "adds_scaled",
     "is_activation",
     "is_addition",
     "is_linear",
@@ -73,21 +74,30 @@ _STRUCTURE: tuple[type, ...] = (
 _STRUCTURE_OPERATIONS = frozenset(["GetItem", "Pad", "MaxPool", "AveragePool", "Identity"])
 
 
+def _is_of_keras(layer: LayerSpec) -> bool:
+    return layer.kind.__module__.split(".")[0] == "keras"
+
+
 def _is_operation(layer: LayerSpec) -> bool:
-    return not layer.is_a(layers.Layer) and layer.kind.__module__.split(".")[0] == "keras"
+    return not layer.is_a(layers.Layer) and _is_of_keras(layer)
 
 
 def is_addition(layer: LayerSpec) -> bool:
     """Whether it adds tensors: an `Add` layer, `keras.ops.add` or the `+` operator."""
-    return layer.is_a(layers.Add) or (_is_operation(layer) and layer.kind.__name__ == "Add")
+    return layer.is_a(layers.Add) or (_is_operation(layer) and layer.kind.__name__ == "Add") or adds_scaled(layer)
+
+
+def adds_scaled(layer: LayerSpec) -> bool:
+    """Whether it adds its first input and a multiple of its second, as a layer of InceptionResNetV2 does."""
+    return layer.kind.__name__ == "CustomScaleLayer" and _is_of_keras(layer)
 
 
 def is_linear(layer: LayerSpec) -> bool:
     """Whether no activation is fused into it."""
-    return activation_name(layer) in (None, "linear")
+    return _activation(layer) in (None, "linear")
 
 
-def activation_name(layer: LayerSpec) -> Any:
+def _activation(layer: LayerSpec) -> Any:
     """Its ``activation`` argument: a name, None, or the configuration of an activation that has no name."""
     return layer.config.get("activation")
 
@@ -96,7 +106,7 @@ def is_activation(layer: LayerSpec) -> bool:
     """Whether it is an activation function on its own that works on each number alone."""
     if _is_operation(layer):
         return layer.kind.__name__ in _ACTIVATION_OPERATIONS
-    return layer.is_a(*_ACTIVATIONS) and activation_name(layer) not in ("linear", "softmax", "log_softmax")
+    return layer.is_a(*_ACTIVATIONS) and _activation(layer) not in ("linear", "softmax", "log_softmax")
 
 
 def is_pointwise(layer: LayerSpec) -> bool:
@@ -118,5 +128,5 @@ def keeps_structure(layer: LayerSpec) -> bool:
     if _is_operation(layer):
         return layer.kind.__name__ in _STRUCTURE_OPERATIONS
     if layer.is_a(layers.Activation):
-        return activation_name(layer) == "linear"
+        return _activation(layer) == "linear"
     return layer.is_a(*NORMALIZATIONS, *_STRUCTURE)

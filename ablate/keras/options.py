@@ -63,7 +63,8 @@ def check(section: str, config: Mapping[str, Any], options: Mapping[str, Option]
     for key, option in options.items():
         allowed = option.rule(values[key])
         if allowed is not None:
-            faults.append(f"{section}.{key}={_shown(values[key])}: must be {allowed}.")
+            end = "" if allowed.endswith("?") else "."
+            faults.append(f"{section}.{key}={_shown(values[key])}: must be {allowed}{end}")
     return values, faults
 
 
@@ -109,7 +110,7 @@ def choice(allowed: Iterable[str]) -> Rule:
         if isinstance(value, str) and value.lower() in {word.lower() for word in words}:
             return None
         near = suggestion(value.lower(), [word.lower() for word in words]) if isinstance(value, str) else ""
-        return f"one of {', '.join(words)}" + (f" ({near.strip().removesuffix('?')}?)" if near else "")
+        return f"one of {', '.join(words)}" + (f".{near}" if near else "")
 
     return rule
 
@@ -150,7 +151,10 @@ def optional(rule: Rule) -> Rule:
         if value is None:
             return None
         allowed = rule(value)
-        return None if allowed is None else f"{allowed}, or null"
+        if allowed is None:
+            return None
+        kind, stop, near = allowed.partition(". ")
+        return f"{kind}, or null{stop}{near}"
 
     return widened
 

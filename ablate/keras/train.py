@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from ablate.errors import Diverged
 from ablate.keras.backup import Backup, read_backup, write_backup
 from ablate.keras.callbacks import frozen_state, make_callbacks, restore_state
-from ablate.keras.compiled import Compiled, cell, compiled, forget
+from ablate.keras.compiled import Compiled, cell, compiled, forget, numbers
 from ablate.keras.data import Dataset, load
 from ablate.keras.preflight import checked
 from ablate.keras.streams import generator
@@ -120,7 +120,7 @@ class _Run:
             self._save("last")
         epoch = watch.best_epoch if self.values["epoch"] == "best_val" else len(watch.rows)
         if self.values["save"] == "best" or epoch != len(watch.rows):
-            last = [keras.ops.convert_to_numpy(variable) for variable in model.variables]
+            last = numbers(model.variables)
             watch.assign_best()
             if self.values["save"] == "best":
                 self._save("best")
@@ -215,7 +215,7 @@ class _Watch(keras.callbacks.Callback):
         if self._is_best(row):
             self.best_epoch = number
             if self._wants_best:
-                self.best = [keras.ops.convert_to_numpy(variable) for variable in self.model.variables]
+                self.best = numbers(self.model.variables)
         patience = values["early_stopping"]
         if patience is not None and number - _lowest(self.rows) >= patience:
             self.model.stop_training = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ def copied_weights(source: Any, target: Any) -> tuple[str, ...]:
         target: The model whose weights are set.
 
     Returns:
-        The paths of the weights that were copied.
+        Where the copied weights stand: nested models, layer, name, number.
     """
     values = dict(_weights(source))
     copied = []
@@ -30,9 +31,12 @@ def copied_weights(source: Any, target: Any) -> tuple[str, ...]:
 
 
 def _weights(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All weights by nested model, layer, name, and number among those of one name in a layer."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from _weights(layer, f"{prefix}{layer.name}/")
-        else:
-            for weight in layer.weights:
-                yield f"{prefix}{weight.path}", weight
+            continue
+        seen: Counter[str] = Counter()
+        for weight in layer.weights:
+            yield f"{prefix}{layer.name}/{weight.name}/{seen[weight.name]}", weight
+            seen[weight.name] += 1

@@ -40,7 +40,7 @@ def identity(config: DictConfig, ignore: Sequence[str]) -> dict[str, Any]:
         Nested plain values with all interpolations resolved, except those of volatile resolvers such as ``${now:}``,
         which stay as they are written.
     """
-    plain = task_part(config)
+    plain = task_part(config) if "hydra" in config else config
     OmegaConf.clear_cache(plain)
     with _volatile_as_written():
         try:

@@ -27,7 +27,7 @@ def explain(error: BaseException, arguments: Sequence[str]) -> str | None:
         return None
     text = str(error).strip()
     cause = str(error.__cause__).strip() if error.__cause__ is not None else ""
-    if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^']+(?:'[^']*'[^']*)*)'", text):
+    if match := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.+)'", text):
         line = match.group(1)
         return f"{line}: several levels are a study; add -m:\n  python -m ablate -m {' '.join(arguments)}"
     if match := re.search(r"Could not (?:override|append to config\.? ?).*?'([^']+)'", text):
@@ -35,7 +35,8 @@ def explain(error: BaseException, arguments: Sequence[str]) -> str | None:
         return f"Unknown key '{key}'.{suggestion(key, _known_keys())}"
     if match := re.search(r"Could not find '([^']+)'", text):
         group, _, option = match.group(1).rpartition("/")
-        options = [line.strip() for line in text.partition("Available options")[2].splitlines()[1:] if line.strip()]
+        listing = text.partition("Available options")[2].partition("Config search path")[0]
+        options = [line.strip() for line in listing.splitlines()[1:] if line.strip()]
         listed = f" Allowed: {', '.join(options)}." if options else ""
         return f"{group}={option}: there is no such choice.{listed}{suggestion(option, options)}"
     if match := re.search(r"Error merging override (.*)", text):

@@ -35,7 +35,7 @@ def effects_table(summary: Summary) -> Table:
         Column("difference", "difference"),
         Column("verdict", "text"),
         *([Column("weights", "count")] if has_weights else []),
-        Column("seeds", "count"),
+        Column("seeds", "count", in_caption=True),
         *([Column("seconds", "seconds", screen_only=True)] if has_seconds else []),
     ]
     effects = {row["cell"]: row for row in summary.effects.to_dict("records")}

@@ -63,7 +63,7 @@ def latex(table: Table, environment: Literal["table", "table*"] = "table") -> st
         f"  \\label{{{table.label}}}",
         "  \\par\\smallskip\\footnotesize",
         "  \\setlength{\\tabcolsep}{4pt}",
-        "  \\sisetup{separate-uncertainty, reset-text-series=false, text-series-to-math=true, group-minimum-digits=5}",
+        "  \\sisetup{separate-uncertainty, reset-text-series=false, text-series-to-math=true, group-digits=integer}",
         # Shrinks what is wider than the column and leaves the rest alone, without another package.
         "  \\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
         f"  \\begin{{tabular}}{{{' '.join(formats)}}}",

@@ -45,12 +45,14 @@ class Column:
         kind: What it holds.
         screen_only: Whether it stays out of files: timings differ from one machine and day to the next.
         is_name: Whether it only names what the ``level`` columns spell out.
+        in_caption: Whether the caption says its value where all rows have the same.
     """
 
     header: str
     kind: Kind
     screen_only: bool = False
     is_name: bool = False
+    in_caption: bool = False
 
 
 @dataclass(frozen=True)

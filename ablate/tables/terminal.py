@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ablate.tables.cells import plain
@@ -23,8 +24,8 @@ def terminal(table: Table, width: int | None = None) -> rich.table.Table:
     Args:
         table: The table.
         width: Columns of the terminal. Where the whole table does not fit, first the columns of levels go (the names
-            of the cells say the same), then differences are written with ± like means, and counts that are the same
-            in all rows go. None keeps everything.
+            of the cells say the same), then differences are written with ± like means, and what the caption
+            says anyway goes. None keeps everything.
 
     Returns:
         What ``rich.console.Console.print`` prints.
@@ -39,20 +40,14 @@ def terminal(table: Table, width: int | None = None) -> rich.table.Table:
 
 
 def _narrow(table: Table) -> Table:
-    constant = {
-        index
+    known = {
+        column
         for index, column in enumerate(table.columns)
-        if column.kind == "count" and len({row.values[index] for row in table.rows}) == 1
+        if column.in_caption and len({row.values[index] for row in table.rows}) == 1
     }
-    kept = [index for index in range(len(table.columns)) if index not in constant]
-    columns = [table.columns[index] for index in kept]
-    return Table(
-        columns=tuple(Column(c.header, "change") if c.kind == "difference" else c for c in columns),
-        rows=tuple(Row(tuple(row.values[index] for index in kept), row.bold) for row in table.rows),
-        caption=table.caption,
-        label=table.label,
-        notes=table.notes,
-    )
+    short = table.only(lambda column: column not in known)
+    columns = (replace(column, kind="change") if column.kind == "difference" else column for column in short.columns)
+    return replace(short, columns=tuple(columns))
 
 
 def _width(drawn: rich.table.Table) -> int:

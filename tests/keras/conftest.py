@@ -1,9 +1,16 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 from pathlib import Path
 
 import pytest
+
+if importlib.util.find_spec("tensorflow") is not None:
+    from ablate.keras import device
+
+    # The first tensor of the session would fix another number.
+    device.prepare(1)
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

@@ -29,7 +29,7 @@ def network(*, batch_norm=True, extra=False):
 
 
 def values(model):
-    return [keras.ops.convert_to_numpy(variable) for variable in model.variables]
+    return [variable.value.numpy() for variable in model.variables]
 
 
 def same(first, second):

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablate.keras.graph import Graph, Node, Tensor
+from keras.layers import Rescaling
+
+from ablate.keras.graph import Graph, LayerSpec, Node, Tensor
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
-from ablate.keras.kinds import is_addition, keeps_structure, mixes_channels
+from ablate.keras.kinds import adds_scaled, is_addition, keeps_structure, mixes_channels
 
 __all__ = ["Residual"]
 
 
 class Residual(Ingredient):
-    """An addition of a trunk and a shortcut; without it the trunk alone is left.
+    """An addition of a trunk and a shortcut; without it the trunk alone is left, scaled if the addition scales it.
 
     A sum of two tensors of the same shape is residual if one of them, the shortcut, is
 
@@ -37,11 +39,20 @@ class Residual(Ingredient):
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Puts the trunk in the place of each sum; what fed the shortcut alone falls away."""
         while sites:
-            trunks = {Tensor(site.nodes[0]): _trunk(graph, graph.nodes[site.nodes[0]]) for site in sites}
-            graph = graph.edited(tensors={tensor: trunk for tensor, trunk in trunks.items() if trunk is not None})
+            sums = [graph.nodes[site.nodes[0]] for site in sites]
+            trunks = {node.output: trunk for node in sums if (trunk := _trunk(graph, node)) is not None}
+            scaled = [node for node in sums if adds_scaled(graph.layer(node))]
+            graph = graph.edited(
+                layers=[_scaling(graph.layer(node)) for node in scaled],
+                nodes=[node.called_with(trunks.pop(node.output)) for node in scaled],
+            ).edited(tensors=trunks)
             # A branch that holds a residual sum of its own looks like a projection only when that is gone.
             sites = self.find(graph)
         return graph
+
+
+def _scaling(addition: LayerSpec) -> LayerSpec:
+    return addition.turned_into(Rescaling, scale=addition.config["scale"], offset=0.0)
 
 
 @dataclass(frozen=True)

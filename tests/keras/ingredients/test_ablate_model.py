@@ -136,9 +136,9 @@ def test_message_of_a_subclassed_model():
     with pytest.raises(NetworkError) as caught:
         present(Net(name="net"))
     assert str(caught.value) == (
-        "Model 'net' (Net) is subclassed: what it computes stands in Python code, not in a graph, so nothing can be taken "
-        "out of it. Build it with the functional API, or give the function that builds it arguments of its own and vary "
-        "those: `model.builder=my_package.nets.make model.args.residual=true,false`."
+        "Model 'net' (Net) is subclassed: what it computes stands in Python code, not in a graph, so nothing can be "
+        "taken out of it. Build it with the functional API, or give the function that builds it arguments of its own "
+        "and vary those: `model.builder=my_package.nets.make model.args.residual=true,false`."
     )
 
 
@@ -202,7 +202,10 @@ def test_several_outputs():
     x = layers.BatchNormalization(name="bn")(layers.Conv2D(4, 3, name="conv")(inputs))
     model = keras.Model(inputs, {"map": x, "class": layers.Dense(2)(layers.GlobalAveragePooling2D()(x))})
     without = ablate_model(model, {"batch_norm": False, "head": "flatten"})
-    assert {name: tensor.shape for name, tensor in without.output.items()} == {"map": (None, 6, 6, 4), "class": (None, 2)}
+    assert {name: tensor.shape for name, tensor in without.output.items()} == {
+        "map": (None, 6, 6, 4),
+        "class": (None, 2),
+    }
 
 
 def test_depthwise_written_as_groups_becomes_plain():

@@ -75,6 +75,16 @@ def test_weights_change_as_counted_by_hand(network, name, change):
     gc.collect()
 
 
+def test_scaled_shortcuts_leave_the_scaled_trunk():
+    full = application("InceptionResNetV2", 75)
+    assert present(full)["residual"] == 40
+    without = ablate_model(full, {"residual": False})
+    scales = [layer.scale for layer in without.layers if isinstance(layer, keras.layers.Rescaling)]
+    assert scales == [0.17] * 10 + [0.1] * 20 + [0.2] * 9 + [1.0]
+    assert without.count_params() == full.count_params()
+    assert present(without)["residual"] == 0
+
+
 def test_a_rewritten_application_trains_a_step():
     model = ablate_model(application("MobileNetV2", 64), {"residual": False, "batch_norm": False, "head": "flatten"})
     model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", run_eagerly=True)

@@ -113,9 +113,7 @@ def inverted_bottleneck(**levels):
             3, 2, padding="same", depth_multiplier=2, use_bias=hand.use_bias, name="down", depthwise_regularizer="l2"
         )(x)
     else:
-        x = layers.Conv2D(
-            8, 3, 2, padding="same", use_bias=hand.use_bias, name="down", kernel_regularizer="l2"
-        )(x)
+        x = layers.Conv2D(8, 3, 2, padding="same", use_bias=hand.use_bias, name="down", kernel_regularizer="l2")(x)
     x = hand.bn_relu(x, "down")
     return keras.Model(inputs, layers.Dense(3, name="classifier")(hand.pool(x)), name="inverted_bottleneck")
 
@@ -199,9 +197,7 @@ def test_rewrite_equals_the_variant_written_by_hand(network, levels):
     x = [rng.normal(size=(2, *tensor.shape[1:])).astype("float32") for tensor in full.inputs]
     x = x if len(x) > 1 else x[0]
     for training in (False,) if network is xception else (False, True):  # dropout draws
-        np.testing.assert_allclose(
-            rewritten(x, training=training), by_hand(x, training=training), rtol=1e-5, atol=1e-5
-        )
+        np.testing.assert_allclose(rewritten(x, training=training), by_hand(x, training=training), rtol=1e-5, atol=1e-5)
     inside = present(rewritten)
     assert [name for name in levels if name != "bn_placement" and inside[name]] == []
 

@@ -1,0 +1,82 @@
+"""What a notebook needs: a study as DataFrames, its figures on one's own axes, its tables as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablate.errors import AblateError, suggestion
+from ablate.store import StudyFolder
+
+if TYPE_CHECKING:
+    from ablate.analysis import Summary
+
+__all__ = ["draw", "load", "table"]
+
+
+def load(path: str | Path) -> Summary:
+    """Read a study.
+
+    Args:
+        path: Its folder, such as ``outputs/residual``.
+
+    Returns:
+        The summary: DataFrames ``runs``, ``curves``, ``cells``, ``effects`` and ``pairs``, the ``plan``, and ``notes``
+        on what is missing.
+
+    Raises:
+        StoreError: If there is no study in the folder.
+    """
+    from ablate.analysis import summarise
+
+    study = StudyFolder(Path(path))
+    return summarise(study.existing_record().plan, study.runs(), study.curves())
+
+
+def draw(figure: str, study: Summary, ax: Any = None) -> Any:
+    """Draw a figure of a study.
+
+    Args:
+        figure: Its name: ``"curves"``, ``"effects"``.
+        study: What :func:`load` returned.
+        ax: Axes to draw on (some figures want a sequence of them; the message says so), or None for a new figure.
+
+    Returns:
+        The matplotlib figure that was drawn on.
+
+    Raises:
+        AblateError: If there is no such figure, or nothing to draw.
+    """
+    from ablate.figures import FIGURES
+
+    if figure not in FIGURES:
+        raise AblateError(
+            f"Unknown figure '{figure}'. Figures: {', '.join(sorted(FIGURES))}.{suggestion(figure, FIGURES)}"
+        )
+    kind = FIGURES[figure]
+    data = kind.prepare(study)
+    if data.empty:
+        raise AblateError(f"Nothing to draw: {kind.absence(study)}")
+    if ax is None:
+        return kind.compose(data)
+    kind.draw(ax, data)
+    axes = ax if hasattr(ax, "figure") else next(iter(ax))
+    return axes.figure
+
+
+def table(study: Summary, form: str = "markdown") -> str:
+    """The result table of a study as text.
+
+    Args:
+        study: What :func:`load` returned.
+        form: ``"markdown"``, ``"csv"`` or ``"latex"``.
+
+    Raises:
+        AblateError: If there is no such form.
+    """
+    from ablate import tables
+
+    forms = {"markdown": tables.markdown, "csv": tables.csv, "latex": tables.latex}
+    if form not in forms:
+        raise AblateError(f"Unknown form '{form}'. Forms: {', '.join(sorted(forms))}.{suggestion(form, forms)}")
+    return forms[form](tables.effects_table(study))

@@ -1,0 +1,158 @@
+"""From what a command asks for to a checked plan in the study's folder, and the jobs that carry it out."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ablate.errors import ConfigError, DesignError
+from ablate.store import PlannedRun, StudyFolder, make_folder
+from ablate.store.study_folder import StudyRecord
+from ablate.study import Plan, Study, make_plan
+from ablate.sweep.composer import Composer
+from ablate.sweep.engine import Job
+from ablate.sweep.factors import Asked
+from ablate.sweep.growth import grow
+from ablate.sweep.identity import flatten, run_id, without
+from ablate.sweep.pool import WorkerPool
+from ablate.sweep.preflight import function_named, look
+from ablate.sweep.settings import Settings
+
+__all__ = ["Planner"]
+
+Configurations = dict[str, dict[str, Any]]
+Findings = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Plans one command.
+
+    Args:
+        settings: The sweeper's settings.
+        asked: What the command line asks for.
+        folder: The study's folder.
+        composer: Composes configurations.
+    """
+
+    settings: Settings
+    asked: Asked
+    folder: StudyFolder
+    composer: Composer
+
+    def prepare(self, pool: WorkerPool | None) -> tuple[StudyRecord, list[Job]]:
+        """Check everything that can be checked, and enter the study in its folder.
+
+        A dry run checks what needs no building of networks, and writes nothing.
+
+        Args:
+            pool: Workers for the look at all cells before the first run, or None to start one.
+
+        Returns:
+            What the folder holds after that, and the jobs of this command, done or not.
+
+        Raises:
+            AblateError: If the command makes no study, or not one that the folder can take in.
+        """
+        plan = self._plan()
+        configurations = self._compose(plan)
+        reference = without(configurations[plan.cells[0].name], [self.settings.seed_key])
+        event = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "command": sys.argv[1:]}
+        dry = self.settings.dry_run
+        if not dry:
+            make_folder(self.folder.path)
+        old = self.folder.record()
+        checks = dict(old.checks) if old else {}
+        if self.settings.preflight is not None:
+            grow(self.folder, plan, (), reference, event)  # refuses another study before anything that takes time
+            if not configurations.keys() <= checks.keys() and not dry:
+                checks |= self._look(str(self.settings.preflight), plan, configurations, pool)
+            plan = self._without_absent(plan, checks)
+        jobs = self._jobs(plan)
+        record = replace(grow(self.folder, plan, [job.run for job in jobs], reference, event), checks=checks)
+        if record != old and not dry:
+            self.folder.write_record(record)
+        return record, jobs
+
+    def _plan(self, drop: Sequence[str] = ()) -> Plan:
+        settings = self.settings
+        study = Study(
+            name=self.folder.name,
+            design=settings.design or ("factorial" if self.asked.swept else "leave_one_out"),
+            seeds=self.asked.seeds or settings.seed_list(),
+            metric=settings.metric or "value",
+            direction=settings.direction,
+            margin=settings.margin,
+        )
+        factors = [factor for factor in self.asked.factors if factor.name not in drop]
+        plan = make_plan(study, factors, settings.constraints())
+        left_out = (f"Not in this model and left out: {', '.join(drop)}.",) if drop else ()
+        return replace(plan, notes=(*self.asked.notes, *plan.notes, *left_out))
+
+    def _compose(self, plan: Plan) -> Configurations:
+        """The configuration of every cell with the seed of the reference, by the cell's name."""
+        check: Callable[..., list[str]] | None = function_named(self.settings.check) if self.settings.check else None
+        made: Configurations = {}
+        twins: dict[str, str] = {}
+        faults: list[str] = []
+        for cell in plan.cells:
+            try:
+                made[cell.name] = self.composer.configuration(self.composer.overrides(cell, plan.factors))
+            except ConfigError as error:
+                faults.append(str(error))
+                continue
+            twin = twins.setdefault(run_id(made[cell.name]), cell.label)
+            if twin != cell.label:
+                faults.append(
+                    f"'{cell.label}' and '{twin}' resolve to the same configuration."
+                )
+            if check is not None:
+                faults += check(made[cell.name], explicit=not cell.void)
+        if faults:
+            raise DesignError("\n".join(dict.fromkeys(faults)))
+        if self.settings.seed_key not in flatten(made[plan.cells[0].name]):
+            raise DesignError(
+                f"The configuration has no key '{self.settings.seed_key}' for the seed. "
+                "Name the right one with hydra.sweeper.seed_key=..., and let the task read its seed there."
+            )
+        return made
+
+    def _look(
+        self, preflight: str, plan: Plan, configurations: Configurations, pool: WorkerPool | None
+    ) -> dict[str, Mapping[str, Any]]:
+        """What the preflight function finds out about every cell; a fault that concerns the plan is raised."""
+        if pool is not None:
+            pool.start()
+        found = look(preflight, list(configurations.values()), self.folder.path, pool)
+        findings: dict[str, Mapping[str, Any]] = dict(zip(configurations, found, strict=True))
+        first = findings[plan.cells[0].name].get("error")
+        if first:
+            raise ConfigError(str(first))  # a fault of the reference is a fault of every cell: once is enough
+        kept = self._without_absent(plan, findings)
+        faults = [f"{cell.label}: {error}" for cell in kept.cells if (error := findings[cell.name].get("error"))]
+        if faults:
+            raise ConfigError("\n".join(faults))
+        return {name: finding for name, finding in findings.items() if not finding.get("error")}
+
+    def _without_absent(self, plan: Plan, findings: Findings) -> Plan:
+        """The plan without the declared factors that the reference has no use for; swept ones stay and are a fault."""
+        absent = findings.get(plan.cells[0].name, {}).get("absent", ())
+        drop = [factor.name for factor in plan.factors if factor.name in absent]
+        if not drop or self.asked.swept:
+            return plan
+        if len(drop) == len(plan.factors):
+            raise DesignError(f"Nothing to compare: the model has none of {', '.join(drop)}.")
+        return self._plan(drop)
+
+    def _jobs(self, plan: Plan) -> list[Job]:
+        jobs = []
+        for cell in plan.cells:
+            lines = self.composer.overrides(cell, plan.factors)
+            for seed in plan.study.seeds:
+                own = (*lines, f"{self.settings.seed_key}={seed}")
+                run = PlannedRun(run_id(self.composer.configuration(own)), cell.name, seed)
+                jobs.append(Job(run, (*self.asked.fixed, *own, f"hydra.sweep.subdir='{run.folder}'")))
+        return jobs

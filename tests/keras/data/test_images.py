@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("keras")
+
+from ablate.keras.data.images import fitted, picture  # noqa: E402
+
+pytestmark = pytest.mark.keras
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "YCbCr"])
+def test_pictures_of_every_mode_come_in_the_wanted_channels_and_size(mode, channels):
+    array = fitted(Image.new(mode, (7, 5)), (4, 6), channels, "stretch")
+    assert array.shape == (4, 6, channels)
+    assert array.dtype == np.uint8
+
+
+def test_what_is_transparent_becomes_white_and_what_is_not_keeps_its_colour():
+    image = Image.new("RGBA", (2, 1), (10, 20, 30, 0))
+    image.putpixel((1, 0), (10, 20, 30, 255))
+    assert fitted(image, None, 3, "stretch").tolist() == [[[255, 255, 255], [10, 20, 30]]]
+
+
+def test_sixteen_bits_are_scaled_not_clipped():
+    image = Image.fromarray(np.array([[0, 256 * 100, 65535]], np.uint16))
+    assert fitted(image, None, 1, "stretch")[0, :, 0].tolist() == [0, 100, 255]
+
+
+def test_a_picture_is_stretched_cropped_or_padded():
+    array = np.zeros((4, 8), np.uint8)
+    array[:, 2:6] = 200
+    image = picture(array)
+    stretched, cropped, padded = (fitted(image, (4, 4), 1, fit)[..., 0] for fit in ("stretch", "crop", "pad"))
+    assert cropped.min() == 200
+    assert stretched[:, 0].max() < 100 < stretched[:, 1].min()
+    assert padded[0].max() == 0 and padded[1].max() > 100
+
+
+def test_arrays_of_several_types_are_pictures_and_others_are_refused():
+    half = np.full((2, 2, 1), 0.5, np.float32)
+    assert np.asarray(picture(half)).tolist() == [[128, 128], [128, 128]]
+    assert np.asarray(picture(np.eye(2, dtype=bool))).tolist() == [[255, 0], [0, 255]]
+    assert np.asarray(picture(np.full((1, 1), 65535, np.uint16))).tolist() == [[255]]
+    with pytest.raises(ValueError, match="floating-point images between 0 and 1 are needed, not up to 7"):
+        picture(np.full((2, 2), 7.0))
+    with pytest.raises(ValueError, match=r"an image of shape \(2, 2, 5\) and type uint8 is not a picture"):
+        picture(np.zeros((2, 2, 5), np.uint8))

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from ablate.errors import ConfigError  # noqa: E402
+from ablate.keras.preflight import check, validate  # noqa: E402
+
+pytestmark = pytest.mark.keras
+
+
+def test_cells_are_built_once_and_described(tiny):
+    full, again, flat = check([tiny(), tiny(seed=1), tiny(head="flatten")])
+    assert full == again
+    assert full["error"] is None and flat["error"] is None
+    assert full["absent"] == []
+    assert full["input_shape"] == (8, 8, 1)
+    assert full["classes"] == 10
+    # 2 x 2 pixels after two blocks: the dense layer has 8 x 10 weights for each of three more of them.
+    assert flat["weights"] - full["weights"] == 3 * 8 * 10
+
+
+def test_an_ingredient_that_is_not_there_is_told_with_what_is(tiny):
+    vgg = {"name": "vgg", "filters": [4], "convolutions": [1], "dense": []}
+    plain, without = ({**tiny(**change), "model": vgg} for change in ({}, {"residual": False}))
+    first, second = check([plain, without])
+    assert first["error"] is None
+    assert {"residual", "separable"} <= set(first["absent"])
+    assert second["error"].startswith("`residual` is not present in model 'vgg'")
+    assert "Present: batch_norm (" in second["error"]
+
+
+def test_a_toggle_that_changes_nothing_is_a_fault(tiny):
+    # Without batch norm the convolutions have a bias anyway.
+    first, second = check([tiny(batch_norm=False), tiny(batch_norm=False, bias=True)])
+    assert first["error"] is None
+    assert second["error"] == "bias=true changes nothing: the network is the same as with bias=false."
+
+
+def test_what_only_data_or_network_can_tell_is_told_for_each_cell(tiny):
+    large, wrong, good = check([tiny(train={"batch_size": 4000}), tiny(model={"filters": [-1]}), tiny()])
+    assert large["error"] == (
+        "train.batch_size=4000: data set 'digits' has 123 training images; a batch must not be larger."
+    )
+    assert wrong["error"].startswith("model.filters=[-1]: must be a list of whole numbers")
+    assert good["error"] is None
+
+
+def test_all_faults_that_need_no_network_are_told_at_once(tiny):
+    config = tiny(seed=-1, residual="maybe", head="flat", data={"validation": 2, "sizes": 3}, train={"epochs": 0})
+    with pytest.raises(ConfigError) as caught:
+        validate(config)
+    assert str(caught.value).splitlines() == [
+        "seed=-1: must be a whole number of at least 0.",
+        "residual=maybe: must be one of true, false.",
+        "head=flat: must be one of gap, flatten. Did you mean 'flatten'?",
+        "data has no key 'sizes'. Did you mean 'size'?",
+        "data.validation=2: must be a number above 0 and below 1.",
+        "train.epochs=0: must be a whole number of at least 1.",
+    ]
+    validate(tiny())
