@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import hydra
 
-from ablate.config import OPEN_NODES, conf_dir, faults, register
-from ablate.errors import AblateError, ConfigError, suggestion
+from ablate.config import conf_dir, faults, register
+from ablate.errors import AblateError, ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -43,7 +43,7 @@ def application(config: DictConfig) -> Any:
         return record(lambda: task(values, folder), folder)
     # A SystemExit passes through Hydra; an exception would be announced by it as well.
     try:
-        _check_single(values, list(job.overrides.task), config)
+        _check_single(values)
         return _single(values, folder, task)
     except AblateError as error:
         raise SystemExit(_complain(str(error), 2)) from None
@@ -52,9 +52,8 @@ def application(config: DictConfig) -> Any:
         raise SystemExit(_complain(words, 1)) from None
 
 
-def _check_single(values: Mapping[str, Any], overrides: Sequence[str], config: DictConfig) -> None:
-    found = [*_unknown_additions(overrides, config), *faults(values)]
-    if found:
+def _check_single(values: Mapping[str, Any]) -> None:
+    if found := faults(values):
         raise ConfigError("\n".join(found))
     from ablate.sweep.preflight import function_named
 
@@ -63,20 +62,6 @@ def _check_single(values: Mapping[str, Any], overrides: Sequence[str], config: D
         error = function_named(preflight)([values])[0].get("error")
         if error:
             raise ConfigError(str(error))
-
-
-def _unknown_additions(overrides: Sequence[str], config: DictConfig) -> list[str]:
-    """Keys that a ``+`` brought in although nothing reads them."""
-    from ablate.sweep.factors import task_keys
-    from ablate.sweep.frozen import parse_overrides
-
-    added = [item.key_or_group for item in parse_overrides(overrides) if item.is_add() or item.is_force_add()]
-    known = [key for key in task_keys(config) if key not in added]
-    return [
-        f"Unknown key '{key}': nothing reads it.{suggestion(key, known)}"
-        for key in added
-        if key not in known and not any(key.startswith(f"{node}.") for node in OPEN_NODES)
-    ]
 
 
 def _single(values: Mapping[str, Any], folder: RunFolder, task: Callable[..., Any]) -> None:

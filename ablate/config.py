@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from ablate.errors import ConfigError, suggestion
 
-__all__ = ["OPEN_NODES", "Config", "StudyConfig", "conf_dir", "faults", "register"]
-
-# Nodes into which a `+key=value` may bring keys of the user's own.
-OPEN_NODES = ("model.args", "data.args", "train.callbacks", "study.factors", "study.requires")
+__all__ = ["Config", "StudyConfig", "conf_dir", "faults", "register"]
 
 _LEVELS = {"bn_placement": ("before", "after"), "head": ("gap", "flatten")}
 
@@ -96,7 +93,8 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
         >>> faults({"batch_norm": False, "bn_placement": "after"})
         ['bn_placement=after: without batch norm there is nothing to place. Leave it out, or set batch_norm=true.']
     """
-    found = [
+    found = [*_unknown(values, Config, ""), *_unknown(values.get("study") or {}, StudyConfig, "study.")]
+    found += [
         f"{key}={values[key]}: allowed are {', '.join(levels)}.{suggestion(str(values[key]), levels)}"
         for key, levels in _LEVELS.items()
         if key in values and values[key] not in levels
@@ -110,6 +108,16 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
         found.append(f"train.learning_rate={rate}: must be a positive number.")
     return [*found, *_void(values)] if explicit else found
+
+
+def _unknown(values: Mapping[str, Any], schema: type, prefix: str) -> list[str]:
+    """Keys that a ``+`` brought in although nothing reads them; the groups look after their own."""
+    known = [f"{prefix}{name.name}" for name in fields(schema)]
+    return [
+        f"Unknown key '{prefix}{key}': nothing reads it.{suggestion(f'{prefix}{key}', known)}"
+        for key in values
+        if f"{prefix}{key}" not in known
+    ]
 
 
 def _void(values: Mapping[str, Any]) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import inspect
+import io
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import keras
-import numpy as np
 
 from ablate.errors import suggestion
 
@@ -17,7 +20,6 @@ __all__ = ["callback_faults", "frozen_state", "make_callbacks", "restore_state",
 
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 _NOT_STATE = {"_model", "_params", "model", "params", "validation_data"}
-_PLAIN = (bool, int, float, str, type(None))
 
 
 def callback_faults(config: Mapping[str, Any], *, scheduled: bool) -> list[str]:
@@ -74,37 +76,30 @@ def watches_batches(config: Mapping[str, Any]) -> bool:
     )
 
 
-def frozen_state(callback: Any) -> dict[str, Any] | None:
-    """What a callback remembers, as plain values; ``None`` where it holds more than those."""
-    state = {}
-    for name, value in vars(callback).items():
-        if name in _NOT_STATE or callable(value):
-            continue
-        plain = _plain(value)
-        if plain is ...:
-            return None
-        state[name] = plain
-    return state
+def frozen_state(callback: Any) -> str | None:
+    """What a callback remembers, as text; ``None`` where it holds what cannot be stored, such as an open file."""
+    state = {name: value for name, value in vars(callback).items() if name not in _NOT_STATE}
+    memory = io.BytesIO()
+    try:
+        _Pickler(memory).dump(state)
+    except Exception:  # whatever a user's object raises, the answer is the same
+        return None
+    return base64.b64encode(memory.getvalue()).decode()
 
 
-def restore_state(callback: Any, state: Mapping[str, Any]) -> None:
+def restore_state(callback: Any, state: str) -> None:
     """Gives a callback back what it remembered."""
-    for name, value in state.items():
+    for name, value in pickle.loads(base64.b64decode(state)).items():
         setattr(callback, name, value)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, _PLAIN):
-        return value
-    if type(value) is list:
-        items = [_plain(item) for item in value]
-        return ... if ... in items else items
-    if type(value) is dict and all(isinstance(key, str) for key in value):
-        pairs = {key: _plain(item) for key, item in value.items()}
-        return ... if ... in pairs.values() else pairs
-    return ...
+class _Pickler(cloudpickle.Pickler):
+    """Refuses parts of the model: their copies would not be those that are trained."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, keras.Layer | keras.Variable | keras.optimizers.Optimizer):
+            raise pickle.PicklingError(f"{type(value).__name__} belongs to the model")
+        return super().reducer_override(value)
 
 
 def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:

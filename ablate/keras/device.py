@@ -33,6 +33,8 @@ with _silence():
     import tensorflow as tf
 
     _GPUS = tf.config.list_physical_devices("GPU")
+# A process that trains several cells traces several steps, and need not be warned of it.
+tf.get_logger().setLevel("ERROR")
 
 
 def prepare(threads: int) -> None:

@@ -160,7 +160,7 @@ class _Watch(keras.callbacks.Callback):
         self.best: list[np.ndarray] = []
         self.stopped = False
         self.seconds_before = 0.0
-        self._states: Mapping[str, Mapping[str, Any]] = {}
+        self._states: Mapping[str, str] = {}
         self._begin = time.perf_counter()
         self._wants_best = run.values["save"] == "best" or run.values["epoch"] == "best_val"
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["curves_frame", "runs_frame"]
 
+_KEYS = ("study", "cell", "seed", "state", "reason")
+
 
 def runs_frame(study: StudyFolder) -> pd.DataFrame:
     """All planned runs of a study.
@@ -27,22 +29,29 @@ def runs_frame(study: StudyFolder) -> pd.DataFrame:
     metrics: dict[str, None] = {}
     timings: dict[str, None] = {}
     versions: dict[str, None] = {}
+    factors = {
+        factor.name: f"factor.{factor.name}" if factor.name in _KEYS else factor.name for factor in record.plan.factors
+    }
     for run in record.runs:
         folder = study.run(run)
         status = folder.settled_status()
         cell = cells[run.cell]
-        row: dict[str, Any] = {"study": study.name, "cell": cell.label, **cell.levels, "seed": run.seed}
+        row: dict[str, Any] = {factors[name]: level for name, level in cell.levels.items()}
+        row |= {"study": study.name, "cell": cell.label, "seed": run.seed}
         row |= {"state": status.state, "reason": status.reason}
         result = folder.result() if status.state == "finished" else None
         if result is not None:
             for name, value in result.metrics.items():
-                (timings if name.startswith("seconds") else metrics)[name] = None
-                row[name] = value
+                if name in factors:
+                    continue  # a task that returns its own settings beside its metrics
+                column = f"metric.{name}" if name in _KEYS else name
+                (timings if name.startswith("seconds") else metrics)[column] = None
+                row[column] = value
             versions |= dict.fromkeys(result.versions)
-            row |= result.versions
+            row |= {name: version for name, version in result.versions.items() if name not in row}
         rows.append(row)
-    keys = ["study", "cell", *(factor.name for factor in record.plan.factors), "seed", "state", "reason"]
-    columns = [*keys, *(name for name in [*metrics, *timings, *versions] if name not in keys)]
+    columns = ["study", "cell", *factors.values(), "seed", "state", "reason"]
+    columns += [name for name in dict.fromkeys([*metrics, *timings, *versions]) if name not in columns]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -58,7 +67,7 @@ def curves_frame(study: StudyFolder) -> pd.DataFrame:
     for run in record.runs:
         rows = read_curves(study.run(run))
         if rows:
-            part = pd.DataFrame(rows)
+            part = pd.DataFrame(rows).drop(columns=["study", "cell", "seed"], errors="ignore")
             part.insert(0, "seed", run.seed)
             part.insert(0, "cell", labels[run.cell])
             part.insert(0, "study", study.name)

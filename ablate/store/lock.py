@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ablate.errors import StoreError
+
 __all__ = ["hold", "is_held"]
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[bool]:
+def hold(path: Path, wait: bool = False) -> Iterator[bool]:
     """Hold a lock file for the time of a ``with`` block.
 
     The kernel drops the lock when the holder dies, whatever killed it, so a lock that is held means that its holder is
@@ -20,15 +22,22 @@ def hold(path: Path) -> Iterator[bool]:
 
     Args:
         path: The lock file; it stays when the lock is dropped.
+        wait: Whether to wait until the lock is free.
 
     Yields:
-        Whether the lock was got. It is never waited for.
+        Whether the lock was got.
+
+    Raises:
+        StoreError: If the lock file cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreError(f"Cannot lock '{path}': {error.strerror or error}.") from error
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
             return
@@ -40,7 +49,7 @@ def hold(path: Path) -> Iterator[bool]:
 def is_held(path: Path) -> bool:
     """Whether some live process holds the lock file."""
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -134,20 +134,14 @@ class RunFolder:
         write_json(self.path / "result.json", asdict(result))
 
     def curves(self) -> list[dict[str, float]]:
-        """The curves so far: a row an epoch, a half-written last row left out."""
-        path = self.path / "curves.csv"
-        if not path.is_file():
-            return []
+        """The curves so far: a row an epoch; a last line that was cut off in mid-writing is left out."""
         rows: list[dict[str, float]] = []
-        with path.open(newline="") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            for row in reader:
-                try:
-                    values = {name: float(value) for name, value in zip(header, row, strict=True) if value != ""}
-                except ValueError:
-                    continue
-                rows.append(values)
+        header, lines, _ = self._curve_lines()
+        for row in csv.reader(lines):
+            try:
+                rows.append({name: float(value) for name, value in zip(header, row, strict=True) if value != ""})
+            except ValueError:
+                continue
         return rows
 
     def append_curves(self, epoch: int, values: Mapping[str, float]) -> None:
@@ -156,30 +150,40 @@ class RunFolder:
         Args:
             epoch: Counted from 1.
             values: Numbers by column. A column that earlier rows lack rewrites the file with it.
+
+        Raises:
+            StoreError: If the file cannot be written.
         """
         path = self.path / "curves.csv"
         row = {"epoch": epoch, **values}
-        header = self._header()
-        if header and set(row) <= set(header):
+        header, _, whole = self._curve_lines()
+        if not header or not whole or not row.keys() <= set(header):
+            self._write_curves([*self.curves(), row], [*header, *(name for name in row if name not in header)])
+            return
+        try:
             with path.open("a", newline="") as file:
                 file.write(_csv_line(header, row))
                 file.flush()
                 os.fsync(file.fileno())
-            return
-        self._write_curves([*self.curves(), row], [*header, *(name for name in row if name not in header)])
+        except OSError as error:
+            raise StoreError(f"Cannot write '{path}': {error.strerror or error}.") from error
 
     def truncate_curves(self, epoch: int) -> None:
         """Forget all rows after an epoch, as when a run goes on from a backup."""
-        header = self._header()
+        header, _, _ = self._curve_lines()
         if header:
             self._write_curves([row for row in self.curves() if row.get("epoch", 0) <= epoch], header)
 
-    def _header(self) -> list[str]:
-        path = self.path / "curves.csv"
-        if not path.is_file():
-            return []
-        with path.open(newline="") as file:
-            return next(csv.reader(file), [])
+    def _curve_lines(self) -> tuple[list[str], list[str], bool]:
+        """The header, the whole lines below it, and whether the file ends with a whole line."""
+        try:
+            with (self.path / "curves.csv").open(newline="") as file:
+                text = file.read()
+        except OSError:
+            return [], [], True
+        whole, _, rest = text.rpartition("\n")
+        lines = whole.splitlines()
+        return (next(csv.reader(lines[:1]), []), lines[1:], not rest)
 
     def _write_curves(self, rows: list[dict[str, float]], header: list[str]) -> None:
         lines = [",".join(header) + "\n", *(_csv_line(header, row) for row in rows)]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import DesignError, StoreError
+from ablate.store import lock
 from ablate.store.atomic import make_folder, write_json
 from ablate.store.run_folder import RunFolder
 from ablate.study import Plan
@@ -143,6 +145,13 @@ class StudyFolder:
                 "checks": record.checks,
             },
         )
+
+    @contextmanager
+    def editing(self) -> Iterator[None]:
+        """Keep other processes from changing ``plan.json`` between reading and writing it."""
+        make_folder(self.path)
+        with lock.hold(self.path / ".lock", wait=True):
+            yield
 
     def runs(self) -> pd.DataFrame:
         """All planned runs: a row each, with state, reason, metrics, timings and versions."""

@@ -46,7 +46,8 @@ class Cell:
             return "full"
         plain = ",".join(f"{name}={self.levels[name]}" for name in self.changed)
         safe = re.sub(r"[^A-Za-z0-9_.,=+-]", "_", plain)
-        if safe == plain and len(safe) <= _LONGEST_NAME:
+        unambiguous = not any({",", "="} & {*name, *self.levels[name]} for name in self.changed)
+        if safe == plain and unambiguous and len(safe) <= _LONGEST_NAME:
             return safe
         return f"{safe[:_LONGEST_NAME]}-{hashlib.sha256(plain.encode()).hexdigest()[:8]}"
 

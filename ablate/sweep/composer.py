@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 from hydra.core.config_loader import ConfigLoader
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
@@ -60,7 +61,7 @@ class Composer:
         Raises:
             ConfigError: If the overrides do not compose.
         """
-        groups = tuple(line for line in overrides if self._is_group(line.split("=", 1)[0]))
+        groups = tuple(line for line in overrides if self._is_group(line.split("=", 1)[0].lstrip("+")))
         try:
             self._base(groups)
             task: DictConfig = pickle.loads(self._tasks[groups])
@@ -91,7 +92,8 @@ class Composer:
             config = copy.deepcopy(self._config)
         with open_dict(config.hydra), flag_override(config.hydra, "readonly", False):
             config.hydra.sweep.dir = str(self._folder.absolute())
-        self._bases[groups] = pickle.dumps(config)
+        # By value where pickle would refer to a script's __main__, which a worker does not have.
+        self._bases[groups] = cloudpickle.dumps(config)
         task = task_part(config)
         OmegaConf.set_struct(task, True)
-        self._tasks[groups] = pickle.dumps(task)
+        self._tasks[groups] = cloudpickle.dumps(task)

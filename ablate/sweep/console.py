@@ -88,18 +88,18 @@ def paths_lines(study: StudyFolder) -> list[str]:
     return lines
 
 
-def failure_lines(study: StudyFolder, failed: Mapping[PlannedRun, Status], total: int) -> list[str]:
+def failure_lines(study: StudyFolder, failed: Mapping[PlannedRun, Status]) -> list[str]:
     """Which runs failed and why, for reading; empty if none did.
 
     Args:
         study: The study's folder.
         failed: Their status by run.
-        total: How many runs were asked for.
     """
     if not failed:
         return []
     labels = {cell.name: cell.label for cell in study.existing_record().plan.cells}
-    lines = [f"{total - len(failed)} finished, {len(failed)} failed:"]
+    finished = sum(study.run(run).status().state == FINISHED for run in study.existing_record().runs)
+    lines = [f"{finished} finished, {len(failed)} failed:"]
     for run, status in failed.items():
         lines.append(f"  {labels[run.cell]}, seed {run.seed}: {status.reason}: {status.error}")
         log = study.run(run).log

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ablate.errors import RunError
-from ablate.store import FAILED, FINISHED, WAITING, PlannedRun, RunFolder, Status, StudyFolder
+from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, RunFolder, Status, StudyFolder
 
 __all__ = ["Job", "board", "run_jobs"]
 
@@ -37,6 +37,7 @@ def run_jobs(
     *,
     retry_failed: bool = False,
     keep_going: bool = True,
+    together: bool = False,
     poll: float = 0.5,
 ) -> dict[PlannedRun, Status]:
     """Carry out all jobs that are not done.
@@ -50,6 +51,8 @@ def run_jobs(
         launch: Launches jobs and comes back when they have ended; returns what the launcher itself died of, if it did.
         retry_failed: Whether runs that failed before are launched again.
         keep_going: Whether to go on after a run has failed.
+        together: Whether the launcher keeps a dying job from taking others along, so that runs found dead can be
+            launched beside others.
         poll: Seconds between two looks at runs that another process has in hand.
 
     Returns:
@@ -72,7 +75,7 @@ def run_jobs(
             states = board(study, list(by_run))
             continue
         # What died is launched alone: some launchers let a dying job take its neighbours along.
-        fresh = [run for run in free if not states[run].reason] or free[:1]
+        fresh = [run for run in free if together or states[run].reason != "killed"] or free[:1]
         batch = fresh if keep_going else fresh[:1]
         before = {run: study.run(run).status() for run in batch}
         trouble = launch([by_run[run] for run in batch])
@@ -82,6 +85,20 @@ def run_jobs(
         if fruitless >= 2:
             _refuse(trouble, study.run(batch[0]))
     return states
+
+
+def mark_interrupted(study: StudyFolder) -> None:
+    """Say of runs whose processes were ended on purpose that it was not their doing.
+
+    Args:
+        study: The study's folder; it may hold no plan yet.
+    """
+    record = study.record()
+    for folder in [study.run(run) for run in record.runs] if record else []:
+        status = folder.status()
+        if status.state == RUNNING and not folder.is_held():
+            attempts = max(status.attempts - 1, 0)
+            folder.write_status(replace(status, state=WAITING, reason="interrupted", attempts=attempts, pid=None))
 
 
 def _refuse(trouble: BaseException | None, folder: RunFolder) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, sett
     factors: list[Factor] = []
     notes: list[str] = []
     seeds: tuple[int, ...] | None = None
-    for override in parse_overrides(arguments):
+    for override in parse_overrides(arguments, loader):
         key = override.key_or_group
         try:
             if key == settings.seed_key:
@@ -74,6 +74,8 @@ def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, sett
                 notes += lines
         except DesignError as error:
             faults.append(str(error))
+        except HydraException as error:
+            faults.append(f"{override.input_line}: {reason_of(error)}")
     if faults:
         raise DesignError("\n".join(faults))
     swept = bool(factors)
@@ -111,20 +113,20 @@ def _labels(levels: Any) -> list[str]:
 
 def _swept(override: Override, config: DictConfig, loader: ConfigLoader) -> tuple[Factor, list[str]]:
     name = override.get_key_element().lstrip("+")
-    values = list(dict.fromkeys(override.sweep_string_iterator()))
+    values = dict.fromkeys(override.sweep_string_iterator())
     return _factor(name, [f"{name}={value}" for value in values], config, loader)
 
 
-def _declared(declared: dict[str, Any], config: DictConfig, loader: ConfigLoader) -> list[Factor]:
+def _declared(declared: Mapping[str, Any], config: DictConfig, loader: ConfigLoader) -> list[Factor]:
     factors, faults = [], []
     for name, given in declared.items():
         try:
-            if isinstance(given, dict):  # a level by name may change several keys at once; the first is the reference
-                levels = tuple(Level(level_label(label), tuple(lines or ())) for label, lines in given.items())
-                factors.append(Factor(name, levels, reference=levels[0].label))
+            if isinstance(given, dict):
+                factors.append(_named_levels(name, given))
+            elif isinstance(given, list):
+                factors.append(_factor(name, [f"{name}={level_label(value)}" for value in given], config, loader)[0])
             else:
-                lines = [f"{name}={level_label(value)}" for value in given]
-                factors.append(_factor(name, lines, config, loader)[0])
+                raise DesignError(f"study.factors.{name}={given}: list its levels, for example [true, false].")
         except DesignError as error:
             faults.append(str(error))
     if faults:
@@ -132,29 +134,67 @@ def _declared(declared: dict[str, Any], config: DictConfig, loader: ConfigLoader
     return factors
 
 
+def _named_levels(name: str, given: Mapping[Any, Any]) -> Factor:
+    """A factor whose levels have names and may each change several keys; the first is the reference."""
+    levels = []
+    for label, lines in given.items():
+        overrides = [lines] if isinstance(lines, str) else lines or []
+        if not isinstance(overrides, list) or not all(isinstance(line, str) for line in overrides):
+            raise DesignError(
+                f"study.factors.{name}.{level_label(label)}={lines}: list overrides, for example "
+                "[model.residual=false, model.depth=10]."
+            )
+        levels.append(Level(level_label(label), tuple(overrides)))
+    if not levels:
+        raise DesignError(f"study.factors.{name} has no levels.")
+    return Factor(name, tuple(levels), reference=levels[0].label)
+
+
 def _factor(name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader) -> tuple[Factor, list[str]]:
     """A factor from one override line a level; the reference is added where no line gives it."""
-    if is_group(name, loader):
-        reference = level_label(config.hydra.runtime.choices.get(name))
-        levels = [Level(line.split("=", 1)[1], (line,)) for line in lines]
-    else:
-        known = known_keys(config, loader)
-        if name not in known and not _exists(config, name):
-            raise DesignError(f"Unknown key '{name}': it cannot be swept.{suggestion(name, known)}")
-        reference = _label(OmegaConf.select(config, name, throw_on_missing=False))
-        levels, faults = [], []
-        for line in lines:
-            try:
-                label = _label(_value_under(line, name, config))
-                levels.append(Level(label, (f"{name}={label}" if label in ("true", "false", "null") else line,)))
-            except (HydraException, OmegaConfBaseException) as error:
-                faults.append(f"{line}: {reason_of(error)}")
-        if faults:
-            raise DesignError("\n".join(faults))
+    group = is_group(name, loader)
+    reference, levels = (_group_levels if group else _value_levels)(name, lines, config, loader)
+    if reference is None:
+        first = levels[0].label
+        note = f"{name} has no value in the configuration: {name}={first}, listed first, is the reference."
+        return Factor(name, tuple(levels), first), [note]
     if reference in [level.label for level in levels]:
         return Factor(name, tuple(levels), reference), []
     note = f"{name}={reference} is the reference: the configuration has it, so it was added to the levels."
     return Factor(name, (Level(reference), *levels), reference), [note]
+
+
+def _group_levels(
+    name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader
+) -> tuple[str | None, list[Level]]:
+    choices = config.hydra.runtime.choices
+    choice = choices.get(name)
+    prefix = "" if name in choices else "+"  # a group that the defaults list does not have is added to it
+    levels = [Level(line.split("=", 1)[1], (f"{prefix}{line}",)) for line in lines]
+    return (None if choice in (None, "???") else str(choice)), levels
+
+
+def _value_levels(
+    name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader
+) -> tuple[str | None, list[Level]]:
+    known = known_keys(config, loader)
+    if name not in known and not _exists(config, name):
+        raise DesignError(f"Unknown key '{name}': it cannot be swept.{suggestion(name, known)}")
+    levels, faults = [], []
+    for line in lines:
+        try:
+            value = _value_under(line, name, config)
+        except (HydraException, OmegaConfBaseException) as error:
+            faults.append(f"{line}: {reason_of(error)}")
+            continue
+        label = _label(value)
+        levels.append(Level(label, (f"{name}={label}" if value is None or isinstance(value, bool) else line,)))
+    if faults:
+        raise DesignError("\n".join(faults))
+    head, _, last = name.rpartition(".")
+    node = OmegaConf.select(config, head) if head else config
+    missing = isinstance(node, DictConfig) and last in node and OmegaConf.is_missing(node, last)
+    return (None if missing else _label(OmegaConf.select(config, name, throw_on_missing=False))), levels
 
 
 def _exists(config: DictConfig, name: str) -> bool:

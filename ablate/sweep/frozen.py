@@ -15,9 +15,9 @@ from omegaconf import DictConfig, flag_override, open_dict
 __all__ = ["FrozenLoader", "apply_overrides", "parse_overrides"]
 
 
-def parse_overrides(lines: Sequence[str]) -> list[Override]:
-    """Override strings in Hydra's grammar, parsed."""
-    return OverridesParser.create().parse_overrides(list(lines))
+def parse_overrides(lines: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
+    """Override strings in Hydra's grammar, parsed; ``glob(...)`` in them needs Hydra's loader."""
+    return OverridesParser.create(config_loader=loader).parse_overrides(list(lines))
 
 
 def apply_overrides(config: DictConfig, overrides: Sequence[Override]) -> None:

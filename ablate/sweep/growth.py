@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,10 +14,29 @@ from ablate.store.study_folder import StudyRecord
 from ablate.study import Cell, Factor, Level, Plan, Study, cell_of
 from ablate.sweep.identity import differences
 
-__all__ = ["check_name", "grow"]
+__all__ = ["UNNAMED", "check_name", "default_name", "grow", "name_metric"]
 
 _LONGEST = 100
 _SPECIAL = "._,=+- "
+_RESERVED = ("example", "single")
+
+UNNAMED = "value"
+"""What the number that a task returns is called where it has no name of its own."""
+
+
+def default_name(names: Sequence[str]) -> str:
+    """A study's name, made of the names of its factors.
+
+    Example:
+        >>> default_name(["residual", "model@net"])
+        'residual-model.net'
+    """
+    joined = "-".join(re.sub(r"[^A-Za-z0-9_.]", ".", name).lstrip(".") for name in names)
+    if joined in _RESERVED:
+        return f"{joined}-study"
+    if len(joined) <= _LONGEST:
+        return joined
+    return f"{joined[:60]}-and-more-{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
 
 
 def check_name(name: str) -> str:
@@ -45,12 +66,18 @@ def check_name(name: str) -> str:
 
 
 def grow(
-    folder: StudyFolder, plan: Plan, runs: Sequence[PlannedRun], reference: Mapping[str, Any], event: Mapping[str, Any]
+    folder: StudyFolder,
+    old: StudyRecord | None,
+    plan: Plan,
+    runs: Sequence[PlannedRun],
+    reference: Mapping[str, Any],
+    event: Mapping[str, Any],
 ) -> StudyRecord:
     """What a study is after a command has been added to what its folder already holds.
 
     Args:
-        folder: The study's folder, with or without a plan.
+        folder: The study's folder.
+        old: What it holds, or None.
         plan: What the command asks for.
         runs: The runs of that.
         reference: The unswept configuration.
@@ -60,13 +87,12 @@ def grow(
         StoreError: If the folder holds a study with another reference, metric, direction or margin; the message has
             the difference key by key.
     """
-    old = folder.record()
     if old is None:
         return StudyRecord(plan, tuple(runs), reference, (event,))
     faults = differences(dict(old.reference), dict(reference))
     for key in ("metric", "direction", "margin"):
         was, now = getattr(old.plan.study, key), getattr(plan.study, key)
-        if was != now:
+        if was != now and not (key == "metric" and not _reported(folder, old, was)):
             faults.append(f"study.{key}: {was} -> {now}")
     if faults:
         raise StoreError(
@@ -92,6 +118,29 @@ def grow(
     place = {seed: position for position, seed in enumerate(seeds)}
     ordered = tuple(sorted(all_runs, key=lambda run: (order[run.cell], place[run.seed])))
     return StudyRecord(grown_plan, ordered, reference, history, old.checks)
+
+
+def name_metric(folder: StudyFolder) -> None:
+    """Name the metric of a study that declared none after the only one that its runs report.
+
+    Args:
+        folder: The study's folder, with a plan.
+    """
+    with folder.editing():
+        record = folder.existing_record()
+        if record.plan.study.metric != UNNAMED or _reported(folder, record, UNNAMED):
+            return
+        results = (folder.run(run).result() for run in record.runs)
+        found = {name for result in results if result for name in result.metrics if not name.startswith("seconds")}
+        if len(found) == 1:
+            plan = replace(record.plan, study=replace(record.plan.study, metric=found.pop()))
+            folder.write_record(replace(record, plan=plan))
+
+
+def _reported(folder: StudyFolder, record: StudyRecord, metric: str) -> bool:
+    """Whether any run has the metric; if none has, its name was a mistake that may be mended."""
+    results = (folder.run(run).result() for run in record.runs)
+    return any(metric in result.metrics for result in results if result is not None)
 
 
 def _union(old: Sequence[Factor], new: Sequence[Factor]) -> tuple[Factor, ...]:

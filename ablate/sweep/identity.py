@@ -48,7 +48,16 @@ def identity(config: DictConfig, ignore: Sequence[str]) -> dict[str, Any]:
         except OmegaConfBaseException:
             # An interpolation that only a running job can resolve: its text has to do.
             values = OmegaConf.to_container(plain, resolve=False, enum_to_str=True)
-    return without(values, ignore)  # type: ignore[arg-type]
+    return without(_json_values(values), ignore)
+
+
+def _json_values(value: Any) -> Any:
+    """What JSON makes of a value, so that a plan that was written and read again compares equal."""
+    if isinstance(value, Mapping):
+        return {str(key): _json_values(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_values(item) for item in value]
+    return value if isinstance(value, str | int | float | None) else str(value)
 
 
 def task_part(config: DictConfig) -> DictConfig:
@@ -120,9 +129,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     before, after = flatten(old), flatten(new)
     lines = []
     for key in sorted(before.keys() | after.keys()):
-        was, now = before.get(key, "absent"), after.get(key, "absent")
+        was = _word(before[key]) if key in before else "absent"
+        now = _word(after[key]) if key in after else "absent"
         if was != now:
-            lines.append(f"{key}: {_word(was)} -> {_word(now)}")
+            lines.append(f"{key}: {was} -> {now}")
     return lines
 
 

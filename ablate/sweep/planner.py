@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ablate.errors import ConfigError, DesignError
-from ablate.store import PlannedRun, StudyFolder, make_folder
+from ablate.store import PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
-from ablate.study import Plan, Study, make_plan
+from ablate.study import Plan, Requires, Study, level_label, make_plan
 from ablate.sweep.composer import Composer
 from ablate.sweep.engine import Job
 from ablate.sweep.factors import Asked
-from ablate.sweep.growth import grow
+from ablate.sweep.growth import UNNAMED, grow
 from ablate.sweep.identity import flatten, run_id, without
 from ablate.sweep.pool import WorkerPool
 from ablate.sweep.preflight import function_named, look
@@ -57,40 +57,59 @@ class Planner:
         Raises:
             AblateError: If the command makes no study, or not one that the folder can take in.
         """
-        plan = self._plan()
+        settings, folder = self.settings, self.folder
+        old = folder.record()
+        plan = self._plan(old)
         configurations = self._compose(plan)
-        reference = without(configurations[plan.cells[0].name], [self.settings.seed_key])
+        reference = without(configurations[plan.cells[0].name], [settings.seed_key])
         event = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "command": sys.argv[1:]}
-        dry = self.settings.dry_run
-        if not dry:
-            make_folder(self.folder.path)
-        old = self.folder.record()
+        grow(folder, old, plan, (), reference, event)  # refuses another study before anything that takes time
         checks = dict(old.checks) if old else {}
-        if self.settings.preflight is not None:
-            grow(self.folder, plan, (), reference, event)  # refuses another study before anything that takes time
-            if not configurations.keys() <= checks.keys() and not dry:
-                checks |= self._look(str(self.settings.preflight), plan, configurations, pool)
+        if settings.preflight is not None:
+            if not configurations.keys() <= checks.keys() and not settings.dry_run:
+                checks |= self._look(settings.preflight, plan, configurations, pool)
             plan = self._without_absent(plan, checks)
         jobs = self._jobs(plan)
-        record = replace(grow(self.folder, plan, [job.run for job in jobs], reference, event), checks=checks)
-        if record != old and not dry:
-            self.folder.write_record(record)
+        runs = [job.run for job in jobs]
+        if settings.dry_run:
+            return replace(grow(folder, old, plan, runs, reference, event), checks=checks), jobs
+        with folder.editing():
+            now = folder.record()
+            record = grow(folder, now, plan, runs, reference, event)
+            record = replace(record, checks={**record.checks, **checks})
+            if record != now:
+                folder.write_record(record)
         return record, jobs
 
-    def _plan(self, drop: Sequence[str] = ()) -> Plan:
+    def _plan(self, old: StudyRecord | None, drop: Sequence[str] = ()) -> Plan:
         settings = self.settings
         study = Study(
             name=self.folder.name,
             design=settings.design or ("factorial" if self.asked.swept else "leave_one_out"),
             seeds=self.asked.seeds or settings.seed_list(),
-            metric=settings.metric or "value",
+            metric=settings.metric or (old.plan.study.metric if old else UNNAMED),
             direction=settings.direction,
             margin=settings.margin,
         )
-        factors = [factor for factor in self.asked.factors if factor.name not in drop]
+        void = self._void_children()
+        factors = [factor for factor in self.asked.factors if factor.name not in (*drop, *void)]
+        notes = [f"{name} means nothing with {why} and is left out." for name, why in void.items()]
+        notes += [f"Not in this model and left out: {', '.join(drop)}."] if drop else []
         plan = make_plan(study, factors, settings.constraints())
-        left_out = (f"Not in this model and left out: {', '.join(drop)}.",) if drop else ()
-        return replace(plan, notes=(*self.asked.notes, *plan.notes, *left_out))
+        return replace(plan, notes=(*self.asked.notes, *notes, *plan.notes))
+
+    def _void_children(self) -> dict[str, str]:
+        """Declared factors that are void because a parent is held fixed at a level without them; and that parent."""
+        if self.asked.swept:
+            return {}
+        varied = {factor.name for factor in self.asked.factors}
+        values = flatten(self.composer.configuration(()))
+        return {
+            rule.child: f"{rule.parent}={level_label(values[rule.parent])}"
+            for rule in self.settings.constraints()
+            if isinstance(rule, Requires) and rule.child in varied and rule.parent not in varied
+            if rule.parent in values and level_label(values[rule.parent]) not in rule.levels
+        }
 
     def _compose(self, plan: Plan) -> Configurations:
         """The configuration of every cell with the seed of the reference, by the cell's name."""
@@ -106,9 +125,7 @@ class Planner:
                 continue
             twin = twins.setdefault(run_id(made[cell.name]), cell.label)
             if twin != cell.label:
-                faults.append(
-                    f"'{cell.label}' and '{twin}' resolve to the same configuration."
-                )
+                faults.append(f"'{cell.label}' and '{twin}' resolve to the same configuration.")
             if check is not None:
                 faults += check(made[cell.name], explicit=not cell.void)
         if faults:
@@ -145,7 +162,7 @@ class Planner:
             return plan
         if len(drop) == len(plan.factors):
             raise DesignError(f"Nothing to compare: the model has none of {', '.join(drop)}.")
-        return self._plan(drop)
+        return self._plan(self.folder.record(), drop)
 
     def _jobs(self, plan: Plan) -> list[Job]:
         jobs = []

@@ -112,7 +112,13 @@ class WorkerPool:
             calls: What to call it with.
         """
         carried: bytes = cloudpickle.dumps(function)
-        waiting = deque(calls)
+        try:
+            yield from self._run(carried, deque(calls))
+        finally:
+            for worker in [worker for worker in self._workers.values() if worker.current]:
+                self._discard(worker)  # its answer would be taken for that of a later call
+
+    def _run(self, carried: bytes, waiting: deque[Call]) -> Iterator[Outcome]:
         self.start(min(self.slots, len(waiting)))
         while waiting or any(worker.current for worker in self._workers.values()):
             for slot in range(self.slots):
@@ -183,7 +189,10 @@ class WorkerPool:
         except (EOFError, OSError):
             return self._bury(worker, call)
         worker.current, worker.deadline = None, float("inf")
-        value = cloudpickle.loads(data)
+        try:
+            value = cloudpickle.loads(data)
+        except Exception as error:
+            good, value = False, RunError(f"The answer of the run cannot be read: {type(error).__name__}: {error}")
         if self._calls_per_worker is not None and worker.calls >= self._calls_per_worker:
             self._discard(worker)
         return Outcome(call.key, value=value) if good else Outcome(call.key, error=value, reason="raised")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import math
 import os
@@ -79,6 +80,7 @@ def record(
             clock = time.perf_counter()
             value = task()
             result = numbers(value, metric, {"seconds": time.perf_counter() - clock}, _versions(code))
+            folder.write_result(result)
         except KeyboardInterrupt:
             folder.write_status(
                 replace(status, state=WAITING, reason="interrupted", attempts=before.attempts, pid=None)
@@ -91,7 +93,6 @@ def record(
             reason = "diverged" if isinstance(error, Diverged) else "raised"
             _fail(folder, status, reason, f"{type(error).__name__}: {error}")
             raise
-        folder.write_result(result)
         folder.write_status(replace(status, state=FINISHED, attempts=0, ended=time.time(), pid=None))
         return result.metrics
 
@@ -105,7 +106,7 @@ def _started(before: Status, folder: RunFolder) -> Status:
 
 
 def _fail(folder: RunFolder, status: Status, reason: str, error: str) -> None:
-    with folder.log.open("a") as log:
+    with contextlib.suppress(OSError), folder.log.open("a") as log:  # a full disk: the status matters more
         log.write(traceback.format_exc())
     folder.write_status(replace(status, state=FAILED, reason=reason, error=error, ended=time.time(), pid=None))
 
@@ -123,7 +124,7 @@ def numbers(
 
     Raises:
         RunError: If there is no number in it.
-        Diverged: If a number is not a number or infinite.
+        Diverged: If the number that decides is not finite: the one called ``metric``, or the only one there is.
 
     Example:
         >>> numbers({"accuracy": 0.5, "note": "fine"}, "value").metrics
@@ -137,9 +138,9 @@ def numbers(
             f"The train function returned {value!r}. It must return a number, or a dict with at least one number: "
             "what the study is to compare."
         )
-    bad = [name for name, number in metrics.items() if not math.isfinite(number)]
-    if bad:
-        raise Diverged(f"Not a finite number: {', '.join(f'{name}={metrics[name]}' for name in bad)}.")
+    decisive = metrics.get(metric, next(iter(metrics.values())) if len(metrics) == 1 else 0.0)
+    if not math.isfinite(decisive):
+        raise Diverged(f"The run ended with {metric if metric in metrics else next(iter(metrics))} = {decisive}.")
     return Result({**metrics, **(timings or {})}, versions or {}, other)
 
 
@@ -149,13 +150,13 @@ def _sort(values: Mapping[Any, Any], prefix: str, metrics: dict[str, float], oth
         if isinstance(value, Mapping):
             _sort(value, f"{name}.", metrics, other)
             continue
-        scalar = value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
-        if isinstance(scalar, bool | int | float):
-            metrics[name] = scalar
-        elif hasattr(scalar, "__float__") and not isinstance(scalar, str):
-            metrics[name] = float(scalar)
-        else:
-            other[name] = scalar if isinstance(scalar, str | None) else repr(scalar)
+        if isinstance(value, bool | int | float):
+            metrics[name] = value
+            continue
+        try:
+            metrics[name] = float(value) if hasattr(value, "__float__") else float(value.item())
+        except (AttributeError, TypeError, ValueError, RuntimeError):  # no number, or an array of several
+            other[name] = value if isinstance(value, str | None) else repr(value)
 
 
 def _versions(code: str) -> dict[str, str]:

@@ -67,24 +67,14 @@ class Settings:
             for key, value in values.items()
         }
         plain = {key: value for key, value in plain.items() if value is not None}
-        faults = []
-        seeds = plain.get("seeds", cls.seeds)
-        if isinstance(seeds, list):
-            if not all(isinstance(seed, int) and not isinstance(seed, bool) for seed in seeds):
-                faults.append(f"study.seeds={seeds}: seeds are whole numbers.")
-            plain["seeds"] = tuple(seeds)
-        elif isinstance(seeds, bool) or not isinstance(seeds, int):
-            faults.append(f"study.seeds={seeds}: write a number of seeds (3), or list them ([0,7,9]).")
-        elif seeds < 1:
-            faults.append(f"study.seeds={seeds}: a study needs at least one seed.")
+        if isinstance(plain.get("seeds"), list):
+            plain["seeds"] = tuple(plain["seeds"])
         for key in ("forbidden", "ignore"):
-            if key in plain:
+            if isinstance(plain.get(key), list):
                 plain[key] = tuple(plain[key])
-        margin = plain.get("margin")
-        if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float)):
-            faults.append(f"study.margin={margin}: write a number in units of the metric, or null.")
-        if faults:
-            raise DesignError("\n".join(faults))
+        found = [fault for key, value in plain.items() if (fault := _fault(key, value))]
+        if found:
+            raise DesignError("\n".join(found))
         return cls(**plain)
 
     def seed_list(self) -> tuple[int, ...]:
@@ -103,3 +93,38 @@ class Settings:
             pairs = tuple((name, level_label(value)) for name, value in named.items())
             rules.append(Forbidden(pairs, str(levels.get("reason", ""))))
         return rules
+
+
+def _fault(key: str, value: Any) -> str | None:
+    """What is wrong with the value of a key, or None."""
+    if key == "seeds":
+        return _seeds_fault(value)
+    good, wanted = True, ""
+    if key in ("name", "design", "seed_key", "metric", "direction", "check", "preflight"):
+        good, wanted = isinstance(value, str) or (key == "name" and isinstance(value, int | float)), "write a word"
+    elif key in ("retry_failed", "keep_going", "dry_run"):
+        good, wanted = isinstance(value, bool), "write true or false"
+    elif key == "margin":
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        wanted = "write a number in units of the metric, or null"
+    elif key == "factors":
+        good, wanted = isinstance(value, dict), "list levels by name, for example {residual: [true, false]}"
+    elif key == "requires":
+        good = isinstance(value, dict) and all(isinstance(parents, dict) for parents in value.values())
+        wanted = "name parents and their levels by child, for example {bn_placement: {batch_norm: true}}"
+    elif key == "forbidden":
+        good = isinstance(value, tuple) and all(isinstance(levels, dict) for levels in value)
+        wanted = "list combinations of levels, for example [{residual: false, head: flatten}]"
+    elif key == "ignore":
+        good = isinstance(value, tuple) and all(isinstance(name, str) for name in value)
+        wanted = "list dotted keys"
+    return None if good else f"study.{key}={value}: {wanted}."
+
+
+def _seeds_fault(seeds: Any) -> str | None:
+    if isinstance(seeds, tuple):
+        good = all(isinstance(seed, int) and not isinstance(seed, bool) for seed in seeds)
+        return None if good else f"study.seeds={list(seeds)}: seeds are whole numbers."
+    if isinstance(seeds, bool) or not isinstance(seeds, int):
+        return f"study.seeds={seeds}: write a number of seeds (3), or list them ([0,7,9])."
+    return None if seeds >= 1 else f"study.seeds={seeds}: a study needs at least one seed."

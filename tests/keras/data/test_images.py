@@ -6,7 +6,7 @@ from PIL import Image
 
 pytest.importorskip("keras")
 
-from ablate.keras.data.images import fitted, picture  # noqa: E402
+from ablate.keras.data.images import fitted, picture
 
 pytestmark = pytest.mark.keras
 

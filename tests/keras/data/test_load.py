@@ -5,9 +5,9 @@ import pytest
 
 pytest.importorskip("keras")
 
-from ablate.errors import ConfigError, NetworkError  # noqa: E402
-from ablate.keras.data import forget, load  # noqa: E402
-from ablate.keras.data.feed import Feed  # noqa: E402
+from ablate.errors import ConfigError, NetworkError
+from ablate.keras.data import forget, load
+from ablate.keras.data.feed import Feed
 
 pytestmark = pytest.mark.keras
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 pytest.importorskip("keras")
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.data.dataset import Pool  # noqa: E402
-from ablate.keras.data.split import split  # noqa: E402
+from ablate.errors import NetworkError
+from ablate.keras.data.dataset import Pool
+from ablate.keras.data.split import split
 
 pytestmark = pytest.mark.keras
 
@@ -34,9 +34,7 @@ def pool(counts, official=()):
 def test_parts_share_no_image_keep_the_classes_shares_and_nest_under_limits(seed, counts, official, limits):
     made = pool(counts, official)
     small, large = sorted(limits)
-    parts = {
-        limit: split(made, seed, validation=0.2, test=0.2, limit=limit) for limit in (small, large, None)
-    }
+    parts = {limit: split(made, seed, validation=0.2, test=0.2, limit=limit) for limit in (small, large, None)}
     for limit, own in parts.items():
         together = np.concatenate(list(own.values()))
         assert len(set(together.tolist())) == len(together)

@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow_datasets")
 
-from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.data import forget, load, tfds  # noqa: E402
+from ablate.errors import NetworkError
+from ablate.keras.data import forget, load, tfds
 
 pytestmark = [
     pytest.mark.keras,
@@ -69,13 +69,11 @@ def test_a_set_that_is_neither_prepared_nor_to_be_had_is_told_within_seconds(tmp
     assert time.perf_counter() - start < 10
     first, *files = told.splitlines()
     assert first == (
-        f"Data set 'fashion_mnist' is not prepared in {tmp_path}/fashion_mnist/3.0.1, and there is no network. Prepare it "
-        f"where there is one and set data.data_dir to that folder, or put these files into {tmp_path}/downloads/manual "
-        "and run again:"
+        f"Data set 'fashion_mnist' is not prepared in {tmp_path}/fashion_mnist/3.0.1, and there is no network. "
+        "Prepare it where there is one and set data.data_dir to that folder, or put these files into "
+        f"{tmp_path}/downloads/manual and run again:"
     )
     assert [line.split()[0] for line in files] == [
-        f"{part}-idx{kind}-ubyte.gz" for part in ("t10k", "train") for kind in ("3", "1")
-    ] or [line.split()[0] for line in files] == [
         "t10k-images-idx3-ubyte.gz",
         "t10k-labels-idx1-ubyte.gz",
         "train-images-idx3-ubyte.gz",

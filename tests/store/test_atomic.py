@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ablate.errors import StoreError
+from ablate.store import make_folder, write_bytes, write_json, write_text
+
+
+def test_a_file_is_made_with_its_folders(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "b" / "c.txt", "größer\n")
+    assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == "größer\n".encode()
+
+
+def test_json_survives_the_way(tmp_path: Path) -> None:
+    value = {"α": [1, 2.5, None, True], "nested": {"x": "y"}}
+    write_json(tmp_path / "x.json", value)
+    assert json.loads((tmp_path / "x.json").read_text()) == value
+
+
+@pytest.mark.parametrize("step", ["write", "fsync", "replace"])
+def test_a_death_in_the_middle_leaves_the_old_file_and_no_rubbish(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "effects.csv"
+    write_text(path, "old")
+
+    class Stopped(BaseException):
+        pass
+
+    def die(*_: Any, **__: Any) -> None:
+        raise Stopped
+
+    if step == "write":
+        original = os.fdopen
+
+        def opened(*args: Any, **kwargs: Any) -> Any:
+            file = original(*args, **kwargs)
+
+            class Dying:
+                def __enter__(self) -> Dying:
+                    return self
+
+                def __exit__(self, *_: object) -> None:
+                    file.close()
+
+                def write(self, data: bytes) -> None:
+                    file.write(data[: len(data) // 2])
+                    file.flush()
+                    raise Stopped
+
+            return Dying()
+
+        monkeypatch.setattr(os, "fdopen", opened)
+    elif step == "fsync":
+        monkeypatch.setattr(os, "fsync", die)
+    else:
+        monkeypatch.setattr(Path, "replace", die)
+    with pytest.raises(Stopped):
+        write_bytes(path, b"a new text")
+    monkeypatch.undo()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["effects.csv"]
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "plan.json"
+    write_text(path, "old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError) as caught:
+        write_text(path, "new")
+    assert str(caught.value) == f"Cannot write '{path}': No space left on device."
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["plan.json"]
+
+
+def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "outputs").write_text("I am a file")
+    with pytest.raises(StoreError) as caught:
+        make_folder(tmp_path / "outputs" / "study")
+    assert str(caught.value) == f"Cannot write to the output folder '{tmp_path / 'outputs' / 'study'}': Not a directory."
+    with pytest.raises(StoreError) as caught:
+        write_text(tmp_path / "outputs" / "x.csv", "")
+    assert str(caught.value) == f"Cannot write '{tmp_path / 'outputs' / 'x.csv'}': File exists."
+
+
+def test_a_folder_without_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root may write everywhere, so the refusal itself is put in place.
+    import tempfile
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(StoreError) as caught:
+        make_folder(tmp_path / "study")
+    assert str(caught.value) == f"Cannot write to the output folder '{tmp_path / 'study'}': Permission denied."
+
+
+def test_making_a_folder_leaves_it_empty(tmp_path: Path) -> None:
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    assert os.listdir(tmp_path / "a" / "b") == []
