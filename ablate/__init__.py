@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from ablate.api import draw, load, table
     from ablate.errors import AblateError
     from ablate.study import Cell, Factor, Level, Plan, Study, make_plan
+    from ablate.sweep.direct import run
 
-__all__ = ["AblateError", "Cell", "Factor", "Level", "Plan", "Study", "draw", "load", "make_plan", "table"]
+__all__ = ["AblateError", "Cell", "Factor", "Level", "Plan", "Study", "draw", "load", "make_plan", "run", "table"]
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ _HOMES = {
     "AblateError": "ablate.errors",
     "draw": "ablate.api",
     "load": "ablate.api",
+    "run": "ablate.sweep.direct",
     "table": "ablate.api",
 }
 

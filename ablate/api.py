@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import AblateError, suggestion
+from ablate.report import summary_of
 from ablate.store import StudyFolder
 
 if TYPE_CHECKING:
@@ -27,10 +28,7 @@ def load(path: str | Path) -> Summary:
     Raises:
         StoreError: If there is no study in the folder.
     """
-    from ablate.analysis import summarise
-
-    study = StudyFolder(Path(path))
-    return summarise(study.existing_record().plan, study.runs(), study.curves())
+    return summary_of(StudyFolder(Path(path)))
 
 
 def draw(figure: str, study: Summary, ax: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""The command line: Hydra's, with the verbs ``plan``, ``status`` and ``report`` before it."""
+"""The command line: Hydra's, with some verbs before it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from ablate.store import RunFolder
 
-__all__ = ["application", "main"]
+__all__ = ["VERBS", "application", "main"]
+
+VERBS = ("plan", "status", "report", "show", "rerun")
 
 register()
 
@@ -86,7 +88,43 @@ def main() -> None:
 
         sys.stdout.write(guide())
         sys.exit(0)
-    sys.exit(_verb(arguments) if arguments[:1] and arguments[0] in VERBS else _hydra(arguments))
+    if _overwritten():
+        sys.exit(_complain(_OVERWRITTEN, 2))
+    sys.exit(_verb(arguments) if arguments and arguments[0] in VERBS else _hydra(arguments))
+
+
+def _overwritten() -> bool:
+    """Whether the unrelated distribution ``ablate`` is installed, whose package has the same name."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        distribution("ablate")
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+_OVERWRITTEN = """\
+The unrelated distribution 'ablate' is installed beside 'ablate-study'; each overwrites files of the other.
+Mend it with: pip uninstall -y ablate ablate-study && pip install ablate-study"""
+
+
+def _verb(arguments: Sequence[str]) -> int:
+    verb, rest = arguments[0], list(arguments[1:])
+    if verb == "plan":
+        # The plan as JSON goes to standard output alone, for a program to read.
+        as_json = "--json" in rest
+        words = [word for word in rest if word not in ("--json", "-m", "--multirun")]
+        sys.argv[1:] = ["-m", *words, f"study.dry_run={'json' if as_json else 'true'}"]
+        return _hydra(sys.argv[1:])
+    from ablate import verbs
+
+    try:
+        return int(getattr(verbs, verb)(rest))
+    except AblateError as error:
+        return _complain(str(error), 2)
+    except KeyboardInterrupt:
+        return _complain("\nInterrupted.", 130)
 
 
 def _hydra(arguments: Sequence[str]) -> int:
@@ -119,50 +157,3 @@ def _hydra(arguments: Sequence[str]) -> int:
 def _complain(words: str, code: int) -> int:
     sys.stderr.write(f"{words}\n")
     return code
-
-
-def _plan(arguments: Sequence[str]) -> int:
-    sys.argv[1:] = ["-m", *arguments, "study.dry_run=true"]
-    return _hydra(sys.argv[1:])
-
-
-def _status(arguments: Sequence[str]) -> int:
-    from ablate.sweep.console import say, status_lines
-
-    for line in status_lines(_study(arguments)):
-        say(line)
-    return 0
-
-
-def _report(arguments: Sequence[str]) -> int:
-    from ablate.report import collect
-    from ablate.sweep.console import paths_lines, say, show_summary
-
-    study = _study(arguments)
-    show_summary(collect(study))
-    for line in paths_lines(study):
-        say(line)
-    return 0
-
-
-def _study(arguments: Sequence[str]) -> Any:
-    from ablate.store import StudyFolder
-
-    if len(arguments) != 1:
-        raise ConfigError(f"Name one study folder, for example outputs/ingredients; received {list(arguments)}.")
-    given = Path(arguments[0])
-    study = StudyFolder(given if given.exists() else Path("outputs") / given)
-    study.existing_record()
-    return study
-
-
-VERBS: Mapping[str, Callable[[Sequence[str]], int]] = {"plan": _plan, "status": _status, "report": _report}
-
-
-def _verb(arguments: Sequence[str]) -> int:
-    try:
-        return VERBS[arguments[0]](arguments[1:])
-    except AblateError as error:
-        return _complain(str(error), 2)
-    except KeyboardInterrupt:
-        return _complain("\nInterrupted.", 130)

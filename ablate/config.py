@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,17 @@ from ablate.errors import ConfigError, suggestion
 
 __all__ = ["Config", "StudyConfig", "conf_dir", "faults", "register"]
 
-_LEVELS = {"bn_placement": ("before", "after"), "head": ("gap", "flatten")}
+_EXTRA = ("tensorflow", "keras")
+_METRICS = (
+    *(f"{part}_{kind}" for part in ("test", "val", "train") for kind in ("accuracy", "loss")),
+    *("weights", "epoch", "epochs", "seconds", "seconds_fit", "seconds_test"),
+)
+_LEVELS = {
+    "bn_placement": ("before", "after"),
+    "head": ("gap", "gmp", "flatten"),
+    "norm": ("built", "batch", "layer", "group", "none"),
+    "pooling": ("built", "max", "average", "strided"),
+}
 
 
 @dataclass
@@ -25,13 +38,16 @@ class StudyConfig:
     metric: str = "test_accuracy"
     direction: str = "max"
     margin: float | None = None
+    resolution: int = 4
+    cells: int | None = None
     workers: Any = "auto"
     retry_failed: bool = False
     keep_going: bool = True
-    dry_run: bool = False
+    dry_run: Any = False
     factors: dict[str, Any] = field(default_factory=dict)
     requires: dict[str, Any] = field(default_factory=dict)
     forbidden: list[Any] = field(default_factory=list)
+    blocks: list[str] = field(default_factory=list)
     ignore: list[str] = field(default_factory=list)
     check: str | None = None
     preflight: str | None = None
@@ -48,6 +64,20 @@ class Config:
     separable: bool = True
     head: str = "gap"
     bias: bool = False
+    norm: str = "built"
+    squeeze_excite: bool = True
+    dropout: bool = True
+    dense_connections: bool = True
+    activation: str = "built"
+    pooling: str = "built"
+    augmentation: Any = "built"
+    flip: Any = "built"
+    rotation: Any = "built"
+    zoom: Any = "built"
+    contrast: Any = "built"
+    without_block: str = "none"
+    only: dict[str, Any] = field(default_factory=dict)
+    ingredients: dict[str, Any] = field(default_factory=dict)
     task: str = "ablate.keras.train.train"
     model: Any = None
     data: Any = None
@@ -93,7 +123,9 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
         >>> faults({"batch_norm": False, "bn_placement": "after"})
         ['bn_placement=after: without batch norm there is nothing to place. Leave it out, or set batch_norm=true.']
     """
-    found = [*_unknown(values, Config, ""), *_unknown(values.get("study") or {}, StudyConfig, "study.")]
+    own = _own_ingredients(values)
+    rest = {name: value for name, value in values.items() if name not in own}
+    found = [*_unknown(rest, Config, ""), *_unknown(values.get("study") or {}, StudyConfig, "study.")]
     found += [
         f"{key}={values[key]}: allowed are {', '.join(levels)}.{suggestion(str(values[key]), levels)}"
         for key, levels in _LEVELS.items()
@@ -104,10 +136,35 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
         value = train.get(key, 1)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             found.append(f"train.{key}={value}: must be a whole number of at least 1.")
+    metric = (values.get("study") or {}).get("metric", StudyConfig.metric)
+    if values.get("task", Config.task) == Config.task and metric not in _METRICS:
+        found.append(f"study.metric={metric}: a run reports {', '.join(_METRICS)}.{suggestion(str(metric), _METRICS)}")
     rate = train.get("learning_rate", 1.0)
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
         found.append(f"train.learning_rate={rate}: must be a positive number.")
+    task = str(values.get("task", Config.task))
+    if task.startswith("ablate.keras.") and not all(map(find_spec, _EXTRA)):
+        found.append("Training networks needs TensorFlow and Keras: pip install 'ablate-study[keras]'.")
+    elif not task.startswith("ablate.") and not _importable(task.rpartition(".")[0]):
+        found.append(f"task={task}: there is no such module. Name a function by its dotted path.")
     return [*found, *_void(values)] if explicit else found
+
+
+def _importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _own_ingredients(values: Mapping[str, Any]) -> set[str]:
+    """Words for ingredients that the configuration or an installed package brings; their levels stand at the top."""
+    return {*(values.get("ingredients") or {}), *_installed_ingredients()}
+
+
+@cache
+def _installed_ingredients() -> frozenset[str]:
+    return frozenset(entry_points(group="ablate.ingredients").names)
 
 
 def _unknown(values: Mapping[str, Any], schema: type, prefix: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 from ablate.config import conf_dir
@@ -28,6 +29,8 @@ Look at a study:
   python -m ablate plan ...                   what the same words after -m would train
   python -m ablate status outputs/NAME        what is done, running, failed, waiting
   python -m ablate report outputs/NAME        collect again: data, tables, figures
+  python -m ablate show outputs/NAME full/0   configuration, error and log of a run (cell/seed)
+  python -m ablate rerun outputs/NAME full/0  run it again, and say whether the result is bit-identical
 """
 
 _FOOT = """\
@@ -37,6 +40,7 @@ to `ablate`; --hydra-help says what Hydra itself offers.
 Exit codes: 0 all finished, 1 some run failed, 2 bad input, 130 interrupted.
 """
 
+_WIDTH = 118
 _GROUPS = {"model": "The network", "data": "The data set"}
 _NODES = {"train": "train/default.yaml", "study": "study/ingredients.yaml"}
 
@@ -52,8 +56,7 @@ def guide() -> str:
     parts = [_HEAD]
     for group, title in _GROUPS.items():
         options = {path.stem: _first_comment(path) for path in sorted((conf / group).glob("*.yaml"))}
-        width = max(map(len, options))
-        lines = [f"  {group}={name:{width}}  {words}" for name, words in options.items()]
+        lines = _lines([(f"{group}={name}", words) for name, words in options.items()])
         parts.append("\n".join([f"{title} ({group}=..., its keys are {group}.<key>):", *lines, ""]))
     parts.append("\n".join(["Ingredients and seed:", *_keys(conf / "config.yaml", ""), ""]))
     for node, file in _NODES.items():
@@ -66,9 +69,23 @@ def _first_comment(path: Path) -> str:
     return first.lstrip("# ")
 
 
+def _default(value: str) -> str:
+    """A value for reading: of ``${oc.select:data.epochs,10}``, which a data set may override, the default."""
+    return re.sub(r"^\$\{oc\.select:[^,]+,(.*)\}$", r"\1", value)
+
+
 def _keys(path: Path, prefix: str) -> list[str]:
     pattern = re.compile(r"^(?P<key>[a-z_]+): *(?P<value>\S.*?) +# (?P<words>.+)$")
     found = [match for line in path.read_text().splitlines() if (match := pattern.match(line))]
-    pairs = [(f"{prefix}{match['key']}={match['value']}", match["words"]) for match in found]
-    width = max(len(pair) for pair, _ in pairs)
-    return [f"  {pair:{width}}  {words}" for pair, words in pairs]
+    pairs = [(f"{prefix}{match['key']}={_default(match['value'])}", match["words"]) for match in found]
+    return _lines(pairs)
+
+
+def _lines(pairs: list[tuple[str, str]]) -> list[str]:
+    """Two columns, the right one wrapped."""
+    indent = max(len(left) for left, _ in pairs) + 4
+    lines = []
+    for left, right in pairs:
+        first, *rest = textwrap.wrap(right, _WIDTH - indent)
+        lines += [f"  {left:{indent - 2}}{first}", *(" " * indent + line for line in rest)]
+    return lines

@@ -1,19 +1,26 @@
 from __future__ import annotations
 
-import json
+import contextlib
+import importlib
+import io
 import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hydra.core.global_hydra import GlobalHydra
 
 from ablate.store import StudyFolder
+
+# How long an example takes says more about the machine's other work than about the code.
+hypothesis.settings.register_profile("ablate", deadline=None)
+hypothesis.settings.load_profile("ablate")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -30,7 +37,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 
 
-@hydra.main(config_path="conf", config_name="config", version_base="1.3")
+@hydra.main(config_path=str(Path(__file__).parent / "conf"), config_name="config", version_base="1.3")
 def main(config):
     here = Path(os.environ["TOY_FOLDER"])
     name = f"{config.depth}-{config.seed}"
@@ -82,44 +89,58 @@ hydra:
 """
 
 
-@dataclass
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def _heed_interrupts() -> None:
+    # A shell that runs the tests in the background lets them, and all they start, ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@dataclass(frozen=True)
 class Toy:
-    """A Hydra application in a folder of its own, run as a user runs it."""
+    """A Hydra application in a folder of its own."""
 
     folder: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
 
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "app.py", "-m", *arguments]
+    def call(self, *arguments: str) -> Ended:
+        """Run it in this process, in a hundredth of the time; `toy_here` makes the surroundings for it."""
+        main = importlib.import_module("toy_application").main
+        return called(main, "-m", *arguments)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the application in a process group of its own and do not wait for it."""
         return subprocess.Popen(
-            self.command(*arguments),
+            [sys.executable, "toy_application.py", "-m", *arguments],
             cwd=self.folder,
-            env=self.full_environment,
+            env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_heed_interrupts,
         )
+
+    def run(self, *arguments: str, timeout: float = 60) -> Ended:
+        """Run it as a user does and wait for its end."""
+        process = self.start(*arguments)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            stop(process)
+            raise
+        return Ended(process.returncode, out, err)
 
     @property
-    def full_environment(self) -> dict[str, str]:
-        return {**os.environ, "TOY_FOLDER": str(self.folder), "PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"} | dict(
-            self.environment
-        )
-
-    def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.full_environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+    def _environment(self) -> dict[str, str]:
+        ours = {"TOY_FOLDER": str(self.folder), "PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"}
+        return {**os.environ, **ours}
 
     def trouble(self, name: str, kind: str) -> None:
         (self.folder / f"trouble-{name}").write_text(kind)
@@ -148,20 +169,75 @@ class Toy:
         return {file.name: file.read_bytes() for file in files}
 
 
+def called(main: Callable[[], object], *arguments: str) -> Ended:
+    """Run the main function of a Hydra application with a command line of its own."""
+    out, err = io.StringIO(), io.StringIO()
+    argv, environment, path = sys.argv, dict(os.environ), list(sys.path)
+    sys.argv = ["application", *arguments]
+    os.environ.pop("HYDRA_FULL_ERROR", None)
+    code = 0
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        sys.argv, sys.path[:] = argv, path
+        os.environ.clear()
+        os.environ.update(environment)
+        GlobalHydra.instance().clear()
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
+def stop(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> None:
+    """Send a signal to a process and all its children, as a terminal does, and wait for its end."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+    process.communicate(timeout=30)
+
+
 @pytest.fixture
-def toy(tmp_path: Path) -> Toy:
-    """A small third-party Hydra application."""
-    return make_toy(tmp_path / "toy")
+def call() -> Callable[..., Ended]:
+    """Calls a main function in this process, with a command line of its own."""
+    return called
 
 
-def make_toy(folder: Path) -> Toy:
-    for group, option, text in (("model", "small", "bonus: 0.0"), ("model", "large", "bonus: 0.125")):
-        path = folder / "conf" / group / f"{option}.yaml"
+def toy_in(folder: Path) -> Toy:
+    """Write the application into a folder."""
+    for option, text in (("small", "bonus: 0.0\n"), ("large", "bonus: 0.125\n")):
+        path = folder / "conf" / "model" / f"{option}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (folder / "conf" / "config.yaml").write_text(CONFIG)
-    (folder / "app.py").write_text(textwrap.dedent(APP))
+    (folder / "toy_application.py").write_text(APP)
     return Toy(folder)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the study `depth=2,3` collects when nothing happens to it."""
+    toy = toy_in(tmp_path_factory.mktemp("undisturbed"))
+    ended = toy.run("depth=2,3", "hydra/launcher=basic")
+    assert ended.code == 0, ended.err
+    return toy.collected()
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Iterator[Toy]:
+    """A small third-party Hydra application; what it has started ends with the test."""
+    made = toy_in(tmp_path / "toy")
+    yield made
+    (made.folder / "wait").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def toy_here(toy: Toy, monkeypatch: pytest.MonkeyPatch, no_figures: None) -> Iterator[Toy]:
+    """The application ready to be called in this process, without figures."""
+    monkeypatch.chdir(toy.folder)
+    monkeypatch.syspath_prepend(str(toy.folder))
+    monkeypatch.setenv("TOY_FOLDER", str(toy.folder))
+    yield toy
+    sys.modules.pop("toy_application", None)
 
 
 @pytest.fixture
@@ -181,22 +257,3 @@ def until() -> Iterator[Callable[..., None]]:
             time.sleep(0.01)
 
     yield wait
-
-
-def kill_group(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> None:
-    """Send a signal to a process and all its children, as a terminal does."""
-    os.killpg(process.pid, number)
-
-
-def loaded_modules(program: str, folder: Path | None = None) -> set[str]:
-    """The modules that a fresh interpreter has loaded after a program."""
-    ending = "\nimport json, sys\nsys.stderr.write('\\n' + json.dumps(sorted(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", program + ending],
-        cwd=folder or ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    return set(json.loads(done.stderr.splitlines()[-1]))

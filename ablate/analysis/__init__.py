@@ -1,5 +1,54 @@
-"""From the runs of a study to what they say: effects with intervals, adjusted tests, verdicts."""
+"""From the runs of a study to what they say: effects with intervals, adjusted tests, verdicts.
 
+Everything here is a pure function of tables. The parts:
+
+- :func:`summarise` for the effects and verdicts that every study has;
+- :func:`next_runs` with a :class:`SequentialRule` for the seeds a study still needs, :func:`prospect` for what a number
+  of seeds can find;
+- :func:`main_effects`, :func:`interactions`, :func:`shapley`, :func:`roadmap` and :func:`analyse_factorial` for designs
+  that answer more than "what if this one is gone"; :func:`pool_effects` and :func:`rank_cells` for several data sets;
+- :func:`reduced_levels` and :func:`confirmation` for the network without all that seemed dispensable;
+- :func:`checklist` for what a report must disclose.
+"""
+
+from ablate.analysis.boundary import SequentialRule
+from ablate.analysis.checklist import checklist
+from ablate.analysis.confirm import Confirmation, confirmation, fresh_seeds, reduced_levels
+from ablate.analysis.contrasts import interactions, main_effects
+from ablate.analysis.datasets import Ranking, pool_effects, rank_cells
+from ablate.analysis.estimates import Estimates
+from ablate.analysis.factorial import Factorial, aliases, analyse_factorial, factorial_table
+from ablate.analysis.failures import Failures
+from ablate.analysis.power import Prospect, prospect
+from ablate.analysis.roadmap import roadmap
+from ablate.analysis.rounds import Round, next_runs
+from ablate.analysis.shapley import shapley
 from ablate.analysis.summary import Summary, summarise
 
-__all__ = ["Summary", "summarise"]
+__all__ = [
+    "Confirmation",
+    "Estimates",
+    "Factorial",
+    "Failures",
+    "Prospect",
+    "Ranking",
+    "Round",
+    "SequentialRule",
+    "Summary",
+    "aliases",
+    "analyse_factorial",
+    "checklist",
+    "confirmation",
+    "factorial_table",
+    "fresh_seeds",
+    "interactions",
+    "main_effects",
+    "next_runs",
+    "pool_effects",
+    "prospect",
+    "rank_cells",
+    "reduced_levels",
+    "roadmap",
+    "shapley",
+    "summarise",
+]

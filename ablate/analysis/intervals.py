@@ -10,13 +10,13 @@ from typing import Any
 # scipy.special has the same distribution as scipy.stats and imports in a third of the time.
 from scipy import special
 
-__all__ = ["LEVEL", "MeanInterval", "is_constant", "t_half_width", "t_interval", "t_tail"]
+__all__ = ["LEVEL", "ROUNDING", "MeanInterval", "is_constant", "t_half_width", "t_interval", "t_tail"]
 
 LEVEL = 0.95
 """Confidence level of all intervals."""
 
-# Frameworks report metrics in single precision: a spread below a few of its rounding steps is no spread.
-_SINGLE_PRECISION = 2.0**-21
+ROUNDING = 2.0**-21
+"""Relative spread that counts as none: a few rounding steps of single precision, in which frameworks report metrics."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def is_constant(values: Sequence[float], scale: float | None = None) -> bool:
         False
     """
     magnitude = max(abs(value) for value in values) if scale is None else scale
-    return max(values) - min(values) <= _SINGLE_PRECISION * magnitude
+    return max(values) - min(values) <= ROUNDING * magnitude
 
 
 def t_interval(values: Sequence[float], scale: float | None = None, level: float = LEVEL) -> MeanInterval:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from ablate.analysis.effects import best_cells, effects_frame, paired_effects, pairs_frame
+from ablate.analysis.best import best_cells
+from ablate.analysis.boundary import SequentialRule
+from ablate.analysis.checks import convergence
+from ablate.analysis.effects import effects_frame, paired_effects, pairs_frame
+from ablate.analysis.failures import Failures, fill
 from ablate.analysis.intervals import t_interval
-from ablate.analysis.notes import notes_on
+from ablate.analysis.notes import notes_on, notes_on_trust
 from ablate.analysis.observations import Observations, mean_of, observe, ordered
+from ablate.analysis.robustness import robustness_frame
+from ablate.analysis.rounds import Round, read_values, round_of
+from ablate.analysis.sentences import sentence
 from ablate.study import Plan, Study
 
 __all__ = ["CELL_MEASURES", "Summary", "summarise"]
@@ -35,6 +43,14 @@ class Summary:
         runs: All runs of planned cells, ordered by cell and seed.
         curves: Their curves, ordered by cell, seed and epoch.
         notes: What is missing, failed or excluded, a sentence each.
+        values: The metric by cell label and seed, as it was analysed: failed runs as the policy has it, nothing unread.
+        robustness: Beside each effect what does not rest on the t test, see
+            :data:`ablate.analysis.robustness.ROBUSTNESS_COLUMNS`.
+        sentences: By cell label, the effect as a sentence for a paper.
+        convergence: How much cells still gained at the end of training, see
+            :data:`ablate.analysis.checks.CONVERGENCE_COLUMNS`.
+        round: Where the study stands under the sequential rule; None where the seeds were fixed.
+        failures: What failed runs count for.
     """
 
     plan: Plan
@@ -44,6 +60,12 @@ class Summary:
     runs: pd.DataFrame
     curves: pd.DataFrame
     notes: tuple[str, ...]
+    values: Observations = field(default_factory=dict)
+    robustness: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    convergence: pd.DataFrame = field(default_factory=pd.DataFrame)
+    round: Round | None = None
+    failures: Failures = field(default_factory=Failures)
 
     @property
     def study(self) -> Study:
@@ -51,7 +73,13 @@ class Summary:
         return self.plan.study
 
 
-def summarise(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> Summary:
+def summarise(
+    plan: Plan,
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    rule: SequentialRule | None = None,
+    failures: Failures | None = None,
+) -> Summary:
     """Summarise a study, finished or not.
 
     Args:
@@ -59,6 +87,8 @@ def summarise(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> Summary:
         runs: A row a run in any order: ``cell`` (label), ``seed``, ``state``, ``reason``, then metrics, timings whose
             names begin with ``seconds``, versions. Planned runs without a row count as waiting.
         curves: A row an epoch of a run: ``cell``, ``seed``, ``epoch`` from 1, then numbers; may be empty.
+        rule: The sequential rule under which the study took its seeds; None where their number was fixed.
+        failures: What failed runs count for, declared before the first run; by default their seeds are dropped.
 
     Raises:
         AnalysisError: If columns are missing, a run has several rows, or finished runs lack the study's metric.
@@ -75,8 +105,15 @@ def summarise(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> Summary:
         [['w/o residual', 3, -0.023, -0.038, -0.009, 'helps']]
     """
     table = ordered(runs, plan, ("seed",), ("state", "reason"))
-    values = observe(table, plan)
-    effects = paired_effects(values, plan)
+    policy = failures or Failures()
+    values = fill(observe(table, plan), table, plan, policy)
+    stand = None if rule is None else round_of(plan, table, values, rule, policy)
+    course = None if stand is None else stand.course
+    if course is not None:
+        values = read_values(plan, values, course)
+    effects = paired_effects(values, plan, course)
+    robustness = robustness_frame(effects)
+    settled = convergence(_finished_curves(curves, table, plan), plan)
     return Summary(
         plan=plan,
         cells=_cells_frame(plan, table, values),
@@ -84,8 +121,25 @@ def summarise(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> Summary:
         pairs=pairs_frame(effects),
         runs=table,
         curves=ordered(curves, plan, ("seed", "epoch")),
-        notes=notes_on(plan, runs, values, effects),
+        notes=(
+            *notes_on(plan, runs, values, effects, stand, policy),
+            *notes_on_trust(plan, table, robustness, settled),
+        ),
+        values=values,
+        robustness=robustness,
+        sentences={effect.cell.label: sentence(effect, plan, len(effects), course) for effect in effects},
+        convergence=settled,
+        round=stand,
+        failures=policy,
     )
+
+
+def _finished_curves(curves: pd.DataFrame, runs: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    rows = ordered(curves, plan, ("seed", "epoch"))
+    ended = runs.loc[runs["state"] == "finished", ["cell", "seed"]]
+    finished = set(zip(ended["cell"], ended["seed"], strict=True))
+    kept = [key in finished for key in zip(rows["cell"], rows["seed"], strict=True)]
+    return rows[pd.Series(kept, index=rows.index, dtype=bool)]
 
 
 def _cells_frame(plan: Plan, runs: pd.DataFrame, values: Observations) -> pd.DataFrame:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ablate.analysis.intervals import MeanInterval, t_tail
+from ablate.analysis.multiplicity import holm
 
-__all__ = ["ALPHA", "VERDICTS", "Evidence", "evidence", "objection", "verdict"]
+__all__ = ["ALPHA", "VERDICTS", "Evidence", "adjust", "evidence", "objection", "reservation", "verdict"]
 
 ALPHA = 0.05
 """Probability of any wrong claim in a family of Holm-adjusted tests."""
@@ -53,6 +55,22 @@ def evidence(contribution: MeanInterval, margin: float | None) -> Evidence:
     return Evidence(difference, max(below, above), below)
 
 
+def adjust(raw: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence of all ingredients, adjusted by Holm, each question in a family of its own.
+
+    Example:
+        >>> [found.difference for found in adjust([Evidence(0.01), Evidence(0.04)])]
+        [0.02, 0.04]
+    """
+    families = zip(
+        holm([found.difference for found in raw]),
+        holm([found.equivalence for found in raw]),
+        holm([found.dispensability for found in raw]),
+        strict=True,
+    )
+    return [Evidence(*p) for p in families]
+
+
 def verdict(contribution: MeanInterval, adjusted: Evidence, margin: float | None) -> str:
     """The first claim that holds, in the order helps, hurts, no effect, dispensable; else undecided.
 
@@ -93,8 +111,25 @@ def objection(contribution: MeanInterval, adjusted: Evidence, margin: float | No
         >>> objection(MeanInterval(n=5, mean=1.2, error=0.2, half=0.56), Evidence(0.09), margin=None)
         ('excludes 0', 0.09)
     """
-    if contribution.low > 0 or contribution.high < 0:
+    if (contribution.low > 0 or contribution.high < 0) and adjusted.difference > ALPHA:
         return "excludes 0", adjusted.difference
-    if margin is not None and contribution.high < margin:
+    if margin is not None and contribution.high < margin and adjusted.dispensability > ALPHA:
         return f"stays below the margin of {margin:g}", adjusted.dispensability
+    return None
+
+
+def reservation(contribution: MeanInterval, adjusted: Evidence, margin: float | None) -> tuple[str, float] | None:
+    """What keeps the shown interval of an undecided effect from a claim that its adjusted p value allows.
+
+    Returns:
+        What the interval does, and the p value; None where no p value allows a claim.
+
+    Example:
+        >>> reservation(MeanInterval(n=5, mean=0.2, error=0.3, half=0.83), Evidence(0.6, 0.04, 0.04), margin=1.0)
+        ('reaches the margin of 1', 0.04)
+    """
+    if adjusted.difference <= ALPHA and contribution.low <= 0 <= contribution.high:
+        return "includes 0", adjusted.difference
+    if margin is not None and adjusted.dispensability <= ALPHA and contribution.high >= margin:
+        return f"reaches the margin of {margin:g}", adjusted.dispensability
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from ablate.errors import NetworkError
 from ablate.keras.callbacks import watches_batches
 from ablate.keras.data import Dataset
 from ablate.keras.data.feed import Feed
-from ablate.keras.ingredients import INGREDIENTS, ablate_model
+from ablate.keras.ingredients import ablate_model, catalogue
 from ablate.keras.models import build
 from ablate.keras.recipe import loss, optimizer
 from ablate.keras.streams import reseed, stream_seed
@@ -42,12 +42,12 @@ class Compiled:
     Args:
         model: The network.
         feeds: The pipelines by part: ``train``, ``validation``, ``test``.
-        values: The checked train section.
+        start: The optimizer's state before its first step. A second optimizer would leave 2 MB behind a run.
     """
 
     model: Any
     feeds: Mapping[str, Feed]
-    values: Mapping[str, Any]
+    start: Sequence[np.ndarray]
 
     def restart(self, seed: int) -> None:
         """Brings the model to the start of the run of this seed, bit for bit as a new one would be.
@@ -56,12 +56,8 @@ class Compiled:
             seed: Seed of the run.
         """
         reseed(self.model, seed)
-        fresh = optimizer(self.values, self.feeds["train"].steps)
-        if isinstance(self.model.optimizer, keras.optimizers.LossScaleOptimizer):
-            fresh = keras.optimizers.LossScaleOptimizer(fresh)
-        fresh.build(self.model.trainable_variables)
-        for variable, start in zip(self.model.optimizer.variables, fresh.variables, strict=True):
-            variable.assign(start)
+        for variable, value in zip(self.model.optimizer.variables, self.start, strict=True):
+            variable.assign(value)
         # What a user's layer draws without naming a seed comes from this one.
         _assign(global_seed_generator().state, np.array([stream_seed(seed, "noise"), 0]))
         self.model.stop_training = False
@@ -82,7 +78,8 @@ class Compiled:
 
 def cell(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a config that decides on the network and its training, without the seed."""
-    return {key: config[key] for key in (*INGREDIENTS, "model", "data", "train") if key in config}
+    own = catalogue(config.get("ingredients"))
+    return {key: config[key] for key in (*own, "only", "ingredients", "model", "data", "train") if key in config}
 
 
 def compiled(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, Any]) -> Compiled:
@@ -166,7 +163,9 @@ def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | No
         NetworkError: The network cannot be built or rewritten, or does not fit the data.
     """
     model = full_model(config, dataset, precision)
-    model = ablate_model(model, {name: config[name] for name in INGREDIENTS if name in config})
+    known = catalogue(config.get("ingredients"))
+    levels = {name: config[name] for name in known if name in config}
+    model = ablate_model(model, levels, config.get("only"), known)
     return _exact_outputs(model) if precision else model
 
 
@@ -186,7 +185,7 @@ def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
         steps_per_execution=1 if watches_batches(values["callbacks"]) else min(steps, _STEPS),
     )
     model.optimizer.build(model.trainable_variables)
-    return Compiled(model, feeds, values)
+    return Compiled(model, feeds, numbers(model.optimizer.variables))
 
 
 def _exact_outputs(model: Any) -> Any:

@@ -12,7 +12,7 @@ import keras
 from ablate.errors import NetworkError
 from ablate.keras.graph import Graph, LayerSpec, Shape, Tensor, substituted, tensors_in
 
-__all__ = ["model_of"]
+__all__ = ["model_of", "sketch"]
 
 
 def model_of(graph: Graph, shapes: Sequence[Shape] = ()) -> Any:
@@ -59,6 +59,22 @@ def model_of(graph: Graph, shapes: Sequence[Shape] = ()) -> Any:
     if not graph.trainable:
         model.trainable = False
     return model
+
+
+def sketch(graph: Graph) -> Any:
+    """The network without numbers: all shapes, but no memory for its weights.
+
+    Args:
+        graph: The graph.
+
+    Returns:
+        A functional model that can be read and counted, not used.
+
+    Raises:
+        NetworkError: As `model_of`.
+    """
+    with keras.StatelessScope(initialize_variables=False):
+        return model_of(graph)
 
 
 def _layer(spec: LayerSpec, shapes: Sequence[Shape]) -> Any:

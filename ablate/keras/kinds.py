@@ -6,24 +6,30 @@ A part of a network may be a layer (`keras.layers.Add`, `keras.layers.ReLU`) or 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from keras import layers
+from keras import config, layers
 
-from ablate.keras.graph import LayerSpec
+from ablate.keras.graph import LayerSpec, Shape
 
 __all__ = [
     "CONVOLUTIONS",
     "DENSE",
-    "GLOBAL_POOLINGS",
     "NORMALIZATIONS",
+    "POOLINGS",
+    "activation_name",
     "adds_scaled",
     "is_activation",
     "is_addition",
+    "is_concatenation",
     "is_linear",
+    "is_multiplication",
     "is_pointwise",
+    "is_position",
     "keeps_structure",
     "mixes_channels",
+    "pools_globally",
 ]
 
 PLAIN_CONVOLUTIONS: tuple[type, ...] = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
@@ -39,7 +45,7 @@ CONVOLUTIONS: tuple[type, ...] = (
 )
 DENSE: tuple[type, ...] = (layers.Dense, layers.EinsumDense)
 NORMALIZATIONS: tuple[type, ...] = (layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization)
-GLOBAL_POOLINGS: tuple[type, ...] = (
+_GLOBAL_POOLINGS: tuple[type, ...] = (
     layers.GlobalAveragePooling1D,
     layers.GlobalAveragePooling2D,
     layers.GlobalAveragePooling3D,
@@ -48,18 +54,22 @@ GLOBAL_POOLINGS: tuple[type, ...] = (
     layers.GlobalMaxPooling3D,
 )
 
-_ACTIVATIONS: tuple[type, ...] = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU)
-_ACTIVATION_OPERATIONS = frozenset(
-    "Celu Elu Gelu HardSigmoid HardSilu HardSwish HardTanh LeakyRelu Relu Relu6 Selu Sigmoid Silu Softplus Softsign "
-    "SquarePlus Swish Tanh TanhShrink HardShrink SoftShrink SparsePlus SparseSigmoid Threshold".split()
-)
-_STRUCTURE: tuple[type, ...] = (
+POOLINGS: tuple[type, ...] = (
     layers.MaxPooling1D,
     layers.MaxPooling2D,
     layers.MaxPooling3D,
     layers.AveragePooling1D,
     layers.AveragePooling2D,
     layers.AveragePooling3D,
+)
+
+_ACTIVATIONS: tuple[type, ...] = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU)
+_ACTIVATION_OPERATIONS = frozenset(
+    "Celu Elu Gelu HardSigmoid HardSilu HardSwish HardTanh LeakyRelu Relu Relu6 Selu Sigmoid Silu Softplus Softsign "
+    "SquarePlus Swish Tanh TanhShrink HardShrink SoftShrink SparsePlus SparseSigmoid Threshold".split()
+)
+_STRUCTURE: tuple[type, ...] = (
+    *POOLINGS,
     layers.ZeroPadding1D,
     layers.ZeroPadding2D,
     layers.ZeroPadding3D,
@@ -87,6 +97,38 @@ def is_addition(layer: LayerSpec) -> bool:
     return layer.is_a(layers.Add) or (_is_operation(layer) and layer.kind.__name__ == "Add") or adds_scaled(layer)
 
 
+def is_multiplication(layer: LayerSpec) -> bool:
+    """Whether it multiplies tensors: a `Multiply` layer, `keras.ops.multiply` or the ``*`` operator."""
+    return layer.is_a(layers.Multiply) or (_is_operation(layer) and layer.kind.__name__ == "Multiply")
+
+
+def is_concatenation(layer: LayerSpec) -> bool:
+    """Whether it puts tensors one behind the other: a `Concatenate` layer or `keras.ops.concatenate`."""
+    return layer.is_a(layers.Concatenate) or (_is_operation(layer) and layer.kind.__name__ == "Concatenate")
+
+
+def is_position(layer: LayerSpec) -> bool:
+    """Whether it embeds positions, by the name of its class: what it gives does not depend on the values it sees."""
+    return "position" in layer.kind.__name__.lower()
+
+
+def pools_globally(layer: LayerSpec, shape: Shape) -> bool:
+    """Whether it leaves one number a channel: a global pooling layer, or a mean or maximum over all places.
+
+    Args:
+        layer: The layer or operation.
+        shape: Shape of what it is given.
+    """
+    if layer.is_a(*_GLOBAL_POOLINGS):
+        return True
+    if not _is_operation(layer) or layer.kind.__name__ not in ("Mean", "Max") or len(shape) < 3:
+        return False
+    given = layer.config.get("axis")
+    axes = sorted(axis % len(shape) for axis in (given if isinstance(given, list | tuple) else [given or 0]))
+    first = 2 if config.image_data_format() == "channels_first" else 1
+    return axes == list(range(first, first + len(shape) - 2))
+
+
 def adds_scaled(layer: LayerSpec) -> bool:
     """Whether it adds its first input and a multiple of its second, as a layer of InceptionResNetV2 does."""
     return layer.kind.__name__ == "CustomScaleLayer" and _is_of_keras(layer)
@@ -95,6 +137,26 @@ def adds_scaled(layer: LayerSpec) -> bool:
 def is_linear(layer: LayerSpec) -> bool:
     """Whether no activation is fused into it."""
     return _activation(layer) in (None, "linear")
+
+
+def activation_name(layer: LayerSpec) -> str | None:
+    """The name of the activation function that it applies, alone or fused into it.
+
+    Returns:
+        The name in `keras.activations`; ``"custom"`` for one that has none there; None if there is no activation.
+    """
+    if is_activation(layer) and not layer.is_a(layers.Activation):
+        name = {"ReLU": "relu", "Relu": "relu"}.get(layer.kind.__name__, _snake(layer.kind.__name__))
+        plain = all(layer.config.get(key) in (None, 0, 0.0) for key in ("max_value", "negative_slope", "threshold"))
+        return name if name != "relu" or plain else "custom"
+    given = _activation(layer)
+    if given in (None, "linear"):
+        return None
+    return given if isinstance(given, str) else "custom"
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def _activation(layer: LayerSpec) -> Any:

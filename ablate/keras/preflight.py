@@ -11,11 +11,14 @@ from ablate.keras import device  # isort: skip  (it must come before everything 
 
 from omegaconf import DictConfig, OmegaConf
 
-from ablate.errors import AblateError, ConfigError, suggestion
+from ablate.errors import AblateError, ConfigError, NetworkError, suggestion
 from ablate.keras import data, recipe
-from ablate.keras.compiled import build_model, cell, full_model
+from ablate.keras.capacity import capacity_note, refuse_beyond
+from ablate.keras.compiled import cell, full_model
 from ablate.keras.data import Dataset
-from ablate.keras.ingredients import INGREDIENTS, present
+from ablate.keras.fitting import fitting_data
+from ablate.keras.graph_writer import sketch
+from ablate.keras.ingredients import Ingredient, ablated_graph, catalogue, present
 
 __all__ = ["check", "checked", "validate"]
 
@@ -45,11 +48,14 @@ def checked(config: Mapping[str, Any]) -> dict[str, Any]:
     faults = []
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         faults.append(f"seed={seed}: must be a whole number of at least 0.")
-    for name, ingredient in INGREDIENTS.items():
-        if name in config and not any(
-            type(config[name]) is type(level) and config[name] == level for level in ingredient.levels
-        ):
-            words = [str(level).lower() for level in ingredient.levels]
+    try:
+        known = catalogue(config.get("ingredients"))
+    except NetworkError as error:
+        known = {}
+        faults.append(str(error))
+    for name, ingredient in known.items():
+        if name in config and not ingredient.allows(config[name]):
+            words = ingredient.allowed()
             near = suggestion(str(config[name]), words)
             faults.append(f"{name}={config[name]}: must be one of {', '.join(words)}.{near}")
     sections = {}
@@ -74,7 +80,8 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
 
     Returns:
         One mapping a config: ``error`` (a message or ``None``), ``absent`` (ingredients that the full network does not
-        have), ``weights`` (all of the network), ``input_shape`` and ``classes``.
+        have), ``weights`` (all of the network), ``sites`` (of each ingredient in the full network), ``input_shape``,
+        ``classes``, and ``notes`` (a sentence for each change that nobody asked for: of the data, of the capacity).
     """
     answers: dict[str, dict[str, Any]] = {}
     first: dict[str, tuple[str, Mapping[str, Any]]] = {}
@@ -87,7 +94,9 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
             continue
         answers[key], graph = _looked_at(plain)
         if graph is not None:
-            rest = {name: value for name, value in cell(plain).items() if name not in INGREDIENTS}
+            rest = {
+                name: value for name, value in cell(plain).items() if name not in catalogue(plain.get("ingredients"))
+            }
             same = json.dumps([rest, graph], sort_keys=True, default=str)
             if same in first:
                 answers[key]["error"] = _changes_nothing(plain, first[same][1])
@@ -96,20 +105,37 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
 
 
 def _looked_at(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
-    answer: dict[str, Any] = {"error": None, "absent": [], "weights": 0, "input_shape": None, "classes": 0}
+    answer: dict[str, Any] = {
+        **{"error": None, "absent": [], "weights": 0, "input_shape": None, "classes": 0},
+        "sites": {},
+        "notes": [],
+    }
     try:
         values = checked(config)
         device.prepare(values["threads"])
-        dataset = data.load(config["data"], config["seed"])
-        answer |= {"input_shape": dataset.input_shape, "classes": dataset.classes}
+        dataset, notes = fitting_data(config)
+        answer |= {"input_shape": dataset.input_shape, "classes": dataset.classes, "notes": list(notes)}
         _refuse_batch(values, dataset)
-        found = present(full_model(config, dataset, values["mixed_precision"]))
-        answer["absent"] = [name for name in INGREDIENTS if not found.get(name)]
-        model = build_model(config, dataset, values["mixed_precision"])
+        known = catalogue(config.get("ingredients"))
+        full = full_model(config, dataset, values["mixed_precision"])
+        answer["sites"] = present(full, known)
+        answer["absent"] = [name for name, sites in answer["sites"].items() if not sites and not known[name].adds]
+        levels = {name: config[name] for name in known if name in config}
+        graph = ablated_graph(full, levels, config.get("only"), known)
+        model = full if graph is None else sketch(graph)
         answer["weights"] = model.count_params()
+        said = _said(levels, known)
+        refuse_beyond(said, answer["weights"])
+        note = capacity_note(said, answer["weights"], full.count_params())
+        answer["notes"] += [note] if note else []
     except AblateError as error:
         return answer | {"error": str(error)}, None
     return answer, _graph_fingerprint(model)
+
+
+def _said(levels: Mapping[str, Any], known: Mapping[str, Ingredient]) -> str:
+    changed = [f"{name}={_word(level)}" for name, level in levels.items() if level != known[name].levels[0]]
+    return ", ".join(changed) or "the full network"
 
 
 def _refuse_batch(values: Mapping[str, Any], dataset: Dataset) -> None:
@@ -139,7 +165,8 @@ def _graph_fingerprint(model: Any) -> str:
 
 
 def _changes_nothing(config: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    differing = [name for name in INGREDIENTS if config.get(name) != other.get(name)]
+    known = catalogue(config.get("ingredients"))
+    differing = [name for name in known if config.get(name) != other.get(name)]
     own = ", ".join(f"{name}={_word(config.get(name))}" for name in differing)
     theirs = ", ".join(f"{name}={_word(other.get(name))}" for name in differing)
     return f"{own} changes nothing: the network is the same as with {theirs}."

@@ -21,8 +21,10 @@ from ablate.errors import Diverged
 from ablate.keras.backup import Backup, read_backup, write_backup
 from ablate.keras.callbacks import frozen_state, make_callbacks, restore_state
 from ablate.keras.compiled import Compiled, cell, compiled, forget, numbers
-from ablate.keras.data import Dataset, load
+from ablate.keras.data import Dataset
+from ablate.keras.fitting import fitting_data
 from ablate.keras.preflight import checked
+from ablate.keras.saving import Preparation, save_model
 from ablate.keras.streams import generator
 
 if TYPE_CHECKING:
@@ -64,7 +66,9 @@ def train(
     values = checked(plain)
     device.prepare(values["threads"])
     begin = time.perf_counter()
-    dataset = load(plain["data"], plain["seed"])
+    dataset, notes = fitting_data(plain)
+    for note in notes:
+        _logger.info(note)
     loaded = time.perf_counter()
     ready = compiled(plain, dataset, values)
     built = time.perf_counter()
@@ -94,6 +98,7 @@ class _Run:
         told = [cell(config), self.seed, dataset.fingerprint, tf.__version__, keras.__version__]
         self.identity = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
         self.backup_path = folder.path / "backup.npz"
+        self.preparation = Preparation.of(dataset, config["data"].get("fit", "stretch"))
 
     def carry_out(self) -> dict[str, float]:
         begin = time.perf_counter()
@@ -141,11 +146,7 @@ class _Run:
         }
 
     def _save(self, which: str) -> None:
-        path = self.folder.path / f"{which}.keras"
-        temporary = path.with_name(f".{which}.keras")
-        # Without the optimizer: a schedule of ours would keep Keras alone from loading the file.
-        self.ready.model.save(temporary, include_optimizer=False)
-        temporary.replace(path)
+        save_model(self.ready.model, self.preparation, self.folder.path / f"{which}.keras")
 
 
 class _Watch(keras.callbacks.Callback):

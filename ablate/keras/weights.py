@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-__all__ = ["copied_weights"]
+__all__ = ["copied_weights", "named_weights"]
 
 
 def copied_weights(source: Any, target: Any) -> tuple[str, ...]:
@@ -21,20 +21,25 @@ def copied_weights(source: Any, target: Any) -> tuple[str, ...]:
     Returns:
         Where the copied weights stand: nested models, layer, name, number.
     """
-    values = dict(_weights(source))
+    values = dict(named_weights(source))
     copied = []
-    for path, weight in _weights(target):
+    for path, weight in named_weights(target):
         if path in values and tuple(values[path].shape) == tuple(weight.shape):
             weight.assign(values[path])
             copied.append(path)
     return tuple(copied)
 
 
-def _weights(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """All weights by nested model, layer, name, and number among those of one name in a layer."""
+def named_weights(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All weights by nested model, layer, name, and number among those of one name in a layer.
+
+    Args:
+        model: The model.
+        prefix: What to put before each name.
+    """
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from _weights(layer, f"{prefix}{layer.name}/")
+            yield from named_weights(layer, f"{prefix}{layer.name}/")
             continue
         seen: Counter[str] = Counter()
         for weight in layer.weights:

@@ -1,5 +1,5 @@
 """From a study's summary to what people read."""
 
-from ablate.report.collect import collect
+from ablate.report.collect import collect, summary_of
 
-__all__ = ["collect"]
+__all__ = ["collect", "summary_of"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ablate.store import StudyFolder, write_text
@@ -9,33 +10,42 @@ from ablate.store import StudyFolder, write_text
 if TYPE_CHECKING:
     from ablate.analysis import Summary
 
-__all__ = ["collect"]
+__all__ = ["collect", "summary_of"]
 
 
-def collect(study: StudyFolder) -> Summary:
-    """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, the tables and the figures of a study.
-
-    It can be called at any time, also while runs are going on or after some have failed.
+def summary_of(study: StudyFolder) -> Summary:
+    """What a study's folder says now, also in the middle of it or after failures.
 
     Args:
         study: The study's folder.
-
-    Returns:
-        What the tables and figures show.
 
     Raises:
         StoreError: If there is no study in the folder.
         AnalysisError: If its runs do not have the study's metric.
     """
     from ablate.analysis import summarise
+    from ablate.report.marks import marks
+
+    record, runs = study.existing_record(), study.runs()
+    summary = summarise(record.plan, runs, study.curves())
+    return replace(summary, notes=(*summary.notes, *marks(record, runs)))
+
+
+def collect(study: StudyFolder) -> Summary:
+    """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, the tables and the figures of a study.
+
+    Args:
+        study: The study's folder.
+
+    Returns:
+        What the tables and figures show; see :func:`summary_of`.
+    """
     from ablate.figures import write_figures
     from ablate.tables import write_tables
 
-    runs, curves = study.runs(), study.curves()
-    for name, frame in (("runs", runs), ("curves", curves)):
+    summary = summary_of(study)
+    for name, frame in (("runs", summary.runs), ("curves", summary.curves), ("effects", summary.effects)):
         write_text(study.path / f"{name}.csv", frame.to_csv(index=False))
-    summary = summarise(study.existing_record().plan, runs, curves)
-    write_text(study.path / "effects.csv", summary.effects.to_csv(index=False))
     write_tables(summary, study.tables)
     write_figures(summary, study.figures)
     return summary

@@ -16,9 +16,12 @@ from ablate.errors import StoreError
 from ablate.store import lock
 from ablate.store.atomic import write_json, write_text
 
-__all__ = ["FAILED", "FINISHED", "RUNNING", "WAITING", "Result", "RunFolder", "Status"]
+__all__ = ["FAILED", "FINISHED", "MOST_ATTEMPTS", "RUNNING", "WAITING", "Result", "RunFolder", "Status"]
 
 WAITING, RUNNING, FINISHED, FAILED = "waiting", "running", "finished", "failed"
+
+MOST_ATTEMPTS = 2
+"""How often a run may die without a word, and without an epoch of progress, before it counts as failed."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class RunFolder:
         status = self.status()  # it may have ended between the two looks
         if status.state != RUNNING:
             return status
-        state = FAILED if status.attempts >= 2 else WAITING
+        state = FAILED if status.attempts >= MOST_ATTEMPTS else WAITING
         error = status.error or f"The process ended without a word (attempt {status.attempts})."
         return replace(status, state=state, reason="killed", error=error, pid=None)
 

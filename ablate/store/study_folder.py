@@ -113,7 +113,7 @@ class StudyFolder:
                 history=tuple(values["history"]),
                 checks=values["checks"],
             )
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             if isinstance(error, StoreError | DesignError):

@@ -9,7 +9,7 @@ from typing import Any
 from ablate.errors import DesignError, suggestion
 from ablate.study.cell import Cell, cell_of
 from ablate.study.constraint import Constraint, check_constraints, forbidden_by, settle
-from ablate.study.design import combinations
+from ablate.study.design import DesignSpace, Layout, combinations, factorial
 from ablate.study.factor import Factor, Level
 
 __all__ = ["Plan", "Study", "make_plan"]
@@ -28,6 +28,8 @@ class Study:
         metric: The number that decides, as a run reports it.
         direction: ``"max"`` where more of the metric is better, ``"min"`` where less is.
         margin: The least effect that matters, in the metric's units, or None.
+        resolution: Of a fractional design.
+        cells: How many cells an optimal design has, or None.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Study:
     metric: str
     direction: str = "max"
     margin: float | None = None
+    resolution: int = 4
+    cells: int | None = None
 
     def __post_init__(self) -> None:
         faults = []
@@ -142,7 +146,11 @@ def make_plan(study: Study, factors: Sequence[Factor], constraints: Sequence[Con
     cells: dict[tuple[str, ...], Cell] = {}
     collapsed: dict[str, int] = {}
     dropped: dict[str, int] = {}
-    for combination in [{}, *combinations(study.design, factors)]:
+    varied = [factor for factor in factors if not factor.block]
+    layout = combinations(study.design, varied, constraints, study.resolution, study.cells) if varied else Layout(({},))
+    # Within every block the whole design is done, so that its cells can be compared there.
+    blocks = factorial(DesignSpace(tuple(factor for factor in factors if factor.block))).combinations
+    for combination in [{**block, **choice} for block in blocks for choice in ({}, *layout.combinations)]:
         wanted = {factor.name: combination.get(factor.name, factor.reference) for factor in factors}
         settled, void = settle(wanted, factors, constraints)
         rule = forbidden_by(settled, constraints)
@@ -159,7 +167,8 @@ def make_plan(study: Study, factors: Sequence[Factor], constraints: Sequence[Con
         raise DesignError("The reference cell itself is a forbidden combination.")
     if len(cells) < 2:
         raise DesignError("Nothing to compare: every combination collapses onto the reference cell.")
-    notes = [
+    notes = list(layout.notes)
+    notes += [
         f"{count} combinations differ only in {words}, void there: trained once." for words, count in collapsed.items()
     ]
     notes += [f"{count} combinations fall away: {words}." for words, count in dropped.items()]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, Status, StudyFolder
 from ablate.store.study_folder import StudyRecord
@@ -14,8 +14,18 @@ from ablate.study import Cell
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
+    from ablate.sweep.engine import Job
 
-__all__ = ["duration", "failure_lines", "paths_lines", "plan_lines", "say", "show_summary", "status_lines"]
+__all__ = [
+    "duration",
+    "failure_lines",
+    "paths_lines",
+    "plan_lines",
+    "plan_values",
+    "say",
+    "show_summary",
+    "status_lines",
+]
 
 _MOST_CELLS = 24
 
@@ -50,6 +60,22 @@ def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
     return lines
 
 
+def plan_values(record: StudyRecord, folder: StudyFolder, jobs: Sequence[Job]) -> dict[str, Any]:
+    """The plan of a command as plain values, for a program.
+
+    Args:
+        record: The study.
+        folder: Its folder.
+        jobs: The jobs of the command.
+    """
+    runs = [
+        {"id": job.run.id, "cell": job.run.cell, "seed": job.run.seed, "overrides": list(job.overrides)}
+        | {"state": folder.run(job.run).settled_status().state, "folder": job.run.folder}
+        for job in jobs
+    ]
+    return {"folder": str(folder.path), **record.plan.to_dict(), "runs": runs}
+
+
 def _what_differs(cell: Cell) -> str:
     if cell.is_reference:
         return "the reference"
@@ -63,7 +89,7 @@ def duration(seconds: float) -> str:
 
     Example:
         >>> duration(4.25), duration(65), duration(7300)
-        ('4.2 s', '1 min 05 s', '2 h 02 min')
+        ('4.2 s', '1 min 05 s', '2 h 01 min')
     """
     if seconds < 60:
         return f"{seconds:.1f} s"
@@ -114,10 +140,11 @@ def show_summary(summary: Summary) -> None:
 
     from ablate.tables import effects_table, terminal
 
-    console = Console()
+    # Without a terminal there is no width to fit into, and rich would take 80 columns.
+    console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(terminal(effects_table(summary), width=console.width))
     for note in summary.notes:
-        console.print(note, highlight=False, markup=False)
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
 
 
 def status_lines(study: StudyFolder) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -70,7 +70,7 @@ def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, sett
                 raise DesignError(f"{override.input_line}: a continuous range has no levels. List them: {key}=a,b,c.")
             else:
                 factor, lines = _swept(override, config, loader)
-                factors.append(factor)
+                factors.append(replace(factor, block=key in settings.blocks))
                 notes += lines
         except DesignError as error:
             faults.append(str(error))
@@ -193,7 +193,7 @@ def _value_levels(
         raise DesignError("\n".join(faults))
     head, _, last = name.rpartition(".")
     node = OmegaConf.select(config, head) if head else config
-    missing = isinstance(node, DictConfig) and last in node and OmegaConf.is_missing(node, last)
+    missing = isinstance(node, DictConfig) and OmegaConf.is_missing(node, last)
     return (None if missing else _label(OmegaConf.select(config, name, throw_on_missing=False))), levels
 
 

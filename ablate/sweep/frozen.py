@@ -43,7 +43,7 @@ class FrozenLoader(ConfigLoader):
 
     def __init__(self, inner: ConfigLoader, bases: Mapping[tuple[str, ...], bytes], fixed: Sequence[str]) -> None:
         self.inner = inner
-        self.bases = dict(bases)
+        self.bases = bases  # not a copy: bases that are composed later belong to it
         self.fixed = tuple(fixed)
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:

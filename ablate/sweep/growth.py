@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ablate.errors import DesignError, StoreError
-from ablate.store import PlannedRun, StudyFolder
+from ablate.store import FINISHED, PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
 from ablate.study import Cell, Factor, Level, Plan, Study, cell_of
 from ablate.sweep.identity import differences
 
-__all__ = ["UNNAMED", "check_name", "default_name", "grow", "name_metric"]
+__all__ = ["UNNAMED", "check_name", "default_name", "grow", "name_metric", "study_event"]
 
 _LONGEST = 100
 _SPECIAL = "._,=+- "
@@ -118,6 +119,25 @@ def grow(
     place = {seed: position for position, seed in enumerate(seeds)}
     ordered = tuple(sorted(all_runs, key=lambda run: (order[run.cell], place[run.seed])))
     return StudyRecord(grown_plan, ordered, reference, history, old.checks)
+
+
+def study_event(folder: StudyFolder, old: StudyRecord | None, plan: Plan, command: Sequence[str]) -> dict[str, Any]:
+    """A plain record of a command that makes or enlarges a study.
+
+    Args:
+        folder: The study's folder.
+        old: What it holds, or None.
+        plan: What the command asks for.
+        command: Its words.
+    """
+    runs = old.runs if old else ()
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": list(command),
+        "design": plan.study.design,
+        "seeds": list(plan.study.seeds),
+        "finished": sum(folder.run(run).status().state == FINISHED for run in runs),
+    }
 
 
 def name_metric(folder: StudyFolder) -> None:

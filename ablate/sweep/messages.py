@@ -21,8 +21,10 @@ def explain(error: BaseException, arguments: Sequence[str]) -> str | None:
         arguments: The command line without the program's name.
 
     Returns:
-        A few lines, or None if the error is none of theirs.
+        A few lines, or None if the error is neither theirs nor about the output folder.
     """
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"Cannot write to the output folder '{error.filename}': {error.strerror}."
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     text = str(error).strip()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +14,7 @@ from ablate.study import Plan, Requires, Study, level_label, make_plan
 from ablate.sweep.composer import Composer
 from ablate.sweep.engine import Job
 from ablate.sweep.factors import Asked
-from ablate.sweep.growth import UNNAMED, grow
+from ablate.sweep.growth import UNNAMED, grow, study_event
 from ablate.sweep.identity import flatten, run_id, without
 from ablate.sweep.pool import WorkerPool
 from ablate.sweep.preflight import function_named, look
@@ -36,12 +35,14 @@ class Planner:
         asked: What the command line asks for.
         folder: The study's folder.
         composer: Composes configurations.
+        task: Where the task comes from, so that a run can be run again.
     """
 
     settings: Settings
     asked: Asked
     folder: StudyFolder
     composer: Composer
+    task: Mapping[str, str]
 
     def prepare(self, pool: WorkerPool | None) -> tuple[StudyRecord, list[Job]]:
         """Check everything that can be checked, and enter the study in its folder.
@@ -62,7 +63,7 @@ class Planner:
         plan = self._plan(old)
         configurations = self._compose(plan)
         reference = without(configurations[plan.cells[0].name], [settings.seed_key])
-        event = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "command": sys.argv[1:]}
+        event = study_event(folder, old, plan, sys.argv[1:]) | {"task": dict(self.task)}
         grow(folder, old, plan, (), reference, event)  # refuses another study before anything that takes time
         checks = dict(old.checks) if old else {}
         if settings.preflight is not None:
@@ -90,6 +91,8 @@ class Planner:
             metric=settings.metric or (old.plan.study.metric if old else UNNAMED),
             direction=settings.direction,
             margin=settings.margin,
+            resolution=settings.resolution,
+            cells=settings.cells,
         )
         void = self._void_children()
         factors = [factor for factor in self.asked.factors if factor.name not in (*drop, *void)]
@@ -112,14 +115,22 @@ class Planner:
         }
 
     def _compose(self, plan: Plan) -> Configurations:
-        """The configuration of every cell with the seed of the reference, by the cell's name."""
+        """The configuration of every cell with one and the same seed, by the cell's name."""
         check: Callable[..., list[str]] | None = function_named(self.settings.check) if self.settings.check else None
         made: Configurations = {}
         twins: dict[str, str] = {}
         faults: list[str] = []
+        key = self.settings.seed_key
+        if key not in flatten(self.composer.configuration(())):
+            raise DesignError(
+                f"The configuration has no key '{key}' for the seed. "
+                "Name the right one with hydra.sweeper.seed_key=..., and let the task read its seed there."
+            )
         for cell in plan.cells:
             try:
-                made[cell.name] = self.composer.configuration(self.composer.overrides(cell, plan.factors))
+                # Any seed will do, as long as it is always the same: values may be interpolated from it.
+                lines = (*self.composer.overrides(cell, plan.factors), f"{key}=0")
+                made[cell.name] = self.composer.configuration(lines)
             except ConfigError as error:
                 faults.append(str(error))
                 continue
@@ -130,11 +141,6 @@ class Planner:
                 faults += check(made[cell.name], explicit=not cell.void)
         if faults:
             raise DesignError("\n".join(dict.fromkeys(faults)))
-        if self.settings.seed_key not in flatten(made[plan.cells[0].name]):
-            raise DesignError(
-                f"The configuration has no key '{self.settings.seed_key}' for the seed. "
-                "Name the right one with hydra.sweeper.seed_key=..., and let the task read its seed there."
-            )
         return made
 
     def _look(

@@ -19,7 +19,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 
 from ablate.errors import Diverged, RunError
-from ablate.store import FAILED, FINISHED, RUNNING, WAITING, Result, RunFolder, Status
+from ablate.store import FAILED, FINISHED, MOST_ATTEMPTS, RUNNING, WAITING, Result, RunFolder, Status
 
 __all__ = ["Recorder", "numbers", "record"]
 
@@ -75,6 +75,11 @@ def record(
         if before.state == FINISHED and (done := folder.result()) is not None:
             return done.metrics
         status = _started(before, folder)
+        if status.attempts > MOST_ATTEMPTS:
+            # A launcher that tries again by itself, as Ray does, must not try for ever.
+            error = f"The process ended without a word (attempt {before.attempts})."
+            folder.write_status(replace(before, state=FAILED, reason="killed", error=error, pid=None))
+            raise RunError(error)
         folder.write_status(status)
         try:
             clock = time.perf_counter()
@@ -153,10 +158,21 @@ def _sort(values: Mapping[Any, Any], prefix: str, metrics: dict[str, float], oth
         if isinstance(value, bool | int | float):
             metrics[name] = value
             continue
-        try:
-            metrics[name] = float(value) if hasattr(value, "__float__") else float(value.item())
-        except (AttributeError, TypeError, ValueError, RuntimeError):  # no number, or an array of several
+        number = None if isinstance(value, str | None) else _number(value)
+        if number is None:
             other[name] = value if isinstance(value, str | None) else repr(value)
+        else:
+            metrics[name] = number
+
+
+def _number(value: Any) -> float | None:
+    """A scalar of any library, also one in an array of a single element, as a float."""
+    for read in (float, lambda scalar: float(scalar.item())):
+        try:
+            return read(value)
+        except (AttributeError, TypeError, ValueError, RuntimeError):
+            continue
+    return None
 
 
 def _versions(code: str) -> dict[str, str]:

@@ -26,12 +26,15 @@ class Settings:
         metric: The number that decides, or None: the one that runs report.
         direction: ``max`` or ``min``.
         margin: The least effect that matters, or None.
+        resolution: Of a fractional design: 3, 4 or 5.
+        cells: How many cells an optimal design has, or None.
         retry_failed: Whether failed runs are run again.
         keep_going: Whether the others go on when a run fails.
-        dry_run: Whether to stop after the plan.
+        dry_run: Whether to stop after the plan; ``"json"`` prints it as JSON.
         factors: Declared factors: a list of levels, or of overrides by level, by name.
         requires: Levels of parents by child, for children that mean nothing without them.
         forbidden: Combinations of levels that no cell may have.
+        blocks: Names of factors that divide the study into parts compared only within, such as data sets.
         ignore: Dotted keys that cannot change a result.
         check: Dotted name of a function that lists what is wrong with a plain configuration, or None. It is called with
             ``explicit=False`` where a level was not asked for but is void.
@@ -45,12 +48,15 @@ class Settings:
     metric: str | None = None
     direction: str = "max"
     margin: float | None = None
+    resolution: int = 4
+    cells: int | None = None
     retry_failed: bool = False
     keep_going: bool = True
-    dry_run: bool = False
+    dry_run: bool | str = False
     factors: Mapping[str, Any] = field(default_factory=dict)
     requires: Mapping[str, Any] = field(default_factory=dict)
     forbidden: tuple[Mapping[str, Any], ...] = ()
+    blocks: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     check: str | None = None
     preflight: str | None = None
@@ -69,7 +75,7 @@ class Settings:
         plain = {key: value for key, value in plain.items() if value is not None}
         if isinstance(plain.get("seeds"), list):
             plain["seeds"] = tuple(plain["seeds"])
-        for key in ("forbidden", "ignore"):
+        for key in ("forbidden", "ignore", "blocks"):
             if isinstance(plain.get(key), list):
                 plain[key] = tuple(plain[key])
         found = [fault for key, value in plain.items() if (fault := _fault(key, value))]
@@ -103,7 +109,10 @@ def _fault(key: str, value: Any) -> str | None:
     if key in ("name", "design", "seed_key", "metric", "direction", "check", "preflight"):
         good, wanted = isinstance(value, str) or (key == "name" and isinstance(value, int | float)), "write a word"
     elif key in ("retry_failed", "keep_going", "dry_run"):
-        good, wanted = isinstance(value, bool), "write true or false"
+        good = isinstance(value, bool) or (key == "dry_run" and value == "json")
+        wanted = "write true or false"
+    elif key in ("resolution", "cells"):
+        good, wanted = isinstance(value, int) and not isinstance(value, bool), "write a whole number"
     elif key == "margin":
         good = isinstance(value, int | float) and not isinstance(value, bool)
         wanted = "write a number in units of the metric, or null"
@@ -115,9 +124,9 @@ def _fault(key: str, value: Any) -> str | None:
     elif key == "forbidden":
         good = isinstance(value, tuple) and all(isinstance(levels, dict) for levels in value)
         wanted = "list combinations of levels, for example [{residual: false, head: flatten}]"
-    elif key == "ignore":
+    elif key in ("ignore", "blocks"):
         good = isinstance(value, tuple) and all(isinstance(name, str) for name in value)
-        wanted = "list dotted keys"
+        wanted = "list keys"
     return None if good else f"study.{key}={value}: {wanted}."
 
 

@@ -5,6 +5,7 @@ Hydra wants its plugins in the package ``hydra_plugins``; the class there is an 
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,23 +15,25 @@ from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
+from hydra.errors import InstantiationException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from ablate.errors import AblateError, RunError
+from ablate.errors import AblateError, ConfigError, RunError
 from ablate.report import collect
 from ablate.store import FAILED, FINISHED, PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
 from ablate.sweep.composer import Composer
-from ablate.sweep.console import failure_lines, paths_lines, plan_lines, say, show_summary
+from ablate.sweep.console import failure_lines, paths_lines, plan_lines, plan_values, say, show_summary
 from ablate.sweep.engine import Job, board, mark_interrupted, run_jobs
-from ablate.sweep.factors import Asked, ask
+from ablate.sweep.factors import Asked, ask, reason_of
 from ablate.sweep.growth import UNNAMED, check_name, default_name, name_metric
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.planner import Planner
 from ablate.sweep.progress import Progress
 from ablate.sweep.recorder import Recorder
+from ablate.sweep.rerun import task_origin
 from ablate.sweep.settings import Settings
 
 __all__ = ["StudySweeper"]
@@ -75,15 +78,14 @@ class StudySweeper(Sweeper):
         asked = ask(arguments, self._config, loader, settings)
         folder = self._folder(settings, asked)
         composer = Composer(loader, self._config, asked.fixed, folder.path, settings.ignore)
-        launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=replace(self._context, config_loader=composer.frozen_loader()),
-            task_function=Recorder(self._task, settings.metric or UNNAMED, _code_version()),
-            config=composer.launch_config(),
-        )
+        launcher = self._launcher(composer, settings)
         pool = launcher.pool if isinstance(launcher, ProcessLauncher) else None
         try:
-            record, jobs = Planner(settings, asked, folder, composer).prepare(pool)
+            record, jobs = Planner(settings, asked, folder, composer, task_origin(self._task)).prepare(pool)
             runs = [job.run for job in jobs]
+            if settings.dry_run == "json":
+                say(json.dumps(plan_values(record, folder, jobs), indent=1))
+                return True
             done = [run for run, status in board(folder, runs).items() if status.state == FINISHED]
             for line in plan_lines(record, len(done), len(runs)):
                 say(line)
@@ -100,6 +102,18 @@ class StudySweeper(Sweeper):
             if pool is not None:
                 pool.close()
         return _report(folder, runs)
+
+    def _launcher(self, composer: Composer, settings: Settings) -> Any:
+        try:
+            return Plugins.instance().instantiate_launcher(
+                hydra_context=replace(self._context, config_loader=composer.frozen_loader()),
+                task_function=Recorder(self._task, settings.metric or UNNAMED, _code_version()),
+                config=composer.launch_config(),
+            )
+        except InstantiationException as error:
+            if isinstance(error.__cause__, AblateError):
+                raise error.__cause__ from None
+            raise ConfigError(f"The launcher cannot be made: {reason_of(error)}") from error
 
     def _folder(self, settings: Settings, asked: Asked) -> StudyFolder:
         if any(line.startswith("hydra.sweep.dir=") for line in self._config.hydra.overrides.hydra):

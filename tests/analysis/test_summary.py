@@ -13,36 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 from scipy import stats
+from studies import NO_CURVES, factor, plan_of, runs_of
 
-from ablate.analysis import Summary, summarise
+from ablate.analysis import SequentialRule, Summary, summarise
 from ablate.analysis.effects import EFFECT_COLUMNS
 from ablate.errors import AnalysisError
-from ablate.study import Factor, Level, Plan, Study, make_plan
-
-NO_CURVES = pd.DataFrame(columns=["study", "cell", "seed", "epoch"])
-
-
-def factor(name: str, *labels: str, block: bool = False) -> Factor:
-    labels = labels or ("true", "false")
-    return Factor(name, tuple(Level(label) for label in labels), labels[0], block)
-
-
-def plan_of(
-    *factors: Factor,
-    design: str = "leave_one_out",
-    seeds: Sequence[int] = (0, 1, 2),
-    metric: str = "score",
-    direction: str = "max",
-    margin: float | None = None,
-) -> Plan:
-    return make_plan(Study("demo", design, tuple(seeds), metric, direction, margin), factors)
-
-
-def runs_of(scores: Mapping[str, Sequence[float]], **columns: Any) -> pd.DataFrame:
-    rows = [(cell, seed, value) for cell, values in scores.items() for seed, value in enumerate(values)]
-    frame = pd.DataFrame(rows, columns=["cell", "seed", "score"])
-    return frame.assign(**{"study": "demo", "state": "finished", "reason": "", **columns})
-
+from ablate.study import Plan, Study, make_plan
 
 AB = plan_of(factor("a"), factor("b"))
 SCORES = {"full": [0.90, 0.92, 0.91], "w/o a": [0.80, 0.83, 0.80], "w/o b": [0.91, 0.92, 0.93]}
@@ -326,3 +302,54 @@ def test_importing_the_room_is_light() -> None:
     code = f"import sys, ablate.analysis; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_an_interval_that_reaches_the_margin_is_a_reservation() -> None:
+    # One-sided p = .034 for "below the margin", but the two-sided 95 % interval reaches it.
+    scores = {"full": [0.90, 0.80, 0.70, 0.60, 0.75], "w/o a": [0.892, 0.801, 0.690, 0.605, 0.747]}
+    summary = summary_of(scores, plan_of(factor("a"), seeds=range(5), margin=0.0099))
+    assert list(summary.effects["verdict"]) == ["undecided"]
+    assert summary.notes == (
+        "Undecided though the Holm-adjusted p value is at most 0.05, because the unadjusted 95% interval reaches the "
+        "margin of 0.0099: w/o a (p = 0.034).",
+    )
+
+
+@settings(max_examples=10, deadline=None)
+@given(score_tables(), st.randoms(use_true_random=False))
+def test_the_same_holds_under_the_sequential_rule(scores: dict[str, list[float]], random: Any) -> None:
+    rule = SequentialRule(4)
+    before = summarise(FOUR, runs_of(scores), NO_CURVES, rule)
+    runs = runs_of({cell: [2 * value + 8 for value in values] for cell, values in scores.items()})
+    order = list(range(len(runs)))
+    random.shuffle(order)
+    names = random.sample(range(1000), 4)
+    renamed = make_plan(Study("demo", "leave_one_out", tuple(names), "score"), FOUR.factors)
+    moved = runs.iloc[order].assign(seed=lambda frame: [names[seed] for seed in frame["seed"]])
+    after = summarise(renamed, moved, NO_CURVES, rule)
+    sizes = {name: 2 * before.effects[name] for name in ("difference", "low", "high", "contribution")}
+    means = {name: 2 * before.effects[name] + 8 for name in ("reference_mean", "cell_mean")}
+    assert_frame_equal(after.effects, before.effects.assign(**sizes, **means), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("rule", [None, SequentialRule(4)])
+@pytest.mark.parametrize("margin", [None, 0.01])
+@pytest.mark.parametrize(
+    "scores",
+    [
+        {},
+        {"full": [0.9]},
+        {"full": [0.9], "w/o a": [0.8], "w/o b": [0.9]},
+        {"full": [math.nan] * 4, "w/o a": [0.8] * 4, "w/o b": [0.9] * 4},
+        {"full": [math.inf, 0.9, 0.9, -math.inf], "w/o a": [0.8] * 4, "w/o b": [0.9] * 4},
+        {"full": [0.5] * 4, "w/o a": [0.5] * 4, "w/o b": [0.25] * 4},
+        {"full": [1e300, -1e300, 1e300, 0.0], "w/o a": [0.0] * 4, "w/o b": [1e300, -1e300, 1e300, 1.0]},
+        {"full": [1e-300, 0.0, 0.0, 0.0], "w/o a": [0.0] * 4, "w/o b": [0.0, 1e-300, 0.0, 0.0]},
+    ],
+)
+def test_bad_numbers_give_a_marked_result_and_no_star(
+    rule: SequentialRule | None, margin: float | None, scores: dict[str, list[float]]
+) -> None:
+    plan = plan_of(factor("a"), factor("b"), seeds=range(4), margin=margin)
+    effects = summarise(plan, runs_of(scores), NO_CURVES, rule).effects
+    assert not set(effects["verdict"]) & {"helps", "hurts"}

@@ -14,7 +14,8 @@ def test_cells_are_built_once_and_described(tiny):
     full, again, flat = check([tiny(), tiny(seed=1), tiny(head="flatten")])
     assert full == again
     assert full["error"] is None and flat["error"] is None
-    assert full["absent"] == []
+    assert not {"residual", "batch_norm", "bn_placement", "separable", "head", "bias"} & set(full["absent"])
+    assert full["notes"] == []
     assert full["input_shape"] == (8, 8, 1)
     assert full["classes"] == 10
     # 2 x 2 pixels after two blocks: the dense layer has 8 x 10 weights for each of three more of them.
@@ -54,7 +55,7 @@ def test_all_faults_that_need_no_network_are_told_at_once(tiny):
     assert str(caught.value).splitlines() == [
         "seed=-1: must be a whole number of at least 0.",
         "residual=maybe: must be one of true, false.",
-        "head=flat: must be one of gap, flatten. Did you mean 'flatten'?",
+        "head=flat: must be one of gap, gmp, flatten. Did you mean 'flatten'?",
         "data has no key 'sizes'. Did you mean 'size'?",
         "data.validation=2: must be a number above 0 and below 1.",
         "train.epochs=0: must be a whole number of at least 1.",

@@ -18,7 +18,9 @@ def record_of(seeds: tuple[int, ...] = (0, 1)) -> StudyRecord:
     runs = tuple(
         PlannedRun(f"{index}{seed}abc", cell.name, seed) for index, cell in enumerate(plan.cells) for seed in seeds
     )
-    return StudyRecord(plan, runs, {"residual": True, "train": {"rate": 0.1}}, ({"command": ["-m"]},), {"full": {"w": 3}})
+    return StudyRecord(
+        plan, runs, {"residual": True, "train": {"rate": 0.1}}, ({"command": ["-m"]},), {"full": {"w": 3}}
+    )
 
 
 @pytest.fixture

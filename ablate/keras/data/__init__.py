@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
+
 import numpy as np
 
 from ablate.errors import ConfigError, suggestion
-from ablate.keras.data import digits, folder, tfds
+from ablate.keras.data import builder, digits, folder, tfds
 from ablate.keras.data.dataset import Dataset, Part, Pool
 from ablate.keras.data.images import FITS
 from ablate.keras.data.split import split
@@ -27,7 +29,7 @@ def _channels() -> Rule:
     return rule
 
 
-_SOURCES: dict[str, ModuleType] = {"digits": digits, "folder": folder, "tfds": tfds}
+_SOURCES: dict[str, ModuleType] = {"builder": builder, "digits": digits, "folder": folder, "tfds": tfds}
 _SHARED = {
     "source": Option(None, choice(_SOURCES)),
     "size": Option(None, optional(sizes())),
@@ -40,8 +42,10 @@ _SHARED = {
     "scaling": Option("unit", choice(("none", "standard", "unit"))),
     "memory": Option(0.25, number(0, 1, open_low=False)),
     "cache": Option(None, optional(text())),
+    "epochs": Option(None, optional(whole(1))),
+    "batch_size": Option(None, optional(whole(1))),
 }
-_SPLITTING = ("validation", "test", "resplit", "limit", "scaling")
+_NOT_OF_THE_IMAGES = ("validation", "test", "resplit", "limit", "scaling", "epochs", "batch_size")
 
 # Two data sets decoded in this process: every run of a study reads the same one.
 _POOLS: OrderedDict[str, Pool] = OrderedDict()
@@ -77,7 +81,7 @@ def load(config: Mapping[str, Any], seed: int) -> Dataset:
     """A data set, decoded once a process and split for one seed.
 
     Args:
-        config: The ``data`` node of the config: ``source`` (digits, folder, tfds) and the keys of ``conf/data``.
+        config: The ``data`` node of the config: ``source`` and the keys of ``conf/data``.
         seed: Seed of the split; with ``resplit: false`` every seed has the split of seed 0.
 
     Returns:
@@ -109,7 +113,7 @@ def forget() -> None:
 
 
 def _pool(values: dict[str, Any]) -> Pool:
-    key = json.dumps({name: value for name, value in values.items() if name not in _SPLITTING}, sort_keys=True)
+    key = json.dumps({name: value for name, value in values.items() if name not in _NOT_OF_THE_IMAGES}, sort_keys=True)
     if key not in _POOLS:
         size = values["size"]
         both = None if size is None else (size, size) if isinstance(size, int) else (size[0], size[1])

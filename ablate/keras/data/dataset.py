@@ -22,7 +22,8 @@ class Pool:
         labels: (images,), the class of each image as a whole number from 0.
         class_names: Names of the classes, by label.
         official: Positions of the images by official part (``train``, ``validation``, ``test``); ``train`` is always
-            there, and what is missing is drawn from it.
+            there, and what is missing is drawn from it. An image in none of them is not used.
+        sizes: (images, 2), height and width of each image in its source.
     """
 
     name: str
@@ -30,18 +31,22 @@ class Pool:
     labels: np.ndarray
     class_names: tuple[str, ...]
     official: Mapping[str, np.ndarray]
+    sizes: np.ndarray
 
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that change with any image, label, class name or official part."""
         digest = hashlib.blake2b(repr((self.name, self.images.shape, self.class_names)).encode(), digest_size=8)
-        step = max(1, 2**24 // max(1, self.images[:1].nbytes))
-        for start in range(0, len(self.images), step):
-            digest.update(self.images[start : start + step].tobytes())
-        digest.update(self.labels.tobytes())
+        digest.update(self.contents.tobytes() + self.labels.tobytes())
         for part in sorted(self.official):
             digest.update(part.encode() + self.official[part].tobytes())
         return digest.hexdigest()
+
+    @cached_property
+    def contents(self) -> np.ndarray:
+        """(images,), a hash of the pixels of each image, 16 bytes: equal images have equal ones."""
+        hashes = (hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in self.images)
+        return np.fromiter(hashes, dtype="V16", count=len(self.images))
 
 
 @dataclass(frozen=True, eq=False)

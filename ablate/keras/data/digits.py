@@ -33,4 +33,5 @@ def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     images = np.stack([fitted(picture(image), size, values["channels"], values["fit"]) for image in pixels])
     labels = digits.target.astype(np.int64)
     names = tuple(str(name) for name in digits.target_names)
-    return Pool("digits", images, labels, names, {"train": np.arange(len(labels))})
+    sizes = np.full((len(labels), 2), 8, np.int32)
+    return Pool("digits", images, labels, names, {"train": np.arange(len(labels))}, sizes)

@@ -29,11 +29,16 @@ class BatchNormPlacement(Ingredient):
     levels = ("before", "after")
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
-        """The batch norms with the activation behind each."""
+        """The batch norms with the activation behind each; in a row of both, each goes with the one next behind it."""
         sites = []
+        taken: set[str] = set()
         for norm in graph.find(layers.BatchNormalization):
             activation = graph.sole_consumer(norm)
-            if activation is not None and is_activation(graph.layer(activation)) and len(activation.inputs) == 1:
+            if activation is None or not is_activation(graph.layer(activation)) or len(activation.inputs) != 1:
+                continue
+            before = graph.producers(norm)[0]
+            if before.key in taken or not is_activation(graph.layer(before)):
+                taken.add(activation.key)
                 sites.append(Site((norm.key, activation.key)))
         return tuple(sites)
 

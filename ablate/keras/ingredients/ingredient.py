@@ -11,7 +11,7 @@ from ablate.keras.graph import Graph
 
 __all__ = ["Ingredient", "Level", "Site"]
 
-Level = bool | str
+Level = bool | str | float
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,14 @@ class Ingredient(ABC):
         description: What it is, in one line.
         absence: What a network lacks in which it is not found, in a few words.
         levels: Its levels, that of the full form first.
+        adds: Those of its levels that put it into a network that does not have it.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
     absence: ClassVar[str]
     levels: ClassVar[tuple[Level, ...]] = (True, False)
+    adds: ClassVar[tuple[Level, ...]] = ()
 
     @abstractmethod
     def find(self, graph: Graph) -> tuple[Site, ...]:
@@ -53,6 +55,24 @@ class Ingredient(ABC):
 
         Args:
             graph: The graph in which the sites were found.
-            sites: What `find` returned; may be empty for a model nested in one that has the ingredient.
-            level: One of `levels`, not the first.
+            sites: All that `find` returned, or some of them; may be empty for a model nested in one that has the
+                ingredient.
+            level: A level that `allows` lets pass, not the first.
         """
+
+    def allows(self, level: object) -> bool:
+        """Whether it has this level; overridden where levels are more than can be listed."""
+        return any(type(level) is type(known) and level == known for known in self.levels)
+
+    def allowed(self) -> tuple[str, ...]:
+        """The levels as words, for messages."""
+        return tuple(str(level).lower() for level in self.levels)
+
+    def misfit(self, graph: Graph, level: Level) -> str:
+        """Why a level that `allows` lets pass does not fit this graph; empty if it does.
+
+        Args:
+            graph: The graph of the whole model.
+            level: The level asked for.
+        """
+        return ""

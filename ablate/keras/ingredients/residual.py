@@ -9,23 +9,24 @@ from keras.layers import Rescaling
 
 from ablate.keras.graph import Graph, LayerSpec, Node, Tensor
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
-from ablate.keras.kinds import adds_scaled, is_addition, keeps_structure, mixes_channels
+from ablate.keras.kinds import adds_scaled, is_addition, is_position, keeps_structure, mixes_channels
 
-__all__ = ["Residual"]
+__all__ = ["Residual", "Sum", "residual_sum"]
 
 
 class Residual(Ingredient):
     """An addition of a trunk and a shortcut; without it the trunk alone is left, scaled if the addition scales it.
 
-    A sum of two tensors of the same shape is residual if one of them, the shortcut, is
+    A sum of tensors of the same shape is residual if one of them, the shortcut, is
 
-    - *identity*: the other was computed from it;
-    - *projection*: it comes from a tensor that the other was computed from through one 1x1 convolution or dense layer
+    - *identity*: the others were computed from it;
+    - *projection*: it comes from a tensor that the others were computed from through one 1x1 convolution or dense layer
       without activation, and otherwise only through normalisation, pooling, padding or cropping;
     - *subsampled*: the same without a convolution, around a block that has no other entrance;
 
-    and if the other, the trunk, meets weights between that tensor and the sum. Other sums are left alone: of two
-    branches that both look like a projection, of two trunks, with a constant, with a tensor that is broadcast.
+    and if each of the others, the trunks, meets weights between that tensor and the sum. Other sums are left alone: of
+    two branches that both look like a projection, of two trunks, with a constant, with a tensor that is broadcast, with
+    an embedding of positions. Of several trunks the sum is left.
     """
 
     name = "residual"
@@ -34,21 +35,26 @@ class Residual(Ingredient):
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The residual additions."""
-        return tuple(Site((node.key,)) for node in graph.nodes.values() if _trunk(graph, node) is not None)
+        return tuple(Site((node.key,)) for node in graph.nodes.values() if residual_sum(graph, node) is not None)
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Puts the trunk in the place of each sum; what fed the shortcut alone falls away."""
-        while sites:
-            sums = [graph.nodes[site.nodes[0]] for site in sites]
-            trunks = {node.output: trunk for node in sums if (trunk := _trunk(graph, node)) is not None}
-            scaled = [node for node in sums if adds_scaled(graph.layer(node))]
-            graph = graph.edited(
-                layers=[_scaling(graph.layer(node)) for node in scaled],
-                nodes=[node.called_with(trunks.pop(node.output)) for node in scaled],
-            ).edited(tensors=trunks)
-            # A branch that holds a residual sum of its own looks like a projection only when that is gone.
-            sites = self.find(graph)
-        return graph
+        # A branch that holds a residual sum of its own looks like a projection only when that is gone: the caller
+        # looks again.
+        layers, nodes, passed = [], [], {}
+        for site in sites:
+            node = graph.nodes[site.nodes[0]]
+            found = residual_sum(graph, node)
+            if found is None:
+                continue
+            if adds_scaled(graph.layer(node)):
+                layers.append(_scaling(graph.layer(node)))
+                nodes.append(node.called_with(*found.trunks))
+            elif len(found.trunks) > 1:
+                nodes.append(Node(node.key, node.layer, (list(found.trunks),), {}, node.shapes))
+            else:
+                passed[node.output] = found.trunks[0]
+        return graph.edited(layers=layers, nodes=nodes).edited(tensors=passed)
 
 
 def _scaling(addition: LayerSpec) -> LayerSpec:
@@ -56,30 +62,46 @@ def _scaling(addition: LayerSpec) -> LayerSpec:
 
 
 @dataclass(frozen=True)
-class _Shortcut:
-    trunk: Tensor
+class Sum:
+    """A residual addition.
+
+    Args:
+        shortcut: What it adds to the trunk.
+        trunks: What it adds to the shortcut; nearly always one.
+        fork: Where the two part.
+        projects: Whether a layer with weights stands in the shortcut.
+    """
+
+    shortcut: Tensor
+    trunks: tuple[Tensor, ...]
+    fork: Tensor
     projects: bool
 
 
-def _trunk(graph: Graph, node: Node) -> Tensor | None:
-    """The trunk that a residual addition leaves behind; None if the node is no such addition."""
-    if not is_addition(graph.layer(node)) or len(node.inputs) != 2 or node.inputs[0] == node.inputs[1]:
+def residual_sum(graph: Graph, node: Node) -> Sum | None:
+    """What a residual addition adds; None if the node is no such addition.
+
+    Args:
+        graph: The graph.
+        node: Any node of it.
+    """
+    if not is_addition(graph.layer(node)) or not 2 <= len(set(node.inputs)) == len(node.inputs):
         return None
-    first, second = node.inputs
-    if not graph.shape(first) == graph.shape(second) == node.shape:
+    if any(graph.shape(tensor) != node.shape for tensor in node.inputs):
         return None
-    shortcuts = [_shortcut(graph, branch, trunk) for branch, trunk in ((first, second), (second, first))]
-    found = [shortcut for shortcut in shortcuts if shortcut is not None]
-    if len(found) == 2:
-        found = [shortcut for shortcut in found if not shortcut.projects]
-    return found[0].trunk if len(found) == 1 else None
+    sums = [_sum(graph, branch, node.inputs) for branch in node.inputs]
+    found = [one for one in sums if one is not None]
+    if len(found) > 1:
+        found = [one for one in found if not one.projects]
+    return found[0] if len(found) == 1 else None
 
 
-def _shortcut(graph: Graph, branch: Tensor, trunk: Tensor) -> _Shortcut | None:
-    """The branch as a shortcut around the trunk, if it is one."""
+def _sum(graph: Graph, branch: Tensor, inputs: Sequence[Tensor]) -> Sum | None:
+    """The sum with this branch as the shortcut around all others, if it is one."""
+    trunks = tuple(tensor for tensor in inputs if tensor != branch)
     projects = False
     fork = branch
-    while not _comes_from(graph, trunk, fork):
+    while not all(_comes_from(graph, trunk, fork) for trunk in trunks):
         node = graph.nodes[fork.node]
         layer = graph.layer(node)
         if mixes_channels(layer) and not projects:
@@ -90,9 +112,10 @@ def _shortcut(graph: Graph, branch: Tensor, trunk: Tensor) -> _Shortcut | None:
             return None
         fork = node.inputs[0]
     subsampled = fork != branch and not projects
-    if not _has_weights_between(graph, fork, trunk) or (subsampled and not _is_only_entrance(graph, fork, trunk)):
-        return None
-    return _Shortcut(trunk, projects)
+    for trunk in trunks:
+        if not _has_weights_between(graph, fork, trunk) or (subsampled and not _is_only_entrance(graph, fork, trunk)):
+            return None
+    return Sum(branch, trunks, fork, projects)
 
 
 def _comes_from(graph: Graph, tensor: Tensor, source: Tensor) -> bool:
@@ -101,7 +124,12 @@ def _comes_from(graph: Graph, tensor: Tensor, source: Tensor) -> bool:
 
 def _has_weights_between(graph: Graph, fork: Tensor, trunk: Tensor) -> bool:
     keys = (trunk.node, *graph.ancestors(graph.nodes[trunk.node]))
-    return any(graph.layer(key).weighted and fork.node in graph.ancestors(graph.nodes[key]) for key in keys)
+    return any(
+        graph.layer(key).weighted
+        and not is_position(graph.layer(key))
+        and fork.node in graph.ancestors(graph.nodes[key])
+        for key in keys
+    )
 
 
 def _is_only_entrance(graph: Graph, fork: Tensor, trunk: Tensor) -> bool:

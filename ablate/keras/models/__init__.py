@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablate.errors import NetworkError, suggestion
-from ablate.keras.models.application import application
+from ablate.keras.models.application import application, applications
 from ablate.keras.models.builder import built_by
 from ablate.keras.models.mini_xception import default_filters, mini_xception
 from ablate.keras.models.mini_xception import least_size as least_mini_xception
 from ablate.keras.models.resnet import least_size as least_resnet
 from ablate.keras.models.resnet import resnet
+from ablate.keras.models.saved import saved
 from ablate.keras.models.vgg import least_size as least_vgg
 from ablate.keras.models.vgg import vgg
 from ablate.keras.options import Option, Rule, check, flag, mapping, number, optional, text
 
-__all__ = ["NETWORKS", "Network", "build"]
+__all__ = ["NETWORKS", "Network", "build", "chosen"]
 
 
 def _widths(least: int = 1, empty: bool = False, length: int | None = None) -> Rule:
@@ -89,17 +90,19 @@ NETWORKS: Mapping[str, Network] = {
         equal_length=("filters", "blocks"),
     ),
     "application": Network(application, {"network": text(), "args": optional(mapping())}),
+    "saved": Network(saved, {"path": text()}),
     "builder": Network(built_by, {"builder": text(), "args": optional(mapping())}),
 }
 """All networks by name."""
+
+_NOT_OF_THE_NETWORK = ("name", "input_shape")
 
 
 def build(config: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> Any:
     """The network that a configuration names, in its full form.
 
     Args:
-        config: The ``model`` node as a plain mapping: ``name`` (one of `NETWORKS`; may be left out beside ``builder``)
-            and the keys of that network.
+        config: The ``model`` node as a plain mapping: ``name`` (see `chosen`) and the keys of that network.
         input_shape: Height, width, channels of the images.
         classes: Number of classes.
 
@@ -109,18 +112,40 @@ def build(config: Mapping[str, Any], input_shape: tuple[int, int, int], classes:
     Raises:
         NetworkError: If a name, key or value is wrong (all that are wrong are named), or if the images are too small.
     """
-    name = config.get("name", "builder" if "builder" in config else None)
+    given = chosen(config)
+    name = given["name"]
     if name not in NETWORKS:
-        near = suggestion(str(name), NETWORKS)
-        raise NetworkError(f"model.name={name}: there is no such network. Known: {', '.join(sorted(NETWORKS))}.{near}")
+        known = (*sorted(NETWORKS), *applications())
+        near = suggestion(str(name), known)
+        raise NetworkError(
+            f"model.name={name}: there is no such network. Known: {', '.join(sorted(NETWORKS))}, "
+            f"and every network of keras.applications.{near}"
+        )
     network = NETWORKS[name]
-    values, faults = check("model", {key: value for key, value in config.items() if key != "name"}, network.options())
+    values, faults = check(
+        "model", {key: value for key, value in given.items() if key not in _NOT_OF_THE_NETWORK}, network.options()
+    )
     faults += _data_faults(input_shape, classes)
     if not faults:
         faults += _misfits(name, network, values, input_shape)
     if faults:
         raise NetworkError("\n".join(faults))
     return network.build(tuple(input_shape), classes, **values)
+
+
+def chosen(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``model`` node with the name of one of `NETWORKS`.
+
+    Args:
+        config: The node. Its ``name`` may be that of a network of `keras.applications`, or be left out beside
+            ``builder`` or ``path``.
+    """
+    name = config.get("name")
+    if name is None:
+        name = "builder" if "builder" in config else "saved" if "path" in config else None
+    if name in applications():
+        return {**config, "name": "application", "network": name}
+    return {**config, "name": name}
 
 
 def _data_faults(input_shape: Any, classes: Any) -> list[str]:

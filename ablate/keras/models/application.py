@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import keras
@@ -11,7 +13,7 @@ import keras
 from ablate.errors import NetworkError, suggestion
 from ablate.keras.models.naming import with_fresh_names
 
-__all__ = ["application", "applications"]
+__all__ = ["application", "applications", "least_size"]
 
 _FIXED = ("include_top", "weights", "input_tensor", "input_shape", "classes", "classifier_activation", "pooling")
 
@@ -61,8 +63,33 @@ def application(
     if "include_preprocessing" in parameters:
         chosen.setdefault("include_preprocessing", False)
     build = known[network]
+    size = least_size(network)
+    if min(input_shape[:2]) < size:
+        raise NetworkError(
+            f"Images of {input_shape[0]}x{input_shape[1]} pixels are too small for {network}: "
+            f"at least {size}x{size} are needed."
+        )
     try:
         return with_fresh_names(lambda: build(weights=None, input_shape=input_shape, classes=classes, **chosen))
     except (ValueError, TypeError) as error:
-        size = "x".join(map(str, input_shape))
-        raise NetworkError(f"keras.applications.{network} cannot be built for images of {size}: {error}") from error
+        shape = "x".join(map(str, input_shape))
+        raise NetworkError(f"keras.applications.{network} cannot be built for images of {shape}: {error}") from error
+
+
+@cache
+def least_size(network: str) -> int:
+    """The least height and width of the images that a network takes.
+
+    Args:
+        network: Name in `keras.applications`.
+
+    Returns:
+        Pixels; 1 where the network does not tell.
+    """
+    # It says so when asked for less, before it builds anything.
+    try:
+        applications()[network](weights=None, input_shape=(1, 1, 3), classes=2)
+    except ValueError as error:
+        told = re.search(r"at least (\d+)x\d+", str(error))
+        return int(told[1]) if told else 1
+    return 1

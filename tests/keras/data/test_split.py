@@ -21,7 +21,7 @@ def pool(counts, official=()):
     for name in official:
         parts[name], parts["train"] = parts["train"][:20], parts["train"][20:]
     names = tuple(f"c{label}" for label in range(len(counts)))
-    return Pool("made", np.zeros((len(labels), 1, 1, 1), np.uint8), labels, names, parts)
+    return Pool("made", np.zeros((len(labels), 1, 1, 1), np.uint8), labels, names, parts, np.ones((len(labels), 2)))
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,7 +9,7 @@ pytest.importorskip("keras")
 pytest.importorskip("tensorflow_datasets")
 
 from ablate.errors import NetworkError
-from ablate.keras.data import forget, load, tfds
+from ablate.keras.data import forget, load, preparation
 
 pytestmark = [
     pytest.mark.keras,
@@ -120,9 +120,9 @@ def test_a_proxy_is_asked_in_place_of_the_server(monkeypatch):
     asked = []
     monkeypatch.setattr("socket.create_connection", lambda address, timeout: asked.append((address, timeout)) or Open())
     monkeypatch.setattr("urllib.request.getproxies", lambda: {"https": "http://proxy.example:3128"})
-    assert tfds._online({"https://data.example/a.zip": None})
+    assert preparation.online({"https://data.example/a.zip": None})
     monkeypatch.setattr("urllib.request.getproxies", dict)
-    assert tfds._online({"https://data.example/a.zip": None})
+    assert preparation.online({"https://data.example/a.zip": None})
     assert asked == [(("proxy.example", 3128), 3.0), (("data.example", 443), 3.0)]
 
 

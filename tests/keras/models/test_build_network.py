@@ -61,7 +61,9 @@ def test_outputs_are_probabilities_in_float32(name):
     ],
 )
 def test_contents(config, contents):
-    assert present(build(config, (16, 16, 1), 10)) == dict(zip(INGREDIENTS, contents, strict=True))
+    six = ("residual", "batch_norm", "bn_placement", "separable", "head", "bias")
+    found = present(build(config, (16, 16, 1), 10), {name: INGREDIENTS[name] for name in six})
+    assert found == dict(zip(six, contents, strict=True))
 
 
 def test_weights_of_mini_xception_as_counted_by_hand():

@@ -1,0 +1,113 @@
+"""What a report must disclose, filled from the data as far as they know it."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from ablate.analysis.intervals import LEVEL
+from ablate.analysis.notes import seed_count
+from ablate.analysis.observations import metrics_of
+from ablate.analysis.summary import Summary
+from ablate.analysis.verdicts import ALPHA
+
+__all__ = ["checklist"]
+
+
+def checklist(summary: Summary) -> dict[str, str]:
+    """The items that the NeurIPS checklist asks for under "experiment statistical significance" and "compute".
+
+    Args:
+        summary: The summary of a study.
+
+    Returns:
+        A sentence an item. What the data cannot tell is asked for in words that begin with ``"To be stated"``.
+    """
+    study, effects = summary.study, summary.effects
+    rule = None if summary.round is None else summary.round.course.rule
+    kind = "t intervals" if rule is None else "repeated confidence intervals, valid at any look"
+    seeds = (
+        f"{len(study.seeds)} seeds fixed before the runs."
+        if rule is None
+        else f"3 to {rule.max_seeds} seeds, a look after each (Wang-Tsiatis boundary, shape 0.25) until decided."
+    )
+    margin = (
+        f"{study.margin:g} in units of {study.metric}, declared before the runs."
+        if study.margin is not None
+        else "None declared: no effect is called negligible."
+    )
+    counts = [int(n) for n in effects["n"]]
+    return {
+        "design": f"{study.design}: {len(summary.plan.cells)} cells, {len(effects)} comparisons.",
+        "primary metric": f"{study.metric}, {'more' if study.direction == 'max' else 'less'} is better.",
+        "seeds": seeds + (f" Paired differences: {seed_count(counts)}." if counts else ""),
+        "error bars": f"{LEVEL:.0%} {kind} of the paired difference, unadjusted.".replace("%", " %"),
+        "assumptions": _assumptions(summary.robustness),
+        "test": f"Paired t test, Holm-adjusted over {len(effects)} comparisons, alpha = {ALPHA:g}.",
+        "margin": margin,
+        "sources of variability": "To be stated: what the seed draws (initialisation, order, augmentation, split).",
+        "pairing": _pairing(summary.robustness),
+        "failures": _failures(summary),
+        "convergence": _convergence(summary.convergence),
+        "epoch selection": "To be stated: the rule by which the reported epoch was chosen.",
+        "compute": _compute(summary.runs),
+        "versions": _versions(summary),
+        "limitations": (
+            "Each effect is conditional on the other ingredients of its reference, on the data and on the training "
+            "budget; ingredients dispensable one by one may be needed together."
+        ),
+    }
+
+
+def _assumptions(robustness: pd.DataFrame) -> str:
+    text = "Differences independent between seeds and roughly normal"
+    if not len(robustness):
+        return f"{text}; no effect to check."
+    skewed = [str(cell) for cell in robustness.loc[robustness["skewed"].astype(bool), "cell"]]
+    return f"{text}; skewed: {', '.join(skewed) if skewed else 'none flagged'}. Sign-flip and Welch p values beside."
+
+
+def _pairing(robustness: pd.DataFrame) -> str:
+    known = [float(value) for value in robustness["correlation"].dropna()] if len(robustness) else []
+    if not known:
+        return "Correlation of paired runs not measurable with so few seeds."
+    return f"Measured correlation of paired runs {min(known):.2f} to {max(known):.2f}.".replace("-", "−")
+
+
+def _failures(summary: Summary) -> str:
+    count = int((summary.runs["state"] == "failed").sum())
+    return f"{count} of {len(summary.runs)} runs failed; policy: {summary.failures.policy}."
+
+
+def _convergence(convergence: pd.DataFrame) -> str:
+    if not len(convergence):
+        return "No validation curves to judge by."
+    open_ = [str(cell) for cell in convergence.loc[convergence["improving"].astype(bool), "cell"]]
+    metric = convergence["metric"].iloc[0]
+    return (
+        f"{metric} still improving at the end: {', '.join(open_)}." if open_ else f"{metric} had settled in all cells."
+    )
+
+
+def _compute(runs: pd.DataFrame) -> str:
+    if "seconds" not in runs.columns:
+        return "To be stated: hardware and time of all runs, failed ones included."
+    seconds = pd.to_numeric(runs["seconds"], errors="coerce").dropna()
+    total = math.fsum(seconds)
+    return (
+        f"{total / 3600:.3g} hours in {len(seconds)} runs that report it, failed ones included. To be stated: hardware."
+    )
+
+
+def _versions(summary: Summary) -> str:
+    runs = summary.runs
+    timings = [index for index, name in enumerate(runs.columns) if str(name).startswith("seconds")]
+    names = list(runs.columns[timings[-1] + 1 :]) if timings else []
+    known = set(metrics_of(runs, summary.plan))
+    found = []
+    for name in names:
+        values = sorted({str(value) for value in runs[name].dropna()})
+        if name not in known and values:
+            found.append(f"{name} {' and '.join(values)}")
+    return ", ".join(found) + "." if found else "To be stated."

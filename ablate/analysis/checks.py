@@ -1,0 +1,90 @@
+"""What could be wrong with the runs themselves: copies that pass for replicates, curves that have not settled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from ablate.analysis.intervals import t_interval
+from ablate.analysis.observations import metrics_of
+from ablate.study import Plan
+
+__all__ = ["CONVERGENCE_COLUMNS", "convergence", "copies"]
+
+CONVERGENCE_COLUMNS = ("cell", "metric", "n", "epochs", "window", "gain", "low", "high", "improving")
+
+_SHARE, _LEAST = 0.1, 3
+
+
+def copies(runs: pd.DataFrame, plan: Plan) -> Iterator[tuple[str, tuple[int, ...], int]]:
+    """Seeds of a cell whose runs agree in every metric, which independent runs do not.
+
+    Args:
+        runs: The planned runs, see :func:`ablate.analysis.observations.ordered`.
+        plan: The plan.
+
+    Yields:
+        Cell label, the seeds that agree, and in how many metrics; never where there are fewer than two metrics, since
+        a single coarse one is often tied.
+    """
+    finished = runs[runs["state"] == "finished"]
+    table = finished[[name for name in metrics_of(runs, plan) if not name.startswith("seconds")]]
+    numbers = table.apply(pd.to_numeric, errors="coerce")
+    varied = [name for name in numbers.columns if numbers[name].nunique(dropna=False) > 1]
+    if len(varied) < 2:
+        return
+    rows = pd.concat([finished[["cell", "seed"]], numbers[varied]], axis=1).dropna(subset=varied, how="all")
+    for cell, group in rows.groupby("cell", sort=False):
+        for _, same in group.groupby(varied, sort=False, dropna=False):
+            if len(same) > 1:
+                yield str(cell), tuple(int(seed) for seed in same["seed"]), len(varied)
+
+
+def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """How much each cell still gained an epoch at the end of its training.
+
+    The slope of the last tenth of the epochs (at least three) by least squares in every run, then the mean over seeds
+    with its t interval. A cell whose interval is above zero was still improving, and its effect may be one of
+    training time.
+
+    Args:
+        curves: A row an epoch of a run: ``cell``, ``seed``, ``epoch``, then numbers.
+        plan: The plan, for the metric and its direction.
+
+    Returns:
+        A row a cell with the columns :data:`CONVERGENCE_COLUMNS`: the curve looked at, number of seeds, epochs and
+        epochs in the window, gain an epoch (positive is better) with interval; empty without a validation curve.
+    """
+    column, sign = _curve(curves, plan)
+    rows = []
+    if column is not None:
+        table = curves.assign(value=pd.to_numeric(curves[column], errors="coerce")).dropna(subset=["value"])
+        for cell in plan.cells:
+            own = table[table["cell"] == cell.label]
+            slopes = []
+            window = last = 0
+            for _, run in own.groupby("seed", sort=True):
+                window = max(_LEAST, math.ceil(_SHARE * len(run)))
+                last = int(run["epoch"].max())
+                if len(run) > window:
+                    end = run.sort_values("epoch").tail(window)
+                    x = end["epoch"].to_numpy(dtype=float) - float(end["epoch"].mean())
+                    slopes.append(sign * float(x @ end["value"].to_numpy(dtype=float) / (x @ x)))
+            if slopes and bool(np.isfinite(slopes).all()):
+                found = t_interval(slopes)
+                rows.append(
+                    (cell.label, column, found.n, last, window, found.mean, found.low, found.high, found.low > 0)
+                )
+    return pd.DataFrame(rows, columns=list(CONVERGENCE_COLUMNS))
+
+
+def _curve(curves: pd.DataFrame, plan: Plan) -> tuple[str | None, float]:
+    metric, direction = plan.study.metric, 1.0 if plan.study.direction == "max" else -1.0
+    stem = metric.removeprefix("test_").removeprefix("val_")
+    for name, sign in ((f"val_{stem}", direction), ("val_loss", -1.0), (metric, direction)):
+        if name in curves.columns and pd.to_numeric(curves[name], errors="coerce").notna().any():
+            return name, sign
+    return None, 1.0

@@ -1,0 +1,148 @@
+"""Closing the loop: is the network without everything found dispensable really as good?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ablate.analysis.comparisons import shared_pairs, size_of
+from ablate.analysis.intervals import MeanInterval, t_interval
+from ablate.analysis.sentences import rounded
+from ablate.analysis.summary import Summary
+from ablate.analysis.verdicts import Evidence, evidence, verdict
+from ablate.errors import AnalysisError
+from ablate.study import Study
+
+__all__ = ["NEEDLESS", "Confirmation", "confirmation", "fresh_seeds", "reduced_levels"]
+
+NEEDLESS = ("hurts", "no effect", "dispensable")
+"""The verdicts on which an ingredient may go."""
+
+
+def reduced_levels(summary: Summary) -> dict[str, str]:
+    """What to change for the network without all ingredients found dispensable, one by one.
+
+    Args:
+        summary: A summary with effects of single factors, as leave-one-out gives.
+
+    Returns:
+        Level label by factor name, for the factors that leave their reference; where several levels of a factor
+        would do, the one with the best metric. Put void factors back with :func:`ablate.study.constraint.settle`.
+
+    Raises:
+        AnalysisError: If no ingredient is dispensable; the message says what stands in the way.
+    """
+    names = {factor.name for factor in summary.plan.factors if not factor.block}
+    effects = summary.effects[summary.effects["factor"].isin(names)]
+    rows = list(effects[["factor", "level", "contribution", "verdict"]].itertuples(index=False, name=None))
+    # With several data sets a level must be dispensable on all of them.
+    needed = {(factor, level) for factor, level, _, said in rows if said not in NEEDLESS}
+    found: dict[str, tuple[float, str]] = {}
+    for factor, level, contribution, _ in rows:
+        if (factor, level) not in needed and (factor not in found or contribution < found[factor][0]):
+            found[factor] = (float(contribution), level)
+    if not found:
+        if summary.study.margin is None:
+            hint = "Without a margin nothing can be called dispensable: declare study.margin."
+        else:
+            hint = "All are needed or undecided."
+        raise AnalysisError(f"No ingredient of study '{summary.study.name}' was found dispensable. {hint}")
+    return {factor.name: found[factor.name][1] for factor in summary.plan.factors if factor.name in found}
+
+
+def fresh_seeds(study: Study, count: int) -> tuple[int, ...]:
+    """Seeds that the study has not used and would not use if it went on.
+
+    Example:
+        >>> fresh_seeds(Study("demo", "leave_one_out", (0, 1, 7), "accuracy"), 3)
+        (8, 9, 10)
+    """
+    first = max(study.seeds) + 1
+    return tuple(range(first, first + count))
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The reduced network against the full one, on fresh seeds.
+
+    Args:
+        pairs: By seed, the metric of the full and of the reduced network.
+        difference: Reduced minus full.
+        contribution: What all that was removed is good for together: positive where the full network is better.
+        p: Of the three questions; nothing to adjust for, since one comparison was planned.
+        verdict: About everything that was removed, together.
+        is_confirmed: Whether the reduced network may stand in for the full one.
+        text: The result as a sentence.
+    """
+
+    pairs: Mapping[int, tuple[float, float]]
+    difference: MeanInterval
+    contribution: MeanInterval
+    p: Evidence
+    verdict: str
+    is_confirmed: bool
+    text: str
+
+
+def confirmation(study: Study, full: Mapping[int, float], reduced: Mapping[int, float]) -> Confirmation:
+    """Test whether the reduced network is worse than the full one by less than the margin.
+
+    Args:
+        study: The study that found the ingredients dispensable, with its margin.
+        full: The metric of the full network by seed.
+        reduced: The metric of the reduced network by seed.
+
+    Raises:
+        AnalysisError: If the study has no margin, a seed was used by the study itself, or fewer than two are shared.
+
+    Example:
+        >>> study = Study("demo", "leave_one_out", (0, 1, 2), "accuracy", margin=0.02)
+        >>> found = confirmation(study, {3: 0.970, 4: 0.965, 5: 0.972}, {3: 0.969, 4: 0.966, 5: 0.970})
+        >>> found.is_confirmed, found.verdict
+        (True, 'no effect')
+    """
+    pairs = shared_pairs(full, reduced)
+    faults = []
+    if study.margin is None:
+        faults.append("Non-inferiority needs a margin declared before the runs: study.margin.")
+    used = sorted((full.keys() | reduced.keys()) & set(study.seeds))
+    if used:
+        listed = ", ".join(map(str, used))
+        faults.append(f"Seeds {listed} served to find the ingredients; a confirmation needs fresh ones.")
+    if len(pairs) < 2:
+        faults.append(f"The two networks share {len(pairs)} finished seeds; at least 2 are needed.")
+    if faults:
+        raise AnalysisError("\n".join(faults))
+    difference = t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs))
+    sign = -1.0 if study.direction == "max" else 1.0
+    contribution = t_interval([sign * (b - a) for a, b in pairs.values()], scale=size_of(pairs))
+    p = evidence(contribution, study.margin)
+    # A small sure loss makes the verdict "helps"; here it counts that the loss stays below the margin.
+    confirmed = study.margin is not None and contribution.high < study.margin
+    return Confirmation(
+        pairs=pairs,
+        difference=difference,
+        contribution=contribution,
+        p=p,
+        verdict=verdict(contribution, p, study.margin),
+        is_confirmed=confirmed,
+        text=_text(study, difference, contribution, confirmed),
+    )
+
+
+def _text(study: Study, difference: MeanInterval, contribution: MeanInterval, confirmed: bool) -> str:
+    metric = study.metric.replace("_", " ")
+    if math.isnan(difference.half):
+        return (
+            f"Not confirmed: without all of them {metric} changes by {difference.mean:.3g} for all {difference.n} "
+            "seeds alike, which allows no test."
+        ).replace("-", "−")
+    mean, low, high = rounded(difference)
+    interval = f"95 % CI {low} to {high}, n = {difference.n} fresh seeds"
+    found = f"without all of them {metric} changes by {mean} ({interval})"
+    if confirmed:
+        return f"Confirmed: {found}, worse by less than the margin of {study.margin:g}."
+    if contribution.low > 0:
+        return f"Refuted: {found}; dispensable one by one, they are needed together."
+    return f"Not confirmed: {found}, which does not exclude a loss of the margin of {study.margin:g}."

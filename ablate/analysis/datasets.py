@@ -1,0 +1,231 @@
+"""Across data sets: effects pooled over a few, ranks over many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from ablate.analysis.comparisons import block_of
+from ablate.analysis.effects import Effect, paired_effects
+from ablate.analysis.estimates import Estimates
+from ablate.analysis.intervals import t_half_width, t_interval
+from ablate.analysis.multiplicity import holm
+from ablate.analysis.observations import Observations
+from ablate.analysis.verdicts import ALPHA
+from ablate.errors import AnalysisError
+from ablate.study import Plan
+
+__all__ = ["FEW", "Ranking", "critical_difference", "pool_effects", "rank_cells"]
+
+FEW = 5
+"""From this number of data sets on, ranks are compared."""
+
+
+def pool_effects(plan: Plan, values: Observations) -> Estimates:
+    """The effect of every ingredient over all data sets, by a random-effects meta-analysis.
+
+    The effects of the single data sets, each paired by seed, are combined as draws around a common mean, weighted by
+    their precision. The interval is that of Hartung and Knapp (A refined method for the meta-analysis of controlled
+    clinical trials with binary outcome, Statistics in Medicine 20 (2001), 3875-3889), with as many degrees of freedom
+    as there are data sets less one, and never narrower than without their correction. Seeds of different data sets
+    are never thrown together.
+
+    Args:
+        plan: A plan with a block factor.
+        values: The metric by cell label and seed.
+
+    Returns:
+        A row an ingredient's change: ``factor``, ``level``, number of ``blocks``, ``difference``, ``low``, ``high``,
+        ``contribution``, ``p``, ``p_adjusted`` (Holm), ``between`` (standard deviation of the true effects between
+        data sets) and ``i2`` (share of the spread that is not noise).
+
+    Raises:
+        AnalysisError: If the plan has no block factor with two or more levels, or no ingredient was compared in two.
+    """
+    groups: dict[tuple[str, str], list[Effect]] = {}
+    for effect in paired_effects(values, plan):
+        levels = "+".join(effect.cell.levels[name] for name in effect.changed)
+        groups.setdefault(("+".join(effect.changed), levels), []).append(effect)
+    blocks = _blocks(plan)
+    rows, notes = [], []
+    for (factor, level), effects in groups.items():
+        usable = [effect for effect in effects if effect.difference.error > 0]
+        if len(usable) < len(effects):
+            notes.append(f"{factor}={level}: left out where there is no spread or no second seed.")
+        if len(usable) >= 2:
+            rows.append((factor, level, len(usable), *_combined(usable, plan)))
+    if not rows:
+        raise AnalysisError(
+            f"No ingredient was compared in two of the data sets {', '.join(blocks)} with two seeds or more: there is "
+            "nothing to pool."
+        )
+    columns = ["factor", "level", "blocks", "difference", "low", "high", "contribution", "p", "between", "i2"]
+    table = pd.DataFrame(rows, columns=columns)
+    table.insert(8, "p_adjusted", holm(table["p"].tolist()))
+    if len(blocks) < FEW:
+        notes.append(f"{len(blocks)} data sets say little about others: read the effects of each beside the mean.")
+    return Estimates("Mean effect over data sets of which these are a sample (random effects).", table, tuple(notes))
+
+
+def _combined(effects: list[Effect], plan: Plan) -> tuple[float, ...]:
+    # Imported here because it takes half a second that a study on one data set need not wait.
+    from statsmodels.stats.meta_analysis import combine_effects
+
+    means = np.array([effect.difference.mean for effect in effects])
+    # In units of the mean error, so that the iteration stops at the same place in every unit of the metric.
+    unit = float(np.mean([effect.difference.error for effect in effects]))
+    variances = np.array([(effect.difference.error / unit) ** 2 for effect in effects])
+    found = combine_effects(means / unit, variances, method_re="iterated", use_t=True)
+    mean = float(found.mean_effect_re)
+    error = math.sqrt(max(float(found.var_hksj_re), float(found.var_eff_w_re)))
+    half = error * float(t_half_width(len(effects)))
+    p = 2 * float(special.stdtr(len(effects) - 1, -abs(mean) / error)) if error > 0 else math.nan
+    sign = -1.0 if plan.study.direction == "max" else 1.0
+    between = math.sqrt(max(0.0, float(found.tau2))) * unit
+    ends = (mean - half) * unit, (mean + half) * unit
+    return mean * unit, *ends, 0.0 + sign * mean * unit, p, between, max(0.0, float(found.i2))
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Cells ranked on each of five data sets or more.
+
+    Args:
+        estimand: What is compared.
+        table: A row a cell, best first: ``cell`` (its ingredients), ``mean_rank`` over data sets (1 is best),
+            ``p`` of Wilcoxon's signed-rank test of its means against the reference's, ``p_adjusted`` (Holm).
+        blocks: Number of data sets.
+        friedman: p value of "all cells are alike" (Friedman's test in the form of Iman and Davenport).
+        critical_difference: Mean ranks further apart than this differ (Nemenyi).
+        groups: The longest runs of cells, by mean rank, that do not differ by the critical difference.
+        notes: What is left out, a sentence each.
+    """
+
+    estimand: str
+    table: pd.DataFrame
+    blocks: int
+    friedman: float
+    critical_difference: float
+    groups: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def critical_difference(cells: int, blocks: int, alpha: float = ALPHA) -> float:
+    """The difference of two mean ranks that Nemenyi's test calls significant.
+
+    Source: J. Demšar, Statistical comparisons of classifiers over multiple data sets, JMLR 7 (2006), 1-30, sec. 3.2.2.
+
+    Example:
+        >>> round(critical_difference(4, 14), 2)
+        1.25
+    """
+    from scipy.stats import studentized_range
+
+    quantile = float(studentized_range.ppf(1 - alpha, cells, np.inf)) / math.sqrt(2)
+    return quantile * math.sqrt(cells * (cells + 1) / (6 * blocks))
+
+
+def rank_cells(plan: Plan, values: Observations) -> Ranking:
+    """Rank the cells on every data set by their mean over seeds, and say which differ.
+
+    Built from scipy's tests: packages for this add a plotting stack, or decide by themselves which test to use.
+
+    Args:
+        plan: A plan with a block factor.
+        values: The metric by cell label and seed.
+
+    Raises:
+        AnalysisError: If fewer than five data sets have at least two cells in common.
+    """
+    from scipy import stats
+
+    means: dict[tuple[str, ...], dict[str, float]] = {}
+    names = [factor.name for factor in plan.factors if not factor.block]
+    labels: dict[tuple[str, ...], str] = {}
+    for cell in plan.cells:
+        ingredients = tuple(cell.levels[name] for name in names)
+        if values[cell.label]:
+            block = means.setdefault(block_of(cell, plan), {})
+            block["\0".join(ingredients)] = t_interval(list(values[cell.label].values())).mean
+        changed = [name for name in names if cell.levels[name] != _reference(plan, name)]
+        words = [f"{name}={cell.levels[name]}" for name in changed]
+        labels[ingredients] = ", ".join(words) or "full"
+    shared = [key for key in labels if all("\0".join(key) in block for block in means.values())]
+    if len(means) < FEW or len(shared) < 2:
+        raise AnalysisError(
+            f"Ranks need at least {FEW} data sets with two cells or more in common; there are {len(means)} with "
+            f"{len(shared)}. For fewer data sets pool the effects."
+        )
+    sign = -1.0 if plan.study.direction == "max" else 1.0
+    scores = np.array([[block["\0".join(key)] for key in shared] for block in means.values()])
+    ranks = stats.rankdata(np.round(sign * scores, 12), axis=1).mean(axis=0)
+    cells = [labels[key] for key in shared]
+    against = _against_reference(cells, scores)
+    table = pd.DataFrame({"cell": cells, "mean_rank": ranks, "p": [against.get(cell, math.nan) for cell in cells]})
+    tested = table["p"].notna()
+    table.loc[tested, "p_adjusted"] = holm(table.loc[tested, "p"].tolist())
+    table = table.sort_values("mean_rank", kind="stable", ignore_index=True)
+    distance = critical_difference(len(cells), len(means))
+    left = [labels[key] for key in labels if key not in shared]
+    return Ranking(
+        "Mean rank of the cells over data sets, each by its mean over seeds. It depends on which cells are ranked.",
+        table,
+        len(means),
+        _iman_davenport(ranks, len(means)),
+        distance,
+        _groups(table, distance),
+        (f"Not on all data sets, left out: {'; '.join(left)}.",) if left else (),
+    )
+
+
+def _iman_davenport(ranks: np.ndarray, blocks: int) -> float:
+    k = len(ranks)
+    chi2 = 12 * blocks / (k * (k + 1)) * (float(np.sum(ranks**2)) - k * (k + 1) ** 2 / 4)
+    rest = blocks * (k - 1) - chi2
+    if rest <= 1e-9:
+        return 0.0
+    return float(special.fdtrc(k - 1, (k - 1) * (blocks - 1), (blocks - 1) * chi2 / rest))
+
+
+def _against_reference(cells: list[str], scores: np.ndarray) -> Mapping[str, float]:
+    from scipy import stats
+
+    if "full" not in cells:
+        return {}
+    reference = scores[:, cells.index("full")]
+    found = {}
+    for index, cell in enumerate(cells):
+        differences = np.round(scores[:, index] - reference, 12)
+        if cell != "full":
+            moved = differences[differences != 0]
+            found[cell] = float(stats.wilcoxon(moved, method="exact").pvalue) if len(moved) else 1.0
+    return found
+
+
+def _groups(table: pd.DataFrame, distance: float) -> tuple[tuple[str, ...], ...]:
+    ranks, cells = table["mean_rank"].tolist(), table["cell"].tolist()
+    found: list[tuple[int, int]] = []
+    for start in range(len(ranks)):
+        end = max(index for index in range(start, len(ranks)) if ranks[index] - ranks[start] <= distance)
+        if end > start and not any(a <= start and end <= b for a, b in found):
+            found.append((start, end))
+    return tuple(tuple(cells[start : end + 1]) for start, end in found)
+
+
+def _reference(plan: Plan, name: str) -> str:
+    return next(factor.reference for factor in plan.factors if factor.name == name)
+
+
+def _blocks(plan: Plan) -> list[str]:
+    blocks = [factor for factor in plan.factors if factor.block]
+    if not blocks:
+        raise AnalysisError(
+            f"Study '{plan.study.name}' runs on one data set: no factor is a block. Sweep the data, for example "
+            "data=digits,telugu."
+        )
+    return list(dict.fromkeys(", ".join(block_of(cell, plan)) for cell in plan.cells))

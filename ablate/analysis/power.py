@@ -1,0 +1,257 @@
+"""Power: what a number of seeds can find out, and how many it takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from ablate.analysis.boundary import FIRST_LOOK, SHAPE, SequentialRule, running_scores
+from ablate.analysis.intervals import LEVEL, MeanInterval
+from ablate.analysis.verdicts import ALPHA
+from ablate.errors import AnalysisError
+
+__all__ = [
+    "POWER",
+    "Prospect",
+    "detectable",
+    "holm_power",
+    "prospect",
+    "seeds_more",
+    "seeds_needed",
+    "sequential_power",
+    "t_power",
+]
+
+POWER = 0.8
+"""Probability with which an effect should be found."""
+
+MOST = 10_000
+"""Seeds beyond which nobody asks."""
+
+_STUDIES, _SEED = 2000, 20261123
+
+
+def t_power(effect: float, n: Any, alpha: Any = ALPHA, sides: int = 2) -> Any:
+    """Probability that a paired t test finds an effect.
+
+    Args:
+        effect: True mean difference in standard deviations of the paired difference.
+        n: Number of seeds, two or more; a number or an array.
+        alpha: Level of the test.
+        sides: Two, or one for a test against a margin.
+
+    Returns:
+        The power, in the shape of ``n``.
+
+    Example:
+        >>> round(float(t_power(1.0, 10)), 3)
+        0.803
+    """
+    n = np.asarray(n)
+    critical = -special.stdtrit(n - 1, np.asarray(alpha) / sides)
+    noncentral = effect * np.sqrt(n)
+    # NaN stands for probabilities too small to be computed.
+    missed = np.nan_to_num(special.nctdtr(n - 1, noncentral, critical), nan=0.0)
+    reverse = np.nan_to_num(special.nctdtr(n - 1, noncentral, -critical), nan=0.0) if sides == 2 else 0.0
+    return np.clip(1 - missed + reverse, 0.0, 1.0)
+
+
+def seeds_needed(
+    effect: float, alpha: float = ALPHA, sides: int = 2, power: float = POWER, rule: SequentialRule | None = None
+) -> int | None:
+    """The least number of seeds with which an effect is found often enough.
+
+    Args:
+        effect: True mean difference in standard deviations of the paired difference; its sign does not matter.
+        alpha: Level of the test.
+        sides: Two, or one.
+        power: How often is enough.
+        rule: With the sequential rule the number by which its boundary would have been crossed, at the latest.
+
+    Returns:
+        The number; None if it exceeds the last look, or :data:`MOST`.
+
+    Example:
+        >>> seeds_needed(1.0), seeds_needed(1.0, alpha=0.05 / 6), seeds_needed(0.0)
+        (10, 16, None)
+    """
+    first, last = (2, MOST) if rule is None else (FIRST_LOOK, rule.max_seeds)
+    n = np.arange(first, min(last, 200) + 1)
+    if last > 200:
+        n = np.concatenate([n, np.unique(np.geomspace(201, last, 400).astype(int))])
+    levels: Any = alpha
+    if rule is not None:
+        levels = sides * special.ndtr(-rule.critical(alpha, one_sided=sides == 1) * n**-SHAPE)
+    enough = np.flatnonzero(t_power(abs(effect), n, levels, sides) >= power)
+    return int(n[enough[0]]) if len(enough) else None
+
+
+def detectable(n: int, alpha: float = ALPHA, power: float = POWER) -> float:
+    """The least effect, in standard deviations of the paired difference, that ``n`` seeds find often enough.
+
+    Example:
+        >>> round(detectable(10), 2)
+        1.0
+        >>> detectable(1)
+        inf
+    """
+    if n < 2:
+        return math.inf
+    low, high = 0.0, 1.0
+    while t_power(high, n, alpha) < power:
+        high *= 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if t_power(middle, n, alpha) < power else (low, middle)
+    return high
+
+
+def sequential_power(effect: float, rule: SequentialRule, alpha: float = ALPHA) -> tuple[float, float]:
+    """How often the sequential rule finds an effect, and after how many seeds it stops, by simulation.
+
+    Args:
+        effect: True mean difference in standard deviations of the paired difference.
+        rule: The rule.
+        alpha: Level for one comparison.
+
+    Returns:
+        The power, and the mean number of seeds; the same in every call.
+    """
+    draws = np.random.default_rng(_SEED).standard_normal((_STUDIES, rule.max_seeds)) + effect
+    crossed = np.abs(running_scores(draws)[:, FIRST_LOOK - 1 :]) >= rule.critical(alpha)
+    stopped = np.where(crossed.any(axis=1), crossed.argmax(axis=1) + FIRST_LOOK, rule.max_seeds)
+    return float(crossed.any(axis=1).mean()), float(stopped.mean())
+
+
+def holm_power(effect: float, n: int, comparisons: int, alpha: float = ALPHA) -> float:
+    """How many of several equal effects Holm's adjustment finds on average, by simulation.
+
+    Args:
+        effect: Every true mean difference in standard deviations of the paired difference.
+        n: Number of seeds, two or more.
+        comparisons: Number of cells that are compared with one reference.
+        alpha: Probability of any wrong claim.
+
+    Returns:
+        The mean share of effects that are found; the same in every call.
+    """
+    rng = np.random.default_rng(_SEED)
+    noise = rng.standard_normal((_STUDIES, 1, n)) - rng.standard_normal((_STUDIES, comparisons, n))
+    draws = effect + noise / math.sqrt(2)
+    t = np.abs(draws.mean(axis=-1)) * math.sqrt(n) / draws.std(axis=-1, ddof=1)
+    p = np.sort(2 * special.stdtr(n - 1, -t), axis=-1)
+    accepted = p * (comparisons - np.arange(comparisons)) > alpha
+    found = np.where(accepted.any(axis=-1), accepted.argmax(axis=-1), comparisons)
+    return float(found.mean() / comparisons)
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """What a design can find out, said before its first run.
+
+    Args:
+        seeds: Number of seeds, or the greatest number under the sequential rule.
+        comparisons: Number of comparisons that share the error probability.
+        detectable: Least effect, in standard deviations of the paired difference, found in 80 % of all studies.
+        power: By effect in standard deviations, how often it is found.
+        text: The same in a sentence or two.
+    """
+
+    seeds: int
+    comparisons: int
+    detectable: float
+    power: Mapping[float, float]
+    text: str
+
+
+def prospect(seeds: int, comparisons: int, rule: SequentialRule | None = None) -> Prospect:
+    """What the chosen seeds can detect.
+
+    The level of a single effect is the strictest that Holm's adjustment can ask for, alpha divided by the number of
+    comparisons; where there are several effects the later ones are tested more mildly.
+
+    Args:
+        seeds: Number of seeds of each cell.
+        comparisons: Number of cells that are compared with a reference.
+        rule: The sequential rule, which then says how many seeds there are at most.
+
+    Raises:
+        AnalysisError: If one of the numbers is not positive.
+
+    Example:
+        >>> print(prospect(3, 6).text)
+        With 3 seeds and 6 comparisons a single effect must be 8 standard deviations of the paired difference to be \
+found in 80 % of all studies; one of 4 is found in 33 %, or in 54 % where all have it.
+    """
+    if seeds < 1 or comparisons < 1:
+        raise AnalysisError(f"{seeds} seeds and {comparisons} comparisons: both must be at least 1.")
+    alpha = ALPHA / comparisons
+    many = f"{comparisons} comparison{'' if comparisons == 1 else 's'}"
+    sizes = (0.5, 1.0, 2.0, 4.0)
+    if rule is not None:
+        found = {size: sequential_power(size, rule, alpha) for size in sizes}
+        power = {size: chance for size, (chance, _) in found.items()}
+        low, high = 0.0, 2.0 * detectable(rule.max_seeds, alpha)
+        for _ in range(9):
+            middle = (low + high) / 2
+            low, high = (middle, high) if sequential_power(middle, rule, alpha)[0] < POWER else (low, middle)
+        text = (
+            f"With 3 to {rule.max_seeds} seeds as needed and {many}, a single effect of {high:.2g} standard deviations "
+            f"of the paired difference is found in 80 % of all studies; one of 2 takes about {found[2.0][1]:.0f} "
+            f"seeds, one of 4 about {found[4.0][1]:.0f}."
+        )
+        return Prospect(rule.max_seeds, comparisons, high, power, text)
+    if seeds == 1:
+        text = "With one seed there are numbers, but no interval, test or verdict."
+        return Prospect(1, comparisons, math.inf, dict.fromkeys(sizes, 0.0), text)
+    power = {size: float(t_power(size, seeds, alpha)) for size in sizes}
+    least = detectable(seeds, alpha)
+    shown = max((size for size in sizes if size < least), default=sizes[0])
+    text = (
+        f"With {seeds} seeds and {many} a single effect must be {least:.2g} standard deviations of the paired "
+        f"difference to be found in 80 % of all studies; one of {shown:g} is found in {100 * power[shown]:.0f} %"
+    )
+    if comparisons > 1:
+        text += f", or in {100 * holm_power(shown, seeds, comparisons):.0f} % where all have it"
+    text += "."
+    return Prospect(seeds, comparisons, least, power, text)
+
+
+def seeds_more(
+    contribution: MeanInterval, comparisons: int, margin: float | None = None, rule: SequentialRule | None = None
+) -> int | None:
+    """About how many seeds an undecided effect still needs, if what was seen so far is the truth.
+
+    It takes the quickest of the claims that would then be true: that there is an effect, or that it stays below the
+    margin.
+
+    Args:
+        contribution: Mean contribution so far.
+        comparisons: Number of comparisons that share the error probability.
+        margin: The least effect that matters, or None.
+        rule: The sequential rule, or None for seeds fixed in advance.
+
+    Returns:
+        The number of seeds beyond those there are, at least 1; None if more than the rule or reason allows, or if
+        nothing is known about the spread.
+
+    Example:
+        >>> seeds_more(MeanInterval(n=5, mean=1.0, error=0.5, half=1.4), comparisons=1)
+        7
+    """
+    if math.isnan(contribution.error) or contribution.error == 0:
+        return None
+    spread = contribution.error * math.sqrt(contribution.n)
+    alpha = ALPHA / comparisons
+    found = [seeds_needed(contribution.mean / spread, alpha, rule=rule)]
+    if margin is not None and contribution.mean < margin:
+        # The claim needs the two-sided interval below the margin, too.
+        one_sided = min(alpha, (1 - LEVEL) / 2)
+        found.append(seeds_needed((margin - contribution.mean) / spread, one_sided, sides=1, rule=rule))
+    known = [number for number in found if number is not None]
+    return max(1, min(known) - contribution.n) if known else None

@@ -1,0 +1,76 @@
+"""A roadmap: from the empty network one ingredient after the other is put back, each step with its effect."""
+
+from __future__ import annotations
+
+import itertools
+
+from ablate.analysis.comparisons import block_of
+from ablate.analysis.estimates import Contrast, Estimates, by_seed, cell_at, estimate
+from ablate.analysis.intervals import t_interval
+from ablate.analysis.observations import Observations
+from ablate.errors import AnalysisError
+from ablate.study import Cell, Plan
+
+__all__ = ["roadmap"]
+
+
+def roadmap(plan: Plan, values: Observations) -> Estimates:
+    """The effect of every step of a cumulative design, paired by seed.
+
+    Args:
+        plan: A plan that contains the design ``cumulative``.
+        values: The metric by cell label and seed.
+
+    Returns:
+        A row a step and block, from the empty network to the full one: a column a block factor, ``step`` from 1,
+        ``cell`` that it reaches, factors ``added``, ``mean`` of the metric there, then
+        :data:`ablate.analysis.estimates.ESTIMATE_COLUMNS` with ``difference`` from the cell before. In a roadmap a
+        positive ``contribution`` means that the step was good.
+
+    Raises:
+        AnalysisError: If a cell on the way is not in the plan.
+    """
+    blocks = [factor.name for factor in plan.factors if factor.block]
+    contrasts = []
+    for block in dict.fromkeys(block_of(cell, plan) for cell in plan.cells):
+        where = dict(zip(blocks, block, strict=True))
+        chain = _chain(plan, where)
+        for step, ((before, _), (after, added)) in enumerate(itertools.pairwise(chain), start=1):
+            found, size = by_seed(values, [(before.label, -1.0), (after.label, 1.0)])
+            mean = t_interval(list(values[after.label].values())).mean
+            keys = {**where, "step": step, "cell": after.label, "added": "+".join(added), "mean": mean}
+            contrasts.append(Contrast(keys, found, size))
+    table = estimate(contrasts, plan.study)
+    # A step adds an ingredient where an effect takes it away: what is good for the metric is positive here.
+    table["contribution"] = 0.0 - table["contribution"]
+    names = [factor.name for factor in plan.factors if not factor.block]
+    return Estimates(
+        f"Step of a roadmap: what an ingredient adds to those before it, in the one order {', '.join(names)}. Another "
+        "order may share the same total gain differently.",
+        table.drop(columns=["verdict"]),
+    )
+
+
+def _chain(plan: Plan, where: dict[str, str]) -> list[tuple[Cell, list[str]]]:
+    """The cells on the way, each with the ingredients put back since the one before."""
+    factors = [factor for factor in plan.factors if not factor.block]
+    chain: list[tuple[Cell, list[str]]] = []
+    waiting: list[str] = []
+    for step in range(len(factors) + 1):
+        levels = {
+            factor.name: factor.reference if position < step else factor.removed.label
+            for position, factor in enumerate(factors)
+        }
+        cell = cell_at(plan, {**levels, **where})
+        if cell is None:
+            without = ", ".join(factor.name for factor in factors[step:]) or "nothing"
+            raise AnalysisError(
+                f"The design '{plan.study.design}' has no roadmap: the cell without {without} is missing. "
+                "Use the design 'cumulative'."
+            )
+        waiting += [factor.name for factor in factors[step - 1 : step]] if step else []
+        # An ingredient put back before what it depends on changes nothing yet: it counts with the next step.
+        if not chain or cell is not chain[-1][0]:
+            chain.append((cell, waiting))
+            waiting = []
+    return chain

@@ -1,0 +1,129 @@
+"""What an effect says, as a sentence for a paper."""
+
+from __future__ import annotations
+
+import math
+
+from ablate.analysis.effects import Effect
+from ablate.analysis.intervals import MeanInterval
+from ablate.analysis.power import seeds_more
+from ablate.analysis.sequential import Course
+from ablate.study import Plan
+
+__all__ = ["p_text", "rounded", "sentence"]
+
+
+def p_text(p: float) -> str:
+    """A p value as papers print it.
+
+    Example:
+        >>> p_text(0.0142), p_text(0.00004), p_text(0.3), p_text(1.0)
+        ('p = .014', 'p < .001', 'p = .30', 'p = 1.00')
+    """
+    if p < 0.001:
+        return "p < .001"
+    text = f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
+    return f"p = {text.removeprefix('0')}"
+
+
+def sentence(effect: Effect, plan: Plan, comparisons: int, course: Course | None = None) -> str:
+    """The effect of a cell with its interval, number of seeds and p value, and what is claimed.
+
+    Intervals are unadjusted; the p value is the Holm-adjusted one of the claim that is made.
+
+    Args:
+        effect: The effect.
+        plan: The plan.
+        comparisons: Number of effects over which p values were adjusted.
+        course: Where the study stands under the sequential rule, or None for a fixed number of seeds.
+
+    Returns:
+        One sentence, or two for an undecided effect.
+    """
+    metric = plan.study.metric.replace("_", " ")
+    change = _change(effect, plan)
+    found = effect.difference
+    n = f"n = {found.n} paired seed{'' if found.n == 1 else 's'}"
+    if found.n == 0:
+        return f"{change}: no seed in common with the reference, so nothing can be said about {metric}."
+    if found.n == 1:
+        return f"{change} changes {metric} by {_signed(found.mean)} in a single seed, which allows no inference."
+    if effect.is_constant:
+        return (
+            f"{change} changes {metric} by {_signed(found.mean)} for all {found.n} seeds alike, which allows no "
+            "inference."
+        )
+    if math.isnan(found.half):
+        return f"{change} changes {metric} by {_signed(found.mean)} so far ({n}), before the first look."
+    margin = "" if plan.study.margin is None else f"{plan.study.margin:g}"
+    kind = "95 % CI" if course is None else "95 % repeated CI"
+    places = _places(found.half)
+    mean, low, high = rounded(found)
+    if effect.verdict in ("helps", "hurts"):
+        verb, ends = ("raises", (found.low, found.high)) if found.mean > 0 else ("lowers", (-found.high, -found.low))
+        size = f"{kind} {_fixed(ends[0], places)} to {_fixed(ends[1], places)}"
+        by = _fixed(abs(found.mean), places)
+        return f"{change} {verb} {metric} by {by} ({size}, {n}, {p_text(effect.adjusted.difference)})."
+    changed = f"{change} changes {metric} by {mean} ({kind} {low} to {high}, {n}"
+    if effect.verdict == "no effect":
+        return (
+            f"{changed}), by less than the margin of {margin} in either direction (equivalence "
+            f"{p_text(effect.adjusted.equivalence)})."
+        )
+    if effect.verdict == "dispensable":
+        p = p_text(effect.adjusted.dispensability)
+        return f"{changed}), worse by less than the margin of {margin} (non-inferiority {p})."
+    more = _more(effect, plan, comparisons, course)
+    return f"{changed}, {p_text(effect.adjusted.difference)}), which decides nothing. {more}"
+
+
+def _more(effect: Effect, plan: Plan, comparisons: int, course: Course | None) -> str:
+    rule = None if course is None else course.rule
+    more = seeds_more(effect.contribution, comparisons, plan.study.margin, rule)
+    if more is None:
+        limit = "anyone would train" if rule is None else f"the {rule.max_seeds} allowed"
+        return f"If this is its true size, it takes more seeds than {limit}."
+    return f"If this is its true size, about {more} more seed{'' if more == 1 else 's'} would decide."
+
+
+def _change(effect: Effect, plan: Plan) -> str:
+    words = []
+    for factor in plan.factors:
+        if factor.name in effect.changed:
+            level = effect.cell.levels[factor.name]
+            name = factor.name.rpartition(".")[2].replace("_", " ")
+            if (factor.reference, level) == ("true", "false"):
+                words.append(f"removing {name}")
+            elif (factor.reference, level) == ("false", "true"):
+                words.append(f"adding {name}")
+            else:
+                words.append(f"setting {name} to {level} instead of {factor.reference}")
+    where = [f"{factor.name} {effect.cell.levels[factor.name]}" for factor in plan.factors if factor.block]
+    said = (" and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]) if words else "this"
+    text = said + (f" (on {', '.join(where)})" if where else "")
+    return text[0].upper() + text[1:]
+
+
+def rounded(found: MeanInterval) -> tuple[str, str, str]:
+    """A mean and the ends of its interval in plain notation, two significant digits of half the interval.
+
+    Example:
+        >>> rounded(MeanInterval(5, -0.01234, 0.003, 0.00832))
+        ('−0.0123', '−0.0207', '−0.0040')
+    """
+    places = _places(found.half)
+    return _fixed(found.mean, places), _fixed(found.low, places), _fixed(found.high, places)
+
+
+def _places(half: float) -> int:
+    # Two significant digits of half the interval; the exponent after rounding, so that 0.0996 counts as 0.10.
+    return 1 - int(f"{half:.1e}".split("e")[1]) if half > 0 else 3
+
+
+def _fixed(value: float, places: int) -> str:
+    text = f"{round(value, places):.{max(places, 0)}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def _signed(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")

@@ -1,0 +1,191 @@
+"""Sequential seeds: which cells need another seed, and what is claimed about the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ablate.analysis.boundary import FIRST_LOOK, SequentialRule, running_scores
+from ablate.analysis.intervals import MeanInterval, t_interval
+from ablate.analysis.verdicts import ALPHA, Evidence, adjust, verdict
+
+__all__ = ["Course", "Decision", "Path", "follow", "repeated_interval"]
+
+
+@dataclass(frozen=True)
+class Path:
+    """The contributions of one cell in the order of the study's seeds.
+
+    Args:
+        values: One a seed, as far as it is known without a gap; NaN for a seed that is lost for good (a failed run).
+        sizes: As many magnitudes of the metric behind them, against which differences count as rounding noise; by
+            default those of the values themselves.
+    """
+
+    values: tuple[float, ...]
+    sizes: tuple[float, ...] = ()
+
+    def known(self, read: int | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The values and sizes among the first ``read`` seeds that were not lost."""
+        values = np.array(self.values[:read], dtype=float)
+        sizes = np.array((self.sizes or self.values)[:read], dtype=float)
+        kept = ~np.isnan(values)
+        return values[kept], np.abs(sizes[kept])
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Where a cell stands after the seeds read so far.
+
+    Args:
+        read: How many of the study's seeds have been read for this cell, lost ones included.
+        contribution: Mean contribution over them with the repeated confidence interval.
+        raw: Sequential p values, each the probability that the largest statistic of all looks is as large without an
+            effect; they stay as they were when the cell was decided.
+        adjusted: The same, adjusted by Holm over all cells.
+        verdict: One of :data:`ablate.analysis.verdicts.VERDICTS`; final unless it is ``undecided``.
+    """
+
+    read: int
+    contribution: MeanInterval
+    raw: Evidence
+    adjusted: Evidence
+    verdict: str
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the cell needs no further seed."""
+        return self.verdict != "undecided"
+
+
+@dataclass(frozen=True)
+class Course:
+    """A study under the sequential rule, as far as its runs allow.
+
+    Args:
+        rule: The rule.
+        look: Seeds read so far: each undecided cell has been judged on that many.
+        decisions: By cell, in the order in which they were given.
+        waiting: The cells whose next seed is still missing and must come before the next look.
+    """
+
+    rule: SequentialRule
+    look: int
+    decisions: Mapping[str, Decision]
+    waiting: tuple[str, ...]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing remains to be trained: all cells decided, or all seeds used."""
+        return not self.undecided or self.look == self.rule.max_seeds
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """The cells without a verdict."""
+        return tuple(cell for cell, decision in self.decisions.items() if not decision.is_decided)
+
+
+def follow(paths: Mapping[str, Path], rule: SequentialRule, margin: float | None = None) -> Course:
+    """Look after every seed from the third on, and freeze each cell at the look that decides it.
+
+    A look needs the seed of every cell that is still undecided; what lies beyond stays unread, so that the result does
+    not depend on the order in which workers finish. Sequential p values count the largest statistic of all looks,
+    are adjusted by Holm over all cells at every look (each question in its own family), and a claim needs in addition
+    the repeated confidence interval on its side. A dispensable ingredient that seems to hurt by more than the margin
+    goes on until that is settled, too.
+
+    Args:
+        paths: The contributions by cell.
+        rule: The rule.
+        margin: The least effect that matters, in the metric's units, or None.
+
+    Returns:
+        Where the study stands; the same for the same contributions, however often it is asked.
+
+    Example:
+        >>> paths = {"w/o a": Path((0.50, 0.52, 0.51, 0.50)), "w/o b": Path((0.1, -0.2, 0.0, 0.1))}
+        >>> course = follow(paths, SequentialRule(20))
+        >>> [(cell, found.read, found.verdict) for cell, found in course.decisions.items()]
+        [('w/o a', 4, 'helps'), ('w/o b', 4, 'undecided')]
+        >>> course.look, course.waiting
+        (4, ('w/o b',))
+    """
+    tests = {cell: _sequential_p(path, rule, margin) for cell, path in paths.items()}
+    nothing = Evidence(math.nan)
+    decisions = {cell: Decision(0, t_interval([]), nothing, nothing, "undecided") for cell in paths}
+    look = 0
+    waiting: tuple[str, ...] = ()
+    while look < rule.max_seeds:
+        active = [cell for cell, decision in decisions.items() if not decision.is_decided]
+        waiting = tuple(cell for cell in active if len(paths[cell].values) <= look)
+        if waiting or not active:
+            break
+        look += 1
+        for cell in active:
+            decisions[cell] = replace(decisions[cell], read=look, raw=tests[cell][look - 1])
+        if look < FIRST_LOOK:
+            continue
+        adjusted = adjust([decision.raw for decision in decisions.values()])
+        for cell, found in zip(decisions, adjusted, strict=True):
+            decision = decisions[cell]
+            judged = decision.verdict
+            if not decision.is_decided and _may_decide(found):
+                interval = repeated_interval(paths[cell], look, rule)
+                judged = verdict(interval, found, margin)
+                if _hurts_perhaps(judged, interval, margin) and look < rule.max_seeds:
+                    judged = "undecided"
+            decisions[cell] = replace(decision, adjusted=found, verdict=judged)
+    final = {
+        cell: replace(decision, contribution=repeated_interval(paths[cell], decision.read, rule))
+        for cell, decision in decisions.items()
+    }
+    return Course(rule, look, final, waiting)
+
+
+def repeated_interval(path: Path, read: int, rule: SequentialRule) -> MeanInterval:
+    """The mean of the first contributions with its repeated confidence interval, NaN before the third.
+
+    Args:
+        path: The contributions.
+        read: How many of the study's seeds have been read.
+        rule: The rule, which says how much wider than a t interval it must be.
+    """
+    values, sizes = path.known(read)
+    plain = t_interval(values.tolist(), float(sizes.max(initial=0.0)))
+    half = plain.error * float(rule.half_width(plain.n)) if plain.n >= FIRST_LOOK else math.nan
+    return replace(plain, half=half)
+
+
+def _may_decide(adjusted: Evidence) -> bool:
+    return any(p <= ALPHA for p in (adjusted.difference, adjusted.equivalence, adjusted.dispensability))
+
+
+def _hurts_perhaps(judged: str, contribution: MeanInterval, margin: float | None) -> bool:
+    # What harms by more than the margin is dispensable before it is known to harm: the stronger claim is close.
+    return judged == "dispensable" and margin is not None and contribution.mean < -margin
+
+
+def _sequential_p(path: Path, rule: SequentialRule, margin: float | None) -> list[Evidence]:
+    """The sequential p values of a cell after every seed of its path, lost ones included."""
+    values, sizes = path.known()
+    scores = running_scores(values, 0.0, sizes)
+    # Minus infinity marks looks at which there is nothing to test, and its magnitude must not count as evidence.
+    tests = [rule.tail(_largest(np.where(np.isneginf(scores), scores, np.abs(scores))))]
+    if margin is not None:
+        above = rule.tail(_largest(running_scores(values, -margin, sizes)), one_sided=True)
+        against = running_scores(values, margin, sizes)
+        below = rule.tail(_largest(np.where(np.isneginf(against), against, -against)), one_sided=True)
+        tests += [np.maximum(above, below), below]
+    found = [Evidence(math.nan)]
+    for column, score in zip(zip(*(test.tolist() for test in tests), strict=True), scores, strict=True):
+        found.append(Evidence(math.nan) if np.isneginf(score) else Evidence(*column))
+    counts = np.cumsum([not math.isnan(value) for value in path.values])
+    return [found[count] for count in counts.tolist()]
+
+
+def _largest(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum.accumulate(scores, axis=-1) if scores.size else scores

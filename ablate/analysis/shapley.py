@@ -1,0 +1,120 @@
+"""Shapley values: how the total gain over the empty network is shared among the ingredients."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+from ablate.analysis.comparisons import block_of
+from ablate.analysis.estimates import Contrast, Estimates, by_seed, cell_at, estimate
+from ablate.analysis.observations import Observations
+from ablate.errors import AnalysisError
+from ablate.study import Cell, Plan
+
+__all__ = ["shapley"]
+
+_LISTED = 3
+_MOST = 16
+
+Present = frozenset[str]
+
+
+def shapley(plan: Plan, values: Observations) -> Estimates:
+    """The Shapley value of every ingredient, computed in each seed and then summarised over seeds.
+
+    The value of an ingredient is the mean of what it adds over all orders in which the network can be built up from
+    nothing. An ingredient that means nothing without another one enters after it: only such orders count (the value
+    of a game under precedence constraints). Source: U. Faigle and W. Kern, The Shapley value for cooperative games
+    under precedence constraints, International Journal of Game Theory 21 (1992), 249-266. The values of a seed add up
+    to the gain of the full cell over the one without any ingredient.
+
+    Args:
+        plan: The plan of a full factorial. Of a factor with several levels the last one stands for "taken away".
+        values: The metric by cell label and seed. A seed counts if all cells have finished it.
+
+    Returns:
+        A row an ingredient and block: a column a block factor, ``factor``, then
+        :data:`ablate.analysis.estimates.ESTIMATE_COLUMNS`; ``contribution`` is the value (positive is good) and
+        ``difference`` with its interval the same in the sense "without minus with".
+
+    Raises:
+        AnalysisError: If cells that the value needs are not in the design.
+    """
+    factors = [factor for factor in plan.factors if not factor.block]
+    blocks = [factor.name for factor in plan.factors if factor.block]
+    names = [factor.name for factor in factors]
+    if len(names) > _MOST:
+        raise AnalysisError(f"Shapley values of {len(names)} ingredients need 2^{len(names)} cells; at most {_MOST}.")
+    contrasts, notes = [], []
+    for block in dict.fromkeys(block_of(cell, plan) for cell in plan.cells):
+        cells = _lattice(plan, dict(zip(blocks, block, strict=True)))
+        weights = _weights(names, cells)
+        shared = set.intersection(*(set(values[cell.label]) for cell in cells.values()))
+        seen = set().union(*(values[cell.label] for cell in cells.values()))
+        where = f" on {', '.join(block)}" if block else ""
+        if seen - shared:
+            left = ", ".join(str(seed) for seed in sorted(seen - shared))
+            notes.append(f"Left out{where}, because not all cells have finished them: seeds {left}.")
+        for name in names:
+            terms = [(cells[present].label, weight) for present, weight in weights[name].items()]
+            # "Without minus with", like every difference; contributions turn the sign by the metric's direction.
+            found, size = by_seed(values, [(label, -weight) for label, weight in terms])
+            kept = {seed: value for seed, value in found.items() if seed in shared}
+            contrasts.append(Contrast({**dict(zip(blocks, block, strict=True)), "factor": name}, kept, size))
+    for factor in factors:
+        if len(factor.levels) > 2:
+            notes.append(
+                f"{factor.name}: '{factor.removed.label}' stands for taken away; its other levels do not count."
+            )
+    return Estimates(
+        "Shapley value: mean of what the ingredient adds over all orders of building the network up from the one "
+        "without any, parents before what depends on them. The values add up to the total gain.",
+        estimate(contrasts, plan.study),
+        tuple(notes),
+    )
+
+
+def _lattice(plan: Plan, block: Mapping[str, str]) -> dict[Present, Cell]:
+    """The cell of every set of present ingredients that can exist, in one block."""
+    factors = [factor for factor in plan.factors if not factor.block]
+    cells: dict[Present, Cell] = {}
+    missing: list[str] = []
+    for size in range(len(factors), -1, -1):
+        for chosen in itertools.combinations(factors, size):
+            present = frozenset(factor.name for factor in chosen)
+            levels = {f.name: f.reference if f.name in present else f.removed.label for f in factors}
+            cell = cell_at(plan, {**levels, **block})
+            if cell is None:
+                missing.append(", ".join(sorted(present)) or "none")
+            elif not present & set(cell.void):
+                cells[present] = cell
+    if missing:
+        raise AnalysisError(
+            f"The design '{plan.study.design}' cannot identify Shapley values: they need every combination of the "
+            f"ingredients, and {len(missing)} are missing (present: {'; '.join(missing[:_LISTED])}"
+            f"{'; ...' if len(missing) > _LISTED else ''}). Use the design 'factorial', without forbidden combinations."
+        )
+    return cells
+
+
+def _weights(names: list[str], cells: Mapping[Present, Cell]) -> dict[str, dict[Present, float]]:
+    """By ingredient, how much each cell counts in its value: orders through an edge, over all orders."""
+    by_size = sorted(cells, key=len)
+    up: dict[Present, int] = {}
+    for present in by_size:
+        below = [present - {name} for name in present if present - {name} in cells]
+        up[present] = sum(up[less] for less in below) if present else 1
+    down: dict[Present, int] = {}
+    for present in reversed(by_size):
+        above = [present | {name} for name in names if name not in present and present | {name} in cells]
+        down[present] = sum(down[more] for more in above) if len(present) < len(names) else 1
+    total = up[frozenset(names)]
+    found: dict[str, dict[Present, float]] = {name: {} for name in names}
+    for present in by_size:
+        for name in present:
+            less = present - {name}
+            if less in cells:
+                share = up[less] * down[present] / total
+                found[name][present] = found[name].get(present, 0.0) + share
+                found[name][less] = found[name].get(less, 0.0) - share
+    return found

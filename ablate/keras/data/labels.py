@@ -1,0 +1,73 @@
+"""Labels of any kind as class numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ablate.errors import NetworkError
+
+__all__ = ["Labels"]
+
+
+class Labels:
+    """Numbers labels in the order in which they come, and knows at the end which class each number is.
+
+    Args:
+        where: What the messages call the source of the labels.
+        names: Names of the classes, if they are known; without them the classes are called after their labels.
+    """
+
+    def __init__(self, where: str, names: Sequence[Any] | None) -> None:
+        self.where = where
+        self.names = None if names is None else tuple(str(name) for name in names)
+        self._codes: dict[int | str, int] = {}
+
+    def code(self, label: Any) -> int:
+        """A number for a label: a whole number, a text or a one-hot vector.
+
+        Raises:
+            NetworkError: The label is none of these.
+        """
+        value = np.asarray(label)
+        key: int | str
+        if value.size == 1 and value.dtype.kind in "iub":
+            key = int(value.item())
+        elif value.size == 1 and value.dtype.kind in "USO":
+            text = value.item()
+            key = text.decode() if isinstance(text, bytes) else str(text)
+        elif value.ndim == 1 and np.count_nonzero(value) == 1 and value.max() == 1:
+            key = int(value.argmax())
+            self.names = self.names or tuple(str(place) for place in range(value.size))
+        else:
+            raise NetworkError(
+                f"{self.where} gives the label {label!r}: whole numbers, texts or one-hot vectors are needed."
+            )
+        return self._codes.setdefault(key, len(self._codes))
+
+    def classes(self) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The class of each code, and the names of the classes.
+
+        Raises:
+            NetworkError: Numbers and texts together, a label that the names do not have, or a single class.
+        """
+        keys = list(self._codes)
+        if len({type(key) for key in keys}) > 1:
+            raise NetworkError(f"{self.where} gives numbers and texts as labels: {', '.join(sorted(map(str, keys)))}.")
+        if self.names is None:
+            known: list[int | str] = sorted(keys)  # type: ignore[type-var]
+        else:
+            known = list(range(len(self.names)) if isinstance(keys[0], int) else self.names)
+        names = self.names or tuple(map(str, known))
+        strange = sorted(str(key) for key in keys if key not in known)
+        if strange:
+            raise NetworkError(
+                f"{self.where} gives labels that its {len(names)} classes ({', '.join(names[:20])}) do not have: "
+                f"{', '.join(strange[:5])}."
+            )
+        if len(names) < 2:
+            raise NetworkError(f"{self.where} gives one class alone: {names[0]}. At least two are needed.")
+        places = {key: place for place, key in enumerate(known)}
+        return np.array([places[key] for key in keys], np.int64), names

@@ -1,0 +1,255 @@
+"""The picture of a network: its blocks from top to bottom, and for a cell what was taken away."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib import style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from ablate.figures.style import rc_params, shown
+from ablate.keras.diagram_parts import Branches, Item, Piece, Repeat, Row, parts
+from ablate.keras.graph_reader import graph_of
+from ablate.store.atomic import write_bytes
+
+__all__ = ["draw", "write_diagrams"]
+
+_FORMATS: dict[str, dict[str, Any]] = {
+    "svg": {"metadata": {"Date": None, "Creator": None}},
+    "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
+}
+_COLUMN = 3.3
+_LEFT, _WIDTH, _RIGHT = 0.72, 1.92, 0.62
+_ROW, _GAP, _FRAME = 0.17, 0.07, 0.06
+_PAGE = 9.3
+# Colour, line and words: any one tells the states apart.
+_COLOURS = {"kept": "#000000", "gone": "#D55E00", "changed": "#0072B2", "new": "#009E73"}
+_LEGEND = {"gone": "taken away", "changed": "changed", "new": "added"}
+
+
+def write_diagrams(models: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Writes the diagram of the full network and of each cell as SVG and PDF.
+
+    Args:
+        models: Functional models by name, the full network first; the names become those of the files.
+        folder: Where to write; made if need be.
+
+    Returns:
+        The files.
+
+    Raises:
+        NetworkError: If a model has no graph.
+        StoreError: If the folder cannot be written.
+    """
+    written = []
+    full = None
+    for name, model in models.items():
+        graph = graph_of(model)
+        items = parts(graph) if full is None else parts(full, graph)
+        full = full or graph
+        with style.context(["default", dict(rc_params())]):
+            figure = draw(items, name)
+            FigureCanvasAgg(figure)
+            for form, options in _FORMATS.items():
+                buffer = io.BytesIO()
+                figure.savefig(buffer, format=form, **options)
+                path = folder / f"{name}.{form}"
+                write_bytes(path, buffer.getvalue())
+                written.append(path)
+    return written
+
+
+def draw(items: Sequence[Item], title: str = "") -> Figure:
+    """Draws the parts of a network, on as many columns as a page needs.
+
+    Args:
+        items: What `ablate.keras.diagram_parts.parts` returned.
+        title: What stands on top.
+
+    Returns:
+        The figure; one column is as wide as that of a paper.
+    """
+    columns = _columns(items)
+    states = {piece.state for piece in _pieces(items)} - {"kept"}
+    head = (0.22 if title else 0.05) + (0.2 if states else 0)
+    tallest = max(sum(_height(item) + _GAP for item in column) for column in columns)
+    width, height = _COLUMN * len(columns), head + tallest + 0.08
+    figure = Figure(figsize=(width, height))
+    pen = _Pen(figure.add_axes((0, 0, 1, 1)))
+    pen.axes.set(xlim=(0, width), ylim=(height, 0))
+    pen.axes.axis("off")
+    if title:
+        pen.write(_LEFT, 0.13, title, weight="bold", size=8)
+    for number, state in enumerate(sorted(states)):
+        pen.write(_LEFT + 0.75 * number, head - 0.1, _LEGEND[state], color=_COLOURS[state], bbox=_edge(state))
+    for number, column in enumerate(columns):
+        y, before = head, None
+        for item in column:
+            if before is not None:
+                pen.line([number * _COLUMN + _LEFT + _WIDTH / 2] * 2, [y - _GAP, y])
+            pen.item(item, number * _COLUMN + _LEFT, y, _WIDTH)
+            y += _height(item) + _GAP
+            before = item
+    return figure
+
+
+def _columns(items: Sequence[Item]) -> list[list[Item]]:
+    columns: list[list[Item]] = [[]]
+    used = 0.0
+    for item in items:
+        size = _height(item) + _GAP
+        if columns[-1] and used + size > _PAGE:
+            columns.append([])
+            used = 0.0
+        columns[-1].append(item)
+        used += size
+    return columns
+
+
+def _height(item: Item) -> float:
+    if isinstance(item, Row):
+        return _ROW
+    if isinstance(item, Repeat):
+        title = _ROW if item.title else 0.0
+        return title + _stacked(item.items) + (0 if _is_plain(item) else 2 * _FRAME)
+    return sum(_stacked(way) for way in (item.main, *_beside(item))) + _GAP * len(_beside(item)) + 2 * _FRAME
+
+
+def _stacked(items: Sequence[Item]) -> float:
+    return sum(_height(item) for item in items) + _GAP * max(0, len(items) - 1)
+
+
+def _is_plain(item: Repeat) -> bool:
+    """Whether a frame of its own would say nothing: one part, which has a box anyway."""
+    return len(item.items) == 1 and not item.title
+
+
+def _beside(item: Branches) -> list[tuple[Item, ...]]:
+    """The ways that are drawn with boxes of their own."""
+    return [side for side in item.sides if not _is_shortcut(side)]
+
+
+def _is_shortcut(side: Sequence[Item]) -> bool:
+    """Whether a way is short enough to be told at a line on the side."""
+    return len(side) <= 1 and all(isinstance(item, Row) and len(item.pieces) <= 2 for item in side)
+
+
+def _pieces(items: Sequence[Item]) -> Iterator[Piece]:
+    for item in items:
+        if isinstance(item, Row):
+            yield from item.pieces
+        elif isinstance(item, Repeat):
+            yield from _pieces(item.items)
+        else:
+            yield from _pieces(item.main)
+            for side, gone in zip(item.sides, item.gone, strict=True):
+                yield from _pieces(side)
+                yield from [Piece("", "gone")] if gone else []
+
+
+def _last_row(items: Sequence[Item]) -> Row | None:
+    item = items[-1]
+    if isinstance(item, Row):
+        return item
+    return _last_row(item.items) if isinstance(item, Repeat) else None
+
+
+def _edge(state: str) -> dict[str, Any]:
+    return {
+        "boxstyle": "square,pad=0.12",
+        "facecolor": "white",
+        "edgecolor": _COLOURS[state],
+        "linewidth": 0.6,
+        "linestyle": "--" if state == "gone" else "-",
+    }
+
+
+@dataclass(frozen=True)
+class _Pen:
+    """Draws parts at a place; lengths in inches, y downwards."""
+
+    axes: Any
+
+    def write(self, x: float, y: float, text: str, **options: Any) -> Any:
+        return self.axes.text(x, y, shown(text), va="center", **{"size": 6.3, **options})
+
+    def line(self, xs: Sequence[float], ys: Sequence[float], gone: bool = False) -> None:
+        colour, dash = (_COLOURS["gone"], "--") if gone else ("#444444", "-")
+        self.axes.plot(xs, ys, color=colour, linestyle=dash, linewidth=0.7, solid_capstyle="butt")
+
+    def frame(self, x: float, y: float, width: float, height: float, face: str, edge: str = "#888888") -> None:
+        box = FancyBboxPatch(
+            (x, y), width, height, boxstyle="round,pad=0,rounding_size=0.04", fc=face, ec=edge, linewidth=0.6
+        )
+        self.axes.add_patch(box)
+
+    def item(self, item: Item, x: float, y: float, width: float) -> None:
+        if isinstance(item, Row):
+            self.row(item, x, y, width)
+        elif isinstance(item, Repeat):
+            self.repeat(item, x, y, width)
+        else:
+            self.branches(item, x, y, width)
+
+    def stack(self, items: Sequence[Item], x: float, y: float, width: float) -> float:
+        for number, item in enumerate(items):
+            if number:
+                self.line([x + width / 2] * 2, [y - _GAP, y])
+            self.item(item, x, y, width)
+            y += _height(item) + _GAP
+        return y - _GAP
+
+    def row(self, item: Row, x: float, y: float, width: float) -> None:
+        states = {piece.state for piece in item.pieces}
+        edge = _COLOURS[states.pop()] if len(states) == 1 else "#888888"
+        self.frame(x, y, width, _ROW, "white", edge)
+        texts = [piece.text for piece in item.pieces]
+        length = sum(map(len, texts)) + 3 * (len(texts) - 1)
+        size = min(6.3, 6.3 * width / (0.049 * length + 0.1))
+        step = 0.0495 * size / 6.3
+        at = x + width / 2 - step * length / 2
+        for number, piece in enumerate(item.pieces):
+            if number:
+                self.write(at + 1.5 * step, y + _ROW / 2, "·", size=size, ha="center")
+                at += 3 * step
+            own = step * len(piece.text)
+            marked = {} if piece.state == "kept" else {"bbox": _edge(piece.state)}
+            colour = _COLOURS[piece.state]
+            self.write(at + own / 2, y + _ROW / 2, piece.text, size=size, ha="center", color=colour, **marked)
+            at += own
+
+    def repeat(self, item: Repeat, x: float, y: float, width: float) -> None:
+        height = _height(item)
+        inset = 0 if _is_plain(item) else _FRAME
+        if inset:
+            self.frame(x, y, width, height, "#F7F7F7")
+        if item.title:
+            self.write(x + width / 2, y + _ROW / 2 + 0.02, item.title, ha="center", style="italic")
+        self.stack(item.items, x + inset, y + inset + (_ROW if item.title else 0), width - 2 * inset)
+        if item.times > 1:
+            self.write(x - 0.06, y + height / 2, f"× {item.times}", ha="right", weight="bold", size=7)
+
+    def branches(self, item: Branches, x: float, y: float, width: float) -> None:
+        height = _height(item)
+        self.frame(x, y, width, height, "#EFEFEF")
+        end = self.stack(item.main, x + _FRAME, y + _FRAME, width - 2 * _FRAME)
+        for side in _beside(item):
+            self.line([x + _FRAME, x + width - _FRAME], [end + _GAP / 2] * 2)
+            end = self.stack(side, x + _FRAME, end + _GAP, width - 2 * _FRAME)
+        shortcuts = [(side, gone) for side, gone in zip(item.sides, item.gone, strict=True) if _is_shortcut(side)]
+        for number, (side, gone) in enumerate(shortcuts):
+            out = x + width + 0.1 + 0.16 * number
+            middle = x + width / 2
+            top, bottom = y - _GAP / 2, y + height + _GAP / 2
+            self.line([middle, out, out, middle], [top, top, bottom, bottom], gone)
+            told = " · ".join(piece.text for one in side if isinstance(one, Row) for piece in one.pieces)
+            if told:
+                colour = _COLOURS["gone"] if gone else "#000000"
+                self.write(out + 0.05, y + height / 2, told, rotation=90, ha="center", size=5.4, color=colour,
+                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip

@@ -1,0 +1,146 @@
+"""Random changes of the images while training: layers in front of the network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from keras import layers
+
+from ablate.keras.graph import Graph, LayerSpec, Node
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+
+__all__ = ["Augmentation", "Contrast", "Flip", "Rotation", "Zoom"]
+
+_ANY = range(1, 5)
+"""Numbers of channels that an image may have."""
+
+
+class _Transformation(Ingredient):
+    """One random change of the images.
+
+    ``built`` leaves the network as it is; ``false`` takes such layers out; ``true`` puts one in front of the network,
+    if there is none yet, with the strength that the textbook gives, and a number does so with that strength.
+    """
+
+    levels = ("built", True, False)
+    adds = (True,)
+    kind: ClassVar[type]
+    strength: ClassVar[Mapping[str, Any]]
+    measure: ClassVar[str | None] = "factor"
+
+    def allows(self, level: object) -> bool:
+        """Whether it is one of the levels, or a strength above 0 and at most 1."""
+        number = isinstance(level, int | float) and not isinstance(level, bool) and math.isfinite(level)
+        return super().allows(level) or (self.measure is not None and number and 0 < float(level) <= 1)  # type: ignore[arg-type]
+
+    def allowed(self) -> tuple[str, ...]:
+        """The levels as words, for messages."""
+        return (*super().allowed(), *(["a number above 0 and at most 1"] if self.measure else []))
+
+    def find(self, graph: Graph) -> tuple[Site, ...]:
+        """The layers that do it."""
+        return tuple(Site((node.key,)) for node in graph.find(self.kind))
+
+    def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
+        """Takes the layers out, puts one in, or gives them another strength."""
+        if level is False:
+            return graph.without([graph.nodes[site.nodes[0]] for site in sites])
+        own = {} if level is True or self.measure is None else {self.measure: float(level)}
+        if sites:
+            return graph.edited(layers=[graph.layer(site.nodes[0]).configured(**own) for site in sites] if own else [])
+        for number, image in enumerate(_images(graph)):
+            name = f"augmentation_{self.name}" + (f"_{number}" if number else "")
+            layer = LayerSpec(name, self.kind, {"name": name, **self.strength, **own}, weighted=False)
+            graph = graph.inserted(_last_augmentation(graph, image).output, layer)
+        return graph
+
+
+class Flip(_Transformation):
+    """Flips every second image, left to right."""
+
+    name = "flip"
+    description = "random flips, left to right"
+    absence = "no RandomFlip layer"
+    kind = layers.RandomFlip
+    strength: ClassVar[Mapping[str, Any]] = {"mode": "horizontal"}
+    measure = None
+
+
+class Rotation(_Transformation):
+    """Turns images; the strength is a share of the full turn, either way."""
+
+    name = "rotation"
+    description = "random rotations"
+    absence = "no RandomRotation layer"
+    kind = layers.RandomRotation
+    strength: ClassVar[Mapping[str, Any]] = {"factor": 0.1}
+
+
+class Zoom(_Transformation):
+    """Enlarges or shrinks images; the strength is a share of their size."""
+
+    name = "zoom"
+    description = "random zooms"
+    absence = "no RandomZoom layer"
+    kind = layers.RandomZoom
+    strength: ClassVar[Mapping[str, Any]] = {"height_factor": 0.2}
+    measure = "height_factor"
+
+
+class Contrast(_Transformation):
+    """Changes the contrast of images; the strength is a share of it. Values are not clipped, whatever their range."""
+
+    name = "contrast"
+    description = "random changes of contrast"
+    absence = "no RandomContrast layer"
+    kind = layers.RandomContrast
+    # The largest numbers that 16 bits hold.
+    strength: ClassVar[Mapping[str, Any]] = {"factor": 0.2, "value_range": (-65504.0, 65504.0)}
+
+
+class Augmentation(Ingredient):
+    """All random changes of the images at once.
+
+    ``true`` puts flip, rotation, zoom and contrast in front of the network; ``false`` takes out every random layer.
+    Each of the four is an ingredient too, applied after this one: ``augmentation=true flip=false`` leaves three.
+    """
+
+    name = "augmentation"
+    description = "random changes of the images while training"
+    absence = "no layer that changes images at random"
+    levels = ("built", True, False)
+    adds = (True,)
+    parts: ClassVar[tuple[_Transformation, ...]] = (Flip(), Rotation(), Zoom(), Contrast())
+
+    def find(self, graph: Graph) -> tuple[Site, ...]:
+        """All layers that change images at random."""
+        return tuple(Site((node.key,)) for node in graph.nodes.values() if _is_random(graph.layer(node)))
+
+    def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
+        """Takes the layers out, or puts those in that are missing."""
+        if level is False:
+            return graph.without([graph.nodes[site.nodes[0]] for site in sites])
+        for part in self.parts:
+            graph = part.rewrite(graph, part.find(graph), True)
+        return graph
+
+
+def _is_random(layer: LayerSpec) -> bool:
+    kind = layer.kind
+    return ".preprocessing." in kind.__module__ and kind.__name__.startswith(("Random", "Rand", "AugMix", "Mix", "Cut"))
+
+
+def _images(graph: Graph) -> list[Node]:
+    """The inputs of the model that are images."""
+    inputs = [node for node in graph.nodes.values() if not node.inputs and len(node.shape) == 4]
+    return [node for node in inputs if node.shape[-1] in _ANY]
+
+
+def _last_augmentation(graph: Graph, image: Node) -> Node:
+    """The last of the random layers that directly follow an input, so that new ones stand in order."""
+    node = image
+    while (after := graph.sole_consumer(node)) is not None and _is_random(graph.layer(after)):
+        node = after
+    return node

@@ -1,0 +1,65 @@
+"""Dense connections (Huang et al. 2017, https://arxiv.org/abs/1608.06993)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ablate.keras.graph import Graph, Node, Tensor
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.kinds import is_concatenation, is_position
+
+__all__ = ["DenseConnections"]
+
+
+class DenseConnections(Ingredient):
+    """Earlier maps put beside the newest one; without it the newest map goes on alone.
+
+    Found is a concatenation over the channels in which one tensor was computed, through layers with weights, from all
+    the others and from nothing else: DenseNet's, and also the long ones of U-Net. Branches side by side, as those of
+    Inception, do not count. The layers behind it are built for fewer channels.
+    """
+
+    name = "dense_connections"
+    description = "earlier maps concatenated with the newest (dense connections)"
+    absence = "no concatenation of a map with what was computed from it"
+
+    def find(self, graph: Graph) -> tuple[Site, ...]:
+        """The concatenations."""
+        return tuple(Site((node.key,)) for node in graph.nodes.values() if _newest(graph, node) is not None)
+
+    def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
+        """Puts the newest map in the place of each."""
+        nodes = [graph.nodes[site.nodes[0]] for site in sites]
+        return graph.edited(tensors={node.output: newest for node in nodes if (newest := _newest(graph, node))})
+
+
+def _newest(graph: Graph, node: Node) -> Tensor | None:
+    if not is_concatenation(graph.layer(node)) or not 2 <= len(set(node.inputs)) == len(node.inputs):
+        return None
+    channels = graph.layer(node).config.get("axis", -1)
+    if len(node.shape) < 3 or channels % len(node.shape) == 0:
+        return None
+    for tensor in node.inputs:
+        others = {other.node for other in node.inputs if other != tensor}
+        if tensor.node not in others and _computed_from(graph, tensor, others):
+            return tensor
+    return None
+
+
+def _computed_from(graph: Graph, tensor: Tensor, sources: set[str]) -> bool:
+    """Whether a tensor comes through weights from every one of the sources, and from nothing else."""
+    if not sources <= graph.ancestors(graph.nodes[tensor.node]):
+        return False
+    stack, seen, weighted = [tensor.node], {tensor.node}, False
+    while stack:
+        node = graph.nodes[stack.pop()]
+        if node.key in sources:
+            continue
+        if not node.inputs:
+            return False
+        layer = graph.layer(node)
+        weighted = weighted or (layer.weighted and not is_position(layer))
+        fresh = {one.node for one in node.inputs} - seen
+        seen |= fresh
+        stack.extend(fresh)
+    return weighted

@@ -1,0 +1,76 @@
+"""The kind of normalisation: over the batch, the channels, or groups of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import layers
+
+from ablate.keras.graph import Graph, LayerSpec, Node
+from ablate.keras.ingredients.batch_norm import without_norms
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.kinds import NORMALIZATIONS
+
+__all__ = ["Norm", "groups"]
+
+_KINDS: dict[str, type] = {
+    "batch": layers.BatchNormalization,
+    "layer": layers.LayerNormalization,
+    "group": layers.GroupNormalization,
+}
+_KEPT = (
+    "epsilon center scale beta_initializer gamma_initializer "
+    "beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
+).split()
+
+
+class Norm(Ingredient):
+    """All normalisations as built, or all of one kind; ``none`` skips them, and convolutions have a bias then.
+
+    ``batch`` normalises each channel over the batch (Ioffe and Szegedy 2015), ``layer`` each place over its channels
+    (Ba et al. 2016, https://arxiv.org/abs/1607.06450), ``group`` each image over groups of channels (Wu and He 2018,
+    https://arxiv.org/abs/1803.08494) as `groups` says. Epsilon, scale and shift stay as they were.
+    """
+
+    name = "norm"
+    description = "kind of normalisation: batch, layer, group or none"
+    absence = "no normalisation layer"
+    levels = ("built", "batch", "layer", "group", "none")
+
+    def find(self, graph: Graph) -> tuple[Site, ...]:
+        """The normalisations."""
+        return tuple(Site((node.key,)) for node in graph.find(*NORMALIZATIONS))
+
+    def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
+        """Puts a normalisation of the kind in the place of each."""
+        nodes = [graph.nodes[site.nodes[0]] for site in sites]
+        if level == "none":
+            return without_norms(graph, nodes, everywhere=len(nodes) == len(self.find(graph)))
+        changed = [node for node in nodes if not graph.layer(node).is_a(_KINDS[str(level)])]
+        return graph.edited(
+            layers=[_turned(graph, node, str(level)) for node in changed],
+            nodes=[node.called_with(node.inputs[0]) for node in changed],
+        )
+
+
+def groups(channels: int) -> int:
+    """The number of groups: the largest divisor of the channels up to 32 that leaves at least four channels a group.
+
+    Args:
+        channels: Number of channels.
+    """
+    fitting = (number for number in range(min(32, channels // 4), 1, -1) if channels % number == 0)
+    return next(fitting, 1)
+
+
+def _turned(graph: Graph, node: Node, level: str) -> LayerSpec:
+    layer = graph.layer(node)
+    given = layer.config.get("axis", -1)
+    axis = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
+    arguments: dict[str, Any] = {key: layer.config[key] for key in _KEPT if key in layer.config}
+    if not isinstance(axis, int):
+        axis = -1
+    if level == "group":
+        arguments["groups"] = groups(graph.shape(node.inputs[0])[axis] or 1)
+    return layer.turned_into(_KINDS[level], axis=axis, **arguments)

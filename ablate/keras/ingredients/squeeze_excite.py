@@ -1,0 +1,73 @@
+"""Squeeze and excitation (Hu et al. 2018, https://arxiv.org/abs/1709.01507)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ablate.keras.graph import Graph, Node, Tensor
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.kinds import is_multiplication, pools_globally
+
+__all__ = ["SqueezeExcite"]
+
+
+class SqueezeExcite(Ingredient):
+    """A gate for each channel, computed from the pooled map; without it the map passes as it is.
+
+    Found is a product of a map with numbers for its channels that come, through layers with weights and nothing that
+    joins another branch, from a global pooling of that map. Pooling, dense layers and product fall away.
+    """
+
+    name = "squeeze_excite"
+    description = "gates of the channels (squeeze and excitation)"
+    absence = "no product of a map with gates computed from its global pooling"
+
+    def find(self, graph: Graph) -> tuple[Site, ...]:
+        """The products, each with the pooling behind its gates."""
+        sites = []
+        for node in graph.nodes.values():
+            found = _gated(graph, node)
+            if found is not None:
+                sites.append(Site((node.key, found[1].key)))
+        return tuple(sites)
+
+    def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
+        """Lets the map pass."""
+        nodes = [graph.nodes[site.nodes[0]] for site in sites]
+        return graph.edited(tensors={node.output: found[0] for node in nodes if (found := _gated(graph, node))})
+
+
+def _gated(graph: Graph, node: Node) -> tuple[Tensor, Node] | None:
+    """The map that a product gates, and the pooling of it."""
+    if not is_multiplication(graph.layer(node)) or len(node.inputs) != 2:
+        return None
+    for gated, gates in (node.inputs, node.inputs[::-1]):
+        pooling = _pooling_behind(graph, gates)
+        if pooling is not None and graph.shape(gated) == node.shape and _passes(graph, gated, pooling.inputs[0]):
+            return gated, pooling
+    return None
+
+
+def _pooling_behind(graph: Graph, gates: Tensor) -> Node | None:
+    weighted = False
+    node = graph.nodes[gates.node]
+    while len(set(node.inputs)) == 1:
+        if pools_globally(graph.layer(node), graph.shape(node.inputs[0])):
+            return node if weighted else None
+        weighted = weighted or graph.layer(node).weighted
+        node = graph.nodes[node.inputs[0].node]
+    return None
+
+
+def _passes(graph: Graph, gated: Tensor, pooled: Tensor) -> bool:
+    """Whether the gated map is the pooled one, or one comes from the other without weights and branches."""
+    for start, end in ((gated, pooled), (pooled, gated)):
+        tensor = start
+        while tensor != end:
+            node = graph.nodes[tensor.node]
+            if graph.layer(node).weighted or len(node.inputs) != 1:
+                break
+            tensor = node.inputs[0]
+        else:
+            return True
+    return False

@@ -1,0 +1,132 @@
+"""Blocks of a network, each a level of its own (Veit et al. 2016, https://arxiv.org/abs/1605.06431)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from keras import layers
+
+from ablate.errors import suggestion
+from ablate.keras.graph import Graph, Node
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.ingredients.residual import residual_sum
+from ablate.keras.kinds import CONVOLUTIONS, NORMALIZATIONS, is_activation
+
+__all__ = ["WithoutBlock", "block_names", "blocks"]
+
+_ENDING = re.compile(r"[_./-]?(add|sum|out|output|mixed?)\d*$")
+
+
+class WithoutBlock(Ingredient):
+    """One block left out; the level is its name.
+
+    A residual block is what stands between a fork and its addition; without it the shortcut, with its projection, goes
+    on alone. Outside of residual blocks a block is a convolution that keeps height and width, or a dense layer, each
+    with the normalisation, activation and dropout directly behind it, and never the last layer with weights.
+    """
+
+    name = "without_block"
+    description = "blocks, one left out"
+    absence = "no block that can be left out"
+    levels = ("none",)
+
+    def allows(self, level: object) -> bool:
+        """Whether it could be the name of a block."""
+        return isinstance(level, str) and bool(level)
+
+    def allowed(self) -> tuple[str, ...]:
+        """The levels as words, for messages."""
+        return ("none", "the name of a block")
+
+    def find(self, graph: Graph) -> tuple[Site, ...]:
+        """The blocks."""
+        return tuple(blocks(graph).values())
+
+    def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
+        """Leaves the named block out, if it is in this graph."""
+        site = blocks(graph).get(str(level))
+        if site is None or site not in sites:
+            return graph
+        nodes = [graph.nodes[key] for key in site.nodes]
+        found = residual_sum(graph, nodes[0])
+        if found is not None:
+            return graph.edited(tensors={nodes[0].output: found.shortcut})
+        return graph.without(nodes)
+
+    def misfit(self, graph: Graph, level: Level) -> str:
+        """Says which blocks there are, if this is none."""
+        known = block_names(graph)
+        if level == "none" or level in known:
+            return ""
+        return (
+            f"without_block={level}: model '{graph.name}' has no such block. Blocks: {', '.join(known) or 'none'}."
+            f"{suggestion(str(level), known)}"
+        )
+
+
+def blocks(graph: Graph) -> Mapping[str, Site]:
+    """The blocks of a graph by name, nested models left aside.
+
+    Args:
+        graph: The graph.
+
+    Returns:
+        By name, the addition of a residual block, or the nodes of a plain one. A residual block is called after its
+        addition, without an ending such as ``_add``; a plain one after its layer.
+    """
+    sums = {node.key: found for node in graph.nodes.values() if (found := residual_sum(graph, node))}
+    short = {key: _ENDING.sub("", key) for key in sums}
+    names = Counter(short.values())
+    called = {key: name if name and names[name] == 1 else key for key, name in short.items()}
+    covered = {
+        key for total, found in sums.items() for key in graph.ancestors(graph.nodes[total])
+        if found.fork.node in graph.ancestors(graph.nodes[key])
+    }  # fmt: skip
+    sites: dict[str, Site] = {}
+    for node in graph.nodes.values():
+        if node.key in sums:
+            sites[called[node.key]] = Site((node.key,))
+        elif node.key not in covered and _can_go(graph, node):
+            sites[node.key] = Site(tuple(one.key for one in _with_what_follows(graph, node)))
+    return sites
+
+
+def block_names(graph: Graph) -> tuple[str, ...]:
+    """The names of all blocks, those of nested models too: the levels of `WithoutBlock`.
+
+    Args:
+        graph: The graph.
+    """
+    inner = (layer.inner for layer in graph.layers.values() if layer.inner is not None)
+    return (*blocks(graph), *(name for nested in inner for name in block_names(nested)))
+
+
+def _can_go(graph: Graph, node: Node) -> bool:
+    layer = graph.layer(node)
+    if len(node.inputs) != 1 or len(graph.calls(layer.name)) > 1 or _is_last(graph, node):
+        return False
+    before = graph.shape(node.inputs[0])
+    if layer.is_a(*CONVOLUTIONS):
+        places = slice(2, None) if layer.config["data_format"] == "channels_first" else slice(1, -1)
+        return before[places] == node.shape[places]
+    return layer.is_a(layers.Dense) and len(before) == len(node.shape)
+
+
+def _is_last(graph: Graph, node: Node) -> bool:
+    return not any(graph.layer(other).weighted and _learns(graph, other) for other in graph.descendants(node))
+
+
+def _learns(graph: Graph, node: Node) -> bool:
+    return not graph.layer(node).is_a(*NORMALIZATIONS)
+
+
+def _with_what_follows(graph: Graph, node: Node) -> list[Node]:
+    found = [node]
+    while (after := graph.sole_consumer(found[-1])) is not None:
+        layer = graph.layer(after)
+        if len(after.inputs) != 1 or not (layer.is_a(*NORMALIZATIONS, layers.Dropout) or is_activation(layer)):
+            break
+        found.append(after)
+    return found

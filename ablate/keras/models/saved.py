@@ -1,0 +1,38 @@
+"""Networks from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ablate.errors import NetworkError
+
+__all__ = ["saved"]
+
+
+def saved(input_shape: tuple[int, int, int], classes: int, *, path: str) -> Any:
+    """The network in a file that Keras wrote; only its form counts, since every run starts from weights of its own.
+
+    Args:
+        input_shape: Height, width, channels of an image; the file says what the network takes.
+        classes: Number of classes; likewise.
+        path: A ``.keras`` file, or an ``.h5`` file of an older Keras.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        NetworkError: If there is no such file, or if it holds no network that can be made here.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise NetworkError(f"model.path={path}: there is no such file.")
+    try:
+        return keras.models.load_model(file, compile=False)
+    except Exception as error:
+        raise NetworkError(
+            f"model.path={path}: Keras cannot read it: {error} A network with layers of your own needs "
+            "@keras.saving.register_keras_serializable() on their classes, imported by the module of model.builder."
+        ) from error

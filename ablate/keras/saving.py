@@ -1,0 +1,119 @@
+"""Trained networks as `.keras` files that know their classes and how their images are prepared."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from PIL import Image, ImageOps
+
+from ablate.errors import NetworkError
+from ablate.keras.data import Dataset
+from ablate.keras.data.images import fitted
+
+__all__ = ["Preparation", "load_model", "save_model"]
+
+_MEMBER = "ablate.json"
+"""The file within the archive; Keras does not look at it."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """From a picture to what a network was trained on.
+
+    Args:
+        data: Name of the data set.
+        class_names: Names of the classes, by output.
+        input_shape: Height, width, channels.
+        fit: How a picture comes to that size: ``stretch``, ``crop`` or ``pad``.
+        offset: By channel, subtracted from values of 0 to 255 before they are multiplied with ``factor``.
+        factor: By channel.
+    """
+
+    data: str
+    class_names: tuple[str, ...]
+    input_shape: tuple[int, int, int]
+    fit: str
+    offset: tuple[float, ...]
+    factor: tuple[float, ...]
+
+    @classmethod
+    def of(cls, dataset: Dataset, fit: str) -> Preparation:
+        """The preparation of a data set."""
+        return cls(
+            dataset.name,
+            dataset.class_names,
+            dataset.input_shape,
+            fit,
+            tuple(dataset.offset.tolist()),
+            tuple(dataset.factor.tolist()),
+        )
+
+    def images(self, paths: list[Path]) -> np.ndarray:
+        """Pictures as a network takes them.
+
+        Args:
+            paths: Image files.
+
+        Returns:
+            (images, height, width, channels), 32 bits, scaled.
+
+        Raises:
+            NetworkError: Some cannot be read; all of them are named.
+        """
+        height, width, channels = self.input_shape
+        arrays, faults = [], []
+        for path in paths:
+            try:
+                with Image.open(path) as image:
+                    upright = ImageOps.exif_transpose(image)
+                    arrays.append(fitted(upright, (height, width), channels, self.fit))
+            except FileNotFoundError:
+                faults.append(f"{path}: there is no such file.")
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+                faults.append(f"{path}: not an image, or cut short.")
+        if faults:
+            raise NetworkError("\n".join(faults))
+        offset, factor = np.array(self.offset, np.float32), np.array(self.factor, np.float32)
+        return (np.stack(arrays).astype(np.float32) - offset) * factor
+
+
+def save_model(model: Any, preparation: Preparation, path: Path) -> None:
+    """Writes a network so that `keras.models.load_model` reads it, in one step: never half a file.
+
+    Args:
+        model: The network; its optimizer is left out, so that Keras alone can load it.
+        preparation: What `load_model` gives back beside it.
+        path: The ``.keras`` file.
+    """
+    temporary = path.with_name(f".{path.name}")
+    model.save(temporary, include_optimizer=False)
+    with zipfile.ZipFile(temporary, "a") as archive:
+        archive.writestr(_MEMBER, json.dumps(asdict(preparation)))
+    temporary.replace(path)
+
+
+def load_model(path: Path) -> tuple[Any, Preparation]:
+    """A network that `save_model` wrote.
+
+    Args:
+        path: The ``.keras`` file.
+
+    Raises:
+        NetworkError: It cannot be loaded, or was saved by something else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            facts = json.loads(archive.read(_MEMBER))
+        model = keras.models.load_model(path, compile=False)
+    except KeyError as error:
+        raise NetworkError(f"'{path}' does not say how its images are prepared: ablate did not save it.") from error
+    except Exception as error:
+        raise NetworkError(f"'{path}' cannot be loaded: {type(error).__name__}: {error}") from error
+    known = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+    return model, Preparation(**known)

@@ -1,0 +1,179 @@
+"""A ready-made check for an ingredient of your own; needs the ``keras`` extra.
+
+```python
+from ablate.testing import check_ingredient
+
+def test_my_ingredient(tmp_path):
+    check_ingredient(MyIngredient(), make_a_model_that_has_it(), folder=tmp_path)
+```
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ablate.keras.ingredients import Ingredient, Level
+
+__all__ = ["Checked", "check_ingredient"]
+
+_SEED = 1
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the check of an ingredient saw.
+
+    Args:
+        sites: Number of places where it was found.
+        weights: Number of weights with it.
+        weights_without: Number of weights without it.
+        gone: Names of layers that fell away.
+        changed: Names of layers that stayed with other arguments.
+        added: Names of layers that came.
+    """
+
+    sites: int
+    weights: int
+    weights_without: int
+    gone: tuple[str, ...]
+    changed: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+def check_ingredient(
+    ingredient: Ingredient,
+    model: Any,
+    level: Level | None = None,
+    *,
+    empties: bool = True,
+    elsewhere: bool = False,
+    train: bool = True,
+    folder: Path | None = None,
+) -> Checked:
+    """Takes an ingredient out of a model and checks everything that a study relies on.
+
+    It is found; the rewrite leaves none of it; the outputs keep their shape; layers away from its places keep their
+    arguments, and all layers of the same shape their initial weights; a training step gives finite numbers and moves
+    the weights; the network survives saving and loading. Only a model with one input and one output is trained.
+
+    Args:
+        ingredient: The ingredient.
+        model: A functional or Sequential model that contains it.
+        level: The level to check, by default the second.
+        empties: Whether nothing of it must be left; false for a level that exchanges and does not remove.
+        elsewhere: Whether layers that are not next to a place may change too.
+        train: Whether to train a step, save and load.
+        folder: Where to save; by default a temporary folder.
+
+    Returns:
+        What was seen, for checks of your own.
+
+    Raises:
+        AssertionError: With every fault that was found, a line each.
+    """
+    from ablate.keras.graph_reader import graph_of
+    from ablate.keras.ingredients import INGREDIENTS, ablate_model, count
+
+    asked = ingredient.levels[1] if level is None else level
+    faults: list[str] = []
+    before = graph_of(model)
+    sites = count(ingredient, before)
+    if not sites and asked not in ingredient.adds:
+        raise AssertionError(f"`{ingredient.name}` is not found in model '{model.name}'.")
+    known = {**INGREDIENTS, ingredient.name: ingredient}
+    without = ablate_model(model, {ingredient.name: asked}, ingredients=known)
+    after = graph_of(without)
+    left = count(ingredient, after)
+    if empties and left:
+        faults.append(f"{left} of {sites} places are still found in the network without it.")
+    if without.output_shape != model.output_shape:
+        faults.append(f"The output has the shape {without.output_shape} instead of {model.output_shape}.")
+    changed = tuple(
+        name
+        for name, layer in after.layers.items()
+        if name in before.layers and (layer.kind, dict(layer.config)) != _said(before.layers[name])
+    )
+    near = _next_to(ingredient, before)
+    far = [name for name in changed if name not in near]
+    if far and not elsewhere:
+        faults.append(f"Layers that are not next to a place have other arguments: {', '.join(far)}.")
+    faults += _other_starts(model, without)
+    if train and len(model.inputs) == len(model.outputs) == 1:
+        faults += _trained(without, folder)
+    if faults:
+        raise AssertionError("\n".join([f"{ingredient.name}={asked} in model '{model.name}':", *faults]))
+    return Checked(
+        sites=sites,
+        weights=model.count_params(),
+        weights_without=without.count_params(),
+        gone=tuple(name for name in before.layers if name not in after.layers),
+        changed=changed,
+        added=tuple(name for name in after.layers if name not in before.layers),
+    )
+
+
+def _said(layer: Any) -> tuple[type, dict[str, Any]]:
+    return layer.kind, dict(layer.config)
+
+
+def _next_to(ingredient: Ingredient, graph: Any) -> set[str]:
+    """The layers of its places and those that feed them or are fed by them."""
+    near: set[str] = set()
+    for site in ingredient.find(graph):
+        for key in site.nodes:
+            if key in graph.nodes:
+                node = graph.nodes[key]
+                near |= {one.layer for one in (node, *graph.producers(node), *graph.consumers(node))}
+    return near
+
+
+def _other_starts(model: Any, without: Any) -> list[str]:
+    """Layers of the same shapes whose weights do not start alike."""
+    import keras
+    import numpy as np
+
+    from ablate.keras.streams import seeded
+    from ablate.keras.weights import named_weights
+
+    with_it, without_it = (
+        {path: keras.ops.convert_to_numpy(weight) for path, weight in named_weights(seeded(one, _SEED))}
+        for one in (model, without)
+    )
+    differing = [
+        path
+        for path, value in without_it.items()
+        if path in with_it and with_it[path].shape == value.shape and not np.array_equal(with_it[path], value)
+    ]
+    return [f"Weights that both networks have start from other values: {', '.join(differing)}."] if differing else []
+
+
+def _trained(model: Any, folder: Path | None) -> list[str]:
+    import keras
+    import numpy as np
+
+    rng = np.random.default_rng(_SEED)
+    shape = [8, *(side or 32 for side in model.inputs[0].shape[1:])]
+    x = rng.uniform(size=shape).astype("float32")
+    model.compile(keras.optimizers.Adam(1e-4), "mse", run_eagerly=True)
+    target = rng.uniform(size=(8, *(side or 32 for side in model.outputs[0].shape[1:]))).astype("float32")
+    start = [np.array(weight) for weight in model.trainable_weights]
+    faults = []
+    if not np.isfinite(model.train_on_batch(x, target)):
+        faults.append("The loss of a training step is not finite.")
+    given = np.array(model(x, training=False))
+    if not np.isfinite(given).all():
+        faults.append("After a training step the output is not finite.")
+    moved = [bool((old != np.array(new)).any()) for old, new in zip(start, model.trainable_weights, strict=True)]
+    if start and not any(moved):
+        faults.append("A training step leaves all weights as they are.")
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        path = Path(place) / "model.keras"
+        model.save(path)
+        again = keras.models.load_model(path, compile=False)
+        if not np.array_equal(np.array(again(x, training=False)), given):
+            faults.append("Saved and loaded, the network gives other numbers.")
+    return faults

@@ -1,0 +1,119 @@
+"""What ``ablate VERB ...`` does with studies that exist: each verb is a function from its words to an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ablate.errors import ConfigError, RunError, suggestion
+from ablate.store import PlannedRun, StudyFolder
+
+__all__ = ["report", "rerun", "show", "status"]
+
+_LAST_LINES = 30
+
+
+def status(words: Sequence[str]) -> int:
+    """``ablate status STUDY``: how far each cell is."""
+    from ablate.sweep.console import say, status_lines
+
+    (study,) = _studies(words, 1)
+    for line in status_lines(study):
+        say(line)
+    return 0
+
+
+def report(words: Sequence[str]) -> int:
+    """``ablate report STUDY``: collect again, also in the middle of a study or after failures."""
+    from ablate.report import collect
+    from ablate.sweep.console import paths_lines, say, show_summary
+
+    (study,) = _studies(words, 1)
+    show_summary(collect(study))
+    for line in paths_lines(study):
+        say(line)
+    return 0
+
+
+def show(words: Sequence[str]) -> int:
+    """``ablate show STUDY RUN``: configuration, state, error and last words of a run."""
+    from ablate.sweep.console import say
+
+    study, run = _study_and_run(words)
+    folder = study.run(run)
+    state = folder.settled_status()
+    say(f"{run.folder}: {state.state}{f' ({state.reason})' if state.reason else ''}")
+    if state.error:
+        say(state.error)
+    result = folder.result()
+    for name, value in result.metrics.items() if result else ():
+        say(f"  {name} {value:.6g}")
+    for title, path in (("configuration", folder.path / ".hydra" / "config.yaml"), ("log", folder.log)):
+        if path.is_file():
+            lines = path.read_text(errors="replace").splitlines()
+            kept = lines if title == "configuration" else lines[-_LAST_LINES:]
+            say(
+                f"-- {title}: {path}" + (f" (last {len(kept)} of {len(lines)} lines)" if len(kept) < len(lines) else "")
+            )
+            for line in kept:
+                say(line)
+    return 0
+
+
+def rerun(words: Sequence[str]) -> int:
+    """``ablate rerun STUDY RUN``: run it again from its frozen configuration, and compare."""
+    from ablate.sweep.console import say
+    from ablate.sweep.rerun import rerun as again
+
+    study, run = _study_and_run(words)
+    try:
+        found = again(study, run)
+    except (ConfigError, RunError):
+        raise
+    except Exception as error:
+        raise RunError(f"The run failed: {type(error).__name__}: {error}") from error
+    if found.first is None:
+        say(f"The run had no result; now it has one: {found.folder}")
+    elif not found.different:
+        say(f"Bit-identical: {found.folder}")
+    else:
+        say(f"Not identical: {found.folder}")
+        for name in found.different:
+            say(f"  {name}: {found.first.metrics.get(name)} -> {found.second.metrics.get(name)}")
+        changed = {
+            name: (found.first.versions.get(name), version)
+            for name, version in found.second.versions.items()
+            if found.first.versions.get(name) != version
+        }
+        for name, (was, now) in changed.items():
+            say(f"  {name} was {was}, is {now}")
+    return 1 if found.different else 0
+
+
+def _studies(words: Sequence[str], count: int) -> list[StudyFolder]:
+    if len(words) != count:
+        raise ConfigError(f"Name one study folder, for example outputs/ingredients; received {list(words)}.")
+    studies = [StudyFolder(path if (path := Path(word)).exists() else Path("outputs") / word) for word in words]
+    for study in studies:
+        study.existing_record()
+    return studies
+
+
+def _study_and_run(words: Sequence[str]) -> tuple[StudyFolder, PlannedRun]:
+    if len(words) != 2:
+        raise ConfigError(f"Name a study folder and a run, such as full/0; received {list(words)}.")
+    (study,) = _studies(words[:1], 1)
+    wanted = words[1].removeprefix(f"{study.path}/").removeprefix("runs/").strip("/")
+    runs = study.existing_record().runs
+    labels = {cell.name: cell.label for cell in study.existing_record().plan.cells}
+    found = [
+        run
+        for run in runs
+        if wanted
+        in (run.id, run.folder.removeprefix("runs/"), f"{run.cell}/{run.seed}", f"{labels[run.cell]}/{run.seed}")
+    ]
+    if len(found) != 1:
+        names = [f"{run.cell}/{run.seed}" for run in runs]
+        listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+        raise ConfigError(f"The study has no run '{wanted}'. Runs: {listed}.{suggestion(wanted, names)}")
+    return study, found[0]

@@ -1,0 +1,154 @@
+"""Every network of keras.applications without each of its ingredients; writes docs/applications.md.
+
+    python benchmarks/applications.py            form alone, all members
+    python benchmarks/applications.py --train    with a training step, saving and loading
+
+It goes on where it stopped: each result is a line of the file. For each pair it checks that nothing of the ingredient
+is found afterwards, that the output keeps its shape, and counts weights; with --train also what `ablate.testing` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from ablate.keras import device
+
+device.prepare(1)
+
+import keras  # noqa: E402
+
+from ablate.errors import NetworkError  # noqa: E402
+from ablate.keras.graph_reader import graph_of  # noqa: E402
+from ablate.keras.graph_writer import sketch  # noqa: E402
+from ablate.keras.ingredients import INGREDIENTS, ablated_graph, count  # noqa: E402
+from ablate.keras.models import build  # noqa: E402
+from ablate.keras.models.application import applications, least_size  # noqa: E402
+from ablate.testing import check_ingredient  # noqa: E402
+
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "applications.md"
+LEVELS = {
+    "residual": False,
+    "batch_norm": False,
+    "bn_placement": "after",
+    "separable": False,
+    "head": "flatten",
+    "bias": True,
+    "norm": "none",
+    "squeeze_excite": False,
+    "dropout": False,
+    "dense_connections": False,
+    "activation": "linear",
+    "pooling": "strided",
+}
+EVERYWHERE = ("batch_norm", "norm", "head")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--results", type=Path, default=Path("outputs/applications.jsonl"))
+    options.add_argument("--members", nargs="*", help="names in keras.applications; by default all")
+    options.add_argument("--train", action="store_true", help="train a step, save and load as well")
+    options.add_argument("--minutes", type=float, default=float("inf"), help="begin no further network after so long")
+    given = options.parse_args()
+    begin = time.monotonic()
+    given.results.parent.mkdir(parents=True, exist_ok=True)
+    for member in given.members or applications():
+        if time.monotonic() - begin > 60 * given.minutes:
+            break
+        done = {(row["member"], row["ingredient"], row["trained"]) for row in read(given.results)}
+        missing = [name for name in LEVELS if not {(member, name, given.train), (member, name, True)} & done]
+        if missing:
+            for row in look(member, missing, given.train):
+                with given.results.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+                print(row, flush=True)
+            gc.collect()
+    DOCS.parent.mkdir(exist_ok=True)
+    DOCS.write_text(page(read(given.results)))
+
+
+def read(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def look(member: str, names: list[str], train: bool):
+    size = max(64, least_size(member))
+    model = build({"name": member}, (size, size, 3), 4)
+    graph = graph_of(model)
+    for name in names:
+        row = {"member": member, "size": size, "ingredient": name, "trained": train, "fault": None}
+        row |= {"sites": count(INGREDIENTS[name], graph), "weights": model.count_params(), "without": None}
+        if row["sites"]:
+            begin = time.perf_counter()
+            try:
+                if train:
+                    seen = check_ingredient(INGREDIENTS[name], model, LEVELS[name], elsewhere=name in EVERYWHERE)
+                    row["without"] = seen.weights_without
+                else:
+                    row["without"] = form(model, name)
+            except (NetworkError, AssertionError) as error:
+                row["fault"] = str(error)
+            row["seconds"] = round(time.perf_counter() - begin, 1)
+        yield row
+
+
+def form(model: keras.Model, name: str) -> int:
+    without = sketch(ablated_graph(model, {name: LEVELS[name]}))
+    left = count(INGREDIENTS[name], graph_of(without))
+    if left or without.output_shape != model.output_shape:
+        raise AssertionError(f"{left} places left, output {without.output_shape}")
+    return without.count_params()
+
+
+def page(rows: list[dict]) -> str:
+    best = {}
+    for row in rows:
+        key = (row["member"], row["ingredient"])
+        if key not in best or row["trained"]:
+            best[key] = row
+    members = list(dict.fromkeys(member for member, _ in best))
+    found = [row for row in best.values() if row["sites"]]
+    good, trained = [row for row in found if not row["fault"]], [row for row in found if row["trained"]]
+    lines = [
+        "# Networks that nobody adapted",
+        "",
+        f"{len(members)} networks of `keras.applications` (Keras {keras.__version__}, random weights, images of 64 "
+        f"pixels or the least that a network takes), {len(found)} pairs of a network and an ingredient that it "
+        "contains. After the ingredient is taken away, none of it is found, the output keeps its shape, and the "
+        f"network is built: {len(good)} of {len(found)} pairs. For {len(trained)} pairs, marked *, also: shared layers "
+        "start from the same numbers, a training step (batch of 8, learning rate 1e-4) gives finite numbers and moves the weights, and the "
+        "network survives saving and loading.",
+        "",
+        "A cell says in how many places the ingredient is found and how many times the weights of the full network are "
+        "left without it. Made by `python benchmarks/applications.py`, then `--train`.",
+        "",
+        "| network | weights | " + " | ".join(LEVELS) + " |",
+        "|---|---:|" + "---:|" * len(LEVELS),
+    ]
+    for member in members:
+        own = {name: best.get((member, name)) for name in LEVELS}
+        total = next(row["weights"] for row in own.values() if row)
+        lines.append(f"| {member} | {total:,} | " + " | ".join(map(cell, own.values())) + " |")
+    faults = [f"- {row['member']} without {row['ingredient']}: {row['fault']}" for row in found if row["fault"]]
+    return "\n".join([*lines, "", *(["## Not possible", "", *faults] if faults else [])]) + "\n"
+
+
+def cell(row: dict | None) -> str:
+    if row is None:
+        return "?"
+    if not row["sites"]:
+        return ""
+    if row["fault"]:
+        return f"{row['sites']}: no"
+    return f"{row['sites']}: {row['without'] / row['weights']:.3g}{'*' if row['trained'] else ''}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Throughput and memory of the data pipeline, side by side with what one would write by hand.
+
+Usage: nice -n 15 python benchmarks/data.py [--data-dir FOLDER] [--name fashion_mnist] [--rounds 5]
+
+The set must be prepared in the folder, or its files must lie in its ``downloads/manual``. Each way is measured in turn,
+round after round, and its best round counts, so that what else the machine does harms none of them more than another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from ablate.keras import device  # isort: skip
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from ablate.keras.data import Dataset, forget, load
+from ablate.keras.data.feed import Feed
+from ablate.keras.data.store import memory_size
+from ablate.keras.streams import generator
+
+BATCH = 64
+LARGE = 96
+"""Pixels a side of the images of the set that is too large for its share of memory."""
+
+
+def drained(batches: Iterable[Any]) -> int:
+    return sum(len(labels) for _, labels in batches)
+
+
+def seconds(action: Callable[[], Any]) -> float:
+    begin = time.perf_counter()
+    action()
+    return time.perf_counter() - begin
+
+
+def by_hand(name: str, folder: str) -> tf.data.Dataset:
+    """What a tutorial writes, and nothing more: the images are not even scaled."""
+    data = tfds.load(name, split="train", as_supervised=True, data_dir=folder, download=False)
+    return data.shuffle(1000).batch(BATCH).prefetch(tf.data.AUTOTUNE)
+
+
+def by_hand_scaled(name: str, folder: str) -> tf.data.Dataset:
+    """The same with the scaling that ours does too."""
+    data = tfds.load(name, split="train", as_supervised=True, data_dir=folder, download=False)
+    data = data.map(lambda image, label: (tf.cast(image, tf.float32) / 255, label), num_parallel_calls=tf.data.AUTOTUNE)
+    return data.shuffle(1000).batch(BATCH).prefetch(tf.data.AUTOTUNE)
+
+
+def from_memory(images: np.ndarray, labels: np.ndarray) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+    """The least that reading from memory can be: a slice of a shuffled order, scaled, on its way to TensorFlow."""
+    order = np.random.default_rng(0).permutation(len(images))
+    for start in range(0, len(order), BATCH):
+        rows = order[start : start + BATCH]
+        yield tf.constant(images[rows].astype(np.float32) * np.float32(1 / 255)), tf.constant(labels[rows])
+
+
+def config(name: str, folder: str, **more: Any) -> dict[str, Any]:
+    return {"source": "tfds", "name": name, "data_dir": folder, "download": False, **more}
+
+
+def ours(dataset: Dataset) -> tuple[Feed, np.ndarray]:
+    """A feed over all official training images, as many as the others deliver."""
+    index = dataset.pool.official["train"]
+    return Feed(dataset.pool, len(index), BATCH, one_hot=False), index
+
+
+def epoch(feed: Feed, dataset: Dataset, index: np.ndarray, number: int) -> int:
+    feed.aim(dataset, index[generator(0, "order", number).permutation(len(index))])
+    return drained(feed.batches)
+
+
+def measure(name: str, folder: str, rounds: int) -> dict[str, float]:
+    """Images a second of each way, the best of the rounds."""
+    channels = tfds.builder(name, data_dir=folder).info.features["image"].shape[-1]
+    count = tfds.builder(name, data_dir=folder).info.splits["train"].num_examples
+    best: dict[str, float] = {}
+
+    def timed(way: str, action: Callable[[], Any]) -> None:
+        best[way] = max(best.get(way, 0.0), count / seconds(action))
+
+    def first_epoch() -> tuple[Dataset, Feed, np.ndarray]:
+        forget()
+        dataset = load(config(name, folder, channels=channels), 0)
+        feed, index = ours(dataset)
+        epoch(feed, dataset, index, 1)
+        return dataset, feed, index
+
+    for _ in range(rounds):
+        timed("by hand, first epoch", lambda: drained(by_hand(name, folder)))
+        timed("by hand and scaled, first epoch", lambda: drained(by_hand_scaled(name, folder)))
+        made: list[Any] = []
+        timed("ablate, first epoch with decoding", lambda made=made: made.append(first_epoch()))
+        dataset, feed, index = made[0]
+        images, labels = dataset.pool.images[index], dataset.pool.labels[index]
+        sliced = tf.data.Dataset.from_tensor_slices((images, labels)).shuffle(1000).batch(BATCH).prefetch(2)
+        # Side by side and more often than the others: the ratio is near 1.
+        for number in (2, 3, 4):
+            timed("from memory, NumPy", lambda x=images, y=labels: drained(from_memory(x, y)))
+            timed("ablate, later epochs", lambda a=feed, b=dataset, c=index, n=number: epoch(a, b, c, n))
+        timed("from memory, tf.data", lambda data=sliced: drained(data))
+        del sliced
+    return best
+
+
+class Watch(threading.Thread):
+    """The most memory of its own (not of mapped files, which the system takes back) that the process had."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak, self.go_on = 0, True
+
+    def run(self) -> None:
+        while self.go_on:
+            lines = Path("/proc/self/status").read_text().splitlines()
+            self.peak = max(self.peak, *(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon")))
+            time.sleep(0.02)
+
+
+def large(name: str, folder: str, cache: str, share: float) -> None:
+    """Decodes a set into its cache and reads two epochs of it; prints what it took as JSON."""
+    device.prepare(1)
+    warm = load({"source": "digits"}, 0)
+    feed, index = ours(warm)
+    epoch(feed, warm, index, 1)
+    watch = Watch()
+    watch.start()
+    time.sleep(0.1)
+    before = watch.peak
+    begin = time.perf_counter()
+    dataset = load(config(name, folder, size=LARGE, channels=3, memory=share, cache=cache), 0)
+    decoding = time.perf_counter() - begin
+    feed, index = ours(dataset)
+    rates = [len(index) / seconds(lambda number=number: epoch(feed, dataset, index, number)) for number in (1, 2)]
+    watch.go_on = False
+    found = {
+        "in a file": isinstance(dataset.pool.images, np.memmap),
+        "images": dataset.pool.images.nbytes,
+        "more": watch.peak - before,
+        "decoding": decoding,
+        "rates": rates,
+    }
+    print(json.dumps(found))
+
+
+def prepared(name: str, folder: str) -> None:
+    load(config(name, folder, size=8, limit=2000), 0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", default=str(Path("~/tensorflow_datasets").expanduser()))
+    parser.add_argument("--name", default="fashion_mnist")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--large", nargs=2, metavar=("CACHE", "SHARE"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.large:
+        large(given.name, given.data_dir, given.large[0], float(given.large[1]))
+        return
+    device.prepare(1)
+    prepared(given.name, given.data_dir)
+    best = measure(given.name, given.data_dir, given.rounds)
+    print(f"{given.name}, batches of {BATCH}, images a second, the best of {given.rounds} rounds:")
+    for way, rate in best.items():
+        print(f"  {way:36} {rate:12,.0f}")
+    first, later = best["ablate, first epoch with decoding"], best["ablate, later epochs"]
+    print(f"first epoch, ablate / by hand             {first / best['by hand, first epoch']:.2f}")
+    print(f"first epoch, ablate / by hand and scaled  {first / best['by hand and scaled, first epoch']:.2f}")
+    print(f"later epochs, ablate / NumPy in memory    {later / best['from memory, NumPy']:.2f}")
+    print(f"later epochs, ablate / tf.data in memory  {later / best['from memory, tf.data']:.2f}")
+    share = 0.01
+    with tempfile.TemporaryDirectory() as cache:
+        own = [
+            sys.executable,
+            __file__,
+            "--data-dir",
+            given.data_dir,
+            "--name",
+            given.name,
+            "--large",
+            cache,
+            str(share),
+        ]
+        ended = subprocess.run(own, capture_output=True, text=True, check=True)
+    found = json.loads(ended.stdout.splitlines()[-1])
+    allowed = share * memory_size()
+    print(
+        f"Larger than its share: {found['images'] / 2**20:,.0f} MiB of images where {allowed / 2**20:,.0f} MiB are allowed; "
+        f"in a file: {found['in a file']}; peak of memory above the start {found['more'] / 2**20:,.0f} MiB "
+        f"(ratio to the images {found['more'] / found['images']:.3f}); decoding {found['decoding']:.0f} s, then "
+        f"{found['rates'][0]:,.0f} and {found['rates'][1]:,.0f} images a second."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+from studies import NO_CURVES, factor, plan_of, runs_of
+
+from ablate.analysis import Summary, confirmation, fresh_seeds, reduced_levels, summarise
+from ablate.errors import AnalysisError
+from ablate.study import Study
+
+FULL = [0.95, 0.96, 0.97, 0.94, 0.93, 0.96]
+WIGGLE = [0.001, -0.001, 0.0005, -0.0004, 0.0002, 0.0]
+
+
+def shifted(by: float) -> list[float]:
+    return [value + by + wiggle for value, wiggle in zip(FULL, WIGGLE, strict=True)]
+
+
+def study_of(margin: float | None, **shifts: float) -> Summary:
+    plan = plan_of(
+        factor("a"),
+        factor("b"),
+        factor("norm", "batch", "layer", "none"),
+        design="one_factor_at_a_time",
+        seeds=range(6),
+        margin=margin,
+    )
+    cells = {"w/o a": "a", "w/o b": "b", "norm=layer": "layer", "norm=none": "none"}
+    scores: dict[str, Sequence[float]] = {"full": FULL}
+    scores |= {cell: shifted(shifts.get(name, -0.2)) for cell, name in cells.items()}
+    return summarise(plan, runs_of(scores), NO_CURVES)
+
+
+def test_everything_dispensable_goes_at_the_best_level() -> None:
+    assert reduced_levels(study_of(0.01, a=0.0, b=-0.1)) == {"a": "false"}
+    assert reduced_levels(study_of(0.01, a=0.05, layer=0.0, none=0.002)) == {"a": "false", "norm": "none"}
+
+
+def test_nothing_dispensable() -> None:
+    with pytest.raises(AnalysisError) as error:
+        reduced_levels(study_of(0.01))
+    assert str(error.value) == ("No ingredient of study 'demo' was found dispensable. All are needed or undecided.")
+    with pytest.raises(AnalysisError) as error:
+        reduced_levels(study_of(None, a=0.0))
+    assert str(error.value) == (
+        "No ingredient of study 'demo' was found dispensable. Without a margin nothing can be called dispensable: "
+        "declare study.margin."
+    )
+
+
+def test_an_ingredient_must_be_dispensable_on_every_data_set() -> None:
+    plan = plan_of(
+        factor("a"), factor("b"), factor("data", "x", "y", block=True), design="factorial", seeds=range(6), margin=0.01
+    )
+    scores = {cell.label: shifted(0.0) for cell in plan.cells}
+    scores |= {"full": FULL, "data=y": FULL, "w/o a, data=y": shifted(-0.1)}
+    assert reduced_levels(summarise(plan, runs_of(scores), NO_CURVES)) == {"b": "false"}
+
+
+STUDY = Study("demo", "leave_one_out", (0, 1, 2), "test_accuracy", margin=0.01)
+
+
+def pair(by: float) -> tuple[dict[int, float], dict[int, float]]:
+    return dict(enumerate(FULL, start=3)), dict(enumerate(shifted(by), start=3))
+
+
+def test_confirmed() -> None:
+    found = confirmation(STUDY, *pair(-0.002))
+    assert found.is_confirmed
+    assert found.text == (
+        "Confirmed: without all of them test accuracy changes by −0.00195 (95 % CI −0.00268 to −0.00122, n = 6 fresh "
+        "seeds), worse by less than the margin of 0.01."
+    )
+    assert found.difference.mean == pytest.approx(-found.contribution.mean)
+
+
+def test_redundant_parts_that_passed_one_by_one_are_caught() -> None:
+    found = confirmation(STUDY, *pair(-0.08))
+    assert not found.is_confirmed and found.verdict == "helps"
+    assert found.text == (
+        "Refuted: without all of them test accuracy changes by −0.07995 (95 % CI −0.08068 to −0.07922, n = 6 fresh "
+        "seeds); dispensable one by one, they are needed together."
+    )
+
+
+def test_not_enough_to_tell() -> None:
+    full, reduced = pair(0.0)
+    reduced[3] -= 0.03
+    reduced[4] += 0.02
+    found = confirmation(STUDY, full, reduced)
+    assert not found.is_confirmed
+    assert found.text.startswith("Not confirmed: without all of them test accuracy changes by −0.002 (95 % CI ")
+    assert found.text.endswith("n = 6 fresh seeds), which does not exclude a loss of the margin of 0.01.")
+
+
+def test_a_metric_to_be_minimised() -> None:
+    down = Study("demo", "leave_one_out", (0, 1, 2), "loss", "min", margin=0.01)
+    assert not confirmation(down, *pair(0.08)).is_confirmed
+    assert confirmation(down, *pair(-0.08)).is_confirmed
+
+
+def test_the_very_same_network_gives_no_test() -> None:
+    full, _ = pair(0.0)
+    found = confirmation(STUDY, full, full)
+    assert not found.is_confirmed and math.isnan(found.p.dispensability)
+    assert found.text == (
+        "Not confirmed: without all of them test accuracy changes by 0 for all 6 seeds alike, which allows no test."
+    )
+
+
+def test_what_a_confirmation_needs() -> None:
+    with pytest.raises(AnalysisError) as error:
+        confirmation(Study("demo", "leave_one_out", (0, 1), "loss"), {1: 0.5}, {1: 0.4})
+    assert str(error.value) == (
+        "Non-inferiority needs a margin declared before the runs: study.margin.\n"
+        "Seeds 1 served to find the ingredients; a confirmation needs fresh ones.\n"
+        "The two networks share 1 finished seeds; at least 2 are needed."
+    )
+    assert set(fresh_seeds(STUDY, 10)).isdisjoint(STUDY.seeds)

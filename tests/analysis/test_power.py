@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ablate.analysis import SequentialRule, prospect
+from ablate.analysis.intervals import t_interval
+from ablate.analysis.power import detectable, holm_power, seeds_more, seeds_needed, sequential_power, t_power
+from ablate.errors import AnalysisError
+
+
+@pytest.mark.parametrize("effect", [0.3, 1.0, 4.0])
+@pytest.mark.parametrize("n", [2, 3, 10, 40])
+@pytest.mark.parametrize(("sides", "alternative"), [(2, "two-sided"), (1, "larger")])
+def test_power_agrees_with_statsmodels(effect: float, n: int, sides: int, alternative: str) -> None:
+    from statsmodels.stats.power import TTestPower
+
+    oracle = TTestPower().power(effect, n, 0.05 / 6, alternative=alternative)
+    assert float(t_power(effect, n, 0.05 / 6, sides)) == pytest.approx(oracle, abs=1e-6)
+
+
+@pytest.mark.parametrize("effect", [0.2, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 6])
+def test_seeds_needed_agree_with_statsmodels(effect: float, alpha: float) -> None:
+    from statsmodels.stats.power import TTestPower
+
+    exact = TTestPower().solve_power(effect, alpha=alpha, power=0.8)
+    assert seeds_needed(effect, alpha) == pytest.approx(math.ceil(exact), rel=0.03)
+    assert seeds_needed(-effect, alpha) == seeds_needed(effect, alpha)
+
+
+def test_what_is_detectable_is_detected() -> None:
+    for n in (2, 3, 10, 50):
+        assert float(t_power(detectable(n, 0.01), n, 0.01)) == pytest.approx(0.8, abs=1e-6)
+
+
+def test_three_seeds_find_even_a_huge_effect_half_of_the_time() -> None:
+    found = prospect(3, 6)
+    assert holm_power(4.0, 3, 6) == pytest.approx(0.54, abs=0.02)  # the reference simulation, 10,000 studies
+    assert found.text == (
+        "With 3 seeds and 6 comparisons a single effect must be 8 standard deviations of the paired difference to be "
+        "found in 80 % of all studies; one of 4 is found in 33 %, or in 54 % where all have it."
+    )
+    assert found.power[4.0] == pytest.approx(0.334, abs=0.001)
+
+
+def test_prospects_at_the_edges() -> None:
+    assert prospect(1, 6).text == "With one seed there are numbers, but no interval, test or verdict."
+    assert prospect(10, 1).text.endswith("one of 0.5 is found in 29 %.")
+    for seeds, comparisons in ((0, 6), (3, 0)):
+        with pytest.raises(AnalysisError) as error:
+            prospect(seeds, comparisons)
+        assert str(error.value) == f"{seeds} seeds and {comparisons} comparisons: both must be at least 1."
+
+
+def test_the_prospect_of_the_sequential_rule() -> None:
+    found = prospect(20, 6, SequentialRule(20))
+    assert found.detectable == pytest.approx(0.93, abs=0.06)
+    assert found.text.startswith("With 3 to 20 seeds as needed and 6 comparisons, a single effect of 0.9")
+    power, seeds = sequential_power(1.0, SequentialRule(20), 0.05)
+    assert 0.95 < power < float(t_power(1.0, 20))
+    assert seeds < 14
+    assert sequential_power(0.0, SequentialRule(20))[0] == pytest.approx(0.05, abs=0.015)
+
+
+def test_seeds_more() -> None:
+    rng = np.random.default_rng(2)
+    values = rng.normal(0.6, 1.0, 5)
+    found = t_interval(values.tolist())
+    effect = abs(values.mean()) / values.std(ddof=1)
+    more = seeds_more(found, 6)
+    assert more is not None and more == seeds_needed(effect, 0.05 / 6) - 5
+    # A wide margin is reached before a small effect is established.
+    assert 0 < seeds_more(found, 6, margin=3.0) < more
+    assert seeds_more(t_interval([0.0]), 6) is None
+    assert seeds_more(t_interval([1.0, -1.0, 1.0, -1.0]), 6) is None
+
+
+def test_seeds_more_under_the_sequential_rule() -> None:
+    found = t_interval([1.0, 2.2, 0.2, 1.4, 2.4])
+    fixed, sequential = seeds_more(found, 6), seeds_more(found, 6, rule=SequentialRule(20))
+    assert fixed is not None and sequential is not None and sequential >= fixed
+    assert seeds_more(t_interval([0.1, -0.3, 0.4, 0.3]), 6, rule=SequentialRule(20)) is None
+
+
+def test_simulated_power_of_the_boundary_is_at_least_that_of_its_last_look() -> None:
+    rule = SequentialRule(20)
+    needed = seeds_needed(1.2, 0.05 / 6, rule=rule)
+    assert needed is not None and needed <= 20
+    level = 2 * stats.norm.sf(float(rule.critical(0.05 / 6)) * needed**-0.25)
+    assert float(t_power(1.2, needed, level)) >= 0.8
+    assert sequential_power(1.2, rule, 0.05 / 6)[0] >= 0.8

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+
+from ablate.errors import ConfigError, NetworkError  # noqa: E402
+from ablate.keras.data import forget, load  # noqa: E402
+
+pytestmark = pytest.mark.keras
+
+HERE = __name__
+IMAGES = np.arange(40 * 6 * 5, dtype=np.uint8).reshape(40, 6, 5)
+LABELS = np.tile([3, 7], 20)
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    forget()
+
+
+def arrays():
+    return IMAGES, LABELS
+
+
+def two_parts(count=40):
+    return (IMAGES[..., None], LABELS[:, None]), (IMAGES[:count], LABELS[:count])
+
+
+def named():
+    return {"train": (IMAGES, LABELS % 4 - 3 + LABELS // 7), "class_names": ["left", "right"]}
+
+
+def two_streams():
+    first, second = (tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).take(count) for count in (30, 10))
+    return first, second
+
+
+def shuffled():
+    words = tf.constant(["dog" if label == 3 else "cat" for label in LABELS])
+    data = tf.data.Dataset.from_tensor_slices({"image": IMAGES[..., None] / np.float32(255), "label": words})
+    return data.shuffle(40, seed=1, reshuffle_each_iteration=True).batch(7)
+
+
+def one_hot_of_unknown_length():
+    hot = tf.one_hot([0, 2] * 20, 3)
+    return {"train": tf.data.Dataset.from_tensor_slices((IMAGES, hot)).filter(lambda image, label: True)}
+
+
+def config(function, **more):
+    return {"source": "builder", "builder": f"{HERE}.{function}", "channels": 1, **more}
+
+
+def message(function, **more):
+    with pytest.raises(NetworkError) as caught:
+        load(config(function, **more), 0)
+    return str(caught.value)
+
+
+def test_arrays_become_a_data_set_whose_classes_are_called_after_their_labels():
+    data = load(config("arrays", name="mine"), 0)
+    assert (data.name, data.input_shape, data.class_names) == ("mine", (6, 5, 1), ("3", "7"))
+    assert np.array_equal(data.pool.images[..., 0], IMAGES)
+    assert np.array_equal(data.pool.labels, LABELS == 7)
+    assert load(config("arrays", size=4, channels=3), 0).input_shape == (4, 4, 3)
+
+
+def test_a_second_pair_is_the_test_part_and_arguments_are_handed_over():
+    data = load(config("two_parts", args={"count": 10}), 0)
+    assert len(data.test) == 10 and set(data.test.index) == set(range(40, 50))
+    assert len(data.train) + len(data.validation) == 40
+
+
+def test_two_data_sets_are_the_training_and_the_test_part():
+    data = load(config("two_streams"), 0)
+    assert (len(data.train) + len(data.validation), len(data.test)) == (30, 10)
+
+
+def test_parts_by_name_with_the_names_of_the_classes():
+    assert load(config("named"), 0).class_names == ("left", "right")
+
+
+@pytest.mark.parametrize("memory", [0.25, 0])
+def test_a_data_set_that_shuffles_keeps_images_and_labels_together(memory, tmp_path):
+    data = load(config("shuffled", memory=memory, cache=str(tmp_path)), 0)
+    assert data.class_names == ("cat", "dog")
+    expected = {image.tobytes(): label == 3 for image, label in zip(IMAGES, LABELS, strict=True)}
+    got = {image.tobytes(): bool(label) for image, label in zip(data.pool.images, data.pool.labels, strict=True)}
+    assert got == expected
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_hot_labels_name_classes_without_an_image_too(tmp_path):
+    with pytest.raises(NetworkError, match=r"^Data set '.*' has no training image of 1 among"):
+        load(config("one_hot_of_unknown_length"), 0)
+
+
+def broken():
+    raise OSError("the disk is gone")
+
+
+def words():
+    return "nothing"
+
+
+def uneven():
+    return IMAGES, LABELS[:5]
+
+
+def endless():
+    return tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).repeat()
+
+
+def many_sizes():
+    return [np.zeros((4, 4)), np.zeros((5, 4))], [0, 1]
+
+
+def floats():
+    return IMAGES.astype(float), LABELS
+
+
+def one_class():
+    return IMAGES, LABELS * 0
+
+
+def no_labels():
+    return tf.data.Dataset.from_tensor_slices(IMAGES)
+
+
+def other_keys():
+    return {"training": (IMAGES, LABELS)}
+
+
+def strange_labels():
+    return {"train": (IMAGES, LABELS), "class_names": ["a", "b"]}
+
+
+FORMS = (
+    "It must return (images, labels), ((images, labels) for training, (images, labels) for testing), a tf.data.Dataset "
+    "of images with labels, or {train: ..., validation: ..., test: ..., class_names: [...]} of such."
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("array", "{}: module '" + HERE + "' has no function 'array'. Did you mean 'arrays'?"),
+        ("broken", "{} failed: OSError: the disk is gone"),
+        ("words", "{} returned str for train. " + FORMS),
+        ("uneven", "{} returned 40 images and 5 labels for train."),
+        ("endless", "{} returned for train a data set without end: leave out repeat()."),
+        ("floats", "{}, image 0: floating-point images between 0 and 1 are needed, not up to 29."),
+        ("one_class", "{} gives one class alone: 0. At least two are needed."),
+        ("other_keys", "{} returned the keys training. " + FORMS),
+        ("strange_labels", "{} gives labels that its 2 classes (a, b) do not have: 3, 7."),
+    ],
+)
+def test_what_a_function_does_wrong_is_told(name, told):
+    assert message(name) == told.replace("{}", f"data.builder={HERE}.{name}", 1)
+
+
+def test_other_faults_of_functions_are_told():
+    assert message("many_sizes") == (
+        f"The images of data.builder={HERE}.many_sizes differ in size: set data.size, a number or [height, width]."
+    )
+    assert message("no_labels").endswith(FORMS)
+    assert message("two_parts", args={"cuont": 3}) == (
+        f"data.args={{'cuont': 3}}: {HERE}.two_parts got an unexpected keyword argument 'cuont'."
+    )
+    with pytest.raises(NetworkError, match=r"^data.builder=no.such: module 'no' cannot be imported: ModuleNotFound"):
+        load({"source": "builder", "builder": "no.such"}, 0)
+    with pytest.raises(ConfigError, match=r"^data.builder=null: must be a text that is not empty\.$"):
+        load({"source": "builder"}, 0)

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ablate.errors import ConfigError, RunError
+from ablate.sweep.launcher import ProcessLauncher, slot_environments
+from ablate.sweep.pool import WorkerPool
+from ablate.sweep.preflight import function_named, look
+
+
+@pytest.mark.parametrize(
+    ("visible", "slots"), [("", []), ("-1", []), ("0", ["0"]), ("2,5", ["2", "5"]), ("GPU-a,GPU-b", ["GPU-a", "GPU-b"])]
+)
+def test_visible_gpus_become_slots(visible: str, slots: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert slot_environments(None) == [{"CUDA_VISIBLE_DEVICES": slot} for slot in slots]
+
+
+def test_named_gpus_come_before_what_is_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert slot_environments([3, "GPU-a"]) == [{"CUDA_VISIBLE_DEVICES": "3"}, {"CUDA_VISIBLE_DEVICES": "GPU-a"}]
+    assert slot_environments([]) == []
+
+
+def test_the_driver_is_asked_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 0\necho 1\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert [slot["CUDA_VISIBLE_DEVICES"] for slot in slot_environments(None)] == ["0", "1"]
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert slot_environments(None) == []
+
+
+def test_auto_is_one_a_core_or_one_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert ProcessLauncher().pool.slots == len(os.sched_getaffinity(0))
+    assert ProcessLauncher(gpus=[0, 1, 2]).pool.slots == 3
+    assert ProcessLauncher(workers=5).pool.slots == 5
+
+
+@pytest.mark.parametrize("workers", [0, -1, True, 1.5, "many"])
+def test_a_number_of_workers_without_sense_is_refused(workers: object) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ProcessLauncher(workers=workers)  # type: ignore[arg-type]
+    assert str(caught.value) == f"workers={workers}: write a number of at least 1, or auto."
+
+
+def test_a_time_limit_without_sense_is_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        ProcessLauncher(timeout=0)
+    assert str(caught.value) == "timeout=0: write a number of seconds, or null."
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere.at_all", "Cannot import 'nowhere.at_all': No module named 'nowhere'."),
+        ("os.path.jion", "Cannot import 'os.path.jion': module 'posixpath' has no attribute 'jion'."),
+        ("join", "Cannot import 'join': Empty module name."),
+    ],
+)
+def test_a_function_that_cannot_be_imported_is_told(name: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        function_named(name)
+    assert str(caught.value) == message
+
+
+CHECKS = """
+import os
+def fine(configurations):
+    print("looking")
+    return [{"weights": one["a"] * 10, "pid": os.getpid()} for one in configurations]
+def bad(configurations):
+    raise ValueError("no such data set")
+"""
+
+
+def test_the_look_happens_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "toy_checks.py").write_text(CHECKS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    study = tmp_path / "study"
+    found = look("toy_checks.fine", [{"a": 1}, {"a": 2}], study, None)
+    assert [one["weights"] for one in found] == [10, 20]
+    assert {one["pid"] for one in found} != {os.getpid()}
+    assert (study / "preflight.log").read_text() == "looking\n"
+    with WorkerPool(2) as pool:
+        assert len(look("toy_checks.fine", [{"a": 1}], study, pool)) == 1
+        with pytest.raises(RunError) as caught:
+            look("toy_checks.bad", [{"a": 1}], study, pool)
+    assert str(caught.value) == (
+        f"The check before the first run failed: no such data set\nWhat it printed: {study / 'preflight.log'}"
+    )
