@@ -1,9 +1,9 @@
-"""How often verdicts are wrong, how often they find what is there, and what they cost: about four minutes on one core.
+"""How often verdicts are wrong, how often they find what is there, and what they cost: about three minutes on one core.
 
 Each study has six ingredients and one full cell, all with the same seeds. ``d`` is the mean of the paired difference
 in its standard deviations; the differences of two ingredients correlate by one half, because they share the full cell.
-Columns called ``ref`` hold what a separate program of the same rule
-found with 10,000 studies a row; it called an ingredient settled by two-sided equivalence alone.
+Columns called ``ref`` hold what a separate program of the same rule found with 10,000 studies a row; it stopped for
+two-sided equivalence alone, so that with a margin it takes more runs where there is no effect.
 
 Usage: python benchmarks/verdicts.py [studies a row, default 1500]
 """

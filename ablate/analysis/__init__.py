@@ -11,15 +11,16 @@ Everything here is a pure function of tables. The parts:
 - :func:`checklist` for what a report must disclose.
 """
 
+from ablate.analysis.aliases import aliases, plan_aliases
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.checklist import checklist
 from ablate.analysis.confirm import Confirmation, confirmation, fresh_seeds, reduced_levels
 from ablate.analysis.contrasts import interactions, main_effects
 from ablate.analysis.datasets import Ranking, pool_effects, rank_cells
 from ablate.analysis.estimates import Estimates
-from ablate.analysis.factorial import Factorial, aliases, analyse_factorial, factorial_table
+from ablate.analysis.factorial import Factorial, analyse_factorial, factorial_table
 from ablate.analysis.failures import Failures
-from ablate.analysis.power import Prospect, prospect
+from ablate.analysis.prospect import Prospect, prospect
 from ablate.analysis.roadmap import roadmap
 from ablate.analysis.rounds import Round, next_runs
 from ablate.analysis.shapley import shapley
@@ -44,6 +45,7 @@ __all__ = [
     "interactions",
     "main_effects",
     "next_runs",
+    "plan_aliases",
     "pool_effects",
     "prospect",
     "rank_cells",

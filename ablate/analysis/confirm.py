@@ -142,7 +142,7 @@ def _text(study: Study, difference: MeanInterval, contribution: MeanInterval, co
     interval = f"95 % CI {low} to {high}, n = {difference.n} fresh seeds"
     found = f"without all of them {metric} changes by {mean} ({interval})"
     if confirmed:
-        return f"Confirmed: {found}, worse by less than the margin of {study.margin:g}."
+        return f"Confirmed: {found}, which excludes a turn for the worse by the margin of {study.margin:g}."
     if contribution.low > 0:
         return f"Refuted: {found}; dispensable one by one, they are needed together."
-    return f"Not confirmed: {found}, which does not exclude a loss of the margin of {study.margin:g}."
+    return f"Not confirmed: {found}, which does not exclude a turn for the worse by the margin of {study.margin:g}."

@@ -72,7 +72,7 @@ def sentence(effect: Effect, plan: Plan, comparisons: int, course: Course | None
         )
     if effect.verdict == "dispensable":
         p = p_text(effect.adjusted.dispensability)
-        return f"{changed}), worse by less than the margin of {margin} (non-inferiority {p})."
+        return f"{changed}), which excludes a turn for the worse by the margin of {margin} (non-inferiority {p})."
     more = _more(effect, plan, comparisons, course)
     return f"{changed}, {p_text(effect.adjusted.difference)}), which decides nothing. {more}"
 

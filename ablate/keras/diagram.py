@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from ablate.figures.style import rc_params, shown
 from ablate.keras.diagram_parts import Branches, Item, Piece, Repeat, Row, parts
+from ablate.keras.diagram_words import sizes
 from ablate.keras.graph_reader import graph_of
 from ablate.store.atomic import write_bytes
 
@@ -88,25 +90,31 @@ def draw(items: Sequence[Item], title: str = "") -> Figure:
         pen.write(_LEFT, 0.13, title, weight="bold", size=8)
     for number, state in enumerate(sorted(states)):
         pen.write(_LEFT + 0.75 * number, head - 0.1, _LEGEND[state], color=_COLOURS[state], bbox=_edge(state))
+    shape = ""
     for number, column in enumerate(columns):
-        y, before = head, None
+        y, left = head, number * _COLUMN + _LEFT
         for item in column:
-            if before is not None:
-                pen.line([number * _COLUMN + _LEFT + _WIDTH / 2] * 2, [y - _GAP, y])
-            pen.item(item, number * _COLUMN + _LEFT, y, _WIDTH)
-            y += _height(item) + _GAP
-            before = item
+            if y > head:
+                pen.line([left + _WIDTH / 2] * 2, [y - _GAP, y])
+            pen.item(item, left, y, _WIDTH)
+            y += _height(item)
+            if _places(item) not in ("", shape):
+                shape = _places(item)
+                pen.write(left - 0.05, y - 0.07, shape, size=4.8, ha="right", color="#666666")
+            y += _GAP
     return figure
 
 
 def _columns(items: Sequence[Item]) -> list[list[Item]]:
+    """The parts on as few columns as a page needs, of about the same height."""
+    total = sum(_height(item) + _GAP for item in items)
+    target = total / math.ceil(total / _PAGE)
     columns: list[list[Item]] = [[]]
     used = 0.0
     for item in items:
         size = _height(item) + _GAP
-        if columns[-1] and used + size > _PAGE:
+        if columns[-1] and used + size / 2 > target * len(columns):
             columns.append([])
-            used = 0.0
         columns[-1].append(item)
         used += size
     return columns
@@ -118,7 +126,8 @@ def _height(item: Item) -> float:
     if isinstance(item, Repeat):
         title = _ROW if item.title else 0.0
         return title + _stacked(item.items) + (0 if _is_plain(item) else 2 * _FRAME)
-    return sum(_stacked(way) for way in (item.main, *_beside(item))) + _GAP * len(_beside(item)) + 2 * _FRAME
+    join = _ROW + _GAP if item.join else 0.0
+    return sum(_stacked(way) for way in (item.main, *_beside(item))) + _GAP * len(_beside(item)) + 2 * _FRAME + join
 
 
 def _stacked(items: Sequence[Item]) -> float:
@@ -147,17 +156,19 @@ def _pieces(items: Sequence[Item]) -> Iterator[Piece]:
         elif isinstance(item, Repeat):
             yield from _pieces(item.items)
         else:
-            yield from _pieces(item.main)
+            yield from _pieces([*item.main, *([item.join] if item.join else [])])
             for side, gone in zip(item.sides, item.gone, strict=True):
                 yield from _pieces(side)
                 yield from [Piece("", "gone")] if gone else []
 
 
-def _last_row(items: Sequence[Item]) -> Row | None:
-    item = items[-1]
-    if isinstance(item, Row):
-        return item
-    return _last_row(item.items) if isinstance(item, Repeat) else None
+def _places(item: Item) -> str:
+    """Height and width of what comes out, as words; empty where there are none."""
+    if isinstance(item, Repeat):
+        return _places(item.items[-1]) if item.items else ""
+    row = item if isinstance(item, Row) else item.join
+    shape = row.shape if row else ()
+    return sizes(shape) if len(shape) > 2 else ""
 
 
 def _edge(state: str) -> dict[str, Any]:
@@ -242,14 +253,20 @@ class _Pen:
         for side in _beside(item):
             self.line([x + _FRAME, x + width - _FRAME], [end + _GAP / 2] * 2)
             end = self.stack(side, x + _FRAME, end + _GAP, width - 2 * _FRAME)
+        if item.join:
+            self.line([x + width / 2] * 2, [end, end + _GAP])
+            self.row(item.join, x + _FRAME, end + _GAP, width - 2 * _FRAME)
         shortcuts = [(side, gone) for side, gone in zip(item.sides, item.gone, strict=True) if _is_shortcut(side)]
         for number, (side, gone) in enumerate(shortcuts):
             out = x + width + 0.1 + 0.16 * number
             middle = x + width / 2
             top, bottom = y - _GAP / 2, y + height + _GAP / 2
-            self.line([middle, out, out, middle], [top, top, bottom, bottom], gone)
+            close = middle
+            if item.join:
+                bottom, close = end + _GAP + _ROW / 2, x + width - _FRAME
+            self.line([middle, out, out, close], [top, top, bottom, bottom], gone)
             told = " · ".join(piece.text for one in side if isinstance(one, Row) for piece in one.pieces)
             if told:
                 colour = _COLOURS["gone"] if gone else "#000000"
-                self.write(out + 0.05, y + height / 2, told, rotation=90, ha="center", size=5.4, color=colour,
-                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
+                size = min(5.4, 5.4 * (bottom - top) / (0.042 * len(told)))
+                self.write(out + 0.07, (top + bottom) / 2, told, rotation=90, ha="center", size=size, color=colour)

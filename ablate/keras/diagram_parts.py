@@ -56,11 +56,13 @@ class Branches:
         main: The longest.
         sides: The others; one without layers is an identity shortcut.
         gone: Whether each of the sides was taken away.
+        join: Where they meet, with the activation behind it; None at the end of the network.
     """
 
     main: tuple[Item, ...]
     sides: tuple[tuple[Item, ...], ...]
     gone: tuple[bool, ...]
+    join: Row | None = None
 
 
 @dataclass(frozen=True)
@@ -113,16 +115,26 @@ class _Reader:
         for cut in [*cuts, None]:
             last = cut if cut is not None else end
             between = self._between(nodes, before, cut)
-            direct = before is not None and last is not None and before in self.graph.producers(last)
             if between:
                 items += self._rows(row)
                 row = []
+                direct = before is not None and last is not None and before in self.graph.producers(last)
                 items.append(self._branches(between, before, last, direct))
+            joined = items and not row and isinstance(items[-1], Branches)
             if cut is None:
                 break
-            row.append(cut)
+            if joined and (between or is_activation(self.graph.layer(cut))):
+                items[-1] = self._with_join(items[-1], cut)
+            else:
+                row.append(cut)
             before = cut
         return items + self._rows(row)
+
+    def _with_join(self, item: Item, node: Node) -> Item:
+        if not isinstance(item, Branches):
+            return item
+        pieces = item.join.pieces if item.join else ()
+        return replace(item, join=Row((*pieces, *self._pieces(node)), node.shape[1:]))
 
     def _cuts(self, nodes: Sequence[Node], start: Node | None, end: Node | None) -> list[Node]:
         """The nodes that no way goes past."""
@@ -130,7 +142,7 @@ class _Reader:
         inside = {node.key for node in nodes}
         found = []
         # The furthest place that a way out of an earlier node leads to.
-        reach = self._reach(start, inside, far, end) if start is not None else self._first(nodes)
+        reach = self._first(nodes) if start is None else self._reach(start, inside, far, start)
         for node in nodes:
             if self.place[node.key] >= reach:
                 found.append(node)
@@ -193,12 +205,20 @@ class _Reader:
                 inner = self.cell.layers[layer.name].inner if self.cell and layer.name in self.cell.layers else None
                 items.append(Repeat(parts(layer.inner, inner), title=layer.name))
                 continue
+            if _pads(layer):
+                close()
+                row.append(node)
+                continue
             light = layer.is_a(*NORMALIZATIONS) or is_activation(layer)
             heavy_inside = any(_is_heavy(self.graph.layer(one)) for one in row)
             if not light and not (_is_heavy(layer) and row and not heavy_inside and _all_light(self.graph, row)):
                 close()
-            led = bool(row)
+            led = any(not _pads(self.graph.layer(one)) for one in row)
             row.append(node)
+            if node.layer in self.new:
+                close()
+                fresh = [Piece(words(new, call), "new") for new, call in self.new[node.layer]]
+                items += [Row(tuple(fresh[at : at + 2]), node.shape[1:]) for at in range(0, len(fresh), 2)]
             # Where normalisation leads, the convolution ends the row.
             if led and _is_heavy(layer):
                 close()
@@ -213,7 +233,7 @@ class _Reader:
             fresh = self.cell.layers[layer.name]
             call = self.cell.calls(layer.name)[0]
             text = _told(text, words(fresh, call), layer, fresh)
-        return [Piece(text, state), *(Piece(words(new, call), "new") for new, call in self.new.get(layer.name, ()))]
+        return [Piece(text, state)]
 
     def _state(self, name: str) -> State:
         if self.cell is None:
@@ -234,7 +254,7 @@ def _told(old: str, new: str, layer: LayerSpec, fresh: LayerSpec) -> str:
     if old == new:
         if layer.config.get("use_bias") != fresh.config.get("use_bias"):
             return f"{old} + bias"
-        return f"{old} moved back"
+        return f"{old} behind"
     first, _, rest = old.partition(" ")
     same = new.partition(" ")[2]
     return f"{first} → {new}" if rest == same else f"{old} → {new}"
@@ -276,7 +296,14 @@ def _is_heavy(layer: LayerSpec) -> bool:
 
 
 def _all_light(graph: Graph, row: Sequence[Node]) -> bool:
-    return all(graph.layer(node).is_a(*NORMALIZATIONS) or is_activation(graph.layer(node)) for node in row)
+    return all(
+        graph.layer(node).is_a(*NORMALIZATIONS) or is_activation(graph.layer(node)) or _pads(graph.layer(node))
+        for node in row
+    )
+
+
+def _pads(layer: LayerSpec) -> bool:
+    return layer.kind.__name__.startswith("ZeroPadding")
 
 
 def _folded(items: Sequence[Item]) -> tuple[Item, ...]:

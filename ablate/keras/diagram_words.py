@@ -18,7 +18,9 @@ _SHORT = {
     "GroupNormalization": "GN",
     "Concatenate": "Concat",
     "MultiHeadAttention": "Attention",
-    "Flatten": "Flatten",
+    "ZeroPadding1D": "Pad",
+    "ZeroPadding2D": "Pad",
+    "ZeroPadding3D": "Pad",
 }
 _ACTIVATION = {"relu": "ReLU", "custom": "activation", "silu": "SiLU", "swish": "SiLU", "gelu": "GELU", "elu": "ELU"}
 
@@ -42,6 +44,8 @@ def words(layer: LayerSpec, node: Node) -> str:
             return f"ReLU{config['max_value']:g}"
         name = activation_name(layer) or kind
         return _ACTIVATION.get(name, name)
+    if layer.is_a(layers.Activation):
+        return activation_name(layer) or "linear"
     if layer.is_a(*CONVOLUTIONS):
         return _convolution(layer)
     if layer.is_a(layers.Dense):

@@ -11,6 +11,7 @@ import keras
 
 from ablate.errors import NetworkError
 from ablate.keras.graph import Graph, LayerSpec, Shape, Tensor, substituted, tensors_in
+from ablate.keras.models.naming import with_fresh_names
 
 __all__ = ["model_of", "sketch"]
 
@@ -73,8 +74,13 @@ def sketch(graph: Graph) -> Any:
     Raises:
         NetworkError: As `model_of`.
     """
-    with keras.StatelessScope(initialize_variables=False):
-        return model_of(graph)
+
+    def build() -> Any:
+        with keras.StatelessScope(initialize_variables=False):
+            return model_of(graph)
+
+    # Keras keeps a list, for each thread, of weights to make up for later; in a thread of its own nothing is made up.
+    return with_fresh_names(build)
 
 
 def _layer(spec: LayerSpec, shapes: Sequence[Shape]) -> Any:

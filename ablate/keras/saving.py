@@ -10,11 +10,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from PIL import Image, ImageOps
 
 from ablate.errors import NetworkError
 from ablate.keras.data import Dataset
-from ablate.keras.data.images import fitted
+from ablate.keras.data.images import UNREADABLE, fitted, opened
 
 __all__ = ["Preparation", "load_model", "save_model"]
 
@@ -70,12 +69,11 @@ class Preparation:
         arrays, faults = [], []
         for path in paths:
             try:
-                with Image.open(path) as image:
-                    upright = ImageOps.exif_transpose(image)
-                    arrays.append(fitted(upright, (height, width), channels, self.fit))
+                with opened(path, (height, width)) as (image, _):
+                    arrays.append(fitted(image, (height, width), channels, self.fit))
             except FileNotFoundError:
                 faults.append(f"{path}: there is no such file.")
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            except UNREADABLE:
                 faults.append(f"{path}: not an image, or cut short.")
         if faults:
             raise NetworkError("\n".join(faults))
@@ -115,5 +113,5 @@ def load_model(path: Path) -> tuple[Any, Preparation]:
         raise NetworkError(f"'{path}' does not say how its images are prepared: ablate did not save it.") from error
     except Exception as error:
         raise NetworkError(f"'{path}' cannot be loaded: {type(error).__name__}: {error}") from error
-    known = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+    known: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
     return model, Preparation(**known)

@@ -71,7 +71,7 @@ def test_confirmed() -> None:
     assert found.is_confirmed
     assert found.text == (
         "Confirmed: without all of them test accuracy changes by −0.00195 (95 % CI −0.00268 to −0.00122, n = 6 fresh "
-        "seeds), worse by less than the margin of 0.01."
+        "seeds), which excludes a turn for the worse by the margin of 0.01."
     )
     assert found.difference.mean == pytest.approx(-found.contribution.mean)
 
@@ -92,7 +92,7 @@ def test_not_enough_to_tell() -> None:
     found = confirmation(STUDY, full, reduced)
     assert not found.is_confirmed
     assert found.text.startswith("Not confirmed: without all of them test accuracy changes by −0.002 (95 % CI ")
-    assert found.text.endswith("n = 6 fresh seeds), which does not exclude a loss of the margin of 0.01.")
+    assert found.text.endswith("n = 6 fresh seeds), which does not exclude a turn for the worse by the margin of 0.01.")
 
 
 def test_a_metric_to_be_minimised() -> None:

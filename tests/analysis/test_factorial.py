@@ -13,7 +13,7 @@ import pytest
 import scipy
 from studies import factor, plan_of, values_of
 
-from ablate.analysis import aliases, analyse_factorial, factorial_table
+from ablate.analysis import aliases, analyse_factorial, factorial_table, plan_aliases
 from ablate.errors import AnalysisError
 
 DOE = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "doe"
@@ -249,3 +249,32 @@ def test_bad_tables_are_refused_with_all_faults() -> None:
         analyse_factorial(table.assign(y=1.0), "y", {"a": (0, 1, 2)}, terms=["b"])
     with pytest.raises(AnalysisError, match="The table is empty"):
         analyse_factorial(table[:0], "yield", {"a": (0, 1)})
+
+
+def test_levels_that_do_not_occur_do_not_count() -> None:
+    table = pd.DataFrame({"a": list("xyxy"), "b": list("uuvv"), "c": ["k"] * 4, "y": [1.0, 2.0, 3.0, 5.0]})
+    found = analyse_factorial(table, "y", {"a": "xyz", "b": "uv", "c": "kl"}, order=1)
+    assert found.mixed == {}
+    assert found.effects.set_index("term")["effect"].to_dict() == pytest.approx({"a": 1.5, "b": 2.5})
+    assert found.notes == ("c is at one level everywhere: no effect.",)
+
+
+def test_aliases_of_a_plan_are_known_before_the_first_run() -> None:
+    plan = plan_of(factor("a"), factor("b"), factor("norm", "batch", "layer", "none"), design="factorial")
+    assert plan_aliases(plan).empty
+    leave = plan_aliases(plan_of(factor("a"), factor("b")))
+    assert leave.values.tolist() == [["a", "b", 0.5], ["a", "a:b", 0.5], ["b", "a:b", 0.5]]
+
+
+def test_many_factors_take_no_minutes() -> None:
+    import itertools
+    import time
+
+    table = pd.DataFrame(list(itertools.product((-1, 1), repeat=7)), columns=list("abcdefg"))
+    table["y"] = 2.0 * table["a"] * table["g"]
+    started = time.perf_counter()
+    found = analyse_factorial(table, "y", {name: (-1, 1) for name in "abcdefg"})
+    assert time.perf_counter() - started < 10
+    effects = found.effects.set_index("term")["effect"]
+    assert len(effects) == 127 and effects["a:g"] == pytest.approx(4.0)
+    assert effects.drop("a:g").abs().max() < 1e-12

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from ablate.errors import NetworkError
 from ablate.keras.data.dataset import Pool
-from ablate.keras.data.images import fitted
+from ablate.keras.data.images import UNREADABLE, fitted, opened
 from ablate.keras.data.store import blocks_of, cache_folder, decoded
 from ablate.keras.options import Option, flag, optional, text
 
@@ -25,8 +24,6 @@ OPTIONS = {
     "skip_corrupt": Option(False, flag()),
 }
 _ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-_ORIENTATION = 0x0112
-"""The EXIF tag; from 5 on the picture lies on its side."""
 _PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
     ("validation", "val", "valid"), "validation"
 )
@@ -54,12 +51,9 @@ def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
 
     def decode(place: int) -> tuple[np.ndarray, int, tuple[int, int]]:
         try:
-            with Image.open(files[place]) as image:
-                original = (image.height, image.width)
-                # JPEG can be read at a half, a quarter or an eighth, which is many times faster.
-                image.draft(None, (2 * size[1], 2 * size[0]))
-                return fitted(ImageOps.exif_transpose(image), size, channels, fit), int(labels[place]), original
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            with opened(files[place], size) as (image, original):
+                return fitted(image, size, channels, fit), int(labels[place]), original
+        except UNREADABLE:
             return np.zeros((*size, channels), np.uint8), -1, (0, 0)
 
     images = decoded(
@@ -143,10 +137,9 @@ def _common_size(root: Path, files: list[Path]) -> tuple[int, int]:
     sizes = set()
     for file in files:
         try:
-            with Image.open(file) as image:
-                turned = image.getexif().get(_ORIENTATION, 1) >= 5
-                sizes.add((image.width, image.height) if turned else (image.height, image.width))
-        except (OSError, ValueError, SyntaxError):
+            with opened(file, None) as (_, own):
+                sizes.add(own)
+        except UNREADABLE:
             continue
     if not sizes:
         raise NetworkError(f"data.path={root}: none of its {len(files)} images can be read.")

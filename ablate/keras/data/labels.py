@@ -57,7 +57,7 @@ class Labels:
         if len({type(key) for key in keys}) > 1:
             raise NetworkError(f"{self.where} gives numbers and texts as labels: {', '.join(sorted(map(str, keys)))}.")
         if self.names is None:
-            known: list[int | str] = sorted(keys)  # type: ignore[type-var]
+            known: list[int | str] = sorted(keys)
         else:
             known = list(range(len(self.names)) if isinstance(keys[0], int) else self.names)
         names = self.names or tuple(map(str, known))

@@ -39,11 +39,13 @@ def augmentation_of(model: Any) -> Any | None:
     """The random layers right behind the input of a network.
 
     Args:
-        model: A functional model.
+        model: A functional or Sequential model.
 
     Returns:
         A model that ends with the last of them, or ``None`` if there is none.
     """
+    if isinstance(model, keras.Sequential):
+        model = keras.Model(model.inputs, model.outputs)
     tensor, last = model.inputs[0], None
     while True:
         nodes = [

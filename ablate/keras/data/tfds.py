@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from ablate.errors import NetworkError
 from ablate.keras.data.dataset import Pool
-from ablate.keras.data.images import fitted, picture
 from ablate.keras.data.preparation import found_builder, prepare, quiet
-from ablate.keras.data.store import Block, blocks_of, cache_folder, decoded
+from ablate.keras.data.store import cache_folder, decoded
 from ablate.keras.options import Option, flag, optional, text
 
 __all__ = ["OPTIONS", "pool"]
@@ -25,8 +24,6 @@ OPTIONS = {
     "validation_split": Option(None, optional(text())),
     "test_split": Option(None, optional(text())),
 }
-_TOGETHER = 256
-"""Images that need no fitting are handed over so many at a time."""
 
 
 def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
@@ -57,14 +54,22 @@ def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
         size = (shape[0], shape[1])
     counts = {part: builder.info.splits[split].num_examples for part, split in splits.items()}
     wanted = (*size, values["channels"])
-    images = decoded(
-        (block for split in splits.values() for block in _blocks(builder, split, image_key, label_key, values, wanted)),
-        sum(counts.values()),
-        wanted,
-        share=values["memory"],
-        folder=cache_folder(values["cache"]),
-        identity=[builder.info.full_name, str(builder.data_dir), splits, values["fit"]],
-    )
+    from ablate.keras.data import records
+
+    blocks = (records.read(builder, split, image_key, label_key, wanted, values["fit"]) for split in splits.values())
+    try:
+        images = decoded(
+            chain.from_iterable(blocks),
+            sum(counts.values()),
+            wanted,
+            share=values["memory"],
+            folder=cache_folder(values["cache"]),
+            identity=[builder.info.full_name, str(builder.data_dir), splits, values["fit"]],
+        )
+    except NetworkError:
+        raise
+    except ValueError as error:
+        raise NetworkError(f"Data set '{values['name']}': {error}.") from error
     if len(images.labels) and images.labels.min() < 0:
         raise NetworkError(
             f"Data set '{values['name']}' has images without a class in {_unlabelled(splits, counts, images.labels)}. "
@@ -75,34 +80,6 @@ def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     official = {part: np.arange(end - counts[part], end) for part, end in zip(counts, ends, strict=True)}
     names = tuple(builder.info.features[label_key].names)
     return Pool(values["name"], images.images, images.labels, names, official, images.sizes)
-
-
-def _blocks(
-    builder: Any, split: str, image_key: str, label_key: str, values: dict[str, Any], shape: tuple[int, int, int]
-) -> Iterator[Block]:
-    import tensorflow as tf
-    import tensorflow_datasets as tfds
-
-    feature = builder.info.features[image_key]
-    # The library would keep a small set in memory, beside what we keep of it.
-    plain = tfds.ReadConfig(try_autocache=False)
-    only = tfds.decode.PartialDecoding({image_key: True, label_key: True})
-    examples = builder.as_dataset(split=split, shuffle_files=False, read_config=plain, decoders=only).map(
-        lambda example: (example[image_key], example[label_key])
-    )
-    if tuple(feature.shape) == shape and feature.np_dtype == np.uint8:
-        for images, labels in examples.batch(_TOGETHER).prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
-            yield images, labels, np.full((len(labels), 2), shape[:2], np.int32)
-        return
-
-    def decode(example: tuple[np.ndarray, Any]) -> tuple[np.ndarray, int, tuple[int, ...]]:
-        image, label = example
-        try:
-            return fitted(picture(image), shape[:2], shape[2], values["fit"]), int(label), image.shape[:2]
-        except ValueError as error:
-            raise NetworkError(f"Data set '{values['name']}': {error}.") from error
-
-    yield from blocks_of(examples.prefetch(tf.data.AUTOTUNE).as_numpy_iterator(), decode)
 
 
 def _keys(builder: Any) -> tuple[str, str]:

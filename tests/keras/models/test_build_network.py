@@ -13,7 +13,7 @@ from omegaconf import OmegaConf  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
 from ablate.keras.ingredients import INGREDIENTS, present  # noqa: E402
-from ablate.keras.models import NETWORKS, build  # noqa: E402
+from ablate.keras.models import NETWORKS, build, chosen  # noqa: E402
 from ablate.keras.models.mini_xception import default_filters, mini_xception  # noqa: E402
 from ablate.keras.models.naming import with_fresh_names  # noqa: E402
 
@@ -30,11 +30,12 @@ def message(config, input_shape=(16, 16, 1), classes=10):
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_the_configuration_files_name_every_key_with_the_default_of_the_function(name):
-    config = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
+    config = chosen(OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml")))
     assert config.pop("name") == name
+    assert config.pop("input_shape") is None
     options = NETWORKS[name].options()
     assert set(config) == set(options)
-    required = {"network", "builder", "args"}
+    required = {"network", "builder", "path", "args"}
     as_list = {key: list(value) if isinstance(value, list) else value for key, value in config.items()}
     for key in options.keys() - required:
         default = options[key].default
@@ -119,7 +120,8 @@ def test_names_of_a_builder_start_from_the_beginning_and_settings_are_kept():
 def test_unknown_network():
     assert message({"name": "mini_exception"}) == (
         "model.name=mini_exception: there is no such network. "
-        "Known: application, builder, mini_xception, resnet, vgg. Did you mean 'mini_xception'?"
+        "Known: application, builder, mini_xception, resnet, saved, vgg, and every network of keras.applications. "
+        "Did you mean 'mini_xception'?"
     )
 
 
@@ -179,8 +181,8 @@ def test_messages_of_applications():
         "keras.applications.VGG16 takes no argument 'alpa' here. Allowed: name.\n"
         "keras.applications.VGG16 takes no argument 'weights' here. Allowed: name."
     )
-    assert message({"name": "application", "network": "Xception"}, (32, 48, 3)).startswith(
-        "keras.applications.Xception cannot be built for images of 32x48x3: Input size must be at least 71x71"
+    assert message({"name": "Xception"}, (32, 48, 3)) == (
+        "Images of 32x48 pixels are too small for Xception: at least 71x71 are needed."
     )
 
 
@@ -271,3 +273,23 @@ def test_a_builder_is_given_what_it_takes():
 )
 def test_messages_of_builders(config, expected):
     assert message(config) == expected
+
+
+def test_a_network_of_keras_applications_by_its_name():
+    assert build({"name": "MobileNet", "args": {"alpha": 0.25}}, (32, 32, 3), 4).output_shape == (None, 4)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras with NumPy 2
+def test_a_saved_network(tmp_path):
+    model = build({"name": "vgg", "filters": [4], "convolutions": [1]}, (8, 8, 1), 3)
+    path = tmp_path / "net.keras"
+    model.save(path)
+    again = build({"path": str(path)}, (8, 8, 1), 3)
+    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+    assert message({"name": "saved", "path": str(tmp_path / "no.keras")}) == (
+        f"model.path={tmp_path / 'no.keras'}: there is no such file."
+    )
+    (tmp_path / "bad.keras").write_text("no")
+    assert message({"path": str(tmp_path / "bad.keras")}).startswith(
+        f"model.path={tmp_path / 'bad.keras'}: Keras cannot read it: "
+    )

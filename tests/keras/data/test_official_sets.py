@@ -1,0 +1,95 @@
+"""The official builders of tensorflow-datasets, prepared without a network and trained on."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras")
+pytest.importorskip("tensorflow_datasets")
+
+import tensorflow_datasets as tfds
+
+from ablate.keras.data import forget, load, records
+from ablate.keras.data.quality import Overlap, overlaps, repeats
+from ablate.keras.train import train
+from ablate.store.run_folder import RunFolder
+
+pytestmark = [
+    pytest.mark.keras,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError("no network in tests")
+
+    forget()
+    monkeypatch.setattr("socket.create_connection", refuse)
+
+
+@pytest.fixture(scope="module")
+def telugu(tmp_path_factory):
+    from pathlib import Path
+
+    files = Path(__file__).resolve().parents[3].parent / "shared/data/cmaterdb/telugu"
+    if not files.is_dir():
+        pytest.skip(f"the test data are not at {files}")
+    folder = tmp_path_factory.mktemp("telugu")
+    shutil.copytree(files, folder / "downloads/manual")
+    return {"source": "tfds", "name": "cmaterdb/telugu", "data_dir": str(folder)}
+
+
+def test_fashion_mnist_is_prepared_and_trained_on(fashion_files, tiny, tmp_path):
+    config = {"source": "tfds", "name": "fashion_mnist", "data_dir": str(fashion_files), "channels": 1}
+    data = load(config, 0)
+    assert len(data.train) + len(data.validation) == 60_000
+    assert len(data.test) == 10_000
+    assert data.input_shape == (28, 28, 1)
+    assert data.class_names[0] == "T - shirt / top"
+    assert set(data.counts["test"].values()) == {1000}
+    builder = tfds.builder("fashion_mnist", data_dir=str(fashion_files))
+    first = next(iter(builder.as_dataset(split="train", shuffle_files=False).as_numpy_iterator()))
+    assert np.array_equal(data.pool.images[data.pool.official["train"][0]], first["image"])
+    small = {**config, "limit": 400}
+    result = train({**tiny(train={"epochs": 3, "learning_rate": 0.02}), "data": small}, RunFolder(tmp_path))
+    assert result["test_accuracy"] > 0.4
+
+
+def test_telugu_is_prepared_and_trained_on_and_its_copies_are_told(telugu, tiny, tmp_path):
+    data = load(telugu, 0)
+    assert (len(data.train) + len(data.validation), len(data.test)) == (2500, 500)
+    shared = {(one.first, one.second): one for one in overlaps(data) if one.second == "test"}
+    assert sum(one.images for one in shared.values()) >= 3
+    assert all(one.contrary == 0 for one in shared.values())
+    together = load({**telugu, "validation": 0.0004}, 0)
+    assert Overlap("train", "test", 3, 0) in overlaps(together)
+    assert repeats(together)["train"] == 2
+    small = {**telugu, "size": 16, "channels": 1, "limit": 400}
+    result = train({**tiny(train={"epochs": 4, "learning_rate": 0.02}), "data": small}, RunFolder(tmp_path))
+    assert result["test_accuracy"] > 0.4
+
+
+def test_records_are_read_as_the_library_reads_them(telugu):
+    load(telugu, 0)
+    builder = tfds.builder("cmaterdb/telugu", data_dir=telugu["data_dir"])
+    assert records._is_flat(builder, "image", "label")
+    asked = (builder, "train[10%:13%]", "image", "label", (32, 32, 3), "stretch")
+    fast, slow = (
+        [np.concatenate(values) for values in zip(*read(*asked), strict=True)]
+        for read in (records.read, records._slowly)
+    )
+    assert len(fast[0]) == 75
+    assert all(np.array_equal(one, other) for one, other in zip(fast, slow, strict=True))
+    asked = (builder, "test", "image", "label", (12, 20, 1), "crop")
+    fast, slow = (
+        [np.concatenate(values) for values in zip(*read(*asked), strict=True)]
+        for read in (records.read, records._slowly)
+    )
+    assert fast[0].shape == (500, 12, 20, 1)
+    assert all(np.array_equal(one, other) for one, other in zip(fast, slow, strict=True))

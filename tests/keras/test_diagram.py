@@ -1,0 +1,134 @@
+"""The parts of a diagram, and the files."""
+
+from __future__ import annotations
+
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from keras import layers  # noqa: E402
+
+from ablate.keras.diagram import draw, write_diagrams  # noqa: E402
+from ablate.keras.diagram_parts import Branches, Piece, Repeat, Row, parts  # noqa: E402
+from ablate.keras.graph_reader import graph_of  # noqa: E402
+from ablate.keras.ingredients import ablate_model  # noqa: E402
+from ablate.keras.models import build  # noqa: E402
+
+pytestmark = pytest.mark.keras
+
+
+def told(items):
+    """Parts as plain text: rows as words, folds as (number, parts), branches as their parts in a list."""
+    found = []
+    for item in items:
+        if isinstance(item, Row):
+            found.append(" ".join(piece.text for piece in item.pieces))
+        elif isinstance(item, Repeat):
+            found.append((item.title or item.times, told(item.items)))
+        else:
+            found.append([told(item.main), [told(side) for side in item.sides], told([item.join])])
+    return found
+
+
+def states(items):
+    """All parts that are not as they were."""
+    found = []
+    for item in items:
+        if isinstance(item, Row):
+            found += [(piece.text, piece.state) for piece in item.pieces if piece.state != "kept"]
+        elif isinstance(item, Repeat):
+            found += states(item.items)
+        else:
+            found += states(item.main)
+            for side, gone in zip(item.sides, item.gone, strict=True):
+                found += [("way", "gone")] if gone else []
+                found += states(side)
+            found += states([item.join] if item.join else [])
+    return found
+
+
+@pytest.fixture(scope="module")
+def mini():
+    return build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3)
+
+
+def block(size):
+    row = f"BN ReLU SepConv 3×3, {size}"
+    return [[(2, [row]), "MaxPool 3×3 /2"], [[f"Conv 1×1, {size} /2"]], ["+"]]
+
+
+def test_parts_of_mini_xception(mini):
+    assert told(parts(graph_of(mini))) == [
+        "Input 8×8×1",
+        "Conv 3×3, 4",
+        block(4),
+        block(8),
+        "GAP",
+        "Dropout 0.25",
+        "Dense 3 softmax",
+    ]
+
+
+def test_equal_blocks_are_folded():
+    model = build({"name": "resnet", "filters": [4], "blocks": [4]}, (8, 8, 1), 3)
+    assert told(parts(graph_of(model)))[2:-3] == [
+        (4, [[["Conv 3×3, 4 BN ReLU", "Conv 3×3, 4 BN"], [[]], ["+ ReLU"]]]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ({"residual": False}, [("way", "gone"), ("Conv 1×1, 4 /2", "gone"), ("+", "gone")]),
+        ({"bn_placement": "after"}, [("BN behind", "changed")]),
+        ({"separable": False}, [("SepConv → Conv 3×3, 4", "changed")]),
+        ({"bias": True}, [("SepConv 3×3, 4 + bias", "changed"), ("Conv 1×1, 4 /2 + bias", "changed")]),
+        ({"without_block": "block1"}, [("BN", "gone"), ("ReLU", "gone"), ("SepConv 3×3, 4", "gone")]),
+    ],
+)
+def test_what_a_cell_lacks_is_marked(mini, levels, expected):
+    items = parts(graph_of(mini), graph_of(ablate_model(mini, levels)))
+    first = next(item for item in items if isinstance(item, Branches))
+    assert states([first])[: len(expected)] == expected
+
+
+def test_added_layers_are_marked(mini):
+    items = parts(graph_of(mini), graph_of(ablate_model(mini, {"flip": True})))
+    assert items[1] == Row((Piece("RandomFlip", "new"),))
+
+
+def test_a_gate_that_is_gone_leaves_the_way_beside_it():
+    inputs = keras.Input((8, 8, 4))
+    gate = layers.Dense(4, "sigmoid")(layers.Dense(2)(layers.GlobalAveragePooling2D(keepdims=True)(inputs)))
+    x = layers.Conv2D(2, 1)(layers.Multiply()([inputs, gate]))
+    model = keras.Model(inputs, x)
+    items = parts(graph_of(model), graph_of(ablate_model(model, {"squeeze_excite": False})))
+    assert items[1].gone == (False,)
+    assert ("GAP", "gone") in states(items)
+
+
+def test_side_by_side_branches_tangles_inputs_and_nested_models():
+    left, right = keras.Input((8, 8, 4)), keras.Input((8, 8, 4))
+    inner_input = keras.Input((8, 8, 8))
+    inner = keras.Model(inner_input, layers.ReLU()(inner_input), name="inner")
+    a, b = layers.Conv2D(4, 1)(left), layers.Conv2D(4, 1)(right)
+    c, d = layers.Add()([a, b]), layers.Multiply()([a, b])
+    model = keras.Model([left, right], inner(layers.Concatenate()([c, d])))
+    items = told(parts(graph_of(model)))
+    assert items[0].startswith("6 layers: ")
+    assert items[1:] == ["Concat", ("inner", ["Input 8×8×8", "ReLU"])]
+
+
+def test_figures_are_as_wide_as_a_column_and_as_high_as_a_page(mini, tmp_path):
+    assert draw(parts(graph_of(mini)), "full").get_size_inches()[0] == pytest.approx(3.3)
+    files = write_diagrams({"full": mini, "wo_residual": ablate_model(mini, {"residual": False})}, tmp_path)
+    assert sorted(file.name for file in files) == ["full.pdf", "full.svg", "wo_residual.pdf", "wo_residual.svg"]
+    assert "taken away" in (tmp_path / "wo_residual.svg").read_text()
+    assert "taken away" not in (tmp_path / "full.svg").read_text()
+    first = [file.read_bytes() for file in files]
+    write_diagrams({"full": mini, "wo_residual": ablate_model(mini, {"residual": False})}, tmp_path)
+    assert [file.read_bytes() for file in files] == first
+    long = keras.Sequential([keras.Input((4,)), *(layers.Dense(4 + n % 2 * n) for n in range(90)), layers.Dense(4)])
+    width, height = draw(parts(graph_of(long))).get_size_inches()
+    assert width == pytest.approx(3 * 3.3)
+    assert height < 10

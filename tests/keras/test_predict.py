@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+keras = pytest.importorskip("keras")
+
+from ablate.errors import NetworkError  # noqa: E402
+from ablate.keras.data import load  # noqa: E402
+from ablate.keras.predict import main, predict  # noqa: E402
+from ablate.keras.train import train  # noqa: E402
+from ablate.store.run_folder import RunFolder  # noqa: E402
+
+pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
+
+
+@pytest.fixture
+def trained(tiny, tmp_path):
+    config = tiny(data={"scaling": "standard"}, train={"epochs": 4, "save": "last"})
+    train(config, RunFolder(tmp_path / "run"))
+    return tmp_path / "run", load(config["data"], 0)
+
+
+def write(dataset, count, folder):
+    folder.mkdir()
+    for number, image in enumerate(dataset.test.images[:count]):
+        Image.fromarray(image[..., 0]).save(folder / f"{number:02d}.png")
+    return folder
+
+
+def test_a_kept_network_predicts_pictures_as_it_was_tested(trained, tmp_path):
+    run, data = trained
+    pictures = write(data, 20, tmp_path / "pictures")
+    path, found = predict(run, [pictures / "03.png", pictures])
+    assert path == run / "last.keras"
+    assert [one.path.name for one in found] == ["03.png", *(f"{number:02d}.png" for number in range(20))]
+    model = keras.models.load_model(run / "last.keras")
+    scaled = (data.test.images[:20] - data.offset) * data.factor
+    expected = model.predict(scaled.astype(np.float32), verbose=0)
+    for one, row in zip(found[1:], expected, strict=True):
+        assert one.probabilities == pytest.approx(dict(zip("0123456789", row, strict=True)), abs=1e-5)
+        assert list(one.probabilities.values()) == sorted(one.probabilities.values(), reverse=True)
+    lines = main(str(run), [str(pictures / "03.png")])
+    first = next(iter(found[0].probabilities.items()))
+    assert lines[0] == f"Predictions of {run / 'last.keras'}:"
+    assert lines[1].startswith(f"  {pictures / '03.png'}  {first[0]} {first[1]:.3f}, ")
+
+
+def test_what_cannot_be_predicted_is_told(trained, tmp_path):
+    run, _ = trained
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.png").write_text("no picture")
+
+    def message(folder, *images):
+        with pytest.raises(NetworkError) as caught:
+            main(folder, images)
+        return str(caught.value)
+
+    assert message(tmp_path / "empty", "x.png") == (
+        f"The run '{tmp_path}/empty' keeps no trained network: train it with train.save=best or train.save=last."
+    )
+    assert message(tmp_path / "none", "x.png").startswith(f"The run '{tmp_path}/none' does not exist: ")
+    assert message(run, tmp_path / "empty") == (f"No picture to predict among {tmp_path}/empty: name image files.")
+    assert message(run, tmp_path / "no.png", tmp_path / "text.png").splitlines() == [
+        f"{tmp_path}/no.png: there is no such file.",
+        f"{tmp_path}/text.png: not an image, or cut short.",
+    ]
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    keras.models.load_model(run / "last.keras").save(strange / "best.keras")
+    assert message(strange, tmp_path / "text.png") == (
+        f"'{strange}/best.keras' does not say how its images are prepared: ablate did not save it."
+    )
+    (strange / "best.keras").write_bytes(b"PK")
+    assert message(strange, tmp_path / "text.png").startswith(f"'{strange}/best.keras' cannot be loaded: BadZipFile: ")
+    assert zipfile.is_zipfile(run / "last.keras")

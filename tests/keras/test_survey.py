@@ -1,0 +1,62 @@
+"""What a network is made of, as rows and as a table."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from rich.console import Console  # noqa: E402
+
+from ablate.keras.ingredients import INGREDIENTS  # noqa: E402
+from ablate.keras.models import build  # noqa: E402
+from ablate.keras.survey import main, rendered, survey  # noqa: E402
+
+pytestmark = pytest.mark.keras
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return survey(build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3))
+
+
+def test_a_row_an_ingredient(rows):
+    found = {row.ingredient: row for row in rows}
+    assert list(found) == list(INGREDIENTS)
+    residual = found["residual"]
+    assert (residual.sites, residual.places, residual.removable) == (2, ("block1_add", "block2_add"), True)
+    # the projections: 4 x 4 and 4 x 8 weights
+    assert residual.weights - residual.weights_without == 16 + 32
+    assert residual.flops_without < residual.flops
+    absent = found["squeeze_excite"]
+    assert (absent.sites, absent.removable, absent.weights_without) == (0, False, None)
+    assert absent.remark == "no product of a map with gates computed from its global pooling"
+    assert found["without_block"].places == ("stem_conv", "block1", "block2")
+
+
+def test_rows_are_plain_and_readable(rows):
+    told = json.loads(json.dumps([row.plain() for row in rows]))
+    assert told[0]["places"] == ["block1_add", "block2_add"]
+    console = Console(width=120, record=True, file=None, quiet=False)
+    with console.capture() as captured:
+        console.print(rendered(rows))
+    text = captured.get()
+    assert "residual" in text
+    assert "each a level: stem_conv, block1, block2" in text
+    assert "not there" in text
+
+
+def test_the_full_network_of_a_configuration(tiny):
+    rows = main(tiny(residual=False))
+    assert rows[0].sites == 2
+
+
+def test_what_cannot_be_taken_away_says_why():
+    inputs = keras.Input((None, None, 3))
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(keras.layers.Conv2D(4, 3)(inputs))
+    rows = {row.ingredient: row for row in survey(keras.Model(inputs, keras.layers.Dense(2)(x), name="free"))}
+    assert not rows["head"].removable
+    assert rows["head"].remark.startswith("`head` cannot become flatten in model 'free': layer 'pool' gets maps of no")
+    assert rows["head"].flops is None
