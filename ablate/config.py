@@ -35,6 +35,7 @@ class StudyConfig:
     name: Any = None
     design: str | None = None
     seeds: Any = 3
+    max_seeds: int = 20
     metric: str = "test_accuracy"
     direction: str = "max"
     margin: float | None = None

@@ -134,14 +134,13 @@ def _next_to(ingredient: Ingredient, graph: Any) -> set[str]:
 
 def _other_starts(model: Any, without: Any) -> list[str]:
     """Layers of the same shapes whose weights do not start alike."""
-    import keras
     import numpy as np
 
     from ablate.keras.streams import seeded
     from ablate.keras.weights import named_weights
 
     with_it, without_it = (
-        {path: keras.ops.convert_to_numpy(weight) for path, weight in named_weights(seeded(one, _SEED))}
+        {path: np.asarray(weight).copy() for path, weight in named_weights(seeded(one, _SEED))}
         for one in (model, without)
     )
     differing = [
@@ -161,14 +160,14 @@ def _trained(model: Any, folder: Path | None) -> list[str]:
     x = rng.uniform(size=shape).astype("float32")
     model.compile(keras.optimizers.Adam(1e-4), "mse", run_eagerly=True)
     target = rng.uniform(size=(8, *(side or 32 for side in model.outputs[0].shape[1:]))).astype("float32")
-    start = [np.array(weight) for weight in model.trainable_weights]
+    start = [np.asarray(weight).copy() for weight in model.trainable_weights]
     faults = []
     if not np.isfinite(model.train_on_batch(x, target)):
         faults.append("The loss of a training step is not finite.")
-    given = np.array(model(x, training=False))
+    given = np.asarray(model(x, training=False))
     if not np.isfinite(given).all():
         faults.append("After a training step the output is not finite.")
-    moved = [bool((old != np.array(new)).any()) for old, new in zip(start, model.trainable_weights, strict=True)]
+    moved = [bool((old != np.asarray(new)).any()) for old, new in zip(start, model.trainable_weights, strict=True)]
     if start and not any(moved):
         faults.append("A training step leaves all weights as they are.")
     with tempfile.TemporaryDirectory(dir=folder) as place:
@@ -178,6 +177,6 @@ def _trained(model: Any, folder: Path | None) -> list[str]:
             warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
             model.save(path)
         again = keras.models.load_model(path, compile=False)
-        if not np.array_equal(np.array(again(x, training=False)), given):
+        if not np.array_equal(np.asarray(again(x, training=False)), given):
             faults.append("Saved and loaded, the network gives other numbers.")
     return faults

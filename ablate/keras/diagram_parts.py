@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from keras.layers import InputLayer
+
 from ablate.keras.diagram_words import words
 from ablate.keras.graph import Graph, LayerSpec, Node, Shape
 from ablate.keras.kinds import CONVOLUTIONS, DENSE, NORMALIZATIONS, POOLINGS, is_activation
@@ -215,6 +217,8 @@ class _Reader:
                 close()
             led = any(not _pads(self.graph.layer(one)) for one in row)
             row.append(node)
+            if layer.is_a(InputLayer):
+                close()
             if node.layer in self.new:
                 close()
                 fresh = [Piece(words(new, call), "new") for new, call in self.new[node.layer]]

@@ -23,11 +23,12 @@ def summary_of(study: StudyFolder) -> Summary:
         StoreError: If there is no study in the folder.
         AnalysisError: If its runs do not have the study's metric.
     """
-    from ablate.analysis import summarise
+    from ablate.analysis import SequentialRule, summarise
     from ablate.report.marks import marks
 
     record, runs = study.existing_record(), study.runs()
-    summary = summarise(record.plan, runs, study.curves())
+    rule = SequentialRule(len(record.plan.study.seeds)) if record.plan.study.sequential else None
+    summary = summarise(record.plan, runs, study.curves(), rule)
     return replace(summary, notes=(*summary.notes, *marks(record, runs)))
 
 

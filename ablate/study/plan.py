@@ -30,6 +30,7 @@ class Study:
         margin: The least effect that matters, in the metric's units, or None.
         resolution: Of a fractional design.
         cells: How many cells an optimal design has, or None.
+        sequential: Whether seeds are taken one at a time, and ``seeds`` are the most that a cell may take.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Study:
     margin: float | None = None
     resolution: int = 4
     cells: int | None = None
+    sequential: bool = False
 
     def __post_init__(self) -> None:
         faults = []

@@ -47,8 +47,11 @@ def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
     plan = record.plan
     study = plan.study
     best = "higher" if study.direction == "max" else "lower"
+    seeds = f"seeds {', '.join(map(str, study.seeds))}"
+    if study.sequential:
+        seeds = f"seeds one at a time, at most {len(study.seeds)} a cell"
     lines = [
-        f"Study '{study.name}': {len(plan.cells)} cells ({study.design}), seeds {', '.join(map(str, study.seeds))}; "
+        f"Study '{study.name}': {len(plan.cells)} cells ({study.design}), {seeds}; "
         f"metric {study.metric}, {best} is better."
     ]
     width = max(len(cell.label) for cell in plan.cells[:_MOST_CELLS])
@@ -56,7 +59,8 @@ def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
     if len(plan.cells) > _MOST_CELLS:
         lines.append(f"  ... and {len(plan.cells) - _MOST_CELLS} more")
     lines += [f"  {note}" for note in plan.notes]
-    lines.append(f"{asked} runs: {done} done, {asked - done} to train.")
+    first = " at first" if study.sequential else ""
+    lines.append(f"{asked} runs{first}: {done} done, {asked - done} to train.")
     return lines
 
 

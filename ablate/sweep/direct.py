@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.errors import DesignError
 from ablate.report import collect
-from ablate.store import PlannedRun, RunFolder, StudyFolder, write_json
+from ablate.store import FINISHED, PlannedRun, RunFolder, StudyFolder, write_json
 from ablate.study import Cell, Factor, Level, Plan, Study, level_label, make_plan
 from ablate.sweep.engine import Job, run_jobs
 from ablate.sweep.growth import UNNAMED, check_name, default_name, grow, name_metric, study_event
@@ -17,7 +18,8 @@ from ablate.sweep.identity import run_id
 from ablate.sweep.pool import Call, WorkerPool
 from ablate.sweep.progress import Progress
 from ablate.sweep.recorder import record
-from ablate.sweep.settings import Settings
+from ablate.sweep.rounds import carry_out_rounds
+from ablate.sweep.settings import AUTO, FIRST_SEEDS, Settings
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -30,7 +32,7 @@ def run(
     factors: Mapping[str, Sequence[Any]],
     *,
     config: Mapping[str, Any] | None = None,
-    seeds: int | Sequence[int] = 3,
+    seeds: int | Sequence[int] | str = 3,
     name: str | None = None,
     outputs: str | Path = "outputs",
     workers: int = 1,
@@ -45,7 +47,7 @@ def run(
             of numbers.
         factors: The levels of each factor by name. The reference is the level that ``config`` has, else the first.
         config: Further values for every run. All must be plain: they are part of a run's identity.
-        seeds: How many seeds (0, 1, 2, ...), or their list.
+        seeds: How many seeds (0, 1, 2, ...), their list, or ``"auto"`` for one at a time until a verdict stands.
         name: Name of the study and its folder; None to name it after the factors.
         outputs: Where study folders live.
         workers: How many runs at a time; with more than one each runs in a worker process.
@@ -68,7 +70,7 @@ def run(
         ['helps']
     """
     base = dict(config or {})
-    plain_seeds = seeds if isinstance(seeds, int) else list(seeds)
+    plain_seeds = seeds if isinstance(seeds, int | str) else list(seeds)
     asked = Settings.from_config({"name": name, "seeds": plain_seeds, **settings})
     varied = [_factor(key, list(levels), base) for key, levels in factors.items()]
     folder = StudyFolder(Path(outputs) / (check_name(name) if name is not None else default_name(list(factors))))
@@ -82,6 +84,7 @@ def run(
         margin=asked.margin,
         resolution=asked.resolution,
         cells=asked.cells,
+        sequential=asked.seeds == AUTO,
     )
     plan = make_plan(study, varied, asked.constraints())
     values = {key: {level_label(level): level for level in levels} for key, levels in factors.items()}
@@ -95,8 +98,15 @@ def run(
         reference = {**base, **{factor.name: values[factor.name][factor.reference] for factor in varied}}
         old = folder.record()
         event = study_event(folder, old, plan, ["ablate.run"])
-        folder.write_record(grow(folder, old, plan, list(work), _plain(reference), event))
-    _carry_out(_Task(train, study.metric), folder, plan, work, workers, asked)
+        first = study.seeds[:FIRST_SEEDS] if study.sequential else study.seeds
+        runs = [planned for planned in work if planned.seed in first]
+        folder.write_record(grow(folder, old, plan, runs, _plain(reference), event))
+    jobs = [Job(planned, ()) for planned in work]
+    carry_out = functools.partial(_carry_out, _Task(train, study.metric), folder, plan, work, workers, asked)
+    if study.sequential:
+        carry_out_rounds(folder, jobs, carry_out, workers)
+    else:
+        carry_out(jobs)
     name_metric(folder)
     return collect(folder)
 
@@ -121,6 +131,7 @@ def _carry_out(
     work: Mapping[PlannedRun, dict[str, Any]],
     workers: int,
     settings: Settings,
+    jobs: Sequence[Job],
 ) -> None:
     def launch(batch: Sequence[Job]) -> BaseException | None:
         calls = [
@@ -141,9 +152,7 @@ def _carry_out(
         return trouble
 
     labels = {cell.name: cell.label for cell in plan.cells}
-    states = {planned: folder.run(planned).status() for planned in work}
-    todo = [planned for planned, status in states.items() if status.state != "finished"]
-    jobs = [Job(planned, ()) for planned in work]
+    todo = [job.run for job in jobs if folder.run(job.run).status().state != FINISHED]
     with Progress(folder, todo, labels, plan.study.metric):
         run_jobs(
             folder,

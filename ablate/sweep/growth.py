@@ -15,7 +15,7 @@ from ablate.store.study_folder import StudyRecord
 from ablate.study import Cell, Factor, Level, Plan, Study, cell_of
 from ablate.sweep.identity import differences
 
-__all__ = ["UNNAMED", "check_name", "default_name", "grow", "name_metric", "study_event"]
+__all__ = ["UNNAMED", "add_runs", "check_name", "default_name", "grow", "name_metric", "study_event"]
 
 _LONGEST = 100
 _SPECIAL = "._,=+- "
@@ -91,7 +91,9 @@ def grow(
     if old is None:
         return StudyRecord(plan, tuple(runs), reference, (event,))
     faults = differences(dict(old.reference), dict(reference))
-    for key in ("metric", "direction", "margin"):
+    # Under the sequential rule the greatest number of seeds is part of what was declared.
+    fixed = ("sequential", "seeds") if old.plan.study.sequential or plan.study.sequential else ()
+    for key in ("metric", "direction", "margin", *fixed):
         was, now = getattr(old.plan.study, key), getattr(plan.study, key)
         if was != now and not (key == "metric" and not _reported(folder, old, was)):
             faults.append(f"study.{key}: {was} -> {now}")
@@ -108,17 +110,27 @@ def grow(
             grown = cell_of(cell.levels, factors, cell.void)
             cells.setdefault(grown.name, grown)
     all_runs = tuple(dict.fromkeys([*old.runs, *runs]))
-    seeds = tuple(dict.fromkeys(run.seed for run in all_runs))
+    seeds = tuple(dict.fromkeys([*old.plan.study.seeds, *plan.study.seeds]))
     designs = list(dict.fromkeys([*old.plan.study.design.split("+"), *plan.study.design.split("+")]))
     study: Study = replace(plan.study, seeds=seeds, design="+".join(designs))
     notes = tuple(dict.fromkeys([*old.plan.notes, *plan.notes]))
     grown_plan = Plan(study, factors, tuple(cells.values()), notes)
     same = all_runs == old.runs and grown_plan == old.plan
     history = old.history if same else (*old.history, event)
-    order = {cell.name: place for place, cell in enumerate(grown_plan.cells)}
-    place = {seed: position for position, seed in enumerate(seeds)}
-    ordered = tuple(sorted(all_runs, key=lambda run: (order[run.cell], place[run.seed])))
-    return StudyRecord(grown_plan, ordered, reference, history, old.checks)
+    return StudyRecord(grown_plan, _in_order(grown_plan, all_runs), reference, history, old.checks)
+
+
+def _in_order(plan: Plan, runs: Sequence[PlannedRun]) -> tuple[PlannedRun, ...]:
+    cells = {cell.name: place for place, cell in enumerate(plan.cells)}
+    seeds = {seed: place for place, seed in enumerate(plan.study.seeds)}
+    return tuple(sorted(dict.fromkeys(runs), key=lambda run: (cells[run.cell], seeds[run.seed])))
+
+
+def add_runs(folder: StudyFolder, runs: Sequence[PlannedRun]) -> None:
+    """Enter further runs of known cells in the plan."""
+    with folder.editing():
+        record = folder.existing_record()
+        folder.write_record(replace(record, runs=_in_order(record.plan, [*record.runs, *runs])))
 
 
 def study_event(folder: StudyFolder, old: StudyRecord | None, plan: Plan, command: Sequence[str]) -> dict[str, Any]:

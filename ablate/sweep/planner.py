@@ -18,7 +18,7 @@ from ablate.sweep.growth import UNNAMED, grow, study_event
 from ablate.sweep.identity import flatten, run_id, without
 from ablate.sweep.pool import WorkerPool
 from ablate.sweep.preflight import function_named, look
-from ablate.sweep.settings import Settings
+from ablate.sweep.settings import AUTO, FIRST_SEEDS, Settings
 
 __all__ = ["Planner"]
 
@@ -71,7 +71,9 @@ class Planner:
                 checks |= self._look(settings.preflight, plan, configurations, pool)
             plan = self._without_absent(plan, checks)
         jobs = self._jobs(plan)
-        runs = [job.run for job in jobs]
+        # Under the sequential rule later seeds are entered when they are needed.
+        first = plan.study.seeds[:FIRST_SEEDS] if plan.study.sequential else plan.study.seeds
+        runs = [job.run for job in jobs if job.run.seed in first]
         if settings.dry_run:
             return replace(grow(folder, old, plan, runs, reference, event), checks=checks), jobs
         with folder.editing():
@@ -93,6 +95,7 @@ class Planner:
             margin=settings.margin,
             resolution=settings.resolution,
             cells=settings.cells,
+            sequential=settings.seeds == AUTO and not self.asked.seeds,
         )
         void = self._void_children()
         factors = [factor for factor in self.asked.factors if factor.name not in (*drop, *void)]

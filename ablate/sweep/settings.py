@@ -11,7 +11,15 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from ablate.errors import DesignError
 from ablate.study import Constraint, Forbidden, Requires, level_label
 
-__all__ = ["Settings"]
+__all__ = ["AUTO", "FIRST_SEEDS", "Settings"]
+
+AUTO = "auto"
+"""``seeds=auto``: one seed at a time under the sequential rule."""
+
+FIRST_SEEDS = 3
+"""How many seeds every cell takes before the rule's first look."""
+
+_MOST_SEEDS = 50
 
 
 @dataclass(frozen=True)
@@ -21,7 +29,8 @@ class Settings:
     Args:
         name: Name of the study, or None to name it after what is swept.
         design: Name of the design, or None: the grid of the swept keys, or leave-one-out of the declared factors.
-        seeds: How many seeds (0, 1, 2, ...), or their list.
+        seeds: How many seeds (0, 1, 2, ...), their list, or ``"auto"`` for one at a time until a verdict stands.
+        max_seeds: The most that a cell may take with ``auto``.
         seed_key: The config key that holds a run's seed.
         metric: The number that decides, or None: the one that runs report.
         direction: ``max`` or ``min``.
@@ -44,6 +53,7 @@ class Settings:
     name: str | None = None
     design: str | None = None
     seeds: int | str | tuple[int, ...] = 3
+    max_seeds: int = 20
     seed_key: str = "seed"
     metric: str | None = None
     direction: str = "max"
@@ -85,7 +95,9 @@ class Settings:
 
     def seed_list(self) -> tuple[int, ...]:
         """The seeds themselves."""
-        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds  # type: ignore[return-value]
+        if isinstance(self.seeds, tuple):
+            return self.seeds
+        return tuple(range(self.max_seeds if isinstance(self.seeds, str) else self.seeds))
 
     def constraints(self) -> list[Constraint]:
         """The declared constraints."""
@@ -111,6 +123,9 @@ def _fault(key: str, value: Any) -> str | None:
     elif key in ("retry_failed", "keep_going", "dry_run"):
         good = isinstance(value, bool) or (key == "dry_run" and value == "json")
         wanted = "write true or false"
+    elif key == "max_seeds":
+        good = isinstance(value, int) and not isinstance(value, bool) and FIRST_SEEDS <= value <= _MOST_SEEDS
+        wanted = f"write a whole number from {FIRST_SEEDS} to {_MOST_SEEDS}"
     elif key in ("resolution", "cells"):
         good, wanted = isinstance(value, int) and not isinstance(value, bool), "write a whole number"
     elif key == "margin":
@@ -134,6 +149,8 @@ def _seeds_fault(seeds: Any) -> str | None:
     if isinstance(seeds, tuple):
         good = all(isinstance(seed, int) and not isinstance(seed, bool) for seed in seeds)
         return None if good else f"study.seeds={list(seeds)}: seeds are whole numbers."
+    if seeds == AUTO:
+        return None
     if isinstance(seeds, bool) or not isinstance(seeds, int):
-        return f"study.seeds={seeds}: write a number of seeds (3), or list them ([0,7,9])."
+        return f"study.seeds={seeds}: write a number of seeds (3), list them ([0,7,9]), or auto."
     return None if seeds >= 1 else f"study.seeds={seeds}: a study needs at least one seed."

@@ -5,6 +5,7 @@ Hydra wants its plugins in the package ``hydra_plugins``; the class there is an 
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from ablate.sweep.planner import Planner
 from ablate.sweep.progress import Progress
 from ablate.sweep.recorder import Recorder
 from ablate.sweep.rerun import task_origin
+from ablate.sweep.rounds import carry_out_rounds
 from ablate.sweep.settings import Settings
 
 __all__ = ["StudySweeper"]
@@ -82,7 +84,8 @@ class StudySweeper(Sweeper):
         pool = launcher.pool if isinstance(launcher, ProcessLauncher) else None
         try:
             record, jobs = Planner(settings, asked, folder, composer, task_origin(self._task)).prepare(pool)
-            runs = [job.run for job in jobs]
+            # Under the sequential rule the record holds what is needed so far, and jobs what may be needed.
+            runs = [run for run in record.runs if run in {job.run for job in jobs}]
             if settings.dry_run == "json":
                 say(json.dumps(plan_values(record, folder, jobs), indent=1))
                 return True
@@ -91,8 +94,12 @@ class StudySweeper(Sweeper):
                 say(line)
             if settings.dry_run:
                 return True
-            if len(done) < len(runs):
-                self._run(folder, record, jobs, launcher, settings, [run for run in runs if run not in done])
+            if record.plan.study.sequential:
+                workers = pool.slots if pool is not None else 1
+                carry_out = functools.partial(self._run, folder, record, launcher, settings)
+                carry_out_rounds(folder, jobs, carry_out, workers)
+            elif len(done) < len(runs):
+                self._run(folder, record, launcher, settings, jobs)
         except KeyboardInterrupt:
             if pool is not None:
                 pool.close()
@@ -101,7 +108,8 @@ class StudySweeper(Sweeper):
         finally:
             if pool is not None:
                 pool.close()
-        return _report(folder, runs)
+        wanted = {job.run for job in jobs}
+        return _report(folder, [run for run in folder.existing_record().runs if run in wanted])
 
     def _launcher(self, composer: Composer, settings: Settings) -> Any:
         try:
@@ -129,10 +137,9 @@ class StudySweeper(Sweeper):
         self,
         folder: StudyFolder,
         record: StudyRecord,
-        jobs: Sequence[Job],
         launcher: Any,
         settings: Settings,
-        todo: Sequence[PlannedRun],
+        jobs: Sequence[Job],
     ) -> None:
         launched = 0
 
@@ -147,6 +154,8 @@ class StudySweeper(Sweeper):
             # Not the property return_value: it raises.
             return next((job._return_value for job in returns or () if job.status == JobStatus.FAILED), None)
 
+        states = board(folder, [job.run for job in jobs])
+        todo = [run for run, status in states.items() if status.state != FINISHED]
         labels = {cell.name: cell.label for cell in record.plan.cells}
         with Progress(folder, todo, labels, record.plan.study.metric):
             run_jobs(

@@ -32,6 +32,7 @@ class AblationSweeperConf:
     name: Any = "${oc.select:study.name,null}"
     design: Any = "${oc.select:study.design,null}"
     seeds: Any = "${oc.select:study.seeds,3}"
+    max_seeds: Any = "${oc.select:study.max_seeds,20}"
     seed_key: Any = "${oc.select:study.seed_key,seed}"
     metric: Any = "${oc.select:study.metric,null}"
     direction: Any = "${oc.select:study.direction,max}"

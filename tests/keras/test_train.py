@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 
 keras = pytest.importorskip("keras")
 
@@ -197,6 +198,29 @@ def test_the_best_epoch_is_chosen_on_validation_and_tested_with_its_weights(tiny
     model = keras.models.load_model(tmp_path / "best.keras")
     guess = model.predict(test.images / np.float32(255), verbose=0).argmax(axis=1)
     assert result["test_accuracy"] == pytest.approx((guess == test.labels).mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("memory", [0.25, 0])
+def test_photos_of_many_sizes_are_trained_on(tiny, shared_data, tmp_path, memory):
+    data = {"source": "folder", "path": str(shared_data / "images/rps"), "size": 16, "fit": "crop", "limit": 90}
+    more = {"memory": memory, "cache": str(tmp_path / "cache"), "scaling": "standard"}
+    result = train({**tiny(train={"batch_size": 16}), "data": data | more}, RunFolder(tmp_path / "run"))
+    assert result["epochs"] == 2 and 0 <= result["test_accuracy"] <= 1
+
+
+def test_pictures_with_alpha_are_trained_on(tiny, tmp_path):
+    rng = np.random.default_rng(0)
+    for name, alpha in (("glass", 40), ("wood", 250)):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for number in range(30):
+            pixels = rng.integers(0, 256, (10 + number % 5, 12, 4), dtype=np.uint8)
+            pixels[..., 3] = alpha
+            Image.fromarray(pixels).save(tmp_path / "set" / name / f"{number}.png")
+    data = {"source": "folder", "path": str(tmp_path / "set"), "size": 8, "channels": 4}
+    config = tiny(train={"epochs": 12, "batch_size": 8, "epoch": "best_val"})
+    result = train({**config, "data": data}, RunFolder(tmp_path / "run"))
+    # Nothing but the alpha channel tells the two apart.
+    assert result["test_accuracy"] > 0.9
 
 
 def test_early_stopping_and_the_other_switches_of_training(tiny, tmp_path):

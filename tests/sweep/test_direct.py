@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,22 @@ def test_another_study_in_the_folder_is_refused(tmp_path: Path) -> None:
     ablate.run(quick, {"a": [1, 2]}, config={"b": 1}, outputs=tmp_path, seeds=1)
     with pytest.raises(AblateError, match="b: 1 -> 2"):
         ablate.run(quick, {"a": [1, 2]}, config={"b": 2}, outputs=tmp_path, seeds=1)
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_seeds_are_taken_one_at_a_time_until_the_verdicts_stand(tmp_path: Path) -> None:
+    trained: list[int] = []
+
+    def noisy(config: dict[str, object]) -> float:
+        trained.append(int(config["seed"]))  # type: ignore[call-overload]
+        noise = random.Random(f"{config['seed']}{config['residual']}").gauss(0, 0.01)
+        return 0.9 + 0.05 * bool(config["residual"]) + noise
+
+    found = ablate.run(noisy, {"residual": [True, False]}, outputs=tmp_path, seeds="auto", margin=0.01)
+    assert found.effects["verdict"].tolist() == ["helps"]
+    assert 3 <= max(trained) + 1 < 20
+    assert sorted(trained) == sorted([*range(max(trained) + 1)] * 2)
+    assert any("saved (" in note for note in found.notes)
+    again = ablate.run(noisy, {"residual": [True, False]}, outputs=tmp_path, seeds="auto", margin=0.01)
+    assert again.effects.equals(found.effects)
+    assert len(trained) == len(found.runs)

@@ -35,6 +35,12 @@ def split(
     Raises:
         NetworkError: A part would be empty, or a class would have no training image.
     """
+    classes = len(pool.class_names)
+    if limit is not None and limit < classes:
+        raise NetworkError(
+            f"data.limit={limit}: data set '{pool.name}' has {classes} classes, and each needs a training image at "
+            "least."
+        )
     rest = _stratified(pool.labels, pool.official["train"], generator(seed, "split"))
     whole = len(rest)
     parts = {}

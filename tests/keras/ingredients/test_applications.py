@@ -10,8 +10,10 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from ablate.keras.graph_reader import graph_of  # noqa: E402
-from ablate.keras.ingredients import INGREDIENTS, ablate_model, present  # noqa: E402
+from ablate.keras.graph_writer import sketch  # noqa: E402
+from ablate.keras.ingredients import INGREDIENTS, ablate_model, ablated_graph, present  # noqa: E402
 from ablate.keras.models import build  # noqa: E402
+from ablate.testing import check_ingredient  # noqa: E402
 
 pytestmark = pytest.mark.keras
 
@@ -23,7 +25,15 @@ AWAY = {
     "head": "flatten",
     "bias": True,
 }
-SIX = {name: INGREDIENTS[name] for name in AWAY}
+SIX = tuple(AWAY)
+AWAY |= {
+    "norm": "none",
+    "squeeze_excite": False,
+    "dropout": False,
+    "dense_connections": False,
+    "activation": "linear",
+    "pooling": "strided",
+}
 
 # residual, batch_norm, bn_placement, separable, head, bias; hand counts from the papers where they give them
 CONTENTS = {
@@ -40,14 +50,62 @@ CONTENTS = {
 }
 
 
+# channels before and behind each separable convolution
+XCEPTION = [
+    *((64, 128), (128, 128), (128, 256), (256, 256), (256, 728), (728, 728)),
+    *[(728, 728)] * 25,
+    *((728, 1024), (1024, 1536), (1536, 2048)),
+]
+# channels that come into each block, and those within
+EFFICIENTNET_B0 = [
+    (32, 32),
+    *((narrow, 6 * narrow) for narrow in (16, 24, 24, 40, 40, *[80] * 3, *[112] * 3, *[192] * 4)),
+]
+
+
+def densenet():
+    """A layer sees 32 channels instead of all before it; so do reductions, the last batch norm, the classifier."""
+    change = 0
+    for first, depth in ((64, 6), (128, 12), (256, 24), (512, 16)):
+        change -= sum((first + 32 * before - 32) * (4 + 128) for before in range(1, depth))
+        last = first + 32 * depth - 32
+        change -= last * (4 + (last + 32) // 2) if first < 512 else last * (4 + 4)
+    return change
+
+
+DENSENET = densenet()
+
+
 def application(network, size, classes=4):
     return build({"name": "application", "network": network}, (size, size, 3), classes)
 
 
 @pytest.mark.parametrize("network", CONTENTS)
-def test_contents(network):
+def test_contents_and_each_taken_away(network):
     size, numbers = CONTENTS[network]
-    assert present(application(network, size), SIX) == dict(zip(SIX, numbers, strict=True))
+    full = application(network, size)
+    found = present(full)
+    assert [found[name] for name in SIX] == list(numbers)
+    for name, level in AWAY.items():
+        if found[name]:
+            without = sketch(ablated_graph(full, {name: level}))
+            assert present(without, {name: INGREDIENTS[name]}) == {name: 0}
+            assert without.output_shape == full.output_shape
+    gc.collect()
+
+
+@pytest.mark.parametrize(
+    ("network", "names"),
+    [
+        ("MobileNetV2", ("residual", "batch_norm")),
+        ("MobileNetV3Small", ("squeeze_excite", "dropout")),
+        ("EfficientNetB0", ("separable",)),
+    ],
+)
+def test_a_network_without_it_trains_and_saves_and_shares_its_start(network, names):
+    full = application(network, 64)
+    for name in names:
+        check_ingredient(INGREDIENTS[name], full, AWAY[name], elsewhere=name == "batch_norm")
     gc.collect()
 
 
@@ -72,16 +130,29 @@ def test_poolings_of_squeeze_excite_are_no_head():
         ("MobileNetV2", "batch_norm", -3 * 17056),
         ("MobileNetV2", "bias", 17056),
         ("MobileNetV2", "bn_placement", 0),
+        # the projections have a bias and no batch norm
+        ("ResNet50V2", "residual", -sum(i * o + o for i, o in ((64, 256), (256, 512), (512, 1024), (1024, 2048)))),
+        # each depthwise kernel of 3 x 3 sees all channels
+        ("MobileNet", "separable", sum(9 * c * c - 9 * c for c in (32, 64, 128, 128, 256, 256, *[512] * 6, 1024))),
+        ("Xception", "separable", sum(9 * i * o - (9 * i + i * o) for i, o in XCEPTION)),
+        # two dense layers with biases; inside are a quarter as many as come into the block
+        (
+            "EfficientNetB0",
+            "squeeze_excite",
+            -sum(2 * wide * (narrow // 4) + narrow // 4 + wide for narrow, wide in EFFICIENTNET_B0),
+        ),
+        ("DenseNet121", "dense_connections", DENSENET),
+        # scale and shift of each channel: stem, blocks, the three reductions, head
+        ("ConvNeXtTiny", "norm", -2 * (96 + 3 * 96 + 3 * 192 + 9 * 384 + 3 * 768 + 96 + 192 + 384 + 768)),
+        # five windows of 2 x 2
+        ("VGG16", "pooling", sum(4 * c * c + c for c in (64, 128, 256, 512, 512))),
         # the 2 x 2 places of 1280 channels instead of one, to 4 classes
         ("MobileNetV2", "head", 3 * 1280 * 4),
     ],
 )
 def test_weights_change_as_counted_by_hand(network, name, change):
-    full = application(network, 64)
-    without = ablate_model(full, {name: AWAY[name]})
-    assert without.count_params() - full.count_params() == change
-    assert without.output_shape == full.output_shape
-    assert name == "bn_placement" or present(without)[name] == 0
+    full = application(network, 71 if network == "Xception" else 64)
+    assert sketch(ablated_graph(full, {name: AWAY[name]})).count_params() - full.count_params() == change
     gc.collect()
 
 
