@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERBS", "application", "main"]
 
-VERBS = ("plan", "status", "report", "show", "rerun")
+VERBS = ("plan", "status", "report", "show", "rerun", "ingredients", "data", "predict")
 
 register()
 
@@ -90,6 +90,9 @@ def main() -> None:
         sys.exit(0)
     if _overwritten():
         sys.exit(_complain(_OVERWRITTEN, 2))
+    # A console script, unlike python -m, does not look for a user's modules in the current folder.
+    if (here := str(Path.cwd())) not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)
     sys.exit(_verb(arguments) if arguments and arguments[0] in VERBS else _hydra(arguments))
 
 
@@ -125,6 +128,12 @@ def _verb(arguments: Sequence[str]) -> int:
         return _complain(str(error), 2)
     except KeyboardInterrupt:
         return _complain("\nInterrupted.", 130)
+    except Exception as error:
+        from ablate.sweep.messages import explain
+
+        if (words_of_hydra := explain(error, rest)) is None:
+            raise
+        return _complain(words_of_hydra, 2)
 
 
 def _hydra(arguments: Sequence[str]) -> int:
@@ -133,9 +142,6 @@ def _hydra(arguments: Sequence[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     if not asked_for_tracebacks:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # A console script, unlike python -m, does not look for a user's modules in the current folder.
-    if (here := str(Path.cwd())) not in sys.path and "" not in sys.path:
-        sys.path.insert(0, here)
     try:
         application()
     except AblateError as error:

@@ -25,12 +25,17 @@ A study (-m) trains with and without, several seeds each, and writes figures and
   python -m ablate -m seed=0,7,9              with these seeds
   python -m ablate -m train.epochs=20 study.name=longer         any key can be set beside it
 
+Look at a network and at data, before any training:
+  python -m ablate ingredients model=vgg      what the network is made of, and its size without each part
+  python -m ablate data data=telugu           classes, counts, sizes, a sheet of samples
+
 Look at a study:
   python -m ablate plan ...                   what the same words after -m would train
   python -m ablate status outputs/NAME        what is done, running, failed, waiting
   python -m ablate report outputs/NAME        collect again: data, tables, figures
   python -m ablate show outputs/NAME full/0   configuration, error and log of a run (cell/seed)
   python -m ablate rerun outputs/NAME full/0  run it again, and say whether the result is bit-identical
+  python -m ablate predict outputs/NAME full/0 photo.png        with a network kept by train.save=best
 """
 
 _FOOT = """\

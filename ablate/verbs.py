@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ablate.errors import ConfigError, RunError, suggestion
 from ablate.store import PlannedRun, StudyFolder
 
-__all__ = ["report", "rerun", "show", "status"]
+__all__ = ["data", "ingredients", "predict", "report", "rerun", "show", "status"]
 
 _LAST_LINES = 30
 
@@ -88,6 +91,58 @@ def rerun(words: Sequence[str]) -> int:
         for name, (was, now) in changed.items():
             say(f"  {name} was {was}, is {now}")
     return 1 if found.different else 0
+
+
+def ingredients(words: Sequence[str]) -> int:
+    """``ablate ingredients [key=value ...] [--json]``: what the network is made of, and its size without each."""
+    from ablate.sweep.console import say
+    from ablate.sweep.preflight import function_named
+
+    values = _configuration([word for word in words if word != "--json"])
+    rows = function_named("ablate.keras.survey.main")(values)
+    if "--json" in words:
+        say(json.dumps([row.plain() for row in rows], indent=1))
+        return 0
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 160).print(function_named("ablate.keras.survey.rendered")(rows))
+    return 0
+
+
+def data(words: Sequence[str]) -> int:
+    """``ablate data [key=value ...]``: what the data are, with a sheet of samples."""
+    from ablate.sweep.console import say
+    from ablate.sweep.preflight import function_named
+
+    values = _configuration(words)
+    folder = Path("outputs") / "single" / f"data-{values['data'].get('name') or values['data'].get('source')}"
+    for line in function_named("ablate.keras.data.report.main")(values, folder):
+        say(line)
+    return 0
+
+
+def predict(words: Sequence[str]) -> int:
+    """``ablate predict STUDY RUN IMAGE ...``: what a network that a run kept says of images."""
+    from ablate.sweep.console import say
+    from ablate.sweep.preflight import function_named
+
+    if len(words) < 3:
+        raise ConfigError(f"Name a study folder, a run such as full/0, and images; received {list(words)}.")
+    study, run = _study_and_run(words[:2])
+    for line in function_named("ablate.keras.predict.main")(study.run(run).path, words[2:]):
+        say(line)
+    return 0
+
+
+def _configuration(words: Sequence[str]) -> dict[str, Any]:
+    """The configuration of a single run, checked as far as it can be without building anything."""
+    from ablate.config import faults
+    from ablate.sweep.composer import composed
+
+    values = composed(words)
+    if found := faults(values):
+        raise ConfigError("\n".join(found))
+    return values
 
 
 def _studies(words: Sequence[str], count: int) -> list[StudyFolder]:

@@ -9,18 +9,34 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+from hydra import compose, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from ablate.config import conf_dir
 from ablate.errors import ConfigError
 from ablate.study import Cell, Factor
 from ablate.sweep.factors import is_group, reason_of
 from ablate.sweep.frozen import FrozenLoader, apply_overrides, parse_overrides
 from ablate.sweep.identity import identity, task_part
 
-__all__ = ["Composer"]
+__all__ = ["Composer", "composed"]
+
+
+def composed(overrides: Sequence[str]) -> dict[str, Any]:
+    """The configuration of a single run of our own application, as plain values.
+
+    Args:
+        overrides: Override strings in Hydra's grammar.
+
+    Raises:
+        hydra.errors.HydraException: If they do not compose.
+    """
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        config = compose("config", list(overrides))
+    return OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[return-value]
 
 
 class Composer:
