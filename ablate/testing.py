@@ -95,8 +95,8 @@ def check_ingredient(
         faults.append(f"The output has the shape {without.output_shape} instead of {model.output_shape}.")
     changed = tuple(
         name
-        for name, layer in after.layers.items()
-        if name in before.layers and (layer.kind, dict(layer.config)) != _said(before.layers[name])
+        for name in _names(after)
+        if name in before.layers and _said(after.layers[name]) != _said(before.layers[name])
     )
     near = _next_to(ingredient, before)
     far = [name for name in changed if name not in near]
@@ -111,10 +111,15 @@ def check_ingredient(
         sites=sites,
         weights=model.count_params(),
         weights_without=without.count_params(),
-        gone=tuple(name for name in before.layers if name not in after.layers),
+        gone=tuple(name for name in _names(before) if name not in after.layers),
         changed=changed,
-        added=tuple(name for name in after.layers if name not in before.layers),
+        added=tuple(name for name in _names(after) if name not in before.layers),
     )
+
+
+def _names(graph: Any) -> tuple[str, ...]:
+    """The layers in the order in which they are called."""
+    return tuple(dict.fromkeys(node.layer for node in graph.nodes.values()))
 
 
 def _said(layer: Any) -> tuple[type, dict[str, Any]]:

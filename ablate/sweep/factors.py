@@ -101,6 +101,8 @@ def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, sett
 
 def _seeds(override: Override) -> tuple[int, ...]:
     texts = list(override.sweep_string_iterator()) if override.is_sweep_override() else [str(override.value())]
+    if not texts:
+        raise DesignError(f"{override.input_line}: the sweep lists no seed.")
     try:
         return tuple(int(text) for text in texts)
     except ValueError:
@@ -114,6 +116,8 @@ def _labels(levels: Any) -> list[str]:
 def _swept(override: Override, config: DictConfig, loader: ConfigLoader) -> tuple[Factor, list[str]]:
     name = override.get_key_element().lstrip("+")
     values = dict.fromkeys(override.sweep_string_iterator())
+    if not values:
+        raise DesignError(f"{override.input_line}: the sweep lists no level.")
     return _factor(name, [f"{name}={value}" for value in values], config, loader)
 
 

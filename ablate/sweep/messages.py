@@ -12,6 +12,8 @@ from ablate.errors import suggestion
 
 __all__ = ["explain"]
 
+_LIBRARIES = ("antlr4", "hydra", "omegaconf", "yaml")
+
 
 def explain(error: BaseException, arguments: Sequence[str]) -> str | None:
     """What to tell a user whose command line Hydra refused.
@@ -26,7 +28,8 @@ def explain(error: BaseException, arguments: Sequence[str]) -> str | None:
     if isinstance(error, OSError) and error.filename is not None:
         return f"Cannot write to the output folder '{error.filename}': {error.strerror}."
     if not isinstance(error, HydraException | OmegaConfBaseException):
-        return None
+        # Some faults of a command line come out of these libraries as whatever Python made of them.
+        return f"{_first_line(str(error)) or type(error).__name__}" if _raised_in_library(error) else None
     text = str(error).strip()
     cause = str(error.__cause__).strip() if error.__cause__ is not None else ""
     if match := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.+)'", text):
@@ -46,6 +49,15 @@ def explain(error: BaseException, arguments: Sequence[str]) -> str | None:
     if "Multiple values for" in text or "is specified more than once" in text:
         return _first_line(text)
     return "\n".join([_first_line(text), _first_line(cause)]).strip() or type(error).__name__
+
+
+def _raised_in_library(error: BaseException) -> bool:
+    trace = error.__traceback__
+    name = ""
+    while trace is not None:
+        name = str(trace.tb_frame.f_globals.get("__name__", ""))
+        trace = trace.tb_next
+    return name.partition(".")[0] in _LIBRARIES
 
 
 def _first_line(text: str) -> str:

@@ -31,6 +31,7 @@ from ablate.sweep.engine import Job, board, mark_interrupted, run_jobs
 from ablate.sweep.factors import Asked, ask, reason_of
 from ablate.sweep.growth import UNNAMED, check_name, default_name, name_metric
 from ablate.sweep.launcher import ProcessLauncher
+from ablate.sweep.messages import explain
 from ablate.sweep.planner import Planner
 from ablate.sweep.progress import Progress
 from ablate.sweep.recorder import Recorder
@@ -71,6 +72,12 @@ class StudySweeper(Sweeper):
         except KeyboardInterrupt:
             sys.stderr.write("\nInterrupted. What has finished is kept; the same command goes on from here.\n")
             raise SystemExit(130) from None
+        except Exception as error:
+            words = explain(error, arguments)
+            if words is None:
+                raise
+            sys.stderr.write(f"{words}\n")
+            raise SystemExit(2) from None
         if not all_finished:
             raise SystemExit(1)
 

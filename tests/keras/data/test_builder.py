@@ -160,6 +160,23 @@ def test_what_a_function_does_wrong_is_told(name, told):
     assert message(name) == told.replace("{}", f"data.builder={HERE}.{name}", 1)
 
 
+def dwindling():
+    passes = iter([3, 2])
+
+    def examples():
+        for number in range(next(passes)):
+            yield IMAGES[number], number % 2
+
+    spec = (tf.TensorSpec((6, 5), tf.uint8), tf.TensorSpec((), tf.int64))
+    return tf.data.Dataset.from_generator(examples, output_signature=spec)
+
+
+def test_a_data_set_of_another_length_in_each_pass_is_refused():
+    assert message("dwindling", size=4) == (
+        "The data set was to have 3 images and gives 2: it differs from pass to pass."
+    )
+
+
 def test_other_faults_of_functions_are_told():
     assert message("many_sizes") == (
         f"The images of data.builder={HERE}.many_sizes differ in size: set data.size, a number or [height, width]."

@@ -6,7 +6,7 @@ from PIL import Image
 
 pytest.importorskip("keras")
 
-from ablate.keras.data.images import fitted, picture
+from ablate.keras.data.images import fitted, opened, picture
 
 pytestmark = pytest.mark.keras
 
@@ -28,6 +28,22 @@ def test_what_is_transparent_becomes_white_and_what_is_not_keeps_its_colour():
 def test_sixteen_bits_are_scaled_not_clipped():
     image = Image.fromarray(np.array([[0, 256 * 100, 65535]], np.uint16))
     assert fitted(image, None, 1, "stretch")[0, :, 0].tolist() == [0, 100, 255]
+
+
+def test_photos_are_turned_upright_and_large_ones_are_read_small(tmp_path):
+    pixels = np.zeros((600, 800, 3), np.uint8)
+    pixels[:, 400:] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: the right half of the file is the lower half of the photo
+    Image.fromarray(pixels).save(tmp_path / "photo.jpg", exif=exif)
+    for source in (tmp_path / "photo.jpg", (tmp_path / "photo.jpg").read_bytes()):
+        with opened(source, (40, 30)) as (image, size):
+            assert size == (800, 600)
+            assert image.height < 250
+            grey = fitted(image, (40, 30), 1, "stretch")[..., 0]
+    assert grey[:18].max() < 60 and grey[22:].min() > 200
+    with opened(tmp_path / "photo.jpg", None) as (image, size):
+        assert (image.height, image.width) == size
 
 
 def test_a_picture_is_stretched_cropped_or_padded():

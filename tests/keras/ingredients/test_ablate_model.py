@@ -231,3 +231,29 @@ def test_depthwise_written_as_groups_becomes_plain():
     model = keras.Model(inputs, layers.Conv2D(8, 1, groups=2)(x))
     assert present(model)["separable"] == 1
     assert ablate_model(model, {"separable": False}).get_layer("depthwise").kernel.shape == (5, 5, 6, 6)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_network_in_mixed_precision_keeps_its_number_formats(policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        full = build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    levels = {"residual": False, "separable": False, "norm": "group", "activation": "gelu", "pooling": "strided"}
+    for model in (ablate_model(full, levels), ablate_model(full, {"batch_norm": False, "head": "flatten"})):
+        formats = {layer.name: layer.dtype_policy.name for layer in model.layers[1:]}
+        assert formats.pop("classifier") == "float32"
+        assert set(formats.values()) == {policy}
+        one_step(model)
+
+
+def test_several_inputs_and_outputs_keep_their_structure():
+    image, facts = keras.Input((8, 8, 3), name="image"), keras.Input((4,), name="facts")
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3, use_bias=False)(image))
+    x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), facts])
+    model = keras.Model({"image": image, "facts": facts}, {"a": layers.Dense(2)(x), "b": [layers.Dense(1)(x)]})
+    without = ablate_model(model, {"batch_norm": False, "augmentation": True})
+    given = {"image": np.ones((2, 8, 8, 3), "float32"), "facts": np.ones((2, 4), "float32")}
+    told = without(given, training=False)
+    assert {"a": told["a"].shape, "b": told["b"][0].shape} == {"a": (2, 2), "b": (2, 1)}

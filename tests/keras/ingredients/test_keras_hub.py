@@ -9,10 +9,10 @@ import pytest
 if importlib.util.find_spec("keras_hub") is None:
     pytest.skip("keras_hub is not installed", allow_module_level=True)
 
-import keras  # noqa: E402
+import keras
 
-from ablate.keras.ingredients import INGREDIENTS, present  # noqa: E402
-from ablate.testing import check_ingredient  # noqa: E402
+from ablate.keras.ingredients import INGREDIENTS, present
+from ablate.testing import check_ingredient
 
 pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore")]
 
@@ -29,7 +29,7 @@ def resnet():
         ResNetBackbone(
             input_conv_filters=[8],
             input_conv_kernel_sizes=[3],
-            stackwise_num_filters=[8, 16],
+            stackwise_num_filters=[64, 128],
             stackwise_num_blocks=[2, 2],
             stackwise_num_strides=[1, 2],
             block_type="basic_block",
