@@ -32,7 +32,8 @@ from ablate.keras.models import build  # noqa: E402
 from ablate.keras.models.application import applications, least_size  # noqa: E402
 from ablate.testing import check_ingredient  # noqa: E402
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "applications.md"
+ROOT = Path(__file__).resolve().parents[1]
+DOCS, RESULTS = ROOT / "docs" / "applications.md", ROOT / "benchmarks" / "applications.jsonl"
 LEVELS = {
     "residual": False,
     "batch_norm": False,
@@ -52,7 +53,7 @@ EVERYWHERE = ("batch_norm", "norm", "head")
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--results", type=Path, default=Path("outputs/applications.jsonl"))
+    options.add_argument("--results", type=Path, default=RESULTS)
     options.add_argument("--members", nargs="*", help="names in keras.applications; by default all")
     options.add_argument("--train", action="store_true", help="train a step, save and load as well")
     options.add_argument("--minutes", type=float, default=float("inf"), help="begin no further network after so long")
@@ -113,7 +114,7 @@ def page(rows: list[dict]) -> str:
         key = (row["member"], row["ingredient"])
         if key not in best or row["trained"]:
             best[key] = row
-    members = list(dict.fromkeys(member for member, _ in best))
+    members = sorted({member for member, _ in best})
     found = [row for row in best.values() if row["sites"]]
     good, trained = [row for row in found if not row["fault"]], [row for row in found if row["trained"]]
     lines = [
@@ -123,8 +124,8 @@ def page(rows: list[dict]) -> str:
         f"pixels or the least that a network takes), {len(found)} pairs of a network and an ingredient that it "
         "contains. After the ingredient is taken away, none of it is found, the output keeps its shape, and the "
         f"network is built: {len(good)} of {len(found)} pairs. For {len(trained)} pairs, marked *, also: shared layers "
-        "start from the same numbers, a training step (batch of 8, learning rate 1e-4) gives finite numbers and moves the weights, and the "
-        "network survives saving and loading.",
+        "start from the same numbers, a training step (batch of 8, learning rate 1e-4) gives finite numbers and moves the weights, "
+        "and the network survives saving and loading.",
         "",
         "A cell says in how many places the ingredient is found and how many times the weights of the full network are "
         "left without it. Made by `python benchmarks/applications.py`, then `--train`.",

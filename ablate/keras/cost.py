@@ -104,11 +104,10 @@ def flops(model: Any) -> int:
     ]
     images = keras.tree.map_structure(lambda tensor: tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype), model.input)
 
-    @tf.function
     def forward(trained: Any, other: Any, x: Any) -> Any:
         return model.stateless_call(trained, other, x, training=False)[0]
 
-    graph = forward.get_concrete_function(*signature, images).graph
+    graph = tf.function(forward).get_concrete_function(*signature, images).graph
     profiler = tf.compat.v1.profiler
     options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation()).with_empty_output().build()
     return int(profiler.profile(graph, options=options).total_float_ops)

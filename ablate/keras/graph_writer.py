@@ -111,5 +111,5 @@ def _takes_graph(kind: type) -> bool:
     """Whether the class is called with inputs and outputs, as `keras.Model` is."""
     if issubclass(kind, keras.Sequential):
         return False
-    names = list(inspect.signature(kind.__init__).parameters)[1:3]
+    names = list(inspect.signature(kind.__init__).parameters)[1:3]  # type: ignore[misc]
     return names in (["inputs", "outputs"], ["args", "kwargs"])

@@ -16,6 +16,7 @@ from ablate.keras import data, recipe
 from ablate.keras.capacity import capacity_note, refuse_beyond
 from ablate.keras.compiled import cell, full_model
 from ablate.keras.data import Dataset
+from ablate.keras.data.quality import leaks
 from ablate.keras.fitting import fitting_data
 from ablate.keras.graph_writer import sketch
 from ablate.keras.ingredients import Ingredient, ablated_graph, catalogue, present
@@ -81,7 +82,8 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
     Returns:
         One mapping a config: ``error`` (a message or ``None``), ``absent`` (ingredients that the full network does not
         have), ``weights`` (all of the network), ``sites`` (of each ingredient in the full network), ``input_shape``,
-        ``classes``, and ``notes`` (a sentence for each change that nobody asked for: of the data, of the capacity).
+        ``classes``, and ``notes`` (a sentence for each change that nobody asked for, of data or capacity, and for test
+        images that another part has too).
     """
     answers: dict[str, dict[str, Any]] = {}
     first: dict[str, tuple[str, Mapping[str, Any]]] = {}
@@ -114,7 +116,7 @@ def _looked_at(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
         values = checked(config)
         device.prepare(values["threads"])
         dataset, notes = fitting_data(config)
-        answer |= {"input_shape": dataset.input_shape, "classes": dataset.classes, "notes": list(notes)}
+        answer |= {"input_shape": dataset.input_shape, "classes": dataset.classes, "notes": [*notes, *leaks(dataset)]}
         _refuse_batch(values, dataset)
         known = catalogue(config.get("ingredients"))
         full = full_model(config, dataset, values["mixed_precision"])

@@ -9,7 +9,7 @@ import numpy as np
 
 from ablate.keras.data.dataset import Dataset
 
-__all__ = ["Overlap", "chance", "imbalance", "overlaps", "repeats"]
+__all__ = ["Overlap", "chance", "imbalance", "leaks", "overlaps", "repeats"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,16 @@ def overlaps(dataset: Dataset) -> tuple[Overlap, ...]:
         if shared:
             found.append(Overlap(first, second, len(shared), sum(label not in there for there, label in shared)))
     return tuple(found)
+
+
+def leaks(dataset: Dataset) -> tuple[str, ...]:
+    """A sentence for each part whose images the test part holds too."""
+    return tuple(
+        f"{one.images} of the {len(dataset.test)} test images of '{dataset.name}' {'is' if one.images == 1 else 'are'} "
+        f"in the {'training' if one.first == 'train' else one.first} part too, pixel by pixel."
+        for one in overlaps(dataset)
+        if one.second == "test"
+    )
 
 
 def repeats(dataset: Dataset) -> dict[str, int]:

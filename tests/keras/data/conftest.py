@@ -1,10 +1,37 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+
+
+SHARED = Path(__file__).resolve().parents[3].parent / "shared/data"
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """No test may reach the network: every connection fails at once."""
+    from ablate.keras.data import forget
+
+    def refuse(*args, **kwargs):
+        raise OSError("no network in tests")
+
+    forget()
+    monkeypatch.setattr("socket.create_connection", refuse)
+
+
+@pytest.fixture(scope="session")
+def telugu(tmp_path_factory):
+    """A folder of tensorflow-datasets in which the files of cmaterdb/telugu are laid ready."""
+    files = SHARED / "cmaterdb/telugu"
+    if not files.is_dir():
+        pytest.skip(f"the test data are not at {files}")
+    folder = tmp_path_factory.mktemp("tfds")
+    shutil.copytree(files, folder / "downloads/manual")
+    return folder
 
 
 @pytest.fixture(scope="session")

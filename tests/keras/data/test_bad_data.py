@@ -7,19 +7,13 @@ from PIL import Image
 
 pytest.importorskip("keras")
 
-from ablate.keras.data import forget
 from ablate.keras.preflight import check
 
-pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch):
-    def refuse(*args, **kwargs):
-        raise OSError("no network in tests")
-
-    forget()
-    monkeypatch.setattr("socket.create_connection", refuse)
+pytestmark = [
+    pytest.mark.keras,
+    pytest.mark.usefixtures("offline"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 
 def images(folder, count, classes=("a", "b")):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
 import pytest
 
@@ -12,37 +10,17 @@ pytest.importorskip("tensorflow_datasets")
 
 import tensorflow_datasets as tfds
 
-from ablate.keras.data import forget, load, records
+from ablate.keras.data import load, records
 from ablate.keras.data.quality import Overlap, overlaps, repeats
 from ablate.keras.train import train
 from ablate.store.run_folder import RunFolder
 
 pytestmark = [
     pytest.mark.keras,
+    pytest.mark.usefixtures("offline"),
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch):
-    def refuse(*args, **kwargs):
-        raise OSError("no network in tests")
-
-    forget()
-    monkeypatch.setattr("socket.create_connection", refuse)
-
-
-@pytest.fixture(scope="module")
-def telugu(tmp_path_factory):
-    from pathlib import Path
-
-    files = Path(__file__).resolve().parents[3].parent / "shared/data/cmaterdb/telugu"
-    if not files.is_dir():
-        pytest.skip(f"the test data are not at {files}")
-    folder = tmp_path_factory.mktemp("telugu")
-    shutil.copytree(files, folder / "downloads/manual")
-    return {"source": "tfds", "name": "cmaterdb/telugu", "data_dir": str(folder)}
 
 
 def test_fashion_mnist_is_prepared_and_trained_on(fashion_files, tiny, tmp_path):
@@ -62,22 +40,23 @@ def test_fashion_mnist_is_prepared_and_trained_on(fashion_files, tiny, tmp_path)
 
 
 def test_telugu_is_prepared_and_trained_on_and_its_copies_are_told(telugu, tiny, tmp_path):
-    data = load(telugu, 0)
+    config = {"source": "tfds", "name": "cmaterdb/telugu", "data_dir": str(telugu)}
+    data = load(config, 0)
     assert (len(data.train) + len(data.validation), len(data.test)) == (2500, 500)
     shared = {(one.first, one.second): one for one in overlaps(data) if one.second == "test"}
     assert sum(one.images for one in shared.values()) >= 3
     assert all(one.contrary == 0 for one in shared.values())
-    together = load({**telugu, "validation": 0.0004}, 0)
+    together = load({**config, "validation": 0.0004}, 0)
     assert Overlap("train", "test", 3, 0) in overlaps(together)
     assert repeats(together)["train"] == 2
-    small = {**telugu, "size": 16, "channels": 1, "limit": 1200}
+    small = {**config, "size": 16, "channels": 1, "limit": 1200}
     result = train({**tiny(train={"epochs": 6, "learning_rate": 0.02}), "data": small}, RunFolder(tmp_path))
     assert result["test_accuracy"] > 0.25
 
 
 def test_records_are_read_as_the_library_reads_them(telugu):
-    load(telugu, 0)
-    builder = tfds.builder("cmaterdb/telugu", data_dir=telugu["data_dir"])
+    load({"source": "tfds", "name": "cmaterdb/telugu", "data_dir": str(telugu)}, 0)
+    builder = tfds.builder("cmaterdb/telugu", data_dir=str(telugu))
     assert records._is_flat(builder, "image", "label")
     asked = (builder, "train[10%:13%]", "image", "label", (32, 32, 3), "stretch")
     fast, slow = (

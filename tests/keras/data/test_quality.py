@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ablate.keras.data import forget, load
 from ablate.keras.data.dataset import Dataset, Part, Pool
-from ablate.keras.data.quality import Overlap, chance, imbalance, overlaps, repeats
+from ablate.keras.data.quality import Overlap, chance, imbalance, leaks, overlaps, repeats
 
 pytestmark = pytest.mark.keras
 
@@ -25,6 +25,15 @@ def test_equal_images_in_two_parts_are_counted_with_those_of_another_class():
     data = made([1, 1, 2, 3, 1, 2, 9], [0, 0, 1, 0, 0, 0, 1], train=[0, 1, 2], validation=[3], test=[4, 5, 6])
     assert overlaps(data) == (Overlap("train", "test", images=2, contrary=1),)
     assert repeats(data) == {"train": 1}
+
+
+def test_only_what_leaks_into_the_test_part_is_told_beforehand():
+    data = made([1, 1, 2, 2, 1, 2, 2], [0, 0, 1, 1, 0, 1, 1], train=[0, 2], validation=[1, 3], test=[4, 5, 6])
+    assert leaks(data) == (
+        "3 of the 3 test images of 'made' are in the training part too, pixel by pixel.",
+        "3 of the 3 test images of 'made' are in the validation part too, pixel by pixel.",
+    )
+    assert leaks(made(range(3), [0, 1, 0], train=[0], validation=[1], test=[2])) == ()
 
 
 def test_balance_and_chance_follow_the_training_part():

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import time
 
 import pytest
@@ -9,42 +8,20 @@ pytest.importorskip("keras")
 pytest.importorskip("tensorflow_datasets")
 
 from ablate.errors import NetworkError
-from ablate.keras.data import forget, load, preparation
+from ablate.keras.data import load, preparation
 
 pytestmark = [
     pytest.mark.keras,
+    pytest.mark.usefixtures("offline"),
     # TensorFlow's protocol buffers and the library's own deprecations; none of them is ours to mend.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch):
-    """No test may reach the network: every connection fails at once."""
-
-    def refuse(*args, **kwargs):
-        raise OSError("no network in tests")
-
-    forget()
-    monkeypatch.setattr("socket.create_connection", refuse)
 
 
 def message(name, folder, **more):
     with pytest.raises(NetworkError) as caught:
         load({"source": "tfds", "name": name, "data_dir": str(folder), **more}, 0)
     return str(caught.value)
-
-
-@pytest.fixture(scope="module")
-def telugu(tmp_path_factory):
-    from pathlib import Path
-
-    files = Path(__file__).resolve().parents[3].parent / "shared/data/cmaterdb/telugu"
-    if not files.is_dir():
-        pytest.skip(f"the test data are not at {files}")
-    folder = tmp_path_factory.mktemp("tfds")
-    shutil.copytree(files, folder / "downloads/manual")
-    return folder
 
 
 def test_files_laid_into_the_manual_folder_are_prepared_without_a_network(telugu):

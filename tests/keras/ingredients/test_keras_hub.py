@@ -27,7 +27,7 @@ def resnet():
 
     return classifier(
         ResNetBackbone(
-            input_conv_filters=[8],
+            input_conv_filters=[64],
             input_conv_kernel_sizes=[3],
             stackwise_num_filters=[64, 128],
             stackwise_num_blocks=[2, 2],

@@ -1,0 +1,121 @@
+"""Whatever is killed, and whenever: the same command goes on, and the end is that of an undisturbed study."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SEEDS = 8
+ASKED = ("depth=2,3", f"hydra.sweeper.seeds={SEEDS}")
+LAUNCHERS = {
+    "basic": ("hydra/launcher=basic",),
+    "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
+    "workers": ("hydra/launcher=workers", "hydra.launcher.workers=2"),
+    "isolated": ("hydra/launcher=isolated", "hydra.launcher.workers=2"),
+    "submitit": ("hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"),
+    "ray": (
+        "hydra/launcher=ray",
+        "+hydra.launcher.ray.init.num_cpus=2",
+        "+hydra.launcher.ray.init.include_dashboard=false",
+        "+hydra.launcher.ray.init._node_ip_address=127.0.0.1",
+    ),
+}
+NEEDS = {"joblib": "hydra_joblib_launcher", "submitit": "hydra_submitit_launcher", "ray": "hydra_ray_launcher"}
+POINTS = [
+    *(("basic", "parent", number) for number in range(12)),
+    *(("joblib", target, number) for target in ("parent", "worker") for number in range(2)),
+    *(("isolated", target, 0) for target in ("parent", "worker")),
+    *(("workers", target, 0) for target in ("parent", "worker")),
+    ("submitit", "parent", 0),
+    ("ray", "parent", 0),
+]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    # The file of fixtures is no module that could be imported by name.
+    toy_in = sys.modules["conftest"].toy_in
+    toy = toy_in(tmp_path_factory.mktemp("undisturbed"))
+    ended = toy.run(*ASKED, *LAUNCHERS["basic"])
+    assert ended.code == 0, ended.err
+    return toy.collected()["effects.csv"]
+
+
+@pytest.mark.parametrize(("launcher", "target", "number"), POINTS)
+def test_a_kill_at_a_random_point_changes_nothing(
+    launcher: str, target: str, number: int, toy: Any, expected: bytes, until: Callable[..., None]
+) -> None:
+    module = NEEDS.get(launcher)
+    if module and importlib.util.find_spec(f"hydra_plugins.{module}") is None:
+        pytest.skip(f"{module} is not installed")
+    rng = random.Random(f"{launcher}{target}{number}")
+    process = toy.start(*ASKED, *LAUNCHERS[launcher])
+    begun = rng.randrange(2 * SEEDS)
+    until(lambda: len(toy.trained()) >= begun or process.poll() is not None, 120)
+    time.sleep(rng.random() * 0.05)
+    if target == "worker":
+        until(lambda: descendants(process.pid) or process.poll() is not None, 120)
+    victims = [process.pid] if target == "parent" else descendants(process.pid)
+    with contextlib.suppress(ProcessLookupError, IndexError):  # it may all be over already
+        os.kill(rng.choice(victims), signal.SIGKILL)
+    if target == "parent":
+        process.wait(timeout=20)
+        for stream in (process.stdout, process.stderr):
+            stream.close()  # to be read no more: workers that live on may hold its other end
+        settle(toy)
+        finished = {name for name, state in toy.states().items() if state == "finished"} if planned(toy) else set()
+        before = len(toy.trained())
+        again = [toy.run(*ASKED, *LAUNCHERS[launcher], timeout=200) for _ in range(2)]
+        assert again[-1].code == 0, again[-1].err
+        names = {f"{'full' if name[0] == '2' else 'depth=3'}/{name[2:]}" for name in toy.trained()[before:]}
+        assert not finished & names
+    else:
+        out, err = process.communicate(timeout=200)
+        assert process.returncode == 0, out + err
+    assert toy.collected()["effects.csv"] == expected
+
+
+def planned(toy: Any) -> bool:
+    return (toy.folder / "outputs" / "depth" / "plan.json").exists()
+
+
+def settle(toy: Any) -> None:
+    """Wait until no process that outlived its parent works on a run any more."""
+    end = time.monotonic() + 60
+    while planned(toy) and any(state == "running" for state in toy.states().values()) and time.monotonic() < end:
+        time.sleep(0.1)
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes that work for a process, without those that only watch."""
+    found = []
+    waiting = [pid]
+    while waiting:
+        parent = waiting.pop()
+        try:
+            children = [int(word) for word in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+            found += [child for child in children if works(child)]
+        except OSError:
+            continue
+        waiting += children
+    return found
+
+
+def works(pid: int) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return False
+    return "ablate.sweep.worker" in words or "popen_loky" in words
