@@ -124,8 +124,8 @@ def page(rows: list[dict]) -> str:
         f"pixels or the least that a network takes), {len(found)} pairs of a network and an ingredient that it "
         "contains. After the ingredient is taken away, none of it is found, the output keeps its shape, and the "
         f"network is built: {len(good)} of {len(found)} pairs. For {len(trained)} pairs, marked *, also: shared layers "
-        "start from the same numbers, a training step (batch of 8, learning rate 1e-4) gives finite numbers and moves the weights, "
-        "and the network survives saving and loading.",
+        "start from the same numbers, a training step (batch of 8, learning rate 1e-4) gives finite numbers and moves "
+        "the weights, and the network survives saving and loading.",
         "",
         "A cell says in how many places the ingredient is found and how many times the weights of the full network are "
         "left without it. Made by `python benchmarks/applications.py`, then `--train`.",
