@@ -38,15 +38,15 @@ def application(config: DictConfig) -> Any:
     job = HydraConfig.get()
     folder = RunFolder(Path(job.runtime.output_dir))
     values: dict[str, Any] = OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[assignment]
-    task = function_named(str(config.task))
     if job.mode is not None and job.mode.name == "MULTIRUN":
+        task = function_named(str(config.task))
         if str(job.sweeper._target_).startswith("hydra_plugins.ablate_sweeper."):
             return task(values, folder)
         return record(lambda: task(values, folder), folder)
     # A SystemExit passes through Hydra; an exception would be announced by it as well.
     try:
         _check_single(values)
-        return _single(values, folder, task)
+        return _single(values, folder, function_named(str(config.task)))
     except AblateError as error:
         raise SystemExit(_complain(str(error), 2)) from None
     except Exception as error:

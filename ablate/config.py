@@ -49,6 +49,7 @@ class StudyConfig:
     requires: dict[str, Any] = field(default_factory=dict)
     forbidden: list[Any] = field(default_factory=list)
     blocks: list[str] = field(default_factory=list)
+    own: Any = None
     ignore: list[str] = field(default_factory=list)
     check: str | None = None
     preflight: str | None = None

@@ -3,8 +3,8 @@
     python benchmarks/dispatch.py [--runs 200] [--rounds 3]
 
 Each round runs all contestants in turn, so that a machine that changes its speed changes it for all. Wall time of the
-whole process, less that of one with two runs; medians, and the ratio to Hydra's basic sweeper and launcher. "All done" is
-the same command once more, which has nothing to train.
+whole process, less that of one with two runs; medians, and the ratio to Hydra's basic sweeper and launcher. "All done"
+is the same command once more, which has nothing to train.
 """
 
 from __future__ import annotations

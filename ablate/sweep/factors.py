@@ -69,7 +69,7 @@ def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, sett
             elif not override.is_discrete_sweep():
                 raise DesignError(f"{override.input_line}: a continuous range has no levels. List them: {key}=a,b,c.")
             else:
-                factor, lines = _swept(override, config, loader)
+                factor, lines = _swept(override, config, loader, settings.own)
                 factors.append(replace(factor, block=key in settings.blocks))
                 notes += lines
         except DesignError as error:
@@ -113,11 +113,17 @@ def _labels(levels: Any) -> list[str]:
     return [level_label(level) for level in levels]
 
 
-def _swept(override: Override, config: DictConfig, loader: ConfigLoader) -> tuple[Factor, list[str]]:
+def _swept(
+    override: Override, config: DictConfig, loader: ConfigLoader, own: Sequence[str]
+) -> tuple[Factor, list[str]]:
     name = override.get_key_element().lstrip("+")
     values = dict.fromkeys(override.sweep_string_iterator())
     if not values:
         raise DesignError(f"{override.input_line}: the sweep lists no level.")
+    if name in own and not _exists(config, name):
+        levels = [Level(value.lower() if value in ("True", "False") else value) for value in values]
+        levels = [Level(level.label, (f"+{name}={level.label}",)) for level in levels]
+        return Factor(name, tuple(levels), levels[0].label), []
     return _factor(name, [f"{name}={value}" for value in values], config, loader)
 
 

@@ -44,6 +44,8 @@ class Settings:
         requires: Levels of parents by child, for children that mean nothing without them.
         forbidden: Combinations of levels that no cell may have.
         blocks: Names of factors that divide the study into parts compared only within, such as data sets.
+        own: Names of factors that the configuration need not have: swept with a ``+``, their first level is the
+            reference.
         ignore: Dotted keys that cannot change a result.
         check: Dotted name of a function that lists what is wrong with a plain configuration, or None. It is called with
             ``explicit=False`` where a level was not asked for but is void.
@@ -67,6 +69,7 @@ class Settings:
     requires: Mapping[str, Any] = field(default_factory=dict)
     forbidden: tuple[Mapping[str, Any], ...] = ()
     blocks: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     check: str | None = None
     preflight: str | None = None
@@ -85,7 +88,9 @@ class Settings:
         plain = {key: value for key, value in plain.items() if value is not None}
         if isinstance(plain.get("seeds"), list):
             plain["seeds"] = tuple(plain["seeds"])
-        for key in ("forbidden", "ignore", "blocks"):
+        if isinstance(plain.get("own"), dict):
+            plain["own"] = tuple(plain["own"])
+        for key in ("forbidden", "ignore", "blocks", "own"):
             if isinstance(plain.get(key), list):
                 plain[key] = tuple(plain[key])
         found = [fault for key, value in plain.items() if (fault := _fault(key, value))]
@@ -139,7 +144,7 @@ def _fault(key: str, value: Any) -> str | None:
     elif key == "forbidden":
         good = isinstance(value, tuple) and all(isinstance(levels, dict) for levels in value)
         wanted = "list combinations of levels, for example [{residual: false, head: flatten}]"
-    elif key in ("ignore", "blocks"):
+    elif key in ("ignore", "blocks", "own"):
         good = isinstance(value, tuple) and all(isinstance(name, str) for name in value)
         wanted = "list keys"
     return None if good else f"study.{key}={value}: {wanted}."

@@ -46,6 +46,7 @@ class AblationSweeperConf:
     requires: Any = "${oc.select:study.requires,null}"
     forbidden: Any = "${oc.select:study.forbidden,null}"
     blocks: Any = "${oc.select:study.blocks,null}"
+    own: Any = "${oc.select:study.own,null}"
     ignore: Any = "${oc.select:study.ignore,null}"
     check: Any = "${oc.select:study.check,null}"
     preflight: Any = "${oc.select:study.preflight,null}"
