@@ -70,6 +70,8 @@ class Planner:
             if not configurations.keys() <= checks.keys() and not settings.dry_run:
                 checks |= self._look(settings.preflight, plan, configurations, pool)
             plan = self._without_absent(plan, checks)
+            found = [note for cell in plan.cells for note in checks.get(cell.name, {}).get("notes", ())]
+            plan = replace(plan, notes=tuple(dict.fromkeys([*plan.notes, *found])))
         jobs = self._jobs(plan)
         # Under the sequential rule later seeds are entered when they are needed.
         first = plan.study.seeds[:FIRST_SEEDS] if plan.study.sequential else plan.study.seeds
