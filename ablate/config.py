@@ -119,7 +119,7 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
 
     Example:
         >>> faults({"head": "flat"})
-        ["head=flat: allowed are gap, flatten. Did you mean 'flatten'?"]
+        ["head=flat: allowed are gap, gmp, flatten. Did you mean 'flatten'?"]
         >>> faults({"batch_norm": False, "train": {"epochs": -1}})
         ['train.epochs=-1: must be a whole number of at least 1.']
         >>> faults({"batch_norm": False, "bn_placement": "after"})

@@ -214,6 +214,12 @@ def toy_in(folder: Path) -> Toy:
 
 
 @pytest.fixture(scope="session")
+def make_toy() -> Callable[[Path], Toy]:
+    """Writes the application into a folder."""
+    return toy_in
+
+
+@pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What the study `depth=2,3` collects when nothing happens to it."""
     toy = toy_in(tmp_path_factory.mktemp("undisturbed"))

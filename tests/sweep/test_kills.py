@@ -7,7 +7,6 @@ import importlib.util
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -44,10 +43,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    # The file of fixtures is no module that could be imported by name.
-    toy_in = sys.modules["conftest"].toy_in
-    toy = toy_in(tmp_path_factory.mktemp("undisturbed"))
+def expected(tmp_path_factory: pytest.TempPathFactory, make_toy: Callable[[Path], Any]) -> bytes:
+    toy = make_toy(tmp_path_factory.mktemp("undisturbed"))
     ended = toy.run(*ASKED, *LAUNCHERS["basic"])
     assert ended.code == 0, ended.err
     return toy.collected()["effects.csv"]

@@ -49,8 +49,8 @@ def test_constraints_become_rules() -> None:
     ("text", "words"),
     [
         ("{seeds: 0}", "study.seeds=0: a study needs at least one seed."),
-        ("{seeds: true}", "study.seeds=True: write a number of seeds (3), or list them ([0,7,9])."),
-        ("{seeds: 2.5}", "study.seeds=2.5: write a number of seeds (3), or list them ([0,7,9])."),
+        ("{seeds: true}", "study.seeds=True: write a number of seeds (3), list them ([0,7,9]), or auto."),
+        ("{seeds: 2.5}", "study.seeds=2.5: write a number of seeds (3), list them ([0,7,9]), or auto."),
         ("{seeds: [0, a]}", "seeds are whole numbers."),
         ("{margin: big}", "study.margin=big: write a number in units of the metric, or null."),
         ("{keep_going: maybe}", "keep_going=maybe"),

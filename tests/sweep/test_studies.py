@@ -157,7 +157,7 @@ def test_equal_configurations_are_found_before_training(toy_here: Any) -> None:
         (["depth=2,3", "hydra.sweeper.seeds=0"], "study.seeds=0: a study needs at least one seed.\n"),
         (
             ["depth=2,3", "hydra.sweeper.seeds=two"],
-            "study.seeds=two: write a number of seeds (3), or list them ([0,7,9])",
+            "study.seeds=two: write a number of seeds (3), list them ([0,7,9]), or auto",
         ),
         (["depth=2,3", "hydra.sweeper.direction=up"], "Unknown direction 'up'. Allowed: max, min.\n"),
         (

@@ -154,7 +154,7 @@ def two_inputs(**levels):
     x = x + 3.0
     body = hand.bn_relu(hand.sepconv(x, 4, "body"), "body")
     body = body + ops.reshape(layers.Dense(4, name="shift")(facts), (-1, 1, 1, 4))
-    x = layers.Add(name="add")([x, body]) if hand.residual else body
+    x = layers.Add(name="merged")([x, body]) if hand.residual else body
     x = layers.Concatenate(name="both")([hand.pool(x), facts])
     return keras.Model([image, facts], layers.Dense(3, name="classifier")(x), name="two_inputs")
 
