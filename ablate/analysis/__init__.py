@@ -12,6 +12,7 @@ Everything here is a pure function of tables. The parts:
 """
 
 from ablate.analysis.aliases import aliases, plan_aliases
+from ablate.analysis.answers import Answers, answers
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.checklist import checklist
 from ablate.analysis.confirm import Confirmation, confirmation, fresh_seeds, reduced_levels
@@ -27,6 +28,7 @@ from ablate.analysis.shapley import shapley
 from ablate.analysis.summary import Summary, summarise
 
 __all__ = [
+    "Answers",
     "Confirmation",
     "Estimates",
     "Factorial",
@@ -38,6 +40,7 @@ __all__ = [
     "Summary",
     "aliases",
     "analyse_factorial",
+    "answers",
     "checklist",
     "confirmation",
     "factorial_table",

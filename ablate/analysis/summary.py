@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 
+from ablate.analysis.answers import Answers, answers
 from ablate.analysis.best import best_cells
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.checks import convergence
@@ -51,6 +53,10 @@ class Summary:
             :data:`ablate.analysis.checks.CONVERGENCE_COLUMNS`.
         round: Where the study stands under the sequential rule; None where the seeds were fixed.
         failures: What failed runs count for.
+        costs: A row a cell whose network was measured, in the order of the plan: ``cell``, ``weights``, ``flops`` of
+            one image, ``activations`` (numbers handed on for one image), ``latency`` (seconds of a forward pass of
+            ``batch`` images), ``step`` (seconds of a training step), and for each of these but ``batch`` a column
+            ``<name>_ratio`` to the reference cell, of times the median within rounds. No rows where nothing was.
     """
 
     plan: Plan
@@ -66,6 +72,12 @@ class Summary:
     convergence: pd.DataFrame = field(default_factory=pd.DataFrame)
     round: Round | None = None
     failures: Failures = field(default_factory=Failures)
+    costs: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What the design answers beside the effects, computed when first asked for."""
+        return answers(self.plan, self.values)
 
     @property
     def study(self) -> Study:
