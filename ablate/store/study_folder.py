@@ -91,6 +91,11 @@ class StudyFolder:
         """Where tables are written."""
         return self.path / "tables"
 
+    @property
+    def halt(self) -> Path:
+        """A file that is there from the first failure on, for runs that are to start only before it."""
+        return self.path / ".halt"
+
     def run(self, run: PlannedRun) -> RunFolder:
         """The folder of a run."""
         return RunFolder(self.path / run.folder)

@@ -102,7 +102,8 @@ def run(
         runs = [planned for planned in work if planned.seed in first]
         folder.write_record(grow(folder, old, plan, runs, _plain(reference), event))
     jobs = [Job(planned, ()) for planned in work]
-    carry_out = functools.partial(_carry_out, _Task(train, study.metric), folder, plan, work, workers, asked)
+    halt = None if asked.keep_going else folder.halt.absolute()
+    carry_out = functools.partial(_carry_out, _Task(train, study.metric, halt), folder, plan, work, workers, asked)
     if study.sequential:
         carry_out_rounds(folder, jobs, carry_out, workers)
     else:
@@ -117,11 +118,12 @@ class _Task:
 
     train: Callable[[dict[str, Any]], Any]
     metric: str
+    halt: Path | None
 
     def __call__(self, configuration: dict[str, Any], path: str) -> None:
         folder = RunFolder(Path(path))
         write_json(folder.path / "config.json", _plain(configuration))
-        record(lambda: self.train(dict(configuration)), folder, self.metric)
+        record(lambda: self.train(dict(configuration)), folder, self.metric, halt=self.halt)
 
 
 def _carry_out(

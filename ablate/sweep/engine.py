@@ -50,7 +50,8 @@ def run_jobs(
         jobs: All runs of the study.
         launch: Launches jobs and comes back when they have ended; returns what the launcher itself died of, if it did.
         retry_failed: Whether runs that failed before are launched again.
-        keep_going: Whether to go on after a run has failed.
+        keep_going: Whether to go on after a run has failed; otherwise what is under way ends, and no other run starts
+            (the runs themselves look at the study's ``halt``).
         together: Whether the launcher keeps a dying job from taking others along, so that runs found dead can be
             launched beside others.
         poll: Seconds between two looks at runs that another process has in hand.
@@ -65,6 +66,7 @@ def run_jobs(
             if status.state == FAILED:
                 study.run(run).write_status(Status())
                 states[run] = Status()
+    study.halt.unlink(missing_ok=True)
     fruitless = 0
     while todo := [run for run, status in states.items() if status.state not in (FINISHED, FAILED)]:
         if not keep_going and any(status.state == FAILED for status in states.values()):
@@ -76,14 +78,13 @@ def run_jobs(
             continue
         # What died is launched alone: some launchers let a dying job take its neighbours along.
         fresh = [run for run in free if together or states[run].reason != "killed"] or free[:1]
-        batch = fresh if keep_going else fresh[:1]
-        before = {run: study.run(run).status() for run in batch}
-        trouble = launch([by_run[run] for run in batch])
+        before = {run: study.run(run).status() for run in fresh}
+        trouble = launch([by_run[run] for run in fresh])
         states = board(study, list(by_run))
-        moved = any(study.run(run).status() != before[run] for run in batch)
+        moved = any(study.run(run).status() != before[run] for run in fresh)
         fruitless = 0 if moved else fruitless + 1
         if fruitless >= 2:
-            _refuse(trouble, study.run(batch[0]))
+            _refuse(trouble, study.run(fresh[0]))
     return states
 
 

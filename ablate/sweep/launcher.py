@@ -21,7 +21,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from ablate.errors import ConfigError
-from ablate.store import FAILED, RUNNING, RunFolder
+from ablate.store import FAILED, RUNNING, RunFolder, StudyFolder
 from ablate.sweep.pool import Call, Outcome, WorkerPool
 
 __all__ = ["ProcessLauncher", "slot_environments"]
@@ -139,6 +139,7 @@ def _record_death(sweep: Path, overrides: Sequence[str], outcome: Outcome) -> No
         folder.write_status(
             replace(status, state=FAILED, reason=outcome.reason, error=str(outcome.error), ended=time.time(), pid=None)
         )
+        StudyFolder(sweep).halt.touch()  # heeded only where one failure is to end the study
 
 
 def _job_return(outcome: Outcome, overrides: Sequence[str]) -> JobReturn:

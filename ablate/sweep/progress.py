@@ -12,7 +12,11 @@ from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, Status, StudyFol
 from ablate.sweep.console import duration, say
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
     from rich.progress import Progress as RichProgress
+
+    from ablate.sweep.live import LiveTable
 
 __all__ = ["EpochBar", "Progress"]
 
@@ -20,7 +24,8 @@ __all__ = ["EpochBar", "Progress"]
 class Progress:
     """Shows runs as they end, with an estimate of the time that is left, for the time of a ``with`` block.
 
-    It looks at the runs' own files, so it works with every launcher: a bar in a terminal, a line a run elsewhere.
+    It looks at the runs' own files, so it works with every launcher: in a terminal a table of cells by seeds, elsewhere
+    a line a run.
 
     Args:
         study: The study's folder.
@@ -39,17 +44,21 @@ class Progress:
         self._ended = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._bar: RichProgress | None = None
+        self._running = 0
+        self._live: Live | None = None
+        self._table: LiveTable | None = None
 
     def __enter__(self) -> Progress:
         self._begun = time.monotonic()
         if sys.stdout.isatty():
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-            from rich.progress import Progress as Bar
+            from rich.live import Live
 
-            self._bar = Bar(BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-            self._task = self._bar.add_task("training", total=self._total)
-            self._bar.start()
+            from ablate.sweep.live import LiveTable
+
+            self._table = LiveTable(self._study, self._metric)
+            # It vanishes at the end, when the table of results takes its place.
+            self._live = Live(self._drawn(), auto_refresh=False, transient=True)
+            self._live.start()
         self._thread.start()
         return self
 
@@ -57,8 +66,8 @@ class Progress:
         self._stop.set()
         self._thread.join()
         self._look()
-        if self._bar is not None:
-            self._bar.stop()
+        if self._live is not None:
+            self._live.stop()
 
     def _watch(self) -> None:
         pause = self._interval
@@ -68,7 +77,7 @@ class Progress:
             pause = max(self._interval, 10 * (time.monotonic() - begun))
 
     def _look(self) -> None:
-        running = 0
+        self._running = 0
         for run in list(self._open):
             status = self._study.run(run).status()
             if status.state in (FINISHED, FAILED):
@@ -76,10 +85,19 @@ class Progress:
                 self._ended += 1
                 self._tell(run, status)
             elif status.state == RUNNING:
-                running += 1
-        if self._bar is not None:
-            left = f", about {duration(self._left())} left" if self._ended and self._open else ""
-            self._bar.update(self._task, completed=self._ended, description=f"{running} running{left}")
+                self._running += 1
+        if self._live is not None:
+            self._live.update(self._drawn(), refresh=True)
+
+    def _drawn(self) -> RenderableType:
+        from rich.console import Console, Group
+        from rich.text import Text
+
+        size = Console().size
+        left = f", about {duration(self._left())} left" if self._ended and self._open else ""
+        took = duration(time.monotonic() - self._begun)
+        words = f"{self._ended} of {self._total} ended, {self._running} running, {took} so far{left}"
+        return Group(self._table.drawn(size.width, size.height) if self._table else Text(), Text(words))
 
     def _tell(self, run: PlannedRun, status: Status) -> None:
         what = status.reason
@@ -91,10 +109,10 @@ class Progress:
             what = f"FAILED ({status.reason}): {status.error}"
         left = f"; about {duration(self._left())} left" if self._open else ""
         line = f"[{self._ended}/{self._total}] {self._labels[run.cell]}, seed {run.seed}: {what}{left}"
-        if self._bar is None:
+        if self._live is None:
             say(line)
-        else:
-            self._bar.print(line, highlight=False, markup=False)
+        elif status.state == FAILED:
+            self._live.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _left(self) -> float:
         return (time.monotonic() - self._begun) / max(self._ended, 1) * len(self._open)

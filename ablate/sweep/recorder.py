@@ -38,20 +38,22 @@ class Recorder:
         function: The task: from a composed configuration to a number, or to numbers by name.
         metric: What to call a single number.
         code: Version of the code, recorded with every result.
+        halt: A file that a failure makes, and that keeps further runs from starting; None where the others go on.
     """
 
     function: Callable[[Any], Any]
     metric: str = "value"
     code: str = ""
+    halt: Path | None = None
 
     def __call__(self, config: Any) -> Mapping[str, float] | None:
         """Run the task in Hydra's current output folder; see :func:`record`."""
         folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
-        return record(lambda: self.function(config), folder, self.metric, self.code)
+        return record(lambda: self.function(config), folder, self.metric, self.code, self.halt)
 
 
 def record(
-    task: Callable[[], Any], folder: RunFolder, metric: str = "value", code: str = ""
+    task: Callable[[], Any], folder: RunFolder, metric: str = "value", code: str = "", halt: Path | None = None
 ) -> Mapping[str, float] | None:
     """Carry out one run and leave its outcome in its folder.
 
@@ -60,16 +62,17 @@ def record(
         folder: The run's folder.
         metric: What to call a single number.
         code: Version of the code.
+        halt: A file that a failure makes, and that keeps further runs from starting; None where the others go on.
 
     Returns:
-        The metrics; None if another process has the run in hand.
+        The metrics; None if another process has the run in hand, or if another run has failed and ``halt`` says so.
 
     Raises:
         Exception: Whatever the task raised, after it was recorded. A ``SystemExit`` becomes a ``RunError``, since it
             would end the other runs as well.
     """
     with folder.hold() as held:
-        if not held:
+        if not held or (halt is not None and halt.exists()):
             return None
         before = folder.status()
         if before.state == FINISHED and (done := folder.result()) is not None:
@@ -92,11 +95,11 @@ def record(
             )
             raise
         except SystemExit as error:
-            _fail(folder, status, "exited", f"sys.exit({error.code!r})")
+            _fail(folder, status, "exited", f"sys.exit({error.code!r})", halt)
             raise RunError(f"The run called sys.exit({error.code!r}).") from error
         except Exception as error:
             reason = "diverged" if isinstance(error, Diverged) else "raised"
-            _fail(folder, status, reason, f"{type(error).__name__}: {error}")
+            _fail(folder, status, reason, f"{type(error).__name__}: {error}", halt)
             raise
         folder.write_status(replace(status, state=FINISHED, attempts=0, ended=time.time(), pid=None))
         return result.metrics
@@ -110,9 +113,12 @@ def _started(before: Status, folder: RunFolder) -> Status:
     return Status(RUNNING, "", "", attempts, time.time(), None, os.getpid(), socket.gethostname(), epochs)
 
 
-def _fail(folder: RunFolder, status: Status, reason: str, error: str) -> None:
-    with contextlib.suppress(OSError), folder.log.open("a") as log:  # a full disk: the status matters more
-        log.write(traceback.format_exc())
+def _fail(folder: RunFolder, status: Status, reason: str, error: str, halt: Path | None) -> None:
+    with contextlib.suppress(OSError):  # a full disk: the status matters more
+        if halt is not None:
+            halt.touch()
+        with folder.log.open("a") as log:
+            log.write(traceback.format_exc())
     folder.write_status(replace(status, state=FAILED, reason=reason, error=error, ended=time.time(), pid=None))
 
 

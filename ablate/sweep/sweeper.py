@@ -87,7 +87,7 @@ class StudySweeper(Sweeper):
         asked = ask(arguments, self._config, loader, settings)
         folder = self._folder(settings, asked)
         composer = Composer(loader, self._config, asked.fixed, folder.path, settings.ignore)
-        launcher = self._launcher(composer, settings)
+        launcher = self._launcher(composer, settings, folder)
         pool = launcher.pool if isinstance(launcher, ProcessLauncher) else None
         try:
             record, jobs = Planner(settings, asked, folder, composer, task_origin(self._task)).prepare(pool)
@@ -118,11 +118,12 @@ class StudySweeper(Sweeper):
         wanted = {job.run for job in jobs}
         return _report(folder, [run for run in folder.existing_record().runs if run in wanted])
 
-    def _launcher(self, composer: Composer, settings: Settings) -> Any:
+    def _launcher(self, composer: Composer, settings: Settings, folder: StudyFolder) -> Any:
+        halt = None if settings.keep_going else folder.halt.absolute()
         try:
             return Plugins.instance().instantiate_launcher(
                 hydra_context=replace(self._context, config_loader=composer.frozen_loader()),
-                task_function=Recorder(self._task, settings.metric or UNNAMED, _code_version()),
+                task_function=Recorder(self._task, settings.metric or UNNAMED, _code_version(), halt),
                 config=composer.launch_config(),
             )
         except InstantiationException as error:

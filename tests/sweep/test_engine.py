@@ -27,8 +27,9 @@ JOBS = [Job(PlannedRun(f"{index}{seed}ab", cell, seed), ()) for index, cell in e
 class Launcher:
     """Stands in for a launcher: each run does what `acts` says for its first, second, ... start, then finishes."""
 
-    def __init__(self, study: StudyFolder, acts: dict[int, list[str]] | None = None) -> None:
+    def __init__(self, study: StudyFolder, acts: dict[int, list[str]] | None = None, keep_going: bool = True) -> None:
         self.study, self.acts = study, acts or {}
+        self.halt = None if keep_going else study.halt
         self.batches: list[list[int]] = []
         self.starts: Counter[int] = Counter()
 
@@ -47,9 +48,9 @@ class Launcher:
                 self.starts[number] += 0
             elif act == "raise":
                 with pytest.raises(ValueError):
-                    record(lambda: int("x"), folder)
+                    record(lambda: int("x"), folder, halt=self.halt)
             else:
-                record(lambda: 1.0, folder)
+                record(lambda: 1.0, folder, halt=self.halt)
         return None
 
 
@@ -104,10 +105,17 @@ def test_a_failure_stops_nothing(study: StudyFolder) -> None:
 
 
 def test_keep_going_false_stops_at_the_first_failure(study: StudyFolder) -> None:
-    launch = Launcher(study, {1: ["raise"]})
+    launch = Launcher(study, {1: ["raise"]}, keep_going=False)
     run_jobs(study, JOBS, launch, keep_going=False)
-    assert states(study)[:2] == ["finished", "failed raised"]
-    assert "waiting" in states(study)[2:]
+    assert states(study) == ["finished", "failed raised", "waiting", "waiting"]
+    # All were handed over at once: a launcher of many slots fills them.
+    assert launch.batches == [[0, 1, 2, 3]]
+
+
+def test_after_a_stop_at_the_first_failure_the_rest_can_be_asked_for(study: StudyFolder) -> None:
+    run_jobs(study, JOBS, Launcher(study, {1: ["raise"]}, keep_going=False), keep_going=False)
+    run_jobs(study, JOBS, Launcher(study, keep_going=False), keep_going=False, retry_failed=True)
+    assert states(study) == ["finished"] * 4
 
 
 def test_failures_stay_unless_they_are_asked_for_again(study: StudyFolder) -> None:

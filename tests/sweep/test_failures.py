@@ -98,6 +98,23 @@ def test_keep_going_false_stops_and_counts_only_what_has_finished(toy_here: Any)
     assert "1 finished, 1 failed" in ended.out
 
 
+@pytest.mark.parametrize("launcher", [WORKERS, ISOLATED], ids=lambda names: names[0].split("=")[1])
+@pytest.mark.parametrize("kind", ["raise", "die"])
+def test_keep_going_false_lets_what_is_under_way_end_and_starts_no_other(
+    launcher: tuple[str, ...], kind: str, toy: Any, until: Callable[..., None]
+) -> None:
+    (toy.folder / "wait").touch()
+    toy.trouble("2-0", kind)
+    process = toy.start("depth=2,3,4", *launcher, "hydra.sweeper.keep_going=false")
+    until(lambda: toy.trained() and "failed" in "".join(toy.states().values()) and len(toy.trained()) == 2)
+    (toy.folder / "wait").unlink()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert len(toy.trained()) == 2
+    assert sorted(state.split()[0] for state in toy.states().values()) == ["failed", "finished", *["waiting"] * 4]
+    assert "1 finished, 1 failed:" in out
+
+
 def test_a_study_of_which_everything_failed_still_reports(toy_here: Any) -> None:
     for name in RUNS.values():
         toy_here.trouble(name, "raise")
