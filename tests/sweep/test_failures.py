@@ -10,11 +10,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from launchers import LAUNCHERS, need
 
-BASIC = ("hydra/launcher=basic",)
-WORKERS = ("hydra/launcher=workers", "hydra.launcher.workers=2")
-ISOLATED = ("hydra/launcher=isolated", "hydra.launcher.workers=2")
-JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+BASIC, WORKERS, ISOLATED = (LAUNCHERS[name] for name in ("basic", "workers", "isolated"))
 RUNS = {"full/0": "2-0", "full/1": "2-1", "depth=3/0": "3-0", "depth=3/1": "3-1"}
 
 
@@ -125,14 +123,24 @@ def test_a_study_of_which_everything_failed_still_reports(toy_here: Any) -> None
 
 
 @pytest.mark.slow
-def test_joblib_carries_a_run_that_raises_and_one_that_is_killed(toy: Any) -> None:
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    toy.trouble("2-1", "raise")
-    toy.trouble("3-0", "kill")
-    ended = toy.run("depth=2,3", *JOBLIB)
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("launcher", ["joblib", "submitit", "ray"])
+def test_launchers_of_others_carry_runs_that_raise_exit_and_are_killed(launcher: str, toy: Any) -> None:
+    need(launcher)
+    for name, kind in (("2-1", "raise"), ("3-0", "kill"), ("4-1", "exit")):
+        toy.trouble(name, kind)
+    ended = toy.run("depth=2,3,4", *LAUNCHERS[launcher], timeout=200)
     assert ended.code == 1, ended.err
-    assert toy.states() == dict.fromkeys(RUNS, "finished") | {"full/1": "failed raised", "depth=3/0": "failed killed"}
-    assert "2 finished, 2 failed:" in ended.out
+    assert toy.states() == {
+        "full/0": "finished",
+        "full/1": "failed raised",
+        "depth=3/0": "failed killed",
+        "depth=3/1": "finished",
+        "depth=4/0": "finished",
+        "depth=4/1": "failed exited",
+    }
+    assert "3 finished, 3 failed:" in ended.out
+    assert Counter(toy.trained()) == {"2-0": 1, "2-1": 1, "3-0": 2, "3-1": 1, "4-0": 1, "4-1": 1}
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import random
 import signal
@@ -13,30 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launchers import LAUNCHERS, need
 
 SEEDS = 8
 ASKED = ("depth=2,3", f"hydra.sweeper.seeds={SEEDS}")
-LAUNCHERS = {
-    "basic": ("hydra/launcher=basic",),
-    "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
-    "workers": ("hydra/launcher=workers", "hydra.launcher.workers=2"),
-    "isolated": ("hydra/launcher=isolated", "hydra.launcher.workers=2"),
-    "submitit": ("hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"),
-    "ray": (
-        "hydra/launcher=ray",
-        "+hydra.launcher.ray.init.num_cpus=2",
-        "+hydra.launcher.ray.init.include_dashboard=false",
-        "+hydra.launcher.ray.init._node_ip_address=127.0.0.1",
-    ),
-}
-NEEDS = {"joblib": "hydra_joblib_launcher", "submitit": "hydra_submitit_launcher", "ray": "hydra_ray_launcher"}
+# Set by benchmarks/kills.py: so many kills of the parent and of a worker, under each launcher.
+EACH = int(os.environ.get("ABLATE_KILLS_EACH", "0"))
 POINTS = [
-    *(("basic", "parent", number) for number in range(12)),
-    *(("joblib", target, number) for target in ("parent", "worker") for number in range(2)),
-    *(("isolated", target, 0) for target in ("parent", "worker")),
-    *(("workers", target, 0) for target in ("parent", "worker")),
-    ("submitit", "parent", 0),
-    ("ray", "parent", 0),
+    (launcher, target, number)
+    for launcher, parents, workers in (
+        ("basic", 12, 0),
+        ("joblib", 2, 2),
+        ("isolated", 1, 1),
+        ("workers", 1, 1),
+        ("submitit", 1, 0),
+        ("ray", 1, 0),
+    )
+    for target, count in (("parent", parents), ("worker", workers))
+    for number in range(EACH if EACH and (target == "parent" or launcher != "basic") else count)
 ]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -54,9 +47,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory, make_toy: Callable[[Path]
 def test_a_kill_at_a_random_point_changes_nothing(
     launcher: str, target: str, number: int, toy: Any, expected: bytes, until: Callable[..., None]
 ) -> None:
-    module = NEEDS.get(launcher)
-    if module and importlib.util.find_spec(f"hydra_plugins.{module}") is None:
-        pytest.skip(f"{module} is not installed")
+    need(launcher)
     rng = random.Random(f"{launcher}{target}{number}")
     process = toy.start(*ASKED, *LAUNCHERS[launcher])
     begun = rng.randrange(2 * SEEDS)
@@ -115,4 +106,4 @@ def works(pid: int) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return False
-    return "ablate.sweep.worker" in words or "popen_loky" in words
+    return any(name in words for name in ("ablate.sweep.worker", "popen_loky", "submitit.core._submit", "ray::"))
