@@ -83,7 +83,8 @@ def observe(runs: pd.DataFrame, plan: Plan) -> dict[str, dict[int, float]]:
     if metric not in known:
         raise AnalysisError(
             f"No finished run of study '{plan.study.name}' has the metric '{metric}'. "
-            f"Metrics: {', '.join(sorted(known)) or 'none'}.{suggestion(metric, known)}"
+            f"Metrics: {', '.join(sorted(known)) or 'none'}.{suggestion(metric, known)} "
+            "Name the one that decides (study.metric=..., or hydra.sweeper.metric=...); nothing is trained again."
         )
     values = pd.to_numeric(finished[metric], errors="coerce")
     for cell, seed, value in zip(finished["cell"], finished["seed"], values, strict=True):

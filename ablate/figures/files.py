@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -74,6 +75,8 @@ def write_figures(summary: Summary, folder: Path, names: Iterable[str] | None = 
 
 def _drawn(figure: Figure, data: pd.DataFrame) -> dict[str, bytes]:
     contents = {}
+    # It tells at level INFO of every glyph that it embeds, to whoever has configured logging, as Hydra does.
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     # From the defaults up: what a user's matplotlibrc says must not change the files.
     with style.context(["default", dict(rc_params())]), warnings.catch_warnings():
         # A script without an installed font shows as boxes in PNG and PDF; SVG keeps it as text.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from ablate.sweep.preflight import function_named, look
 from ablate.sweep.settings import AUTO, FIRST_SEEDS, Settings
 
 __all__ = ["Planner"]
+
+_SEED_WORDS = re.compile(r"(^|[._])(seed|random_state|rng)$", re.IGNORECASE)
 
 Configurations = dict[str, dict[str, Any]]
 Findings = Mapping[str, Mapping[str, Any]]
@@ -127,9 +130,11 @@ class Planner:
         faults: list[str] = []
         key = self.settings.seed_key
         if key not in flatten(self.composer.configuration(())):
+            likely = [name for name in flatten(self.composer.configuration(())) if _SEED_WORDS.search(name)]
+            words = f" This looks like one: {' or '.join(likely[:3])}." if likely else ""
             raise DesignError(
                 f"The configuration has no key '{key}' for the seed. "
-                "Name the right one with hydra.sweeper.seed_key=..., and let the task read its seed there."
+                f"Name the right one with hydra.sweeper.seed_key=..., and let the task read its seed there.{words}"
             )
         for cell in plan.cells:
             try:

@@ -105,6 +105,9 @@ class Progress:
             value = result.metrics.get(self._metric)
             took = duration(result.metrics.get("seconds", 0.0))
             what = f"{self._metric} {value:.4f} in {took}" if value is not None else f"finished in {took}"
+            numbers = [name for name in result.metrics if not name.startswith("seconds")]
+            if value is None and len(numbers) > 1:
+                what += f" without a number '{self._metric}'; it has {', '.join(numbers)}"
         elif status.state == FAILED:
             what = f"FAILED ({status.reason}): {status.error}"
         left = f"; about {duration(self._left())} left" if self._open else ""

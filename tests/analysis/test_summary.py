@@ -202,7 +202,8 @@ def test_an_unknown_metric_lists_those_there_are() -> None:
         summarise(plan_of(factor("a"), factor("b"), metric="test_acuracy"), runs, NO_CURVES)
     assert str(error.value) == (
         "No finished run of study 'demo' has the metric 'test_acuracy'. Metrics: score, seconds, test_accuracy. "
-        "Did you mean 'test_accuracy'?"
+        "Did you mean 'test_accuracy'? "
+        "Name the one that decides (study.metric=..., or hydra.sweeper.metric=...); nothing is trained again."
     )
 
 

@@ -168,7 +168,7 @@ def test_equal_configurations_are_found_before_training(toy_here: Any) -> None:
         (
             ["depth=2,3", "hydra.sweeper.seed_key=sed"],
             "The configuration has no key 'sed' for the seed. Name the right one with hydra.sweeper.seed_key=..., "
-            "and let the task read its seed there.\n",
+            "and let the task read its seed there. This looks like one: seed.\n",
         ),
         (
             ["depth=2,3", "hydra/launcher=workers", "hydra.launcher.workers=0"],
@@ -190,6 +190,7 @@ def test_a_metric_that_no_run_reports_is_told_with_those_there_are(toy_here: Any
     assert ended.code == 2
     assert "No finished run of study 'depth' has the metric 'scor'." in ended.err
     assert "Did you mean 'score'?" in ended.err
+    assert "without a number 'scor'; it has score, epochs" in ended.out
 
 
 # --- what is swept in other ways ---
