@@ -31,7 +31,7 @@ def main() -> None:
     environment = {**os.environ, "ABLATE_KILLS_EACH": str(asked.each)}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     found: Counter[tuple[str, str, str]] = Counter()
-    for word, launcher, target in re.findall(r"(PASSED|SKIPPED|FAILED) \S+\[(\w+)-(\w+)-\d+\]", ended.stdout):
+    for word, launcher, target in re.findall(r"\] (PASSED|SKIPPED|FAILED) \S+\[(\w+)-(\w+)-\d+\]", ended.stdout):
         found[launcher, target, word.lower()] += 1
     if not found:
         raise SystemExit(ended.stdout[-3000:] + ended.stderr[-1000:])

@@ -174,4 +174,21 @@ def make_plan(study: Study, factors: Sequence[Factor], constraints: Sequence[Con
         f"{count} combinations differ only in {words}, void there: trained once." for words, count in collapsed.items()
     ]
     notes += [f"{count} combinations fall away: {words}." for words, count in dropped.items()]
+    notes += _unused_levels(study.design, varied, tuple(cells.values()))
     return Plan(study=study, factors=tuple(factors), cells=tuple(cells.values()), notes=tuple(notes))
+
+
+def _unused_levels(design: str, factors: Sequence[Factor], cells: Sequence[Cell]) -> list[str]:
+    """What a user who listed more than two levels may not expect of a design that only removes."""
+    if set(design.split("+")) & {"factorial", "one_factor_at_a_time", "optimal"}:
+        return []
+    notes = []
+    for factor in factors:
+        used = {cell.levels[factor.name] for cell in cells}
+        unused = [label for label in factor.labels if label not in used]
+        if unused and len(factor.labels) > 2:
+            notes.append(
+                f"{factor.name}={','.join(unused)} stands in no cell: {design} takes the last level for removed "
+                f"({factor.removed.label}); one_factor_at_a_time and factorial take every level."
+            )
+    return notes

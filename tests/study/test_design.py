@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -116,6 +117,17 @@ def test_a_factor_of_several_levels() -> None:
     ]
     assert labels("leave_one_out", [rate, switch("a")]) == ["full", "train.learning_rate=0.0001", "w/o a"]
     assert len(plan("factorial", [rate, switch("a")]).cells) == 6
+
+
+def test_levels_that_a_design_does_not_take_are_said() -> None:
+    head = Factor("head", (Level("gap"), Level("gmp"), Level("flatten")), "gap")
+    study = Study("demo", "leave_one_out", (0,), "score")
+    assert make_plan(study, [head]).notes == (
+        "head=gmp stands in no cell: leave_one_out takes the last level for removed (flatten); "
+        "one_factor_at_a_time and factorial take every level.",
+    )
+    for design in ("factorial", "one_factor_at_a_time", "leave_one_out+one_factor_at_a_time"):
+        assert make_plan(replace(study, design=design), [head]).notes == ()
 
 
 def test_a_union_has_each_cell_once() -> None:

@@ -106,4 +106,6 @@ def works(pid: int) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return False
-    return any(name in words for name in ("ablate.sweep.worker", "popen_loky", "submitit.core._submit", "ray::"))
+    if "ray::" in words:
+        return "Agent" not in words  # Ray's own servants, without which no node lives
+    return any(name in words for name in ("ablate.sweep.worker", "popen_loky", "submitit.core._submit"))
