@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -93,7 +94,13 @@ def main() -> None:
     # A console script, unlike python -m, does not look for a user's modules in the current folder.
     if (here := str(Path.cwd())) not in sys.path and "" not in sys.path:
         sys.path.insert(0, here)
-    sys.exit(_verb(arguments) if arguments and arguments[0] in VERBS else _hydra(arguments))
+    try:
+        code = _verb(arguments) if arguments and arguments[0] in VERBS else _hydra(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + signal.SIGPIPE
+    sys.exit(code)
 
 
 def _overwritten() -> bool:
@@ -128,6 +135,8 @@ def _verb(arguments: Sequence[str]) -> int:
         return _complain(str(error), 2)
     except KeyboardInterrupt:
         return _complain("\nInterrupted.", 130)
+    except BrokenPipeError:
+        raise
     except Exception as error:
         from ablate.sweep.messages import explain
 
@@ -148,6 +157,8 @@ def _hydra(arguments: Sequence[str]) -> int:
         return _complain(str(error), 2)
     except KeyboardInterrupt:
         return _complain("\nInterrupted.", 130)
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if asked_for_tracebacks:
             raise

@@ -46,8 +46,8 @@ class StudyConfig:
     keep_going: bool = True
     dry_run: Any = False
     factors: dict[str, Any] = field(default_factory=dict)
-    requires: dict[str, Any] = field(default_factory=dict)
-    forbidden: list[Any] = field(default_factory=list)
+    requires: Any = field(default_factory=dict)
+    forbidden: Any = field(default_factory=list)
     blocks: list[str] = field(default_factory=list)
     own: Any = None
     ignore: list[str] = field(default_factory=list)

@@ -60,7 +60,6 @@ class Composer:
         self._ignore = tuple(ignore)
         self._bases: dict[tuple[str, ...], bytes] = {}
         self._tasks: dict[tuple[str, ...], bytes] = {}
-        self._groups: dict[str, bool] = {}
         self._base(())
 
     def overrides(self, cell: Cell, factors: Sequence[Factor]) -> tuple[str, ...]:
@@ -77,7 +76,7 @@ class Composer:
         Raises:
             ConfigError: If the overrides do not compose.
         """
-        groups = tuple(line for line in overrides if self._is_group(line.split("=", 1)[0].lstrip("+")))
+        groups = tuple(line for line in overrides if is_group(line.split("=", 1)[0].lstrip("+"), self._loader))
         try:
             self._base(groups)
             task: DictConfig = pickle.loads(self._tasks[groups])
@@ -85,11 +84,6 @@ class Composer:
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(f"{' '.join(overrides)}: {reason_of(error)}") from error
         return identity(task, self._ignore if resolved else ())
-
-    def _is_group(self, key: str) -> bool:
-        if key not in self._groups:  # a question to Hydra costs 20 ms
-            self._groups[key] = is_group(key, self._loader)
-        return self._groups[key]
 
     def frozen_loader(self) -> FrozenLoader:
         """A loader for launchers that serves what was composed here."""

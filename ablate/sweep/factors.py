@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -187,9 +188,10 @@ def _group_levels(
 def _value_levels(
     name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader
 ) -> tuple[str | None, list[Level]]:
-    known = known_keys(config, loader)
-    if name not in known and not _exists(config, name):
-        raise DesignError(f"Unknown key '{name}': it cannot be swept.{suggestion(name, known)}")
+    if not _exists(config, name):
+        known = known_keys(config, loader)
+        if name not in known:
+            raise DesignError(f"Unknown key '{name}': it cannot be swept.{suggestion(name, known)}")
     levels, faults = [], []
     for line in lines:
         try:
@@ -223,6 +225,7 @@ def _value_under(line: str, name: str, config: DictConfig) -> object:
     return OmegaConf.select(trial, name, throw_on_missing=False)
 
 
+@functools.lru_cache(maxsize=1024)  # a question to Hydra costs 20 ms
 def is_group(name: str, loader: ConfigLoader) -> bool:
     """Whether a key is a config group, whose levels are files."""
     return bool(loader.get_group_options(name.split("@", 1)[0], ObjectType.CONFIG))
