@@ -10,11 +10,9 @@ import pandas as pd
 from ablate.analysis.comparisons import block_of
 from ablate.analysis.observations import Observations
 from ablate.errors import AnalysisError, suggestion
-from ablate.study import Plan
+from ablate.study import FAILURE_POLICIES, Plan, Study
 
-__all__ = ["POLICIES", "Failures", "fill", "lost_seeds"]
-
-POLICIES = ("drop", "fail", "worst")
+__all__ = ["Failures", "fill", "lost_seeds"]
 
 _LISTED = 5
 
@@ -41,16 +39,26 @@ class Failures:
     value: float | None = None
 
     def __post_init__(self) -> None:
-        if self.policy not in POLICIES:
+        if self.policy not in FAILURE_POLICIES:
             raise AnalysisError(
-                f"Unknown policy '{self.policy}' for failed runs. Policies: {', '.join(POLICIES)}."
-                f"{suggestion(self.policy, POLICIES)}"
+                f"Unknown policy '{self.policy}' for failed runs. Policies: {', '.join(FAILURE_POLICIES)}."
+                f"{suggestion(self.policy, FAILURE_POLICIES)}"
             )
         if self.value is not None and (self.policy != "worst" or not math.isfinite(self.value)):
             raise AnalysisError(
                 f"The value {self.value} for failed runs under the policy '{self.policy}': only 'worst' takes one, and "
                 "it must be finite."
             )
+
+    @classmethod
+    def of(cls, study: Study) -> Failures:
+        """The policy that a study declares.
+
+        Example:
+            >>> Failures.of(Study("demo", "leave_one_out", (0, 1), "accuracy", failures=0.1))
+            Failures(policy='worst', value=0.1)
+        """
+        return cls(study.failures) if isinstance(study.failures, str) else cls("worst", float(study.failures))
 
 
 def lost_seeds(runs: pd.DataFrame, values: Observations) -> dict[str, frozenset[int]]:

@@ -100,7 +100,7 @@ def summarise(
             names begin with ``seconds``, versions. Planned runs without a row count as waiting.
         curves: A row an epoch of a run: ``cell``, ``seed``, ``epoch`` from 1, then numbers; may be empty.
         rule: The sequential rule under which the study took its seeds; None where their number was fixed.
-        failures: What failed runs count for, declared before the first run; by default their seeds are dropped.
+        failures: What failed runs count for; None for what the study declares.
 
     Raises:
         AnalysisError: If columns are missing, a run has several rows, or finished runs lack the study's metric.
@@ -117,7 +117,7 @@ def summarise(
         [['w/o residual', 3, -0.023, -0.038, -0.009, 'helps']]
     """
     table = ordered(runs, plan, ("seed",), ("state", "reason"))
-    policy = failures or Failures()
+    policy = failures or Failures.of(plan.study)
     values = fill(observe(table, plan), table, plan, policy)
     stand = None if rule is None else round_of(plan, table, values, rule, policy)
     course = None if stand is None else stand.course

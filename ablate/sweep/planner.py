@@ -98,6 +98,7 @@ class Planner:
             metric=settings.metric or (old.plan.study.metric if old else UNNAMED),
             direction=settings.direction,
             margin=settings.margin,
+            failures=settings.failures,
             resolution=settings.resolution,
             cells=settings.cells,
             sequential=settings.seeds == AUTO and not self.asked.seeds,
