@@ -15,7 +15,7 @@ from ablate.analysis.aliases import aliases, plan_aliases
 from ablate.analysis.answers import Answers, answers
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.checklist import checklist
-from ablate.analysis.confirm import Confirmation, confirmation, fresh_seeds, reduced_levels
+from ablate.analysis.confirm import Confirmation, Effort, confirmation, effort, fresh_seeds, reduced_levels
 from ablate.analysis.contrasts import interactions, main_effects
 from ablate.analysis.datasets import Ranking, pool_effects, rank_cells
 from ablate.analysis.estimates import Estimates
@@ -30,6 +30,7 @@ from ablate.analysis.summary import Summary, summarise
 __all__ = [
     "Answers",
     "Confirmation",
+    "Effort",
     "Estimates",
     "Factorial",
     "Failures",
@@ -43,6 +44,7 @@ __all__ = [
     "answers",
     "checklist",
     "confirmation",
+    "effort",
     "factorial_table",
     "fresh_seeds",
     "interactions",

@@ -7,17 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ablate.analysis.comparisons import shared_pairs, size_of
-from ablate.analysis.intervals import MeanInterval, t_interval
+from ablate.analysis.intervals import LEVEL, MeanInterval, t_interval
+from ablate.analysis.power import POWER, seeds_needed, t_power
 from ablate.analysis.sentences import rounded
 from ablate.analysis.summary import Summary
 from ablate.analysis.verdicts import Evidence, evidence, verdict
 from ablate.errors import AnalysisError
 from ablate.study import Study
 
-__all__ = ["NEEDLESS", "Confirmation", "confirmation", "fresh_seeds", "reduced_levels"]
+__all__ = ["NEEDLESS", "Confirmation", "Effort", "confirmation", "effort", "fresh_seeds", "reduced_levels"]
 
 NEEDLESS = ("hurts", "no effect", "dispensable")
 """The verdicts on which an ingredient may go."""
+
+_LEAST_FRESH, _MOST_FRESH = 5, 20
 
 
 def reduced_levels(summary: Summary) -> dict[str, str]:
@@ -60,6 +63,63 @@ def fresh_seeds(study: Study, count: int) -> tuple[int, ...]:
     """
     first = max(study.seeds) + 1
     return tuple(range(first, first + count))
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many fresh seeds a confirmation takes.
+
+    Args:
+        seeds: Their number for each of the two networks.
+        power: How often they confirm a reduced network that loses nothing; NaN where the spread is not known.
+        text: The same in a sentence.
+    """
+
+    seeds: int
+    power: float
+    text: str
+
+
+def effort(summary: Summary, levels: Mapping[str, str], seeds: int | None = None) -> Effort:
+    """The number of fresh seeds for a confirmation, from the spread that the study has seen.
+
+    The spread of the reduced network against the full one is not known before: the largest among the paired
+    differences of what goes stands for it.
+
+    Args:
+        summary: The study.
+        levels: What goes, see :func:`reduced_levels`.
+        seeds: Their number, if it was chosen; None for as many as find that nothing is lost in 80 % of all cases, from
+            5 to 20.
+
+    Raises:
+        AnalysisError: If the study has no margin, or fewer than two seeds are asked for.
+    """
+    study = summary.study
+    if study.margin is None:
+        raise AnalysisError("Non-inferiority needs a margin declared before the runs: study.margin.")
+    if seeds is not None and seeds < 2:
+        raise AnalysisError(f"{seeds} seeds: a confirmation needs at least 2.")
+    spreads = []
+    for row in summary.effects.itertuples(index=False):
+        if levels.get(str(row.factor)) == row.level:
+            found = summary.pairs.loc[summary.pairs["cell"] == row.cell, "difference"].tolist()
+            spreads.append(t_interval(found).error * math.sqrt(len(found)))
+    known = [spread for spread in spreads if not math.isnan(spread)]
+    if not known:
+        count = seeds or _MOST_FRESH // 2
+        return Effort(count, math.nan, f"{count} fresh seeds; how much they find is not known: there is no spread yet.")
+    shift, level = study.margin / max(known), (1 - LEVEL) / 2
+    needed = seeds_needed(shift, level, sides=1, power=POWER)
+    count = seeds or max(_LEAST_FRESH, min(needed or _MOST_FRESH, _MOST_FRESH))
+    power = float(t_power(shift, count, level, sides=1))
+    text = (
+        f"{count} fresh seeds: if nothing is lost, this is confirmed in {power:.0%} of all cases "
+        f"(standard deviation of the paired difference {max(known):.2g}, margin {study.margin:g})."
+    ).replace("%", " %")
+    if power < POWER and needed is not None:
+        text += f" For {POWER:.0%} it takes {needed} seeds.".replace("%", " %")
+    return Effort(count, power, text)
 
 
 @dataclass(frozen=True)

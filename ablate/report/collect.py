@@ -24,12 +24,12 @@ def summary_of(study: StudyFolder) -> Summary:
         AnalysisError: If its runs do not have the study's metric.
     """
     from ablate.analysis import SequentialRule, summarise
-    from ablate.report.marks import marks
+    from ablate.report.marks import confirmed, marks
 
     record, runs = study.existing_record(), study.runs()
     rule = SequentialRule(len(record.plan.study.seeds)) if record.plan.study.sequential else None
     summary = summarise(record.plan, runs, study.curves(), rule)
-    return replace(summary, notes=(*summary.notes, *marks(record, runs)))
+    return replace(summary, notes=(*summary.notes, *marks(record, runs), *confirmed(study.confirmation())))
 
 
 def collect(study: StudyFolder) -> Summary:

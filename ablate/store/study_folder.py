@@ -151,6 +151,25 @@ class StudyFolder:
             },
         )
 
+    def confirmation(self) -> Mapping[str, Any] | None:
+        """What came of confirming what the study found dispensable, or None where nobody did.
+
+        Raises:
+            StoreError: If the file is there and cannot be read.
+        """
+        path = self.path / "confirmation.json"
+        try:
+            values: Mapping[str, Any] = json.loads(path.read_text())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"Cannot read '{path}': {type(error).__name__}: {error}.") from error
+        return values
+
+    def write_confirmation(self, values: Mapping[str, Any]) -> None:
+        """Write ``confirmation.json``."""
+        write_json(self.path / "confirmation.json", values)
+
     @contextmanager
     def editing(self) -> Iterator[None]:
         """Keep other processes from changing ``plan.json`` between reading and writing it."""

@@ -26,6 +26,7 @@ from ablate.report import collect
 from ablate.store import FAILED, FINISHED, PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
 from ablate.sweep.composer import Composer
+from ablate.sweep.confirm import confirming
 from ablate.sweep.console import failure_lines, paths_lines, plan_lines, plan_values, say, show_summary
 from ablate.sweep.engine import Job, board, mark_interrupted, run_jobs
 from ablate.sweep.factors import Asked, ask, reason_of
@@ -86,6 +87,8 @@ class StudySweeper(Sweeper):
         loader = self._context.config_loader
         asked = ask(arguments, self._config, loader, settings)
         folder = self._folder(settings, asked)
+        if settings.confirms is not None:
+            settings, asked, folder = confirming(settings, asked)
         composer = Composer(loader, self._config, asked.fixed, folder.path, settings.ignore)
         launcher = self._launcher(composer, settings, folder)
         pool = launcher.pool if isinstance(launcher, ProcessLauncher) else None
