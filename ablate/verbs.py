@@ -101,7 +101,9 @@ def confirm(words: Sequence[str]) -> int:
     rest, count = _option(words, "--seeds")
     (study,) = _studies(rest, 1)
     planned = closing.intent(study, None if count is None else _number("--seeds", count))
-    say(f"Confirmation of '{study.name}': without {', '.join(f'{key}={level}' for key, level in planned.levels.items())}.")
+    say(
+        f"Confirmation of '{study.name}': without {', '.join(f'{key}={level}' for key, level in planned.levels.items())}."
+    )
     say(f"{planned.text}\n")
     finished = closing.confirm(study, planned)
     found = closing.write_confirmation(study, planned.folder)

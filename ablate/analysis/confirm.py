@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ablate.analysis.comparisons import shared_pairs, size_of
 from ablate.analysis.intervals import LEVEL, MeanInterval, t_interval
 from ablate.analysis.power import POWER, seeds_needed, t_power
-from ablate.analysis.sentences import rounded
+from ablate.analysis.sentences import rounded, unit_of
 from ablate.analysis.summary import Summary
 from ablate.analysis.verdicts import Evidence, evidence, verdict
 from ablate.errors import AnalysisError
@@ -145,13 +145,16 @@ class Confirmation:
     text: str
 
 
-def confirmation(study: Study, full: Mapping[int, float], reduced: Mapping[int, float]) -> Confirmation:
+def confirmation(
+    study: Study, full: Mapping[int, float], reduced: Mapping[int, float], change: str = "removing all of them"
+) -> Confirmation:
     """Test whether the reduced network is worse than the full one by less than the margin.
 
     Args:
         study: The study that found the ingredients dispensable, with its margin.
         full: The metric of the full network by seed.
         reduced: The metric of the reduced network by seed.
+        change: What makes the reduced network of the full one, as the subject of a sentence.
 
     Raises:
         AnalysisError: If the study has no margin, a seed was used by the study itself, or fewer than two are shared.
@@ -187,22 +190,34 @@ def confirmation(study: Study, full: Mapping[int, float], reduced: Mapping[int, 
         p=p,
         verdict=verdict(contribution, p, study.margin),
         is_confirmed=confirmed,
-        text=_text(study, difference, contribution, confirmed),
+        text=_text(study, pairs, difference, contribution, confirmed, change),
     )
 
 
-def _text(study: Study, difference: MeanInterval, contribution: MeanInterval, confirmed: bool) -> str:
-    metric = study.metric.replace("_", " ")
+def _text(
+    study: Study,
+    pairs: Mapping[int, tuple[float, float]],
+    difference: MeanInterval,
+    contribution: MeanInterval,
+    confirmed: bool,
+    change: str,
+) -> str:
+    metric, unit = (
+        study.metric.replace("_", " "),
+        unit_of(study.metric, (value for pair in pairs.values() for value in pair)),
+    )
+    shown = unit.of(difference)
     if math.isnan(difference.half):
         return (
-            f"Not confirmed: without all of them {metric} changes by {difference.mean:.3g} for all {difference.n} "
+            f"Not confirmed: {change} changes {metric} by {shown.mean:.3g}{unit.words} for all {difference.n} "
             "seeds alike, which allows no test."
         ).replace("-", "−")
-    mean, low, high = rounded(difference)
+    mean, low, high = rounded(shown)
     interval = f"95 % CI {low} to {high}, n = {difference.n} fresh seeds"
-    found = f"without all of them {metric} changes by {mean} ({interval})"
+    found = f"{change} changes {metric} by {mean}{unit.words} ({interval})"
+    margin = unit.margin(study.margin or 0.0)
     if confirmed:
-        return f"Confirmed: {found}, which excludes a turn for the worse by the margin of {study.margin:g}."
+        return f"Confirmed: {found}, which excludes a turn for the worse by the margin of {margin}."
     if contribution.low > 0:
-        return f"Refuted: {found}; dispensable one by one, they are needed together."
-    return f"Not confirmed: {found}, which does not exclude a turn for the worse by the margin of {study.margin:g}."
+        return f"Refuted: {found}, a turn for the worse: what seemed dispensable one by one is needed."
+    return f"Not confirmed: {found}, which does not exclude a turn for the worse by the margin of {margin}."

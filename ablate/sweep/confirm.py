@@ -83,7 +83,9 @@ def intent(study: StudyFolder, count: int | None = None) -> Intent:
         if was != now:
             faults.append(f"it is about {_words(was)}, and the study now finds {_words(now)} dispensable")
     if count is not None and count != len(seeds):
-        faults.append(f"it was declared with {len(seeds)} seeds, not {count}, and a test has the seeds it was planned with")
+        faults.append(
+            f"it was declared with {len(seeds)} seeds, not {count}, and a test has the seeds it was planned with"
+        )
     if faults:
         raise StoreError(
             f"'{folder.path}' is there already: {'; '.join(faults)}. Move it away to confirm with fresh seeds."
@@ -170,15 +172,16 @@ def write_confirmation(study: StudyFolder, folder: StudyFolder) -> Mapping[str, 
     """
     from ablate.analysis import confirmation
     from ablate.analysis.comparisons import comparisons
+    from ablate.analysis.sentences import change_in_words
 
     asked, found = study.existing_record().plan.study, summary_of(folder)
     results = []
     removed: dict[str, str] = {}
     for pair in comparisons(found.plan):
-        result = confirmation(asked, found.values[pair.reference.label], found.values[pair.cell.label])
+        change = change_in_words(pair.cell, pair.changed, found.plan)
+        result = confirmation(asked, found.values[pair.reference.label], found.values[pair.cell.label], change)
         where = {factor.name: pair.cell.levels[factor.name] for factor in found.plan.factors if factor.block}
         removed = {name: pair.cell.levels[name] for name in pair.changed}
-        on = f"On {', '.join(f'{name} {level}' for name, level in where.items())}: " if where else ""
         results.append(
             {
                 **({"where": where} if where else {}),
@@ -188,11 +191,11 @@ def write_confirmation(study: StudyFolder, folder: StudyFolder) -> Mapping[str, 
                 "high": result.difference.high,
                 "p": result.p.dispensability,
                 "confirmed": result.is_confirmed,
-                "text": on + result.text,
+                "text": result.text,
             }
         )
     values = {
-        "text": f"Without {_words(removed)}: " + " ".join(str(result["text"]) for result in results),
+        "text": " ".join(str(result["text"]) for result in results),
         "confirmed": all(result["confirmed"] for result in results),
         "removed": removed,
         "metric": found.study.metric,
