@@ -21,7 +21,7 @@ from ablate.analysis.datasets import Ranking, pool_effects, rank_cells
 from ablate.analysis.estimates import Estimates
 from ablate.analysis.factorial import Factorial, analyse_factorial, factorial_table
 from ablate.analysis.failures import Failures
-from ablate.analysis.prospect import Prospect, prospect
+from ablate.analysis.prospect import Prospect, plan_prospect, prospect
 from ablate.analysis.roadmap import roadmap
 from ablate.analysis.rounds import Round, next_runs
 from ablate.analysis.shapley import shapley
@@ -51,6 +51,7 @@ __all__ = [
     "main_effects",
     "next_runs",
     "plan_aliases",
+    "plan_prospect",
     "pool_effects",
     "prospect",
     "rank_cells",

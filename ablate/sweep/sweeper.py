@@ -21,7 +21,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from ablate.errors import AblateError, ConfigError, RunError
+from ablate.errors import AblateError, AnalysisError, ConfigError, RunError
 from ablate.report import collect
 from ablate.store import FAILED, FINISHED, PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
@@ -182,11 +182,16 @@ class StudySweeper(Sweeper):
 def _report(folder: StudyFolder, runs: Sequence[PlannedRun]) -> bool:
     """Write and show what came of a study; returns whether all runs of the command have finished."""
     name_metric(folder)
-    show_summary(collect(folder))
-    for line in paths_lines(folder):
-        say(line)
     states = board(folder, runs)
     failed = {run: status for run, status in states.items() if status.state == FAILED}
+    try:
+        show_summary(collect(folder))
+    except AnalysisError as error:
+        if not failed:
+            raise
+        say(str(error))  # as under the policy that failed runs forbid any result
+    for line in paths_lines(folder):
+        say(line)
     for line in failure_lines(folder, failed):
         say(line)
     return all(status.state == FINISHED for status in states.values())
