@@ -77,7 +77,12 @@ class Summary:
     @cached_property
     def answers(self) -> Answers:
         """What the design answers beside the effects, computed when first asked for."""
-        return answers(self.plan, self.values)
+        return answers(self.plan, self.values, self.rule)
+
+    @property
+    def rule(self) -> SequentialRule | None:
+        """The sequential rule under which the seeds were taken; None where their number was fixed."""
+        return None if self.round is None else self.round.course.rule
 
     @property
     def study(self) -> Study:
