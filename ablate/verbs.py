@@ -32,7 +32,10 @@ def report(words: Sequence[str]) -> int:
     from ablate.sweep.console import paths_lines, say, show_summary
 
     (study,) = _studies(words, 1)
-    show_summary(collect(study))
+    summary = collect(study)
+    show_summary(summary)
+    if summary.sentences:
+        say("\n" + "\n".join(summary.sentences.values()) + "\n")
     for line in paths_lines(study):
         say(line)
     return 0
@@ -94,16 +97,15 @@ def rerun(words: Sequence[str]) -> int:
 
 
 def confirm(words: Sequence[str]) -> int:
-    """``ablate confirm STUDY [--seeds N]``: train the network without all that was found dispensable, on fresh seeds."""
+    """``ablate confirm STUDY [--seeds N]``: train it without all that was found dispensable, on fresh seeds."""
     from ablate.sweep import confirm as closing
     from ablate.sweep.console import say
 
     rest, count = _option(words, "--seeds")
     (study,) = _studies(rest, 1)
     planned = closing.intent(study, None if count is None else _number("--seeds", count))
-    say(
-        f"Confirmation of '{study.name}': without {', '.join(f'{key}={level}' for key, level in planned.levels.items())}."
-    )
+    gone = ", ".join(f"{name}={level}" for name, level in planned.levels.items())
+    say(f"Confirmation of '{study.name}': without {gone}.")
     say(f"{planned.text}\n")
     finished = closing.confirm(study, planned)
     found = closing.write_confirmation(study, planned.folder)

@@ -5,14 +5,15 @@ Everything here is a pure function of tables. The parts:
 - :func:`summarise` for the effects and verdicts that every study has;
 - :func:`next_runs` with a :class:`SequentialRule` for the seeds a study still needs, :func:`prospect` for what a number
   of seeds can find;
-- :func:`main_effects`, :func:`interactions`, :func:`shapley`, :func:`roadmap` and :func:`analyse_factorial` for designs
-  that answer more than "what if this one is gone"; :func:`pool_effects` and :func:`rank_cells` for several data sets;
+- :func:`main_effects`, :func:`interactions`, :func:`shapley`, :func:`roadmap` and :func:`anova` for designs that answer
+  more than "what if this one is gone"; :func:`pool_effects` and :func:`rank_cells` for several data sets;
 - :func:`reduced_levels` and :func:`confirmation` for the network without all that seemed dispensable;
 - :func:`checklist` for what a report must disclose.
 """
 
 from ablate.analysis.aliases import aliases, plan_aliases
-from ablate.analysis.answers import Answers, answers
+from ablate.analysis.anova import anova
+from ablate.analysis.answers import Answers, answers, expected
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.checklist import checklist
 from ablate.analysis.confirm import Confirmation, Effort, confirmation, effort, fresh_seeds, reduced_levels
@@ -41,10 +42,12 @@ __all__ = [
     "Summary",
     "aliases",
     "analyse_factorial",
+    "anova",
     "answers",
     "checklist",
     "confirmation",
     "effort",
+    "expected",
     "factorial_table",
     "fresh_seeds",
     "interactions",

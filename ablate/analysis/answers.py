@@ -61,9 +61,11 @@ def expected(plan: Plan) -> frozenset[str]:
         >>> sorted(expected(plan)), sorted(expected(make_plan(replace(plan.study, design="leave_one_out"), factors)))
         (['shapley'], [])
     """
-    parts = set(plan.study.design.split("+"))
+    blocks = [factor for factor in plan.factors if factor.block]
+    several = len(plan.factors) - len(blocks) > 1
+    parts = set(plan.study.design.split("+")) if several else set()
     found = {question for question, designs in _ASKED_OF.items() if parts & designs}
-    return frozenset(found | ({"datasets"} if any(factor.block for factor in plan.factors) else set()))
+    return frozenset(found | ({"datasets"} if blocks else set()))
 
 
 def answers(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Answers:

@@ -90,7 +90,8 @@ def fill(values: Observations, runs: pd.DataFrame, plan: Plan, failures: Failure
     if failures.policy == "fail" and any(lost.values()):
         names = [f"{cell}, seed {seed}" for cell, seeds in lost.items() for seed in sorted(seeds)]
         raise AnalysisError(
-            f"{len(names)} run{'s' if len(names) > 1 else ''} of study '{plan.study.name}' ended without a result and the policy for failed runs is "
+            f"{len(names)} run{'s' if len(names) > 1 else ''} of study '{plan.study.name}' ended without a result and "
+            "the policy for failed runs is "
             f"'fail': {'; '.join(names[:_LISTED])}{'; ...' if len(names) > _LISTED else ''}. "
             "Train again what failed to have a result."
         )

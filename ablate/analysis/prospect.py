@@ -52,8 +52,8 @@ def prospect(seeds: int, comparisons: int, rule: SequentialRule | None = None) -
 
     Example:
         >>> print(prospect(3, 6).text)
-        With 3 seeds and 6 comparisons a single effect must be 8.0 times the standard deviation of the paired difference \
-to be found in 80 % of all studies; one of 4 times is found in 33 %, or in 54 % where all have it.
+        With 3 seeds and 6 comparisons a single effect must be 8.0 times the standard deviation of the paired \
+difference to be found in 80 % of all studies; one of 4 times is found in 33 %, or in 54 % where all have it.
     """
     if seeds < 1 or comparisons < 1:
         raise AnalysisError(f"{seeds} seeds and {comparisons} comparisons: both must be at least 1.")
@@ -101,9 +101,9 @@ def plan_prospect(plan: Plan) -> Prospect | None:
         >>> residual = Factor("residual", (Level("true"), Level("false")), "true")
         >>> plan = make_plan(Study("demo", "leave_one_out", tuple(range(10)), "score", margin=0.01), [residual])
         >>> print(plan_prospect(plan).text)
-        With 10 seeds and 1 comparison a single effect must be 1.0 times the standard deviation of the paired difference \
-to be found in 80 % of all studies; one of 0.5 times is found in 29 %. What does nothing is found dispensable as often \
-if the margin is at least 1.0 times that standard deviation.
+        With 10 seeds and 1 comparison a single effect must be 1.0 times the standard deviation of the paired \
+difference to be found in 80 % of all studies; one of 0.5 times is found in 29 %. What does nothing is found \
+dispensable as often if the margin is at least 1.0 times that standard deviation.
     """
     count, study = len(comparisons(plan)), plan.study
     if not count:

@@ -102,7 +102,8 @@ def sentence(effect: Effect, plan: Plan, comparisons: int, course: Course | None
     if found.n == 0:
         return f"{change}: no seed in common with the reference, so nothing can be said about {metric}."
     if found.n == 1:
-        return f"{change} changes {metric} by {_signed(found.mean)}{unit.words} in a single seed, which allows no inference."
+        changed = f"{change} changes {metric} by {_signed(found.mean)}{unit.words}"
+        return f"{changed} in a single seed, which allows no inference."
     if effect.is_constant:
         return (
             f"{change} changes {metric} by {_signed(found.mean)}{unit.words} for all {found.n} seeds alike, which "
@@ -149,20 +150,24 @@ def change_in_words(cell: Cell, changed: Sequence[str], plan: Plan) -> str:
         changed: Names of the factors that make the change; blocks are not among them.
         plan: The plan.
     """
-    words = []
+    gone, added, words = [], [], []
     for factor in plan.factors:
         if factor.name in changed:
             level = cell.levels[factor.name]
             name = factor.name.rpartition(".")[2].replace("_", " ")
             if (factor.reference, level) == ("true", "false"):
-                words.append(f"removing {name}")
+                gone.append(name)
             elif (factor.reference, level) == ("false", "true"):
-                words.append(f"adding {name}")
+                added.append(name)
             else:
                 words.append(f"setting {name} to {level} instead of {factor.reference}")
+    words = [f"{verb} {_listed(names)}" for verb, names in (("removing", gone), ("adding", added)) if names] + words
     where = [f"{factor.name} {cell.levels[factor.name]}" for factor in plan.factors if factor.block]
-    said = (" and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]) if words else "this"
-    return said + (f" (on {', '.join(where)})" if where else "")
+    return (_listed(words) or "this") + (f" (on {', '.join(where)})" if where else "")
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def rounded(found: MeanInterval) -> tuple[str, str, str]:

@@ -85,6 +85,16 @@ class Summary:
         return None if self.round is None else self.round.course.rule
 
     @property
+    def interval_name(self) -> str:
+        """What the intervals of differences are."""
+        return "t interval" if self.rule is None else "repeated confidence interval"
+
+    @property
+    def test_name(self) -> str:
+        """What the p values of differences are of."""
+        return "paired t test" if self.rule is None else "sequential paired t test"
+
+    @property
     def study(self) -> Study:
         """What the study asks."""
         return self.plan.study

@@ -33,7 +33,7 @@ def summary_of(study: StudyFolder) -> Summary:
 
 
 def collect(study: StudyFolder) -> Summary:
-    """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, the tables and the figures of a study.
+    """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, the tables, the checklist and the figures of a study.
 
     Args:
         study: The study's folder.
@@ -41,12 +41,14 @@ def collect(study: StudyFolder) -> Summary:
     Returns:
         What the tables and figures show; see :func:`summary_of`.
     """
+    from ablate.analysis import checklist
     from ablate.figures import write_figures
-    from ablate.tables import write_tables
+    from ablate.tables import checklist_markdown, write_tables
 
     summary = summary_of(study)
     for name, frame in (("runs", summary.runs), ("curves", summary.curves), ("effects", summary.effects)):
         write_text(study.path / f"{name}.csv", frame.to_csv(index=False))
     write_tables(summary, study.tables)
+    write_text(study.checklist, checklist_markdown(checklist(summary)))
     write_figures(summary, study.figures)
     return summary

@@ -96,6 +96,11 @@ class StudyFolder:
         """A file that is there from the first failure on, for runs that are to start only before it."""
         return self.path / ".halt"
 
+    @property
+    def checklist(self) -> Path:
+        """What a report must disclose, in words."""
+        return self.path / "checklist.md"
+
     def run(self, run: PlannedRun) -> RunFolder:
         """The folder of a run."""
         return RunFolder(self.path / run.folder)

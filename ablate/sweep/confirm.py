@@ -1,8 +1,8 @@
 """Closing the loop: the network without all that was found dispensable is trained against the full one.
 
-The command that made a study is given again, with one setting more: ``hydra.sweeper.confirms`` names the study's folder,
-and the sweeper then lays out two cells, the reference and the reduced one. So a confirmation has the same task, launcher,
-locks and failures as any other study, and goes on where it was interrupted.
+The command that made a study is given again, with one setting more: ``hydra.sweeper.confirms`` names the study's
+folder, and the sweeper then lays out two cells, the reference and the reduced one. So a confirmation has the same task,
+launcher, locks and failures as any other study, and goes on where it was interrupted.
 """
 
 from __future__ import annotations
@@ -164,8 +164,8 @@ def write_confirmation(study: StudyFolder, folder: StudyFolder) -> Mapping[str, 
         folder: That of its confirmation, with finished runs.
 
     Returns:
-        What was written: ``text``, ``confirmed``, ``removed`` levels, ``seeds``, ``margin``, and a list ``results`` with
-        one entry a data set.
+        What was written: ``text``, ``confirmed``, ``removed`` levels, ``seeds``, ``margin``, and a list ``results``
+        with one entry a data set.
 
     Raises:
         AnalysisError: If there is nothing to compare.

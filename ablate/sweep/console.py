@@ -121,13 +121,11 @@ def paths_lines(study: StudyFolder) -> list[str]:
     here = Path.cwd()
     folder = study.path.relative_to(here) if study.path.is_relative_to(here) else study.path
     lines = []
-    for name, pattern in (("figures", "figures/*.png"), ("tables", "tables/*"), ("data", "*.csv")):
-        found = sorted(path.name for path in study.path.glob(pattern))
-        if found:
-            prefix = folder / Path(pattern).parent
-            lines.append(
-                f"{name:8} {prefix}/{{{','.join(found)}}}" if len(found) > 1 else f"{name:8} {prefix}/{found[0]}"
-            )
+    for name, pattern in (("figures", "figures/*.png"), ("tables", "tables/*.*"), ("data", "*.csv")):
+        suffix = ".*" if name == "tables" else Path(pattern).suffix
+        if found := sorted({path.stem for path in study.path.glob(pattern)}):
+            stems = f"{{{','.join(found)}}}" if len(found) > 1 else found[0]
+            lines.append(f"{name:8} {folder / Path(pattern).parent}/{stems}{suffix}")
     return lines
 
 

@@ -43,8 +43,8 @@ def test_three_seeds_find_even_a_huge_effect_half_of_the_time() -> None:
     found = prospect(3, 6)
     assert holm_power(4.0, 3, 6) == pytest.approx(0.54, abs=0.02)  # the reference simulation, 10,000 studies
     assert found.text == (
-        "With 3 seeds and 6 comparisons a single effect must be 8.0 times the standard deviation of the paired difference to be "
-        "found in 80 % of all studies; one of 4 times is found in 33 %, or in 54 % where all have it."
+        "With 3 seeds and 6 comparisons a single effect must be 8.0 times the standard deviation of the paired "
+        "difference to be found in 80 % of all studies; one of 4 times is found in 33 %, or in 54 % where all have it."
     )
     assert found.power[4.0] == pytest.approx(0.334, abs=0.001)
 
@@ -73,7 +73,8 @@ def test_the_prospect_of_a_plan() -> None:
     assert plan_prospect(plan) == replace(
         prospect(5, 2),
         text=prospect(5, 2).text
-        + " What does nothing is found dispensable as often if the margin is at least 1.7 times that standard deviation.",
+        + " What does nothing is found dispensable as often if the margin is at least 1.7 times that standard "
+        "deviation.",
     )
     # Noncentral t by another route: 5 seeds, one-sided 2.5 %, 80 %.
     assert float(t_power(1.7, 5, 0.025, sides=1)) > 0.8 > float(t_power(1.65, 5, 0.025, sides=1))

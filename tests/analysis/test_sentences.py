@@ -81,10 +81,19 @@ def test_what_allows_no_inference() -> None:
         (factor("dropout", "false", "true"), "Adding dropout "),
         (factor("head", "gap", "flatten"), "Setting head to flatten instead of gap "),
         (factor("model.args.se_block"), "Removing se block "),
+        (factor("train.learning_rate", "0.1", "0.01"), "Setting learning rate to 0.01 instead of 0.1 "),
     ],
 )
 def test_changes_in_words(changed: Factor, begin: str) -> None:
     assert sentence_of(LOSS, changed).startswith(begin + "lowers test accuracy by 1.20 points ")
+
+
+def test_what_goes_is_said_together() -> None:
+    names = [factor("a"), factor("b"), factor("c"), factor("d", "false", "true"), factor("head", "gap", "flat")]
+    plan = plan_of(*names, design="baseline")
+    scores = {cell.label: FULL[:3] for cell in plan.cells}
+    (text,) = summarise(plan, runs_of(scores), NO_CURVES).sentences.values()
+    assert text.startswith("Removing a, b and c, adding d and setting head to flat instead of gap changes score by 0 ")
 
 
 def test_several_changes_and_data_sets() -> None:
