@@ -39,6 +39,7 @@ class StudyConfig:
     metric: str = "test_accuracy"
     direction: str = "max"
     margin: float | None = None
+    failures: Any = "drop"
     resolution: int = 4
     cells: int | None = None
     workers: Any = "auto"

@@ -35,6 +35,7 @@ Look at a study:
   python -m ablate report outputs/NAME        collect again: data, tables, figures
   python -m ablate show outputs/NAME full/0   configuration, error and log of a run (cell/seed)
   python -m ablate rerun outputs/NAME full/0  run it again, and say whether the result is bit-identical
+  python -m ablate confirm outputs/NAME       train it without all that was found dispensable, on fresh seeds
   python -m ablate predict outputs/NAME full/0 photo.png        with a network kept by train.save=best
 """
 

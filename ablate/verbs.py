@@ -11,7 +11,7 @@ from typing import Any
 from ablate.errors import ConfigError, RunError, suggestion
 from ablate.store import PlannedRun, StudyFolder
 
-__all__ = ["data", "ingredients", "predict", "report", "rerun", "show", "status"]
+__all__ = ["confirm", "data", "ingredients", "predict", "report", "rerun", "show", "status"]
 
 _LAST_LINES = 30
 
@@ -32,7 +32,10 @@ def report(words: Sequence[str]) -> int:
     from ablate.sweep.console import paths_lines, say, show_summary
 
     (study,) = _studies(words, 1)
-    show_summary(collect(study))
+    summary = collect(study)
+    show_summary(summary)
+    if summary.sentences:
+        say("\n" + "\n".join(summary.sentences.values()) + "\n")
     for line in paths_lines(study):
         say(line)
     return 0
@@ -93,6 +96,24 @@ def rerun(words: Sequence[str]) -> int:
     return 1 if found.different else 0
 
 
+def confirm(words: Sequence[str]) -> int:
+    """``ablate confirm STUDY [--seeds N]``: train it without all that was found dispensable, on fresh seeds."""
+    from ablate.sweep import confirm as closing
+    from ablate.sweep.console import say
+
+    rest, count = _option(words, "--seeds")
+    (study,) = _studies(rest, 1)
+    planned = closing.intent(study, None if count is None else _number("--seeds", count))
+    gone = ", ".join(f"{name}={level}" for name, level in planned.levels.items())
+    say(f"Confirmation of '{study.name}': without {gone}.")
+    say(f"{planned.text}\n")
+    finished = closing.confirm(study, planned)
+    found = closing.write_confirmation(study, planned.folder)
+    say(f"\n{found['text']}")
+    say(f"written to {study.path}/confirmation.json")
+    return 0 if finished else 1
+
+
 def ingredients(words: Sequence[str]) -> int:
     """``ablate ingredients [key=value ...] [--json]``: what the network is made of, and its size without each."""
     from ablate.sweep.console import say
@@ -143,6 +164,27 @@ def _configuration(words: Sequence[str]) -> dict[str, Any]:
     if found := faults(values):
         raise ConfigError("\n".join(found))
     return values
+
+
+def _option(words: Sequence[str], name: str) -> tuple[list[str], str | None]:
+    """The words without ``--name value`` or ``--name=value``, and that value."""
+    rest, value = [], None
+    waiting = list(words)
+    while waiting:
+        word = waiting.pop(0)
+        if word == name and waiting:
+            value = waiting.pop(0)
+        elif word.startswith(f"{name}="):
+            value = word.partition("=")[2]
+        else:
+            rest.append(word)
+    return rest, value
+
+
+def _number(name: str, value: str) -> int:
+    if not value.isdigit() or int(value) < 1:
+        raise ConfigError(f"{name} {value}: write a whole number of at least 1.")
+    return int(value)
 
 
 def _studies(words: Sequence[str], count: int) -> list[StudyFolder]:

@@ -5,23 +5,24 @@ Everything here is a pure function of tables. The parts:
 - :func:`summarise` for the effects and verdicts that every study has;
 - :func:`next_runs` with a :class:`SequentialRule` for the seeds a study still needs, :func:`prospect` for what a number
   of seeds can find;
-- :func:`main_effects`, :func:`interactions`, :func:`shapley`, :func:`roadmap` and :func:`analyse_factorial` for designs
-  that answer more than "what if this one is gone"; :func:`pool_effects` and :func:`rank_cells` for several data sets;
+- :func:`main_effects`, :func:`interactions`, :func:`shapley`, :func:`roadmap` and :func:`anova` for designs that answer
+  more than "what if this one is gone"; :func:`pool_effects` and :func:`rank_cells` for several data sets;
 - :func:`reduced_levels` and :func:`confirmation` for the network without all that seemed dispensable;
 - :func:`checklist` for what a report must disclose.
 """
 
 from ablate.analysis.aliases import aliases, plan_aliases
-from ablate.analysis.answers import Answers, answers
+from ablate.analysis.anova import anova
+from ablate.analysis.answers import Answers, answers, expected
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.checklist import checklist
-from ablate.analysis.confirm import Confirmation, confirmation, fresh_seeds, reduced_levels
+from ablate.analysis.confirm import Confirmation, Effort, confirmation, effort, fresh_seeds, reduced_levels
 from ablate.analysis.contrasts import interactions, main_effects
 from ablate.analysis.datasets import Ranking, pool_effects, rank_cells
 from ablate.analysis.estimates import Estimates
 from ablate.analysis.factorial import Factorial, analyse_factorial, factorial_table
 from ablate.analysis.failures import Failures
-from ablate.analysis.prospect import Prospect, prospect
+from ablate.analysis.prospect import Prospect, plan_prospect, prospect
 from ablate.analysis.roadmap import roadmap
 from ablate.analysis.rounds import Round, next_runs
 from ablate.analysis.shapley import shapley
@@ -30,6 +31,7 @@ from ablate.analysis.summary import Summary, summarise
 __all__ = [
     "Answers",
     "Confirmation",
+    "Effort",
     "Estimates",
     "Factorial",
     "Failures",
@@ -40,15 +42,19 @@ __all__ = [
     "Summary",
     "aliases",
     "analyse_factorial",
+    "anova",
     "answers",
     "checklist",
     "confirmation",
+    "effort",
+    "expected",
     "factorial_table",
     "fresh_seeds",
     "interactions",
     "main_effects",
     "next_runs",
     "plan_aliases",
+    "plan_prospect",
     "pool_effects",
     "prospect",
     "rank_cells",

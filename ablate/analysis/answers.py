@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.contrasts import interactions, main_effects
 from ablate.analysis.datasets import pool_effects
 from ablate.analysis.estimates import Estimates
@@ -14,9 +15,16 @@ from ablate.analysis.shapley import shapley
 from ablate.errors import AnalysisError
 from ablate.study import Plan
 
-__all__ = ["QUESTIONS", "Answers", "answers"]
+__all__ = ["QUESTIONS", "Answers", "answers", "expected"]
 
-QUESTIONS: Mapping[str, Callable[[Plan, Observations], Estimates]] = {
+_ASKED_OF = {
+    "roadmap": {"cumulative"},
+    "main_effects": {"factorial"},
+    "interactions": {"factorial", "pairs"},
+    "shapley": {"factorial", "fractional", "screening", "optimal"},
+}
+
+QUESTIONS: Mapping[str, Callable[[Plan, Observations, SequentialRule | None], Estimates]] = {
     "roadmap": roadmap,
     "main_effects": main_effects,
     "interactions": interactions,
@@ -39,18 +47,40 @@ class Answers:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-def answers(plan: Plan, values: Observations) -> Answers:
+def expected(plan: Plan) -> frozenset[str]:
+    """The questions that a reader of a design will ask, so that a refusal must be told.
+
+    Args:
+        plan: The plan.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from ablate.study import Factor, Level, Study, make_plan
+        >>> factors = [Factor(name, (Level("true"), Level("false")), "true") for name in "abcd"]
+        >>> plan = make_plan(Study("demo", "fractional", (0, 1), "score"), factors)
+        >>> sorted(expected(plan)), sorted(expected(make_plan(replace(plan.study, design="leave_one_out"), factors)))
+        (['shapley'], [])
+    """
+    blocks = [factor for factor in plan.factors if factor.block]
+    several = len(plan.factors) - len(blocks) > 1
+    parts = set(plan.study.design.split("+")) if several else set()
+    found = {question for question, designs in _ASKED_OF.items() if parts & designs}
+    return frozenset(found | ({"datasets"} if blocks else set()))
+
+
+def answers(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Answers:
     """Put every question to a study.
 
     Args:
         plan: The plan.
         values: The metric by cell label and seed.
+        rule: The sequential rule under which the seeds were taken, or None where their number was fixed.
     """
     given: dict[str, Estimates] = {}
     refused: dict[str, str] = {}
     for name, question in QUESTIONS.items():
         try:
-            found = question(plan, values)
+            found = question(plan, values, rule)
         except AnalysisError as error:
             refused[name] = str(error)
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.estimates import Contrast, Estimates, by_seed, estimate
 from ablate.analysis.observations import Observations
 from ablate.errors import AnalysisError
@@ -13,7 +14,7 @@ from ablate.study import Cell, Factor, Plan
 __all__ = ["interactions", "main_effects"]
 
 
-def main_effects(plan: Plan, values: Observations) -> Estimates:
+def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Estimates:
     """The effect of each level of each factor, averaged over what the other factors are at.
 
     In each seed it is the mean over all pairs of cells that differ in this factor alone; the seed is thereby a block.
@@ -24,6 +25,7 @@ def main_effects(plan: Plan, values: Observations) -> Estimates:
     Args:
         plan: The plan, of a factorial design or one that contains pairs.
         values: The metric by cell label and seed.
+        rule: The sequential rule under which the seeds were taken, or None.
 
     Returns:
         A row a level that is not the reference: ``factor``, ``level``, ``pairs`` averaged over, then
@@ -52,17 +54,18 @@ def main_effects(plan: Plan, values: Observations) -> Estimates:
     return Estimates(
         "Main effect: change of the metric when the factor leaves its reference level, averaged over all settings of "
         "the other factors in which both cells exist.",
-        estimate(contrasts, plan.study),
+        estimate(contrasts, plan.study, rule),
         (*notes, *_on_seeds(contrasts, plan)),
     )
 
 
-def interactions(plan: Plan, values: Observations) -> Estimates:
+def interactions(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Estimates:
     """How much the effect of one factor changes when another one is changed, too.
 
     Args:
         plan: The plan, of a factorial design or of pairs.
         values: The metric by cell label and seed.
+        rule: The sequential rule under which the seeds were taken, or None.
 
     Returns:
         A row a pair of levels: ``factor`` (``a:b``), ``level``, number of squares of cells averaged over
@@ -94,7 +97,7 @@ def interactions(plan: Plan, values: Observations) -> Estimates:
     return Estimates(
         "Interaction: effect of changing both factors beyond the sum of changing each alone, averaged over all "
         "settings of the others in which all four cells exist (twice the interaction effect of textbooks).",
-        estimate(contrasts, plan.study).drop(columns=["contribution", "verdict"]),
+        estimate(contrasts, plan.study, rule).drop(columns=["contribution", "verdict"]),
         _on_seeds(contrasts, plan),
     )
 

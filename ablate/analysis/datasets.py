@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.comparisons import block_of
 from ablate.analysis.effects import Effect, paired_effects
 from ablate.analysis.estimates import Estimates
@@ -26,7 +27,7 @@ FEW = 5
 """From this number of data sets on, ranks are compared."""
 
 
-def pool_effects(plan: Plan, values: Observations) -> Estimates:
+def pool_effects(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Estimates:
     """The effect of every ingredient over all data sets, by a random-effects meta-analysis.
 
     The effects of the single data sets, each paired by seed, are combined as draws around a common mean, weighted by
@@ -38,6 +39,7 @@ def pool_effects(plan: Plan, values: Observations) -> Estimates:
     Args:
         plan: A plan with a block factor.
         values: The metric by cell label and seed.
+        rule: The sequential rule under which the seeds were taken, or None.
 
     Returns:
         A row an ingredient's change: ``factor``, ``level``, number of ``blocks``, ``difference``, ``low``, ``high``,
@@ -67,6 +69,12 @@ def pool_effects(plan: Plan, values: Observations) -> Estimates:
     columns = ["factor", "level", "blocks", "difference", "low", "high", "contribution", "p", "between", "i2"]
     table = pd.DataFrame(rows, columns=columns)
     table.insert(8, "p_adjusted", holm(table["p"].tolist()))
+    if rule is not None:
+        table[["low", "high", "p", "p_adjusted"]] = math.nan
+        notes.append(
+            "Seeds were taken until verdicts stood, for which no interval or p value over data sets is known: none is "
+            "given."
+        )
     if len(blocks) < FEW:
         notes.append(f"{len(blocks)} data sets say little about others: read the effects of each beside the mean.")
     return Estimates("Mean effect over data sets of which these are a sample (random effects).", table, tuple(notes))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from ablate.analysis.intervals import t_interval
+from ablate.analysis.boundary import SequentialRule
+from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
-from ablate.analysis.verdicts import adjust, evidence, verdict
+from ablate.analysis.sequential import Path, repeated_interval, sequential_evidence
+from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
 from ablate.study import Cell, Plan, Study
 
 __all__ = ["ESTIMATE_COLUMNS", "Contrast", "Estimates", "by_seed", "cell_at", "estimate"]
@@ -48,17 +51,22 @@ class Contrast:
     size: float = 0.0
 
 
-def estimate(contrasts: Sequence[Contrast], study: Study) -> pd.DataFrame:
+def estimate(contrasts: Sequence[Contrast], study: Study, rule: SequentialRule | None = None) -> pd.DataFrame:
     """A row a contrast: its keys, then :data:`ESTIMATE_COLUMNS`; Holm over all rows.
 
     Args:
         contrasts: The contrasts, all with the same keys, which ask one family of questions.
         study: For the direction of the metric and the margin.
+        rule: The sequential rule under which the seeds were taken. Intervals are then repeated ones, and p values count
+            all looks: both hold at whatever seed the cells of a contrast stopped.
     """
     sign = -1.0 if study.direction == "max" else 1.0
-    means = [t_interval(list(contrast.values.values()), scale=contrast.size) for contrast in contrasts]
+    means = [_mean(contrast, rule) for contrast in contrasts]
     turned = [replace(mean, mean=0.0 + sign * mean.mean) for mean in means]
-    raw = [evidence(mean, study.margin) for mean in turned]
+    if rule is None:
+        raw = [evidence(mean, study.margin) for mean in turned]
+    else:
+        raw = [_last_evidence(contrast, sign, rule, study.margin) for contrast in contrasts]
     rows = [
         {
             **contrast.keys,
@@ -74,6 +82,22 @@ def estimate(contrasts: Sequence[Contrast], study: Study) -> pd.DataFrame:
         for contrast, mean, good, single, adjusted in zip(contrasts, means, turned, raw, adjust(raw), strict=True)
     ]
     return pd.DataFrame(rows, columns=[*(contrasts[0].keys if contrasts else ()), *ESTIMATE_COLUMNS])
+
+
+def _path(contrast: Contrast, sign: float = 1.0) -> Path:
+    values = tuple(sign * value for value in contrast.values.values())
+    return Path(values, (contrast.size,) * len(values))
+
+
+def _mean(contrast: Contrast, rule: SequentialRule | None) -> MeanInterval:
+    if rule is None:
+        return t_interval(list(contrast.values.values()), scale=contrast.size)
+    return repeated_interval(_path(contrast), len(contrast.values), rule)
+
+
+def _last_evidence(contrast: Contrast, sign: float, rule: SequentialRule, margin: float | None) -> Evidence:
+    looks = sequential_evidence(_path(contrast, sign), rule, margin)
+    return looks[-1] if looks else Evidence(math.nan)
 
 
 def cell_at(plan: Plan, levels: Mapping[str, str]) -> Cell | None:

@@ -10,11 +10,9 @@ import pandas as pd
 from ablate.analysis.comparisons import block_of
 from ablate.analysis.observations import Observations
 from ablate.errors import AnalysisError, suggestion
-from ablate.study import Plan
+from ablate.study import FAILURE_POLICIES, Plan, Study
 
-__all__ = ["POLICIES", "Failures", "fill", "lost_seeds"]
-
-POLICIES = ("drop", "fail", "worst")
+__all__ = ["Failures", "fill", "lost_seeds"]
 
 _LISTED = 5
 
@@ -41,16 +39,26 @@ class Failures:
     value: float | None = None
 
     def __post_init__(self) -> None:
-        if self.policy not in POLICIES:
+        if self.policy not in FAILURE_POLICIES:
             raise AnalysisError(
-                f"Unknown policy '{self.policy}' for failed runs. Policies: {', '.join(POLICIES)}."
-                f"{suggestion(self.policy, POLICIES)}"
+                f"Unknown policy '{self.policy}' for failed runs. Policies: {', '.join(FAILURE_POLICIES)}."
+                f"{suggestion(self.policy, FAILURE_POLICIES)}"
             )
         if self.value is not None and (self.policy != "worst" or not math.isfinite(self.value)):
             raise AnalysisError(
                 f"The value {self.value} for failed runs under the policy '{self.policy}': only 'worst' takes one, and "
                 "it must be finite."
             )
+
+    @classmethod
+    def of(cls, study: Study) -> Failures:
+        """The policy that a study declares.
+
+        Example:
+            >>> Failures.of(Study("demo", "leave_one_out", (0, 1), "accuracy", failures=0.1))
+            Failures(policy='worst', value=0.1)
+        """
+        return cls(study.failures) if isinstance(study.failures, str) else cls("worst", float(study.failures))
 
 
 def lost_seeds(runs: pd.DataFrame, values: Observations) -> dict[str, frozenset[int]]:
@@ -82,9 +90,10 @@ def fill(values: Observations, runs: pd.DataFrame, plan: Plan, failures: Failure
     if failures.policy == "fail" and any(lost.values()):
         names = [f"{cell}, seed {seed}" for cell, seeds in lost.items() for seed in sorted(seeds)]
         raise AnalysisError(
-            f"{len(names)} runs of study '{plan.study.name}' ended without a result and the policy for failed runs is "
+            f"{len(names)} run{'s' if len(names) > 1 else ''} of study '{plan.study.name}' ended without a result and "
+            "the policy for failed runs is "
             f"'fail': {'; '.join(names[:_LISTED])}{'; ...' if len(names) > _LISTED else ''}. "
-            "Train them again, or declare 'drop' or 'worst'."
+            "Train again what failed to have a result."
         )
     filled = {cell: dict(found) for cell, found in values.items()}
     if failures.policy == "worst":

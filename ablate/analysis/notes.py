@@ -54,7 +54,7 @@ def notes_on(
     planned = runs[runs["cell"].isin([cell.label for cell in plan.cells])]
     return (
         *(_on_progress(plan, planned) if stand is None else _on_round(plan, planned, stand)),
-        *_on_failures(plan, planned, failures or Failures()),
+        *_on_failures(plan, planned, failures or Failures.of(plan.study)),
         *_on_exclusions(plan, runs, planned, values, stand),
         *_on_effects(plan, values, effects),
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.power import POWER, detectable, holm_power, sequential_power, t_power
+from ablate.analysis.comparisons import comparisons
+from ablate.analysis.intervals import LEVEL
+from ablate.analysis.power import POWER, detectable, holm_power, seeds_needed, sequential_power, t_power
 from ablate.analysis.verdicts import ALPHA
 from ablate.errors import AnalysisError
+from ablate.study import Plan
 
-__all__ = ["Prospect", "prospect"]
+__all__ = ["Prospect", "plan_prospect", "prospect"]
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,8 @@ def prospect(seeds: int, comparisons: int, rule: SequentialRule | None = None) -
 
     Example:
         >>> print(prospect(3, 6).text)
-        With 3 seeds and 6 comparisons a single effect must be 8 standard deviations of the paired difference to be \
-found in 80 % of all studies; one of 4 is found in 33 %, or in 54 % where all have it.
+        With 3 seeds and 6 comparisons a single effect must be 8.0 times the standard deviation of the paired \
+difference to be found in 80 % of all studies; one of 4 times is found in 33 %, or in 54 % where all have it.
     """
     if seeds < 1 or comparisons < 1:
         raise AnalysisError(f"{seeds} seeds and {comparisons} comparisons: both must be at least 1.")
@@ -65,9 +68,9 @@ found in 80 % of all studies; one of 4 is found in 33 %, or in 54 % where all ha
             middle = (low + high) / 2
             low, high = (middle, high) if sequential_power(middle, rule, alpha)[0] < POWER else (low, middle)
         text = (
-            f"With 3 to {rule.max_seeds} seeds as needed and {many}, a single effect of {high:.2g} standard deviations "
-            f"of the paired difference is found in 80 % of all studies; one of 2 takes about {found[2.0][1]:.0f} "
-            f"seeds, one of 4 about {found[4.0][1]:.0f}."
+            f"With 3 to {rule.max_seeds} seeds as needed and {many}, a single effect of {high:.1f} times the "
+            f"standard deviation of the paired difference is found in 80 % of all studies; one of 2 times takes about "
+            f"{found[2.0][1]:.0f} seeds, one of 4 times about {found[4.0][1]:.0f}."
         )
         return Prospect(rule.max_seeds, comparisons, high, power, text)
     if seeds == 1:
@@ -77,10 +80,58 @@ found in 80 % of all studies; one of 4 is found in 33 %, or in 54 % where all ha
     least = detectable(seeds, alpha)
     shown = max((size for size in sizes if size < least), default=sizes[0])
     text = (
-        f"With {seeds} seeds and {many} a single effect must be {least:.2g} standard deviations of the paired "
-        f"difference to be found in 80 % of all studies; one of {shown:g} is found in {100 * power[shown]:.0f} %"
+        f"With {seeds} seeds and {many} a single effect must be {least:.1f} times the standard deviation of "
+        f"the paired difference to be found in 80 % of all studies; one of {shown:g} times is found in "
+        f"{100 * power[shown]:.0f} %"
     )
     if comparisons > 1:
         text += f", or in {100 * holm_power(shown, seeds, comparisons):.0f} % where all have it"
     text += "."
     return Prospect(seeds, comparisons, least, power, text)
+
+
+def plan_prospect(plan: Plan) -> Prospect | None:
+    """What the seeds of a plan can detect, and which margin they can tell from nothing.
+
+    Args:
+        plan: The plan; None where no cell is compared with another.
+
+    Example:
+        >>> from ablate.study import Factor, Level, Study, make_plan
+        >>> residual = Factor("residual", (Level("true"), Level("false")), "true")
+        >>> plan = make_plan(Study("demo", "leave_one_out", tuple(range(10)), "score", margin=0.01), [residual])
+        >>> print(plan_prospect(plan).text)
+        With 10 seeds and 1 comparison a single effect must be 1.0 times the standard deviation of the paired \
+difference to be found in 80 % of all studies; one of 0.5 times is found in 29 %. What does nothing is found \
+dispensable as often if the margin is at least 1.0 times that standard deviation.
+    """
+    count, study = len(comparisons(plan)), plan.study
+    if not count:
+        return None
+    rule = SequentialRule(len(study.seeds)) if study.sequential else None
+    found = prospect(len(study.seeds), count, rule)
+    if study.margin is None or len(study.seeds) < 2:
+        return found
+    least = _least_margin(len(study.seeds), min(ALPHA / count, (1 - LEVEL) / 2), rule)
+    text = (
+        f"{found.text} What does nothing is found dispensable as often if the margin is at least {least:.1f} times "
+        "that standard deviation."
+    )
+    return replace(found, text=text)
+
+
+def _least_margin(seeds: int, alpha: float, rule: SequentialRule | None) -> float:
+    """In standard deviations of the paired difference, the least margin that is found not to be reached in 80 %."""
+
+    def enough(shift: float) -> bool:
+        if rule is not None:
+            return seeds_needed(shift, alpha, sides=1, rule=rule) is not None
+        return bool(t_power(shift, seeds, alpha, sides=1) >= POWER)
+
+    low, high = 0.0, 1.0
+    while not enough(high):
+        high *= 2
+    for _ in range(12):
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.comparisons import block_of
 from ablate.analysis.estimates import Contrast, Estimates, by_seed, cell_at, estimate
 from ablate.analysis.intervals import t_interval
@@ -14,12 +15,13 @@ from ablate.study import Cell, Plan
 __all__ = ["roadmap"]
 
 
-def roadmap(plan: Plan, values: Observations) -> Estimates:
+def roadmap(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Estimates:
     """The effect of every step of a cumulative design, paired by seed.
 
     Args:
         plan: A plan that contains the design ``cumulative``.
         values: The metric by cell label and seed.
+        rule: The sequential rule under which the seeds were taken, or None.
 
     Returns:
         A row a step and block, from the empty network to the full one: a column a block factor, ``step`` from 1,
@@ -40,7 +42,7 @@ def roadmap(plan: Plan, values: Observations) -> Estimates:
             mean = t_interval(list(values[after.label].values())).mean
             keys = {**where, "step": step, "cell": after.label, "added": "+".join(added), "mean": mean}
             contrasts.append(Contrast(keys, found, size))
-    table = estimate(contrasts, plan.study)
+    table = estimate(contrasts, plan.study, rule)
     # A step adds an ingredient where an effect takes it away: what is good for the metric is positive here.
     table["contribution"] = 0.0 - table["contribution"]
     names = [factor.name for factor in plan.factors if not factor.block]

@@ -70,14 +70,14 @@ def next_runs(
         plan: The plan; its seeds, in their order, are the greatest number that any cell may take.
         runs: A row a run: ``cell``, ``seed``, ``state``, ``reason``, metrics.
         rule: The rule, for as many seeds as the plan lists.
-        failures: What failed runs count for; by default their seed is dropped.
+        failures: What failed runs count for; None for what the study declares.
         ahead: How many seeds beyond the next look spare workers may train already. They stay unread until their look.
 
     Raises:
         AnalysisError: If the rule and the plan disagree in the number of seeds, or the table is faulty.
     """
     table = ordered(runs, plan, ("seed",), ("state", "reason"))
-    policy = failures or Failures()
+    policy = failures or Failures.of(plan.study)
     return round_of(plan, table, fill(observe(table, plan), table, plan, policy), rule, policy, ahead)
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from ablate.analysis.effects import Effect
 from ablate.analysis.intervals import MeanInterval
 from ablate.analysis.power import seeds_more
 from ablate.analysis.sequential import Course
-from ablate.study import Plan
+from ablate.study import Cell, Plan
 
-__all__ = ["p_text", "rounded", "sentence"]
+__all__ = ["Unit", "change_in_words", "p_text", "rounded", "sentence", "unit_of"]
+
+_SHARES = ("accuracy", "acc")
 
 
 def p_text(p: float) -> str:
@@ -24,6 +29,54 @@ def p_text(p: float) -> str:
         return "p < .001"
     text = f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
     return f"p = {text.removeprefix('0')}"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How differences of a metric are said.
+
+    Args:
+        scale: What they are multiplied by.
+        words: What follows the number: of accuracies percentage points, of others nothing.
+    """
+
+    scale: float = 1.0
+    words: str = ""
+
+    def of(self, found: MeanInterval) -> MeanInterval:
+        """A difference in this unit."""
+        scale = self.scale
+        return replace(found, mean=found.mean * scale, error=found.error * scale, half=found.half * scale)
+
+    def margin(self, margin: float) -> str:
+        """A margin in words.
+
+        Example:
+            >>> Unit(100.0, " points").margin(0.01), Unit().margin(0.01)
+            ('1 point', '0.01')
+        """
+        number = f"{margin * self.scale:.10g}"
+        return f"{number}{self.words[:-1] if number == '1' else self.words}"
+
+
+def unit_of(metric: str, values: Iterable[float]) -> Unit:
+    """The unit of a metric: points where it is an accuracy, given as a share or in per cent.
+
+    Args:
+        metric: Its name.
+        values: Its values in all runs.
+
+    Example:
+        >>> unit_of("test_accuracy", [0.97, 0.98]), unit_of("val_loss", [0.1])
+        (Unit(scale=100.0, words=' points'), Unit(scale=1.0, words=''))
+    """
+    if set(_SHARES) & set(re.split(r"[^a-z]+", metric.lower())):
+        numbers = list(values)
+        if all(0 <= value <= 1 for value in numbers):
+            return Unit(100.0, " points")
+        if all(1 < value <= 100 for value in numbers):
+            return Unit(1.0, " points")
+    return Unit()
 
 
 def sentence(effect: Effect, plan: Plan, comparisons: int, course: Course | None = None) -> str:
@@ -41,21 +94,24 @@ def sentence(effect: Effect, plan: Plan, comparisons: int, course: Course | None
         One sentence, or two for an undecided effect.
     """
     metric = plan.study.metric.replace("_", " ")
-    change = _change(effect, plan)
-    found = effect.difference
+    change = change_in_words(effect.cell, effect.changed, plan)
+    change = change[0].upper() + change[1:]
+    unit = unit_of(plan.study.metric, (value for pair in effect.pairs.values() for value in pair))
+    found = unit.of(effect.difference)
     n = f"n = {found.n} paired seed{'' if found.n == 1 else 's'}"
     if found.n == 0:
         return f"{change}: no seed in common with the reference, so nothing can be said about {metric}."
     if found.n == 1:
-        return f"{change} changes {metric} by {_signed(found.mean)} in a single seed, which allows no inference."
+        changed = f"{change} changes {metric} by {_signed(found.mean)}{unit.words}"
+        return f"{changed} in a single seed, which allows no inference."
     if effect.is_constant:
         return (
-            f"{change} changes {metric} by {_signed(found.mean)} for all {found.n} seeds alike, which allows no "
-            "inference."
+            f"{change} changes {metric} by {_signed(found.mean)}{unit.words} for all {found.n} seeds alike, which "
+            "allows no inference."
         )
     if math.isnan(found.half):
-        return f"{change} changes {metric} by {_signed(found.mean)} so far ({n}), before the first look."
-    margin = "" if plan.study.margin is None else f"{plan.study.margin:g}"
+        return f"{change} changes {metric} by {_signed(found.mean)}{unit.words} so far ({n}), before the first look."
+    margin = "" if plan.study.margin is None else unit.margin(plan.study.margin)
     kind = "95 % CI" if course is None else "95 % repeated CI"
     places = _places(found.half)
     mean, low, high = rounded(found)
@@ -63,8 +119,8 @@ def sentence(effect: Effect, plan: Plan, comparisons: int, course: Course | None
         verb, ends = ("raises", (found.low, found.high)) if found.mean > 0 else ("lowers", (-found.high, -found.low))
         size = f"{kind} {_fixed(ends[0], places)} to {_fixed(ends[1], places)}"
         by = _fixed(abs(found.mean), places)
-        return f"{change} {verb} {metric} by {by} ({size}, {n}, {p_text(effect.adjusted.difference)})."
-    changed = f"{change} changes {metric} by {mean} ({kind} {low} to {high}, {n}"
+        return f"{change} {verb} {metric} by {by}{unit.words} ({size}, {n}, {p_text(effect.adjusted.difference)})."
+    changed = f"{change} changes {metric} by {mean}{unit.words} ({kind} {low} to {high}, {n}"
     if effect.verdict == "no effect":
         return (
             f"{changed}), by less than the margin of {margin} in either direction (equivalence "
@@ -86,22 +142,32 @@ def _more(effect: Effect, plan: Plan, comparisons: int, course: Course | None) -
     return f"If this is its true size, about {more} more seed{'' if more == 1 else 's'} would decide."
 
 
-def _change(effect: Effect, plan: Plan) -> str:
-    words = []
+def change_in_words(cell: Cell, changed: Sequence[str], plan: Plan) -> str:
+    """What is done to the reference, as the subject of a sentence: ``removing residual``.
+
+    Args:
+        cell: The changed cell.
+        changed: Names of the factors that make the change; blocks are not among them.
+        plan: The plan.
+    """
+    gone, added, words = [], [], []
     for factor in plan.factors:
-        if factor.name in effect.changed:
-            level = effect.cell.levels[factor.name]
+        if factor.name in changed:
+            level = cell.levels[factor.name]
             name = factor.name.rpartition(".")[2].replace("_", " ")
             if (factor.reference, level) == ("true", "false"):
-                words.append(f"removing {name}")
+                gone.append(name)
             elif (factor.reference, level) == ("false", "true"):
-                words.append(f"adding {name}")
+                added.append(name)
             else:
                 words.append(f"setting {name} to {level} instead of {factor.reference}")
-    where = [f"{factor.name} {effect.cell.levels[factor.name]}" for factor in plan.factors if factor.block]
-    said = (" and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]) if words else "this"
-    text = said + (f" (on {', '.join(where)})" if where else "")
-    return text[0].upper() + text[1:]
+    words = [f"{verb} {_listed(names)}" for verb, names in (("removing", gone), ("adding", added)) if names] + words
+    where = [f"{factor.name} {cell.levels[factor.name]}" for factor in plan.factors if factor.block]
+    return (_listed(words) or "this") + (f" (on {', '.join(where)})" if where else "")
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def rounded(found: MeanInterval) -> tuple[str, str, str]:

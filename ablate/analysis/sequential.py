@@ -13,7 +13,7 @@ from ablate.analysis.boundary import FIRST_LOOK, SequentialRule, running_scores
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.verdicts import ALPHA, Evidence, adjust, verdict
 
-__all__ = ["Course", "Decision", "Path", "follow", "repeated_interval"]
+__all__ = ["Course", "Decision", "Path", "follow", "repeated_interval", "sequential_evidence"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def follow(paths: Mapping[str, Path], rule: SequentialRule, margin: float | None
         >>> course.look, course.waiting
         (4, ('w/o b',))
     """
-    tests = {cell: _sequential_p(path, rule, margin) for cell, path in paths.items()}
+    tests = {cell: sequential_evidence(path, rule, margin) for cell, path in paths.items()}
     nothing = Evidence(math.nan)
     decisions = {cell: Decision(0, t_interval([]), nothing, nothing, "undecided") for cell in paths}
     look = 0
@@ -169,8 +169,14 @@ def _hurts_perhaps(judged: str, contribution: MeanInterval, margin: float | None
     return judged == "dispensable" and margin is not None and contribution.mean < -margin
 
 
-def _sequential_p(path: Path, rule: SequentialRule, margin: float | None) -> list[Evidence]:
-    """The sequential p values of a cell after every seed of its path, lost ones included."""
+def sequential_evidence(path: Path, rule: SequentialRule, margin: float | None) -> list[Evidence]:
+    """The sequential p values of a cell after every seed of its path, lost ones included.
+
+    Args:
+        path: The contributions.
+        rule: The rule.
+        margin: The least effect that matters, or None.
+    """
     values, sizes = path.known()
     scores = running_scores(values, 0.0, sizes)
     # Minus infinity marks looks at which there is nothing to test, and its magnitude must not count as evidence.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 
+from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.comparisons import block_of
 from ablate.analysis.estimates import Contrast, Estimates, by_seed, cell_at, estimate
 from ablate.analysis.observations import Observations
@@ -19,7 +20,7 @@ _MOST = 16
 Present = frozenset[str]
 
 
-def shapley(plan: Plan, values: Observations) -> Estimates:
+def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Estimates:
     """The Shapley value of every ingredient, computed in each seed and then summarised over seeds.
 
     The value of an ingredient is the mean of what it adds over all orders in which the network can be built up from
@@ -31,6 +32,7 @@ def shapley(plan: Plan, values: Observations) -> Estimates:
     Args:
         plan: The plan of a full factorial. Of a factor with several levels the last one stands for "taken away".
         values: The metric by cell label and seed. A seed counts if all cells have finished it.
+        rule: The sequential rule under which the seeds were taken, or None.
 
     Returns:
         A row an ingredient and block: a column a block factor, ``factor``, then
@@ -69,7 +71,7 @@ def shapley(plan: Plan, values: Observations) -> Estimates:
     return Estimates(
         "Shapley value: mean of what the ingredient adds over all orders of building the network up from the one "
         "without any, parents before what depends on them. The values add up to the total gain.",
-        estimate(contrasts, plan.study),
+        estimate(contrasts, plan.study, rule),
         tuple(notes),
     )
 

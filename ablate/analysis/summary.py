@@ -77,7 +77,22 @@ class Summary:
     @cached_property
     def answers(self) -> Answers:
         """What the design answers beside the effects, computed when first asked for."""
-        return answers(self.plan, self.values)
+        return answers(self.plan, self.values, self.rule)
+
+    @property
+    def rule(self) -> SequentialRule | None:
+        """The sequential rule under which the seeds were taken; None where their number was fixed."""
+        return None if self.round is None else self.round.course.rule
+
+    @property
+    def interval_name(self) -> str:
+        """What the intervals of differences are."""
+        return "t interval" if self.rule is None else "repeated confidence interval"
+
+    @property
+    def test_name(self) -> str:
+        """What the p values of differences are of."""
+        return "paired t test" if self.rule is None else "sequential paired t test"
 
     @property
     def study(self) -> Study:
@@ -100,7 +115,7 @@ def summarise(
             names begin with ``seconds``, versions. Planned runs without a row count as waiting.
         curves: A row an epoch of a run: ``cell``, ``seed``, ``epoch`` from 1, then numbers; may be empty.
         rule: The sequential rule under which the study took its seeds; None where their number was fixed.
-        failures: What failed runs count for, declared before the first run; by default their seeds are dropped.
+        failures: What failed runs count for; None for what the study declares.
 
     Raises:
         AnalysisError: If columns are missing, a run has several rows, or finished runs lack the study's metric.
@@ -117,7 +132,7 @@ def summarise(
         [['w/o residual', 3, -0.023, -0.038, -0.009, 'helps']]
     """
     table = ordered(runs, plan, ("seed",), ("state", "reason"))
-    policy = failures or Failures()
+    policy = failures or Failures.of(plan.study)
     values = fill(observe(table, plan), table, plan, policy)
     stand = None if rule is None else round_of(plan, table, values, rule, policy)
     course = None if stand is None else stand.course

@@ -114,8 +114,8 @@ def caption(summary: Summary) -> str:
         sentences.append(f"Only the {_MOST} largest of {len(found)} differences are shown.")
     if found["low"].notna().any():
         sentences += [
-            f"Whiskers: {LEVEL:.0%} t intervals, unadjusted.",
-            f"Pale bars: undecided by paired t tests, Holm-adjusted over {len(found)} "
+            f"Whiskers: {LEVEL:.0%} {summary.interval_name}s, unadjusted.",
+            f"Pale bars: undecided by {summary.test_name}s, Holm-adjusted over {len(found)} "
             f"comparison{'s' if len(found) > 1 else ''} (α = {ALPHA:g}).",
         ]
     else:

@@ -24,16 +24,16 @@ def summary_of(study: StudyFolder) -> Summary:
         AnalysisError: If its runs do not have the study's metric.
     """
     from ablate.analysis import SequentialRule, summarise
-    from ablate.report.marks import marks
+    from ablate.report.marks import confirmed, marks
 
     record, runs = study.existing_record(), study.runs()
     rule = SequentialRule(len(record.plan.study.seeds)) if record.plan.study.sequential else None
     summary = summarise(record.plan, runs, study.curves(), rule)
-    return replace(summary, notes=(*summary.notes, *marks(record, runs)))
+    return replace(summary, notes=(*summary.notes, *marks(record, runs), *confirmed(study.confirmation())))
 
 
 def collect(study: StudyFolder) -> Summary:
-    """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, the tables and the figures of a study.
+    """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, the tables, the checklist and the figures of a study.
 
     Args:
         study: The study's folder.
@@ -41,12 +41,14 @@ def collect(study: StudyFolder) -> Summary:
     Returns:
         What the tables and figures show; see :func:`summary_of`.
     """
+    from ablate.analysis import checklist
     from ablate.figures import write_figures
-    from ablate.tables import write_tables
+    from ablate.tables import checklist_markdown, write_tables
 
     summary = summary_of(study)
     for name, frame in (("runs", summary.runs), ("curves", summary.curves), ("effects", summary.effects)):
         write_text(study.path / f"{name}.csv", frame.to_csv(index=False))
     write_tables(summary, study.tables)
+    write_text(study.checklist, checklist_markdown(checklist(summary)))
     write_figures(summary, study.figures)
     return summary

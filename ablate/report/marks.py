@@ -9,7 +9,7 @@ import pandas as pd
 
 from ablate.store.study_folder import StudyRecord
 
-__all__ = ["marks"]
+__all__ = ["confirmed", "marks"]
 
 _VERSIONS = ("python", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
 
@@ -22,6 +22,15 @@ def marks(record: StudyRecord, runs: pd.DataFrame) -> tuple[str, ...]:
         runs: Its runs, as the store reads them.
     """
     return (*_late_seeds(record.history), *_mixed_versions(runs))
+
+
+def confirmed(confirmation: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """What came of training the network without all that was found dispensable, as a note.
+
+    Args:
+        confirmation: What :meth:`ablate.store.StudyFolder.confirmation` gives.
+    """
+    return () if confirmation is None else (f"Confirmation on fresh seeds. {confirmation['text']}",)
 
 
 def _late_seeds(history: tuple[Mapping[str, Any], ...]) -> list[str]:

@@ -96,6 +96,11 @@ class StudyFolder:
         """A file that is there from the first failure on, for runs that are to start only before it."""
         return self.path / ".halt"
 
+    @property
+    def checklist(self) -> Path:
+        """What a report must disclose, in words."""
+        return self.path / "checklist.md"
+
     def run(self, run: PlannedRun) -> RunFolder:
         """The folder of a run."""
         return RunFolder(self.path / run.folder)
@@ -150,6 +155,25 @@ class StudyFolder:
                 "checks": record.checks,
             },
         )
+
+    def confirmation(self) -> Mapping[str, Any] | None:
+        """What came of confirming what the study found dispensable, or None where nobody did.
+
+        Raises:
+            StoreError: If the file is there and cannot be read.
+        """
+        path = self.path / "confirmation.json"
+        try:
+            values: Mapping[str, Any] = json.loads(path.read_text())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"Cannot read '{path}': {type(error).__name__}: {error}.") from error
+        return values
+
+    def write_confirmation(self, values: Mapping[str, Any]) -> None:
+        """Write ``confirmation.json``."""
+        write_json(self.path / "confirmation.json", values)
 
     @contextmanager
     def editing(self) -> Iterator[None]:

@@ -2,16 +2,18 @@
 
 from ablate.study.cell import Cell, cell_of
 from ablate.study.constraint import Constraint, Forbidden, Requires
-from ablate.study.design import DESIGNS
+from ablate.study.design import DESIGNS, Layout
 from ablate.study.factor import Factor, Level, level_label
-from ablate.study.plan import Plan, Study, make_plan
+from ablate.study.plan import FAILURE_POLICIES, Plan, Study, make_plan
 
 __all__ = [
     "DESIGNS",
+    "FAILURE_POLICIES",
     "Cell",
     "Constraint",
     "Factor",
     "Forbidden",
+    "Layout",
     "Level",
     "Plan",
     "Requires",

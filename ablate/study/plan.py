@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +15,12 @@ from ablate.study.constraint import Constraint, check_constraints, forbidden_by,
 from ablate.study.design import DesignSpace, Layout, combinations, factorial
 from ablate.study.factor import Factor, Level
 
-__all__ = ["Plan", "Study", "make_plan"]
+__all__ = ["FAILURE_POLICIES", "Plan", "Study", "make_plan"]
 
 DIRECTIONS = ("max", "min")
+
+FAILURE_POLICIES = ("drop", "fail", "worst")
+"""What runs without a result may count for; the fourth possibility is a number, the metric they count as."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Study:
         resolution: Of a fractional design.
         cells: How many cells an optimal design has, or None.
         sequential: Whether seeds are taken one at a time, and ``seeds`` are the most that a cell may take.
+        failures: What a run without a result counts for: one of :data:`FAILURE_POLICIES`, or the metric it counts as.
     """
 
     name: str
@@ -42,6 +49,7 @@ class Study:
     resolution: int = 4
     cells: int | None = None
     sequential: bool = False
+    failures: str | float = "drop"
 
     def __post_init__(self) -> None:
         faults = []
@@ -56,6 +64,20 @@ class Study:
             )
         if self.margin is not None and not self.margin > 0:
             faults.append(f"The margin is {self.margin}; it must be positive, in units of {self.metric}.")
+        if self.margin is not None and math.isinf(self.margin):
+            faults.append("The margin is infinite; nothing could matter then. Leave it out, or write a number.")
+        if isinstance(self.failures, str) and self.failures not in FAILURE_POLICIES:
+            faults.append(
+                f"Unknown policy '{self.failures}' for failed runs. Allowed: {', '.join(FAILURE_POLICIES)}, or the "
+                f"{self.metric} that they count as.{suggestion(self.failures, FAILURE_POLICIES)}"
+            )
+        if not isinstance(self.failures, str) and not math.isfinite(self.failures):
+            faults.append(f"Failed runs cannot count as {self.failures}: write a finite number.")
+        if self.sequential and self.failures == "worst":
+            faults.append(
+                "With seeds=auto failed runs cannot count as the worst one, which is known only at the end: write the "
+                f"{self.metric} that they count as (that of guessing, say) instead of 'worst'."
+            )
         if faults:
             raise DesignError("\n".join(faults))
 
@@ -75,6 +97,13 @@ class Plan:
     factors: tuple[Factor, ...]
     cells: tuple[Cell, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that stand for everything declared: what is asked, of which cells."""
+        asked = {key: value for key, value in self.to_dict()["study"].items() if key != "name"}
+        declared = {"study": asked, "cells": [dict(cell.levels) for cell in self.cells]}
+        return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain values for JSON; :meth:`from_dict` reads them back."""
@@ -117,7 +146,9 @@ class Plan:
         )
 
 
-def make_plan(study: Study, factors: Sequence[Factor], constraints: Sequence[Constraint] = ()) -> Plan:
+def make_plan(
+    study: Study, factors: Sequence[Factor], constraints: Sequence[Constraint] = (), layout: Layout | None = None
+) -> Plan:
     """Lay out the cells of a study.
 
     The reference cell is always there and first. A combination with a void factor collapses onto the one where that
@@ -127,6 +158,7 @@ def make_plan(study: Study, factors: Sequence[Factor], constraints: Sequence[Con
         study: What is asked.
         factors: What is varied, each name once.
         constraints: What makes a factor void or a combination impossible.
+        layout: Combinations to lay out instead of those of the study's design.
 
     Raises:
         DesignError: If the factors, the design or the constraints make no study.
@@ -149,7 +181,9 @@ def make_plan(study: Study, factors: Sequence[Factor], constraints: Sequence[Con
     collapsed: dict[str, int] = {}
     dropped: dict[str, int] = {}
     varied = [factor for factor in factors if not factor.block]
-    layout = combinations(study.design, varied, constraints, study.resolution, study.cells) if varied else Layout(({},))
+    if layout is None:
+        found = combinations(study.design, varied, constraints, study.resolution, study.cells) if varied else None
+        layout = found or Layout(({},))
     # Within every block the whole design is done, so that its cells can be compared there.
     blocks = factorial(DesignSpace(tuple(factor for factor in factors if factor.block))).combinations
     for combination in [{**block, **choice} for block in blocks for choice in ({}, *layout.combinations)]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -37,13 +38,15 @@ def say(text: str = "") -> None:
 
 
 def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
-    """The plan of a study, for reading.
+    """The plan of a study, for reading, with what its seeds can find as long as there is something to train.
 
     Args:
         record: The study.
         done: How many of the runs asked for are done.
         asked: How many runs were asked for.
     """
+    from ablate.analysis import plan_prospect
+
     plan = record.plan
     study = plan.study
     best = "higher" if study.direction == "max" else "lower"
@@ -59,6 +62,8 @@ def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
     if len(plan.cells) > _MOST_CELLS:
         lines.append(f"  ... and {len(plan.cells) - _MOST_CELLS} more")
     lines += [f"  {note}" for note in plan.notes]
+    if done < asked and (found := plan_prospect(plan)) is not None:
+        lines += [f"  {sentence}" for sentence in found.text.replace(". ", ".\n").splitlines()]
     first = " at first" if study.sequential else ""
     lines.append(f"{asked} runs{first}: {done} done, {asked - done} to train.")
     return lines
@@ -72,12 +77,20 @@ def plan_values(record: StudyRecord, folder: StudyFolder, jobs: Sequence[Job]) -
         folder: Its folder.
         jobs: The jobs of the command.
     """
+    from ablate.analysis import plan_prospect
+
+    found = plan_prospect(record.plan)
     runs = [
         {"id": job.run.id, "cell": job.run.cell, "seed": job.run.seed, "overrides": list(job.overrides)}
         | {"state": folder.run(job.run).settled_status().state, "folder": job.run.folder}
         for job in jobs
     ]
-    return {"folder": str(folder.path), **record.plan.to_dict(), "runs": runs}
+    told = None
+    if found is not None:
+        told = {**vars(found), "power": {f"{size:g}": chance for size, chance in found.power.items()}}
+        told["detectable"] = found.detectable if math.isfinite(found.detectable) else None
+    digest = record.plan.digest
+    return {"folder": str(folder.path), "declared": digest, **record.plan.to_dict(), "prospect": told, "runs": runs}
 
 
 def _what_differs(cell: Cell) -> str:
@@ -108,13 +121,11 @@ def paths_lines(study: StudyFolder) -> list[str]:
     here = Path.cwd()
     folder = study.path.relative_to(here) if study.path.is_relative_to(here) else study.path
     lines = []
-    for name, pattern in (("figures", "figures/*.png"), ("tables", "tables/*"), ("data", "*.csv")):
-        found = sorted(path.name for path in study.path.glob(pattern))
-        if found:
-            prefix = folder / Path(pattern).parent
-            lines.append(
-                f"{name:8} {prefix}/{{{','.join(found)}}}" if len(found) > 1 else f"{name:8} {prefix}/{found[0]}"
-            )
+    for name, pattern in (("figures", "figures/*.png"), ("tables", "tables/*.*"), ("data", "*.csv")):
+        suffix = ".*" if name == "tables" else Path(pattern).suffix
+        if found := sorted({path.stem for path in study.path.glob(pattern)}):
+            stems = f"{{{','.join(found)}}}" if len(found) > 1 else found[0]
+            lines.append(f"{name:8} {folder / Path(pattern).parent}/{stems}{suffix}")
     return lines
 
 

@@ -51,8 +51,8 @@ def run(
         name: Name of the study and its folder; None to name it after the factors.
         outputs: Where study folders live.
         workers: How many runs at a time; with more than one each runs in a worker process.
-        **settings: ``design``, ``metric``, ``direction``, ``margin``, ``resolution``, ``cells``, ``requires``,
-            ``forbidden``, ``retry_failed``, ``keep_going`` as on the command line.
+        **settings: ``design``, ``metric``, ``direction``, ``margin``, ``failures``, ``resolution``, ``cells``,
+            ``requires``, ``forbidden``, ``retry_failed``, ``keep_going`` as on the command line.
 
     Returns:
         The summary, with effects and verdicts; the study's folder holds tables and figures.
@@ -82,6 +82,7 @@ def run(
         metric=asked.metric or (old.plan.study.metric if old else UNNAMED),
         direction=asked.direction,
         margin=asked.margin,
+        failures=asked.failures,
         resolution=asked.resolution,
         cells=asked.cells,
         sequential=asked.seeds == AUTO,

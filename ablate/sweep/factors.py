@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import DesignError, suggestion
-from ablate.study import Factor, Level, level_label
+from ablate.study import Factor, Layout, Level, level_label
 from ablate.sweep.frozen import apply_overrides, parse_overrides
 from ablate.sweep.identity import flatten, task_part
 from ablate.sweep.settings import Settings
@@ -34,6 +34,8 @@ class Asked:
         seeds: Seeds chosen by sweeping the seed key, or None.
         swept: Whether the factors were swept on the command line, rather than declared in the configuration.
         notes: What a user should know, a sentence each.
+        layout: Which cells, instead of those of a design.
+        reference: The unswept configuration that this one must have, or None.
     """
 
     fixed: tuple[str, ...]
@@ -41,6 +43,8 @@ class Asked:
     seeds: tuple[int, ...] | None
     swept: bool
     notes: tuple[str, ...]
+    layout: Layout | None = None
+    reference: Mapping[str, Any] | None = None
 
 
 def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, settings: Settings) -> Asked:

@@ -85,15 +85,15 @@ def grow(
         event: A plain record of the command.
 
     Raises:
-        StoreError: If the folder holds a study with another reference, metric, direction or margin; the message has
-            the difference key by key.
+        StoreError: If the folder holds a study with another reference, metric, direction, margin or policy for
+            failed runs; the message has the difference key by key.
     """
     if old is None:
         return StudyRecord(plan, tuple(runs), reference, (event,))
     faults = differences(dict(old.reference), dict(reference))
     # Under the sequential rule the greatest number of seeds is part of what was declared.
     fixed = ("sequential", "seeds") if old.plan.study.sequential or plan.study.sequential else ()
-    for key in ("metric", "direction", "margin", *fixed):
+    for key in ("metric", "direction", "margin", "failures", *fixed):
         was, now = getattr(old.plan.study, key), getattr(plan.study, key)
         if was != now and not (key == "metric" and not _reported(folder, old, was)):
             faults.append(f"study.{key}: {was} -> {now}")
@@ -148,6 +148,7 @@ def study_event(folder: StudyFolder, old: StudyRecord | None, plan: Plan, comman
         "command": list(command),
         "design": plan.study.design,
         "seeds": list(plan.study.seeds),
+        "declared": plan.digest,
         "finished": sum(folder.run(run).status().state == FINISHED for run in runs),
     }
 

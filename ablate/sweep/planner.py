@@ -16,7 +16,7 @@ from ablate.sweep.composer import Composer
 from ablate.sweep.engine import Job
 from ablate.sweep.factors import Asked
 from ablate.sweep.growth import UNNAMED, grow, study_event
-from ablate.sweep.identity import flatten, run_id, without
+from ablate.sweep.identity import differences, flatten, run_id, without
 from ablate.sweep.pool import WorkerPool
 from ablate.sweep.preflight import function_named, look
 from ablate.sweep.settings import AUTO, FIRST_SEEDS, Settings
@@ -66,6 +66,7 @@ class Planner:
         plan = self._plan(old)
         configurations = self._compose(plan)
         reference = without(configurations[plan.cells[0].name], [settings.seed_key])
+        _refuse_other(self.asked.reference, reference)
         event = study_event(folder, old, plan, sys.argv[1:]) | {"task": dict(self.task)}
         grow(folder, old, plan, (), reference, event)  # refuses another study before anything that takes time
         checks = dict(old.checks) if old else {}
@@ -98,6 +99,7 @@ class Planner:
             metric=settings.metric or (old.plan.study.metric if old else UNNAMED),
             direction=settings.direction,
             margin=settings.margin,
+            failures=settings.failures,
             resolution=settings.resolution,
             cells=settings.cells,
             sequential=settings.seeds == AUTO and not self.asked.seeds,
@@ -106,7 +108,7 @@ class Planner:
         factors = [factor for factor in self.asked.factors if factor.name not in (*drop, *void)]
         notes = [f"{name} means nothing with {why} and is left out." for name, why in void.items()]
         notes += [f"Not in this model and left out: {', '.join(drop)}."] if drop else []
-        plan = make_plan(study, factors, settings.constraints())
+        plan = make_plan(study, factors, settings.constraints(), self.asked.layout)
         return replace(plan, notes=(*self.asked.notes, *notes, *plan.notes))
 
     def _void_children(self) -> dict[str, str]:
@@ -189,3 +191,14 @@ class Planner:
                 run = PlannedRun(run_id(self.composer.configuration(own)), cell.name, seed)
                 jobs.append(Job(run, (*self.asked.fixed, *own, f"hydra.sweep.subdir='{run.folder}'")))
         return jobs
+
+
+def _refuse_other(wanted: Mapping[str, Any] | None, reference: Mapping[str, Any]) -> None:
+    """Refuse a reference that is not the one that a study had."""
+    changed = [] if wanted is None else differences(dict(wanted), dict(reference))
+    if changed:
+        raise ConfigError(
+            "The configuration is not the one that the study had:\n"
+            + "\n".join(f"  {line}" for line in changed)
+            + "\nPut it back to confirm what the study found."
+        )

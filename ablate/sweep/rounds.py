@@ -32,6 +32,8 @@ def carry_out_rounds(
     tried: set[tuple[str, int]] = set()
     while True:
         record, runs = folder.existing_record(), folder.runs()
+        if plan.study.failures == "fail" and (runs["state"] == FAILED).any():
+            return
         ahead, now = 0, next_runs(record.plan, runs, rule)
         while now.runs and len(now.runs) < workers:
             ahead += 1

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ablate.errors import DesignError
-from ablate.study import Constraint, Forbidden, Requires, level_label
+from ablate.study import FAILURE_POLICIES, Constraint, Forbidden, Requires, level_label
 
 __all__ = ["AUTO", "FIRST_SEEDS", "Settings"]
 
@@ -35,6 +35,7 @@ class Settings:
         metric: The number that decides, or None: the one that runs report.
         direction: ``max`` or ``min``.
         margin: The least effect that matters, or None.
+        failures: What failed runs count for: ``drop``, ``fail``, ``worst``, or the metric they count as.
         resolution: Of a fractional design: 3, 4 or 5.
         cells: How many cells an optimal design has, or None.
         retry_failed: Whether failed runs are run again.
@@ -50,6 +51,7 @@ class Settings:
         check: Dotted name of a function that lists what is wrong with a plain configuration, or None. It is called with
             ``explicit=False`` where a level was not asked for but is void.
         preflight: Dotted name of a function that looks at all cells before the first run, or None.
+        confirms: Folder of a study, for a confirmation of what it found dispensable; see :mod:`ablate.sweep.confirm`.
     """
 
     name: str | None = None
@@ -60,6 +62,7 @@ class Settings:
     metric: str | None = None
     direction: str = "max"
     margin: float | None = None
+    failures: str | float = "drop"
     resolution: int = 4
     cells: int | None = None
     retry_failed: bool = False
@@ -73,6 +76,7 @@ class Settings:
     ignore: tuple[str, ...] = ()
     check: str | None = None
     preflight: str | None = None
+    confirms: str | None = None
 
     @classmethod
     def from_config(cls, values: Mapping[str, Any]) -> Settings:
@@ -123,7 +127,7 @@ def _fault(key: str, value: Any) -> str | None:
     if key == "seeds":
         return _seeds_fault(value)
     good, wanted = True, ""
-    if key in ("name", "design", "seed_key", "metric", "direction", "check", "preflight"):
+    if key in ("name", "design", "seed_key", "metric", "direction", "check", "preflight", "confirms"):
         good, wanted = isinstance(value, str) or (key == "name" and isinstance(value, int | float)), "write a word"
     elif key in ("retry_failed", "keep_going", "dry_run"):
         good = isinstance(value, bool) or (key == "dry_run" and value == "json")
@@ -136,6 +140,9 @@ def _fault(key: str, value: Any) -> str | None:
     elif key == "margin":
         good = isinstance(value, int | float) and not isinstance(value, bool)
         wanted = "write a number in units of the metric, or null"
+    elif key == "failures":
+        good = value in FAILURE_POLICIES or (isinstance(value, int | float) and not isinstance(value, bool))
+        wanted = f"write {', '.join(FAILURE_POLICIES)}, or the number that failed runs count as"
     elif key == "factors":
         good, wanted = isinstance(value, dict), "list levels by name, for example {residual: [true, false]}"
     elif key == "requires":

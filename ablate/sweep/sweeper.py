@@ -21,11 +21,12 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from ablate.errors import AblateError, ConfigError, RunError
+from ablate.errors import AblateError, AnalysisError, ConfigError, RunError
 from ablate.report import collect
 from ablate.store import FAILED, FINISHED, PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
 from ablate.sweep.composer import Composer
+from ablate.sweep.confirm import confirming
 from ablate.sweep.console import failure_lines, paths_lines, plan_lines, plan_values, say, show_summary
 from ablate.sweep.engine import Job, board, mark_interrupted, run_jobs
 from ablate.sweep.factors import Asked, ask, reason_of
@@ -86,6 +87,8 @@ class StudySweeper(Sweeper):
         loader = self._context.config_loader
         asked = ask(arguments, self._config, loader, settings)
         folder = self._folder(settings, asked)
+        if settings.confirms is not None:
+            settings, asked, folder = confirming(settings, asked)
         composer = Composer(loader, self._config, asked.fixed, folder.path, settings.ignore)
         launcher = self._launcher(composer, settings, folder)
         pool = launcher.pool if isinstance(launcher, ProcessLauncher) else None
@@ -179,11 +182,16 @@ class StudySweeper(Sweeper):
 def _report(folder: StudyFolder, runs: Sequence[PlannedRun]) -> bool:
     """Write and show what came of a study; returns whether all runs of the command have finished."""
     name_metric(folder)
-    show_summary(collect(folder))
-    for line in paths_lines(folder):
-        say(line)
     states = board(folder, runs)
     failed = {run: status for run, status in states.items() if status.state == FAILED}
+    try:
+        show_summary(collect(folder))
+    except AnalysisError as error:
+        if not failed:
+            raise
+        say(str(error))  # as under the policy that failed runs forbid any result
+    for line in paths_lines(folder):
+        say(line)
     for line in failure_lines(folder, failed):
         say(line)
     return all(status.state == FINISHED for status in states.values())

@@ -2,9 +2,10 @@
 
 from ablate.tables.comma import csv
 from ablate.tables.effects import effects_table
-from ablate.tables.files import write_tables
+from ablate.tables.files import study_tables, write_tables
 from ablate.tables.latex import latex, preamble
 from ablate.tables.markdown import markdown
+from ablate.tables.prose import checklist_markdown
 from ablate.tables.table import Column, Estimate, Row, Table
 from ablate.tables.terminal import terminal
 
@@ -13,11 +14,13 @@ __all__ = [
     "Estimate",
     "Row",
     "Table",
+    "checklist_markdown",
     "csv",
     "effects_table",
     "latex",
     "markdown",
     "preamble",
+    "study_tables",
     "terminal",
     "write_tables",
 ]

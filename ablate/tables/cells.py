@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ablate.tables.numbers import DASH, count, decimals, duration, fixed, typographic
+from ablate.tables.numbers import DASH, bare, count, decimals, duration, fixed, probability, typographic
 from ablate.tables.table import Column, Estimate, Value
 
 __all__ = ["is_missing", "plain"]
@@ -35,6 +35,10 @@ def plain(column: Column, value: Value) -> str:
         return "✓" if value else "✗"
     if isinstance(value, str) or value is None:
         return str(value)
+    if column.kind == "p":
+        return probability(value)
+    if column.kind in ("number", "ratio"):
+        return typographic(bare(column, value))
     return duration(value) if column.kind == "seconds" else count(value)
 
 

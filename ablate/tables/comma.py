@@ -41,6 +41,8 @@ def _words(column: Column, value: Value) -> list[str]:
         return ["" if math.isnan(number) else fixed(number, decimals(value)) for number in numbers]
     if isinstance(value, bool):
         return ["true" if value else "false"]
+    if column.kind in ("number", "ratio", "p") and isinstance(value, int | float):
+        return [f"{value:.4g}"]
     if column.kind == "count" and isinstance(value, int | float):
         return [str(round(value))]
     return [str(value)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ablate.analysis import Summary
@@ -10,7 +9,7 @@ from ablate.analysis.intervals import LEVEL
 from ablate.analysis.notes import seed_count
 from ablate.analysis.verdicts import ALPHA
 from ablate.study import Cell, Factor
-from ablate.tables.table import Column, Estimate, Row, Table, Value
+from ablate.tables.table import Column, Estimate, Row, Table, Value, label_of
 
 __all__ = ["effects_table"]
 
@@ -53,12 +52,11 @@ def effects_table(summary: Summary) -> Table:
             *([found["seconds"]] if has_seconds else []),
         ]
         rows.append(Row(tuple(values), bold=bool(found["best"])))
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", study.name).strip("-") or "study"
     return Table(
         columns=tuple(columns),
         rows=tuple(rows),
         caption=" ".join(_caption(summary)),
-        label=f"tab:ablate-{slug}",
+        label=label_of(study.name),
         notes=summary.notes,
     )
 
@@ -76,10 +74,12 @@ def _caption(summary: Summary) -> Iterator[str]:
     yield f"Ablation study {study.name} ({study.design}; {seed_count(cells['n'])} a cell)."
     if cells["half"].notna().any():
         yield f"{study.metric} ({better}): mean ± half of its {LEVEL:.0%} t interval over seeds."
+        if summary.rule is not None:
+            yield "Seeds were taken until verdicts stood: intervals of single means, and bold type, are a rough guide."
     else:
         yield f"{study.metric} ({better}): mean over seeds."
     yield "Difference: cell minus reference (every factor at its reference level)," + (
-        f" paired by seed, with unadjusted {LEVEL:.0%} t interval."
+        f" paired by seed, with unadjusted {LEVEL:.0%} {summary.interval_name}."
         if summary.effects["low"].notna().any()
         else " paired by seed."
     )
@@ -87,7 +87,7 @@ def _caption(summary: Summary) -> Iterator[str]:
         margin = "" if study.margin is None else f", margin {study.margin:g}"
         comparisons = f"{len(summary.effects)} comparison{'s' if len(summary.effects) > 1 else ''}"
         yield (
-            "Verdict: what the reference level of the changed factor does; paired t tests, "
+            f"Verdict: what the reference level of the changed factor does; {summary.test_name}s, "
             f"Holm-adjusted over {comparisons}, α = {ALPHA:g}{margin}."
         )
     if cells["best"].any():

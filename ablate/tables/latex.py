@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ablate.tables.cells import is_missing
-from ablate.tables.numbers import decimals, fixed
+from ablate.tables.numbers import bare, decimals, fixed, probability
 from ablate.tables.table import Column, Estimate, Row, Table, Value
 from ablate.tables.tex_text import escape_tex
 
@@ -93,6 +93,8 @@ def _formats(column: Column, values: Sequence[Value]) -> list[str]:
         return ["l"]
     if column.kind == "level":
         return ["c"]
+    if column.kind == "p":
+        return ["r"]
     numbers = [_number(column, value) for value in values if not is_missing(value)]
     widest = [f"S[table-format={_format(numbers)}]"]
     return [*widest, "c"] if column.kind == "difference" else widest
@@ -119,6 +121,8 @@ def _number(column: Column, value: Value) -> str:
         return f"{number}({fixed(value.half, places).replace('.', '').lstrip('0')})"
     if column.kind == "seconds" and isinstance(value, int | float):
         return fixed(value, 1)
+    if column.kind in ("number", "ratio") and isinstance(value, int | float):
+        return bare(column, value)
     return str(round(value)) if isinstance(value, int | float) else ""
 
 
@@ -132,6 +136,8 @@ def _words(column: Column, row: Row, index: int) -> list[str]:
         return ["\\cmark" if value else "\\xmark"]
     if isinstance(value, str):
         return [escape_tex(value)]
+    if column.kind == "p" and isinstance(value, float):
+        return [f"${probability(value)}$"]
     number = _number(column, value)
     return [f"\\bfseries {number}" if row.bold and column.kind == "mean" else number]
 

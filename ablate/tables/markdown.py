@@ -9,7 +9,7 @@ from ablate.tables.table import Column, Row, Table
 
 __all__ = ["escape_markdown", "markdown"]
 
-_RULES = {"text": ":---", "level": ":---:", "mean": "---:", "difference": "---:", "count": "---:", "seconds": "---:"}
+_RULES = {"text": ":---", "level": ":---:"}
 
 
 def escape_markdown(text: str) -> str:
@@ -29,7 +29,7 @@ def markdown(table: Table) -> str:
     """The table in Markdown with its caption and notes below it, ending in a newline."""
     lines = [
         _line([escape_markdown(column.header) for column in table.columns]),
-        _line([_RULES[column.kind] for column in table.columns]),
+        _line([_RULES.get(column.kind, "---:") for column in table.columns]),
         *(_line([_cell(column, row, index) for index, column in enumerate(table.columns)]) for row in table.rows),
         "",
         escape_markdown(table.caption),

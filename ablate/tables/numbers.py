@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from ablate.tables.table import Estimate
+from ablate.analysis.sentences import p_text
+from ablate.tables.table import Column, Estimate
 
-__all__ = ["DASH", "count", "decimals", "duration", "fixed", "typographic"]
+__all__ = ["DASH", "bare", "count", "decimals", "duration", "fixed", "probability", "typographic"]
 
 DASH = "–"
 
@@ -54,6 +55,26 @@ def fixed(value: float, places: int) -> str:
     rounded = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
     text = f"{rounded:f}"
     return text.lstrip("-") if rounded == 0 else text
+
+
+def bare(column: Column, value: float) -> str:
+    """A number without an interval, with an ASCII minus.
+
+    Example:
+        >>> bare(Column("F", "number"), 130.04), bare(Column("correlation", "ratio"), -0.9966)
+        ('130.0', '-1.00')
+    """
+    return fixed(value, 2 if column.kind == "ratio" else decimals(Estimate(value)))
+
+
+def probability(p: float) -> str:
+    """A p value as papers print it.
+
+    Example:
+        >>> probability(0.0142), probability(0.00004), probability(0.3), probability(1.0)
+        ('.014', '< .001', '.30', '1.00')
+    """
+    return p_text(p).removeprefix("p ").removeprefix("= ")
 
 
 def typographic(number: str) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-__all__ = ["Column", "Estimate", "Kind", "Row", "Table", "Value"]
+__all__ = ["Column", "Estimate", "Kind", "Row", "Table", "Value", "label_of"]
 
-Kind = Literal["text", "level", "mean", "difference", "change", "count", "seconds"]
+Kind = Literal["text", "level", "mean", "difference", "change", "number", "ratio", "p", "count", "seconds"]
 """What a column holds, and so how a renderer writes it.
 
 ``text``: words. ``level``: True and False as check mark and cross, None for a level without meaning, else its label.
 ``mean``: an :class:`Estimate` written with ± half its interval. ``difference``: one written with the ends of its
-interval. ``change``: a difference written like a mean. ``count``: a whole number. ``seconds``: a duration.
+interval. ``change``: a difference written like a mean. ``number``: a number with four significant digits. ``ratio``:
+one with two decimals. ``p``: a probability. ``count``: a whole number. ``seconds``: a duration.
 """
 
 
@@ -66,6 +68,17 @@ class Row:
 
     values: tuple[Value, ...]
     bold: bool = False
+
+
+def label_of(study: str, table: str = "") -> str:
+    """An identifier for references to a table.
+
+    Example:
+        >>> label_of("a/b c"), label_of("demo", "main_effects")
+        ('tab:ablate-a-b-c', 'tab:ablate-demo-main-effects')
+    """
+    parts = (re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") for name in (study or "study", table))
+    return "-".join(["tab:ablate", *(part for part in parts if part)])
 
 
 @dataclass(frozen=True)

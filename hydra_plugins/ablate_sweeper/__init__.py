@@ -37,6 +37,7 @@ class AblationSweeperConf:
     metric: Any = "${oc.select:study.metric,null}"
     direction: Any = "${oc.select:study.direction,max}"
     margin: Any = "${oc.select:study.margin,null}"
+    failures: Any = "${oc.select:study.failures,drop}"
     resolution: Any = "${oc.select:study.resolution,4}"
     cells: Any = "${oc.select:study.cells,null}"
     retry_failed: Any = "${oc.select:study.retry_failed,false}"
@@ -50,6 +51,7 @@ class AblationSweeperConf:
     ignore: Any = "${oc.select:study.ignore,null}"
     check: Any = "${oc.select:study.check,null}"
     preflight: Any = "${oc.select:study.preflight,null}"
+    confirms: Any = None
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from studies import NO_CURVES, factor, plan_of, runs_of
 
-from ablate.analysis import Summary, confirmation, fresh_seeds, reduced_levels, summarise
+from ablate.analysis import Summary, confirmation, effort, fresh_seeds, reduced_levels, summarise
 from ablate.errors import AnalysisError
 from ablate.study import Study
 
@@ -70,8 +70,8 @@ def test_confirmed() -> None:
     found = confirmation(STUDY, *pair(-0.002))
     assert found.is_confirmed
     assert found.text == (
-        "Confirmed: without all of them test accuracy changes by −0.00195 (95 % CI −0.00268 to −0.00122, n = 6 fresh "
-        "seeds), which excludes a turn for the worse by the margin of 0.01."
+        "Confirmed: removing all of them changes test accuracy by −0.195 points (95 % CI −0.268 to −0.122, n = 6 fresh "
+        "seeds), which excludes a turn for the worse by the margin of 1 point."
     )
     assert found.difference.mean == pytest.approx(-found.contribution.mean)
 
@@ -80,8 +80,8 @@ def test_redundant_parts_that_passed_one_by_one_are_caught() -> None:
     found = confirmation(STUDY, *pair(-0.08))
     assert not found.is_confirmed and found.verdict == "helps"
     assert found.text == (
-        "Refuted: without all of them test accuracy changes by −0.07995 (95 % CI −0.08068 to −0.07922, n = 6 fresh "
-        "seeds); dispensable one by one, they are needed together."
+        "Refuted: removing all of them changes test accuracy by −7.995 points (95 % CI −8.068 to −7.922, n = 6 fresh "
+        "seeds), a turn for the worse: what seemed dispensable one by one is needed."
     )
 
 
@@ -91,8 +91,10 @@ def test_not_enough_to_tell() -> None:
     reduced[4] += 0.02
     found = confirmation(STUDY, full, reduced)
     assert not found.is_confirmed
-    assert found.text.startswith("Not confirmed: without all of them test accuracy changes by −0.002 (95 % CI ")
-    assert found.text.endswith("n = 6 fresh seeds), which does not exclude a turn for the worse by the margin of 0.01.")
+    assert found.text.startswith("Not confirmed: removing all of them changes test accuracy by −0.2 points (95 % CI ")
+    assert found.text.endswith(
+        "n = 6 fresh seeds), which does not exclude a turn for the worse by the margin of 1 point."
+    )
 
 
 def test_a_metric_to_be_minimised() -> None:
@@ -106,7 +108,8 @@ def test_the_very_same_network_gives_no_test() -> None:
     found = confirmation(STUDY, full, full)
     assert not found.is_confirmed and math.isnan(found.p.dispensability)
     assert found.text == (
-        "Not confirmed: without all of them test accuracy changes by 0 for all 6 seeds alike, which allows no test."
+        "Not confirmed: removing all of them changes test accuracy by 0 points for all 6 seeds alike, which allows no "
+        "test."
     )
 
 
@@ -119,3 +122,25 @@ def test_what_a_confirmation_needs() -> None:
         "The two networks share 1 finished seeds; at least 2 are needed."
     )
     assert set(fresh_seeds(STUDY, 10)).isdisjoint(STUDY.seeds)
+
+
+def test_the_effort_follows_from_spread_and_margin() -> None:
+    summary = study_of(0.01, a=0.0, b=-0.1)
+    assert effort(summary, {"a": "false"}).text == (
+        "5 fresh seeds: if nothing is lost, this is confirmed in 100 % of all cases (standard deviation of the paired "
+        "difference 0.0007, margin 0.01)."
+    )
+    tight = study_of(0.0006, a=0.05)
+    found = effort(tight, {"a": "false"})
+    assert (found.seeds, round(found.power, 2)) == (13, 0.81)
+    assert effort(tight, {"a": "false"}, 4).text == (
+        "4 fresh seeds: if nothing is lost, this is confirmed in 23 % of all cases (standard deviation of the paired "
+        "difference 0.0007, margin 0.0006). For 80 % it takes 13 seeds."
+    )
+    assert effort(study_of(0.00001, a=0.05), {"a": "false"}).seeds == 20
+
+
+def test_an_effort_that_makes_no_test_is_refused() -> None:
+    with pytest.raises(AnalysisError) as error:
+        effort(study_of(0.01, a=0.0), {"a": "false"}, 1)
+    assert str(error.value) == "1 seeds: a confirmation needs at least 2."

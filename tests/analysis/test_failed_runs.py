@@ -50,7 +50,7 @@ def test_fail_refuses_a_result() -> None:
         summarise(PLAN, broken(), NO_CURVES, failures=Failures("fail"))
     assert str(error.value) == (
         "2 runs of study 'demo' ended without a result and the policy for failed runs is 'fail': full, seed 3; w/o a, "
-        "seed 1. Train them again, or declare 'drop' or 'worst'."
+        "seed 1. Train again what failed to have a result."
     )
     assert not summarise(PLAN, runs_of(SCORES), NO_CURVES, failures=Failures("fail")).effects.empty
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
+from studies import factor, plan_of
 
-from ablate.analysis import SequentialRule, prospect
+from ablate.analysis import SequentialRule, plan_prospect, prospect
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.power import detectable, holm_power, seeds_more, seeds_needed, sequential_power, t_power
 from ablate.errors import AnalysisError
@@ -41,15 +43,15 @@ def test_three_seeds_find_even_a_huge_effect_half_of_the_time() -> None:
     found = prospect(3, 6)
     assert holm_power(4.0, 3, 6) == pytest.approx(0.54, abs=0.02)  # the reference simulation, 10,000 studies
     assert found.text == (
-        "With 3 seeds and 6 comparisons a single effect must be 8 standard deviations of the paired difference to be "
-        "found in 80 % of all studies; one of 4 is found in 33 %, or in 54 % where all have it."
+        "With 3 seeds and 6 comparisons a single effect must be 8.0 times the standard deviation of the paired "
+        "difference to be found in 80 % of all studies; one of 4 times is found in 33 %, or in 54 % where all have it."
     )
     assert found.power[4.0] == pytest.approx(0.334, abs=0.001)
 
 
 def test_prospects_at_the_edges() -> None:
     assert prospect(1, 6).text == "With one seed there are numbers, but no interval, test or verdict."
-    assert prospect(10, 1).text.endswith("one of 0.5 is found in 29 %.")
+    assert prospect(10, 1).text.endswith("one of 0.5 times is found in 29 %.")
     for seeds, comparisons in ((0, 6), (3, 0)):
         with pytest.raises(AnalysisError) as error:
             prospect(seeds, comparisons)
@@ -64,6 +66,19 @@ def test_the_prospect_of_the_sequential_rule() -> None:
     assert 0.95 < power < float(t_power(1.0, 20))
     assert seeds < 14
     assert sequential_power(0.0, SequentialRule(20))[0] == pytest.approx(0.05, abs=0.015)
+
+
+def test_the_prospect_of_a_plan() -> None:
+    plan = plan_of(factor("a"), factor("b"), seeds=range(5), margin=0.01)
+    assert plan_prospect(plan) == replace(
+        prospect(5, 2),
+        text=prospect(5, 2).text
+        + " What does nothing is found dispensable as often if the margin is at least 1.7 times that standard "
+        "deviation.",
+    )
+    # Noncentral t by another route: 5 seeds, one-sided 2.5 %, 80 %.
+    assert float(t_power(1.7, 5, 0.025, sides=1)) > 0.8 > float(t_power(1.65, 5, 0.025, sides=1))
+    assert plan_prospect(plan_of(factor("a"), seeds=[0])).text == prospect(1, 1).text  # type: ignore[union-attr]
 
 
 def test_seeds_more() -> None:

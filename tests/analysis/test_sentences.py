@@ -7,9 +7,10 @@ import pytest
 from studies import NO_CURVES, factor, plan_of, runs_of
 
 from ablate.analysis import summarise
+from ablate.analysis.sentences import Unit, unit_of
 from ablate.study import Factor
 
-FULL = [0.970, 0.960, 0.980, 0.950, 0.990]
+FULL = [0.970, 0.960, 0.980, 0.950, 0.940]
 
 
 def sentence_of(differences: Sequence[float], *factors: Factor, margin: float | None = None, **study: Any) -> str:
@@ -25,35 +26,35 @@ LOSS = [-0.012, -0.004, -0.020, -0.010, -0.014]
 
 def test_helps() -> None:
     assert sentence_of(LOSS) == (
-        "Removing residual lowers test accuracy by 0.0120 (95 % CI 0.0048 to 0.0192, n = 5 paired seeds, p = .010)."
+        "Removing residual lowers test accuracy by 1.20 points (95 % CI 0.48 to 1.92, n = 5 paired seeds, p = .010)."
     )
 
 
 def test_hurts_and_directions() -> None:
     gain = [-value for value in LOSS]
     assert sentence_of(gain) == (
-        "Removing residual raises test accuracy by 0.0120 (95 % CI 0.0048 to 0.0192, n = 5 paired seeds, p = .010)."
+        "Removing residual raises test accuracy by 1.20 points (95 % CI 0.48 to 1.92, n = 5 paired seeds, p = .010)."
     )
     assert sentence_of(gain, direction="min") == sentence_of(gain)
 
 
 def test_no_effect() -> None:
     assert sentence_of([0.001, -0.002, 0.001, 0.0, -0.001], margin=0.01) == (
-        "Removing residual changes test accuracy by −0.0002 (95 % CI −0.0018 to 0.0014, n = 5 paired seeds), by less "
-        "than the margin of 0.01 in either direction (equivalence p < .001)."
+        "Removing residual changes test accuracy by −0.02 points (95 % CI −0.18 to 0.14, n = 5 paired seeds), by "
+        "less than the margin of 1 point in either direction (equivalence p < .001)."
     )
 
 
 def test_dispensable() -> None:
     assert sentence_of([0.001, 0.030, 0.010, 0.002, 0.013], margin=0.01) == (
-        "Removing residual changes test accuracy by 0.011 (95 % CI −0.003 to 0.026, n = 5 paired seeds), which "
-        "excludes a turn for the worse by the margin of 0.01 (non-inferiority p = .008)."
+        "Removing residual changes test accuracy by 1.1 points (95 % CI −0.3 to 2.6, n = 5 paired seeds), which "
+        "excludes a turn for the worse by the margin of 1 point (non-inferiority p = .008)."
     )
 
 
 def test_undecided_says_how_many_seeds_more() -> None:
     assert sentence_of([-0.012, 0.004, -0.020, 0.010, -0.014]) == (
-        "Removing residual changes test accuracy by −0.006 (95 % CI −0.022 to 0.009, n = 5 paired seeds, p = .32), "
+        "Removing residual changes test accuracy by −0.6 points (95 % CI −2.2 to 0.9, n = 5 paired seeds, p = .32), "
         "which decides nothing. If this is its true size, about 29 more seeds would decide."
     )
     assert sentence_of([-0.012, 0.012, -0.020, 0.021]).endswith(
@@ -63,10 +64,10 @@ def test_undecided_says_how_many_seeds_more() -> None:
 
 def test_what_allows_no_inference() -> None:
     assert sentence_of([-0.012]) == (
-        "Removing residual changes test accuracy by −0.012 in a single seed, which allows no inference."
+        "Removing residual changes test accuracy by −1.2 points in a single seed, which allows no inference."
     )
     assert sentence_of([0.0, 0.0, 0.0]) == (
-        "Removing residual changes test accuracy by 0 for all 3 seeds alike, which allows no inference."
+        "Removing residual changes test accuracy by 0 points for all 3 seeds alike, which allows no inference."
     )
     plan = plan_of(factor("residual"))
     assert summarise(plan, runs_of({"full": FULL}), NO_CURVES).sentences == {
@@ -80,10 +81,19 @@ def test_what_allows_no_inference() -> None:
         (factor("dropout", "false", "true"), "Adding dropout "),
         (factor("head", "gap", "flatten"), "Setting head to flatten instead of gap "),
         (factor("model.args.se_block"), "Removing se block "),
+        (factor("train.learning_rate", "0.1", "0.01"), "Setting learning rate to 0.01 instead of 0.1 "),
     ],
 )
 def test_changes_in_words(changed: Factor, begin: str) -> None:
-    assert sentence_of(LOSS, changed).startswith(begin + "lowers test accuracy by 0.0120 ")
+    assert sentence_of(LOSS, changed).startswith(begin + "lowers test accuracy by 1.20 points ")
+
+
+def test_what_goes_is_said_together() -> None:
+    names = [factor("a"), factor("b"), factor("c"), factor("d", "false", "true"), factor("head", "gap", "flat")]
+    plan = plan_of(*names, design="baseline")
+    scores = {cell.label: FULL[:3] for cell in plan.cells}
+    (text,) = summarise(plan, runs_of(scores), NO_CURVES).sentences.values()
+    assert text.startswith("Removing a, b and c, adding d and setting head to flat instead of gap changes score by 0 ")
 
 
 def test_several_changes_and_data_sets() -> None:
@@ -92,4 +102,41 @@ def test_several_changes_and_data_sets() -> None:
     sentences = summarise(plan, runs_of(scores), NO_CURVES).sentences
     assert sentences["w/o a, head=flat, data=y"].startswith(
         "Removing a and setting head to flat instead of gap (on data y) changes score by 0 for all 3 seeds alike"
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "unit"),
+    [
+        ("test_accuracy", [0.0, 1.0], Unit(100.0, " points")),
+        ("val_acc", [97.1, 98.0], Unit(1.0, " points")),
+        ("accuracy", [0.9, 1.02], Unit()),
+        ("accuracy", [0.5, 40.0], Unit()),
+        ("accumulated", [0.5], Unit()),
+        ("test_loss", [0.5], Unit()),
+        ("seconds", [12.0], Unit()),
+    ],
+)
+def test_accuracies_are_said_in_points(metric: str, values: list[float], unit: Unit) -> None:
+    assert unit_of(metric, values) == unit
+
+
+@pytest.mark.parametrize("direction", ["max", "min"])
+def test_other_metrics_keep_their_units(direction: str) -> None:
+    plan = plan_of(factor("train.learning_rate", "0.1", "0.01"), seeds=range(5), metric="seconds", direction=direction)
+    cell = plan.cells[1].label
+    runs = runs_of({"full": [100.0, 110, 120, 105, 99], cell: [90.0, 102, 110, 93, 91]})
+    said = summarise(plan, runs.rename(columns={"score": "seconds"}), NO_CURVES).sentences[cell]
+    assert said == (
+        "Setting learning rate to 0.01 instead of 0.1 lowers seconds by 9.6 (95 % CI 7.5 to 11.7, n = 5 paired seeds, "
+        "p < .001)."
+    )
+
+
+def test_an_accuracy_in_per_cent_says_the_same_as_one_in_shares() -> None:
+    plan = plan_of(factor("residual"), seeds=range(5), metric="accuracy", margin=1.0)
+    cell = plan.cells[1].label
+    runs = runs_of({"full": [100 * a for a in FULL], cell: [100 * (a + d) for a, d in zip(FULL, LOSS, strict=True)]})
+    assert summarise(plan, runs.rename(columns={"score": "accuracy"}), NO_CURVES).sentences[cell] == (
+        "Removing residual lowers accuracy by 1.20 points (95 % CI 0.48 to 1.92, n = 5 paired seeds, p = .010)."
     )

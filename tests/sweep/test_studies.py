@@ -287,3 +287,82 @@ def test_a_timing_is_not_part_of_what_must_stay_the_same(toy_here: Any) -> None:
     toy_here.call("depth=2,3")
     assert "seconds" in (toy_here.study().path / "runs.csv").read_text()
     assert all(b"seconds" not in data for data in toy_here.collected().values())
+
+
+def test_the_plan_says_what_its_seeds_can_find(toy_here: Any) -> None:
+    words = ("depth=2,3", "rate=0.1,0.2", "hydra.sweeper.design=leave_one_out", "hydra.sweeper.margin=0.1")
+    ended = toy_here.call(*words, "hydra.sweeper.dry_run=true", "hydra.sweeper.seeds=5")
+    assert (
+        "  With 5 seeds and 2 comparisons a single effect must be 2.1 times the standard deviation of the paired "
+        "difference to be found in 80 % of all studies; one of 2 times is found in 78 %, or in 85 % where all have "
+        "it.\n  What does nothing is found dispensable as often if the margin is at least 1.7 times that standard "
+        "deviation.\n"
+        "15 runs: 0 done, 15 to train.\n"
+    ) in ended.out
+    told = json.loads(
+        toy_here.call(*words, "hydra.sweeper.dry_run=json", "hydra.sweeper.seeds=auto", "hydra.sweeper.max_seeds=8").out
+    )
+    assert told["prospect"]["comparisons"] == 2
+    assert told["prospect"]["seeds"] == 8
+    assert told["prospect"]["text"].startswith("With 3 to 8 seeds as needed and 2 comparisons, a single effect of ")
+    assert list(told["prospect"]["power"]) == ["0.5", "1", "2", "4"]
+    assert toy_here.trained() == []
+
+
+def test_what_failed_runs_count_for_is_declared(toy_here: Any) -> None:
+    toy_here.trouble("3-1", "raise")
+    command = ("depth=2,3", "hydra.sweeper.seeds=3", "hydra.sweeper.failures=0.1")
+    ended = toy_here.call(*command)
+    assert ended.code == 1
+    assert "Runs without a result count as 0.1, as declared." in ended.out
+    effects = pd.read_csv(toy_here.study().path / "effects.csv")
+    assert effects["n"].tolist() == [3]
+    assert effects["cell_mean"].iloc[0] == pytest.approx((0.53 + 0.1 + 0.59) / 3)
+    refused = toy_here.call("depth=2,3", "hydra.sweeper.seeds=3", "hydra.sweeper.failures=worst")
+    assert refused.code == 2
+    assert refused.err == (
+        "The folder 'outputs/depth' holds another study:\n  study.failures: 0.1 -> worst\n"
+        "Start another one with study.name=depth-2, or go on with the values it has.\n"
+    )
+
+
+def test_a_study_that_forbids_failures_has_no_result_until_they_are_mended(toy_here: Any) -> None:
+    toy_here.trouble("3-1", "raise")
+    command = ("depth=2,3", "hydra.sweeper.failures=fail", "hydra.sweeper.seeds=2")
+    ended = toy_here.call(*command)
+    assert ended.code == 1
+    assert (
+        "1 run of study 'depth' ended without a result and the policy for failed runs is 'fail': depth=3, seed 1. "
+        "Train again what failed to have a result.\n"
+    ) in ended.out
+    assert "depth=3, seed 1: raised: ValueError: a bad day" in ended.out
+    toy_here.mend("3-1")
+    assert toy_here.call(*command, "hydra.sweeper.retry_failed=true").code == 0
+    assert (toy_here.study().path / "effects.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        (
+            "wurst",
+            "study.failures=wurst: write drop, fail, worst, or the number that failed runs count as.\n",
+        ),
+        (
+            "nan",
+            "Failed runs cannot count as nan: write a finite number.\n",
+        ),
+    ],
+)
+def test_policies_that_make_no_sense(word: str, message: str, toy_here: Any) -> None:
+    ended = toy_here.call("depth=2,3", f"hydra.sweeper.failures={word}")
+    assert (ended.code, ended.err) == (2, message)
+
+
+def test_the_worst_run_is_not_known_while_seeds_are_chosen(toy_here: Any) -> None:
+    ended = toy_here.call("depth=2,3", "hydra.sweeper.seeds=auto", "hydra.sweeper.failures=worst")
+    assert (ended.code, ended.err) == (
+        2,
+        "With seeds=auto failed runs cannot count as the worst one, which is known only at the end: write the score "
+        "that they count as (that of guessing, say) instead of 'worst'.\n",
+    )

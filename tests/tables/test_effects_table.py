@@ -81,10 +81,12 @@ def test_columns_without_values_are_left_out(summary: Summary) -> None:
 def test_the_files(summary: Summary, tmp_path: Path) -> None:
     folder = tmp_path / "tables"
     files = write_tables(summary, folder)
-    assert [path.name for path in files] == ["effects.md", "effects.csv", "effects.tex"]
+    forms = ("md", "csv", "tex")
+    names = [f"{name}.{form}" for name in ("effects", "robustness") for form in forms] + ["sentences.md"]
+    assert [path.name for path in files] == names
     first = [path.read_bytes() for path in files]
     assert [path.read_bytes() for path in write_tables(summary, folder)] == first
-    assert sorted(path.name for path in folder.iterdir()) == ["effects.csv", "effects.md", "effects.tex"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
 
 
 def test_a_folder_that_is_a_file(summary: Summary, tmp_path: Path) -> None:

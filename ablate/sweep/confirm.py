@@ -1,0 +1,250 @@
+"""Closing the loop: the network without all that was found dispensable is trained against the full one.
+
+The command that made a study is given again, with one setting more: ``hydra.sweeper.confirms`` names the study's
+folder, and the sweeper then lays out two cells, the reference and the reduced one. So a confirmation has the same task,
+launcher, locks and failures as any other study, and goes on where it was interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import runpy
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablate.errors import StoreError
+from ablate.report import summary_of
+from ablate.store import FAILED, FINISHED, StudyFolder
+from ablate.study import Layout
+from ablate.sweep.factors import Asked
+from ablate.sweep.settings import Settings
+
+if TYPE_CHECKING:
+    from ablate.analysis import Summary
+
+__all__ = ["DESIGN", "Intent", "confirm", "confirming", "intent", "write_confirmation"]
+
+DESIGN = "confirmation"
+"""What the design of a confirmation is called in its plan."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a confirmation is about to do, decided before its first run.
+
+    Args:
+        folder: Where its runs are: beside the study, ``<study>-confirm``.
+        levels: Level label by factor name, of what goes.
+        seeds: Fresh seeds.
+        text: What these seeds can find, in a sentence.
+    """
+
+    folder: StudyFolder
+    levels: Mapping[str, str]
+    seeds: tuple[int, ...]
+    text: str
+
+
+def intent(study: StudyFolder, count: int | None = None) -> Intent:
+    """Decide what to train for a confirmation, or read what was decided before.
+
+    Args:
+        study: The study's folder.
+        count: Number of fresh seeds; None for what the power asks for.
+
+    Raises:
+        StoreError: If runs of the study are missing, or a confirmation of something else is there already.
+        AnalysisError: If nothing was found dispensable.
+    """
+    from ablate.analysis import effort, fresh_seeds, reduced_levels
+    from ablate.analysis.comparisons import comparisons
+
+    summary = summary_of(study)
+    _refuse_unfinished(study, summary)
+    levels = reduced_levels(summary)
+    folder = StudyFolder(study.path.resolve().with_name(f"{study.name}-confirm"))
+    before = folder.record()
+    if before is None:
+        planned = effort(summary, levels, count)
+        return Intent(folder, levels, fresh_seeds(summary.study, planned.seeds), planned.text)
+    seeds = before.plan.study.seeds
+    faults = []
+    if before.plan.study.design != DESIGN:
+        faults.append("it is no confirmation")
+    else:
+        pair = comparisons(before.plan)[0]
+        was = {name: pair.cell.levels[name] for name in pair.changed}
+        now = {name: label for name, label in levels.items() if name not in pair.cell.void}
+        if was != now:
+            faults.append(f"it is about {_words(was)}, and the study now finds {_words(now)} dispensable")
+    if count is not None and count != len(seeds):
+        faults.append(
+            f"it was declared with {len(seeds)} seeds, not {count}, and a test has the seeds it was planned with"
+        )
+    if faults:
+        raise StoreError(
+            f"'{folder.path}' is there already: {'; '.join(faults)}. Move it away to confirm with fresh seeds."
+        )
+    return Intent(folder, levels, seeds, effort(summary, levels, len(seeds)).text)
+
+
+def confirming(settings: Settings, asked: Asked) -> tuple[Settings, Asked, StudyFolder]:
+    """Turn the command of a study into that of its confirmation.
+
+    Args:
+        settings: The sweeper's settings, with ``confirms``, and the fresh seeds in ``seeds``.
+        asked: What the command of the study asks for.
+
+    Returns:
+        The same for its confirmation, and the confirmation's folder.
+    """
+    study = StudyFolder(Path(str(settings.confirms)))
+    record = study.existing_record()
+    seeds = settings.seeds if isinstance(settings.seeds, tuple) else ()
+    found = intent(study, len(seeds) or None)
+    declared = record.plan.study
+    return (
+        replace(settings, design=DESIGN, seeds=seeds or found.seeds, metric=declared.metric, margin=declared.margin),
+        replace(
+            asked,
+            factors=record.plan.factors,
+            seeds=None,
+            swept=True,
+            notes=(),
+            layout=Layout((dict(found.levels),)),
+            reference=record.reference,
+        ),
+        found.folder,
+    )
+
+
+def confirm(study: StudyFolder, planned: Intent) -> bool:
+    """Train the reduced network against the full one by giving the study's own command again.
+
+    Args:
+        study: The study's folder.
+        planned: What :func:`intent` said.
+
+    Returns:
+        Whether all runs have finished.
+
+    Raises:
+        StoreError: If the study does not say which command made it.
+        SystemExit: If the command ends for another reason than a failed run.
+    """
+    events = [event for event in study.existing_record().history if "task" in event]
+    if not events:
+        raise StoreError(
+            f"The study '{study.path}' was not made by a command that could be given again (it does not say which "
+            "task its runs are of), so its confirmation must be run as it was: with ablate.run, say "
+            f"ablate.run(..., confirms='{study.path}')."
+        )
+    seeds = ",".join(map(str, planned.seeds))
+    path = str(study.path.resolve()).replace("\\", "\\\\").replace("'", "\\'")
+    words = [*events[-1]["command"], f"hydra.sweeper.confirms='{path}'", f"hydra.sweeper.seeds=[{seeds}]"]
+    try:
+        _again(events[-1]["task"], words)
+    except SystemExit as end:
+        if end.code not in (None, 0, 1) or planned.folder.record() is None:
+            raise
+    runs = planned.folder.existing_record().runs
+    return all(planned.folder.run(run).status().state == FINISHED for run in runs)
+
+
+def write_confirmation(study: StudyFolder, folder: StudyFolder) -> Mapping[str, Any]:
+    """Compare the reduced network with the full one and write what came of it into the study's folder.
+
+    Args:
+        study: The study's folder.
+        folder: That of its confirmation, with finished runs.
+
+    Returns:
+        What was written: ``text``, ``confirmed``, ``removed`` levels, ``seeds``, ``margin``, and a list ``results``
+        with one entry a data set.
+
+    Raises:
+        AnalysisError: If there is nothing to compare.
+    """
+    from ablate.analysis import confirmation
+    from ablate.analysis.comparisons import comparisons
+    from ablate.analysis.sentences import change_in_words
+
+    asked, found = study.existing_record().plan.study, summary_of(folder)
+    results = []
+    removed: dict[str, str] = {}
+    for pair in comparisons(found.plan):
+        change = change_in_words(pair.cell, pair.changed, found.plan)
+        result = confirmation(asked, found.values[pair.reference.label], found.values[pair.cell.label], change)
+        where = {factor.name: pair.cell.levels[factor.name] for factor in found.plan.factors if factor.block}
+        removed = {name: pair.cell.levels[name] for name in pair.changed}
+        results.append(
+            {
+                **({"where": where} if where else {}),
+                "n": result.difference.n,
+                "difference": result.difference.mean,
+                "low": result.difference.low,
+                "high": result.difference.high,
+                "p": result.p.dispensability,
+                "confirmed": result.is_confirmed,
+                "text": result.text,
+            }
+        )
+    values = {
+        "text": " ".join(str(result["text"]) for result in results),
+        "confirmed": all(result["confirmed"] for result in results),
+        "removed": removed,
+        "metric": found.study.metric,
+        "margin": asked.margin,
+        "seeds": list(found.study.seeds),
+        "failed": int((found.runs["state"] == FAILED).sum()),
+        "folder": folder.path.name,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "results": results,
+    }
+    study.write_confirmation(values)
+    return values
+
+
+def _refuse_unfinished(study: StudyFolder, summary: Summary) -> None:
+    open_runs = int((~summary.runs["state"].isin([FINISHED, FAILED])).sum())
+    if summary.round is not None:
+        open_runs = max(open_runs, len(summary.round.runs))
+    if open_runs:
+        raise StoreError(
+            f"{open_runs} runs of '{study.path}' have not ended yet, and its verdicts may still change. Let the study "
+            "end first; the command that made it goes on."
+        )
+
+
+def _words(levels: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={label}" for name, label in levels.items())
+
+
+def _again(task: Mapping[str, str], words: Sequence[str]) -> None:
+    """Give a command again: call its main function, or run its script."""
+    with _argv([task["file"], *words]):
+        if task["module"] == "__main__":
+            if not Path(task["file"]).is_file():
+                raise StoreError(f"The script of the study is not there: '{task['file']}'.")
+            sys.path.insert(0, str(Path(task["file"]).parent))
+            runpy.run_path(task["file"], run_name="__main__")
+            return
+        found: Any = importlib.import_module(task["module"])
+        for part in task["name"].split("."):
+            found = getattr(found, part)
+        found()
+
+
+@contextmanager
+def _argv(words: Sequence[str]) -> Iterator[None]:
+    before = sys.argv
+    sys.argv = list(words)
+    try:
+        yield
+    finally:
+        sys.argv = before
