@@ -48,6 +48,13 @@ class Pool:
         hashes = (hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in self.images)
         return np.fromiter(hashes, dtype="V16", count=len(self.images))
 
+    @cached_property
+    def twins(self) -> np.ndarray:
+        """(images,), the position of the first image with the same pixels: its own, where there is none before it."""
+        first: dict[bytes, int] = {}
+        places = (first.setdefault(content.tobytes(), place) for place, content in enumerate(self.contents))
+        return np.fromiter(places, dtype=np.int64, count=len(self.images))
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
