@@ -24,6 +24,7 @@ class Pool:
         official: Positions of the images by official part (``train``, ``validation``, ``test``); ``train`` is always
             there, and what is missing is drawn from it. An image in none of them is not used.
         sizes: (images, 2), height and width of each image in its source.
+        notes: A sentence for each thing of the source that was left out.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Pool:
     class_names: tuple[str, ...]
     official: Mapping[str, np.ndarray]
     sizes: np.ndarray
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:

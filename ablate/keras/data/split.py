@@ -99,9 +99,14 @@ def _refuse_gaps(pool: Pool, parts: Mapping[str, np.ndarray]) -> None:
     empty = [name for name, index in parts.items() if not len(index)]
     if empty:
         sizes = ", ".join(f"{name} {len(index)}" for name, index in sorted(parts.items()))
+        everything = pool.twins[np.concatenate([*parts.values()])]
+        different = len(np.unique(everything))
+        equal = (
+            f" Equal images stay in one part, and {different} of them differ." if different < len(everything) else ""
+        )
         raise NetworkError(
             f"Data set '{pool.name}' leaves no image for {' and '.join(sorted(empty))} ({sizes}): "
-            "raise data.limit, or change data.validation and data.test."
+            f"raise data.limit, or change data.validation and data.test.{equal}"
         )
     counts = np.bincount(pool.labels[parts["train"]], minlength=len(pool.class_names))
     absent = [pool.class_names[label] for label in np.flatnonzero(counts == 0)]

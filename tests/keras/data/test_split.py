@@ -103,6 +103,14 @@ def test_a_part_without_images_or_a_class_without_training_image_is_refused():
         "Data set 'made' leaves no image for validation (test 2, train 4, validation 0): "
         "raise data.limit, or change data.validation and data.test."
     )
+    same = pool([3, 3])
+    same.images[:5] = 9
+    with pytest.raises(NetworkError) as caught:
+        split(same, 0, validation=0.2, test=0.2)
+    assert str(caught.value) == (
+        "Data set 'made' leaves no image for validation (test 1, train 5, validation 0): raise data.limit, or change "
+        "data.validation and data.test. Equal images stay in one part, and 2 of them differ."
+    )
     with pytest.raises(NetworkError) as caught:
         split(pool([20, 1, 20]), 0, validation=0.2, test=0.2, limit=4)
     assert str(caught.value) == (
