@@ -26,6 +26,9 @@ __all__ = [
     "whole",
 ]
 
+_MISSING = "???"
+"""What OmegaConf writes for a value that has to be given."""
+
 Rule = Callable[[Any], str | None]
 """Takes a value; gives ``None`` where it is allowed, and otherwise the words for what would be."""
 
@@ -61,6 +64,9 @@ def check(section: str, config: Mapping[str, Any], options: Mapping[str, Option]
     ]
     values = {key: config.get(key, option.default) for key, option in options.items()}
     for key, option in options.items():
+        if values[key] == _MISSING:
+            faults.append(f"{section}.{key} is missing: give it a value, {section}.{key}=...")
+            continue
         allowed = option.rule(values[key])
         if allowed is not None:
             end = "" if allowed.endswith("?") else "."

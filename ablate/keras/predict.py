@@ -11,7 +11,7 @@ from ablate.keras import device  # noqa: F401  isort: skip  (it must come before
 import numpy as np
 
 from ablate.errors import NetworkError
-from ablate.keras.data.folder import pictures_in
+from ablate.keras.data.class_folders import pictures_in
 from ablate.keras.saving import load_model
 
 __all__ = ["Prediction", "main", "predict"]

@@ -116,7 +116,11 @@ def _looked_at(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
         values = checked(config)
         device.prepare(values["threads"])
         dataset, notes = fitting_data(config)
-        answer |= {"input_shape": dataset.input_shape, "classes": dataset.classes, "notes": [*notes, *leaks(dataset)]}
+        answer |= {
+            "input_shape": dataset.input_shape,
+            "classes": dataset.classes,
+            "notes": [*notes, *dataset.pool.notes, *leaks(dataset)],
+        }
         _refuse_batch(values, dataset)
         known = catalogue(config.get("ingredients"))
         full = full_model(config, dataset, values["mixed_precision"])

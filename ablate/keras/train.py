@@ -67,7 +67,7 @@ def train(
     device.prepare(values["threads"])
     begin = time.perf_counter()
     dataset, notes = fitting_data(plain)
-    for note in notes:
+    for note in (*notes, *dataset.pool.notes):
         _logger.info(note)
     loaded = time.perf_counter()
     ready = compiled(plain, dataset, values)

@@ -24,6 +24,7 @@ class Pool:
         official: Positions of the images by official part (``train``, ``validation``, ``test``); ``train`` is always
             there, and what is missing is drawn from it. An image in none of them is not used.
         sizes: (images, 2), height and width of each image in its source.
+        notes: A sentence for each thing of the source that was left out.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Pool:
     class_names: tuple[str, ...]
     official: Mapping[str, np.ndarray]
     sizes: np.ndarray
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -47,6 +49,13 @@ class Pool:
         """(images,), a hash of the pixels of each image, 16 bytes: equal images have equal ones."""
         hashes = (hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in self.images)
         return np.fromiter(hashes, dtype="V16", count=len(self.images))
+
+    @cached_property
+    def twins(self) -> np.ndarray:
+        """(images,), the position of the first image with the same pixels: its own, where there is none before it."""
+        first: dict[bytes, int] = {}
+        places = (first.setdefault(content.tobytes(), place) for place, content in enumerate(self.contents))
+        return np.fromiter(places, dtype=np.int64, count=len(self.images))
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,12 +44,13 @@ def opened(source: Path | bytes, size: tuple[int, int] | None) -> Iterator[tuple
         yield ImageOps.exif_transpose(image), original
 
 
-def picture(array: np.ndarray) -> Image.Image:
+def picture(array: np.ndarray, white: float = 1) -> Image.Image:
     """An array as a picture.
 
     Args:
-        array: (height, width) or (height, width, channels) with 1, 3 or 4 channels; whole numbers of 8 or 16 bits,
-            truth values, or floating-point numbers between 0 and 1.
+        array: (height, width) or (height, width, channels) with 1, 3 or 4 channels; whole numbers from 0 to 255,
+            unsigned ones of 16 bits, truth values, or floating-point numbers between 0 and ``white``.
+        white: What white is among floating-point numbers.
 
     Returns:
         The picture, in 8 bits.
@@ -63,9 +64,19 @@ def picture(array: np.ndarray) -> Image.Image:
     elif values.dtype == np.uint16:
         values = (values >> 8).astype(np.uint8)
     elif np.issubdtype(values.dtype, np.floating):
-        if values.size and not (np.nanmin(values) >= 0 and np.nanmax(values) <= 1):
-            raise ValueError(f"floating-point images between 0 and 1 are needed, not up to {np.nanmax(values):g}")
-        values = np.round(values * 255).astype(np.uint8)
+        if values.size and not (values.min() >= 0 and values.max() <= white):
+            raise ValueError(
+                f"floating-point images between 0 and {white:g} are needed, not from {values.min():g} to "
+                f"{values.max():g}"
+            )
+        values = np.round(values * (255 / white)).astype(np.uint8)
+    elif np.issubdtype(values.dtype, np.integer) and values.dtype != np.uint8:
+        if values.size and not (values.min() >= 0 and values.max() <= 255):
+            raise ValueError(
+                f"whole numbers between 0 and 255 are needed, or unsigned ones of 16 bits, not from {values.min()} to "
+                f"{values.max()} as {values.dtype}"
+            )
+        values = values.astype(np.uint8)
     if values.dtype != np.uint8 or not (values.ndim == 2 or (values.ndim == 3 and values.shape[-1] in (3, 4))):
         raise ValueError(f"an image of shape {array.shape} and type {array.dtype} is not a picture")
     return Image.fromarray(values)
@@ -84,6 +95,9 @@ def fitted(image: Image.Image, size: tuple[int, int] | None, channels: int, fit:
 
     Returns:
         (height, width, channels), whole numbers 0 to 255.
+
+    Raises:
+        ValueError: The picture's numbers do not say what white is.
     """
     image = _in_mode(image, _MODES[channels])
     if size is not None and image.size != (size[1], size[0]):
@@ -102,8 +116,12 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
         return image
     if image.mode.startswith("I"):
         # Pillow clips 16 bits to 8 where it ought to scale them.
-        values = np.asarray(image).astype(np.int64)
-        image = Image.fromarray((values >> 8 if values.max(initial=0) > 255 else values).astype(np.uint8))
+        values = np.asarray(image)
+        if values.size and not (values.min() >= 0 and values.max() < 2**16):
+            raise ValueError("more than 16 bits a pixel")
+        image = picture(values.astype(np.uint16))
+    elif image.mode == "F":
+        image = picture(np.asarray(image))
     if mode != "RGBA" and (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

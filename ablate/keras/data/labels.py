@@ -26,7 +26,7 @@ class Labels:
         self._codes: dict[int | str, int] = {}
 
     def code(self, label: Any) -> int:
-        """A number for a label: a whole number, a text or a one-hot vector.
+        """A number for a label: a whole number (of any type), a text or a one-hot vector.
 
         Raises:
             NetworkError: The label is none of these.
@@ -34,6 +34,8 @@ class Labels:
         value = np.asarray(label)
         key: int | str
         if value.size == 1 and value.dtype.kind in "iub":
+            key = int(value.item())
+        elif value.size == 1 and value.dtype.kind == "f" and float(value.item()).is_integer():
             key = int(value.item())
         elif value.size == 1 and value.dtype.kind in "USO":
             text = value.item()

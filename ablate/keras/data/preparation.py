@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import logging
-import socket
 import sys
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from textwrap import dedent, indent
 from typing import Any
-from unittest import mock
 from urllib.parse import urlsplit
 
 from ablate.errors import NetworkError, suggestion
+from ablate.keras.data.network import impatient, online
 
-__all__ = ["found_builder", "online", "prepare", "quiet"]
+__all__ = ["found_builder", "prepare", "quiet"]
 
-_PATIENCE = 3.0
-"""Seconds to wait for a server's first answer."""
-_STALLED = 30.0
-"""Seconds without a byte after which a download is given up."""
-_ATTEMPTS = 2
-"""Further attempts at a download; the library's own ten go on for minutes."""
+_LISTED = 12
+"""Files that a message names."""
 
 
 def found_builder(values: dict[str, Any]) -> Any:
@@ -38,27 +34,38 @@ def found_builder(values: dict[str, Any]) -> Any:
     import tensorflow_datasets as tfds
 
     name = values["name"]
+    form = "The form is name/config:version."
     try:
-        return tfds.builder(name, data_dir=values["data_dir"], try_gcs=False)
+        parsed, _ = tfds.core.naming.parse_builder_name_kwargs(name)
+    except Exception as error:
+        raise NetworkError(f"data.name={name} is no name of a data set. {form}") from error
+    if parsed.namespace:
+        raise NetworkError(
+            f"data.name={name}: sets of other collections, such as '{parsed.namespace}:', are not read; "
+            "a function of your own can: data=builder."
+        )
+    try:
+        builder = tfds.builder(name, data_dir=values["data_dir"], try_gcs=False)
+        builder.info  # noqa: B018  (it is made when it is first asked for)
     except tfds.core.DatasetNotFoundError as error:
         known = tfds.list_builders(with_community_datasets=False)
-        near = suggestion(name.split("/")[0].split(":")[0], known)
         raise NetworkError(
-            f"data.name={name}: tensorflow-datasets has no such set.{near} "
+            f"data.name={name}: tensorflow-datasets has no such set.{suggestion(parsed.name, known)} "
             "All names: https://www.tensorflow.org/datasets/catalog/overview."
         ) from error
     except (ValueError, AssertionError) as error:
-        plain = name.split("/")[0].split(":")[0]
-        builder_class = tfds.builder_cls(plain)
+        builder_class = tfds.builder_cls(parsed.name)
         configs = sorted(config.name for config in builder_class.BUILDER_CONFIGS)
         asked = name.partition("/")[2].split(":")[0]
         near = suggestion(asked, configs) if asked not in configs else ""
         raise NetworkError(
-            f"data.name={name}: tensorflow-datasets has {plain} with "
+            f"data.name={name}: tensorflow-datasets has {parsed.name} with "
             f"{'the configs ' + ', '.join(configs) if configs else 'no configs'}"
-            f"{f' in version {builder_class.VERSION}' if builder_class.VERSION else ''}.{near} "
-            "The form is name/config:version."
+            f"{f' in version {builder_class.VERSION}' if builder_class.VERSION else ''}.{near} {form}"
         ) from error
+    except Exception as error:
+        raise NetworkError(f"data.name={name} cannot be used: {type(error).__name__}: {error}") from error
+    return builder
 
 
 def prepare(builder: Any, values: dict[str, Any]) -> None:
@@ -73,34 +80,83 @@ def prepare(builder: Any, values: dict[str, Any]) -> None:
     Raises:
         NetworkError: Files are missing and cannot be downloaded, or the set cannot be made of them.
     """
-    if builder.is_prepared():
+    if _is_prepared(builder):
         return
     import tensorflow_datasets as tfds
 
     downloads = Path(builder._data_dir_root) / "downloads"
     manual = Path(values["manual_dir"]).expanduser() if values["manual_dir"] else downloads / "manual"
-    missing = {url: info for url, info in _urls(builder).items() if not (manual / info.filename).exists()}
-    reached = bool(missing) and values["download"] and online(missing)
-    if missing and not reached:
+    urls = _urls(builder)
+    _refuse_others(values["name"], urls, manual)
+    missing = {url: info for url, info in urls.items() if not _is_there(url, info, downloads, builder.name, manual)}
+    instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
+    if instructions and not (manual.is_dir() and any(manual.iterdir())):
+        raise NetworkError(
+            f"Data set '{values['name']}' is not prepared in {builder.data_dir}, and its files must be fetched by "
+            f"hand. Put them into {manual} and run again:\n{indent(dedent(instructions).strip(), '  ')}"
+        )
+    # Which of the files a set with instructions downloads itself, only its builder knows.
+    if missing and not instructions and not (values["download"] and online(missing)):
         why = "there is no network" if values["download"] else "data.download=false"
-        files = "\n".join(f"  {info.filename}  {info.size}  {url}" for url, info in sorted(missing.items()))
         raise NetworkError(
             f"Data set '{values['name']}' is not prepared in {builder.data_dir}, and {why}. Prepare it where there is "
-            f"one and set data.data_dir to that folder, or put these files into {manual} and run again:\n{files}"
+            f"one and set data.data_dir to that folder, or put these files into {manual} and run again:\n"
+            f"{_listed(missing)}"
         )
-    if missing:
+    if missing and values["download"]:
         size = tfds.core.units.Size(sum(info.size for info in missing.values()))
         _say(f"Data set '{values['name']}': downloading {size} in {len(missing)} files to {downloads}.")
     config = tfds.download.DownloadConfig(manual_dir=str(manual), try_download_gcs=False)
     try:
-        with _impatient(), redirect_stdout(StringIO()):
+        with impatient(download=values["download"]), redirect_stdout(StringIO()):
             builder.download_and_prepare(download_dir=str(downloads), download_config=config)
     except Exception as error:
         raise NetworkError(
-            f"Data set '{values['name']}' cannot be prepared in {builder.data_dir} (files from {manual}): {error}"
+            f"Data set '{values['name']}' cannot be prepared in {builder.data_dir} (files from {manual}): "
+            f"{str(error) or type(error).__name__}"
         ) from error
     if missing:
         _say(f"Data set '{values['name']}' is prepared in {builder.data_dir}.")
+
+
+def _is_prepared(builder: Any) -> bool:
+    try:
+        return bool(builder.is_prepared())
+    except OSError as error:
+        raise NetworkError(f"data.data_dir={builder._data_dir_root} cannot be read ({error.strerror}).") from error
+
+
+def _is_there(url: str, info: Any, downloads: Path, own: str, manual: Path) -> bool:
+    """Whether a file was laid ready by hand, or downloaded by an earlier attempt."""
+    from tensorflow_datasets.core.download import resource
+
+    name = resource.get_dl_fname(url, info.checksum)
+    cached = any(resource.is_locally_cached(folder / name) for folder in (downloads, downloads / own))
+    return cached or (manual / info.filename).exists()
+
+
+def _refuse_others(name: str, urls: dict[str, Any], manual: Path) -> None:
+    """Several sets have files of the same names, and a file packed again is another file."""
+    sizes = {url: (manual / info.filename).stat().st_size for url, info in urls.items() if _is_file(manual, info)}
+    others = [
+        f"  {urls[url].filename} has {size:,} bytes in place of {urls[url].size:,}  {url}"
+        for url, size in sorted(sizes.items())
+        if size != urls[url].size
+    ]
+    if others:
+        raise NetworkError(
+            f"The files in {manual} are not those of which '{name}' is made; fetch them again, or set data.manual_dir "
+            "to another folder:\n" + "\n".join(others)
+        )
+
+
+def _is_file(folder: Path, info: Any) -> bool:
+    return bool((folder / info.filename).is_file())
+
+
+def _listed(urls: dict[str, Any]) -> str:
+    lines = [f"  {info.filename}  {info.size}  {url}" for url, info in sorted(urls.items())]
+    return "\n".join(lines[:_LISTED] + ([f"  and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []))
 
 
 def _say(line: str) -> None:
@@ -110,28 +166,14 @@ def _say(line: str) -> None:
 
 def _urls(builder: Any) -> dict[str, Any]:
     """What the set downloads; of a set with several configs only what names this one, where any does."""
-    urls = dict(builder.url_infos)
+    urls = builder.url_infos or {}
+    for url, info in urls.items():
+        if info.filename is None:
+            # The library looks for a file laid ready only where it knows its name.
+            urls[url] = replace(info, filename=Path(urlsplit(url).path).name or "file")
     config = builder.builder_config
     own = {url: info for url, info in urls.items() if config is not None and config.name in url}
-    return own or urls
-
-
-def online(urls: dict[str, Any]) -> bool:
-    """Whether the first of the servers, or the proxy in front of it, takes a connection.
-
-    Args:
-        urls: What is to be downloaded.
-    """
-    address = urlsplit(next(iter(urls)))
-    proxy = urllib.request.getproxies().get(address.scheme)
-    if proxy and not urllib.request.proxy_bypass(address.hostname or ""):
-        address = urlsplit(proxy if "//" in proxy else f"//{proxy}")
-    port = address.port or {"http": 80, "ftp": 21}.get(address.scheme, 443)
-    try:
-        socket.create_connection((address.hostname, port), timeout=_PATIENCE).close()
-    except OSError:
-        return False
-    return True
+    return own or dict(urls)
 
 
 @contextmanager
@@ -144,23 +186,3 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
-
-
-@contextmanager
-def _impatient() -> Iterator[None]:
-    """Gives a time limit to every download, which the library lets hang, and few attempts in place of many."""
-    import requests
-    from tensorflow_datasets.core.download import downloader
-
-    send = requests.adapters.HTTPAdapter.send
-
-    def patient(self: Any, request: Any, **given: Any) -> Any:
-        return send(self, request, **{**given, "timeout": given.get("timeout") or (_PATIENCE, _STALLED)})
-
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_STALLED)
-    with ExitStack() as patches:
-        patches.callback(socket.setdefaulttimeout, before)
-        patches.enter_context(mock.patch.object(downloader, "MAX_RETRIES", _ATTEMPTS, create=True))
-        patches.enter_context(mock.patch.object(requests.adapters.HTTPAdapter, "send", patient))
-        yield

@@ -53,7 +53,11 @@ def main(config: Mapping[str, Any], folder: Path) -> list[str]:
     except AblateError as error:
         model, shown = None, f"without augmentation, because the network cannot be built: {error}"
     path = draw_sheet(dataset, model, folder / "samples.png")
-    return [*lines, *(f"  note         {note}" for note in notes), f"  samples      {path} ({shown})"]
+    return [
+        *lines,
+        *(f"  note         {note}" for note in (*notes, *dataset.pool.notes)),
+        f"  samples      {path} ({shown})",
+    ]
 
 
 def describe(dataset: Dataset, config: Mapping[str, Any]) -> list[str]:

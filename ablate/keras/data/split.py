@@ -18,8 +18,9 @@ def split(
 ) -> Mapping[str, np.ndarray]:
     """Positions of the three parts.
 
-    Official parts stay as they are; a missing test or validation part is drawn from the training part. The limit comes
-    after the split, so that a larger limit contains the smaller one and no image ever changes its part.
+    Official parts stay as they are; a missing test or validation part is drawn from the training part. Images that are
+    there twice are drawn together, so that no drawn part holds a copy of what another one holds. The limit comes after
+    the split, so that a larger limit contains the smaller one and no image ever changes its part.
 
     Args:
         pool: The images.
@@ -41,25 +42,41 @@ def split(
             f"data.limit={limit}: data set '{pool.name}' has {classes} classes, and each needs a training image at "
             "least."
         )
-    rest = _stratified(pool.labels, pool.official["train"], generator(seed, "split"))
-    whole = len(rest)
-    parts = {}
-    for name, share in (("test", test), ("validation", validation)):
-        if name in pool.official:
-            parts[name] = _stratified(pool.labels, pool.official[name], generator(seed, "split", name))
-        else:
-            # One image at least is left for training.
-            count = min(round(share * whole), len(rest) - 1)
-            parts[name], rest = rest[:count], rest[count:]
-    parts["train"] = rest
+    parts = {
+        name: _stratified(pool.labels, pool.official[name], generator(seed, "split", name))
+        for name in ("test", "validation")
+        if name in pool.official
+    }
+    shares = {name: share for name, share in (("test", test), ("validation", validation)) if name not in parts}
+    parts |= _drawn(pool, shares, generator(seed, "split"))
     if limit is not None:
-        learning = len(rest) + len(parts["validation"])
+        learning = len(parts["train"]) + len(parts["validation"])
         if limit < learning:
             keep = min(max(1, round(limit * len(parts["validation"]) / learning)), limit - 1)
-            parts["train"] = _restratified(pool.labels, rest)[: limit - keep]
+            parts["train"] = _restratified(pool.labels, parts["train"])[: limit - keep]
             parts["validation"] = _restratified(pool.labels, parts["validation"])[:keep]
     _refuse_gaps(pool, parts)
     return parts
+
+
+def _drawn(pool: Pool, shares: Mapping[str, float], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """The training part, and the shares that are drawn from it; equal images are drawn as one."""
+    index = pool.official["train"]
+    alike: dict[int, list[int]] = {}
+    for place, twin in zip(index.tolist(), pool.twins[index].tolist(), strict=True):
+        alike.setdefault(twin, []).append(place)
+    order = _stratified(pool.labels, np.array([places[0] for places in alike.values()], np.int64), rng)
+    # One image at least is left for training.
+    room, left = {}, len(index) - 1
+    for name, share in shares.items():
+        room[name] = min(round(share * len(index)), left)
+        left -= room[name]
+    drawn: dict[str, list[int]] = {name: [] for name in (*shares, "train")}
+    for twin in pool.twins[order].tolist():
+        places = alike[twin]
+        part = next((name for name in shares if len(drawn[name]) + len(places) <= room[name]), "train")
+        drawn[part] += places
+    return {name: np.array(places, np.int64) for name, places in drawn.items()}
 
 
 def _stratified(labels: np.ndarray, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -82,9 +99,14 @@ def _refuse_gaps(pool: Pool, parts: Mapping[str, np.ndarray]) -> None:
     empty = [name for name, index in parts.items() if not len(index)]
     if empty:
         sizes = ", ".join(f"{name} {len(index)}" for name, index in sorted(parts.items()))
+        everything = pool.twins[np.concatenate([*parts.values()])]
+        different = len(np.unique(everything))
+        equal = (
+            f" Equal images stay in one part, and {different} of them differ." if different < len(everything) else ""
+        )
         raise NetworkError(
             f"Data set '{pool.name}' leaves no image for {' and '.join(sorted(empty))} ({sizes}): "
-            "raise data.limit, or change data.validation and data.test."
+            f"raise data.limit, or change data.validation and data.test.{equal}"
         )
     counts = np.bincount(pool.labels[parts["train"]], minlength=len(pool.class_names))
     absent = [pool.class_names[label] for label in np.flatnonzero(counts == 0)]

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ablate.errors import NetworkError
+from ablate.errors import AblateError, NetworkError, suggestion
 from ablate.keras.data.dataset import Pool
+from ablate.keras.data.official import refuse_overlaps
 from ablate.keras.data.preparation import found_builder, prepare, quiet
 from ablate.keras.data.store import cache_folder, decoded
 from ablate.keras.options import Option, flag, optional, text
@@ -20,6 +21,8 @@ OPTIONS = {
     "data_dir": Option(None, optional(text())),
     "manual_dir": Option(None, optional(text())),
     "download": Option(True, flag()),
+    "image": Option(None, optional(text())),
+    "label": Option(None, optional(text())),
     "train_split": Option(None, optional(text())),
     "validation_split": Option(None, optional(text())),
     "test_split": Option(None, optional(text())),
@@ -42,7 +45,7 @@ def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     """
     with quiet():
         builder = found_builder(values)
-        image_key, label_key = _keys(builder)
+        image_key, label_key = _keys(builder, values)
         prepare(builder, values)
     splits = _splits(builder, values)
     shape = builder.info.features[image_key].shape
@@ -66,10 +69,11 @@ def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
             folder=cache_folder(values["cache"]),
             identity=[builder.info.full_name, str(builder.data_dir), splits, values["fit"]],
         )
-    except NetworkError:
+    except AblateError:
         raise
-    except ValueError as error:
-        raise NetworkError(f"Data set '{values['name']}': {error}.") from error
+    except Exception as error:  # a record or picture that is broken, in the words of whoever reads it
+        words = str(error).strip().split("\n")[0]
+        raise NetworkError(f"Data set '{values['name']}' in {builder.data_dir} cannot be read: {words}") from error
     if len(images.labels) and images.labels.min() < 0:
         raise NetworkError(
             f"Data set '{values['name']}' has images without a class in {_unlabelled(splits, counts, images.labels)}. "
@@ -82,44 +86,62 @@ def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     return Pool(values["name"], images.images, images.labels, names, official, images.sizes)
 
 
-def _keys(builder: Any) -> tuple[str, str]:
+def _keys(builder: Any, values: dict[str, Any]) -> tuple[str, str]:
+    """Names of the image and of its class among the features."""
     import tensorflow_datasets as tfds
 
     features = builder.info.features
-    kinds = (tfds.features.Image, tfds.features.ClassLabel)
     if not isinstance(features, tfds.features.FeaturesDict):
         raise NetworkError(f"Data set '{builder.name}' is not one of image classification: it holds {features}.")
-    found = []
-    for kind, place in zip(kinds, (0, 1), strict=True):
-        names = [name for name, feature in features.items() if isinstance(feature, kind)]
-        supervised = builder.info.supervised_keys
-        if supervised and len(supervised) == 2 and supervised[place] in names:
-            names = [supervised[place]]
-        found.append(names)
-    if not all(found):
-        lacking = " and ".join(word for word, names in zip(("images", "class labels"), found, strict=True) if not names)
+    kinds = {"image": tfds.features.Image, "label": tfds.features.ClassLabel}
+    found = {
+        word: sorted(name for name, feature in features.items() if isinstance(feature, kind))
+        for word, kind in kinds.items()
+    }
+    lacking = [words for word, words in (("image", "images"), ("label", "class labels")) if not found[word]]
+    if lacking:
         raise NetworkError(
-            f"Data set '{builder.name}' is not one of image classification: it has no {lacking}. "
+            f"Data set '{builder.name}' is not one of image classification: it has no {' and '.join(lacking)}. "
             f"Its features: {', '.join(sorted(features))}."
         )
-    return found[0][0], found[1][0]
+    supervised = builder.info.supervised_keys or ()
+    usual = dict(zip(kinds, supervised, strict=True)) if len(supervised) == 2 else {}
+    chosen = {word: _chosen(names, values[word], (usual.get(word), word)) for word, names in found.items()}
+    if None in chosen.values():
+        raise NetworkError(
+            "\n".join(
+                f"data.{word}={values[word] or 'null'}: data set '{builder.name}' has {', '.join(found[word])}; name "
+                f"one of them.{suggestion(str(values[word]), found[word])}"
+                for word, name in chosen.items()
+                if name is None
+            )
+        )
+    return str(chosen["image"]), str(chosen["label"])
+
+
+def _chosen(names: list[str], asked: str | None, usual: tuple[Any, ...]) -> str | None:
+    if asked is not None:
+        return asked if asked in names else None
+    if len(names) == 1:
+        return names[0]
+    return next((name for name in usual if name in names), None)
 
 
 def _splits(builder: Any, values: dict[str, Any]) -> dict[str, str]:
     """The set's split by part; a set with a validation part alone is tested on it, as its users do."""
     known = sorted(builder.info.splits)
     asked = {part: values[f"{part}_split"] for part in ("train", "validation", "test")}
-    wrong = [
-        f"data.{part}_split={split}" for part, split in asked.items() if split and split.split("[")[0] not in known
-    ]
-    if asked["train"] is None and "train" not in known and not wrong:
-        wrong = ["data.train_split=null"]
-    if wrong:
-        raise NetworkError(f"{' and '.join(wrong)}: data set '{values['name']}' has the parts {', '.join(known)}.")
+    if asked["train"] is None and "train" not in known:
+        raise NetworkError(
+            f"data.train_split=null: data set '{values['name']}' has the parts {', '.join(known)}; name one of them."
+        )
     train = asked["train"] or "train"
     test = asked["test"] or next((split for split in ("test", "validation") if split in known and split != train), None)
-    validation = asked["validation"] or ("validation" if "validation" in known and test != "validation" else None)
-    return {part: split for part, split in (("train", train), ("validation", validation), ("test", test)) if split}
+    free = "validation" in known and "validation" not in (train, test)
+    validation = asked["validation"] or ("validation" if free else None)
+    splits = {part: split for part, split in (("train", train), ("validation", validation), ("test", test)) if split}
+    refuse_overlaps(values["name"], builder.info.splits, splits)
+    return splits
 
 
 def _unlabelled(splits: dict[str, str], counts: dict[str, int], labels: np.ndarray) -> str:

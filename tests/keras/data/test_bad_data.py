@@ -17,10 +17,10 @@ pytestmark = [
 
 
 def images(folder, count, classes=("a", "b")):
-    for name in classes:
+    for label, name in enumerate(classes):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number in range(count):
-            Image.new("L", (8, 8), 10 * number).save(folder / name / f"{number}.png")
+            Image.new("L", (8, 8), 10 * number + label).save(folder / name / f"{number}.png")
     return {"source": "folder", "path": str(folder), "size": None, "channels": 1, "limit": None}
 
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
+keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
 from ablate.errors import ConfigError, NetworkError  # noqa: E402
@@ -138,7 +142,7 @@ def strange_labels():
 
 FORMS = (
     "It must return (images, labels), ((images, labels) for training, (images, labels) for testing), a tf.data.Dataset "
-    "of images with labels, or {train: ..., validation: ..., test: ..., class_names: [...]} of such."
+    "or a generator of images with labels, or {train: ..., validation: ..., test: ..., class_names: [...]} of such."
 )
 
 
@@ -150,7 +154,7 @@ FORMS = (
         ("words", "{} returned str for train. " + FORMS),
         ("uneven", "{} returned 40 images and 5 labels for train."),
         ("endless", "{} returned for train a data set without end: leave out repeat()."),
-        ("floats", "{}, image 0: floating-point images between 0 and 1 are needed, not up to 29."),
+        ("floats", "{}, image 0: floating-point images between 0 and 1 are needed, not from 0 to 29; see data.white."),
         ("one_class", "{} gives one class alone: 0. At least two are needed."),
         ("other_keys", "{} returned the keys training. " + FORMS),
         ("strange_labels", "{} gives labels that its 2 classes (a, b) do not have: 3, 7."),
@@ -177,6 +181,108 @@ def test_a_data_set_of_another_length_in_each_pass_is_refused():
     )
 
 
+def generated():
+    yield from zip(IMAGES, LABELS, strict=True)
+
+
+def batches_of_parts():
+    def batches(start, end):
+        for place in range(start, end, 8):
+            yield IMAGES[place : min(place + 8, end), ..., None], LABELS[place : min(place + 8, end)]
+
+    return {"train": batches(0, 30), "test": batches(30, 40)}
+
+
+def whole_numbers_of_any_type():
+    return IMAGES.astype(np.int64), [float(label) for label in LABELS]
+
+
+@pytest.mark.parametrize("memory", [0.25, 0])
+def test_generators_are_read_as_often_as_needed(memory, tmp_path):
+    more = {"memory": memory, "cache": str(tmp_path)}
+    data = load(config("generated", **more), 0)
+    assert np.array_equal(data.pool.images[..., 0], IMAGES) and data.class_names == ("3", "7")
+    data = load(config("batches_of_parts", **more), 0)
+    assert np.array_equal(data.pool.images[..., 0], IMAGES)
+    assert set(data.test.index) == set(range(30, 40))
+    data = load(config("whole_numbers_of_any_type", **more), 0)
+    assert np.array_equal(data.pool.images[..., 0], IMAGES) and data.class_names == ("3", "7")
+
+
+def photos(folder, kind):
+    folder = Path(folder)
+    made = []
+    for number in range(12):
+        picture = Image.new("RGB", (7 + number % 2, 5), (20 * number, 0, 0))
+        picture.save(folder / f"{number}.png")
+        path = folder / f"{number}.png"
+        made.append({"text": str(path), "path": path, "bytes": path.read_bytes(), "picture": picture}[kind])
+    labels = ["red" if number > 5 else "dark" for number in range(12)]
+    if kind == "text":
+        return tf.data.Dataset.from_tensor_slices((made, labels))
+    return made, labels
+
+
+@pytest.mark.parametrize("kind", ["text", "path", "bytes", "picture"])
+def test_files_and_pictures_are_images_too(kind, tmp_path):
+    data = load(config("photos", args={"folder": str(tmp_path), "kind": kind}, size=4, channels=3), 0)
+    assert data.pool.images[:, 0, 0, 0].tolist() == [20 * number for number in range(12)]
+    assert data.class_names == ("dark", "red")
+    assert data.pool.sizes[:2].tolist() == [[5, 7], [5, 8]]
+    assert "differ in size" in message("photos", args={"folder": str(tmp_path), "kind": kind})
+
+
+def directory(folder):
+    for label in ("cat", "dog"):
+        (Path(folder) / label).mkdir(exist_ok=True)
+        for number in range(6):
+            shade = 40 * number + (label == "dog")
+            Image.new("RGB", (8, 8), (shade, shade, shade)).save(Path(folder) / label / f"{number}.png")
+    return keras.utils.image_dataset_from_directory(folder, image_size=(8, 8), shuffle=False, verbose=False)
+
+
+def test_what_keras_makes_of_a_folder_keeps_its_classes(tmp_path):
+    told = message("directory", args={"folder": str(tmp_path)})
+    assert told.endswith("floating-point images between 0 and 1 are needed, not from 40 to 40; see data.white.")
+    data = load(config("directory", args={"folder": str(tmp_path)}, white=255), 0)
+    assert data.class_names == ("cat", "dog")
+    assert sorted(data.pool.images[:, 0, 0, 0]) == sorted(40 * n + dog for n in range(6) for dog in (0, 1))
+
+
+def lost():
+    return ["no/such.png", "no/such.png"], [0, 1]
+
+
+def breaks_off():
+    yield IMAGES[0], 0
+    raise RuntimeError("the camera is gone")
+
+
+def numbers_only():
+    yield 1
+    yield 2
+
+
+def stream_that_breaks_off():
+    data = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS))
+    return data.map(lambda image, label: (tf.ensure_shape(image[: tf.cast(label, tf.int32)], (3, 5)), label))
+
+
+def test_what_breaks_in_the_middle_is_told():
+    assert message("lost", size=4) == (
+        f"data.builder={HERE}.lost, image 0: there is no file no/such.png (looked from {Path.cwd()})."
+    )
+    assert message("breaks_off") == (
+        f"data.builder={HERE}.breaks_off failed for train: RuntimeError: the camera is gone"
+    )
+    assert message("numbers_only") == (
+        f"data.builder={HERE}.numbers_only gives int for train: an image and its label are needed."
+    )
+    assert message("stream_that_breaks_off").startswith(
+        f"data.builder={HERE}.stream_that_breaks_off failed for train: InvalidArgumentError: "
+    )
+
+
 def test_other_faults_of_functions_are_told():
     assert message("many_sizes") == (
         f"The images of data.builder={HERE}.many_sizes differ in size: set data.size, a number or [height, width]."
@@ -187,5 +293,7 @@ def test_other_faults_of_functions_are_told():
     )
     with pytest.raises(NetworkError, match=r"^data.builder=no.such: module 'no' cannot be imported: ModuleNotFound"):
         load({"source": "builder", "builder": "no.such"}, 0)
+    with pytest.raises(ConfigError, match=r"^data.builder is missing: give it a value, data.builder=\.\.\.$"):
+        load({"source": "builder", "builder": "???"}, 0)
     with pytest.raises(ConfigError, match=r"^data.builder=null: must be a text that is not empty\.$"):
         load({"source": "builder"}, 0)

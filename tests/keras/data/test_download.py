@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from ablate.errors import NetworkError
-from ablate.keras.data import forget, load, preparation
+from ablate.keras.data import forget, load, network
 
 pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -120,8 +121,8 @@ def test_a_download_is_told_before_and_after(served, tmp_path, capfd):
 
 def test_a_server_that_stalls_is_given_up(served, tmp_path, monkeypatch):
     served("stalls")
-    monkeypatch.setattr(preparation, "_STALLED", 0.3)
-    monkeypatch.setattr(preparation, "_ATTEMPTS", 0)
+    monkeypatch.setattr(network, "_STALLED", 0.3)
+    monkeypatch.setattr(network, "_ATTEMPTS", 0)
     begin = time.perf_counter()
     with pytest.raises(NetworkError) as caught:
         load(config(tmp_path), 0)
@@ -138,3 +139,20 @@ def test_a_file_that_is_gone_is_told(served, tmp_path):
     with pytest.raises(NetworkError, match=r"Failed to get url .*404") as caught:
         load(config(tmp_path), 0)
     assert url in str(caught.value)
+
+
+def test_a_file_that_was_downloaded_before_needs_no_network(served, tmp_path, monkeypatch):
+    url = served("set")
+    load(config(tmp_path), 0)
+    forget()
+    shutil.rmtree(tmp_path / "little_pictures")
+    monkeypatch.setattr(network, "online", lambda urls: pytest.fail("asked"))
+    assert load({**config(tmp_path), "download": False}, 0).classes == 2
+    forget()
+    shutil.rmtree(tmp_path / "little_pictures")
+    # What no list of files told beforehand is not downloaded either.
+    monkeypatch.setattr(LittlePictures, "url_infos", {})
+    shutil.rmtree(tmp_path / "downloads")
+    with pytest.raises(NetworkError) as caught:
+        load({**config(tmp_path), "download": False}, 0)
+    assert str(caught.value).endswith(f": data.download=false, and {url} would have to be downloaded.")

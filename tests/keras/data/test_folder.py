@@ -17,12 +17,12 @@ def fresh():
     forget()
 
 
-def write(folder, count, mode="RGB", size=(6, 5), ending="png"):
+def write(folder, count, mode="RGB", size=(6, 5), ending="png", start=20):
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        shade = 20 + 10 * number
-        colour = shade if mode in ("L", "P", "I;16", "1") else (shade,) * len(mode)
-        Image.new(mode, size, colour).save(folder / f"{number:02d}.{ending}")
+        shade = start + 10 * number
+        image = Image.new("L", size, shade).convert("P") if mode == "P" else Image.new(mode, size, (shade,) * len(mode))
+        image.save(folder / f"{number:02d}.{ending}")
 
 
 def config(path, **more):
@@ -37,11 +37,17 @@ def message(path, **more):
 
 def test_class_folders_of_mixed_pictures_load(tmp_path):
     write(tmp_path / "cat", 8, "RGBA")
-    write(tmp_path / "dog/young", 4, "P", (9, 3), "gif")
-    write(tmp_path / "dog", 4, "L", (3, 9))
+    write(tmp_path / "dog/young", 4, "P", (9, 3), "gif", start=23)
+    write(tmp_path / "dog", 4, "L", (3, 9), start=26)
     (tmp_path / "dog/notes.txt").write_text("not an image")
-    (tmp_path / ".hidden").mkdir()
+    write(tmp_path / ".hidden", 2)
+    write(tmp_path / "cat/.thumbnails", 2)
+    (tmp_path / "cat/._00.png").write_bytes(b"what another system leaves behind")
+    write(tmp_path, 1)
     data = load(config(tmp_path), 0)
+    assert data.pool.notes == (
+        f"{tmp_path} holds files that are left out, by their ending or outside of class folders: .png (1), .txt (1).",
+    )
     assert data.class_names == ("cat", "dog")
     assert data.name == tmp_path.name
     assert data.input_shape == (4, 4, 3)
@@ -70,19 +76,24 @@ def test_photos_of_many_sizes_with_an_official_test_part(shared_data):
     assert sum(data.counts["train"].values()) + sum(data.counts["validation"].values()) == 120
 
 
-def test_images_that_cannot_be_read_are_named_or_left_out(tmp_path, caplog):
+def test_images_that_cannot_be_read_are_named_or_left_out(tmp_path):
     for label in ("a", "b"):
         write(tmp_path / label, 6)
     (tmp_path / "a/00.png").write_bytes(b"")
+    (tmp_path / "a/06.png").symlink_to(tmp_path / "none.png")
+    Image.fromarray(np.full((3, 3), 2.0, np.float32)).save(tmp_path / "a/07.tif")
     whole = (tmp_path / "b/03.png").read_bytes()
     (tmp_path / "b/03.png").write_bytes(whole[: len(whole) // 2])
     assert message(tmp_path) == (
-        f"data.path={tmp_path}: 2 of 12 images cannot be read: a/00.png (empty file); b/03.png (not an image, or cut "
+        f"data.path={tmp_path}: 4 of 14 images cannot be read: a/00.png (empty file); a/06.png (a link to nowhere); "
+        "a/07.tif (floating-point images between 0 and 1 are needed, not from 2 to 2); b/03.png (not an image, or cut "
         "short). Mend them, or leave them out with data.skip_corrupt=true."
     )
     data = load(config(tmp_path, skip_corrupt=True), 0)
     assert sum(len(part) for part in data.parts.values()) == 10
-    assert caplog.messages == [f"Left out 2 of 12 images of {tmp_path} that cannot be read."]
+    assert data.pool.notes == (
+        f"4 of 14 images of {tmp_path} cannot be read and are left out: a/00.png, a/06.png, a/07.tif, b/03.png.",
+    )
     shades = {int(value) for value in np.unique(data.pool.images[data.pool.labels == 1])}
     assert shades == {20, 30, 40, 60, 70}
 
@@ -95,7 +106,7 @@ def test_folders_that_make_no_data_set_are_refused(tmp_path):
     (tmp_path / "b").mkdir()
     assert message(tmp_path) == (
         f"data.path={tmp_path}: no image in the class folder b. "
-        "Known endings: .bmp, .gif, .jpeg, .jpg, .pgm, .png, .ppm, .tif, .tiff, .webp."
+        "Known endings: .avif, .bmp, .gif, .jfif, .jpeg, .jpg, .pgm, .png, .ppm, .tif, .tiff, .webp."
     )
     write(tmp_path / "b", 3, size=(9, 4))
     assert message(tmp_path, size=None) == (
@@ -104,7 +115,35 @@ def test_folders_that_make_no_data_set_are_refused(tmp_path):
     )
 
 
-def test_parts_without_a_training_part_are_refused(tmp_path):
-    write(tmp_path / "test/a", 3)
-    write(tmp_path / "test/b", 3)
-    assert message(tmp_path) == f"data.path={tmp_path} has the parts test, but no folder 'train'."
+def test_parts_that_are_not_clear_are_refused(tmp_path):
+    for label in ("a", "b"):
+        write(tmp_path / "one/test" / label, 3)
+        for part in ("train", "val", "validation", "extra"):
+            write(tmp_path / "two" / part / label, 3)
+        write(tmp_path / "three/train" / label, 3)
+    write(tmp_path / "two/test", 3)
+    assert message(tmp_path / "one") == f"data.path={tmp_path}/one: it has the parts test, but no folder 'train'."
+    assert message(tmp_path / "two") == (
+        f"data.path={tmp_path}/two: val and validation are the same part; the part test has no class folders."
+    )
+    write(tmp_path / "three/extra/a", 3)
+    assert load(config(tmp_path / "three"), 0).pool.notes == (
+        f"Beside the parts, {tmp_path}/three has folders that are left out: extra.",
+    )
+
+
+def test_a_class_may_be_called_like_a_part(tmp_path):
+    write(tmp_path / "test", 6)
+    write(tmp_path / "control", 6)
+    assert load(config(tmp_path), 0).class_names == ("control", "test")
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+    write(tmp_path / "a", 3)
+    (tmp_path / "b").mkdir()
+
+    def refuse(folder, pattern):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("pathlib.Path.rglob", refuse)
+    assert message(tmp_path) == f"data.path={tmp_path}: {tmp_path}/a cannot be read (Permission denied)."

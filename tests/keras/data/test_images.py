@@ -28,6 +28,16 @@ def test_what_is_transparent_becomes_white_and_what_is_not_keeps_its_colour():
 def test_sixteen_bits_are_scaled_not_clipped():
     image = Image.fromarray(np.array([[0, 256 * 100, 65535]], np.uint16))
     assert fitted(image, None, 1, "stretch")[0, :, 0].tolist() == [0, 100, 255]
+    # A dark picture among others of 16 bits is dark.
+    assert fitted(Image.fromarray(np.full((1, 1), 255, np.uint16)), None, 1, "stretch").item() == 0
+    with pytest.raises(ValueError, match=r"^more than 16 bits a pixel$"):
+        fitted(Image.fromarray(np.full((1, 1), 70000, np.int32)), None, 1, "stretch")
+
+
+def test_floating_point_pictures_keep_their_shades():
+    assert fitted(Image.fromarray(np.array([[0, 0.5, 1]], np.float32)), None, 1, "stretch")[0, :, 0].tolist() == [
+        *(0, 128, 255)
+    ]
 
 
 def test_photos_are_turned_upright_and_large_ones_are_read_small(tmp_path):
@@ -61,7 +71,16 @@ def test_arrays_of_several_types_are_pictures_and_others_are_refused():
     assert np.asarray(picture(half)).tolist() == [[128, 128], [128, 128]]
     assert np.asarray(picture(np.eye(2, dtype=bool))).tolist() == [[255, 0], [0, 255]]
     assert np.asarray(picture(np.full((1, 1), 65535, np.uint16))).tolist() == [[255]]
-    with pytest.raises(ValueError, match="floating-point images between 0 and 1 are needed, not up to 7"):
-        picture(np.full((2, 2), 7.0))
+    assert np.asarray(picture(np.array([[0.0, 127.6, 255.0]]), 255)).tolist() == [[0, 128, 255]]
+    assert np.asarray(picture(np.array([[0, 200]]))).tolist() == [[0, 200]]
+    with pytest.raises(ValueError, match=r"^floating-point images between 0 and 1 are needed, not from 0 to 7$"):
+        picture(np.array([[0.0, 7.0]]))
+    with pytest.raises(ValueError, match=r"not from nan to nan$"):
+        picture(np.array([[0.5, np.nan]]))
+    with pytest.raises(
+        ValueError,
+        match=r"^whole numbers between 0 and 255 are needed, or unsigned ones of 16 bits, not from -1 to 3 as int64$",
+    ):
+        picture(np.array([[-1, 3]]))
     with pytest.raises(ValueError, match=r"an image of shape \(2, 2, 5\) and type uint8 is not a picture"):
         picture(np.zeros((2, 2, 5), np.uint8))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -8,7 +9,7 @@ pytest.importorskip("keras")
 pytest.importorskip("tensorflow_datasets")
 
 from ablate.errors import NetworkError
-from ablate.keras.data import load, preparation
+from ablate.keras.data import load, network
 
 pytestmark = [
     pytest.mark.keras,
@@ -35,9 +36,24 @@ def test_files_laid_into_the_manual_folder_are_prepared_without_a_network(telugu
     assert small.input_shape == (8, 8, 1)
     assert len(small.train) + len(small.validation) == 100
     assert len(small.pool.labels) == 1250 + 500
-    assert message("cmaterdb/telugu", telugu, test_split="tst") == (
-        "data.test_split=tst: data set 'cmaterdb/telugu' has the parts test, train."
-    )
+
+
+def test_parts_that_are_not_there_or_overlap_are_refused(telugu):
+    load({"source": "tfds", "name": "cmaterdb/telugu", "data_dir": str(telugu)}, 0)
+    told = message("cmaterdb/telugu", telugu, test_split="tst", train_split="train[abc", validation_split="train[:0]")
+    assert told.splitlines() == [
+        "data.train_split=train[abc: no such part, nor a slice of one such as train[:80%]. Did you mean 'train'?",
+        "data.validation_split=train[:0]: it holds no image.",
+        "data.test_split=tst: no such part, nor a slice of one such as train[:80%]. Did you mean 'test'?",
+        "Data set 'cmaterdb/telugu' has the parts test, train.",
+    ]
+    assert message("cmaterdb/telugu", telugu, test_split="train[:10%]").splitlines() == [
+        "data.train_split=train and data.test_split=train[:10%] have 250 images of train in common.",
+        "Cut parts that do not overlap, such as train[:80%] for training and train[80%:].",
+    ]
+    parts = {"train_split": "train[10%:]", "validation_split": "train[:5%]", "test_split": "test+train[5%:10%]"}
+    data = load({"source": "tfds", "name": "cmaterdb/telugu", "data_dir": str(telugu), **parts}, 0)
+    assert {name: len(part) for name, part in data.parts.items()} == {"train": 2250, "validation": 125, "test": 625}
 
 
 def test_a_set_that_is_neither_prepared_nor_to_be_had_is_told_within_seconds(tmp_path):
@@ -65,11 +81,45 @@ def test_wrong_files_in_the_manual_folder_are_told_at_once(tmp_path):
     manual.mkdir()
     for part in ("training", "testing"):
         (manual / f"{part}-images.npz").write_bytes(b"wrong")
+    first, *files = message("cmaterdb/telugu", tmp_path, manual_dir=str(manual)).splitlines()
+    assert first == (
+        f"The files in {manual} are not those of which 'cmaterdb/telugu' is made; fetch them again, or set "
+        "data.manual_dir to another folder:"
+    )
+    assert files[0].startswith("  testing-images.npz has 5 bytes in place of 48,946  https://")
+    (manual / "testing-images.npz").write_bytes(b"0" * 48946)
+    (manual / "training-images.npz").write_bytes(b"0" * 241764)
     told = message("cmaterdb/telugu", tmp_path, manual_dir=str(manual))
     assert told.startswith(
         f"Data set 'cmaterdb/telugu' cannot be prepared in {tmp_path}/cmaterdb/telugu/1.0.0 (files from {manual}): "
     )
-    assert "Checksum" in told or "checksum" in told
+    assert "wrong checksum" in told
+
+
+def test_a_set_that_is_fetched_by_hand_says_how(tmp_path):
+    first, *instructions = message("imagenet2012", tmp_path).splitlines()
+    assert first == (
+        f"Data set 'imagenet2012' is not prepared in {tmp_path}/imagenet2012/5.1.0, and its files must be fetched by "
+        f"hand. Put them into {tmp_path}/downloads/manual and run again:"
+    )
+    assert "ILSVRC2012_img_train.tar" in "".join(instructions)
+    # No list of files is registered for this one.
+    assert "its files must be fetched by hand" in message("imagenet2012_fewshot", tmp_path)
+
+
+def test_which_of_several_classes_counts_is_asked(tmp_path):
+    assert message("dsprites", tmp_path, label="shape") == (
+        "data.label=shape: data set 'dsprites' has label_orientation, label_scale, label_shape, label_x_position, "
+        "label_y_position; name one of them. Did you mean 'label_shape'?"
+    )
+    assert message("dsprites", tmp_path).startswith("data.label=null: data set 'dsprites' has label_orientation, ")
+    assert "is not prepared" in message("dsprites", tmp_path, label="label_shape")
+    assert "is not prepared" in message("cifar100", tmp_path, label="coarse_label")
+
+
+def test_a_folder_that_is_a_file_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    assert f"{tmp_path}/file" in message("cmaterdb/telugu", tmp_path / "file", download=False)
 
 
 def test_names_that_are_not_there_are_told_with_the_nearest(tmp_path):
@@ -87,9 +137,22 @@ def test_names_that_are_not_there_are_told_with_the_nearest(tmp_path):
     )
 
 
+def test_what_is_no_name_of_a_set_is_told(tmp_path):
+    assert message("../../etc", tmp_path) == (
+        "data.name=../../etc is no name of a data set. The form is name/config:version."
+    )
+    assert message("huggingface:mnist", tmp_path) == (
+        "data.name=huggingface:mnist: sets of other collections, such as 'huggingface:', are not read; a function of "
+        "your own can: data=builder."
+    )
+
+
 def test_sets_of_another_task_are_refused_before_any_download(tmp_path):
     assert message("imdb_reviews", tmp_path).startswith(
         "Data set 'imdb_reviews' is not one of image classification: it has no images. Its features: "
+    )
+    assert message("coco", tmp_path).startswith(
+        "Data set 'coco' is not one of image classification: it has no class labels. Its features: "
     )
 
 
@@ -97,12 +160,23 @@ def test_a_proxy_is_asked_in_place_of_the_server(monkeypatch):
     asked = []
     monkeypatch.setattr("socket.create_connection", lambda address, timeout: asked.append((address, timeout)) or Open())
     monkeypatch.setattr("urllib.request.getproxies", lambda: {"https": "http://proxy.example:3128"})
-    assert preparation.online({"https://data.example/a.zip": None})
+    assert network.online({"https://data.example/a.zip": None})
     monkeypatch.setattr("urllib.request.getproxies", dict)
-    assert preparation.online({"https://data.example/a.zip": None})
+    assert network.online({"https://data.example/a.zip": None})
     assert asked == [(("proxy.example", 3128), 3.0), (("data.example", 443), 3.0)]
 
 
 class Open:
     def close(self):
         pass
+
+
+def test_a_name_server_that_does_not_answer_is_given_up(monkeypatch):
+    monkeypatch.setattr("urllib.request.getproxies", dict)
+    monkeypatch.setattr(network, "_PATIENCE", 0.05)
+    hanging = threading.Event()
+    monkeypatch.setattr("socket.create_connection", lambda address, timeout: hanging.wait(20) and Open())
+    start = time.perf_counter()
+    assert not network.online({"https://data.example/a.zip": None})
+    assert time.perf_counter() - start < 10
+    hanging.set()
