@@ -49,7 +49,7 @@ class Loop:
             add_history=True,
             model=model,
             epochs=epochs,
-            steps=self._feeds["training"].steps,
+            steps=steps,
             verbose=0,
         )
         model.stop_training = False
