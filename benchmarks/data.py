@@ -73,7 +73,7 @@ def config(name: str, folder: str, **more: Any) -> dict[str, Any]:
 def ours(dataset: Dataset) -> tuple[Feed, np.ndarray]:
     """A feed over all images, as many as the others deliver."""
     index = np.arange(len(dataset.pool.labels))
-    return Feed(dataset.pool, len(index), BATCH, one_hot=False), index
+    return Feed(dataset.pool, BATCH, one_hot=False), index
 
 
 def epoch(feed: Feed, dataset: Dataset, index: np.ndarray, number: int) -> int:

@@ -22,6 +22,7 @@ from ablate.keras.callbacks import watches_batches
 from ablate.keras.data import Dataset
 from ablate.keras.data.feed import Feed
 from ablate.keras.ingredients import ablate_model, catalogue
+from ablate.keras.loop import Loop
 from ablate.keras.models import build
 from ablate.keras.recipe import loss, optimizer
 from ablate.keras.streams import reseed, stream_seed
@@ -41,12 +42,14 @@ class Compiled:
 
     Args:
         model: The network.
-        feeds: The pipelines by part: ``train``, ``validation``, ``test``.
+        feeds: The pipelines, ``training`` and ``evaluation``.
+        loop: Trains and evaluates the model on them.
         start: The optimizer's state before its first step. A second optimizer would leave 2 MB behind a run.
     """
 
     model: Any
     feeds: Mapping[str, Feed]
+    loop: Loop
     start: Sequence[np.ndarray]
 
     def restart(self, seed: int) -> None:
@@ -171,21 +174,17 @@ def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | No
 
 def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, Any]) -> Compiled:
     smooth = bool(values["label_smoothing"])
-    feeds = {
-        name: Feed(dataset.pool, len(part), values["batch_size"], one_hot=smooth)
-        for name, part in dataset.parts.items()
-    }
+    feeds = {name: Feed(dataset.pool, values["batch_size"], one_hot=smooth) for name in ("training", "evaluation")}
     model = build_model(config, dataset, values["mixed_precision"])
-    steps = feeds["train"].steps
     model.compile(
-        optimizer=optimizer(values, steps),
+        optimizer=optimizer(values, -(-len(dataset.train) // values["batch_size"])),
         loss=loss(values, logits=not _gives_probabilities(model)),
         metrics=["accuracy"],
         jit_compile=values["jit"],
-        steps_per_execution=1 if watches_batches(values["callbacks"]) else min(steps, _STEPS),
     )
     model.optimizer.build(model.trainable_variables)
-    return Compiled(model, feeds, numbers(model.optimizer.variables))
+    loop = Loop(model, feeds, 1 if watches_batches(values["callbacks"]) else _STEPS)
+    return Compiled(model, feeds, loop, numbers(model.optimizer.variables))
 
 
 def _exact_outputs(model: Any) -> Any:

@@ -13,6 +13,10 @@ from ablate.errors import ConfigError
 __all__ = ["prepare"]
 
 
+_WORKERS = int(os.environ.get("ABLATE_WORKERS", "1"))
+"""How many workers share the machine."""
+
+
 @contextmanager
 def _silence() -> Iterator[None]:
     """Sends the process's standard error nowhere: TensorFlow's library writes to it before any setting counts."""
@@ -52,6 +56,9 @@ def prepare(threads: int) -> None:
     if tf.config.threading.get_intra_op_parallelism_threads() != threads:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
+            if _WORKERS > 1 and not _GPUS:
+                # Operations side by side do not change the bits, but workers would take the cores from each other.
+                tf.config.threading.set_inter_op_parallelism_threads(max(1, (os.cpu_count() or 1) // _WORKERS))
         except RuntimeError as error:
             running = tf.config.threading.get_intra_op_parallelism_threads()
             told = f"train.threads={running}" if running else "as many threads as it chose"

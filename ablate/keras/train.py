@@ -105,21 +105,13 @@ class _Run:
         self.folder.path.mkdir(parents=True, exist_ok=True)
         model, feeds = self.ready.model, self.ready.feeds
         self.ready.restart(self.seed)
-        for name in ("validation", "test"):
-            feeds[name].aim(self.dataset, self.dataset.parts[name].index)
+        feeds["training"].aim(self.dataset, self.dataset.train.index)
+        feeds["evaluation"].aim(self.dataset, self.dataset.validation.index)
         watch = _Watch(self)
         watch.resume(read_backup(self.backup_path, self.identity) if self.values["backup"] else None)
         self.folder.truncate_curves(len(watch.rows))
         if not watch.stopped and len(watch.rows) < self.values["epochs"]:
-            model.fit(
-                feeds["train"].batches,
-                validation_data=feeds["validation"].batches,
-                epochs=self.values["epochs"],
-                initial_epoch=len(watch.rows),
-                callbacks=[*watch.others.values(), watch],
-                shuffle=False,
-                verbose=0,
-            )
+            self.ready.loop.fit(self.values["epochs"], len(watch.rows), [*watch.others.values(), watch])
         fitted = time.perf_counter()
         if self.values["save"] == "last":
             self._save("last")
@@ -131,12 +123,13 @@ class _Run:
                 self._save("best")
             if epoch == len(watch.rows):
                 _assign(model.variables, last)
-        tested = model.evaluate(feeds["test"].batches, return_dict=True, verbose=0)
+        feeds["evaluation"].aim(self.dataset, self.dataset.test.index)
+        tested = self.ready.loop.evaluate()
         self.backup_path.unlink(missing_ok=True)
         row = watch.rows[epoch - 1]
         return {
-            "test_accuracy": float(tested["accuracy"]),
-            "test_loss": float(tested["loss"]),
+            "test_accuracy": tested["accuracy"],
+            "test_loss": tested["loss"],
             **{key: row[key] for key in ("val_accuracy", "val_loss", "train_accuracy", "train_loss")},
             "epoch": epoch,
             "epochs": len(watch.rows),
@@ -195,7 +188,7 @@ class _Watch(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         index = self.run.dataset.train.index
         order = generator(self.run.seed, "order", epoch + 1).permutation(len(index))
-        self.run.ready.feeds["train"].aim(self.run.dataset, index[order])
+        self.run.ready.feeds["training"].aim(self.run.dataset, index[order])
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         self._refuse_divergence(len(self.rows) + 1, {"loss": float((logs or {})["loss"])})

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, open_dict
 
 from ablate.errors import ConfigError
 from ablate.store import FAILED, RUNNING, RunFolder, StudyFolder
+from ablate.sweep.memory import Memory
 from ablate.sweep.pool import Call, Outcome, WorkerPool
 
 __all__ = ["ProcessLauncher", "slot_environments"]
@@ -33,7 +34,8 @@ class ProcessLauncher(Launcher):
     A job that raises, exits, is killed or takes too long ends alone.
 
     Args:
-        workers: How many at a time: a number, or ``"auto"`` for one a GPU, and one a CPU core where there is no GPU.
+        workers: How many at a time: a number, or ``"auto"`` for one a GPU, and one a CPU core where there is no GPU, as
+            long as the memory bears it. More workers than GPUs share them.
         jobs_per_worker: After how many jobs a worker is replaced by a fresh process; None for never.
         timeout: Seconds after which a run is ended, or None.
         gpus: Identifiers of the GPUs to share out (``CUDA_VISIBLE_DEVICES``), or None to find them.
@@ -55,7 +57,10 @@ class ProcessLauncher(Launcher):
             raise ConfigError(f"workers={workers}: write a number of at least 1, or auto.")
         if timeout is not None and not timeout > 0:
             raise ConfigError(f"timeout={timeout}: write a number of seconds, or null.")
-        self.pool = WorkerPool(count, jobs_per_worker, timeout, self._environments)
+        shared = {"ABLATE_WORKERS": str(count)}  # a framework can share out the cores by it
+        environments = [slot | shared for slot in self._environments or [{}]]
+        memory = Memory() if workers == "auto" else None
+        self.pool = WorkerPool(count, jobs_per_worker, timeout, environments, memory)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """See Hydra's launcher."""

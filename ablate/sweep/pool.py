@@ -17,6 +17,7 @@ from typing import Any
 import cloudpickle
 
 from ablate.errors import RunError
+from ablate.sweep.memory import Memory
 
 __all__ = ["Call", "Outcome", "WorkerPool"]
 
@@ -77,6 +78,7 @@ class WorkerPool:
         calls_per_worker: After how many calls a worker is replaced by a fresh process; None for never.
         timeout: Seconds after which a call is ended, or None.
         environments: Extra environment variables by slot; used cyclically.
+        memory: Where given, a further worker gets a call only if there is room for it. It starts with at least one.
     """
 
     def __init__(
@@ -85,8 +87,10 @@ class WorkerPool:
         calls_per_worker: int | None = None,
         timeout: float | None = None,
         environments: Sequence[Mapping[str, str]] = (),
+        memory: Memory | None = None,
     ) -> None:
         self.slots = slots
+        self._memory = memory
         self._calls_per_worker = calls_per_worker
         self._timeout = timeout
         self._environments = [dict(environment) for environment in environments] or [{}]
@@ -98,11 +102,18 @@ class WorkerPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def start(self, count: int | None = None) -> None:
-        """Start workers ahead of the first call, so that their start-up overlaps with what comes before it."""
+    def start(self, count: int | None = None, modules: Sequence[str] = ()) -> None:
+        """Start workers ahead of the first call, so that their start-up overlaps with what comes before it.
+
+        Args:
+            count: How many, or None for all.
+            modules: Names of modules that new workers import while they wait.
+        """
         for slot in range(min(count or self.slots, self.slots)):
             if slot not in self._workers:
                 self._workers[slot] = self._spawn(slot)
+                if modules:
+                    self._workers[slot].connection.send_bytes(pickle.dumps(("import", list(modules))))
 
     def run(self, function: Callable[..., Any], calls: Sequence[Call]) -> Iterator[Outcome]:
         """Call a function many times; yields each outcome as it comes, in no order.
@@ -122,7 +133,7 @@ class WorkerPool:
         self.start(min(self.slots, len(waiting)))
         while waiting or any(worker.current for worker in self._workers.values()):
             for slot in range(self.slots):
-                if waiting and (slot not in self._workers or self._workers[slot].current is None):
+                if waiting and (slot not in self._workers or self._workers[slot].current is None) and self._fits(slot):
                     self._assign(slot, waiting, carried)
             busy = [worker for worker in self._workers.values() if worker.current]
             patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
@@ -156,6 +167,18 @@ class WorkerPool:
         worker = _Worker(process, Connection(ours.detach()), slot)
         worker.connection.send_bytes(pickle.dumps(("path", sys.path)))
         return worker
+
+    def _fits(self, slot: int) -> bool:
+        """Whether the memory bears one more call beside those that go on."""
+        busy = [worker.process.pid for worker in self._workers.values() if worker.current]
+        if self._memory is None or not busy:
+            return True
+        idle = self._workers.get(slot)
+        if self._memory.bears(busy, idle.process.pid if idle else None):
+            return True
+        if idle:
+            self._discard(idle)  # what it holds is of use to the others
+        return False
 
     def _assign(self, slot: int, waiting: deque[Call], function: bytes) -> None:
         worker = self._workers.get(slot)

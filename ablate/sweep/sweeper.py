@@ -92,6 +92,8 @@ class StudySweeper(Sweeper):
         composer = Composer(loader, self._config, asked.fixed, folder.path, settings.ignore)
         launcher = self._launcher(composer, settings, folder)
         pool = launcher.pool if isinstance(launcher, ProcessLauncher) else None
+        if pool is not None and settings.preflight and not settings.dry_run and folder.record() is None:
+            pool.start(modules=[settings.preflight.rpartition(".")[0]])
         try:
             record, jobs = Planner(settings, asked, folder, composer, task_origin(self._task)).prepare(pool)
             # Under the sequential rule the record holds what is needed so far, and jobs what may be needed.

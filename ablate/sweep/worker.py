@@ -5,6 +5,7 @@ Started as ``python -m ablate.sweep.worker FD`` by :mod:`ablate.sweep.pool`; the
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import signal
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -23,9 +25,9 @@ __all__ = ["serve"]
 def serve(connection: Connection) -> None:
     """Answer calls until the pipe closes.
 
-    A message is a pickled pair. ``("path", list)`` replaces ``sys.path``; ``("function", bytes)`` brings the
-    cloudpickled function that later calls are for; ``("call", bytes)`` holds its arguments and is answered by
-    ``(True, bytes)`` or ``(False, bytes)``.
+    A message is a pickled pair. ``("path", list)`` replaces ``sys.path``; ``("import", list)`` names modules to import
+    ahead of the first call; ``("function", bytes)`` brings the cloudpickled function that later calls are for;
+    ``("call", bytes)`` holds its arguments and is answered by ``(True, bytes)`` or ``(False, bytes)``.
 
     Args:
         connection: The worker's end of the pipe.
@@ -40,6 +42,9 @@ def serve(connection: Connection) -> None:
         if kind == "path":
             sys.path[:] = data
             continue
+        if kind == "import":
+            _import_ahead(data)
+            continue
         if kind == "function":
             brought, function = data, None
             continue
@@ -52,6 +57,13 @@ def serve(connection: Connection) -> None:
         except Exception as error:
             answer = (False, _portable(error))
         connection.send_bytes(pickle.dumps(answer))
+
+
+def _import_ahead(modules: list[str]) -> None:
+    """Import what the first call will need; whoever needs a module that cannot be imported says so."""
+    with suppress(Exception):
+        for module in modules:
+            importlib.import_module(module)
 
 
 def _portable(error: Exception) -> bytes:

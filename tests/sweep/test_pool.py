@@ -125,6 +125,16 @@ def test_workers_are_used_again() -> None:
     assert second <= first or len(first | second) <= 2
 
 
+def imported(module: str) -> bool:
+    return module in sys.modules
+
+
+def test_modules_are_imported_ahead_and_a_missing_one_harms_nobody() -> None:
+    with WorkerPool(1) as pool:
+        pool.start(modules=["colorsys", "no_such_module"])
+        assert [found.value for found in outcomes(pool, ("colorsys",), ("wave",), function=imported)] == [True, False]
+
+
 def test_a_process_each_where_that_is_asked_for() -> None:
     with WorkerPool(2, calls_per_worker=1) as pool:
         assert len({outcome.value for outcome in outcomes(pool, *[("pid",)] * 4)}) == 4

@@ -15,56 +15,75 @@ _TENSORS: WeakKeyDictionary[Pool, tf.Tensor] = WeakKeyDictionary()
 
 
 class Feed:
-    """A pipeline over one part of a data set; order, split and scaling can change without building it again.
+    """A pipeline over images of a pool; which of them, in which order and scaling, can change without a new trace.
 
     Args:
         pool: The images.
-        size: How many of them an epoch reads.
         batch_size: Images a batch; the last one may be smaller.
         one_hot: Whether the labels are vectors, as label smoothing needs them.
 
     Attributes:
-        batches: A ``tf.data.Dataset`` of (images, labels): (batch, height, width, channels) of 32 bits, scaled, and
-            (batch,) whole numbers or (batch, classes) of 32 bits.
+        steps: How many batches a pass has.
+        direct: Whether a step may cut its batch out of the images itself (`batch`); otherwise they come from a file, or
+            go to a GPU, and `batches` fetches them while the step before is at work.
     """
 
-    def __init__(self, pool: Pool, size: int, batch_size: int, *, one_hot: bool) -> None:
+    def __init__(self, pool: Pool, batch_size: int, *, one_hot: bool) -> None:
         self.pool = pool
-        self.size = size
-        self.steps = -(-size // batch_size)
-        self._order = tf.Variable(tf.zeros([size], tf.int64), trainable=False)
+        self.batch_size = batch_size
+        self.one_hot = one_hot
+        self.steps = 0
+        self._order = tf.Variable(tf.zeros([0], tf.int64), trainable=False, shape=[None])
         channels = pool.images.shape[-1]
         self._offset = tf.Variable(tf.zeros([channels]), trainable=False)
         self._factor = tf.Variable(tf.ones([channels]), trainable=False)
-        labels = tf.constant(pool.labels)
-        shape = pool.images.shape[1:]
-        images = None if isinstance(pool.images, np.memmap) else _tensor(pool)
-
-        def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            rows = self._order[step * batch_size : (step + 1) * batch_size]
-            if images is None:
-                raw = tf.numpy_function(lambda index: pool.images[index], [rows], tf.uint8, stateful=False)
-                raw = tf.ensure_shape(raw, [None, *shape])
-            else:
-                raw = tf.gather(images, rows)
-            own = tf.gather(labels, rows)
-            scaled = (tf.cast(raw, tf.float32) - self._offset) * self._factor
-            return scaled, tf.one_hot(own, len(pool.class_names)) if one_hot else own
-
-        options = tf.data.Options()
-        options.deterministic = True
-        self.batches = tf.data.Dataset.range(self.steps).map(batch).prefetch(2).with_options(options)
+        self._labels = tf.constant(pool.labels)
+        self._images = None if isinstance(pool.images, np.memmap) else _tensor(pool)
+        self._batches: dict[int, tf.data.Dataset] = {}
+        self.direct = self._images is not None and not tf.config.list_physical_devices("GPU")
 
     def aim(self, dataset: Dataset, order: np.ndarray) -> None:
         """Sets what the next pass reads.
 
         Args:
             dataset: Whose scaling applies.
-            order: (size,), positions in the pool.
+            order: (images,), positions in the pool.
         """
+        self.steps = -(-len(order) // self.batch_size)
         self._offset.assign(dataset.offset)
         self._factor.assign(dataset.factor)
         self._order.assign(order)
+
+    def batch(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """A batch, within a trace.
+
+        Args:
+            step: Its number from 0.
+
+        Returns:
+            Images, (batch, height, width, channels) of 32 bits, scaled; labels, (batch,) whole numbers or
+            (batch, classes) of 32 bits.
+        """
+        rows = self._order[step * self.batch_size : (step + 1) * self.batch_size]
+        if self._images is None:
+            images = self.pool.images
+            raw = tf.numpy_function(lambda index: images[index], [rows], tf.uint8, stateful=False)
+            raw = tf.ensure_shape(raw, [None, *images.shape[1:]])
+        else:
+            raw = tf.gather(self._images, rows)
+        own = tf.gather(self._labels, rows)
+        scaled = (tf.cast(raw, tf.float32) - self._offset) * self._factor
+        return scaled, tf.one_hot(own, len(self.pool.class_names)) if self.one_hot else own
+
+    @property
+    def batches(self) -> tf.data.Dataset:
+        """All batches of a pass as a pipeline, to be used after `aim`."""
+        if self.steps not in self._batches:
+            options = tf.data.Options()
+            options.deterministic = True
+            made = tf.data.Dataset.range(self.steps).map(self.batch).prefetch(2).with_options(options)
+            self._batches[self.steps] = made
+        return self._batches[self.steps]
 
 
 def _tensor(pool: Pool) -> tf.Tensor:

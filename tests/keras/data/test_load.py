@@ -66,10 +66,10 @@ def test_a_feed_gives_the_images_in_the_order_that_is_set(memory, tmp_path, shar
     config = {"source": "folder", "path": str(shared_data / "images/rps"), "size": 8}
     data = load({**config, "memory": memory, "cache": str(tmp_path)}, 0)
     assert isinstance(data.pool.images, np.memmap) == (memory == 0)
-    feed = Feed(data.pool, len(data.test), 16, one_hot=True)
-    assert feed.steps == 3
+    feed = Feed(data.pool, 16, one_hot=True)
     for order in (data.test.index, data.test.index[::-1]):
         feed.aim(data, order)
+        assert feed.steps == 3
         images, labels = map(np.concatenate, zip(*feed.batches.as_numpy_iterator(), strict=True))
         assert np.allclose(images, data.pool.images[order] / np.float32(255))
         assert np.array_equal(labels.argmax(axis=1), data.pool.labels[order])
