@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERBS", "application", "main"]
 
-VERBS = ("plan", "status", "report", "show", "rerun", "ingredients", "data", "predict")
+VERBS = ("plan", "status", "report", "show", "rerun", "adopt", "ingredients", "data", "predict")
 
 register()
 
