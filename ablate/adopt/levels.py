@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -173,9 +173,10 @@ def varied_keys(runs: Sequence[ForeignRun], words: Labels, seed: str | None, req
     if not differing:
         held = f" {len(runs)} runs, all with the same configuration" if len(runs) > 1 else " There is one run"
         raise DesignError(f"Nothing to compare:{held}{' but for the seed' if seed else ''}.")
-    set_keys = _set_by_command(runs, differing)
+    said = {word.replace("/", ".") for run in runs for word in run.overridden}
+    set_keys = {key for key in differing if key in said or any(key.startswith(f"{group}.") for group in said)}
     chosen, notes = _without_aliases(differing, set_keys)
-    chosen, dropped = _without_followers(chosen, differing, set_keys)
+    chosen, dropped = _without_followers(chosen, differing, set_keys, said)
     return Varied({key: differing[key] for key in chosen}, {key: key for key in chosen}, (*notes, *dropped))
 
 
@@ -187,12 +188,6 @@ def _partition(labels: Sequence[str]) -> tuple[int, ...]:
     """Which runs share a level, whatever the levels are called."""
     numbers: dict[str, int] = {}
     return tuple(numbers.setdefault(label, len(numbers)) for label in labels)
-
-
-def _set_by_command(runs: Sequence[ForeignRun], keys: Iterable[str]) -> set[str]:
-    """The keys that some command line set, itself or by an option of its group."""
-    said = {word.replace("/", ".") for run in runs for word in run.overridden}
-    return {key for key in keys if key in said or any(key.startswith(f"{group}.") for group in said)}
 
 
 def _without_aliases(differing: Labels, set_keys: set[str]) -> tuple[list[str], list[str]]:
@@ -217,7 +212,9 @@ def _rank(key: str, labels: Sequence[str], set_keys: set[str]) -> tuple[Any, ...
     return (interpolated, key not in set_keys, ABSENT in labels, tail not in names, key.count("."), len(key))
 
 
-def _without_followers(keys: list[str], differing: Labels, set_keys: set[str]) -> tuple[list[str], list[str]]:
+def _without_followers(
+    keys: list[str], differing: Labels, set_keys: set[str], said: set[str]
+) -> tuple[list[str], list[str]]:
     notes = []
     kept = list(keys)
     for key in keys:
@@ -225,13 +222,27 @@ def _without_followers(keys: list[str], differing: Labels, set_keys: set[str]) -
         if own and key not in set_keys and len(kept) > 1:
             kept.remove(key)
             notes.append(f"'{key}' has another value in every run and no command line set it: it is no factor.")
+    for key in [key for key in kept if key not in said]:
+        # Keys that an option of a group brought along follow from the one that tells the options apart.
+        group = next((f"{word}." for word in said if key.startswith(f"{word}.")), None)
+        for other in [other for other in kept if other != key and ABSENT not in differing[other]]:
+            told = group is not None and other.startswith(group)
+            if (told or ABSENT in differing[key]) and _follows(differing[key], differing[other]):
+                kept.remove(key)
+                notes.append(f"'{key}' follows from {other}: it is no factor of its own.")
+                break
     leading = [key for key in kept if key in set_keys]
     joint = list(zip(*(differing[key] for key in leading), strict=True)) if leading else []
     for key in [key for key in kept if joint and key not in set_keys]:
-        if len(set(zip(joint, differing[key], strict=True))) == len(set(joint)):
+        if _follows(differing[key], joint):
             kept.remove(key)
             notes.append(f"'{key}' follows from {', '.join(leading)}: it is no factor of its own.")
     return kept, notes
+
+
+def _follows(labels: Sequence[str], leading: Sequence[Any]) -> bool:
+    """Whether one key has the same level wherever another one has."""
+    return len(set(zip(leading, labels, strict=True))) == len(set(leading))
 
 
 def _refuse_pooling(levels: Labels, others: Labels) -> None:

@@ -58,7 +58,7 @@ def find_logged_runs(tree: Tree, numbered: bool = True) -> Material:
 
 
 def find_event_runs(tree: Tree, numbered: bool = True) -> Material:
-    """A run a folder with event files; Keras' folders ``train`` and ``validation`` belong to the one above them; see above."""
+    """A run a folder with event files; Keras' folders ``train`` and ``validation`` belong to the one above them."""
     folders: dict[str, list[str]] = {}
     for file in tree.events:
         parent = Path(file).parent

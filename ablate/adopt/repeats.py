@@ -91,8 +91,8 @@ def _settled(
         levels = ", ".join(f"{name}={label}" for name, label in first.levels.items())
         raise DesignError(
             f"{first.place} and {second.place} have the same levels ({levels}) and seed with other numbers. Several "
-            "rows of one run are no replicates: name the column that tells them apart (seed=COLUMN, or another factor), "
-            "take their mean (repeats=mean), or declare that each is a run of its own (repeats=replicates)."
+            "rows of one run are no replicates: name the column that tells them apart (seed=COLUMN, or another "
+            "factor), take their mean (repeats=mean), or declare that each is a run of its own (repeats=replicates)."
         )
     if policy == "replicates":
         if seeded:

@@ -88,8 +88,8 @@ def choose(runs: Sequence[ForeignRun], request: Request) -> Choice:
     for own in tables:
         for name, table in own.items():
             for metric in table.metrics:
-                files = offers.setdefault(metric, {}).setdefault(table.kind, {})
-                files[name] = files.get(name, 0) + 1
+                counts = offers.setdefault(metric, {}).setdefault(table.kind, {})
+                counts[name] = counts.get(name, 0) + 1
     settings = {key for run in runs for key in run.values}
     offers = {name: found for name, found in offers.items() if name == request.metric or name not in settings}
     if not offers:
