@@ -121,11 +121,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
         text = text[: text.rindex("\n") + 1]
     lines = text.count("\n") + (not text.endswith("\n")) - 1
     try:
-        # A first column without a name stays a column, and no word such as "NA" or "null" becomes something else.
-        frame = pd.read_csv(
-            io.StringIO(text), sep=separator, index_col=False, on_bad_lines="skip", skip_blank_lines=True,
-            float_precision="round_trip", low_memory=False,
-        )  # fmt: skip
+        frame = pd.read_csv(io.StringIO(text), sep=separator, index_col=False, on_bad_lines="skip", low_memory=False)
     except (ValueError, pd.errors.ParserError) as error:
         raise Unreadable(f"is no table: {error}") from error
     frame.columns = [" ".join(str(name).split()) for name in frame.columns]

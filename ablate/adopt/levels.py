@@ -264,5 +264,5 @@ def _refuse_pooling(levels: Labels, others: Labels) -> None:
             "Runs that would share a cell differ in keys that are not among the factors:\n"
             + "\n".join(lines)
             + f"\nAdd them to factors=[...], keep one level (only.{key}={several[0]}), or declare that they make no "
-            f"difference (ignore=[{key}])."
+            f"difference (ignore=[{','.join(mixed)}])."
         )
