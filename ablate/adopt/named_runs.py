@@ -170,7 +170,7 @@ def _plain(word: str) -> Any:
 
 def _numbered(variants: Sequence[str]) -> list[tuple[str, int]] | None:
     matches = [_ENDING.match(variant) for variant in variants]
-    ended = [(match[1] or "", int(match[2] or match[4])) for match in matches if match]
+    ended = [((match[1] or "").rstrip("_-. "), int(match[2] or match[4])) for match in matches if match]
     groups = Counter(stem for stem, _ in ended)
     whole = len(ended) == len(variants) and len(set(ended)) == len(ended) and len(groups) > 1
     return ended if whole and min(groups.values()) > 1 and len(set(groups.values())) == 1 else None

@@ -100,7 +100,7 @@ def _roles(frame: pd.DataFrame, request: Request, path: Path) -> tuple[str, list
     if request.metric and request.metric not in metrics:
         metrics.append(request.metric)
     if not factors or not metrics:
-        missing = "levels: name them with factors=[...]" if not factors else "numbers: name one with metric=..."
+        missing = "levels (name them with factors=[...])" if not factors else "numbers (name one with metric=...)"
         raise ConfigError(f"'{path}' has no column of {missing}. Columns: {', '.join(columns)}.")
     return step, metrics, factors, seed
 

@@ -145,7 +145,8 @@ def test_a_sweep_of_our_application_with_hydras_own_sweeper_is_reported(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "quick_task.py").write_text(
-        "def train(values, folder):\n    return {'test_accuracy': 0.5 + 0.1 * values['residual'] + 0.01 * values['seed']}\n"
+        "def train(values, folder):\n"
+        "    return {'test_accuracy': 0.5 + 0.1 * values['residual'] + 0.01 * values['seed']}\n"
     )
     words = [
         "-m",

@@ -228,8 +228,8 @@ def test_one_metric_in_two_files_that_disagree_is_not_guessed(tmp_path: Path) ->
 def test_unknown_words_metrics_keys_and_levels_give_the_nearest(tmp_path: Path) -> None:
     root = two_runs(tmp_path / "runs")
     for words, message in (
-        (["metrik=score"], "Unknown key 'metrik'. Keys: name, metric, direction, margin, seed, factors, ignore, results, "
-         "rows, repeats, source, reference.KEY, only.KEY. Did you mean 'metric'?"),
+        (["metrik=score"], "Unknown key 'metrik'. Keys: name, metric, direction, margin, seed, factors, ignore, "
+         "results, rows, repeats, source, reference.KEY, only.KEY. Did you mean 'metric'?"),
         (["metric=scor"], "No run has the metric 'scor'. Metrics: score. Did you mean 'score'?"),
         (["factors=[dept]"], "No run has the key 'dept'. Keys: depth. Did you mean 'depth'?"),
         (["only.depth=9"], "'depth' has no level '9'. Levels: 2, 3."),
@@ -254,7 +254,8 @@ def test_the_foreign_folder_stays_as_it_is(tmp_path: Path, no_figures: None) -> 
 
 def test_aliases_of_aliases_do_not_fill_the_memory(tmp_path: Path) -> None:
     root = two_runs(tmp_path / "runs")
-    bomb = "a: &a [x, x]\n" + "".join(f"{c}: &{c} [{', '.join(['*' + p] * 9)}]\n" for p, c in zip("abcdefghijklm", "bcdefghijklmn", strict=True))  # fmt: skip
+    lines = [f"{c}: &{c} [{', '.join(['*' + p] * 9)}]" for p, c in zip("abcdefghijklm", "bcdefghijklmn", strict=True)]
+    bomb = "\n".join(["a: &a [x, x]", *lines]) + "\n"
     hydra_run(root / "2", bomb, m__json=result(score=1))
     assert "repeats itself by 117 aliases; at most 100 are read" in notes(adopted(root))
 
