@@ -11,7 +11,7 @@ from typing import Any
 from ablate.errors import ConfigError, RunError, suggestion
 from ablate.store import PlannedRun, StudyFolder
 
-__all__ = ["confirm", "data", "ingredients", "predict", "report", "rerun", "show", "status"]
+__all__ = ["adopt", "confirm", "data", "ingredients", "predict", "report", "rerun", "show", "status"]
 
 _LAST_LINES = 30
 
@@ -27,11 +27,32 @@ def status(words: Sequence[str]) -> int:
 
 
 def report(words: Sequence[str]) -> int:
-    """``ablate report STUDY``: collect again, also in the middle of a study or after failures."""
+    """``ablate report STUDY``: collect again, also in the middle of a study or after failures.
+
+    A folder of results that another tool wrote is adopted first.
+    """
+    from ablate.adopt import looks_foreign
+
+    if words and looks_foreign(Path(words[0])) and not StudyFolder(Path("outputs") / words[0]).record():
+        return adopt(words)
+    (study,) = _studies(words, 1)
+    return _collect(study)
+
+
+def adopt(words: Sequence[str]) -> int:
+    """``ablate adopt PATH [key=value ...]``: make a study of results that another tool wrote."""
+    from ablate.adopt import adopt as take_over
+    from ablate.adopt import from_words
+
+    if not words or ("=" in words[0] and not Path(words[0]).exists()):
+        raise ConfigError(f"Name a folder or a CSV file of results, for example multirun; received {list(words)}.")
+    return _collect(take_over(Path(words[0]), from_words(words[1:])))
+
+
+def _collect(study: StudyFolder) -> int:
     from ablate.report import collect
     from ablate.sweep.console import paths_lines, say, show_summary
 
-    (study,) = _studies(words, 1)
     summary = collect(study)
     show_summary(summary)
     if summary.sentences:

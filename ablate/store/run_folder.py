@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -161,7 +161,7 @@ class RunFolder:
         row = {"epoch": epoch, **values}
         header, _, whole = self._curve_lines()
         if not header or not whole or not row.keys() <= set(header):
-            self._write_curves([*self.curves(), row], [*header, *(name for name in row if name not in header)])
+            self.write_curves([*self.curves(), row], [*header, *(name for name in row if name not in header)])
             return
         try:
             with path.open("a", newline="") as file:
@@ -175,7 +175,19 @@ class RunFolder:
         """Forget all rows after an epoch, as when a run goes on from a backup."""
         header, _, _ = self._curve_lines()
         if header:
-            self._write_curves([row for row in self.curves() if row.get("epoch", 0) <= epoch], header)
+            self.write_curves([row for row in self.curves() if row.get("epoch", 0) <= epoch], header)
+
+    def write_curves(self, rows: Sequence[Mapping[str, float]], header: Sequence[str]) -> None:
+        """Replace the curves.
+
+        Args:
+            rows: A row an epoch.
+            header: The columns in order; what a row lacks of them stays blank.
+        """
+        head = io.StringIO()
+        csv.writer(head, lineterminator="\n").writerow(header)
+        lines = [head.getvalue(), *(_csv_line(header, row) for row in rows)]
+        write_text(self.path / "curves.csv", "".join(lines))
 
     def _curve_lines(self) -> tuple[list[str], list[str], bool]:
         """The header, the whole lines below it, and whether the file ends with a whole line."""
@@ -188,12 +200,8 @@ class RunFolder:
         lines = whole.splitlines()
         return (next(csv.reader(lines[:1]), []), lines[1:], not rest)
 
-    def _write_curves(self, rows: list[dict[str, float]], header: list[str]) -> None:
-        lines = [",".join(header) + "\n", *(_csv_line(header, row) for row in rows)]
-        write_text(self.path / "curves.csv", "".join(lines))
 
-
-def _csv_line(header: list[str], row: Mapping[str, float]) -> str:
+def _csv_line(header: Sequence[str], row: Mapping[str, float]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow([_number(row[name]) if name in row else "" for name in header])
     return line.getvalue()
