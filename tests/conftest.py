@@ -25,7 +25,8 @@ hypothesis.settings.load_profile("ablate")
 ROOT = Path(__file__).resolve().parents[1]
 
 # A third-party application: plain Hydra, nothing of ours but the choice of the sweeper. Each start of its task leaves a
-# line in `trained`, so that a test can count them. `trouble` maps "<depth>-<seed>" to what goes wrong there.
+# line in `trained`, so that a test can count them. `trouble-<depth>-<seed>` says what goes wrong there; while there is
+# a file `hold` a run waits before its trouble, while there is a file `wait` after it.
 APP = """
 import os
 import signal
@@ -44,6 +45,8 @@ def main(config):
     with (here / "trained").open("a") as file:
         file.write(f"{name}\\n")
     (here / f"begun-{name}").touch()
+    while (here / "hold").exists():
+        time.sleep(0.01)
     trouble = (here / f"trouble-{name}")
     if trouble.exists():
         kind = trouble.read_text()
@@ -233,7 +236,8 @@ def toy(tmp_path: Path) -> Iterator[Toy]:
     """A small third-party Hydra application; what it has started ends with the test."""
     made = toy_in(tmp_path / "toy")
     yield made
-    (made.folder / "wait").unlink(missing_ok=True)
+    for name in ("hold", "wait"):
+        (made.folder / name).unlink(missing_ok=True)
 
 
 @pytest.fixture

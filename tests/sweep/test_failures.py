@@ -101,10 +101,13 @@ def test_keep_going_false_stops_and_counts_only_what_has_finished(toy_here: Any)
 def test_keep_going_false_lets_what_is_under_way_end_and_starts_no_other(
     launcher: tuple[str, ...], kind: str, toy: Any, until: Callable[..., None]
 ) -> None:
-    (toy.folder / "wait").touch()
+    for name in ("hold", "wait"):
+        (toy.folder / name).touch()
     toy.trouble("2-0", kind)
     process = toy.start("depth=2,3,4", *launcher, "hydra.sweeper.keep_going=false")
-    until(lambda: toy.trained() and "failed" in "".join(toy.states().values()) and len(toy.trained()) == 2)
+    until(lambda: len(toy.trained()) == 2)
+    (toy.folder / "hold").unlink()
+    until(lambda: "failed" in "".join(toy.states().values()))
     (toy.folder / "wait").unlink()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1, err
