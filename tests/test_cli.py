@@ -281,7 +281,9 @@ def test_report_writes_again_what_was_lost(ours: Ours) -> None:
     ended = ours.call("report", "outputs/residual", stand_in=False)
     assert ended.code == 0
     assert effects.read_bytes() == before
-    assert ended.out.split("verdict")[1] in first.out
+    table, _, paths = ended.out.rpartition("\n\nRemoving residual connections ")
+    assert table.split("verdict")[1] in first.out
+    assert paths.split("\n", 2)[2] in first.out
     assert len(ours.trained()) == 6
 
 

@@ -154,7 +154,7 @@ def change_in_words(cell: Cell, changed: Sequence[str], plan: Plan) -> str:
     for factor in plan.factors:
         if factor.name in changed:
             level = cell.levels[factor.name]
-            name = factor.name.rpartition(".")[2].replace("_", " ")
+            name = factor.words or factor.name.rpartition(".")[2].replace("_", " ")
             if (factor.reference, level) == ("true", "false"):
                 gone.append(name)
             elif (factor.reference, level) == ("false", "true"):

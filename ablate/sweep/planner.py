@@ -105,7 +105,11 @@ class Planner:
             sequential=settings.seeds == AUTO and not self.asked.seeds,
         )
         void = self._void_children()
-        factors = [factor for factor in self.asked.factors if factor.name not in (*drop, *void)]
+        factors = [
+            replace(factor, words=settings.words.get(factor.name, factor.words))
+            for factor in self.asked.factors
+            if factor.name not in (*drop, *void)
+        ]
         notes = [f"{name} means nothing with {why} and is left out." for name, why in void.items()]
         notes += [f"Not in this model and left out: {', '.join(drop)}."] if drop else []
         plan = make_plan(study, factors, settings.constraints(), self.asked.layout)
