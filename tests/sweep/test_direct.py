@@ -93,7 +93,9 @@ def test_another_study_in_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_seeds_are_taken_one_at_a_time_until_the_verdicts_stand(tmp_path: Path) -> None:
+def test_seeds_are_taken_one_at_a_time_until_the_verdicts_stand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     trained: list[int] = []
 
     def noisy(config: dict[str, object]) -> float:
@@ -106,6 +108,7 @@ def test_seeds_are_taken_one_at_a_time_until_the_verdicts_stand(tmp_path: Path) 
     assert 3 <= max(trained) + 1 < 20
     assert sorted(trained) == sorted([*range(max(trained) + 1)] * 2)
     assert any("saved (" in note for note in found.notes)
+    assert "After 3 seeds no further verdict; 1 undecided, 2 runs more.\n" in capsys.readouterr().out
     again = ablate.run(noisy, {"residual": [True, False]}, outputs=tmp_path, seeds="auto", margin=0.01)
     assert again.effects.equals(found.effects)
     assert len(trained) == len(found.runs)
