@@ -85,7 +85,7 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
 
 def _has_spread(found: Factorial, values: pd.Series) -> bool:
     """Whether the residual is more than the rounding of the numbers behind it; without a residual there is no test."""
-    residual = float(found.anova.set_index("term").loc["Residual", "ms"])
+    residual = float(found.anova.loc[found.anova["term"] == "Residual", "ms"].iloc[0])
     return not residual <= (ROUNDING * float(values.abs().max())) ** 2
 
 
