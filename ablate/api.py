@@ -62,19 +62,23 @@ def draw(figure: str, study: Summary, ax: Any = None) -> Any:
     return axes.figure
 
 
-def table(study: Summary, form: str = "markdown") -> str:
-    """The result table of a study as text.
+def table(study: Summary, form: str = "markdown", name: str = "effects") -> str:
+    """A table of a study as text.
 
     Args:
         study: What :func:`load` returned.
         form: ``"markdown"``, ``"csv"`` or ``"latex"``.
+        name: Which one: ``"effects"``, or what its design answers beside them, such as ``"shapley"``.
 
     Raises:
-        AblateError: If there is no such form.
+        AblateError: If there is no such form or table; the message says what there is.
     """
     from ablate import tables
 
     forms = {"markdown": tables.markdown, "csv": tables.csv, "latex": tables.latex}
     if form not in forms:
         raise AblateError(f"Unknown form '{form}'. Forms: {', '.join(sorted(forms))}.{suggestion(form, forms)}")
-    return forms[form](tables.effects_table(study))
+    found = tables.study_tables(study)
+    if name not in found:
+        raise AblateError(f"There is no table '{name}'. Tables: {', '.join(found)}.{suggestion(name, found)}")
+    return forms[form](found[name])

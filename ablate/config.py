@@ -49,6 +49,7 @@ class StudyConfig:
     factors: dict[str, Any] = field(default_factory=dict)
     requires: Any = field(default_factory=dict)
     forbidden: Any = field(default_factory=list)
+    words: Any = field(default_factory=dict)
     blocks: list[str] = field(default_factory=list)
     own: Any = None
     ignore: list[str] = field(default_factory=list)

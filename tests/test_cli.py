@@ -281,8 +281,28 @@ def test_report_writes_again_what_was_lost(ours: Ours) -> None:
     ended = ours.call("report", "outputs/residual", stand_in=False)
     assert ended.code == 0
     assert effects.read_bytes() == before
-    assert ended.out.split("verdict")[1] in first.out
+    table, _, paths = ended.out.rpartition("\n\nRemoving residual connections ")
+    assert table.split("verdict")[1] in first.out
+    assert paths.split("\n", 2)[2] in first.out
     assert len(ours.trained()) == 6
+
+
+def test_confirm_trains_what_is_left_on_fresh_seeds(ours: Ours) -> None:
+    swept = ("residual=true,false", "separable=true,false", "study.design=leave_one_out")
+    first = ours.call("-m", *swept, "study.seeds=4", "study.margin=0.005", "study.name='a, b'")
+    assert first.code == 0
+    before = len(ours.trained())
+    ended = ours.call("confirm", "outputs/a, b", "--seeds", "3", stand_in=False)
+    assert (ended.code, ended.err) == (0, "")
+    assert (
+        "Confirmed: removing depthwise separable convolutions changes test accuracy by 1.50 points (95 % CI 1.25 to "
+        "1.75, n = 3 fresh seeds), which excludes a turn for the worse by the margin of 0.5 points.\n"
+        "written to outputs/a, b/confirmation.json\n"
+    ) in ended.out
+    assert ours.trained()[before:] == [
+        f"[true, true, {separable}, {seed}]" for separable in ("true", "false") for seed in (4, 5, 6)
+    ]
+    assert (ours.folder / "outputs" / "a, b-confirm" / "plan.json").is_file()
 
 
 def test_plan_leaves_nothing_behind(ours: Ours) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from ablate.analysis.aliases import aliases
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.factorial import Factorial, analyse_factorial, factorial_table
+from ablate.analysis.intervals import ROUNDING
 from ablate.analysis.observations import Observations
 from ablate.errors import AnalysisError
 from ablate.study import Plan
@@ -63,18 +64,29 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
     varied = {factor.name: levels[factor.name] for factor in factors}
     found = analyse_factorial(table, plan.study.metric, varied, block="seed", order=order)
     notes = [*found.notes, *(_partly_mixed(plan, varied) if order == 1 else [])]
-    if rule is None:
+    if rule is not None:
+        notes.append(
+            "Seeds were taken until verdicts stood: F tests and t intervals would hold for a number fixed in advance, "
+            "so none is given."
+        )
+    elif _has_spread(found, table[plan.study.metric]):
         return replace(found, notes=tuple(notes))
-    notes.append(
-        "Seeds were taken until verdicts stood: F tests and t intervals would hold for a number fixed in advance, so "
-        "none is given."
-    )
+    else:
+        notes.append("What remains is no more than rounding: without spread no F tests and no intervals.")
+    noise = ROUNDING * float(table[plan.study.metric].abs().max())
+    effect = found.effects["effect"].where(found.effects["effect"].abs() > noise, 0.0)
     return replace(
         found,
         anova=found.anova.assign(F=math.nan, p=math.nan),
-        effects=found.effects.assign(error=math.nan, low=math.nan, high=math.nan, p=math.nan),
+        effects=found.effects.assign(effect=effect, error=math.nan, low=math.nan, high=math.nan, p=math.nan),
         notes=tuple(notes),
     )
+
+
+def _has_spread(found: Factorial, values: pd.Series) -> bool:
+    """Whether the residual is more than the rounding of the numbers behind it; without a residual there is no test."""
+    residual = float(found.anova.loc[found.anova["term"] == "Residual", "ms"].iloc[0])
+    return not residual <= (ROUNDING * float(values.abs().max())) ** 2
 
 
 def _partly_mixed(plan: Plan, levels: dict[str, tuple[str, ...]]) -> list[str]:

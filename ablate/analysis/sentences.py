@@ -17,6 +17,9 @@ __all__ = ["Unit", "change_in_words", "p_text", "rounded", "sentence", "unit_of"
 
 _SHARES = ("accuracy", "acc")
 
+# Decimal places beyond which numbers are written with an exponent.
+_PLAIN = 9
+
 
 def p_text(p: float) -> str:
     """A p value as papers print it.
@@ -154,7 +157,7 @@ def change_in_words(cell: Cell, changed: Sequence[str], plan: Plan) -> str:
     for factor in plan.factors:
         if factor.name in changed:
             level = cell.levels[factor.name]
-            name = factor.name.rpartition(".")[2].replace("_", " ")
+            name = factor.words or factor.name.rpartition(".")[2].replace("_", " ")
             if (factor.reference, level) == ("true", "false"):
                 gone.append(name)
             elif (factor.reference, level) == ("false", "true"):
@@ -176,6 +179,8 @@ def rounded(found: MeanInterval) -> tuple[str, str, str]:
     Example:
         >>> rounded(MeanInterval(5, -0.01234, 0.003, 0.00832))
         ('−0.0123', '−0.0207', '−0.0040')
+        >>> rounded(MeanInterval(5, -1.234e-20, 3e-21, 8.32e-21))
+        ('−1.23e−20', '−2.07e−20', '−4.0e−21')
     """
     places = _places(found.half)
     return _fixed(found.mean, places), _fixed(found.low, places), _fixed(found.high, places)
@@ -187,6 +192,11 @@ def _places(half: float) -> int:
 
 
 def _fixed(value: float, places: int) -> str:
+    if abs(places) > _PLAIN:
+        # Nobody reads twenty zeros: as many digits of the mantissa as the places leave.
+        digits = max(0, places + int(f"{value:e}".split("e")[1])) if value else 0
+        mantissa, exponent = f"{value:.{digits}e}".split("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", "−")
     text = f"{round(value, places):.{max(places, 0)}f}"
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 

@@ -114,6 +114,7 @@ class Plan:
                     "name": factor.name,
                     "reference": factor.reference,
                     "block": factor.block,
+                    "words": factor.words,
                     "levels": {level.label: list(level.overrides) for level in factor.levels},
                 }
                 for factor in self.factors
@@ -134,6 +135,7 @@ class Plan:
                 levels=tuple(Level(label, tuple(overrides)) for label, overrides in item["levels"].items()),
                 reference=item["reference"],
                 block=item["block"],
+                words=item.get("words", ""),
             )
             for item in values["factors"]
         )

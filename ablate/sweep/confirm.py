@@ -17,17 +17,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.errors import StoreError
+from ablate.errors import ConfigError, StoreError
 from ablate.report import summary_of
 from ablate.store import FAILED, FINISHED, StudyFolder
 from ablate.study import Layout
 from ablate.sweep.factors import Asked
+from ablate.sweep.identity import differences
 from ablate.sweep.settings import Settings
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
 
-__all__ = ["DESIGN", "Intent", "confirm", "confirming", "intent", "write_confirmation"]
+__all__ = ["DESIGN", "Intent", "confirm", "confirming", "intent", "refuse_other", "write_confirmation"]
 
 DESIGN = "confirmation"
 """What the design of a confirmation is called in its plan."""
@@ -117,7 +118,6 @@ def confirming(settings: Settings, asked: Asked) -> tuple[Settings, Asked, Study
             swept=True,
             notes=(),
             layout=Layout((dict(found.levels),)),
-            reference=record.reference,
         ),
         found.folder,
     )
@@ -208,6 +208,24 @@ def write_confirmation(study: StudyFolder, folder: StudyFolder) -> Mapping[str, 
     }
     study.write_confirmation(values)
     return values
+
+
+def refuse_other(study: StudyFolder, reference: Mapping[str, Any]) -> None:
+    """Refuse to confirm with another configuration than the study had.
+
+    Args:
+        study: The study's folder.
+        reference: The unswept configuration of now.
+
+    Raises:
+        ConfigError: If they differ; the message says where.
+    """
+    if changed := differences(dict(study.existing_record().reference), dict(reference)):
+        raise ConfigError(
+            "The configuration is not the one that the study had:\n"
+            + "\n".join(f"  {line}" for line in changed)
+            + "\nPut it back to confirm what the study found."
+        )
 
 
 def _refuse_unfinished(study: StudyFolder, summary: Summary) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import DesignError
 from ablate.report import collect
 from ablate.store import FINISHED, PlannedRun, RunFolder, StudyFolder, write_json
-from ablate.study import Cell, Factor, Level, Plan, Study, level_label, make_plan
+from ablate.study import Cell, Factor, Layout, Level, Plan, Study, level_label, make_plan
+from ablate.sweep.console import say
 from ablate.sweep.engine import Job, run_jobs
 from ablate.sweep.growth import UNNAMED, check_name, default_name, grow, name_metric, study_event
 from ablate.sweep.identity import run_id
@@ -53,6 +54,9 @@ def run(
         workers: How many runs at a time; with more than one each runs in a worker process.
         **settings: ``design``, ``metric``, ``direction``, ``margin``, ``failures``, ``resolution``, ``cells``,
             ``requires``, ``forbidden``, ``retry_failed``, ``keep_going`` as on the command line.
+            ``confirms``, the folder of a study of the same function and factors: train instead what that study found
+            dispensable, taken away together, on fresh seeds whose number follows from the power; what comes of it is
+            in that folder's ``confirmation.json``.
 
     Returns:
         The summary, with effects and verdicts; the study's folder holds tables and figures.
@@ -87,7 +91,15 @@ def run(
         cells=asked.cells,
         sequential=asked.seeds == AUTO,
     )
-    plan = make_plan(study, varied, asked.constraints())
+    intent = None
+    if asked.confirms is not None:
+        from ablate.sweep import confirm as closing
+
+        intent = closing.intent(StudyFolder(Path(asked.confirms)))
+        folder = intent.folder
+        study = replace(study, name=folder.name, design=closing.DESIGN, seeds=intent.seeds, sequential=False)
+    layout = None if intent is None else Layout((dict(intent.levels),))
+    plan = make_plan(study, varied, asked.constraints(), layout)
     values = {key: {level_label(level): level for level in levels} for key, levels in factors.items()}
     work = {
         PlannedRun(run_id(own), cell.name, seed): own
@@ -95,8 +107,10 @@ def run(
         for seed in study.seeds
         for own in [_configuration(base, cell, values, seed)]
     }
+    if intent is not None:
+        closing.refuse_other(StudyFolder(Path(str(asked.confirms))), _plain(_reference(base, varied, values)))
     with folder.editing():
-        reference = {**base, **{factor.name: values[factor.name][factor.reference] for factor in varied}}
+        reference = _reference(base, varied, values)
         old = folder.record()
         event = study_event(folder, old, plan, ["ablate.run"])
         first = study.seeds[:FIRST_SEEDS] if study.sequential else study.seeds
@@ -110,7 +124,10 @@ def run(
     else:
         carry_out(jobs)
     name_metric(folder)
-    return collect(folder)
+    summary = collect(folder)
+    if asked.confirms is not None:
+        say(str(closing.write_confirmation(StudyFolder(Path(asked.confirms)), folder)["text"]))
+    return summary
 
 
 @dataclass(frozen=True)
@@ -182,6 +199,12 @@ def _configuration(
 ) -> dict[str, Any]:
     levels = {name: values[name][label] for name, label in cell.levels.items()}
     return {**base, **levels, "seed": seed}
+
+
+def _reference(
+    base: Mapping[str, Any], varied: Sequence[Factor], values: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    return {**base, **{factor.name: values[factor.name][factor.reference] for factor in varied}}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,6 @@ class Asked:
         swept: Whether the factors were swept on the command line, rather than declared in the configuration.
         notes: What a user should know, a sentence each.
         layout: Which cells, instead of those of a design.
-        reference: The unswept configuration that this one must have, or None.
     """
 
     fixed: tuple[str, ...]
@@ -44,7 +43,6 @@ class Asked:
     swept: bool
     notes: tuple[str, ...]
     layout: Layout | None = None
-    reference: Mapping[str, Any] | None = None
 
 
 def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, settings: Settings) -> Asked:

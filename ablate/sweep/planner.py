@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ablate.errors import ConfigError, DesignError
@@ -13,10 +14,11 @@ from ablate.store import PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
 from ablate.study import Plan, Requires, Study, level_label, make_plan
 from ablate.sweep.composer import Composer
+from ablate.sweep.confirm import refuse_other
 from ablate.sweep.engine import Job
 from ablate.sweep.factors import Asked
 from ablate.sweep.growth import UNNAMED, grow, study_event
-from ablate.sweep.identity import differences, flatten, run_id, without
+from ablate.sweep.identity import flatten, run_id, without
 from ablate.sweep.pool import WorkerPool
 from ablate.sweep.preflight import function_named, look
 from ablate.sweep.settings import AUTO, FIRST_SEEDS, Settings
@@ -66,7 +68,8 @@ class Planner:
         plan = self._plan(old)
         configurations = self._compose(plan)
         reference = without(configurations[plan.cells[0].name], [settings.seed_key])
-        _refuse_other(self.asked.reference, reference)
+        if settings.confirms is not None:
+            refuse_other(StudyFolder(Path(settings.confirms)), reference)
         event = study_event(folder, old, plan, sys.argv[1:]) | {"task": dict(self.task)}
         grow(folder, old, plan, (), reference, event)  # refuses another study before anything that takes time
         checks = dict(old.checks) if old else {}
@@ -105,7 +108,11 @@ class Planner:
             sequential=settings.seeds == AUTO and not self.asked.seeds,
         )
         void = self._void_children()
-        factors = [factor for factor in self.asked.factors if factor.name not in (*drop, *void)]
+        factors = [
+            replace(factor, words=settings.words.get(factor.name, factor.words))
+            for factor in self.asked.factors
+            if factor.name not in (*drop, *void)
+        ]
         notes = [f"{name} means nothing with {why} and is left out." for name, why in void.items()]
         notes += [f"Not in this model and left out: {', '.join(drop)}."] if drop else []
         plan = make_plan(study, factors, settings.constraints(), self.asked.layout)
@@ -191,14 +198,3 @@ class Planner:
                 run = PlannedRun(run_id(self.composer.configuration(own)), cell.name, seed)
                 jobs.append(Job(run, (*self.asked.fixed, *own, f"hydra.sweep.subdir='{run.folder}'")))
         return jobs
-
-
-def _refuse_other(wanted: Mapping[str, Any] | None, reference: Mapping[str, Any]) -> None:
-    """Refuse a reference that is not the one that a study had."""
-    changed = [] if wanted is None else differences(dict(wanted), dict(reference))
-    if changed:
-        raise ConfigError(
-            "The configuration is not the one that the study had:\n"
-            + "\n".join(f"  {line}" for line in changed)
-            + "\nPut it back to confirm what the study found."
-        )

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ablate.store import FAILED, FINISHED, StudyFolder
+from ablate.sweep.console import say
 from ablate.sweep.engine import Job
 from ablate.sweep.growth import add_runs, name_metric
+from ablate.sweep.settings import FIRST_SEEDS
+
+if TYPE_CHECKING:
+    from ablate.analysis.sequential import Course
 
 __all__ = ["carry_out_rounds"]
 
@@ -24,12 +30,14 @@ def carry_out_rounds(
             stay unread until their look, so that the result does not depend on their number.
     """
     from ablate.analysis import SequentialRule, next_runs
+    from ablate.analysis.sequential import follow
 
     plan = folder.existing_record().plan
     names = {cell.label: cell.name for cell in plan.cells}
     by_run = {(job.run.cell, job.run.seed): job for job in jobs}
     rule = SequentialRule(len(plan.study.seeds))
     tried: set[tuple[str, int]] = set()
+    told = follow({}, rule)
     while True:
         record, runs = folder.existing_record(), folder.runs()
         if plan.study.failures == "fail" and (runs["state"] == FAILED).any():
@@ -44,6 +52,9 @@ def carry_out_rounds(
         wanted = {(names[label], seed) for label, seed in now.runs}
         if not wanted or wanted <= tried:
             return
+        if now.course.look >= FIRST_SEEDS and now.course.look > told.look:
+            say(_look_in_words(told, now.course, len(wanted)))
+            told = now.course
         tried |= wanted
         batch = [by_run[key] for key in by_run if key in wanted]
         add_runs(folder, [job.run for job in batch])
@@ -51,3 +62,12 @@ def carry_out_rounds(
         name_metric(folder)
         if any(folder.run(job.run).settled_status().state not in (FINISHED, FAILED) for job in batch):
             return  # stopped on the way, as after a failure without keep_going
+
+
+def _look_in_words(before: Course, now: Course, runs: int) -> str:
+    """What a look has decided, and what comes next."""
+    known = {cell for cell, found in before.decisions.items() if found.is_decided}
+    fresh = [cell for cell, found in now.decisions.items() if found.is_decided and cell not in known]
+    said = "; ".join(f"{cell}: {now.decisions[cell].verdict}" for cell in fresh) or "no further verdict"
+    count = len(now.undecided)
+    return f"After {now.look} seeds {said}; {count} undecided, {runs} run{'' if runs == 1 else 's'} more."

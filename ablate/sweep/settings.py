@@ -44,6 +44,7 @@ class Settings:
         factors: Declared factors: a list of levels, or of overrides by level, by name.
         requires: Levels of parents by child, for children that mean nothing without them.
         forbidden: Combinations of levels that no cell may have.
+        words: What sentences call a factor, by its name.
         blocks: Names of factors that divide the study into parts compared only within, such as data sets.
         own: Names of factors that the configuration need not have: swept with a ``+``, their first level is the
             reference.
@@ -71,6 +72,7 @@ class Settings:
     factors: Mapping[str, Any] = field(default_factory=dict)
     requires: Mapping[str, Any] = field(default_factory=dict)
     forbidden: tuple[Mapping[str, Any], ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
     blocks: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -145,6 +147,9 @@ def _fault(key: str, value: Any) -> str | None:
         wanted = f"write {', '.join(FAILURE_POLICIES)}, or the number that failed runs count as"
     elif key == "factors":
         good, wanted = isinstance(value, dict), "list levels by name, for example {residual: [true, false]}"
+    elif key == "words":
+        good = isinstance(value, dict) and all(isinstance(words, str) for words in value.values())
+        wanted = "name factors in words, for example {residual: residual connections}"
     elif key == "requires":
         good = isinstance(value, dict) and all(isinstance(parents, dict) for parents in value.values())
         wanted = "name parents and their levels by child, for example {bn_placement: {batch_norm: true}}"

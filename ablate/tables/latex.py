@@ -95,7 +95,7 @@ def _formats(column: Column, values: Sequence[Value]) -> list[str]:
         return ["c"]
     if column.kind == "p":
         return ["r"]
-    numbers = [_number(column, value) for value in values if not is_missing(value)]
+    numbers = [number for value in values if not is_missing(value) and "e" not in (number := _number(column, value))]
     widest = [f"S[table-format={_format(numbers)}]"]
     return [*widest, "c"] if column.kind == "difference" else widest
 
@@ -139,6 +139,8 @@ def _words(column: Column, row: Row, index: int) -> list[str]:
     if column.kind == "p" and isinstance(value, float):
         return [f"${probability(value)}$"]
     number = _number(column, value)
+    if "e" in number:
+        return [f"{{\\num{{{number}}}}}"]
     return [f"\\bfseries {number}" if row.bold and column.kind == "mean" else number]
 
 

@@ -15,6 +15,8 @@ DASH = "–"
 # How many digits a number without an interval keeps, and how many the half width of an interval.
 _SIGNIFICANT = 4
 _UNCERTAIN = 2
+# The power of ten beyond which a number without an interval has an exponent.
+_PLAIN = 6
 
 
 def decimals(estimate: Estimate) -> int:
@@ -58,13 +60,20 @@ def fixed(value: float, places: int) -> str:
 
 
 def bare(column: Column, value: float) -> str:
-    """A number without an interval, with an ASCII minus.
+    """A number without an interval, with an ASCII minus; very large and very small ones with an exponent.
 
     Example:
         >>> bare(Column("F", "number"), 130.04), bare(Column("correlation", "ratio"), -0.9966)
         ('130.0', '-1.00')
+        >>> bare(Column("SS", "number"), 1.53e-8)
+        '1.530e-8'
     """
-    return fixed(value, 2 if column.kind == "ratio" else decimals(Estimate(value)))
+    if column.kind == "ratio":
+        return fixed(value, 2)
+    if value == 0 or not math.isfinite(value) or 10**-_PLAIN <= abs(value) < 10**_PLAIN:
+        return fixed(value, decimals(Estimate(value)))
+    mantissa, exponent = f"{value:.{_SIGNIFICANT - 1}e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def probability(p: float) -> str:

@@ -46,6 +46,7 @@ class AblationSweeperConf:
     factors: Any = "${oc.select:study.factors,null}"
     requires: Any = "${oc.select:study.requires,null}"
     forbidden: Any = "${oc.select:study.forbidden,null}"
+    words: Any = "${oc.select:study.words,null}"
     blocks: Any = "${oc.select:study.blocks,null}"
     own: Any = "${oc.select:study.own,null}"
     ignore: Any = "${oc.select:study.ignore,null}"

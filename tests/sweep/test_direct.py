@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -93,7 +94,9 @@ def test_another_study_in_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_seeds_are_taken_one_at_a_time_until_the_verdicts_stand(tmp_path: Path) -> None:
+def test_seeds_are_taken_one_at_a_time_until_the_verdicts_stand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     trained: list[int] = []
 
     def noisy(config: dict[str, object]) -> float:
@@ -106,6 +109,25 @@ def test_seeds_are_taken_one_at_a_time_until_the_verdicts_stand(tmp_path: Path) 
     assert 3 <= max(trained) + 1 < 20
     assert sorted(trained) == sorted([*range(max(trained) + 1)] * 2)
     assert any("saved (" in note for note in found.notes)
+    assert "After 3 seeds no further verdict; 1 undecided, 2 runs more.\n" in capsys.readouterr().out
     again = ablate.run(noisy, {"residual": [True, False]}, outputs=tmp_path, seeds="auto", margin=0.01)
     assert again.effects.equals(found.effects)
     assert len(trained) == len(found.runs)
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_what_was_found_dispensable_is_confirmed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def redundant(config: dict[str, object]) -> float:
+        noise = random.Random(str(sorted(config.items()))).gauss(0, 0.001)
+        return 0.9 - 0.2 * (not config["a"] and not config["b"]) + noise
+
+    factors = {"a": [True, False], "b": [True, False]}
+    asked = {"design": "leave_one_out", "margin": 0.02, "metric": "accuracy", "outputs": tmp_path}
+    ablate.run(redundant, factors, name="pair", seeds=4, **asked)  # type: ignore[arg-type]
+    found = ablate.run(redundant, factors, name="pair", confirms=str(tmp_path / "pair"), **asked)  # type: ignore[arg-type]
+    assert [cell.label for cell in found.plan.cells] == ["full", "w/o a, w/o b"]
+    assert found.study.seeds == (4, 5, 6, 7, 8)
+    assert "Refuted: removing a and b changes accuracy by −20." in capsys.readouterr().out
+    assert json.loads((tmp_path / "pair" / "confirmation.json").read_text())["confirmed"] is False
+    with pytest.raises(AblateError, match="The configuration is not the one that the study had:\n  width: absent -> 8"):
+        ablate.run(redundant, factors, name="pair", confirms=str(tmp_path / "pair"), config={"width": 8}, **asked)  # type: ignore[arg-type]

@@ -138,6 +138,33 @@ def test_one_seed_has_numbers_and_no_tests() -> None:
     assert all("No interval or test" in found[name].caption for name in ("main_effects", "shapley", "least_squares"))
 
 
+def test_differences_without_spread_get_no_star() -> None:
+    plan = make_plan(Study("demo", "factorial", (0, 1, 2), "score"), on_off("a", "b"))
+    rows = [(cell.label, seed, 0.5 + 0.1 * (cell.levels["a"] == "false")) for cell in plan.cells for seed in range(3)]
+    runs = pd.DataFrame(rows, columns=["cell", "seed", "score"]).assign(study="demo", state="finished", reason="")
+    found = study_tables(summarise(plan, runs, NO_CURVES))
+    assert [column.header for column in found["anova"].columns] == ["term", "df", "SS", "MS"]
+    assert found["anova"].notes == (
+        "What remains is no more than rounding: without spread no F tests and no intervals.",
+    )
+    assert csv(found["least_squares"]) == "term,effect,low,high\na,0.1000,,\nb,0.000,,\na:b,0.000,,\n"
+    assert all("p (Holm)" not in csv(found[name]) for name in ("main_effects", "interactions", "shapley"))
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e12])
+def test_numbers_of_any_size_fit_every_form(size: float, tmp_path: Path) -> None:
+    plan = make_plan(Study("demo", "factorial", (0, 1, 2), "score"), on_off("a", "b"))
+    rng = np.random.default_rng(1)
+    rows = [(cell.label, seed, size * float(rng.normal())) for cell in plan.cells for seed in range(3)]
+    runs = pd.DataFrame(rows, columns=["cell", "seed", "score"]).assign(study="demo", state="finished", reason="")
+    write_tables(summarise(plan, runs, NO_CURVES), tmp_path)
+    line = next(
+        line for line in (tmp_path / "anova.tex").read_text().splitlines() if line.strip().startswith("Residual")
+    )
+    assert "{\\num{" in line and "e-" in line if size < 1 else "{\\num{" in line
+    assert "e" in (tmp_path / "anova.md").read_text().splitlines()[2].split("|")[3]
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_latex_compiles(grid: Summary, tmp_path: Path) -> None:
     tables = [latex(table.for_files) for table in study_tables(grid).values()]
