@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis.intervals import t_interval
-from ablate.analysis.observations import metrics_of
+from ablate.analysis.observations import metrics_of, ordered, run_lengths
 from ablate.study import Plan
 
 __all__ = ["CONVERGENCE_COLUMNS", "convergence", "copies"]
@@ -37,6 +37,7 @@ def copies(runs: pd.DataFrame, plan: Plan) -> Iterator[tuple[str, tuple[int, ...
     if len(varied) < 2:
         return
     rows = pd.concat([finished[["cell", "seed"]], numbers[varied]], axis=1).dropna(subset=varied, how="all")
+    rows = rows[rows.duplicated(["cell", *varied], keep=False)]
     for cell, group in rows.groupby("cell", sort=False):
         for _, same in group.groupby(varied, sort=False, dropna=False):
             if len(same) > 1:
@@ -61,18 +62,22 @@ def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     column, sign = _curve(curves, plan)
     rows = []
     if column is not None:
-        table = curves.assign(value=pd.to_numeric(curves[column], errors="coerce")).dropna(subset=["value"])
+        table = curves[["cell", "seed", "epoch"]].assign(value=pd.to_numeric(curves[column], errors="coerce"))
+        table = ordered(table.dropna(subset=["value"]), plan, ("seed", "epoch"))
+        epochs, values = (table[name].to_numpy(dtype=float) for name in ("epoch", "value"))
+        starts, counts = run_lengths(table)
+        runs: dict[str, list[tuple[int, int]]] = {}
+        for label, start, count in zip(table["cell"].iloc[starts], starts.tolist(), counts.tolist(), strict=True):
+            runs.setdefault(label, []).append((start, start + count))
         for cell in plan.cells:
-            own = table[table["cell"] == cell.label]
             slopes = []
             window = last = 0
-            for _, run in own.groupby("seed", sort=True):
-                window = max(_LEAST, math.ceil(_SHARE * len(run)))
-                last = int(run["epoch"].max())
-                if len(run) > window:
-                    end = run.sort_values("epoch").tail(window)
-                    x = end["epoch"].to_numpy(dtype=float) - float(end["epoch"].mean())
-                    slopes.append(sign * float(x @ end["value"].to_numpy(dtype=float) / (x @ x)))
+            for start, end in runs.get(cell.label, ()):
+                window = max(_LEAST, math.ceil(_SHARE * (end - start)))
+                last = int(epochs[end - 1])
+                if end - start > window:
+                    x = epochs[end - window : end] - epochs[end - window : end].mean()
+                    slopes.append(sign * float(x @ values[end - window : end] / (x @ x)))
             if slopes and bool(np.isfinite(slopes).all()):
                 found = t_interval(slopes)
                 rows.append(

@@ -93,7 +93,8 @@ def _on_round(plan: Plan, runs: pd.DataFrame, stand: Round) -> Iterator[str]:
 
 def _on_failures(plan: Plan, runs: pd.DataFrame, failures: Failures) -> Iterator[str]:
     failed = runs[runs["state"] == "failed"]
-    for cell in plan.cells:
+    concerned = set(failed["cell"])
+    for cell in [cell for cell in plan.cells if cell.label in concerned]:
         rows = failed[failed["cell"] == cell.label].sort_values("seed")
         if len(rows):
             total = int((runs["cell"] == cell.label).sum())

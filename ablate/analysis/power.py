@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from typing import Any
 
 import numpy as np
@@ -79,9 +80,11 @@ def seeds_needed(
     n = np.arange(first, min(last, 200) + 1)
     if last > 200:
         n = np.concatenate([n, np.unique(np.geomspace(201, last, 400).astype(int))])
-    levels: Any = alpha
-    if rule is not None:
-        levels = sides * special.ndtr(-rule.critical(alpha, one_sided=sides == 1) * n**-SHAPE)
+    if rule is None:
+        # With a fixed level the power grows with n: a few looks find the place.
+        place = bisect_left(n, True, key=lambda count: bool(t_power(abs(effect), count, alpha, sides) >= power))
+        return int(n[place]) if place < len(n) else None
+    levels = sides * special.ndtr(-rule.critical(alpha, one_sided=sides == 1) * n**-SHAPE)
     enough = np.flatnonzero(t_power(abs(effect), n, levels, sides) >= power)
     return int(n[enough[0]]) if len(enough) else None
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from ablate.analysis.answers import Answers, answers
@@ -17,7 +18,7 @@ from ablate.analysis.effects import effects_frame, paired_effects, pairs_frame
 from ablate.analysis.failures import Failures, fill
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.notes import notes_on, notes_on_trust
-from ablate.analysis.observations import Observations, mean_of, observe, ordered
+from ablate.analysis.observations import Observations, mean_of, observe, ordered, run_lengths
 from ablate.analysis.robustness import robustness_frame
 from ablate.analysis.rounds import Round, read_values, round_of
 from ablate.analysis.sentences import sentence
@@ -140,14 +141,15 @@ def summarise(
         values = read_values(plan, values, course)
     effects = paired_effects(values, plan, course)
     robustness = robustness_frame(effects)
-    settled = convergence(_finished_curves(curves, table, plan), plan)
+    rows = ordered(curves, plan, ("seed", "epoch"))
+    settled = convergence(_finished_curves(rows, table), plan)
     return Summary(
         plan=plan,
         cells=_cells_frame(plan, table, values),
         effects=effects_frame(effects, plan),
         pairs=pairs_frame(effects),
         runs=table,
-        curves=ordered(curves, plan, ("seed", "epoch")),
+        curves=rows,
         notes=(
             *notes_on(plan, runs, values, effects, stand, policy),
             *notes_on_trust(plan, table, robustness, settled),
@@ -161,12 +163,13 @@ def summarise(
     )
 
 
-def _finished_curves(curves: pd.DataFrame, runs: pd.DataFrame, plan: Plan) -> pd.DataFrame:
-    rows = ordered(curves, plan, ("seed", "epoch"))
+def _finished_curves(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows, ordered by cell and seed, that belong to finished runs."""
     ended = runs.loc[runs["state"] == "finished", ["cell", "seed"]]
     finished = set(zip(ended["cell"], ended["seed"], strict=True))
-    kept = [key in finished for key in zip(rows["cell"], rows["seed"], strict=True)]
-    return rows[pd.Series(kept, index=rows.index, dtype=bool)]
+    starts, counts = run_lengths(rows)
+    kept = [key in finished for key in zip(rows["cell"].iloc[starts], rows["seed"].iloc[starts], strict=True)]
+    return rows if all(kept) else rows[np.repeat(np.array(kept, dtype=bool), counts)]
 
 
 def _cells_frame(plan: Plan, runs: pd.DataFrame, values: Observations) -> pd.DataFrame:

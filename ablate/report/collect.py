@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ablate.store import StudyFolder, write_text
+from ablate.store.study_folder import StudyRecord
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -23,17 +24,31 @@ def summary_of(study: StudyFolder) -> Summary:
         StoreError: If there is no study in the folder.
         AnalysisError: If its runs do not have the study's metric.
     """
+    from ablate.report.remembered import fingerprint
+
+    record = study.existing_record()
+    return _summary(study, record, fingerprint(study, record))
+
+
+def _summary(study: StudyFolder, record: StudyRecord, mark: str) -> Summary:
     from ablate.analysis import SequentialRule, summarise
     from ablate.report.marks import confirmed, marks
+    from ablate.report.remembered import keep_summary, kept_summary
 
-    record, runs = study.existing_record(), study.runs()
+    if (kept := kept_summary(study, record, mark)) is not None:
+        return kept
+    runs = study.runs()
     rule = SequentialRule(len(record.plan.study.seeds)) if record.plan.study.sequential else None
     summary = summarise(record.plan, runs, study.curves(), rule)
-    return replace(summary, notes=(*summary.notes, *marks(record, runs), *confirmed(study.confirmation())))
+    summary = replace(summary, notes=(*summary.notes, *marks(record, runs), *confirmed(study.confirmation())))
+    keep_summary(study, mark, summary)
+    return summary
 
 
 def collect(study: StudyFolder) -> Summary:
     """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, the tables, the checklist and the figures of a study.
+
+    Files that were made of the same runs by the same software, and are still there, are left as they are.
 
     Args:
         study: The study's folder.
@@ -41,14 +56,26 @@ def collect(study: StudyFolder) -> Summary:
     Returns:
         What the tables and figures show; see :func:`summary_of`.
     """
+    from ablate.report.remembered import fingerprint, keep_files, kept_files
+
+    record = study.existing_record()
+    mark = fingerprint(study, record)
+    summary = _summary(study, record, mark)
+    if not kept_files(study, mark):
+        _write(study, record, summary)
+        keep_files(study, mark)
+    return summary
+
+
+def _write(study: StudyFolder, record: StudyRecord, summary: Summary) -> None:
     from ablate.analysis import checklist
     from ablate.figures import write_figures
+    from ablate.store.curves import write_curves
     from ablate.tables import checklist_markdown, write_tables
 
-    summary = summary_of(study)
-    for name, frame in (("runs", summary.runs), ("curves", summary.curves), ("effects", summary.effects)):
+    for name, frame in (("runs", summary.runs), ("effects", summary.effects)):
         write_text(study.path / f"{name}.csv", frame.to_csv(index=False))
+    write_curves(study, record, summary.curves)
     write_tables(summary, study.tables)
     write_text(study.checklist, checklist_markdown(checklist(summary)))
     write_figures(summary, study.figures)
-    return summary
