@@ -78,7 +78,9 @@ def measured(command: list[str], folder: Path) -> tuple[float, float]:
 def commands(runs: int, seeds: int) -> dict[str, list[str]]:
     """What is measured, in its order."""
     plan = ["-m", "hydra/sweeper=ablation", "hydra.sweeper.dry_run=true", f"hydra.sweeper.seeds={seeds}"]
-    collecting = "import pathlib, ablate.store, ablate.report as r; r.collect(ablate.store.StudyFolder(pathlib.Path('s')))"
+    collecting = (
+        "import pathlib, ablate.store, ablate.report as r; r.collect(ablate.store.StudyFolder(pathlib.Path('s')))"
+    )
     return {
         "plan": [sys.executable, "app.py", *plan, f"x=range({runs // seeds})"],
         "status": [sys.executable, "-m", "ablate", "status", "s"],
@@ -108,7 +110,9 @@ def main() -> None:
                 for what, command in commands(size, asked.seeds).items():
                     found.setdefault((what, size), []).append(measured(command, Path(name) / str(size)))
     print(f"{'':8} {'runs':>6} {'seconds':>8} {'ms a run':>9} {'peak MiB':>9} {'KiB a run more than the smallest':>33}")
-    for (what, size), values in sorted(found.items(), key=lambda item: (list(commands(1, 1)).index(item[0][0]), item[0])):
+    for (what, size), values in sorted(
+        found.items(), key=lambda item: (list(commands(1, 1)).index(item[0][0]), item[0])
+    ):
         seconds, memory = (statistics.median(column) for column in zip(*values, strict=True))
         least = asked.sizes[0]
         grown = memory - statistics.median(peak for _, peak in found[what, least])
