@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ablate.study.factor import Factor
 
@@ -35,7 +36,7 @@ class Cell:
         """Whether every factor is at its reference level."""
         return not self.changed
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The cell as the name of a folder: the changed levels, or ``"full"``.
 

@@ -167,14 +167,10 @@ def status_lines(study: StudyFolder) -> list[str]:
     record = study.existing_record()
     states = {run: study.run(run).settled_status() for run in record.runs}
     width = max(len(cell.label) for cell in record.plan.cells)
-    lines = []
-    for cell in record.plan.cells:
-        own = [
-            f"{run.seed}:{status.state}{f' ({status.reason})' if status.reason else ''}"
-            for run, status in states.items()
-            if run.cell == cell.name
-        ]
-        lines.append(f"{cell.label:{width}}  {'  '.join(own)}")
+    words: dict[str, list[str]] = {cell.name: [] for cell in record.plan.cells}
+    for run, status in states.items():
+        words[run.cell].append(f"{run.seed}:{status.state}{f' ({status.reason})' if status.reason else ''}")
+    lines = [f"{cell.label:{width}}  {'  '.join(words[cell.name])}" for cell in record.plan.cells]
     counts = Counter(status.state for status in states.values())
     lines.append(", ".join(f"{counts[state]} {state}" for state in (FINISHED, RUNNING, FAILED, WAITING)))
     took = [

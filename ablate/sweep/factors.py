@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import functools
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cloudpickle
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
@@ -195,9 +196,10 @@ def _value_levels(
         if name not in known:
             raise DesignError(f"Unknown key '{name}': it cannot be swept.{suggestion(name, known)}")
     levels, faults = [], []
+    kept = cloudpickle.dumps(config)  # a copy by it costs a tenth of a deep one
     for line in lines:
         try:
-            value = _value_under(line, name, config)
+            value = _value_under(line, name, kept)
         except (HydraException, OmegaConfBaseException) as error:
             faults.append(f"{line}: {reason_of(error)}")
             continue
@@ -221,8 +223,8 @@ def _label(value: object) -> str:
     return level_label(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
 
 
-def _value_under(line: str, name: str, config: DictConfig) -> object:
-    trial = copy.deepcopy(config)
+def _value_under(line: str, name: str, kept: bytes) -> object:
+    trial: DictConfig = pickle.loads(kept)
     apply_overrides(trial, parse_overrides([line]))
     return OmegaConf.select(trial, name, throw_on_missing=False)
 

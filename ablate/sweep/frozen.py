@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +18,15 @@ __all__ = ["FrozenLoader", "apply_overrides", "parse_overrides"]
 
 def parse_overrides(lines: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
     """Override strings in Hydra's grammar, parsed; ``glob(...)`` in them needs Hydra's loader."""
+    if loader is None:
+        return [_parsed(line) for line in lines]
     return OverridesParser.create(config_loader=loader).parse_overrides(list(lines))
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(line: str) -> Override:
+    # The runs of a study share most of their lines, and parsing one costs as much as putting it in.
+    return OverridesParser.create().parse_override(line)
 
 
 def apply_overrides(config: DictConfig, overrides: Sequence[Override]) -> None:

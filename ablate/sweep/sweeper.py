@@ -97,7 +97,8 @@ class StudySweeper(Sweeper):
         try:
             record, jobs = Planner(settings, asked, folder, composer, task_origin(self._task)).prepare(pool)
             # Under the sequential rule the record holds what is needed so far, and jobs what may be needed.
-            runs = [run for run in record.runs if run in {job.run for job in jobs}]
+            asked_for = {job.run for job in jobs}
+            runs = [run for run in record.runs if run in asked_for]
             if settings.dry_run == "json":
                 say(json.dumps(plan_values(record, folder, jobs), indent=1))
                 return True
