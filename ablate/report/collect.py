@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,17 +33,20 @@ def summary_of(study: StudyFolder) -> Summary:
     return replace(summary, notes=(*summary.notes, *marks(record, runs), *confirmed(study.confirmation())))
 
 
-def collect(study: StudyFolder) -> Summary:
+def collect(study: StudyFolder, figures: Sequence[str] | None = None, width: str | None = None) -> Summary:
     """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, the tables, the checklist and the figures of a study.
 
     Args:
         study: The study's folder.
+        figures: Names of the figures, instead of those that the study chose.
+        width: How wide the figures are, instead of what the study chose.
 
     Returns:
         What the tables and figures show; see :func:`summary_of`.
     """
     from ablate.analysis import checklist
     from ablate.figures import write_figures
+    from ablate.figures.paper import DEFAULT
     from ablate.tables import checklist_markdown, write_tables
 
     summary = summary_of(study)
@@ -50,5 +54,7 @@ def collect(study: StudyFolder) -> Summary:
         write_text(study.path / f"{name}.csv", frame.to_csv(index=False))
     write_tables(summary, study.tables)
     write_text(study.checklist, checklist_markdown(checklist(summary)))
-    write_figures(summary, study.figures)
+    chosen = study.existing_record().report
+    names = chosen.get("figures") if figures is None else figures
+    write_figures(summary, study.figures, names, width or chosen.get("width") or DEFAULT)
     return summary

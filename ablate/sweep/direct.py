@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,8 @@ def run(
         outputs: Where study folders live.
         workers: How many runs at a time; with more than one each runs in a worker process.
         **settings: ``design``, ``metric``, ``direction``, ``margin``, ``failures``, ``resolution``, ``cells``,
-            ``requires``, ``forbidden``, ``retry_failed``, ``keep_going`` as on the command line.
+            ``requires``, ``forbidden``, ``retry_failed``, ``keep_going`` as on the command line; ``figures`` and
+            ``width`` of the figures as there in ``report``.
 
     Returns:
         The summary, with effects and verdicts; the study's folder holds tables and figures.
@@ -101,7 +102,8 @@ def run(
         event = study_event(folder, old, plan, ["ablate.run"])
         first = study.seeds[:FIRST_SEEDS] if study.sequential else study.seeds
         runs = [planned for planned in work if planned.seed in first]
-        folder.write_record(grow(folder, old, plan, runs, _plain(reference), event))
+        record = grow(folder, old, plan, runs, _plain(reference), event)
+        folder.write_record(replace(record, report=asked.report))
     jobs = [Job(planned, ()) for planned in work]
     halt = None if asked.keep_going else folder.halt.absolute()
     carry_out = functools.partial(_carry_out, _Task(train, study.metric, halt), folder, plan, work, workers, asked)
