@@ -61,7 +61,7 @@ def draw(figure: str, study: Summary, ax: Any = None, width: str = "auto") -> An
         with our_style():
             return kind.compose(data, PAPERS[width])
     kind.draw(ax, data)
-    axes = ax if hasattr(ax, "figure") else next(iter(ax))
+    axes = ax if hasattr(ax, "figure") else next(iter(getattr(ax, "flat", ax)))
     return axes.figure
 
 

@@ -92,7 +92,7 @@ def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
     """The chart in one column of a paper, or as wide as the text where there are many cells."""
     cells = list(dict.fromkeys(data["cell"]))
     heights = heights_of([_label(data, cell) for cell in cells])
-    sheet = Sheet(paper.column if len(cells) <= _MANY else paper.text, 0.55 + float(heights.sum()))
+    sheet = Sheet(paper.column if len(cells) <= _MANY else paper.text, 0.62 + float(heights.sum()))
     draw(sheet.subplots(), data)
     return sheet
 

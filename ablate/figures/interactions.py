@@ -33,7 +33,10 @@ _COLUMNS = (
 # Blue and orange stay apart for all eyes; both ends are equally dark, so that grey prints show the size.
 _MAP = "PuOr_r"
 _PALE = "#F7F7F7"
-_SIDE = 0.52
+_SIDE, _LEAST_SIDE = 0.52, 0.36
+_LEAST_HEIGHT = 1.15
+_BAR = 0.75
+_LETTER = 0.055
 _LABEL_WIDTH = 18
 
 
@@ -113,7 +116,6 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
     ax.set_yticks(rows["row"], [wrapped(label, _LABEL_WIDTH) for label in rows["row_label"]])
     ax.set_xlim(columns["column"].min() - 0.5, columns["column"].max() + 0.5)
     ax.set_ylim(rows["row"].max() + 0.5, rows["row"].min() - 0.5)
-    ax.set_aspect("equal")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
 
@@ -131,19 +133,18 @@ def _number(value: float, low: float, high: float) -> str:
 def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
     """The map in one column of a paper where its squares fit, else as wide as the text, with its scale."""
     across, down = data["column"].nunique(), data["row"].nunique()
-    longest = max(
-        max(len(line) for label in data[f"{side}_label"] for line in wrapped(label, _LABEL_WIDTH).split("\n"))
-        for side in ("row", "column")
-    )
-    margin = 0.055 * longest + 0.15
-    bar = 0.75
-    width = paper.column if margin + bar + across * 0.36 <= paper.column else paper.text
-    side = min(_SIDE if down > 1 else 2 * _SIDE, (width - margin - bar) / across)
-    sheet = Sheet(width, max(2.0, margin + side * down + 0.1))
+    left, below = (_LETTER * _longest(data[f"{side}_label"]) + 0.15 for side in ("row", "column"))
+    width = paper.column if left + _BAR + across * _LEAST_SIDE <= paper.column else paper.text
+    side = min(_SIDE, (width - left - _BAR) / across)
+    sheet = Sheet(width, below + max(side * down, _LEAST_HEIGHT) + 0.1)
     ax = sheet.subplots()
     draw(ax, data)
     _scale(sheet, ax, data)
     return sheet
+
+
+def _longest(labels: pd.Series) -> int:
+    return max(len(line) for label in labels for line in wrapped(str(label), _LABEL_WIDTH).split("\n"))
 
 
 def _scale(sheet: Sheet, ax: Axes, data: pd.DataFrame) -> None:
