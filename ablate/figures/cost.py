@@ -17,7 +17,7 @@ from ablate.analysis.pareto import pareto_front
 from ablate.figures.figure import Figure
 from ablate.figures.legends import cell_entries, legend_height, put_legend
 from ablate.figures.lines import outstanding, with_looks
-from ablate.figures.panels import panels_of, records
+from ablate.figures.panels import panels_of, plain_numbers, records
 from ablate.figures.paper import DEFAULT, PAPERS, Paper
 from ablate.figures.sheet import Sheet
 from ablate.figures.style import shown, spoken, wrapped
@@ -96,6 +96,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         _front(ax, rows)
         for row in records(rows):
             _point(ax, row)
+        plain_numbers(ax.yaxis)
         less, more = sides(rows["direction"].iloc[0])
         ax.set_ylabel(f"{spoken(rows['metric'].iloc[0])}\n← {less}      {more} →")
         if block:

@@ -32,6 +32,7 @@ _HIGHLIGHTED = 7
 _PANEL_HEIGHT = 1.5
 _TALLEST = 7.5
 _LOWEST = 0.9
+_FAINTEST, _STRONGEST = 0.06, 0.15
 _RING: dict[str, Any] = {
     **{"marker": "o", "markersize": 8.5, "markerfacecolor": "none", "markeredgewidth": 1.1},
     **{"markeredgecolor": "0.2", "linestyle": "none"},
@@ -87,8 +88,12 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
     for ax, (block, metric), rows in panels_of(axes, data, ("block", "metric"), "panels"):
         for _, line in rows[~rows["highlighted"].astype(bool)].groupby("position"):
             ax.plot(line["epoch"], line["mean"], color="0.82", linewidth=0.6, zorder=1, label="_other")
-        for _, line in rows[rows["highlighted"].astype(bool)].groupby("position"):
-            draw_line(ax, line, shown(str(line["cell"].iloc[0])), stagger=int(line["position"].iloc[0]))
+        bright = rows[rows["highlighted"].astype(bool)]
+        # The more bands lie over each other, the fainter each must be.
+        band = max(_FAINTEST, min(_STRONGEST, 0.5 / max(1, bright["cell"].nunique())))
+        for _, line in bright.groupby("position"):
+            place = int(line["position"].iloc[0])
+            draw_line(ax, line, shown(str(line["cell"].iloc[0])), stagger=place, band=band)
             onset = line["onset"].iloc[0]
             if np.isfinite(onset):
                 _ring(ax, onset, float(line.loc[line["epoch"] == onset, "mean"].iloc[0]), line["colour"].iloc[0])

@@ -14,7 +14,7 @@ from ablate.analysis.verdicts import ALPHA
 from ablate.figures.colours import BLACK, cell_looks
 from ablate.figures.figure import Figure
 from ablate.figures.legends import legend_height, put_legend
-from ablate.figures.panels import records
+from ablate.figures.panels import plain_numbers, records
 from ablate.figures.paper import DEFAULT, PAPERS, Paper
 from ablate.figures.rows import zero_line
 from ablate.figures.sheet import Sheet
@@ -124,7 +124,8 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
     ax.spines["left"].set_visible(False)
     zero_line(ax)
     ax.margins(x=0.06)
-    ax.locator_params(axis="x", nbins=5)
+    ax.locator_params(axis="x", nbins=4)
+    plain_numbers(ax.xaxis)
     ax.set_xlabel(f"contribution to {spoken(data['metric'].iloc[0])}\n← hurts      helps →")
 
 

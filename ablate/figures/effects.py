@@ -12,6 +12,7 @@ from ablate.analysis.notes import seed_count
 from ablate.analysis.verdicts import ALPHA
 from ablate.figures.colours import cell_looks, paler
 from ablate.figures.figure import Figure
+from ablate.figures.panels import plain_numbers
 from ablate.figures.paper import DEFAULT, PAPERS, Paper
 from ablate.figures.rows import MOST_ROWS, ROW_GAP, heights_of, put_labels
 from ablate.figures.sheet import Sheet
@@ -83,6 +84,7 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
         )
     ax.axvline(0, color="0.15", linewidth=0.7, zorder=5)
     ax.locator_params(axis="x", nbins=5)
+    plain_numbers(ax.xaxis)
     less, more = sides(data["direction"].iloc[0])
     metric = wrapped(f"difference in {data['metric'].iloc[0]}".replace("_", " "), _LABEL_WIDTH + 12)
     ax.set_xlabel(f"{metric}\n← {less}      {more} →")

@@ -10,7 +10,7 @@ from ablate.analysis import Summary
 from ablate.analysis.notes import seed_count
 from ablate.figures.colours import VERDICT_LOOKS
 from ablate.figures.figure import Figure
-from ablate.figures.panels import records
+from ablate.figures.panels import plain_numbers, records
 from ablate.figures.paper import DEFAULT, PAPERS, Paper
 from ablate.figures.rows import MOST_ROWS, beside, put_labels, zero_line
 from ablate.figures.sheet import Sheet
@@ -111,6 +111,7 @@ def draw_forest(ax: Axes, data: pd.DataFrame, label_width: int, numbers: bool = 
     zero_line(ax)
     ax.margins(x=0.06)
     ax.locator_params(axis="x", nbins=5 if numbers else 4)
+    plain_numbers(ax.xaxis)
     ax.set_xlabel(f"contribution to {spoken(data['metric'].iloc[0])}\n← hurts      helps →")
     texts = [("", [row["verdict"] for row in rows]), ("n", [str(row["n"]) for row in rows])]
     if numbers:

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ablate.analysis import Summary
 from ablate.figures.colours import LINES, cell_looks
+from ablate.figures.panels import plain_numbers
 from ablate.figures.wording import block_label, cell_label
 
 __all__ = ["counted_curves", "draw_line", "fit_means", "outstanding", "place_epochs", "with_looks"]
@@ -105,6 +106,7 @@ def fit_means(ax: Axes, rows: pd.DataFrame, share: float = 0.25, bounded: bool =
     if bounded and low >= 0:
         bottom, top = max(bottom, 0.0), min(top, 1.0) if high <= 1 else top
     ax.set_ylim(bottom - edge, top + edge)
+    plain_numbers(ax.yaxis)
 
 
 def place_epochs(ax: Axes) -> None:

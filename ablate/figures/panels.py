@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, ScalarFormatter
 
-__all__ = ["Panel", "panels_of", "records"]
+__all__ = ["Panel", "panels_of", "plain_numbers", "records"]
+
+_SMALLEST, _LARGEST = 1e-3, 1e5
 
 Panel = tuple[Axes, tuple[str, ...], pd.DataFrame]
 """Axes, the values that set this part of the data apart, and the part."""
@@ -33,6 +37,19 @@ def panels_of(axes: Axes | Sequence[Axes], data: pd.DataFrame, keys: Sequence[st
         names = ", ".join(" ".join(str(value) for value in key if value) for key, _ in parts)
         raise ValueError(f"{len(parts)} {what} ({names}) need as many axes, not {len(given)}.")
     return [(ax, tuple(str(value) for value in key), part) for ax, (key, part) in zip(given, parts, strict=True)]
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Write every number on an axis whole, instead of a common part beside the axis, where labels are in its way.
+
+    Args:
+        axis: The axis, with its limits set.
+    """
+    largest = max(abs(end) for end in axis.get_view_interval())
+    if _SMALLEST <= largest < _LARGEST:
+        axis.set_major_formatter(ScalarFormatter(useOffset=False))
+    else:
+        axis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:.3g}".replace("-", "−")))
 
 
 def records(data: pd.DataFrame) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from ablate.analysis.intervals import LEVEL
 from ablate.analysis.notes import seed_count
 from ablate.figures.figure import Figure
 from ablate.figures.lines import with_looks
-from ablate.figures.panels import panels_of, records
+from ablate.figures.panels import panels_of, plain_numbers, records
 from ablate.figures.paper import DEFAULT, PAPERS, Paper
 from ablate.figures.rows import MOST_ROWS, heights_of, put_labels
 from ablate.figures.sheet import Sheet
@@ -86,7 +86,8 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
             ax.set_title(spoken(block))
         less, more = sides(own["direction"].iloc[0])
         ax.margins(x=0.06)
-        ax.locator_params(axis="x", nbins=5)
+        ax.locator_params(axis="x", nbins=4)
+        plain_numbers(ax.xaxis)
         ax.set_xlabel(f"{spoken(own['metric'].iloc[0])}\n← {less}      {more} →")
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ablate.figures.colours import BLACK
-from ablate.figures.panels import panels_of, records
+from ablate.figures.panels import panels_of, plain_numbers, records
 from ablate.figures.paper import Paper
 from ablate.figures.rows import ROW_GAP, beside, heights_of, put_labels
 from ablate.figures.sheet import Sheet
@@ -60,7 +60,8 @@ def draw_steps(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
                 ax.plot([row["end"]] * 2, [y, centres[place + 1]], color="0.6", linewidth=0.6, zorder=1)
         ax.use_sticky_edges = False
         ax.margins(x=0.08)
-        ax.locator_params(axis="x", nbins=5)
+        ax.locator_params(axis="x", nbins=4)
+        plain_numbers(ax.xaxis)
         less, more = sides(rows[0]["direction"])
         ax.set_xlabel(f"{spoken(rows[0]['metric'])}\n← {less}      {more} →")
         if block:
