@@ -138,7 +138,7 @@ def caption(summary: Summary) -> str:
         if data["onset"].notna().any()
         else "For no cell the band excludes zero at the last epoch, so no epoch is marked from which on it matters."
     )
-    if summary.round is not None:
+    if summary.rule is not None:
         sentences.append("The bands do not allow for the looks of the sequential rule.")
     return " ".join(sentences)
 

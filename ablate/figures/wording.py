@@ -35,16 +35,14 @@ _LEAST, _MOST = 1e-4, 1e6
 
 def interval_words(summary: Summary) -> str:
     """Which interval effects have, for a caption."""
-    if summary.round is None:
-        return f"{LEVEL:.0%} t intervals, unadjusted"
-    return f"{LEVEL:.0%} repeated confidence intervals of the sequential rule, which hold at every look, unadjusted"
+    looks = "" if summary.rule is None else " of the sequential rule, which hold at every look"
+    return f"{LEVEL:.0%} {summary.interval_name}s{looks}, unadjusted"
 
 
 def test_words(summary: Summary, comparisons: int) -> str:
     """Which test a claim about an effect rests on, for a caption."""
-    kind = "paired t tests" if summary.round is None else "sequential paired t tests"
     family = f"{comparisons} comparison{'' if comparisons == 1 else 's'}"
-    return f"{kind}, Holm-adjusted over {family} (α = {ALPHA:g})"
+    return f"{summary.test_name}s, Holm-adjusted over {family} (α = {ALPHA:g})"
 
 
 def margin_words(summary: Summary) -> Iterator[str]:

@@ -75,8 +75,8 @@ def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, sett
                 raise DesignError(f"{override.input_line}: a continuous range has no levels. List them: {key}=a,b,c.")
             elif any(f"{key}.".startswith(f"{ignored}.") for ignored in settings.ignore):
                 raise DesignError(
-                    f"{override.input_line}: {key} cannot change a result, so there is nothing to compare. If a list is "
-                    f"meant, write brackets: '{key}=[{override.input_line.partition('=')[2]}]'."
+                    f"{override.input_line}: {key} cannot change a result, so there is nothing to compare. A list is "
+                    f"written in brackets: '{key}=[a,b]'."
                 )
             else:
                 factor, lines = _swept(override, config, loader, settings.own)
