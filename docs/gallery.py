@@ -1,8 +1,7 @@
-"""Draws the pictures of gallery.md from made-up numbers: python docs/gallery.py"""
+"""Writes gallery.md and its pictures from made-up numbers: python docs/gallery.py"""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from ablate.figures.sheet import our_style
 from ablate.study import Cell, Factor, Level, Requires, Study, make_plan
 
 HERE = Path(__file__).resolve().parent
-DPI = 200
+DPI = 140
 EPOCHS = 30
 
 # What each change costs in accuracy, and how many times the weights of the full network there are without it.
@@ -101,7 +100,7 @@ def study(
 
 
 def pictures() -> dict[str, Summary]:
-    """Which study each figure is drawn from."""
+    """Which study each figure is drawn from, in the order of the page."""
     leave_one_out = study("ingredients", "leave_one_out", SIX, 8, margin=0.005, costs=True)
     grid = study("grid", "factorial", (SIX[0], SIX[1], SIX[3], SIX[4]), 4)
     data = factor("data", "digits", "telugu", "bangla", block=True)
@@ -113,15 +112,50 @@ def pictures() -> dict[str, Summary]:
     }
 
 
-def main(folder: Path) -> None:
-    """Write one small PNG a figure."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, summary in pictures().items():
+HEAD = """\
+# Gallery
+
+Every figure of a study, drawn from **made-up numbers** by `python docs/gallery.py`, which writes this page, too. A real
+study has the same figures as PNG, SVG and PDF in `outputs/<study>/figures`, with these captions beside them in
+`captions.md`.
+
+Which figures a study gets follows from its design; another choice, and the width of a venue:
+```bash
+python -m ablate -m 'report.figures=[forest,curves]' report.width=neurips ...
+python -m ablate report outputs/NAME --figures forest,curves --width icml      # of a study that is there
+python train.py -m hydra/sweeper=ablation 'hydra.sweeper.figures=[forest,curves]' ...
+```
+Widths: {widths}.
+
+A factor has the same colour in all figures of a study; a cell in which several factors differ is grey, a reference
+black. Lines, markers and words say the same as colours.
+"""
+
+
+def text(drawn: dict[str, Summary]) -> str:
+    """The page.
+
+    Args:
+        drawn: What :func:`pictures` returned.
+    """
+    parts = [HEAD.format(widths=", ".join(f"`{name}`" for name in PAPERS))]
+    for name, summary in drawn.items():
+        caption = FIGURES[name].caption(summary).replace("_", "\\_").replace("*", "\\*")
+        parts.append(f"## {name}\n![{name}](gallery/{name}.png)\n\n{caption}\n")
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Write the page, and a small PNG a figure."""
+    drawn = pictures()
+    (HERE / "gallery").mkdir(exist_ok=True)
+    for name, summary in drawn.items():
         with our_style():
             sheet = FIGURES[name].compose(FIGURES[name].prepare(summary), PAPERS[DEFAULT])
             sheet.settle()
-            sheet.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
+            sheet.savefig(HERE / "gallery" / f"{name}.png", dpi=DPI, metadata={"Software": None})
+    (HERE / "gallery.md").write_text(text(drawn), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "gallery")
+    main()
