@@ -31,34 +31,37 @@ def load(path: str | Path) -> Summary:
     return summary_of(StudyFolder(Path(path)))
 
 
-def draw(figure: str, study: Summary, ax: Any = None) -> Any:
+def draw(figure: str, study: Summary, ax: Any = None, width: str = "auto") -> Any:
     """Draw a figure of a study.
 
     Args:
-        figure: Its name: ``"curves"``, ``"effects"``.
+        figure: Its name: ``"forest"``, ``"effects"``, ``"curves"``, ...; a wrong one is answered with all of them.
         study: What :func:`load` returned.
         ax: Axes to draw on (some figures want a sequence of them; the message says so), or None for a new figure.
+        width: How wide a new figure is: ``"one"`` or ``"two"`` columns, or a venue's name.
 
     Returns:
-        The matplotlib figure that was drawn on.
+        The matplotlib figure that was drawn on; a new one shows in a notebook by itself.
 
     Raises:
-        AblateError: If there is no such figure, or nothing to draw.
+        AblateError: If there is no such figure or width, or nothing to draw.
     """
     from ablate.figures import FIGURES
+    from ablate.figures.choice import choice_faults
+    from ablate.figures.paper import PAPERS
+    from ablate.figures.sheet import our_style
 
-    if figure not in FIGURES:
-        raise AblateError(
-            f"Unknown figure '{figure}'. Figures: {', '.join(sorted(FIGURES))}.{suggestion(figure, FIGURES)}"
-        )
+    if faults := choice_faults([figure], width):
+        raise AblateError("\n".join(faults))
     kind = FIGURES[figure]
     data = kind.prepare(study)
     if data.empty:
         raise AblateError(f"Nothing to draw: {kind.absence(study)}")
     if ax is None:
-        return kind.compose(data)
+        with our_style():
+            return kind.compose(data, PAPERS[width])
     kind.draw(ax, data)
-    axes = ax if hasattr(ax, "figure") else next(iter(ax))
+    axes = ax if hasattr(ax, "figure") else next(iter(getattr(ax, "flat", ax)))
     return axes.figure
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ablate.errors import ConfigError, suggestion
+from ablate.figures.choice import choice_faults
 
-__all__ = ["Config", "StudyConfig", "conf_dir", "faults", "register"]
+__all__ = ["Config", "ReportConfig", "StudyConfig", "conf_dir", "faults", "register"]
 
 _EXTRA = ("tensorflow", "keras")
 _METRICS = (
@@ -55,6 +56,17 @@ class StudyConfig:
     ignore: list[str] = field(default_factory=list)
     check: str | None = None
     preflight: str | None = None
+    # Handed on to the sweeper, which must not look into a node `report` that another application may have.
+    figures: Any = "${report.figures}"
+    width: Any = "${report.width}"
+
+
+@dataclass
+class ReportConfig:
+    """The ``report`` node: what is written about a study."""
+
+    figures: Any = None
+    width: str = "auto"
 
 
 @dataclass
@@ -87,6 +99,7 @@ class Config:
     data: Any = None
     train: Any = None
     study: StudyConfig = field(default_factory=StudyConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
 
 
 def conf_dir() -> str:
@@ -130,6 +143,8 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
     own = _own_ingredients(values)
     rest = {name: value for name, value in values.items() if name not in own}
     found = [*_unknown(rest, Config, ""), *_unknown(values.get("study") or {}, StudyConfig, "study.")]
+    report = values.get("report") or {}
+    found += [*_unknown(report, ReportConfig, "report."), *choice_faults(report.get("figures"), report.get("width"))]
     found += [
         f"{key}={values[key]}: allowed are {', '.join(levels)}.{suggestion(str(values[key]), levels)}"
         for key, levels in _LEVELS.items()

@@ -32,7 +32,7 @@ Look at a network and at data, before any training:
 Look at a study:
   python -m ablate plan ...                   what the same words after -m would train
   python -m ablate status outputs/NAME        what is done, running, failed, waiting
-  python -m ablate report outputs/NAME        collect again: data, tables, figures
+  python -m ablate report outputs/NAME        collect again (--figures forest,curves --width icml: only those)
   python -m ablate show outputs/NAME full/0   configuration, error and log of a run (cell/seed)
   python -m ablate rerun outputs/NAME full/0  run it again, and say whether the result is bit-identical
   python -m ablate confirm outputs/NAME       train it without all that was found dispensable, on fresh seeds
@@ -48,7 +48,7 @@ Exit codes: 0 all finished, 1 some run failed, 2 bad input, 130 interrupted.
 
 _WIDTH = 118
 _GROUPS = {"model": "The network", "data": "The data set"}
-_NODES = {"train": "train/default.yaml", "study": "study/ingredients.yaml"}
+_NODES = {"train": "train/default.yaml", "study": "study/ingredients.yaml", "report": "report/default.yaml"}
 
 
 def guide() -> str:

@@ -27,16 +27,22 @@ def status(words: Sequence[str]) -> int:
 
 
 def report(words: Sequence[str]) -> int:
-    """``ablate report STUDY``: collect again, also in the middle of a study or after failures.
+    """``ablate report STUDY [--figures forest,curves] [--width icml]``: collect again, also in the middle of a study.
 
     A folder of results that another tool wrote is adopted first.
     """
     from ablate.adopt import looks_foreign
 
+    words, names = _option(words, "--figures")
+    words, width = _option(words, "--width")
+    figures = _figures(names, width)
     if words and looks_foreign(Path(words[0])) and not StudyFolder(Path("outputs") / words[0]).record():
-        return adopt(words)
+        from ablate.adopt import adopt as take_over
+        from ablate.adopt import from_words
+
+        return _collect(take_over(Path(words[0]), from_words(words[1:])), figures, width)
     (study,) = _studies(words, 1)
-    return _collect(study)
+    return _collect(study, figures, width)
 
 
 def adopt(words: Sequence[str]) -> int:
@@ -49,11 +55,11 @@ def adopt(words: Sequence[str]) -> int:
     return _collect(take_over(Path(words[0]), from_words(words[1:])))
 
 
-def _collect(study: StudyFolder) -> int:
+def _collect(study: StudyFolder, figures: Sequence[str] | None = None, width: str | None = None) -> int:
     from ablate.report import collect
     from ablate.sweep.console import paths_lines, say, show_summary
 
-    summary = collect(study)
+    summary = collect(study, figures, width)
     show_summary(summary)
     if summary.sentences:
         say("\n" + "\n".join(summary.sentences.values()) + "\n")
@@ -200,6 +206,17 @@ def _option(words: Sequence[str], name: str) -> tuple[list[str], str | None]:
         else:
             rest.append(word)
     return rest, value
+
+
+def _figures(names: str | None, width: str | None) -> list[str] | None:
+    """The names of figures in a word such as ``forest,curves``, checked together with the width."""
+    from ablate.figures.choice import choice_faults
+
+    chosen = None if names is None else [name.strip() for name in names.split(",") if name.strip()]
+    faults = ["--figures needs names, for example --figures forest,curves."] if chosen == [] else []
+    if faults := [*faults, *choice_faults(chosen, width)]:
+        raise ConfigError("\n".join(faults))
+    return chosen
 
 
 def _number(name: str, value: str) -> int:

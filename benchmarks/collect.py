@@ -4,8 +4,8 @@
 
 Side by side in processes of their own: a loop over the run folders as one writes it by hand with pandas, which ends
 with two CSV files and the mean of each cell; and ``ablate report``, which ends with three CSV files, tables, figures,
-paired effects and verdicts. Ours is timed cold (no cache in the study's folder), when nothing has changed, and after one
-run has changed. Seconds are wall time of the whole process, memory is its peak resident size.
+paired effects and verdicts. Ours is timed cold (no cache in the study's folder), when nothing has changed, and after
+one run has changed. Seconds are wall time of the whole process, memory is its peak resident size.
 """
 
 from __future__ import annotations

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.comparisons import block_of
 from ablate.analysis.estimates import Contrast, Estimates, by_seed, cell_at, estimate
+from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import Observations
 from ablate.errors import AnalysisError
 from ablate.study import Cell, Plan
 
-__all__ = ["shapley"]
+__all__ = ["ends_of_gain", "shapley"]
 
 _LISTED = 3
 _MOST = 16
@@ -74,6 +75,26 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
         estimate(contrasts, plan.study, rule),
         tuple(notes),
     )
+
+
+def ends_of_gain(plan: Plan, values: Observations, block: Mapping[str, str]) -> tuple[float, float] | None:
+    """The means of the metric between which Shapley values lead: without any ingredient, and of the full network.
+
+    Args:
+        plan: A plan for which :func:`shapley` has an answer.
+        values: The metric by cell label and seed.
+        block: Level by name of block factor, empty where the plan has none.
+
+    Returns:
+        Means over the seeds that all cells of the block have finished; None where there is none.
+    """
+    cells = _lattice(plan, block)
+    shared = set.intersection(*(set(values[cell.label]) for cell in cells.values()))
+    if not shared:
+        return None
+    ends = (cells[frozenset()], max(cells.items(), key=lambda item: len(item[0]))[1])
+    empty, full = (t_interval([values[cell.label][seed] for seed in sorted(shared)]).mean for cell in ends)
+    return empty, full
 
 
 def _lattice(plan: Plan, block: Mapping[str, str]) -> dict[Present, Cell]:

@@ -1,168 +1,154 @@
-"""Learning curves: the validation metric and loss by epoch, a mean line and a band a cell."""
+"""Learning curves: training and validation by epoch, a mean line and a band a cell, and where overfitting begins."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Sheet
-from matplotlib.ticker import MaxNLocator
+from matplotlib.lines import Line2D
 
 from ablate.analysis import Summary
-from ablate.analysis.intervals import LEVEL, t_half_width
+from ablate.analysis.curves import end_window, mean_curves, overfitting, tracks
+from ablate.analysis.intervals import LEVEL
 from ablate.analysis.notes import seed_count
 from ablate.figures.figure import Figure
-from ablate.figures.style import ONE_COLUMN, cell_style, shown, wrapped
+from ablate.figures.legends import cell_entries, legend_height, put_legend
+from ablate.figures.lines import counted_curves, draw_line, fit_means, outstanding, place_epochs, with_looks
+from ablate.figures.panels import panels_of
+from ablate.figures.paper import DEFAULT, PAPERS, Paper
+from ablate.figures.sheet import Sheet
+from ablate.figures.style import shown, spoken
 
 __all__ = ["CURVES", "caption", "compose", "curve_metrics", "draw", "prepare"]
 
-_HIGHLIGHTED = 8
-_PANEL_HEIGHT = 1.55
-_LINE_HEIGHT = 0.125
-_NARROW_LABEL = 26
-_WIDE_LABEL = 52
+_COLUMNS = (
+    *("block", "metric", "part", "cell", "label", "position", "epoch", "n", "mean", "low", "high"),
+    *("onset", "highlighted", "colour", "line", "marker"),
+)
+_HIGHLIGHTED = 7
+_PANEL_HEIGHT = 1.5
+_TALLEST = 7.5
+_LOWEST = 0.9
+_FAINTEST, _STRONGEST = 0.06, 0.15
+_RING: dict[str, Any] = {
+    **{"marker": "o", "markersize": 8.5, "markerfacecolor": "none", "markeredgewidth": 1.1},
+    **{"markeredgecolor": "0.2", "linestyle": "none"},
+}
 
 
 def curve_metrics(summary: Summary) -> tuple[str, ...]:
-    """Which columns of the curves are drawn: the validation version of the study's metric, and the validation loss.
-
-    Where the curves have no such columns: the metric itself and ``loss``, or else the first two columns of numbers.
-    """
-    known = [name for name in summary.curves.columns if name not in ("study", "cell", "seed", "epoch")]
-    known = [name for name in known if pd.to_numeric(summary.curves[name], errors="coerce").notna().any()]
-    metric = summary.study.metric
-    stem = metric.removeprefix("test_").removeprefix("val_")
-    scores = [name for name in (f"val_{stem}", f"validation_{stem}", metric, stem) if name in known]
-    losses = [name for name in ("val_loss", "validation_loss", "test_loss", "loss") if name in known]
-    return tuple(dict.fromkeys([*scores[:1], *losses[:1]])) or tuple(known[:2])
+    """The columns of the curves that are drawn on data that are not trained on; see :func:`.tracks`."""
+    return tuple(track.validation for track in tracks(summary.curves, summary.study.metric))
 
 
 def prepare(summary: Summary) -> pd.DataFrame:
     """The lines and their bands, from the finished runs.
 
-    A cell's line ends with the last epoch that all its finished runs reached: beyond it, the mean would change because
-    runs stop and not because they learn.
-
     Returns:
-        A row for every metric, cell and epoch: ``metric``, ``cell``, its ``position`` in the plan, ``epoch``, ``n``
-        runs, ``mean`` of the metric, its 95 % t interval ``low`` to ``high`` (NaN for one run), and whether the cell
-        is ``highlighted``: in a study of many cells only the reference and the largest effects are.
+        A row for every block, metric, cell and epoch: ``block`` (the data set, or empty), ``metric`` (a column of the
+        curves), ``part`` (``training`` or ``validation``), ``cell``, its ``label`` within the block and ``position``
+        in the plan, ``epoch``, ``n`` runs, ``mean``, its 95 % t interval ``low`` to ``high`` (NaN for one run), the
+        ``onset`` of overfitting of the cell (an epoch; NaN where none is shown, and for all that is no validation
+        loss), whether the cell is ``highlighted`` (of many cells not all are), and its ``colour``, ``line`` and
+        ``marker``.
     """
-    columns = ["metric", "cell", "position", "epoch", "n", "mean", "low", "high", "highlighted"]
-    finished = summary.runs.loc[summary.runs["state"] == "finished", ["cell", "seed"]]
-    curves = summary.curves.merge(finished, on=["cell", "seed"], how="inner")
-    runs = finished.groupby("cell").size()
-    position = {cell.label: index for index, cell in enumerate(summary.plan.cells)}
-    highlighted = _highlighted(summary)
+    curves = counted_curves(summary)
+    chosen = outstanding(summary, _HIGHLIGHTED)
     parts = []
-    for metric in curve_metrics(summary):
-        rows = curves[["cell", "epoch"]].assign(value=pd.to_numeric(curves[metric], errors="coerce"))
-        rows = rows[np.isfinite(rows["value"])]
-        means = rows.groupby(["cell", "epoch"])["value"].agg(n="size", mean="mean", spread="std").reset_index()
-        means = means[means["n"] == means["cell"].map(runs)]
-        several = means["n"] > 1
-        half = t_half_width(means["n"].where(several)) * means["spread"] / np.sqrt(means["n"])
-        parts.append(
-            means.assign(
-                metric=metric,
-                position=means["cell"].map(position).astype(int),
-                low=means["mean"] - half,
-                high=means["mean"] + half,
-                highlighted=means["cell"].isin(highlighted),
-            ).sort_values(["position", "epoch"])
-        )
+    for track in tracks(curves, summary.study.metric):
+        for part, column in (("training", track.training), ("validation", track.validation)):
+            if column is not None:
+                parts.append(mean_curves(curves, column).assign(metric=column, part=part, onset=np.nan))
+        if track.is_loss and track.training is not None:
+            found = overfitting(curves[curves["cell"].isin(chosen)], track.validation, track.training)
+            begins: dict[str, int] = dict(
+                found.loc[found["shown"].astype(bool), ["cell", "epoch"]].itertuples(index=False)
+            )
+            parts[-1]["onset"] = parts[-1]["cell"].map(begins).astype(float)
     parts = [part for part in parts if len(part)]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def _highlighted(summary: Summary) -> set[str]:
-    labels = [cell.label for cell in summary.plan.cells]
-    if len(labels) <= _HIGHLIGHTED:
-        return set(labels)
-    size = summary.effects["difference"].abs()
-    largest = summary.effects.loc[size.sort_values(ascending=False, kind="stable").index, "cell"]
-    return {labels[0], *largest.head(_HIGHLIGHTED - 1)}
+    if not parts:
+        return pd.DataFrame(columns=list(_COLUMNS))
+    data = with_looks(pd.concat(parts, ignore_index=True), summary)
+    data["highlighted"] = data["cell"].isin(chosen)
+    blocks, metrics = list(dict.fromkeys(data.sort_values("position")["block"])), list(dict.fromkeys(data["metric"]))
+    keys = [data["epoch"], data["position"], data["metric"].map(metrics.index), data["block"].map(blocks.index)]
+    return data.iloc[np.lexsort(keys)].reset_index(drop=True)[list(_COLUMNS)]
 
 
 def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
-    """Draw one metric on each of the axes.
+    """Draw one metric of one block on each of the axes.
 
     Args:
-        axes: As many axes as the data have metrics, or one for a single metric.
+        axes: As many axes as the data have pairs of block and metric, in their order, or one for a single pair.
         data: What :func:`prepare` returned, or some of its metrics and cells.
     """
-    panels = [axes] if isinstance(axes, Axes) else list(axes)
-    metrics = list(dict.fromkeys(data["metric"]))
-    if len(panels) != len(metrics):
-        raise ValueError(f"{len(metrics)} metrics ({', '.join(metrics)}) need as many axes, not {len(panels)}.")
-    for ax, metric in zip(panels, metrics, strict=True):
-        rows = data[data["metric"] == metric]
+    for ax, (block, metric), rows in panels_of(axes, data, ("block", "metric"), "panels"):
         for _, line in rows[~rows["highlighted"].astype(bool)].groupby("position"):
             ax.plot(line["epoch"], line["mean"], color="0.82", linewidth=0.6, zorder=1, label="_other")
-        for place, line in rows[rows["highlighted"].astype(bool)].groupby("position"):
-            _draw_line(ax, int(place), line)
-        _limit(ax, rows)
-        ax.set_ylabel(shown(metric.replace("_", " ")))
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    panels[-1].set_xlabel("epoch")
+        bright = rows[rows["highlighted"].astype(bool)]
+        # The more bands lie over each other, the fainter each must be.
+        band = max(_FAINTEST, min(_STRONGEST, 0.5 / max(1, bright["cell"].nunique())))
+        for _, line in bright.groupby("position"):
+            place = int(line["position"].iloc[0])
+            draw_line(ax, line, shown(str(line["cell"].iloc[0])), stagger=place, band=band)
+            onset = line["onset"].iloc[0]
+            if np.isfinite(onset):
+                _ring(ax, onset, float(line.loc[line["epoch"] == onset, "mean"].iloc[0]), line["colour"].iloc[0])
+        fit_means(ax, rows, bounded=True)
+        ax.set_ylabel(spoken(metric))
+        if block:
+            ax.set_title(spoken(block))
+        place_epochs(ax)
+        ax.set_xlabel("epoch")
 
 
-def _draw_line(ax: Axes, position: int, line: pd.DataFrame) -> None:
-    style = cell_style(position)
-    if line["low"].notna().any():
-        ax.fill_between(line["epoch"], line["low"], line["high"], color=style.colour, alpha=0.10, linewidth=0, zorder=2)
-    epochs = len(line)
-    every = max(1, epochs // 6)
-    ax.plot(
-        line["epoch"],
-        line["mean"],
-        color=style.colour,
-        linestyle=style.line,
-        marker=style.marker,
-        # Staggered, so that markers of lines on top of each other do not hide each other.
-        markevery=(position % every, every),
-        zorder=4 if position == 0 else 3,
-        label=shown(str(line["cell"].iloc[0])),
-    )
+def _ring(ax: Axes, epoch: float, loss: float, colour: str) -> None:
+    ax.plot([epoch], [loss], label="_onset", zorder=6, **_RING | {"markeredgecolor": colour})
 
 
-def _limit(ax: Axes, rows: pd.DataFrame) -> None:
-    """Show all means whole; a band may leave the axes, as with three seeds it can dwarf what it surrounds."""
-    low, high = rows["mean"].min(), rows["mean"].max()
-    room = 0.25 * (high - low) or 0.05 * abs(high) or 1.0
-    bottom, top = np.nanmin([rows["low"].min(), low]), np.nanmax([rows["high"].max(), high])
-    edge = 0.2 * room
-    ax.set_ylim(max(bottom, low - room) - edge, min(top, high + room) + edge)
+def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
+    """The curves as wide as the text of a paper: training left, validation right, a row a metric and block.
 
-
-def compose(data: pd.DataFrame) -> Sheet:
-    """The curves as one column of a paper: the metrics below each other, the legend below them."""
-    metrics = list(dict.fromkeys(data["metric"]))
-    cells = data.drop_duplicates("cell").sort_values("position")
-    pale = int((~cells["highlighted"].astype(bool)).sum())
-    names = list(cells.loc[cells["highlighted"].astype(bool), "cell"])
-    columns = 2 if max((len(name) for name in names), default=0) <= _NARROW_LABEL else 1
-    labels = [wrapped(name, _NARROW_LABEL if columns == 2 else _WIDE_LABEL) for name in names]
-    lines = sum(label.count("\n") + 1 for label in labels) + bool(pale)
-    height = _PANEL_HEIGHT * len(metrics) + 0.3 + _LINE_HEIGHT * -(-lines // columns)
-    sheet = Sheet(figsize=(ONE_COLUMN, height), layout="constrained")
-    axes = list(sheet.subplots(len(metrics), 1, sharex=True, squeeze=False)[:, 0])
-    draw(axes, data)
-    drawn = {line.get_label(): line for ax in axes for line in ax.get_lines()}
-    handles = [drawn[shown(name)] for name in names]
-    if pale:
-        handles.append(drawn["_other"])
-        labels.append(f"{pale} other cells" if pale > 1 else "1 other cell")
-    sheet.legend(handles, labels, loc="outside lower center", ncols=columns)
+    Without training curves the panels stand below each other in one column. Where there are more data sets than a page
+    holds, only the first metric is drawn.
+    """
+    blocks = data["block"].nunique()
+    if blocks * data["metric"].nunique() * _LOWEST > 2 * _TALLEST:
+        first = data["metric"].iloc[0].partition("_")[2] or data["metric"].iloc[0]
+        data = data[data["metric"].str.endswith(first)]
+    panels = list(dict.fromkeys(zip(data["block"], data["metric"], data["part"], strict=True)))
+    across = 2 if [part for _, _, part in panels] == ["training", "validation"] * (len(panels) // 2) else 1
+    rows = len(panels) // across
+    width = paper.text if across == 2 else paper.column
+    entries = cell_entries(data)
+    if data["onset"].notna().any():
+        entries.append((Line2D([], [], **_RING), "overfitting begins"))
+    height = min(_PANEL_HEIGHT, _TALLEST / rows) + (0.15 if blocks > 1 else 0)
+    sheet = Sheet(width, height * rows + 0.35 + legend_height(entries, width))
+    axes = sheet.subplots(rows, across, sharex=True, squeeze=False)
+    draw(list(axes.flat), data)
+    for row in axes:
+        _share_height(row)
+    for ax in axes[:-1].flat:
+        ax.set_xlabel("")
+    put_legend(sheet, entries)
     return sheet
 
 
+def _share_height(row: Sequence[Axes]) -> None:
+    """Training and validation of one metric on one scale."""
+    limits = [ax.get_ylim() for ax in row]
+    for ax in row:
+        ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+
+
 def caption(summary: Summary) -> str:
-    """What the curves show: whose mean, n, band."""
+    """What the curves show: whose mean, n, band, and what is marked."""
     data = prepare(summary)
-    metrics = " and ".join(dict.fromkeys(data["metric"]))
+    metrics = ", ".join(dict.fromkeys(data["metric"]))
     sentences = [
         f"Learning curves of the study {summary.study.name}: {metrics} by epoch.",
         f"Lines: mean over {seed_count(data['n'])}.",
@@ -175,9 +161,29 @@ def caption(summary: Summary) -> str:
     if lengths.nunique() > 1:
         sentences.append("A line ends where the first run of its cell ends.")
     if not data["highlighted"].all():
-        shown_cells = int(data.loc[data["highlighted"].astype(bool), "cell"].nunique())
-        sentences.append(f"Coloured: the reference and the {shown_cells - 1} cells with the largest differences to it.")
-    return " ".join(sentences)
+        shown = int(data.loc[data["highlighted"].astype(bool), "cell"].nunique())
+        sentences.append(
+            f"Coloured: {shown} of {data['cell'].nunique()} cells: references, cells that differ in one factor, then "
+            "those with the largest differences."
+        )
+    return " ".join([*sentences, *_on_overfitting(summary, data)])
+
+
+def _on_overfitting(summary: Summary, data: pd.DataFrame) -> list[str]:
+    losses = [track for track in tracks(summary.curves, summary.study.metric) if track.is_loss and track.training]
+    if not losses:
+        return []
+    if data["n"].max() < 2:
+        return ["Overfitting is not marked: in one seed a rise cannot be told from noise."]
+    window = end_window(int(data["epoch"].max()))
+    rule = (
+        f"the lowest mean {losses[0].validation}, where from there to the mean of the last {window} epochs it rises "
+        f"({LEVEL:.0%} t interval over seeds, each measured from the epoch that is lowest in the others) while "
+        f"{losses[0].training} falls"
+    )
+    if data["onset"].isna().all():
+        return [f"No cell is shown to overfit; marked would be {rule}."]
+    return [f"Rings, where overfitting begins: {rule}."]
 
 
 def _absence(summary: Summary) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure as Sheet
 
 from ablate.analysis import Summary
+from ablate.figures.sheet import Sheet
 
 __all__ = ["Figure"]
 
@@ -22,7 +22,7 @@ class Figure:
         name: Its name, which is that of its files.
         prepare: From a summary to the tidy data that are drawn; no rows where there is nothing to draw.
         draw: Draws prepared data on the caller's axes (one, or a sequence of them: each figure's module says).
-        compose: A sheet of a paper's width with the prepared data drawn on axes of its own.
+        compose: From prepared data, and a :class:`~ablate.figures.paper.Paper` if need be, to a sheet of their own.
         caption: Estimand, n, interval and test, in sentences.
         absence: Why there is nothing to draw, where ``prepare`` gives no rows.
     """
@@ -30,6 +30,6 @@ class Figure:
     name: str
     prepare: Callable[[Summary], pd.DataFrame]
     draw: Callable[[Any, pd.DataFrame], None]
-    compose: Callable[[pd.DataFrame], Sheet]
+    compose: Callable[..., Sheet]
     caption: Callable[[Summary], str]
     absence: Callable[[Summary], str]

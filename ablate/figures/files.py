@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-import io
-import logging
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-from matplotlib import style
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from ablate.analysis import Summary
-from ablate.errors import AnalysisError, suggestion
-from ablate.figures.figure import Figure
+from ablate.errors import AnalysisError
+from ablate.figures.choice import choice_faults, default_figures
+from ablate.figures.paper import DEFAULT, PAPERS
 from ablate.figures.registry import FIGURES
-from ablate.figures.style import rc_params
+from ablate.figures.sheet import FORMATS, our_style
 from ablate.store.atomic import write_bytes, write_text
 
 __all__ = ["write_figures"]
 
-# Without dates and names of programs: the same summary gives the same bytes.
-_FORMATS: dict[str, dict[str, Any]] = {
-    "png": {"dpi": 300, "metadata": {"Software": None}},
-    "svg": {"metadata": {"Date": None, "Creator": None}},
-    "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
-}
 
-
-def write_figures(summary: Summary, folder: Path, names: Iterable[str] | None = None) -> list[Path]:
+def write_figures(
+    summary: Summary, folder: Path, names: Iterable[str] | None = None, width: str = DEFAULT
+) -> list[Path]:
     """Write figures as PNG, SVG and PDF, and what they show as ``captions.md``.
 
-    A figure for which the summary has no data is left out; ``captions.md`` says why.
+    A figure for which the summary has no data is left out; ``captions.md`` says why. Figures of an earlier call that
+    this one does not write are removed: what stands in the folder belongs together.
 
     Args:
         summary: The summary of the study.
         folder: Where to write; made if need be.
-        names: Names of :data:`FIGURES`, by default all.
+        names: Names of :data:`FIGURES`; by default those that the design calls for.
+        width: How wide, a name of :data:`ablate.figures.paper.PAPERS`.
 
     Returns:
         The files written.
@@ -47,15 +37,9 @@ def write_figures(summary: Summary, folder: Path, names: Iterable[str] | None = 
         AnalysisError: If a name is unknown.
         StoreError: If the folder cannot be written.
     """
-    chosen = list(FIGURES if names is None else dict.fromkeys(names))
-    unknown = [name for name in chosen if name not in FIGURES]
-    if unknown:
-        raise AnalysisError(
-            "\n".join(
-                f"Unknown figure '{name}'. Figures: {', '.join(sorted(FIGURES))}.{suggestion(name, FIGURES)}"
-                for name in unknown
-            )
-        )
+    chosen = list(default_figures(summary.plan) if names is None else dict.fromkeys(names))
+    if faults := choice_faults(chosen, width):
+        raise AnalysisError("\n".join(faults))
     written = []
     captions = []
     for name in chosen:
@@ -65,26 +49,15 @@ def write_figures(summary: Summary, folder: Path, names: Iterable[str] | None = 
             captions.append(f"**{name}**: left out, because {figure.absence(summary)}.")
             continue
         captions.append(f"**{name}**: {figure.caption(summary)}")
-        for form, content in _drawn(figure, data).items():
+        with our_style():
+            sheet = figure.compose(data, PAPERS[width])
+            sheet.settle()
+        for form in FORMATS:
             path = folder / f"{name}.{form}"
-            write_bytes(path, content)
+            write_bytes(path, sheet.content(form))
             written.append(path)
+    for path in (folder / f"{name}.{form}" for name in FIGURES for form in FORMATS):
+        if path not in written:
+            path.unlink(missing_ok=True)
     write_text(folder / "captions.md", "\n\n".join(captions) + "\n")
     return [*written, folder / "captions.md"]
-
-
-def _drawn(figure: Figure, data: pd.DataFrame) -> dict[str, bytes]:
-    contents = {}
-    # It tells at level INFO of every glyph that it embeds, to whoever has configured logging, as Hydra does.
-    logging.getLogger("fontTools").setLevel(logging.WARNING)
-    # From the defaults up: what a user's matplotlibrc says must not change the files.
-    with style.context(["default", dict(rc_params())]), warnings.catch_warnings():
-        # A script without an installed font shows as boxes in PNG and PDF; SVG keeps it as text.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        sheet = figure.compose(data)
-        FigureCanvasAgg(sheet)
-        for form, options in _FORMATS.items():
-            buffer = io.BytesIO()
-            sheet.savefig(buffer, format=form, **options)
-            contents[form] = buffer.getvalue()
-    return contents

@@ -1,56 +1,20 @@
-"""How figures look: sizes of a paper, embedded fonts, colours that everybody can tell apart."""
+"""How figures look: embedded fonts of a paper's size, and text that is printed as it is."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from matplotlib import font_manager
 
-__all__ = ["ONE_COLUMN", "TWO_COLUMNS", "CellStyle", "cell_style", "rc_params", "shown", "wrapped"]
+__all__ = ["LINE_HEIGHT", "rc_params", "shown", "spoken", "wrapped"]
 
-ONE_COLUMN = 3.35
-"""Width in inches that fits one column of the usual venues (IEEE 3.5, ACM 3.33, ICML 3.25, Elsevier 3.54)."""
-
-TWO_COLUMNS = 6.75
-"""Width in inches that fits the full text width of the same venues (6.75 to 7.2)."""
-
-# The palette of M. Okabe and K. Ito, Color Universal Design (2008), without its yellow, which vanishes on white paper;
-# black is the reference's.
-_COLOURS = ("#D55E00", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
-_LINES: tuple[Any, ...] = ("--", "-.", (0, (1, 1)), (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))
-_MARKERS = ("s", "^", "D", "v", "P", "X", "*")
+LINE_HEIGHT = 0.115
+"""Inches that a line of small text takes."""
 
 # For names of factors and levels in scripts that the main font lacks.
 _OTHER_SCRIPTS = ("Noto Sans CJK KR", "Noto Sans CJK JP", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
-
-
-@dataclass(frozen=True)
-class CellStyle:
-    """Colour, line and marker of a cell; any one of the three tells cells apart, so grey prints stay readable."""
-
-    colour: str
-    line: Any
-    marker: str
-
-
-def cell_style(position: int) -> CellStyle:
-    """The style of a cell, whatever other cells are drawn beside it.
-
-    Args:
-        position: Position of the cell in the plan; 0 is the reference, black and solid.
-
-    Example:
-        >>> cell_style(0)
-        CellStyle(colour='#000000', line='-', marker='o')
-    """
-    if position == 0:
-        return CellStyle("#000000", "-", "o")
-    # The three lists have lengths without a common divisor: 210 cells pass before a combination returns.
-    index = position - 1
-    return CellStyle(_COLOURS[index % 6], _LINES[index % 5], _MARKERS[index % 7])
 
 
 def rc_params() -> Mapping[str, Any]:
@@ -82,6 +46,16 @@ def rc_params() -> Mapping[str, Any]:
         # Identifiers inside an SVG are random without it.
         "svg.hashsalt": "ablate",
     }
+
+
+def spoken(name: str) -> str:
+    """The name of a metric or factor as it is said.
+
+    Example:
+        >>> spoken("val_accuracy")
+        'val accuracy'
+    """
+    return shown(name.replace("_", " "))
 
 
 def shown(text: str) -> str:

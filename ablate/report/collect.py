@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ablate.store import StudyFolder, write_text
 from ablate.store.study_folder import StudyRecord
@@ -45,13 +47,15 @@ def _summary(study: StudyFolder, record: StudyRecord, mark: str) -> Summary:
     return summary
 
 
-def collect(study: StudyFolder) -> Summary:
+def collect(study: StudyFolder, figures: Sequence[str] | None = None, width: str | None = None) -> Summary:
     """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, the tables, the checklist and the figures of a study.
 
     Files that were made of the same runs by the same software, and are still there, are left as they are.
 
     Args:
         study: The study's folder.
+        figures: Names of the figures, instead of those that the study chose.
+        width: How wide the figures are, instead of what the study chose.
 
     Returns:
         What the tables and figures show; see :func:`summary_of`.
@@ -61,15 +65,18 @@ def collect(study: StudyFolder) -> Summary:
     record = study.existing_record()
     mark = fingerprint(study, record)
     summary = _summary(study, record, mark)
-    if not kept_files(study, mark):
-        _write(study, record, summary)
-        keep_files(study, mark)
+    choice = {**record.report, **({"figures": list(figures)} if figures else {}), **({"width": width} if width else {})}
+    whole = f"{mark} {json.dumps(choice, sort_keys=True)}"
+    if not kept_files(study, whole):
+        _write(study, record, summary, choice)
+        keep_files(study, whole)
     return summary
 
 
-def _write(study: StudyFolder, record: StudyRecord, summary: Summary) -> None:
+def _write(study: StudyFolder, record: StudyRecord, summary: Summary, choice: Mapping[str, Any]) -> None:
     from ablate.analysis import checklist
     from ablate.figures import write_figures
+    from ablate.figures.paper import DEFAULT
     from ablate.store.curves import write_curves
     from ablate.tables import checklist_markdown, write_tables
 
@@ -78,4 +85,4 @@ def _write(study: StudyFolder, record: StudyRecord, summary: Summary) -> None:
     write_curves(study, record, summary.curves)
     write_tables(summary, study.tables)
     write_text(study.checklist, checklist_markdown(checklist(summary)))
-    write_figures(summary, study.figures)
+    write_figures(summary, study.figures, choice.get("figures"), choice.get("width") or DEFAULT)

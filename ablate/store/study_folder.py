@@ -53,6 +53,7 @@ class StudyRecord:
         reference: The unswept configuration, resolved, without the seed and without what cannot change a result.
         history: A plain record of each command that made or enlarged the study.
         checks: What was found out about each cell before its first run, by the cell's name.
+        report: What the last command chose to have written about the study: ``figures``, ``width``.
     """
 
     plan: Plan
@@ -60,6 +61,7 @@ class StudyRecord:
     reference: Mapping[str, Any]
     history: tuple[Mapping[str, Any], ...] = ()
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class StudyFolder:
                 reference=values["reference"],
                 history=tuple(values["history"]),
                 checks=values["checks"],
+                report=values.get("report", {}),
             )
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -153,6 +156,7 @@ class StudyFolder:
                 "reference": record.reference,
                 "history": list(record.history),
                 "checks": record.checks,
+                "report": record.report,
             },
         )
 

@@ -53,7 +53,8 @@ def run(
         outputs: Where study folders live.
         workers: How many runs at a time; with more than one each runs in a worker process.
         **settings: ``design``, ``metric``, ``direction``, ``margin``, ``failures``, ``resolution``, ``cells``,
-            ``requires``, ``forbidden``, ``retry_failed``, ``keep_going`` as on the command line.
+            ``requires``, ``forbidden``, ``retry_failed``, ``keep_going`` as on the command line; ``figures`` and
+            ``width`` of the figures as there in ``report``.
             ``confirms``, the folder of a study of the same function and factors: train instead what that study found
             dispensable, taken away together, on fresh seeds whose number follows from the power; what comes of it is
             in that folder's ``confirmation.json``.
@@ -115,7 +116,8 @@ def run(
         event = study_event(folder, old, plan, ["ablate.run"])
         first = study.seeds[:FIRST_SEEDS] if study.sequential else study.seeds
         runs = [planned for planned in work if planned.seed in first]
-        folder.write_record(grow(folder, old, plan, runs, _plain(reference), event))
+        record = grow(folder, old, plan, runs, _plain(reference), event)
+        folder.write_record(replace(record, report=asked.report))
     jobs = [Job(planned, ()) for planned in work]
     halt = None if asked.keep_going else folder.halt.absolute()
     carry_out = functools.partial(_carry_out, _Task(train, study.metric, halt), folder, plan, work, workers, asked)

@@ -72,6 +72,11 @@ def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, sett
                 fixed.append(override)
             elif not override.is_discrete_sweep():
                 raise DesignError(f"{override.input_line}: a continuous range has no levels. List them: {key}=a,b,c.")
+            elif any(f"{key}.".startswith(f"{ignored}.") for ignored in settings.ignore):
+                raise DesignError(
+                    f"{override.input_line}: {key} cannot change a result, so there is nothing to compare. A list is "
+                    f"written in brackets: '{key}=[a,b]'."
+                )
             else:
                 factor, lines = _swept(override, config, loader, settings.own)
                 factors.append(replace(factor, block=key in settings.blocks))

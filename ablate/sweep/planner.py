@@ -88,7 +88,7 @@ class Planner:
         with folder.editing():
             now = folder.record()
             record = grow(folder, now, plan, runs, reference, event)
-            record = replace(record, checks={**record.checks, **checks})
+            record = replace(record, checks={**record.checks, **checks}, report=settings.report)
             if record != now:
                 folder.write_record(record)
         return record, jobs

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ablate.errors import DesignError
+from ablate.figures.choice import choice_faults
 from ablate.study import FAILURE_POLICIES, Constraint, Forbidden, Requires, level_label
 
 __all__ = ["AUTO", "FIRST_SEEDS", "Settings"]
@@ -53,6 +54,8 @@ class Settings:
             ``explicit=False`` where a level was not asked for but is void.
         preflight: Dotted name of a function that looks at all cells before the first run, or None.
         confirms: Folder of a study, for a confirmation of what it found dispensable; see :mod:`ablate.sweep.confirm`.
+        figures: Names of the figures to draw, or None for those that the design calls for.
+        width: How wide figures are, or None for the default.
     """
 
     name: str | None = None
@@ -79,6 +82,8 @@ class Settings:
     check: str | None = None
     preflight: str | None = None
     confirms: str | None = None
+    figures: tuple[str, ...] | None = None
+    width: str | None = None
 
     @classmethod
     def from_config(cls, values: Mapping[str, Any]) -> Settings:
@@ -96,13 +101,22 @@ class Settings:
             plain["seeds"] = tuple(plain["seeds"])
         if isinstance(plain.get("own"), dict):
             plain["own"] = tuple(plain["own"])
-        for key in ("forbidden", "ignore", "blocks", "own"):
+        if isinstance(plain.get("figures"), str):
+            plain["figures"] = (plain["figures"],)
+        for key in ("forbidden", "ignore", "blocks", "own", "figures"):
             if isinstance(plain.get(key), list):
                 plain[key] = tuple(plain[key])
         found = [fault for key, value in plain.items() if (fault := _fault(key, value))]
+        found += choice_faults(plain.get("figures"), plain.get("width"))
         if found:
             raise DesignError("\n".join(found))
         return cls(**plain)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What of the report was chosen, as plain values."""
+        chosen = {"figures": None if self.figures is None else list(self.figures), "width": self.width}
+        return {key: value for key, value in chosen.items() if value is not None}
 
     def seed_list(self) -> tuple[int, ...]:
         """The seeds themselves."""

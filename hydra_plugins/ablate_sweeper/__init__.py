@@ -53,6 +53,8 @@ class AblationSweeperConf:
     check: Any = "${oc.select:study.check,null}"
     preflight: Any = "${oc.select:study.preflight,null}"
     confirms: Any = None
+    figures: Any = "${oc.select:study.figures,null}"
+    width: Any = "${oc.select:study.width,null}"
 
 
 @dataclass

@@ -1,216 +1,32 @@
+"""What all figures have in common: their files, their style, what they survive."""
+
 from __future__ import annotations
 
 import itertools
 import math
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import pytest
-from matplotlib import style
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
-from matplotlib.container import BarContainer
-from matplotlib.figure import Figure as Sheet
-from scipy import stats
+from made import DATA, NO_CURVES, study_of
 
+import ablate
 from ablate.analysis import Summary, summarise
-from ablate.errors import AnalysisError
-from ablate.figures import FIGURES, curves, effects, write_figures
-from ablate.figures.style import cell_style, rc_params, shown, wrapped
-from ablate.study import Factor, Level, Study, make_plan
+from ablate.errors import AblateError, AnalysisError
+from ablate.figures import FIGURES, write_figures
+from ablate.figures.paper import PAPERS
+from ablate.figures.sheet import our_style
+from ablate.figures.style import shown, wrapped
+from ablate.study import Factor, Level
 
-NO_CURVES = pd.DataFrame(columns=["study", "cell", "seed", "epoch"])
-SCORES = {"full": [0.90, 0.92, 0.91], "w/o a": [0.80, 0.83, 0.80], "w/o b": [0.91, 0.92, 0.93]}
-
-
-def summary_of(
-    names: str = "ab",
-    seeds: int = 3,
-    epochs: int = 4,
-    design: str = "leave_one_out",
-    metric: str = "test_accuracy",
-    direction: str = "max",
-    margin: float | None = None,
-    columns: Sequence[str] = ("train_loss", "val_loss", "val_accuracy"),
-) -> Summary:
-    factors = [Factor(name, (Level("true"), Level("false")), "true") for name in names]
-    plan = make_plan(Study("demo", design, tuple(range(seeds)), metric, direction, margin), factors)
-    rng = np.random.default_rng(0)
-    rows, lines = [], []
-    for cell in plan.cells:
-        for seed in range(seeds):
-            score = SCORES[cell.label][seed] if cell.label in SCORES and seed < 3 else rng.normal(0.9, 0.02)
-            rows.append(("demo", cell.label, seed, "finished", "", score))
-            values = rng.normal(0.5, 0.1, (epochs, len(columns)))
-            lines += [("demo", cell.label, seed, epoch + 1, *values[epoch]) for epoch in range(epochs)]
-    runs = pd.DataFrame(rows, columns=["study", "cell", "seed", "state", "reason", metric])
-    frame = pd.DataFrame(lines, columns=["study", "cell", "seed", "epoch", *columns])
-    return summarise(plan, runs, frame if epochs else NO_CURVES)
-
-
-def bars(ax: mpl.axes.Axes) -> list[BarContainer]:
-    return [container for container in ax.containers if isinstance(container, BarContainer)]
-
-
-def test_effects_are_sorted_by_what_the_ingredient_contributes() -> None:
-    data = effects.prepare(summary_of())
-    assert list(dict.fromkeys(data["cell"])) == ["w/o a", "w/o b"]
-    assert list(data["value"]) == pytest.approx([-0.10, -0.09, -0.11, 0.01, 0.0, 0.02])
-    assert list(dict.fromkeys(effects.prepare(summary_of(direction="min"))["cell"])) == ["w/o b", "w/o a"]
-
-
-def test_effects_draw_bars_intervals_and_every_seed() -> None:
-    summary = summary_of()
-    ax = Sheet().subplots()
-    effects.draw(ax, effects.prepare(summary))
-    drawn = {label.get_text(): bar.patches[0] for label, bar in zip(ax.get_yticklabels(), bars(ax), strict=True)}
-    assert list(drawn) == ["w/o a", "w/o b"]
-    assert drawn["w/o a"].get_width() == pytest.approx(-0.10)
-    assert drawn["w/o b"].get_width() == pytest.approx(0.01)
-    assert drawn["w/o a"].get_y() < drawn["w/o b"].get_y() and ax.yaxis_inverted()
-    assert sorted(np.concatenate([dots.get_offsets()[:, 0] for dots in ax.collections])) == pytest.approx(
-        sorted(summary.pairs["difference"])
-    )
-    ends = [tuple(line.get_xdata()) for line in ax.get_lines()]
-    for low, high in summary.effects[["low", "high"]].itertuples(index=False):
-        assert (low, high) in ends
-    assert (0, 0) in ends  # the zero line
-    # helps: full colour; undecided: pale
-    assert drawn["w/o a"].get_facecolor()[:3] == pytest.approx(to_rgb(cell_style(1).colour))
-    assert sum(drawn["w/o b"].get_facecolor()[:3]) > sum(to_rgb(cell_style(2).colour))
-
-
-@pytest.mark.parametrize(("direction", "words"), [("max", "← worse      better →"), ("min", "← better      worse →")])
-def test_effects_say_which_side_is_better(direction: str, words: str) -> None:
-    ax = Sheet().subplots()
-    effects.draw(ax, effects.prepare(summary_of(direction=direction)))
-    assert ax.get_xlabel() == f"difference in test accuracy\n{words}"
-
-
-def test_effects_of_one_seed_have_no_interval() -> None:
-    summary = summary_of(seeds=1)
-    ax = Sheet().subplots()
-    effects.draw(ax, effects.prepare(summary))
-    assert len(ax.get_lines()) == 1
-    assert "No interval or test" in effects.caption(summary)
-
-
-def test_effects_show_the_margin_and_unequal_numbers_of_seeds() -> None:
-    summary = summary_of(margin=0.02)
-    runs = summary.runs.copy()
-    runs.loc[1, "state"] = "waiting"
-    runs.loc[5, "state"] = "failed"
-    found = summarise(summary.plan, runs, NO_CURVES)
-    ax = Sheet().subplots()
-    effects.draw(ax, effects.prepare(found))
-    assert sorted(label.get_text() for label in ax.get_yticklabels()) == ["w/o a (n\xa0=\xa01)", "w/o b (n\xa0=\xa02)"]
-    band = next(patch for patch in ax.patches if patch.get_width() == pytest.approx(0.04))
-    assert band.get_x() == pytest.approx(-0.02)
-    assert effects.caption(found).endswith("Grey band: the margin of ±0.02.")
-
-
-def test_a_cell_keeps_its_colour_whatever_is_drawn_beside_it() -> None:
-    data = effects.prepare(summary_of())
-    alone = Sheet().subplots()
-    effects.draw(alone, data[data["cell"] == "w/o b"])
-    both = Sheet().subplots()
-    effects.draw(both, data)
-    assert bars(alone)[0].patches[0].get_edgecolor() == bars(both)[1].patches[0].get_edgecolor()
-    styles = [cell_style(position) for position in range(200)]
-    assert len({(style.colour, str(style.line), style.marker) for style in styles}) == 200
-
-
-def test_of_very_many_cells_the_largest_effects_are_shown() -> None:
-    summary = summary_of(names="abcdefg", seeds=2, epochs=0, design="factorial")
-    data = effects.prepare(summary)
-    assert data["cell"].nunique() == 60
-    hidden = summary.effects[~summary.effects["cell"].isin(data["cell"])]
-    assert hidden["difference"].abs().max() <= data["difference"].abs().min()
-    assert "Only the 60 largest of 127 differences are shown." in effects.caption(summary)
-    assert effects.compose(data).get_figheight() < 14
-
-
-def test_curves_have_means_and_t_bands() -> None:
-    summary = summary_of()
-    data = curves.prepare(summary)
-    assert list(dict.fromkeys(data["metric"])) == ["val_accuracy", "val_loss"]
-    one = data[(data["metric"] == "val_loss") & (data["cell"] == "w/o a") & (data["epoch"] == 2)].iloc[0]
-    raw = summary.curves.query("cell == 'w/o a' and epoch == 2")["val_loss"]
-    low, high = stats.t.interval(0.95, 2, raw.mean(), stats.sem(raw))
-    assert (one["n"], one["mean"], one["low"], one["high"]) == (3, *map(pytest.approx, (raw.mean(), low, high)))
-
-
-def test_curves_draw_a_line_and_a_band_a_cell() -> None:
-    data = curves.prepare(summary_of())
-    axes = Sheet().subplots(2, 1)
-    curves.draw(axes, data)
-    for ax, metric in zip(axes, ("val accuracy", "val loss"), strict=True):
-        assert ax.get_ylabel() == metric
-        assert [line.get_label() for line in ax.get_lines()] == ["full", "w/o a", "w/o b"]
-        assert len(ax.collections) == 3
-        styles = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in ax.get_lines()}
-        assert len(styles) == 3
-    mean = data[(data["metric"] == "val_loss") & (data["cell"] == "w/o b")]["mean"]
-    assert list(axes[1].get_lines()[2].get_ydata()) == list(mean)
-    low, high = axes[1].get_ylim()
-    assert low <= data.loc[data["metric"] == "val_loss", "mean"].min()
-    assert high >= data.loc[data["metric"] == "val_loss", "mean"].max()
-
-
-def test_curves_on_the_wrong_number_of_axes() -> None:
-    with pytest.raises(ValueError) as error:
-        curves.draw(Sheet().subplots(), curves.prepare(summary_of()))
-    assert str(error.value) == "2 metrics (val_accuracy, val_loss) need as many axes, not 1."
-
-
-def test_curves_of_one_seed_have_no_band() -> None:
-    summary = summary_of(seeds=1)
-    axes = Sheet().subplots(2, 1)
-    curves.draw(axes, curves.prepare(summary))
-    assert not axes[0].collections
-    assert curves.caption(summary).endswith("No bands: one seed has no interval.")
-
-
-def test_curves_end_with_the_shortest_run_and_leave_out_failed_ones() -> None:
-    summary = summary_of()
-    stopped = summary.curves.query("not (cell == 'w/o a' and seed == 2 and epoch > 2)")
-    runs = summary.runs.copy()
-    runs.loc[runs["cell"].eq("w/o b") & runs["seed"].eq(0), "state"] = "failed"
-    found = summarise(summary.plan, runs, stopped)
-    data = curves.prepare(found)
-    assert data.groupby("cell")["epoch"].max().to_dict() == {"full": 4, "w/o a": 2, "w/o b": 4}
-    assert data.groupby("cell")["n"].unique().map(list).to_dict() == {"full": [3], "w/o a": [3], "w/o b": [2]}
-    assert "A line ends where the first run of its cell ends." in curves.caption(found)
-
-
-@pytest.mark.parametrize(
-    ("metric", "columns", "expected"),
-    [
-        ("test_accuracy", ("loss", "val_accuracy", "val_loss"), ("val_accuracy", "val_loss")),
-        ("test_loss", ("val_accuracy", "val_loss"), ("val_loss",)),
-        ("reward", ("reward", "loss"), ("reward", "loss")),
-        ("reward", ("speed", "heat", "noise"), ("speed", "heat")),
-    ],
-)
-def test_which_columns_of_the_curves_are_drawn(
-    metric: str, columns: tuple[str, ...], expected: tuple[str, ...]
-) -> None:
-    assert curves.curve_metrics(summary_of(metric=metric, columns=columns)) == expected
-
-
-def test_of_many_cells_the_reference_and_the_largest_effects_stand_out() -> None:
-    summary = summary_of(names="abcd", design="factorial")
-    data = curves.prepare(summary)
-    outstanding = set(data.loc[data["highlighted"], "cell"])
-    assert len(outstanding) == 8 and "full" in outstanding
-    sheet = curves.compose(data)
-    texts = [text.get_text() for text in sheet.legends[0].get_texts()]
-    assert len(texts) == 9 and texts[-1] == "8 other cells"
+HOSTILE = ["a_b&c%", "$x$", "<script>alert(1)</script>", "잔차_연결", "_hidden", "x" * 70]
+RATE = Factor("lr", (Level("0.001"), Level("$5&%#_{}^~\\")), "0.001")
 
 
 def test_names_are_shown_literally() -> None:
@@ -221,30 +37,110 @@ def test_names_are_shown_literally() -> None:
     assert max(len(line) for line in wrapped("x" * 50, 20).splitlines()) == 20
 
 
-@pytest.mark.parametrize(("names", "seeds"), [(["residual"], 3), ([f"{'long' * 6}_{i}" for i in range(9)], 2)])
-def test_nothing_is_cut_off(names: list[str], seeds: int) -> None:
-    summary = summary_of(names=names, seeds=seeds)  # type: ignore[arg-type]
-    for figure in FIGURES.values():
-        with style.context(["default", dict(rc_params())]):
-            sheet = figure.compose(figure.prepare(summary))
-            FigureCanvasAgg(sheet).draw()
+def failed(summary: Summary) -> Summary:
+    """The same study with a failed, a running and an unreadable run."""
+    runs = summary.runs.copy()
+    runs.loc[1, "state"], runs.loc[4, "state"] = "failed", "running"
+    runs.loc[5, summary.study.metric] = math.nan
+    curves = summary.curves.copy()
+    curves.loc[::3, "val_loss"] = math.nan
+    return summarise(summary.plan, runs, curves)
+
+
+def lost_reference() -> Summary:
+    summary = study_of()
+    runs = summary.runs.copy()
+    runs.loc[runs["cell"] == "full", "state"] = "failed"
+    return summarise(summary.plan, runs, summary.curves)
+
+
+ROWS = ("forest", "effects", "seeds", "cost")
+LINES = ("curves", "difference_curves")
+GRID = ("main_effects", "interactions", "shapley")
+STUDIES: dict[str, tuple[Callable[[], Summary], tuple[str, ...]]] = {
+    "one cell": (lambda: study_of(["residual"]), (*ROWS, *LINES)),
+    "long names": (lambda: study_of([f"{'long' * 6}_{i}" for i in range(9)], seeds=2), (*ROWS, *LINES)),
+    "one seed": (lambda: study_of("abc", seeds=1, design="factorial"), ("forest", "roadmap", "seeds", *GRID)),
+    "failures": (lambda: failed(study_of("abc")), (*ROWS, *LINES)),
+    "no reference": (lost_reference, ("seeds", "curves")),
+    "hostile": (
+        lambda: study_of([*HOSTILE, RATE], design="cumulative+leave_one_out", seeds=2),
+        (*ROWS, *LINES, "roadmap"),
+    ),
+    "hostile grid": (lambda: study_of(HOSTILE[:3], design="factorial", seeds=2, epochs=0), GRID),
+    "seconds": (
+        lambda: study_of(
+            "abc",
+            design="factorial",
+            epochs=0,
+            metric="fit",
+            direction="min",
+            score=lambda cell, seed: 3600.0 + seed**2,
+        ),
+        ("forest", "roadmap", "seeds", *GRID),
+    ),
+    "alike": (
+        lambda: study_of("ab", design="factorial", epochs=0, score=lambda cell, seed: 0.5),
+        ("forest", "effects", "roadmap", *GRID),
+    ),
+    "tiny": (
+        lambda: study_of(
+            "ab", design="factorial", epochs=0, score=lambda cell, seed: 1e-9 * (3 + seed**2 * len(cell.changed))
+        ),
+        ("forest", "roadmap", "shapley", "interactions"),
+    ),
+    "data sets": (
+        lambda: study_of([DATA, "a", "b"], design="factorial+cumulative", seeds=2),
+        ("forest", "roadmap", "datasets", "curves", "seeds", "cost"),
+    ),
+    "64 cells": (lambda: study_of("abcdef", design="factorial", seeds=2, epochs=2), ("forest", "curves", "cost")),
+}
+
+
+@pytest.mark.parametrize("kind", STUDIES)
+def test_nothing_is_cut_off_or_overlaps(kind: str) -> None:
+    make, names = STUDIES[kind]
+    summary = make()
+    for name in names:
+        assert "nan" not in FIGURES[name].caption(summary)
+        with our_style():
+            sheet = FIGURES[name].compose(FIGURES[name].prepare(summary))
+            sheet.settle()
             tight, size = sheet.get_tightbbox(), sheet.get_size_inches()
-            assert tight.x0 >= -0.02 and tight.y0 >= -0.02
-            assert tight.x1 <= size[0] + 0.02 and tight.y1 <= size[1] + 0.02
-            for ax in sheet.axes:
+            where = f"{name} of {kind}"
+            assert tight.x0 >= -0.02 and tight.y0 >= -0.02, where
+            assert tight.x1 <= size[0] + 0.02 and tight.y1 <= size[1] + 0.02, where
+            assert size[1] < 10.5, where  # a page
+            for ax in (ax for ax in sheet.axes if ax.axison and ax.get_label() != "<colorbar>"):
+                box = ax.get_window_extent()
+                assert box.width > 35 and box.height > 18, where
                 boxes = [label.get_window_extent() for label in ax.get_yticklabels() if label.get_text()]
                 boxes.sort(key=lambda box: box.y0)
-                assert all(below.y1 <= above.y0 + 1 for below, above in itertools.pairwise(boxes))
+                assert all(below.y1 <= above.y0 + 1 for below, above in itertools.pairwise(boxes)), where
+
+
+@pytest.mark.parametrize("width", ["one", "neurips"])
+def test_sheets_are_as_wide_as_the_paper_wants_them(width: str) -> None:
+    summary = study_of("ab", design="factorial", epochs=2)
+    for figure in FIGURES.values():
+        data = figure.prepare(summary)
+        if len(data):
+            with our_style():
+                sheet = figure.compose(data, PAPERS[width])
+                sheet.settle()
+            assert sheet.get_figwidth() in (PAPERS[width].column, PAPERS[width].text)
+            assert sheet.get_tightbbox().x1 <= sheet.get_figwidth() + 0.02, figure.name
 
 
 def test_the_files_are_the_same_bytes_and_leave_the_settings_alone(tmp_path: Path) -> None:
-    summary = summary_of(names=["a", "$b$", "_층"])  # type: ignore[arg-type]
+    summary = study_of(["a", "$b$", "_층"], design="factorial")
     before = dict(mpl.rcParams)
-    files = write_figures(summary, tmp_path / "one")
-    names = ["effects.png", "effects.svg", "effects.pdf", "curves.png", "curves.svg", "curves.pdf", "captions.md"]
-    assert [path.name for path in files] == names
+    names = ["effects", "interactions", "curves"]
+    files = write_figures(summary, tmp_path / "one", names)
+    forms = [f"{name}.{form}" for name in names for form in ("png", "svg", "pdf")]
+    assert [path.name for path in files] == [*forms, "captions.md"]
     with mpl.rc_context({"lines.linewidth": 9, "font.size": 30}):
-        again = write_figures(summary, tmp_path / "two")
+        again = write_figures(summary, tmp_path / "two", names)
     assert [path.read_bytes() for path in files] == [path.read_bytes() for path in again]
     assert dict(mpl.rcParams) == before
     svg = (tmp_path / "one" / "effects.svg").read_text()
@@ -254,25 +150,78 @@ def test_the_files_are_the_same_bytes_and_leave_the_settings_alone(tmp_path: Pat
 
 
 def test_a_figure_without_data_is_left_out_and_named(tmp_path: Path) -> None:
-    files = write_figures(summary_of(epochs=0), tmp_path)
+    files = write_figures(study_of(epochs=0), tmp_path, ["effects", "curves"])
     assert [path.name for path in files] == ["effects.png", "effects.svg", "effects.pdf", "captions.md"]
     assert "**curves**: left out, because no finished run wrote curves." in (tmp_path / "captions.md").read_text()
 
 
+def test_without_a_choice_the_design_calls_for_the_figures(tmp_path: Path) -> None:
+    summary = study_of(epochs=0)
+    runs = summary.runs.assign(state="waiting", test_accuracy=math.nan)
+    write_figures(summarise(summary.plan, runs, NO_CURVES), tmp_path)
+    said = (tmp_path / "captions.md").read_text()
+    assert re.findall(r"\*\*(.+)\*\*", said) == ["forest", "effects", "curves", "difference_curves", "seeds", "cost"]
+
+
+def test_what_an_earlier_call_drew_does_not_stay_and_other_files_do(tmp_path: Path) -> None:
+    summary = study_of(epochs=0)
+    write_figures(summary, tmp_path, ["effects"])
+    (tmp_path / "diagram.svg").write_text("of somebody else")
+    write_figures(summary, tmp_path, ["forest"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "captions.md",
+        "diagram.svg",
+        "forest.pdf",
+        "forest.png",
+        "forest.svg",
+    ]
+
+
 def test_a_study_that_has_not_begun(tmp_path: Path) -> None:
-    summary = summary_of()
+    summary = study_of()
     waiting = summarise(summary.plan, summary.runs.assign(state="waiting", test_accuracy=math.nan), NO_CURVES)
-    assert [path.name for path in write_figures(waiting, tmp_path)] == ["captions.md"]
+    assert [path.name for path in write_figures(waiting, tmp_path, list(FIGURES))] == ["captions.md"]
+    assert (tmp_path / "captions.md").read_text().count("left out") == len(FIGURES)
 
 
 def test_unknown_figures_are_all_named(tmp_path: Path) -> None:
     with pytest.raises(AnalysisError) as error:
-        write_figures(summary_of(), tmp_path, names=["curve", "effects", "pie"])
+        write_figures(study_of(), tmp_path, names=["curve", "effects", "pie"])
+    names = ", ".join(sorted(FIGURES))
     assert str(error.value) == (
-        "Unknown figure 'curve'. Figures: curves, effects. Did you mean 'curves'?\n"
-        "Unknown figure 'pie'. Figures: curves, effects."
+        f"Unknown figure 'curve'. Figures: {names}. Did you mean 'curves'?\nUnknown figure 'pie'. Figures: {names}."
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_drawn_figure_shows_in_a_notebook_in_our_style() -> None:
+    summary = study_of(["a", "잔차"], epochs=0)
+    with mpl.rc_context({"font.size": 30}), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sheet = ablate.draw("forest", summary, width="icml")
+        picture = sheet._repr_png_()
+    assert picture.startswith(b"\x89PNG")
+    assert sheet.get_figwidth() == 3.25
+    assert sheet.axes[0].xaxis.label.get_fontsize() == 7
+
+
+def test_drawing_what_there_is_not() -> None:
+    with pytest.raises(AblateError) as error:
+        ablate.draw("forrest", study_of(epochs=0), width="two_columns")
+    first, second = str(error.value).split("\n")
+    assert first.endswith("Did you mean 'forest'?") and second.startswith(
+        "Unknown width 'two_columns'. Widths: auto, one"
+    )
+    with pytest.raises(AblateError) as error:
+        ablate.draw("curves", study_of(epochs=0))
+    assert str(error.value) == "Nothing to draw: no finished run wrote curves"
+
+
+def test_figures_draw_on_the_axes_of_others() -> None:
+    figure = mpl.figure.Figure()
+    axes = figure.subplots(2, 2)
+    assert ablate.draw("curves", study_of(), ax=axes) is figure
+    assert np.ravel(axes)[3].get_ylabel() == "val loss"
 
 
 def test_importing_the_room_does_not_load_pyplot() -> None:

@@ -1,0 +1,207 @@
+"""What cells reach for what they cost: the metric against weights, operations and latency."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from ablate.analysis import Summary
+from ablate.analysis.intervals import LEVEL
+from ablate.analysis.notes import seed_count
+from ablate.analysis.pareto import pareto_front
+from ablate.figures.figure import Figure
+from ablate.figures.legends import cell_entries, legend_height, put_legend
+from ablate.figures.lines import outstanding, with_looks
+from ablate.figures.panels import panels_of, plain_numbers, records
+from ablate.figures.paper import DEFAULT, PAPERS, Paper
+from ablate.figures.sheet import Sheet
+from ablate.figures.style import shown, spoken, wrapped
+from ablate.figures.wording import sides
+
+__all__ = ["COST", "caption", "compose", "draw", "prepare"]
+
+_COLUMNS = (
+    *(
+        "block",
+        "measure",
+        "cell",
+        "label",
+        "position",
+        "cost",
+        "mean",
+        "low",
+        "high",
+        "n",
+        "front",
+        "metric",
+        "direction",
+    ),
+    *("batch", "highlighted", "colour", "marker"),
+)
+_MEASURES = ("weights", "flops", "latency")
+_WORDS = {"weights": "weights", "flops": "floating-point operations an image", "latency": "latency"}
+_HIGHLIGHTED = 9
+_LOG_FROM = 4.0
+_PANEL_HEIGHT = 1.75
+
+
+def prepare(summary: Summary) -> pd.DataFrame:
+    """The points.
+
+    Returns:
+        A row for every cell with a result and cost that was measured: ``block`` (the data set, or empty), ``measure``
+        (``weights``, ``flops``, ``latency`` in seconds), ``cell``, its ``label`` within the block and ``position`` in
+        the plan, ``cost``, ``mean`` of the metric with the 95 % t interval ``low`` to ``high``, ``n``, whether it is on
+        the Pareto ``front`` of the block, ``metric``, ``direction``, images a ``batch`` of the latency, whether the
+        cell is ``highlighted`` (of many cells not all are), and its ``colour`` and ``marker``. A measure in which all
+        cells are alike is left out.
+    """
+    study = summary.study
+    measured = summary.costs if len(summary.costs) else summary.cells[["cell", "weights"]]
+    parts = []
+    for measure in _MEASURES:
+        if measure not in measured or measured[measure].nunique() < 2:
+            continue
+        batch = measured["batch"] if "batch" in measured else np.nan
+        rows = measured[["cell"]].assign(cost=measured[measure].astype(float), batch=batch)
+        rows = rows.merge(summary.cells[["cell", "mean", "low", "high", "n"]], on="cell").dropna(
+            subset=["cost", "mean"]
+        )
+        for _, own in with_looks(rows, summary).groupby("block", sort=False):
+            front = pareto_front(list(own["cost"]), list(own["mean"]), study.direction)
+            parts.append(own.assign(measure=measure, front=front))
+    if not parts:
+        return pd.DataFrame(columns=list(_COLUMNS))
+    data = pd.concat(parts, ignore_index=True).assign(metric=study.metric, direction=study.direction)
+    data["highlighted"] = data["cell"].isin(outstanding(summary, _HIGHLIGHTED)) | data["front"]
+    blocks = list(dict.fromkeys(data.sort_values("position")["block"]))
+    keys = [data["position"], data["measure"].map(_MEASURES.index), data["block"].map(blocks.index)]
+    return data.iloc[np.lexsort(keys)].reset_index(drop=True)[list(_COLUMNS)]
+
+
+def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
+    """Draw one measure of one block on each of the axes.
+
+    Args:
+        axes: As many axes as the data have pairs of block and measure, in their order, or one for a single pair.
+        data: What :func:`prepare` returned, or some of its measures and cells.
+    """
+    for ax, (block, measure), rows in panels_of(axes, data, ("block", "measure"), "panels"):
+        _scale(ax, rows, measure)
+        _front(ax, rows)
+        for row in records(rows):
+            _point(ax, row)
+        plain_numbers(ax.yaxis)
+        less, more = sides(rows["direction"].iloc[0])
+        ax.set_ylabel(f"{spoken(rows['metric'].iloc[0])}\n← {less}      {more} →")
+        if block:
+            ax.set_title(spoken(block))
+
+
+def _point(ax: Axes, row: dict[str, Any]) -> None:
+    bright = bool(row["highlighted"])
+    colour = row["colour"] if bright else "0.75"
+    if np.isfinite(row["low"]):
+        ax.plot([row["cost"]] * 2, [row["low"], row["high"]], color=colour, linewidth=0.7, alpha=0.6, zorder=2)
+    ax.plot(
+        [row["cost"]],
+        [row["mean"]],
+        marker=row["marker"] if bright else ".",
+        markersize=5 if bright else 3,
+        markerfacecolor=colour if row["front"] else "white",
+        markeredgecolor=colour,
+        markeredgewidth=0.9,
+        linestyle="none",
+        zorder=4 if bright else 3,
+        label=shown(str(row["cell"])),
+    )
+
+
+def _front(ax: Axes, rows: pd.DataFrame) -> None:
+    front = rows[rows["front"].astype(bool)].sort_values("cost")
+    if len(front) > 1:
+        ax.plot(
+            front["cost"],
+            front["mean"],
+            drawstyle="steps-post",
+            color="0.6",
+            linewidth=0.7,
+            linestyle="--",
+            zorder=1,
+            label="_front",
+        )
+
+
+def _scale(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
+    low, high = float(rows["cost"].min()), float(rows["cost"].max())
+    if low > 0 and high / low >= _LOG_FROM:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,)))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.margins(x=0.1, y=0.08)
+    words = _WORDS[measure]
+    if measure == "latency":
+        ax.xaxis.set_major_formatter(EngFormatter(unit="s", sep="\u2009"))
+        batch = rows["batch"].iloc[0]
+        words += f" of a batch of {batch:.0f}" if np.isfinite(batch) else ""
+    else:
+        ax.xaxis.set_major_formatter(EngFormatter(sep="\u2009"))
+    log = " (log scale)" if ax.get_xscale() == "log" else ""
+    ax.set_xlabel(wrapped(f"{words}{log}", 26))
+
+
+def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
+    """A panel a measure, a row a block; the names of the cells below."""
+    blocks = list(dict.fromkeys(data["block"]))
+    measures = data["measure"].nunique()
+    groups = list(dict.fromkeys(zip(data["block"], data["measure"], strict=True)))
+    across = measures if measures > 1 and len(groups) == measures * len(blocks) else min(3, len(groups))
+    width = paper.column if across == 1 else paper.text
+    entries = cell_entries(data, lines=False)
+    rows = -(-len(groups) // across)
+    sheet = Sheet(width, min(_PANEL_HEIGHT, 8.5 / rows) * rows + 0.25 + legend_height(entries, width))
+    axes = sheet.subplots(rows, across, squeeze=False)
+    draw(list(axes.flat)[: len(groups)], data)
+    for ax in list(axes.flat)[len(groups) :]:
+        ax.set_axis_off()
+    for row in axes:
+        for ax in row[1:]:
+            ax.set_ylabel("")
+    put_legend(sheet, entries)
+    return sheet
+
+
+def caption(summary: Summary) -> str:
+    """What the figure shows: the costs, the mean, its interval, the front."""
+    study, data = summary.study, prepare(summary)
+    words = {
+        "weights": "number of weights",
+        "flops": "floating-point operations of one image (multiplication and addition count as two)",
+        "latency": "measured latency of a forward pass",
+    }
+    costs = ", ".join(words[measure] for measure in dict.fromkeys(data["measure"]))
+    sentences = [
+        f"{study.metric} of the cells of the study {study.name} against what they cost: {costs}.",
+        f"Markers: mean over {seed_count(data['n'])}.",
+    ]
+    if data["low"].notna().any():
+        sentences.append(f"Lines: its {LEVEL:.0%} t interval.")
+    sentences.append(
+        "Filled, and joined by the dashed line: the Pareto front of the means, of which no other cell is as good for "
+        "as little; neighbours on it need not differ significantly."
+    )
+    return " ".join(sentences)
+
+
+def _absence(summary: Summary) -> str:
+    return "no cost was measured in which cells differ"
+
+
+COST = Figure("cost", prepare, draw, compose, caption, _absence)

@@ -1,0 +1,115 @@
+"""Lines by epoch: which runs and cells are shown, and how a line with its band is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from ablate.analysis import Summary
+from ablate.figures.colours import LINES, cell_looks
+from ablate.figures.panels import plain_numbers
+from ablate.figures.wording import block_label, cell_label
+
+__all__ = ["counted_curves", "draw_line", "fit_means", "outstanding", "place_epochs", "with_looks"]
+
+
+def counted_curves(summary: Summary) -> pd.DataFrame:
+    """The curves of the runs that count: finished, and under the sequential rule read."""
+    runs = summary.runs.loc[summary.runs["state"] == "finished", ["cell", "seed"]]
+    if summary.round is not None:
+        read = [seed in summary.values[cell] for cell, seed in zip(runs["cell"], runs["seed"], strict=True)]
+        runs = runs[read]
+    return summary.curves.merge(runs, on=["cell", "seed"], how="inner")
+
+
+def outstanding(summary: Summary, most: int) -> set[str]:
+    """The cells that stand out where there are many.
+
+    Args:
+        summary: The summary.
+        most: How many cells of a block may stand out beside its reference. First come those that differ in one
+            factor, the largest difference first, then the others.
+    """
+    plan = summary.plan
+    blocks = {factor.name for factor in plan.factors if factor.block}
+    changes = {cell.label: len(set(cell.changed) - blocks) for cell in plan.cells}
+    size = dict(zip(summary.effects["cell"], summary.effects["difference"].abs(), strict=True))
+    chosen: set[str] = set()
+    for block in dict.fromkeys(block_label(cell, plan) for cell in plan.cells):
+        own = [cell.label for cell in plan.cells if block_label(cell, plan) == block]
+        others = [cell for cell in own if changes[cell]]
+        if len(others) > most:
+            others.sort(key=lambda cell: (changes[cell] > 1, -np.nan_to_num(size.get(cell, 0.0), nan=0.0)))
+        chosen |= {*others[:most], *(cell for cell in own if not changes[cell])}
+    return chosen
+
+
+def with_looks(data: pd.DataFrame, summary: Summary) -> pd.DataFrame:
+    """The data with the place of each cell in the plan, its block, its label within that, and its look."""
+    plan, looks = summary.plan, cell_looks(summary.plan)
+    position = {cell.label: place for place, cell in enumerate(plan.cells)}
+    blocks = {cell.label: block_label(cell, plan) for cell in plan.cells}
+    return data.assign(
+        position=data["cell"].map(position).astype(int),
+        block=data["cell"].map(blocks),
+        label=data["cell"].map({cell.label: cell_label(cell, plan) for cell in plan.cells}),
+        colour=data["cell"].map({cell: look.colour for cell, look in looks.items()}),
+        line=data["cell"].map({cell: look.line for cell, look in looks.items()}),
+        marker=data["cell"].map({cell: look.marker for cell, look in looks.items()}),
+    )
+
+
+def draw_line(ax: Axes, rows: pd.DataFrame, label: str, stagger: int = 0, band: float = 0.12) -> None:
+    """Draw the mean of a cell by epoch with its band.
+
+    Args:
+        ax: The axes.
+        rows: Columns ``epoch``, ``mean``, ``low``, ``high``, ``colour``, ``line``, ``marker``.
+        label: What a legend calls it.
+        stagger: Shifts the markers, so that those of lines on top of each other do not hide each other.
+        band: How opaque the band is.
+    """
+    first = rows.iloc[0]
+    if rows["low"].notna().any():
+        ax.fill_between(
+            rows["epoch"], rows["low"], rows["high"], color=first["colour"], alpha=band, linewidth=0, zorder=2
+        )
+    every = max(1, len(rows) // 6)
+    ax.plot(
+        rows["epoch"],
+        rows["mean"],
+        color=first["colour"],
+        linestyle=LINES[first["line"]],
+        marker=first["marker"],
+        markevery=(stagger % every, every),
+        zorder=4 if first["line"] == "solid" else 3,
+        label=label,
+    )
+
+
+def fit_means(ax: Axes, rows: pd.DataFrame, share: float = 0.25, bounded: bool = False) -> None:
+    """Show all means whole; a band may leave the axes, as with three seeds it can dwarf what it surrounds.
+
+    Args:
+        ax: The axes.
+        rows: Columns ``mean``, ``low``, ``high``.
+        share: How much room bands get on either side, as a share of what the means span.
+        bounded: Whether no band may suggest numbers below 0 where no mean is, or above 1 where all means are shares.
+    """
+    low, high = float(rows["mean"].min()), float(rows["mean"].max())
+    room = share * (high - low) or 0.05 * abs(high) or 1.0
+    bottom, top = float(np.nanmin([rows["low"].min(), low])), float(np.nanmax([rows["high"].max(), high]))
+    edge = 0.05 * (high - low) or 0.2 * room
+    bottom, top = max(bottom, low - room), min(top, high + room)
+    if bounded and low >= 0:
+        bottom, top = max(bottom, 0.0), min(top, 1.0) if high <= 1 else top
+    ax.set_ylim(bottom - edge, top + edge)
+    plain_numbers(ax.yaxis)
+
+
+def place_epochs(ax: Axes) -> None:
+    """Whole epochs on the horizontal axis."""
+    ax.margins(x=0.02)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
