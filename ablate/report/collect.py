@@ -33,7 +33,7 @@ def summary_of(study: StudyFolder) -> Summary:
 
 
 def collect(study: StudyFolder) -> Summary:
-    """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, the tables, the checklist and the figures of a study.
+    """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, tables, checklist, figures and the page of a study.
 
     Args:
         study: The study's folder.
@@ -43,12 +43,16 @@ def collect(study: StudyFolder) -> Summary:
     """
     from ablate.analysis import checklist
     from ablate.figures import write_figures
+    from ablate.report.page import write_page
+    from ablate.report.part import part_of
     from ablate.tables import checklist_markdown, write_tables
 
     summary = summary_of(study)
     for name, frame in (("runs", summary.runs), ("curves", summary.curves), ("effects", summary.effects)):
         write_text(study.path / f"{name}.csv", frame.to_csv(index=False))
-    write_tables(summary, study.tables)
+    part = part_of(study, summary)
+    write_tables(summary, study.tables, part.errors)
     write_text(study.checklist, checklist_markdown(checklist(summary)))
     write_figures(summary, study.figures)
+    write_page(study.page, [part], live=part.is_running)
     return summary
