@@ -48,7 +48,7 @@ def _summary(study: StudyFolder, record: StudyRecord, mark: str) -> Summary:
 
 
 def collect(study: StudyFolder, figures: Sequence[str] | None = None, width: str | None = None) -> Summary:
-    """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, the tables, the checklist and the figures of a study.
+    """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, tables, checklist, figures and the page of a study.
 
     Files that were made of the same runs by the same software, and are still there, are left as they are.
 
@@ -77,12 +77,16 @@ def _write(study: StudyFolder, record: StudyRecord, summary: Summary, choice: Ma
     from ablate.analysis import checklist
     from ablate.figures import write_figures
     from ablate.figures.paper import DEFAULT
+    from ablate.report.page import write_page
+    from ablate.report.part import part_of
     from ablate.store.curves import write_curves
     from ablate.tables import checklist_markdown, write_tables
 
     for name, frame in (("runs", summary.runs), ("effects", summary.effects)):
         write_text(study.path / f"{name}.csv", frame.to_csv(index=False))
+    part = part_of(study, summary)
     write_curves(study, record, summary.curves)
-    write_tables(summary, study.tables)
+    write_tables(summary, study.tables, part.errors)
     write_text(study.checklist, checklist_markdown(checklist(summary)))
     write_figures(summary, study.figures, choice.get("figures"), choice.get("width") or DEFAULT)
+    write_page(study.page, [part], live=part.is_running)

@@ -103,6 +103,11 @@ class StudyFolder:
         """What a report must disclose, in words."""
         return self.path / "checklist.md"
 
+    @property
+    def page(self) -> Path:
+        """Where the page is written."""
+        return self.path / "report.html"
+
     def run(self, run: PlannedRun) -> RunFolder:
         """The folder of a run."""
         return RunFolder(self.path / run.folder)

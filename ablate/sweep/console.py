@@ -121,6 +121,8 @@ def paths_lines(study: StudyFolder) -> list[str]:
     here = Path.cwd()
     folder = study.path.relative_to(here) if study.path.is_relative_to(here) else study.path
     lines = []
+    if study.page.is_file():
+        lines.append(f"page     {folder / study.page.name}")
     for name, pattern in (("figures", "figures/*.png"), ("tables", "tables/*.*"), ("data", "*.csv")):
         suffix = ".*" if name == "tables" else Path(pattern).suffix
         if found := sorted({path.stem for path in study.path.glob(pattern)}):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import DesignError
-from ablate.report import collect
+from ablate.report import LivePage, collect
 from ablate.store import FINISHED, PlannedRun, RunFolder, StudyFolder, write_json
 from ablate.study import Cell, Factor, Layout, Level, Plan, Study, level_label, make_plan
 from ablate.sweep.console import say
@@ -175,7 +175,7 @@ def _carry_out(
 
     labels = {cell.name: cell.label for cell in plan.cells}
     todo = [job.run for job in jobs if folder.run(job.run).status().state != FINISHED]
-    with Progress(folder, todo, labels, plan.study.metric):
+    with Progress(folder, todo, labels, plan.study.metric), LivePage(folder, todo):
         run_jobs(
             folder,
             jobs,

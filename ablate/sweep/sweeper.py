@@ -22,7 +22,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from ablate.errors import AblateError, AnalysisError, ConfigError, RunError
-from ablate.report import collect
+from ablate.report import LivePage, collect
 from ablate.store import FAILED, FINISHED, PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
 from ablate.sweep.composer import Composer
@@ -171,7 +171,7 @@ class StudySweeper(Sweeper):
         states = board(folder, [job.run for job in jobs])
         todo = [run for run, status in states.items() if status.state != FINISHED]
         labels = {cell.name: cell.label for cell in record.plan.cells}
-        with Progress(folder, todo, labels, record.plan.study.metric):
+        with Progress(folder, todo, labels, record.plan.study.metric), LivePage(folder, todo):
             run_jobs(
                 folder,
                 jobs,

@@ -5,15 +5,23 @@ from __future__ import annotations
 import math
 
 from ablate.tables.numbers import DASH, bare, count, decimals, duration, fixed, probability, typographic
-from ablate.tables.table import Column, Estimate, Value
+from ablate.tables.table import Column, Estimate, Row, Value
 
-__all__ = ["is_missing", "plain"]
+__all__ = ["is_bold", "is_missing", "plain"]
 
 
 def is_missing(value: Value) -> bool:
     """Whether there is nothing to show."""
     number = value.value if isinstance(value, Estimate) else value
     return number is None or (isinstance(number, float) and math.isnan(number))
+
+
+def is_bold(column: Column, row: Row, index: int) -> bool:
+    """Whether the value of a row in the column at a place is set in bold."""
+    value = row.values[index]
+    if is_missing(value):
+        return False
+    return (row.bold and column.kind == "mean") or (isinstance(value, Estimate) and value.bold)
 
 
 def plain(column: Column, value: Value) -> str:
@@ -46,7 +54,7 @@ def _estimate(column: Column, value: Estimate) -> str:
     places = decimals(value)
     number = typographic(fixed(value.value, places))
     if math.isnan(value.half):
-        return number
+        return f"{number}{value.mark}"
     if column.kind in ("mean", "change"):
-        return f"{number} ± {fixed(value.half, places)}"
-    return f"{number} [{typographic(fixed(value.low, places))}, {typographic(fixed(value.high, places))}]"
+        return f"{number} ± {fixed(value.half, places)}{value.mark}"
+    return f"{number}{value.mark} [{typographic(fixed(value.low, places))}, {typographic(fixed(value.high, places))}]"

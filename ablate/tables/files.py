@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from ablate.analysis import Summary, anova, rank_cells
@@ -11,17 +11,23 @@ from ablate.store.atomic import write_text
 from ablate.tables.anova import anova_table, least_squares_table
 from ablate.tables.answers import TITLES, answer_tables, refusals
 from ablate.tables.comma import csv
+from ablate.tables.datasets import datasets_table
 from ablate.tables.effects import effects_table
-from ablate.tables.latex import latex
+from ablate.tables.html import html
+from ablate.tables.latex import latex, preamble
+from ablate.tables.macros import macros
 from ablate.tables.markdown import markdown
 from ablate.tables.prose import refusal_markdown, sentences_markdown
 from ablate.tables.ranks import ranks_table
+from ablate.tables.references import references
 from ablate.tables.robustness import robustness_table
+from ablate.tables.runs import failures_table, runs_table
 from ablate.tables.table import Table
 
-__all__ = ["study_tables", "write_tables"]
+__all__ = ["FORMS", "study_tables", "write_tables"]
 
-_RENDERERS = {"md": markdown, "csv": csv, "tex": latex}
+FORMS: Mapping[str, Callable[[Table], str]] = {"md": markdown, "csv": csv, "tex": latex, "html": html}
+"""The renderers of tables by the ending of their files."""
 
 
 def study_tables(summary: Summary) -> dict[str, Table]:
@@ -35,6 +41,9 @@ def study_tables(summary: Summary) -> dict[str, Table]:
 
 def _tables(summary: Summary) -> Iterator[tuple[str, Table]]:
     yield "effects", effects_table(summary)
+    by_dataset = datasets_table(summary)
+    if by_dataset is not None:
+        yield "by_dataset", by_dataset
     if summary.robustness["n"].gt(1).any() if len(summary.robustness) else False:
         yield "robustness", robustness_table(summary)
     yield from answer_tables(summary).items()
@@ -52,15 +61,19 @@ def _tables(summary: Summary) -> Iterator[tuple[str, Table]]:
         pass  # fewer than five data sets
 
 
-def write_tables(summary: Summary, folder: Path) -> list[Path]:
-    """Write every table as Markdown, CSV and LaTeX, and the sentences.
+def write_tables(summary: Summary, folder: Path, errors: Mapping[tuple[str, int], str] | None = None) -> list[Path]:
+    """Write every table, the sentences, and what a paper needs besides.
 
-    A question that one asks of such a design and that it cannot answer has a Markdown file that says why. The files
-    hold no timings: the same runs give the same bytes.
+    The tables of :func:`study_tables`, ``runs``, and ``failures`` where there are any, each as Markdown, CSV, HTML and
+    LaTeX, and for a page of two columns as LaTeX across both (``effects_wide.tex``); ``preamble.tex``, which those
+    need; ``numbers.tex`` with every number as a macro; ``references.bib``. A question that one asks of such a design
+    and that it cannot answer has a Markdown file that says why. The files hold no timings: the same runs give the same
+    bytes.
 
     Args:
         summary: The summary of the study.
         folder: Where to write; made if need be.
+        errors: What went wrong in failed runs, by cell label and seed.
 
     Returns:
         The files written.
@@ -68,15 +81,21 @@ def write_tables(summary: Summary, folder: Path) -> list[Path]:
     Raises:
         StoreError: If the folder cannot be written.
     """
-    texts = {
-        f"{name}.{form}": render(table.for_files)
-        for name, table in study_tables(summary).items()
-        for form, render in _RENDERERS.items()
-    }
+    failures = failures_table(summary, errors)
+    tables = study_tables(summary) | {"runs": runs_table(summary)} | ({"failures": failures} if failures else {})
+    texts: dict[str, str] = {}
+    for name, table in tables.items():
+        shown = table.for_files
+        texts |= {f"{name}.{form}": render(shown) for form, render in FORMS.items()}
+        texts[f"{name}_wide.tex"] = latex(shown, "table*")
     for question, why in refusals(summary).items():
         texts[f"{question}.md"] = refusal_markdown(TITLES[question], why)
     if summary.sentences:
         texts["sentences.md"] = sentences_markdown(summary)
+    texts |= {"preamble.tex": preamble(), "numbers.tex": macros(summary), "references.bib": references(summary)}
     for name, text in texts.items():
         write_text(folder / name, text)
+    # What an earlier look wrote of failures that have been repaired.
+    for path in folder.glob("failures*") if failures is None else ():
+        path.unlink()
     return [folder / name for name in texts]

@@ -6,33 +6,38 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from ablate.tables.cells import is_missing
+from ablate.tables.cells import is_bold, is_missing
 from ablate.tables.numbers import bare, decimals, fixed, probability
 from ablate.tables.table import Column, Estimate, Row, Table, Value
 from ablate.tables.tex_text import escape_tex
 
-__all__ = ["latex", "preamble"]
+__all__ = ["COMMANDS", "latex", "preamble"]
 
 _PACKAGES = r"""\usepackage[T1]{fontenc}
 \usepackage{textcomp,booktabs,graphicx,pifont,siunitx}
 """
-_COMMANDS = r"""\providecommand{\cmark}{\ding{51}}
+COMMANDS = r"""\providecommand{\cmark}{\ding{51}}
 \providecommand{\xmark}{\ding{55}}
 \providecommand{\ablunicode}[2]{\ifdefined\Umathcode#2\else\texttt{U+#1}\fi}
 """
 _MISSING = "{--}"
+_SETUP = "\\sisetup{separate-uncertainty, reset-text-series=false, text-series-to-math=true, group-digits=integer}"
+_MOST_ROWS = 45
+_LONG_TEXT = 44
+_PARAGRAPH = ">{\\raggedright\\arraybackslash}p{18em}"
 
 
 def preamble() -> str:
-    r"""What a document needs before ``\begin{document}`` to show the tables."""
-    return _PACKAGES + _COMMANDS
+    r"""What a document needs before ``\begin{document}`` to show the tables and to use the numbers of a study."""
+    return _PACKAGES + COMMANDS
 
 
 def latex(table: Table, environment: Literal["table", "table*"] = "table") -> str:
     r"""The table as a LaTeX float: caption and label above, notes below.
 
     Check marks stand for the names of the cells; the heads of their columns are upright to save width. Bold means
-    follow ``\bfseries``, which keeps the columns aligned.
+    follow ``\bfseries``, which keeps the columns aligned. A table of more rows than a page holds becomes several
+    floats of one number, each on a page of its own.
 
     Args:
         table: The table.
@@ -43,61 +48,69 @@ def latex(table: Table, environment: Literal["table", "table*"] = "table") -> st
     """
     has_levels = any(column.kind == "level" for column in table.columns)
     shown = table.only(lambda column: not (column.is_name and has_levels))
-    cells = [
-        [word for index, column in enumerate(shown.columns) for word in _words(column, row, index)]
+    columns = [(column, [row.values[index] for row in shown.rows]) for index, column in enumerate(shown.columns)]
+    formats = [form for column, values in columns for form in _formats(column, values)]
+    heads = [head for column, values in columns for head in _heads(column, values)]
+    rows = [
+        [word for index, (column, values) in enumerate(columns) for word in _words(column, row, index, values)]
         for row in shown.rows
     ]
-    formats = [
-        form
-        for index, column in enumerate(shown.columns)
-        for form in _formats(column, [row.values[index] for row in shown.rows])
-    ]
-    heads = [head for column in shown.columns for head in _heads(column)]
-    lines = [
-        "% This table needs:",
-        *(f"% {line}" for line in _PACKAGES.splitlines()),
-        *_COMMANDS.splitlines(),
-        f"\\begin{{{environment}}}",
-        "  \\centering",
-        f"  \\caption{{{escape_tex(table.caption)}}}",
-        f"  \\label{{{table.label}}}",
-        "  \\par\\smallskip\\footnotesize",
-        "  \\setlength{\\tabcolsep}{4pt}",
-        "  \\sisetup{separate-uncertainty, reset-text-series=false, text-series-to-math=true, group-digits=integer}",
-        # Shrinks what is wider than the column and leaves the rest alone, without another package.
-        "  \\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
-        f"  \\begin{{tabular}}{{{' '.join(formats)}}}",
-        "    \\toprule",
-        f"    {' & '.join(heads)} \\\\",
-        "    \\midrule",
-        *(f"    {' & '.join(row)} \\\\" for row in cells),
-        "    \\bottomrule",
-        "  \\end{tabular}}",
-        *_notes(table.notes),
-        f"\\end{{{environment}}}",
-    ]
+    pages = [rows[start : start + _MOST_ROWS] for start in range(0, len(rows), _MOST_ROWS)] or [[]]
+    lines = ["% This table needs:", *(f"% {line}" for line in _PACKAGES.splitlines()), *COMMANDS.splitlines()]
+    for number, page in enumerate(pages):
+        if number:
+            lines += ["\\clearpage", "\\addtocounter{table}{-1}"]
+        lines += [
+            f"\\begin{{{environment}}}" + ("[p]" if len(pages) > 1 else ""),
+            "  \\centering",
+            f"  \\caption{{{escape_tex(table.caption)}}}" if not number else "  \\caption{(continued)}",
+            *([f"  \\label{{{table.label}}}"] if not number else []),
+            "  \\par\\smallskip\\footnotesize",
+            "  \\setlength{\\tabcolsep}{4pt}",
+            f"  {_SETUP}",
+            # Shrinks what is wider than the column and leaves the rest alone, without another package.
+            "  \\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
+            f"  \\begin{{tabular}}{{{' '.join(formats)}}}",
+            "    \\toprule",
+            f"    {' & '.join(heads)} \\\\",
+            "    \\midrule",
+            *(f"    {' & '.join(row)} \\\\" for row in page),
+            "    \\bottomrule",
+            "  \\end{tabular}}",
+            *(_notes(table.notes) if number == len(pages) - 1 else []),
+            f"\\end{{{environment}}}",
+        ]
     return "\n".join(lines) + "\n"
 
 
-def _heads(column: Column) -> list[str]:
+def _heads(column: Column, values: Sequence[Value]) -> list[str]:
     text = escape_tex(column.header)
     if column.kind == "level":
         return [f"\\rotatebox{{90}}{{{text}}}"]
-    if column.kind == "difference":
-        return [f"\\multicolumn{{2}}{{c}}{{{text}}}"]
-    return [f"{{{text}}}"]
+    width = len(_formats(column, values))
+    return [f"\\multicolumn{{{width}}}{{c}}{{{text}}}" if width > 1 else f"{{{text}}}"]
 
 
 def _formats(column: Column, values: Sequence[Value]) -> list[str]:
     if column.kind == "text":
-        return ["l"]
+        return [_PARAGRAPH if _is_long(values) else "l"]
     if column.kind == "level":
         return ["c"]
     if column.kind == "p":
         return ["r"]
-    numbers = [number for value in values if not is_missing(value) and "e" not in (number := _number(column, value))]
-    widest = [f"S[table-format={_format(numbers)}]"]
-    return [*widest, "c"] if column.kind == "difference" else widest
+    numbers = [_number(column, value) for value in values if not is_missing(value)]
+    aligned = [number for number in numbers if number[0] != "{" and "e" not in number]
+    widest = f"S[table-format={_format(aligned)}]"
+    marks = ["@{}l"] if _is_marked(values) else []
+    return [widest, *marks, "c"] if column.kind == "difference" else [widest, *marks]
+
+
+def _is_marked(values: Sequence[Value]) -> bool:
+    return any(isinstance(value, Estimate) and value.mark for value in values)
+
+
+def _is_long(values: Sequence[Value]) -> bool:
+    return any(isinstance(value, str) and len(value) > _LONG_TEXT for value in values)
 
 
 def _format(numbers: Sequence[str]) -> str:
@@ -112,36 +125,44 @@ def _format(numbers: Sequence[str]) -> str:
 
 
 def _number(column: Column, value: Value) -> str:
+    number = value.value if isinstance(value, Estimate) else value
+    if not isinstance(number, int | float):
+        return ""
+    if math.isinf(number):
+        return "{$\\infty$}" if number > 0 else "{$-\\infty$}"
     if isinstance(value, Estimate):
         places = decimals(value)
-        number = fixed(value.value, places)
-        if column.kind != "mean" or math.isnan(value.half):
-            return number
+        text = fixed(number, places)
+        if column.kind not in ("mean", "change") or math.isnan(value.half):
+            return text
         # siunitx counts the uncertainty in steps of the last digit: 0.972(13) is 0.972 ± 0.013.
-        return f"{number}({fixed(value.half, places).replace('.', '').lstrip('0')})"
-    if column.kind == "seconds" and isinstance(value, int | float):
-        return fixed(value, 1)
-    if column.kind in ("number", "ratio") and isinstance(value, int | float):
-        return bare(column, value)
-    return str(round(value)) if isinstance(value, int | float) else ""
+        return f"{text}({fixed(value.half, places).replace('.', '').lstrip('0')})"
+    if column.kind in ("number", "ratio"):
+        return bare(column, number)
+    return fixed(number, 1) if column.kind == "seconds" else str(round(number))
 
 
-def _words(column: Column, row: Row, index: int) -> list[str]:
+def _words(column: Column, row: Row, index: int, values: Sequence[Value]) -> list[str]:
     value = row.values[index]
-    if column.kind == "difference":
-        return [*([_MISSING] if is_missing(value) else [_number(column, value)]), _ends(value)]
-    if is_missing(value):
-        return [_MISSING]
     if isinstance(value, bool):
         return ["\\cmark" if value else "\\xmark"]
     if isinstance(value, str):
-        return [escape_tex(value)]
-    if column.kind == "p" and isinstance(value, float):
+        text = escape_tex(value)
+        return [_breakable(text) if column.kind == "text" and _is_long(values) else text]
+    if column.kind == "p" and isinstance(value, float) and not is_missing(value):
         return [f"${probability(value)}$"]
-    number = _number(column, value)
+    number = _MISSING if is_missing(value) else _number(column, value)
     if "e" in number:
-        return [f"{{\\num{{{number}}}}}"]
-    return [f"\\bfseries {number}" if row.bold and column.kind == "mean" else number]
+        number = f"{{\\num{{{number}}}}}"
+    words = [f"\\bfseries {number}" if is_bold(column, row, index) and number[0] != "{" else number]
+    if column.kind not in ("text", "level") and _is_marked(values):
+        mark = value.mark if isinstance(value, Estimate) else ""
+        words.append(f"\\textsuperscript{{{escape_tex(mark)}}}" if mark else "")
+    return [*words, _ends(value)] if column.kind == "difference" else words
+
+
+def _breakable(text: str) -> str:
+    return text.replace("/", "/\\allowbreak{}").replace("\\_", "\\_\\allowbreak{}")
 
 
 def _ends(value: Value) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ablate.tables.cells import is_missing, plain
+from ablate.tables.cells import is_bold, plain
 from ablate.tables.table import Column, Row, Table
 
 __all__ = ["escape_markdown", "markdown"]
@@ -44,7 +44,7 @@ def _cell(column: Column, row: Row, index: int) -> str:
     text = escape_markdown(plain(column, value))
     if column.kind == "difference":
         text = text.replace("\\[", "[").replace("\\]", "]")  # no link can follow: nothing else is in the cell
-    return f"**{text}**" if row.bold and column.kind == "mean" and not is_missing(value) else text
+    return f"**{text}**" if is_bold(column, row, index) else text
 
 
 def _line(cells: list[str]) -> str:

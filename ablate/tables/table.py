@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-__all__ = ["Column", "Estimate", "Kind", "Row", "Table", "Value", "label_of"]
+__all__ = ["Column", "Estimate", "Kind", "Row", "Table", "Value", "label_of", "slug"]
 
 Kind = Literal["text", "level", "mean", "difference", "change", "number", "ratio", "p", "count", "seconds"]
 """What a column holds, and so how a renderer writes it.
@@ -22,11 +22,21 @@ one with two decimals. ``p``: a probability. ``count``: a whole number. ``second
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval; NaN where there is none."""
+    """A number with its interval; NaN where there is none.
+
+    Args:
+        value: The number.
+        low: Lower end of its interval.
+        high: Upper end of its interval.
+        mark: What stands behind the number and the caption explains, such as a dagger.
+        bold: Whether it is set in bold, whatever its row.
+    """
 
     value: float
     low: float = math.nan
     high: float = math.nan
+    mark: str = ""
+    bold: bool = False
 
     @property
     def half(self) -> float:
@@ -77,8 +87,17 @@ def label_of(study: str, table: str = "") -> str:
         >>> label_of("a/b c"), label_of("demo", "main_effects")
         ('tab:ablate-a-b-c', 'tab:ablate-demo-main-effects')
     """
-    parts = (re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") for name in (study or "study", table))
-    return "-".join(["tab:ablate", *(part for part in parts if part)])
+    return "-".join(["tab:ablate", *(part for part in (slug(study or "study"), slug(table)) if part)])
+
+
+def slug(name: str) -> str:
+    """A name as part of an identifier.
+
+    Example:
+        >>> slug("a/b_c")
+        'a-b-c'
+    """
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ablate.tables.cells import plain
+from ablate.tables.cells import is_bold, plain
 from ablate.tables.table import Column, Row, Table
 
 if TYPE_CHECKING:
@@ -75,12 +75,15 @@ def _rich(table: Table) -> rich.table.Table:
             min_width=_NARROWEST_TEXT if column.is_name else None,
         )
     for row in table.rows:
-        values = zip(table.columns, row.values, strict=True)
-        drawn.add_row(*(Text(plain(column, value), style=_style(column, value, row)) for column, value in values))
+        pairs = enumerate(table.columns)
+        drawn.add_row(
+            *(Text(plain(column, row.values[index]), style=_style(column, row, index)) for index, column in pairs)
+        )
     return drawn
 
 
-def _style(column: Column, value: object, row: Row) -> str:
+def _style(column: Column, row: Row, index: int) -> str:
+    value = row.values[index]
     if column.header == "verdict" and isinstance(value, str):
         return _STYLES.get(value, "")
-    return "bold" if row.bold and column.kind == "mean" else ""
+    return "bold" if is_bold(column, row, index) else ""

@@ -32,6 +32,8 @@ _COMMANDS = {
     "–": "--",
     "—": "---",
     "…": r"\dots{}",
+    "†": r"\textdagger{}",
+    "‡": r"\textdaggerdbl{}",
     "’": r"\textquoteright{}",
     "‘": r"\textquoteleft{}",
     "“": r"\textquotedblleft{}",

@@ -4,6 +4,7 @@ import io
 import math
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,18 +12,33 @@ from rich.console import Console
 
 from ablate.analysis import Summary
 from ablate.errors import StoreError
-from ablate.tables import Estimate, Table, csv, effects_table, latex, markdown, preamble, terminal, write_tables
+from ablate.tables import (
+    FORMS,
+    Estimate,
+    Table,
+    effects_table,
+    latex,
+    macros,
+    preamble,
+    terminal,
+    write_tables,
+)
 from ablate.tables.table import Column, Row
 
 GOLDEN = Path(__file__).parent / "golden"
-RENDERERS = {"md": markdown, "csv": csv, "tex": latex}
 
 
-@pytest.mark.parametrize("form", RENDERERS)
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", ["summary", "hostile"])
 def test_golden_text(form: str, name: str, request: pytest.FixtureRequest) -> None:
     table = effects_table(request.getfixturevalue(name)).for_files
-    assert RENDERERS[form](table) == (GOLDEN / f"{name}.{form}").read_text(encoding="utf-8")
+    assert FORMS[form](table) == (GOLDEN / f"{name}.{form}").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["summary", "hostile"])
+def test_golden_numbers(name: str, request: pytest.FixtureRequest) -> None:
+    golden = (GOLDEN / f"{name}.numbers.tex").read_text(encoding="utf-8")
+    assert macros(request.getfixturevalue(name)) == golden
 
 
 def on_screen(table: Table, width: int | None) -> str:
@@ -68,7 +84,7 @@ def test_the_specification_holds_raw_values(summary: Summary) -> None:
 def test_timings_stay_on_the_screen(summary: Summary) -> None:
     table = effects_table(summary)
     assert "4.2 s" in on_screen(table, None)
-    for render in RENDERERS.values():
+    for render in FORMS.values():
         assert "seconds" not in render(table.for_files)
 
 
@@ -81,12 +97,27 @@ def test_columns_without_values_are_left_out(summary: Summary) -> None:
 def test_the_files(summary: Summary, tmp_path: Path) -> None:
     folder = tmp_path / "tables"
     files = write_tables(summary, folder)
-    forms = ("md", "csv", "tex")
-    names = [f"{name}.{form}" for name in ("effects", "robustness") for form in forms] + ["sentences.md"]
+    forms = ("md", "csv", "tex", "html")
+    names = [
+        name
+        for table in ("effects", "robustness", "runs")
+        for name in (*(f"{table}.{form}" for form in forms), f"{table}_wide.tex")
+    ]
+    names += ["sentences.md", "preamble.tex", "numbers.tex", "references.bib"]
     assert [path.name for path in files] == names
     first = [path.read_bytes() for path in files]
     assert [path.read_bytes() for path in write_tables(summary, folder)] == first
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+
+
+def test_a_table_of_failures_goes_when_they_are_repaired(summary: Summary, tmp_path: Path) -> None:
+    failed = replace(summary, runs=summary.runs.assign(state=["failed", *summary.runs["state"][1:]]))
+    names = [path.name for path in write_tables(failed, tmp_path)]
+    assert [name for name in names if name.startswith("failures")] == [
+        *("failures.md", "failures.csv", "failures.tex", "failures.html", "failures_wide.tex")
+    ]
+    write_tables(summary, tmp_path)
+    assert not list(tmp_path.glob("failures*"))
 
 
 def test_a_folder_that_is_a_file(summary: Summary, tmp_path: Path) -> None:

@@ -1,0 +1,161 @@
+"""The data of the interactive charts, as plain values for JSON: rounded, and thinned where there are many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ablate.analysis import Summary
+
+__all__ = ["curves_data", "forest_data", "thinned"]
+
+_SHOWN_FIRST = 8
+# Numbers on a page: about 8 characters each.
+_MOST_IN_MEANS = 80_000
+_MOST_IN_RUNS = 60_000
+_LONGEST, _SHORTEST = 200, 10
+
+_PARTS = {"train": "train_", "validation": "val_", "test": "test_"}
+_OTHER_NAMES = {"validation_": "val_", "training_": "train_"}
+
+
+def forest_data(summary: Summary) -> dict[str, Any]:
+    """The effects with their intervals, and the single seeds behind them.
+
+    Returns:
+        ``metric``, ``direction``, ``margin`` and ``rows``, from the largest contribution down: cell, difference, low,
+        high, n, adjusted p, verdict, sentence, and seeds as pairs of seed and difference.
+    """
+    seeds: dict[str, list[tuple[int, float | None]]] = {}
+    for cell, seed, difference in zip(
+        summary.pairs["cell"], summary.pairs["seed"], summary.pairs["difference"], strict=True
+    ):
+        seeds.setdefault(cell, []).append((int(seed), _number(difference)))
+    effects = summary.effects.sort_values("contribution", ascending=False, kind="stable")
+    rows = [
+        {
+            "cell": row["cell"],
+            "difference": _number(row["difference"]),
+            "low": _number(row["low"]),
+            "high": _number(row["high"]),
+            "n": int(row["n"]),
+            "p": _number(row["p_adjusted"]),
+            "verdict": row["verdict"],
+            "sentence": summary.sentences.get(row["cell"], ""),
+            "seeds": seeds.get(row["cell"], []),
+        }
+        for row in effects.to_dict("records")
+    ]
+    study = summary.study
+    return {"metric": study.metric, "direction": study.direction, "margin": study.margin, "rows": rows}
+
+
+def curves_data(summary: Summary) -> dict[str, Any]:
+    """The learning curves: of each cell the mean with its interval, and of each run its own line.
+
+    Returns:
+        ``metrics`` (column, stem and part of each: the stem of ``val_loss`` is ``loss``, its part ``validation``),
+        ``first`` (the stem that is shown first), ``cells`` (label, colour of the static figures, whether shown first),
+        ``means`` by metric and cell, ``runs`` by metric, ``thinned`` (how many points of a line are kept, None for
+        all), ``left_out`` (whether there are too many single runs to hold).
+    """
+    from ablate.analysis.learning import curve_columns, mean_curves
+    from ablate.figures.style import cell_style
+
+    cells = [cell.label for cell in summary.plan.cells]
+    columns = curve_columns(summary.curves)
+    means = mean_curves(summary.curves, summary.runs)
+    runs = summary.curves[["cell", "seed"]].drop_duplicates()
+    lines = max(len(columns) * max(means["cell"].nunique(), 1), 1)
+    points = max(min(_LONGEST, _MOST_IN_MEANS // (4 * lines)), 2)
+    run_points = min(_LONGEST, _MOST_IN_RUNS // max(len(columns) * len(runs), 1))
+    first = _first(summary)
+    longest = int(summary.curves["epoch"].value_counts().size) if len(summary.curves) else 0
+    return {
+        "metrics": [{"name": name, **dict(zip(("stem", "part"), _split(name), strict=True))} for name in columns],
+        "first": _split(summary.study.metric)[0],
+        "cells": [
+            {"label": label, "colour": cell_style(place).colour, "shown": label in first}
+            for place, label in enumerate(cells)
+        ],
+        "means": list(_means(means, cells, points)),
+        "runs": list(_runs(summary.curves, columns, cells, run_points)) if run_points >= _SHORTEST else [],
+        "thinned": points if longest > points else None,
+        "left_out": bool(len(runs)) and run_points < _SHORTEST,
+    }
+
+
+def _first(summary: Summary) -> set[str]:
+    labels = [cell.label for cell in summary.plan.cells]
+    if len(labels) <= _SHOWN_FIRST:
+        return set(labels)
+    size = summary.effects["difference"].abs().sort_values(ascending=False, kind="stable")
+    return {labels[0], *summary.effects.loc[size.index[: _SHOWN_FIRST - 1], "cell"]}
+
+
+def _split(metric: str) -> tuple[str, str]:
+    for other, usual in _OTHER_NAMES.items():
+        if metric.startswith(other):
+            metric = usual + metric.removeprefix(other)
+    for part, prefix in _PARTS.items():
+        if metric.startswith(prefix) and metric != prefix:
+            return metric.removeprefix(prefix), part
+    return metric, "train"
+
+
+def _means(means: pd.DataFrame, cells: Sequence[str], points: int) -> Iterator[dict[str, Any]]:
+    place = {label: index for index, label in enumerate(cells)}
+    for (metric, cell), line in means.groupby(["metric", "cell"], sort=False):
+        kept = line.iloc[thinned(len(line), points)]
+        found = {
+            "metric": metric,
+            "cell": place[str(cell)],
+            "n": int(line["n"].iloc[0]),
+            "x": [int(epoch) for epoch in kept["epoch"]],
+            "y": _numbers(kept["mean"]),
+        }
+        if kept["low"].notna().any():
+            found |= {"low": _numbers(kept["low"]), "high": _numbers(kept["high"])}
+        yield found
+
+
+def _runs(curves: pd.DataFrame, columns: Sequence[str], cells: Sequence[str], points: int) -> Iterator[dict[str, Any]]:
+    place = {label: index for index, label in enumerate(cells)}
+    for (cell, seed), lines in curves.groupby(["cell", "seed"], sort=False):
+        kept = lines.iloc[thinned(len(lines), points)]
+        values = {name: _numbers(kept[name]) for name in columns}
+        yield {
+            "cell": place[str(cell)],
+            "seed": int(str(seed)),
+            "x": [int(epoch) for epoch in kept["epoch"]],
+            "y": {name: found for name, found in values.items() if any(number is not None for number in found)},
+        }
+
+
+def thinned(count: int, most: int) -> list[int]:
+    """Which points of a line are kept: evenly spread, the first and the last among them.
+
+    Example:
+        >>> thinned(5, 10), thinned(9, 3)
+        ([0, 1, 2, 3, 4], [0, 4, 8])
+    """
+    if count <= most:
+        return list(range(count))
+    return [round(step * (count - 1) / (most - 1)) for step in range(most)]
+
+
+def _numbers(values: Iterable[Any]) -> list[float | None]:
+    return [_number(value) for value in values]
+
+
+def _number(value: Any) -> float | None:
+    """Five significant digits, more than a screen can show; JSON knows no NaN."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return float(f"{number:.5g}") if math.isfinite(number) else None

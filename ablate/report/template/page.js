@@ -1,0 +1,335 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const stored = (area, name, value) => {
+    // A browser may forbid storage to a file; then nothing is kept.
+    try { return value === undefined ? JSON.parse(area().getItem(name)) : area().setItem(name, JSON.stringify(value)); }
+    catch { return null; }
+  };
+  const session = () => window.sessionStorage, local = () => window.localStorage;
+  const here = `ablate ${location.pathname}`;
+  const kept = stored(session, here) || {};
+
+  // ---- theme
+  const themes = ["system", "light", "dark"];
+  const theme = document.querySelector(".theme");
+  const setTheme = name => {
+    if (name === "system") delete root.dataset.theme; else root.dataset.theme = name;
+    theme.lastElementChild.textContent = name;
+  };
+  let current = stored(local, "ablate theme");
+  if (!themes.includes(current)) current = "system";
+  setTheme(current);
+  theme.hidden = false;
+  theme.addEventListener("click", () => {
+    current = themes[(themes.indexOf(current) + 1) % 3];
+    setTheme(current);
+    stored(local, "ablate theme", current);
+    redraw();
+  });
+
+  // ---- tables: sorted by a click on a head, filtered by words
+  const raw = cell => cell.dataset.value !== undefined ? Number(cell.dataset.value) : cell.textContent.trim();
+  const compare = (a, b) => {
+    const empty = value => value === "–" || value === "" || Number.isNaN(value);
+    if (empty(a) || empty(b)) return empty(a) - empty(b);
+    if (typeof a === "number" && typeof b === "number") return a - b;
+    return String(a).localeCompare(String(b), "en", {numeric: true});
+  };
+  const sortBy = (table, place, down) => {
+    const body = table.tBodies[0];
+    const rows = [...body.rows].map(row => [row, raw(row.cells[place])]);
+    const missing = value => value === "–" || value === "";
+    rows.sort((a, b) => missing(a[1]) || missing(b[1]) ? compare(a[1], b[1]) : (down ? -1 : 1) * compare(a[1], b[1]));
+    body.append(...rows.map(([row]) => row));
+    [...table.tHead.rows[0].cells].forEach((head, index) => {
+      if (index === place) head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      else head.removeAttribute("aria-sort");
+    });
+  };
+  for (const table of all("table")) {
+    if (table.tBodies[0].rows.length < 2) continue;
+    [...table.tHead.rows[0].cells].forEach((head, place) => {
+      if (head.classList.contains("links")) return;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      button.title = "Sort";
+      head.append(button);
+      button.addEventListener("click", () => {
+        sortBy(table, place, head.getAttribute("aria-sort") === "ascending");
+        (kept.sorts ||= {})[table.id] = [place, head.getAttribute("aria-sort") === "descending"];
+      });
+    });
+    const sort = (kept.sorts || {})[table.id];
+    if (sort && sort[0] < table.tHead.rows[0].cells.length) sortBy(table, ...sort);
+  }
+  for (const box of all("[data-filter]")) {
+    const table = box.querySelector("table");
+    const place = [...table.tHead.rows[0].cells].findIndex(head => head.textContent === "state");
+    const rows = [...table.tBodies[0].rows];
+    const controls = document.createElement("div");
+    controls.className = "controls";
+    const words = Object.assign(document.createElement("input"), {type: "search", autocomplete: "off", placeholder: "Words, for example residual"});
+    const states = document.createElement("select");
+    const found = [...new Set(rows.map(row => row.cells[place].textContent))];
+    for (const name of ["all states", ...found]) states.append(new Option(name));
+    const count = Object.assign(document.createElement("output"), {className: "shown"});
+    const label = (text, control) => {
+      const element = document.createElement("label");
+      element.append(text, control);
+      return element;
+    };
+    controls.append(label("Filter ", words), label("State ", states), count);
+    box.before(controls);
+    const memory = ((kept.filters ||= {})[table.id] ||= {});
+    if (memory.words) words.value = memory.words;
+    if (found.includes(memory.state)) states.value = memory.state;
+    const texts = rows.map(row => [...row.cells].filter(cell => !cell.classList.contains("links")).map(cell => cell.textContent).join(" ").toLowerCase());
+    const filter = () => {
+      const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let shown = 0;
+      rows.forEach((row, index) => {
+        const fits = wanted.every(word => texts[index].includes(word))
+          && (states.selectedIndex === 0 || row.cells[place].textContent === states.value);
+        row.hidden = !fits;
+        shown += fits;
+      });
+      count.textContent = `${shown} of ${rows.length} runs`;
+      Object.assign(memory, {words: words.value, state: states.value});
+    };
+    words.addEventListener("input", filter);
+    states.addEventListener("change", filter);
+    filter();
+  }
+
+  // ---- charts
+  const colour = name => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  // What plotly takes for markup is shown as it is.
+  const plain = text => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const wrapped = (text, width) => {
+    const lines = [""];
+    for (const word of String(text).split(/(?<=[ ,=_.])/)) {
+      for (let piece = word; piece; piece = piece.slice(width)) {
+        const part = piece.slice(0, width);
+        if (lines.at(-1) && (lines.at(-1) + part).length > width) lines.push("");
+        lines[lines.length - 1] += part;
+      }
+    }
+    return lines.map(plain).join("<br>");
+  };
+  // The colours of the printed figures, lighter on a dark page; the reference is as black as text.
+  const lit = own => {
+    if (own === "#000000") return colour("ink");
+    if (!colour("paper").startsWith("#1")) return own;
+    const part = at => Math.round(parseInt(own.slice(at, at + 2), 16) * .68 + 255 * .32);
+    return `rgb(${part(1)}, ${part(3)}, ${part(5)})`;
+  };
+  const digits = value => value === null ? "–" : Number(value.toPrecision(4)).toString().replace("-", "−");
+  const verdicts = {
+    "helps": ["helps", "circle"], "hurts": ["hurts", "x"], "no effect": ["none", "square"],
+    "dispensable": ["none", "diamond"], "undecided": ["open", "circle-open"], "": ["open", "circle-open"],
+  };
+  const layout = (height, more) => ({
+    height, autosize: true, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    font: {family: getComputedStyle(document.body).fontFamily, size: 13, color: colour("ink")},
+    hoverlabel: {bgcolor: colour("soft"), bordercolor: colour("rule"), font: {color: colour("ink")}, align: "left"},
+    modebar: {bgcolor: "rgba(0,0,0,0)", color: colour("pale"), activecolor: colour("ink")},
+    showlegend: false, dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", ...more,
+  });
+  const axis = more => ({gridcolor: colour("rule"), zerolinecolor: colour("pale"), linecolor: colour("rule"), automargin: true, ...more});
+  const config = {responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtonsToRemove: ["select2d", "lasso2d"], showSendToCloud: false, plotGlPixelRatio: 2};
+  const options = box => {
+    const found = {};
+    for (const control of all("[data-option]", box)) {
+      found[control.dataset.option] = control.type === "checkbox" ? control.checked : control.value;
+    }
+    return found;
+  };
+
+  const most = 24;
+  const forest = (box, data) => {
+    const chosen = options(box), chart = box.querySelector(".chart");
+    box.querySelector("[data-needs=many]").hidden = data.rows.length <= most;
+    let rows = data.rows.filter(row => row.difference !== null);
+    if (!chosen.all && rows.length > most) {
+      const size = row => Math.abs(row.difference);
+      const least = rows.map(size).sort((a, b) => b - a)[most - 1];
+      rows = rows.filter(row => size(row) >= least).slice(0, most);
+    }
+    if (!chosen.sorted) rows = [...rows].sort((a, b) => data.order.indexOf(a.cell) - data.order.indexOf(b.cell));
+    const width = chart.clientWidth || 600, letters = width < 560 ? 15 : 30;
+    const names = rows.map(row => wrapped(row.cell, letters));
+    const lines = names.map(name => name.split("<br>").length);
+    const style = row => verdicts[row.verdict] || verdicts.undecided;
+    const place = rows.map((_, index) => index);
+    const traces = [];
+    if (chosen.seeds) {
+      const seeds = rows.flatMap((row, index) => row.seeds.map(([seed, value], at) => ({
+        x: value, y: index + .16 + .16 * (row.seeds.length > 1 ? at / (row.seeds.length - 1) : 0), text: `${plain(row.cell)}<br>seed ${seed}: ${digits(value)}`,
+      })));
+      traces.push({
+        type: "scatter", mode: "markers", x: seeds.map(seed => seed.x), y: seeds.map(seed => seed.y), hovertext: seeds.map(seed => seed.text), hoverinfo: "text",
+        marker: {size: 5, color: "rgba(0,0,0,0)", line: {color: colour("pale"), width: 1}},
+      });
+    }
+    traces.push({
+      type: "scatter", mode: "markers", x: rows.map(row => row.difference), y: place, hoverinfo: "text",
+      hovertext: rows.map(row => `<b>${plain(row.cell)}</b>: ${plain(row.verdict || "open")}<br>${digits(row.difference)} [${digits(row.low)}, ${digits(row.high)}]<br>n = ${row.n}, adjusted p = ${digits(row.p)}`),
+      marker: {size: 10, symbol: rows.map(row => style(row)[1]), color: rows.map(row => colour(style(row)[0])), line: {width: 1.5, color: rows.map(row => colour(style(row)[0]))}},
+      error_x: {
+        type: "data", symmetric: false, thickness: 1.6, width: 4, color: colour("ink"),
+        array: rows.map(row => row.high === null ? 0 : row.high - row.difference), arrayminus: rows.map(row => row.low === null ? 0 : row.difference - row.low),
+      },
+    });
+    const better = data.direction === "max" ? "← worse · better →" : "← better · worse →";
+    const shapes = data.margin === null ? [] : [{type: "rect", xref: "x", yref: "paper", x0: -data.margin, x1: data.margin, y0: 0, y1: 1, fillcolor: colour("pale"), opacity: .15, line: {width: 0}, layer: "below"}];
+    return Plotly.react(chart, traces, layout(90 + 22 * rows.length + 16 * lines.reduce((sum, count) => sum + count, 0), {
+      margin: {l: 10, r: 15, t: 10, b: 55}, shapes,
+      xaxis: axis({title: {text: `difference in ${plain(data.metric.replaceAll("_", " "))}<br>${better}`}, zeroline: true, zerolinewidth: 2}),
+      yaxis: axis({tickvals: place, ticktext: names, range: [rows.length - .4, -.6], showgrid: false, zeroline: false, fixedrange: true, ticks: ""}),
+    }), config);
+  };
+
+  const smoothed = (values, weight) => {
+    let last = null;
+    return values.map(value => value === null ? null : (last = last === null ? value : weight * last + (1 - weight) * value));
+  };
+  const curves = (box, data) => {
+    const chosen = options(box), chart = box.querySelector(".chart"), weight = Number(chosen.smooth);
+    box.querySelector("output").textContent = chosen.smooth;
+    for (const swatch of all(".swatch", box)) swatch.style.background = lit(swatch.dataset.colour);
+    const on = new Set(all(".cells input", box).filter(input => input.checked).map(input => Number(input.value)));
+    const parts = {};
+    for (const metric of data.metrics) {
+      if (metric.stem === chosen.stem && (metric.part === "train" ? chosen.train || !metric.name.startsWith("train_") && chosen.validation : chosen.validation)) parts[metric.name] = metric.part;
+    }
+    const ink = cell => lit(data.cells[cell].colour);
+    const traces = [];
+    const dashes = part => part === "train" && Object.values(parts).some(other => other !== "train") ? "dot" : "solid";
+    if (chosen.single) {
+      for (const run of data.runs) {
+        if (!on.has(run.cell)) continue;
+        for (const name of Object.keys(parts)) {
+          if (run.y[name]) traces.push({
+            type: "scatter", mode: "lines", x: run.x, y: smoothed(run.y[name], weight), opacity: .45, line: {color: ink(run.cell), width: 1, dash: dashes(parts[name])},
+            hoverinfo: "text", hovertext: run.y[name].map((value, at) => `${plain(data.cells[run.cell].label)}, seed ${run.seed}<br>${plain(name)} ${digits(value)} in epoch ${run.x[at]}`),
+          });
+        }
+      }
+    }
+    for (const line of data.means) {
+      if (!on.has(line.cell) || !(line.metric in parts)) continue;
+      const own = ink(line.cell), label = plain(data.cells[line.cell].label);
+      if (chosen.band && line.low) {
+        const back = [...line.x].reverse();
+        traces.push({
+          type: "scatter", mode: "lines", x: [...line.x, ...back], y: [...smoothed(line.low, weight), ...smoothed(line.high, weight).reverse()],
+          fill: "toself", fillcolor: own, opacity: .1, line: {width: 0, color: own}, hoverinfo: "skip",
+        });
+      }
+      traces.push({
+        type: "scatter", mode: line.x.length > 1 ? "lines" : "markers", x: line.x, y: smoothed(line.y, weight), line: {color: own, width: line.cell === 0 ? 2.6 : 1.9, dash: dashes(parts[line.metric])}, marker: {color: own},
+        hoverinfo: "text", hovertext: line.y.map((value, at) => `<b>${label}</b><br>${plain(line.metric)} ${digits(value)}${line.low ? ` [${digits(line.low[at])}, ${digits(line.high[at])}]` : ""}<br>epoch ${line.x[at]}, n = ${line.n}`),
+      });
+    }
+    // All means whole; a band may leave the axes, as with few seeds it can dwarf what it surrounds.
+    const means = data.means.filter(line => on.has(line.cell) && line.metric in parts).flatMap(line => line.y).filter(value => value !== null && (!chosen.log || value > 0));
+    const scale = value => chosen.log ? Math.log10(value) : value;
+    const ends = [Math.min(...means), Math.max(...means)].map(scale), edge = .12 * (ends[1] - ends[0]) || .05 * Math.abs(ends[1]) || 1;
+    const range = means.length && !chosen.single ? {range: [ends[0] - edge, ends[1] + edge]} : {autorange: true};
+    const epochs = Math.max(...data.means.flatMap(line => line.x), ...data.runs.flatMap(run => run.x), 0);
+    return Plotly.react(chart, traces, layout(Math.min(460, Math.max(300, chart.clientWidth * .6)), {
+      margin: {l: 10, r: 15, t: 10, b: 45}, hovermode: "closest",
+      xaxis: axis({title: {text: "epoch"}, zeroline: false, ...(epochs <= 12 ? {dtick: 1} : {})}),
+      yaxis: axis({title: {text: plain(chosen.stem.replaceAll("_", " "))}, type: chosen.log ? "log" : "linear", zeroline: false, exponentformat: "power", ...range}),
+      annotations: traces.length ? [] : [{text: "Nothing is switched on.", showarrow: false, xref: "paper", yref: "paper", x: .5, y: .5}],
+    }), config);
+  };
+
+  const boxes = [];
+  const redraw = () => Promise.all(boxes.map(draw => draw()));
+  const prepare = box => {
+    const data = JSON.parse(document.getElementById(`${box.dataset.study}-data`).textContent);
+    const kind = box.dataset.chart, own = data[kind];
+    const cells = data.curves.cells;
+    if (kind === "forest") {
+      if (!own.rows.some(row => row.difference !== null)) return;
+      own.order = cells.map(cell => cell.label);
+    } else {
+      const field = box.querySelector(".cells");
+      cells.forEach((cell, index) => {
+        const label = document.createElement("label");
+        const input = Object.assign(document.createElement("input"), {type: "checkbox", autocomplete: "off", value: index, checked: cell.shown});
+        const swatch = document.createElement("span");
+        swatch.className = "swatch";
+        swatch.dataset.colour = cell.colour;
+        label.append(input, swatch, cell.label);
+        field.append(label);
+      });
+      const stems = [...box.querySelector("[data-option=stem]").options].map(option => option.value);
+      if (stems.includes(own.first)) box.querySelector("[data-option=stem]").value = own.first;
+      const others = own.metrics.some(metric => metric.part !== "train");
+      if (!others) for (const name of ["validation", "train"]) box.querySelector(`[data-option=${name}]`).closest("label").hidden = true;
+      if (!own.runs.length) box.querySelector("[data-option=single]").closest("label").hidden = true;
+      for (const button of all("[data-cells]", box)) {
+        button.addEventListener("click", () => {
+          all(".cells input", box).forEach((input, index) => {
+            input.checked = {all: true, none: false, first: cells[index].shown}[button.dataset.cells];
+          });
+          remember();
+          draw();
+        });
+      }
+    }
+    const name = `${box.dataset.study} ${kind}`;
+    const memory = ((kept.charts ||= {})[name] ||= {});
+    const controls = all("input, select", box);
+    controls.forEach((control, index) => {
+      if (!(index in memory)) return;
+      if (control.type === "checkbox") control.checked = memory[index];
+      else control.value = memory[index];
+    });
+    const remember = () => controls.forEach((control, index) => { memory[index] = control.type === "checkbox" ? control.checked : control.value; });
+    box.hidden = false;
+    const draw = () => (kind === "forest" ? forest : curves)(box, own);
+    boxes.push(draw);
+    box.addEventListener("input", () => { remember(); draw(); });
+  };
+  const unpacked = async () => {
+    const packed = Uint8Array.from(atob(JSON.parse(document.getElementById("library").textContent)), letter => letter.charCodeAt(0));
+    return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  };
+  const start = async () => {
+    const script = document.createElement("script");
+    script.textContent = await unpacked();
+    document.head.append(script);
+    all("[data-chart]").forEach(prepare);
+    await redraw();
+    if (kept.scroll) scrollTo(0, kept.scroll);
+    root.dataset.ready = "true";
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    matchMedia("print").addEventListener("change", redraw);
+    // Paper has nothing to click on: what is folded away is printed too.
+    let folded = [];
+    addEventListener("beforeprint", () => { folded = all("details:not([open])"); folded.forEach(part => { part.open = true; }); });
+    addEventListener("afterprint", () => { folded.forEach(part => { part.open = false; }); folded = []; });
+    let last = innerWidth;
+    addEventListener("resize", () => { if (Math.abs(innerWidth - last) > 40) { last = innerWidth; redraw(); } });
+  };
+  if (kept.scroll) { history.scrollRestoration = "manual"; scrollTo(0, kept.scroll); }
+
+  // ---- while the study goes on
+  const seconds = Number(document.body.dataset.live);
+  if (seconds) {
+    addEventListener("pagehide", () => stored(session, here, {...kept, scroll: scrollY}));
+    const again = () => {
+      // Not under the hands of a reader.
+      if (document.hidden || document.activeElement?.matches("input, select") || document.querySelector(".chart:hover")) return;
+      location.reload();
+    };
+    setInterval(again, 1000 * seconds);
+  } else if (kept.scroll) stored(session, here, {...kept, scroll: 0});
+  start();
+})();

@@ -1,0 +1,218 @@
+r"""The numbers of a study as LaTeX macros, so that the prose of a paper follows the data."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ablate.analysis import Summary
+from ablate.analysis.estimates import ESTIMATE_COLUMNS
+from ablate.analysis.sentences import p_text
+from ablate.analysis.verdicts import ALPHA
+from ablate.study import Cell, Plan
+from ablate.tables.latex import COMMANDS
+from ablate.tables.numbers import count, decimals, fixed
+from ablate.tables.table import Estimate, slug
+from ablate.tables.tex_text import escape_tex
+
+__all__ = ["keys", "macros"]
+
+_QUANTITIES = {
+    "Effect": ("effect", "difference to the reference"),
+    "Size": ("size", "the same without its sign"),
+    "Low": ("low", "lower end of its interval"),
+    "High": ("high", "upper end of its interval"),
+    "Interval": ("interval", "both ends"),
+    "EffectPoints": ("effect-points", "difference in hundredths, with the word: -1.2 points"),
+    "SizePoints": ("size-points", "the same without its sign: 1.2 points"),
+    "IntervalPoints": ("interval-points", "both ends in hundredths"),
+    "P": ("p", "Holm-adjusted p value"),
+    "N": ("n", "number of paired seeds"),
+    "Verdict": ("verdict", "the verdict"),
+    "Sentence": ("sentence", "all of it as a sentence"),
+    "Mean": ("mean", "mean of the metric"),
+    "Half": ("half", "half of its interval"),
+    "Score": ("score", "mean with half of its interval"),
+    "Weights": ("weights", "number of weights"),
+    "Study": ("study", "of the study: cells, runs, finished, failed, seeds, comparisons, alpha, margin, metric, name"),
+}
+
+_DEFINITIONS = r"""\makeatletter
+\providecommand{\ablUse}[1]{\def\abl@study{#1}}
+\providecommand{\ablNumber}[3][\abl@study]{%
+  \ifcsname abl@#1@#2@#3\endcsname
+    \csname abl@#1@#2@#3\endcsname
+  \else
+    \PackageError{ablate}{The study '#1' has no '#2' of '#3'}{%
+      The file of its numbers lists the keys and the quantities that there are.}%
+    \textbf{??}%
+  \fi}
+\providecommand{\abl@set}[4]{\expandafter\gdef\csname abl@#1@#2@#3\endcsname{#4}}
+"""
+
+
+def keys(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """By cell label, the keys under which LaTeX finds the numbers of a cell; the shortest first.
+
+    A cell is known by its name, which is that of its folder and has no character that LaTeX minds; a cell that is the
+    only one to change a certain factor, and changes nothing else, also by the name of that factor.
+
+    Example:
+        >>> from ablate.study import Factor, Level, Study, make_plan
+        >>> residual = Factor("residual", (Level("true"), Level("false")), "true")
+        >>> keys(make_plan(Study("demo", "leave_one_out", (0,), "score"), [residual]))
+        {'full': ('full',), 'w/o residual': ('residual', 'residual=false')}
+    """
+    alone: dict[str, list[Cell]] = {}
+    for cell in plan.cells:
+        if len(cell.changed) == 1:
+            alone.setdefault(_plain(cell.changed[0]), []).append(cell)
+    found: dict[str, list[str]] = {cell.label: [cell.name] for cell in plan.cells}
+    taken = {cell.name for cell in plan.cells}
+    for name, cells in alone.items():
+        if len(cells) == 1 and name and name not in taken:
+            found[cells[0].label].insert(0, name)
+    return {label: tuple(names) for label, names in found.items()}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-")
+
+
+def macros(summary: Summary) -> str:
+    r"""The file ``numbers.tex``: every number of a study as a macro, found by key.
+
+    ``\ablEffect{residual}`` prints the effect of the cell without ``residual``; an unknown key is an error that names
+    it, and prints two question marks. Several studies go into one paper: ``\ablUse{name}`` chooses one from there on,
+    ``\ablEffect[name]{residual}`` once. What a design answers besides stands under its question, as in
+    ``\ablNumber{shapley.contribution}{residual}``.
+
+    Args:
+        summary: The summary.
+
+    Returns:
+        LaTeX source that needs no package; numbers are rounded to two digits of half their interval.
+    """
+    study = slug(summary.study.name) or "study"
+    names = keys(summary.plan)
+    lines = [
+        f"% Numbers of the ablation study {study}. Written by ablate; edit the study, not this file.",
+        "% \\input it in the preamble, then write for example "
+        f"\\ablEffect{{{names[summary.plan.cells[-1].label][0]}}} in the text.",
+        "% Keys:",
+        *(f"%   {', '.join(names[cell.label])}" for cell in summary.plan.cells),
+        "% Commands, each with a key, and optionally with a study in brackets before it:",
+        *(f"%   \\abl{name}{' ' * (16 - len(name))}{what}" for name, (_, what) in _QUANTITIES.items()),
+        *COMMANDS.splitlines(),
+        *_DEFINITIONS.splitlines(),
+        *(
+            f"\\providecommand{{\\abl{name}}}[2][\\abl@study]{{\\ablNumber[#1]{{{quantity}}}{{#2}}}}"
+            for name, (quantity, _) in _QUANTITIES.items()
+        ),
+        f"\\ablUse{{{study}}}",
+    ]
+    values = [*_of_study(summary), *_of_cells(summary, names), *_of_effects(summary, names), *_of_answers(summary)]
+    lines += [f"\\abl@set{{{study}}}{{{quantity}}}{{{key}}}{{{text}}}" for quantity, key, text in values]
+    return "\n".join([*lines, "\\makeatother"]) + "\n"
+
+
+Number = tuple[str, str, str]
+
+
+def _of_study(summary: Summary) -> Iterator[Number]:
+    study, states = summary.study, summary.runs["state"]
+    margin = {} if study.margin is None else {"margin": _math(f"{study.margin:g}")}
+    found = {
+        "name": escape_tex(study.name),
+        "metric": escape_tex(study.metric.replace("_", " ")),
+        "design": escape_tex(study.design.replace("_", " ")),
+        "cells": str(len(summary.plan.cells)),
+        "seeds": str(len(study.seeds)),
+        "runs": str(len(states)),
+        "finished": str(int((states == "finished").sum())),
+        "failed": str(int((states == "failed").sum())),
+        "comparisons": str(len(summary.effects)),
+        "alpha": _math(f"{ALPHA:g}"),
+        **margin,
+    }
+    yield from (("study", key, text) for key, text in found.items())
+
+
+def _of_cells(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
+    for row in summary.cells.to_dict("records"):
+        estimate = Estimate(row["mean"], row["low"], row["high"])
+        for key in names[row["cell"]]:
+            if math.isfinite(estimate.value):
+                places = decimals(estimate)
+                score = fixed(estimate.value, places)
+                yield "mean", key, _math(score)
+                if math.isfinite(estimate.half):
+                    half = fixed(estimate.half, places)
+                    yield "half", key, _math(half)
+                    score = f"{score} \\pm {half}"
+                yield "score", key, _math(score)
+            if math.isfinite(row["weights"]):
+                yield "weights", key, count(row["weights"]).replace(",", "{,}")
+
+
+def _of_effects(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
+    means = summary.cells["mean"].dropna()
+    is_share = bool(len(means)) and bool(means.between(0, 1).all())
+    for row in summary.effects.to_dict("records"):
+        for key in names[row["cell"]]:
+            for quantity, text in _estimated(row, is_share):
+                yield quantity, key, text
+            yield "n", key, str(int(row["n"]))
+            yield "verdict", key, escape_tex(row["verdict"])
+            if row["cell"] in summary.sentences:
+                yield "sentence", key, escape_tex(summary.sentences[row["cell"]])
+
+
+def _estimated(row: Mapping[Any, Any], is_share: bool) -> Iterator[tuple[str, str]]:
+    estimate = Estimate(row["difference"], row["low"], row["high"])
+    if not math.isfinite(estimate.value):
+        return
+    places = decimals(estimate)
+    effect, size = fixed(estimate.value, places), fixed(abs(estimate.value), places)
+    yield "effect", _math(effect)
+    yield "size", _math(size)
+    if is_share:
+        yield "effect-points", f"{_math(_points(estimate.value, places))}~points"
+        yield "size-points", f"{_math(_points(abs(estimate.value), places))}~points"
+    if math.isfinite(estimate.half):
+        low, high = fixed(estimate.low, places), fixed(estimate.high, places)
+        yield "low", _math(low)
+        yield "high", _math(high)
+        yield "interval", _math(f"[{low}, {high}]")
+        if is_share:
+            ends = (_points(estimate.low, places), _points(estimate.high, places))
+            yield "interval-points", f"{_math(ends[0])} to {_math(ends[1])}~points"
+    if math.isfinite(row["p_adjusted"]):
+        yield "p", _math(p_text(row["p_adjusted"]))
+
+
+def _of_answers(summary: Summary) -> Iterator[Number]:
+    for question, estimates in summary.answers.given.items():
+        table = estimates.table
+        words = table.select_dtypes(exclude="number").columns
+        names = [str(name) for name in words if name not in ESTIMATE_COLUMNS]
+        names = [name for name in names if name != "cell"] or names
+        for row in table.to_dict("records"):
+            key = "+".join(_plain(str(row[name])) for name in names)
+            estimate = Estimate(row["difference"], row["low"], row["high"])
+            places = decimals(estimate)
+            for quantity in ("difference", "low", "high", "contribution"):
+                if quantity in row and math.isfinite(row[quantity]):
+                    yield f"{question}.{quantity}", key, _math(fixed(row[quantity], places))
+            if math.isfinite(row["p_adjusted"]):
+                yield f"{question}.p", key, _math(p_text(row["p_adjusted"]))
+
+
+def _points(value: float, places: int) -> str:
+    return fixed(100 * value, places - 2)
+
+
+def _math(text: str) -> str:
+    return f"\\ensuremath{{{text}}}"

@@ -1,0 +1,180 @@
+"""What is in the page, read as a file."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_studies import ERROR, HOSTILE, grid_plan, switch, write_study
+from markupsafe import escape
+
+from ablate.analysis import checklist
+from ablate.report import Part, part_of, summary_of
+from ablate.report.charts import curves_data, forest_data
+from ablate.report.page import page
+from ablate.report.words import commands, compute, headline, methods
+from ablate.store import FAILED, FINISHED, Status, StudyFolder
+from ablate.study import Factor, Level, Study, make_plan
+
+
+def part(study: StudyFolder) -> Part:
+    return part_of(study, summary_of(study))
+
+
+def data_of(text: str) -> Any:
+    found = re.search(r'<script type="application/json" id="s1-data">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def visible(text: str) -> str:
+    """The page without its scripts."""
+    return re.sub(r"<(script|style)\b.*?</\1>", "", text, flags=re.DOTALL)
+
+
+def test_the_same_study_gives_the_same_bytes(worst: StudyFolder) -> None:
+    first = worst.page.read_bytes()
+    assert page([part(worst)], worst.path).encode() == first
+    assert page([part(StudyFolder(worst.path))], worst.path).encode() == first
+
+
+def test_nothing_of_a_name_is_markup(worst: StudyFolder) -> None:
+    text = worst.page.read_text()
+    assert HOSTILE not in text
+    assert "<img src=x" not in text
+    assert text.count("<script") == text.count("</script") == 3  # the data, the library, the page's own
+    assert str(escape(ERROR)) in text
+    assert data_of(text)["forest"]["metric"] == "test_accuracy"
+    assert f"w/o {HOSTILE}" in [row["cell"] for row in data_of(text)["forest"]["rows"]]
+
+
+def test_no_address_outside(worst: StudyFolder) -> None:
+    text = worst.page.read_text()
+    assert (
+        re.findall(r"(?:src|href|action)=\"(?!#|data:|runs/|tables|figures|diagrams|[a-z]+\.(?:csv|json))", text) == []
+    )
+    assert "http://" not in text and "https://" not in text
+    assert "default-src 'none'" in text
+
+
+def test_what_a_reader_must_find(worst: StudyFolder) -> None:
+    found, text = part(worst), visible(worst.page.read_text())
+    words = [
+        headline(found.summary),
+        *found.summary.sentences.values(),
+        *found.summary.notes,
+        methods(found.summary, checklist(found.summary)),
+        "ablate report worst",
+        "1 of 24 runs failed; policy: drop.",
+        "To be stated: hardware.",
+        "1 min 30 s in 23 runs",
+        "2.0 s in 1 runs",
+        "22 of 24 finished",
+        "0 running, 1 waiting. The same command goes on from here.",
+        "digits",
+    ]
+    assert [word for word in words if str(escape(word)) not in text] == []
+
+
+def test_a_finished_study_does_not_load_itself_again(worst: StudyFolder) -> None:
+    assert "data-live" not in worst.page.read_text().partition("<main")[0]
+    assert '<body data-live="5">' in page([part(worst)], worst.path, live=True)
+
+
+def test_pictures_without_room_are_links(worst: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ablate.report.page._ROOM", 10)
+    text = page([part(worst)], worst.path)
+    assert "<img" not in text
+    assert '<a href="figures/effects.svg">svg</a>' in text
+    assert '<a href="diagrams/full.svg">svg</a>' in text
+
+
+def test_five_hundred_runs(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "many", grid_plan(6, 8), epochs=30)
+    text = page([part(study)], study.path)
+    assert len(text.encode()) < 6_000_000
+    data = data_of(text)["curves"]
+    assert text.count('<td class="links">') == 512
+    assert len(data["means"]) == 64 * 4
+    assert sum(cell["shown"] for cell in data["cells"]) == 8
+    assert not data["left_out"] and len(data["runs"]) == 512
+    assert {len(run["x"]) for run in data["runs"]} == {29} and {run["x"][-1] for run in data["runs"]} == {30}
+
+
+def test_more_runs_than_a_page_lists(worst: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ablate.report.page._MOST_ROWS", 10)
+    text = page([part(worst)], worst.path)
+    table = text.partition('id="s1-runs"')[2].partition("</table>")[0]
+    assert table.count("<tr>") == 11
+    assert "Of 24 runs the page lists 10; runs.csv has all of them." in table
+    assert 'data-word="failed"' in table and 'data-word="waiting"' in table
+
+
+def test_before_the_first_run(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "new", grid_plan(1, 2), states=["waiting"] * 4)
+    text = visible(page([part(study)], study.path, live=True))
+    assert "No two runs of one seed can be compared yet." in text
+    assert "0 running, 4 waiting. This page follows the study and loads itself again." in text
+    assert "Learning curves" not in text
+
+
+def test_the_means_are_those_of_finished_runs(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "part", grid_plan(1, 2), epochs=3, states=["running"])
+    summary = summary_of(study)
+    data = curves_data(summary)
+    full = [line for line in data["means"] if line["cell"] == 0 and line["metric"] == "val_loss"]
+    rows = summary.curves.query("cell == 'full' and seed == 1")
+    assert full[0]["n"] == 1 and "low" not in full[0]
+    assert full[0]["y"] == pytest.approx(rows["val_loss"].tolist(), rel=1e-4)
+    assert {(run["cell"], run["seed"]) for run in data["runs"]} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert data["first"] == "accuracy"
+    assert {metric["name"]: (metric["stem"], metric["part"]) for metric in data["metrics"]} == {
+        "train_accuracy": ("accuracy", "train"),
+        "train_loss": ("loss", "train"),
+        "val_accuracy": ("accuracy", "validation"),
+        "val_loss": ("loss", "validation"),
+    }
+
+
+def test_the_forest_holds_what_the_analysis_found(worst: StudyFolder) -> None:
+    summary = summary_of(worst)
+    data = forest_data(summary)
+    assert (data["margin"], data["direction"]) == (0.01, "max")
+    by_cell = summary.effects.set_index("cell")
+    for row in data["rows"]:
+        assert row["low"] == pytest.approx(by_cell.loc[row["cell"], "low"], rel=1e-4)
+        assert row["verdict"] == by_cell.loc[row["cell"], "verdict"]
+        assert len(row["seeds"]) == row["n"]
+    contributions = [by_cell.loc[row["cell"], "contribution"] for row in data["rows"]]
+    assert contributions == sorted(contributions, reverse=True)
+
+
+def test_data_sets_have_a_table_of_their_own(tmp_path: Path) -> None:
+    factors = [switch("residual"), Factor("data", (Level("digits"), Level("telugu")), "digits", block=True)]
+    study = write_study(tmp_path / "sets", make_plan(Study("sets", "leave_one_out", (0, 1), "test_accuracy"), factors))
+    text = page([part(study)], study.path)
+    table = text.partition('id="s1-by_dataset"')[2].partition("</table>")[0]
+    assert re.findall(r'<th scope="row" class="text">(.*?)</th>', table) == ["full", "w/o residual"]
+    assert re.findall(r'<th scope="col" class="mean">(.*?)</th>', table) == ["digits", "telugu"]
+
+
+def test_the_commands(worst: StudyFolder) -> None:
+    made, again = commands(part(worst))
+    assert shlex.split(made) == ["python", "-m", "ablate", "-m", f"note={HOSTILE}"]
+    assert again == "ablate report worst"
+
+
+def test_compute_counts_what_failed(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "cost", grid_plan(1, 2), states=[FINISHED, FAILED])
+    assert compute(part(study)) == [
+        ("all runs", "14.0 s in 4 runs"),
+        ("of these failed", "2.0 s in 1 runs"),
+        ("machines", "1"),
+    ]
+    run = part(study).record.runs[0]
+    study.run(run).write_status(Status(FINISHED))  # as an older version left it
+    assert compute(part(study))[0] == ("all runs", "10.0 s in 3 runs")
