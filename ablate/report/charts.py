@@ -64,9 +64,10 @@ def curves_data(summary: Summary) -> dict[str, Any]:
         all), ``left_out`` (whether there are too many single runs to hold).
     """
     from ablate.analysis.learning import curve_columns, mean_curves
-    from ablate.figures.style import cell_style
+    from ablate.figures.colours import cell_looks
 
     cells = [cell.label for cell in summary.plan.cells]
+    looks = cell_looks(summary.plan)
     columns = curve_columns(summary.curves)
     means = mean_curves(summary.curves, summary.runs)
     runs = summary.curves[["cell", "seed"]].drop_duplicates()
@@ -78,10 +79,7 @@ def curves_data(summary: Summary) -> dict[str, Any]:
     return {
         "metrics": [{"name": name, **dict(zip(("stem", "part"), _split(name), strict=True))} for name in columns],
         "first": _split(summary.study.metric)[0],
-        "cells": [
-            {"label": label, "colour": cell_style(place).colour, "shown": label in first}
-            for place, label in enumerate(cells)
-        ],
+        "cells": [{"label": label, "colour": looks[label].colour, "shown": label in first} for label in cells],
         "means": list(_means(means, cells, points)),
         "runs": list(_runs(summary.curves, columns, cells, run_points)) if run_points >= _SHORTEST else [],
         "thinned": points if longest > points else None,
