@@ -14,6 +14,7 @@ from ablate.store import PlannedRun, StudyFolder
 __all__ = ["adopt", "confirm", "data", "ingredients", "predict", "report", "rerun", "show", "status"]
 
 _LAST_LINES = 30
+_MOST_SENTENCES = 12
 
 
 def status(words: Sequence[str]) -> int:
@@ -61,7 +62,7 @@ def _collect(study: StudyFolder, figures: Sequence[str] | None = None, width: st
 
     summary = collect(study, figures, width)
     show_summary(summary)
-    if summary.sentences:
+    if 0 < len(summary.sentences) <= _MOST_SENTENCES:  # all are in tables/sentences.md
         say("\n" + "\n".join(summary.sentences.values()) + "\n")
     for line in paths_lines(study):
         say(line)

@@ -96,7 +96,11 @@ def choose(runs: Sequence[ForeignRun], request: Request) -> Choice:
         where = f" in '{request.results}'" if request.results else ""
         there = sorted({name for run in runs for name in run.tables})
         listed = f" Files of numbers: {', '.join(there[:_LISTED])}." if there else ""
-        raise AnalysisError(f"None of {len(runs)} runs has a number to compare{where}.{listed}")
+        raise AnalysisError(
+            f"None of {len(runs)} runs has a number to compare{where}.{listed} What a function returns leaves no file "
+            "under Hydra's own sweeper: write it into the run's folder as CSV or JSON, or sweep with "
+            "hydra/sweeper=ablation."
+        )
     notes = []
     metric = request.metric or _decisive(offers)
     if request.metric is None:
