@@ -26,7 +26,7 @@ def checklist(summary: Summary) -> dict[str, str]:
     """
     study, effects = summary.study, summary.effects
     rule = None if summary.round is None else summary.round.course.rule
-    kind = "t intervals" if rule is None else "repeated confidence intervals, valid at any look"
+    kind = "t intervals" if rule is None else "repeated confidence intervals (valid at any look)"
     seeds = (
         f"{len(study.seeds)} seeds fixed before the runs."
         if rule is None
