@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERBS", "application", "main"]
 
-VERBS = ("plan", "status", "report", "show", "rerun", "confirm", "adopt", "ingredients", "data", "predict")
+VERBS = ("plan", "status", "report", "show", "rerun", "confirm", "adopt", "merge", "ingredients", "data", "predict")
 
 register()
 

@@ -37,6 +37,11 @@ Look at a study:
   python -m ablate rerun outputs/NAME full/0  run it again, and say whether the result is bit-identical
   python -m ablate confirm outputs/NAME       train it without all that was found dispensable, on fresh seeds
   python -m ablate predict outputs/NAME full/0 photo.png        with a network kept by train.save=best
+
+Several studies, and results of other tools:
+  python -m ablate merge A B --into NAME      parts of one study, from several machines, as one
+  python -m ablate report A B                 several studies in one table, or side by side
+  python -m ablate adopt PATH metric=...      make a study of a Hydra multirun folder, CSV logs, event files, a table
 """
 
 _FOOT = """\

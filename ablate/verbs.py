@@ -11,7 +11,7 @@ from typing import Any
 from ablate.errors import ConfigError, RunError, suggestion
 from ablate.store import PlannedRun, StudyFolder
 
-__all__ = ["adopt", "confirm", "data", "ingredients", "predict", "report", "rerun", "show", "status"]
+__all__ = ["adopt", "confirm", "data", "ingredients", "merge", "predict", "report", "rerun", "show", "status"]
 
 _LAST_LINES = 30
 _MOST_SENTENCES = 12
@@ -30,13 +30,15 @@ def status(words: Sequence[str]) -> int:
 def report(words: Sequence[str]) -> int:
     """``ablate report STUDY [--figures forest,curves] [--width icml]``: collect again, also in the middle of a study.
 
-    A folder of results that another tool wrote is adopted first.
+    A folder of results that another tool wrote is adopted first; several studies are put together.
     """
     from ablate.adopt import looks_foreign
 
     words, names = _option(words, "--figures")
     words, width = _option(words, "--width")
     figures = _figures(names, width)
+    if len(words) > 1 and all("=" not in word for word in words):
+        return _compare(words, figures, width)
     if words and looks_foreign(Path(words[0])) and not StudyFolder(Path("outputs") / words[0]).record():
         from ablate.adopt import adopt as take_over
         from ablate.adopt import from_words
@@ -54,6 +56,56 @@ def adopt(words: Sequence[str]) -> int:
     if not words or ("=" in words[0] and not Path(words[0]).exists()):
         raise ConfigError(f"Name a folder or a CSV file of results, for example multirun; received {list(words)}.")
     return _collect(take_over(Path(words[0]), from_words(words[1:])))
+
+
+def merge(words: Sequence[str]) -> int:
+    """``ablate merge STUDY STUDY ... --into NAME [--keep first|last]``: parts of one study become one."""
+    from ablate.several import KEEP
+    from ablate.several import merge as put_together
+    from ablate.sweep.console import say
+
+    rest, into = _option(words, "--into")
+    rest, keep = _option(rest, "--keep")
+    if keep not in (None, *KEEP):
+        raise ConfigError(f"--keep {keep}: allowed are {', '.join(KEEP)}.{suggestion(str(keep), KEEP)}")
+    if into is None or not rest:
+        raise ConfigError(
+            "Name the folders with the parts of a study and where the whole goes, for example: "
+            f"ablate merge laptop/outputs/residual server/outputs/residual --into residual; received {list(words)}."
+        )
+    merged = put_together(_studies(rest, len(rest)), _output(into), keep)
+    for line in merged.lines:
+        say(line)
+    return _collect(merged.study)
+
+
+def _compare(words: Sequence[str], figures: Sequence[str] | None, width: str | None) -> int:
+    from ablate.several import compare
+    from ablate.sweep.console import paths_lines, say, show_summary
+
+    rest, into = _option(words, "--into")
+    if len(rest) == 1:
+        raise ConfigError(f"--into names the report on several studies; received one: {rest[0]}.")
+    studies = _studies(rest, len(rest))
+    name = "+".join(study.name for study in studies) if into is None else into
+    found = compare(studies, _output(name), figures, width)
+    for line in (*found.lines, found.why):
+        say(line)
+    for title, summary in found.summaries.items():
+        if len(found.summaries) > 1:
+            say(f"\n{title}")
+        show_summary(summary)
+    for line in paths_lines(found.folder):
+        say(line)
+    return 0
+
+
+def _output(name: str) -> StudyFolder:
+    from ablate.sweep.growth import check_name
+
+    return StudyFolder(
+        Path(name) if "/" in name and StudyFolder(Path(name)).record() else Path("outputs") / check_name(name)
+    )
 
 
 def _collect(study: StudyFolder, figures: Sequence[str] | None = None, width: str | None = None) -> int:

@@ -284,6 +284,9 @@ def test_report_writes_again_what_was_lost(ours: Ours) -> None:
     table, _, paths = ended.out.rpartition("\n\nRemoving residual connections ")
     assert table.split("verdict")[1] in first.out
     assert paths.split("\n", 2)[2] in first.out
+    items = (ours.study("residual").path / "checklist.md").read_text()
+    assert f"- **declared**: Plan {ours.study('residual').existing_record().plan.digest}, the hash of " in items
+    assert "- **failures**: 0 of 6 runs failed; " in items
     assert len(ours.trained()) == 6
 
 

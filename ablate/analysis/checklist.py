@@ -26,7 +26,7 @@ def checklist(summary: Summary) -> dict[str, str]:
     """
     study, effects = summary.study, summary.effects
     rule = None if summary.round is None else summary.round.course.rule
-    kind = "t intervals" if rule is None else "repeated confidence intervals, valid at any look"
+    kind = "t intervals" if rule is None else "repeated confidence intervals (valid at any look)"
     seeds = (
         f"{len(study.seeds)} seeds fixed before the runs."
         if rule is None
@@ -40,6 +40,8 @@ def checklist(summary: Summary) -> dict[str, str]:
     counts = [int(n) for n in effects["n"]]
     return {
         "design": f"{study.design}: {len(summary.plan.cells)} cells, {len(effects)} comparisons.",
+        "declared": f"Plan {summary.plan.digest}, the hash of metric, direction, margin, seeds, cells and what failed "
+        "runs count for, entered in plan.json before the first run.",
         "primary metric": f"{study.metric}, {'more' if study.direction == 'max' else 'less'} is better.",
         "seeds": seeds + (f" Paired differences: {seed_count(counts)}." if counts else ""),
         "error bars": f"{LEVEL:.0%} {kind} of the paired difference, unadjusted.".replace("%", " %"),
@@ -77,7 +79,14 @@ def _pairing(robustness: pd.DataFrame) -> str:
 
 def _failures(summary: Summary) -> str:
     count = int((summary.runs["state"] == "failed").sum())
-    return f"{count} of {len(summary.runs)} runs failed; policy: {summary.failures.policy}."
+    failures = summary.failures
+    counted = {
+        "drop": "their seeds are left out of the pairs concerned",
+        "fail": "no result until they are repaired",
+        "worst": "they count as "
+        + ("the worst run of their block" if failures.value is None else f"{failures.value:g}"),
+    }
+    return f"{count} of {len(summary.runs)} runs failed; declared before the runs: {counted[failures.policy]}."
 
 
 def _convergence(convergence: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 import pandas as pd
@@ -11,6 +12,7 @@ from ablate.analysis.effects import Effect
 from ablate.analysis.failures import Failures
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.observations import Observations
+from ablate.analysis.power import seeds_more
 from ablate.analysis.rounds import Round
 from ablate.analysis.verdicts import ALPHA, objection, reservation
 from ablate.study import Plan
@@ -18,6 +20,7 @@ from ablate.study import Plan
 __all__ = ["notes_on", "notes_on_trust", "seed_count"]
 
 _LISTED = 10
+_MOST_SEEDS = 100
 
 
 def seed_count(counts: Iterable[int]) -> str:
@@ -57,6 +60,7 @@ def notes_on(
         *_on_failures(plan, planned, failures or Failures.of(plan.study)),
         *_on_exclusions(plan, runs, planned, values, stand),
         *_on_effects(plan, values, effects),
+        *(_on_undecided(plan, effects) if stand is None or not stand.runs else ()),
     )
 
 
@@ -146,6 +150,25 @@ def _on_effects(plan: Plan, values: Observations, effects: tuple[Effect, ...]) -
                 what = f"the same ({mean:.4g}) for all {n} seeds"
             yield f"{effect.cell.label}: the difference is {what}. Without spread no interval, test or verdict."
     yield from _on_objections(plan, effects)
+
+
+def _on_undecided(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
+    """How many seeds would decide; under the sequential rule those of a new study, for this one has used its own."""
+    needed: dict[str, int] = {}
+    beyond: list[str] = []
+    for effect in effects:
+        if effect.verdict == "undecided" and not math.isnan(effect.contribution.error):
+            more = seeds_more(effect.contribution, len(effects), plan.study.margin)
+            total = effect.contribution.n + (more or _MOST_SEEDS)
+            if total <= _MOST_SEEDS:
+                needed[effect.cell.label] = total
+            else:
+                beyond.append(effect.cell.label)
+    parts = [f"{label} {total}" for label, total in sorted(needed.items(), key=lambda item: item[1])]
+    parts = [*parts[:_LISTED], *(["..."] if len(parts) > _LISTED else [])]
+    parts += [f"more than {_MOST_SEEDS} for {_cells(beyond)}"] if beyond else []
+    if parts:
+        yield f"Seeds that would decide, if the effects are as large as they look: {'; '.join(parts)}."
 
 
 def _on_objections(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:

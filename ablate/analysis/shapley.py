@@ -117,6 +117,12 @@ def _lattice(plan: Plan, block: Mapping[str, str]) -> dict[Present, Cell]:
             f"ingredients, and {len(missing)} are missing (present: {'; '.join(missing[:_LISTED])}"
             f"{'; ...' if len(missing) > _LISTED else ''}). Use the design 'factorial', without forbidden combinations."
         )
+    full = frozenset(factor.name for factor in factors)
+    if full not in cells:
+        raise AnalysisError(
+            f"The design '{plan.study.design}' cannot identify Shapley values: with everything at its reference some "
+            "ingredients mean nothing."
+        )
     return cells
 
 

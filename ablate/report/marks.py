@@ -21,8 +21,8 @@ def marks(record: StudyRecord, runs: pd.DataFrame) -> tuple[str, ...]:
         record: The study.
         runs: Its runs, as the store reads them.
     """
-    adopted = [note for event in record.history if "adopted" in event for note in event["notes"]]
-    return (*adopted, *_late_seeds(record.history), *_mixed_versions(runs))
+    noted = [note for event in record.history for note in event.get("notes", ())]
+    return (*noted, *_late_seeds(record.history), *_mixed_versions(runs))
 
 
 def confirmed(confirmation: Mapping[str, Any] | None) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from ablate.store.study_folder import StudyRecord
 from ablate.study import Cell, Factor, Level, Plan, Study, cell_of
 from ablate.sweep.identity import differences
 
-__all__ = ["UNNAMED", "add_runs", "check_name", "default_name", "grow", "name_metric", "study_event"]
+__all__ = ["UNNAMED", "add_runs", "check_name", "default_name", "grow", "name_metric", "study_event", "unite_factors"]
 
 _LONGEST = 100
 _SPECIAL = "._,=+- "
@@ -103,7 +103,7 @@ def grow(
             + "\n".join(f"  {line}" for line in faults)
             + f"\nStart another one with study.name={folder.name}-2, or go on with the values it has."
         )
-    factors = _union(old.plan.factors, plan.factors)
+    factors = unite_factors(old.plan.factors, plan.factors)
     cells: dict[str, Cell] = {}
     for part in (old.plan, plan):
         for cell in part.cells:
@@ -176,7 +176,8 @@ def _reported(folder: StudyFolder, record: StudyRecord, metric: str) -> bool:
     return any(metric in result.metrics for result in results if result is not None)
 
 
-def _union(old: Sequence[Factor], new: Sequence[Factor]) -> tuple[Factor, ...]:
+def unite_factors(old: Sequence[Factor], new: Sequence[Factor]) -> tuple[Factor, ...]:
+    """The factors of two plans, each with the levels of both; references are those of the first."""
     factors = {factor.name: factor for factor in old}
     for factor in new:
         known = factors.get(factor.name)

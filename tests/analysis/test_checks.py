@@ -93,7 +93,9 @@ def test_the_checklist_is_filled_from_the_data() -> None:
     assert items["error bars"] == "95 % t intervals of the paired difference, unadjusted."
     assert items["test"] == "Paired t test, Holm-adjusted over 1 comparisons, alpha = 0.05."
     assert items["margin"] == "0.02 in units of score, declared before the runs."
-    assert items["failures"] == "1 of 6 runs failed; policy: drop."
+    assert items["failures"] == (
+        "1 of 6 runs failed; declared before the runs: their seeds are left out of the pairs concerned."
+    )
     assert items["convergence"] == "val_score still improving at the end: w/o a."
     assert items["compute"] == ("2 hours in 6 runs that report it, failed ones included. To be stated: hardware.")
     assert items["versions"] == "python 3.11, keras 3.15."

@@ -313,6 +313,7 @@ def test_an_interval_that_reaches_the_margin_is_a_reservation() -> None:
     assert summary.notes == (
         "Undecided though the Holm-adjusted p value is at most 0.05, because the unadjusted 95% interval reaches the "
         "margin of 0.0099: w/o a (p = 0.034).",
+        "Seeds that would decide, if the effects are as large as they look: w/o a 9.",
     )
 
 
