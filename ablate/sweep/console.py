@@ -125,7 +125,8 @@ def paths_lines(study: StudyFolder) -> list[str]:
         lines.append(f"page     {folder / study.page.name}")
     for name, pattern in (("figures", "figures/*.png"), ("tables", "tables/*.*"), ("data", "*.csv")):
         suffix = ".*" if name == "tables" else Path(pattern).suffix
-        if found := sorted({path.stem for path in study.path.glob(pattern)}):
+        # The wide form of a table is beside it.
+        if found := sorted({path.stem.removesuffix("_wide") for path in study.path.glob(pattern)}):
             stems = f"{{{','.join(found)}}}" if len(found) > 1 else found[0]
             lines.append(f"{name:8} {folder / Path(pattern).parent}/{stems}{suffix}")
     return lines
