@@ -178,9 +178,10 @@ def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
     return sheet
 
 
-def caption(summary: Summary) -> str:
+def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the figure shows: the costs, the mean, its interval, the front."""
-    study, data = summary.study, prepare(summary)
+    study = summary.study
+    data = prepare(summary) if data is None else data
     words = {
         "weights": "number of weights",
         "flops": "floating-point operations of one image (multiplication and addition count as two)",

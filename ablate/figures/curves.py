@@ -32,6 +32,7 @@ _HIGHLIGHTED = 7
 _PANEL_HEIGHT = 1.5
 _TALLEST = 7.5
 _LOWEST = 0.9
+_MOST_LINES = 40
 _FAINTEST, _STRONGEST = 0.06, 0.15
 _RING: dict[str, Any] = {
     **{"marker": "o", "markersize": 8.5, "markerfacecolor": "none", "markeredgewidth": 1.1},
@@ -86,8 +87,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         data: What :func:`prepare` returned, or some of its metrics and cells.
     """
     for ax, (block, metric), rows in panels_of(axes, data, ("block", "metric"), "panels"):
-        for _, line in rows[~rows["highlighted"].astype(bool)].groupby("position"):
-            ax.plot(line["epoch"], line["mean"], color="0.82", linewidth=0.6, zorder=1, label="_other")
+        _others(ax, rows[~rows["highlighted"].astype(bool)])
         bright = rows[rows["highlighted"].astype(bool)]
         # The more bands lie over each other, the fainter each must be.
         band = max(_FAINTEST, min(_STRONGEST, 0.5 / max(1, bright["cell"].nunique())))
@@ -103,6 +103,17 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
             ax.set_title(spoken(block))
         place_epochs(ax)
         ax.set_xlabel("epoch")
+
+
+def _others(ax: Axes, pale: pd.DataFrame) -> None:
+    """The cells that do not stand out: a line each, or of very many, which would cover each other, the range."""
+    if pale["cell"].nunique() > _MOST_LINES:
+        means = pale.groupby("epoch")["mean"]
+        low, high = means.min(), means.max()
+        ax.fill_between(low.index, low, high, color="0.88", linewidth=0, zorder=1, label="_others")
+        return
+    for _, line in pale.groupby("position"):
+        ax.plot(line["epoch"], line["mean"], color="0.82", linewidth=0.6, zorder=1, label="_other")
 
 
 def _ring(ax: Axes, epoch: float, loss: float, colour: str) -> None:
@@ -145,9 +156,9 @@ def _share_height(row: Sequence[Axes]) -> None:
         ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
 
 
-def caption(summary: Summary) -> str:
+def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the curves show: whose mean, n, band, and what is marked."""
-    data = prepare(summary)
+    data = prepare(summary) if data is None else data
     metrics = ", ".join(dict.fromkeys(data["metric"]))
     sentences = [
         f"Learning curves of the study {summary.study.name}: {metrics} by epoch.",
@@ -166,6 +177,8 @@ def caption(summary: Summary) -> str:
             f"Coloured: {shown} of {data['cell'].nunique()} cells: references, cells that differ in one factor, then "
             "those with the largest differences."
         )
+        if data["cell"].nunique() - shown > _MOST_LINES:
+            sentences.append("Grey: the range of the means of the others.")
     return " ".join([*sentences, *_on_overfitting(summary, data)])
 
 

@@ -149,9 +149,10 @@ def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
     return sheet
 
 
-def caption(summary: Summary) -> str:
+def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the figure shows: estimand, n, interval, test, pooling."""
-    study, data = summary.study, prepare(summary)
+    study = summary.study
+    data = prepare(summary) if data is None else data
     single, together = data[~data["pooled"].astype(bool)], data[data["pooled"].astype(bool)]
     sentences = [
         f"What each ingredient contributes to {study.metric} on each data set in the study {study.name}, compared "

@@ -112,9 +112,9 @@ def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
     return sheet
 
 
-def caption(summary: Summary) -> str:
+def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the curves show: estimand, n, band, and what is marked."""
-    data = prepare(summary)
+    data = prepare(summary) if data is None else data
     metric, count = data["metric"].iloc[0], data["cell"].nunique()
     sentences = [
         f"Difference in {metric} of each cell to the reference cell by epoch in the study {summary.study.name}, paired "

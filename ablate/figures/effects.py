@@ -99,7 +99,7 @@ def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
     return sheet
 
 
-def caption(summary: Summary) -> str:
+def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the chart shows: estimand, n, interval, test."""
     study, found = summary.study, summary.effects
     n = seed_count(found.loc[found["n"] > 0, "n"])

@@ -23,7 +23,7 @@ class Figure:
         prepare: From a summary to the tidy data that are drawn; no rows where there is nothing to draw.
         draw: Draws prepared data on the caller's axes (one, or a sequence of them: each figure's module says).
         compose: From prepared data, and a :class:`~ablate.figures.paper.Paper` if need be, to a sheet of their own.
-        caption: Estimand, n, interval and test, in sentences.
+        caption: Estimand, n, interval and test, in sentences; given the prepared data too, it need not prepare them.
         absence: Why there is nothing to draw, where ``prepare`` gives no rows.
     """
 
@@ -31,5 +31,5 @@ class Figure:
     prepare: Callable[[Summary], pd.DataFrame]
     draw: Callable[[Any, pd.DataFrame], None]
     compose: Callable[..., Sheet]
-    caption: Callable[[Summary], str]
+    caption: Callable[..., str]
     absence: Callable[[Summary], str]

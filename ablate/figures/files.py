@@ -48,7 +48,7 @@ def write_figures(
         if data.empty:
             captions.append(f"**{name}**: left out, because {figure.absence(summary)}.")
             continue
-        captions.append(f"**{name}**: {figure.caption(summary)}")
+        captions.append(f"**{name}**: {figure.caption(summary, data)}")
         with our_style():
             sheet = figure.compose(data, PAPERS[width])
             sheet.settle()

@@ -151,9 +151,10 @@ def forest_sheet(data: pd.DataFrame, paper: Paper) -> Sheet:
     return sheet
 
 
-def caption(summary: Summary) -> str:
+def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the plot shows: estimand, n, interval, test."""
-    study, data = summary.study, prepare(summary)
+    study = summary.study
+    data = prepare(summary) if data is None else data
     reference = "the cell with everything at its reference level"
     sentences = [
         f"What each ingredient contributes to {study.metric} in the study {study.name} ({study.design}): {reference} "

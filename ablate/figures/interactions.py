@@ -159,9 +159,9 @@ def _scale(sheet: Sheet, ax: Axes, data: pd.DataFrame) -> None:
     bar.set_label(f"{metric}\n← {less}  {more} →", fontsize=6.5)
 
 
-def caption(summary: Summary) -> str:
+def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the map shows: estimand, n, interval, test."""
-    data = prepare(summary)
+    data = prepare(summary) if data is None else data
     sentences = [
         f"Interactions in {summary.study.metric} in the study {summary.study.name} ({summary.study.design}): the "
         "effect of both changes beyond the sum of each alone, averaged over all settings of the other factors in "

@@ -67,9 +67,9 @@ def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
     return sheet
 
 
-def caption(summary: Summary) -> str:
+def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the plot shows: estimand, n, interval, test."""
-    data = prepare(summary)
+    data = prepare(summary) if data is None else data
     sentences = [
         f"Main effects on {summary.study.metric} in the study {summary.study.name} ({summary.study.design}): what the "
         "reference level of a factor contributes, averaged over all settings of the other factors in which both cells "

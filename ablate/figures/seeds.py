@@ -120,9 +120,10 @@ def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
     return sheet
 
 
-def caption(summary: Summary) -> str:
+def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the figure shows: every run, the mean, its interval."""
-    study, data = summary.study, prepare(summary)
+    study = summary.study
+    data = prepare(summary) if data is None else data
     sentences = [
         f"{study.metric} of every run of the study {study.name} ({seed_count(data['n'])} a cell).",
         "Dots: single seeds; faint lines join the runs of one seed, which see the same data in the same order: the "

@@ -60,9 +60,9 @@ def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
     return steps_sheet(data, paper)
 
 
-def caption(summary: Summary) -> str:
+def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the waterfall shows: estimand, n, interval, test."""
-    data = prepare(summary)
+    data = prepare(summary) if data is None else data
     steps = data[data["start"].notna()]
     table = summary.answers.given["shapley"].table
     sentences = [

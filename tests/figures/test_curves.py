@@ -229,3 +229,15 @@ def test_curves_without_numbers_draw_nothing() -> None:
     )
     assert curves.prepare(empty).empty and difference_curves.prepare(empty).empty
     assert isinstance(curves.prepare(empty), pd.DataFrame)
+
+
+def test_of_very_many_cells_the_range_of_the_others_is_drawn() -> None:
+    summary = study_of("abcdef", design="factorial", seeds=2, epochs=2)
+    data = curves.prepare(summary)
+    ax, *_ = curves.compose(data).axes
+    (grey,) = [area for area in ax.collections if area.get_label() == "_others"]
+    others = data[~data["highlighted"] & (data["metric"] == "train_accuracy")].groupby("epoch")["mean"]
+    drawn = grey.get_paths()[0].vertices[:, 1]
+    assert drawn.min() == others.min().min() and drawn.max() == others.max().max()
+    assert not [line for line in ax.get_lines() if line.get_label() == "_other"]
+    assert "Grey: the range of the means of the others." in curves.caption(summary, data)
