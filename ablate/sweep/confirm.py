@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.errors import ConfigError, StoreError
 from ablate.report import summary_of
 from ablate.store import FAILED, FINISHED, StudyFolder
-from ablate.study import Layout
+from ablate.study import Layout, cell_of
 from ablate.sweep.factors import Asked
 from ablate.sweep.identity import differences
 from ablate.sweep.settings import Settings
@@ -41,12 +41,14 @@ class Intent:
     Args:
         folder: Where its runs are: beside the study, ``<study>-confirm``.
         levels: Level label by factor name, of what goes.
+        label: What the reduced cell is called.
         seeds: Fresh seeds.
         text: What these seeds can find, in a sentence.
     """
 
     folder: StudyFolder
     levels: Mapping[str, str]
+    label: str
     seeds: tuple[int, ...]
     text: str
 
@@ -68,11 +70,12 @@ def intent(study: StudyFolder, count: int | None = None) -> Intent:
     summary = summary_of(study)
     _refuse_unfinished(study, summary)
     levels = reduced_levels(summary)
+    label = cell_of(levels, summary.plan.factors).label
     folder = StudyFolder(study.path.resolve().with_name(f"{study.name}-confirm"))
     before = folder.record()
     if before is None:
         planned = effort(summary, levels, count)
-        return Intent(folder, levels, fresh_seeds(summary.study, planned.seeds), planned.text)
+        return Intent(folder, levels, label, fresh_seeds(summary.study, planned.seeds), planned.text)
     seeds = before.plan.study.seeds
     faults = []
     if before.plan.study.design != DESIGN:
@@ -91,7 +94,7 @@ def intent(study: StudyFolder, count: int | None = None) -> Intent:
         raise StoreError(
             f"'{folder.path}' is there already: {'; '.join(faults)}. Move it away to confirm with fresh seeds."
         )
-    return Intent(folder, levels, seeds, effort(summary, levels, len(seeds)).text)
+    return Intent(folder, levels, label, seeds, effort(summary, levels, len(seeds)).text)
 
 
 def confirming(settings: Settings, asked: Asked) -> tuple[Settings, Asked, StudyFolder]:

@@ -55,7 +55,7 @@ def test_parts_that_are_redundant_one_by_one_are_caught(redundant: Any, capsys: 
     before = len(redundant.trained())
     code, out = confirm(redundant, capsys)
     assert code == 0
-    assert out.startswith("Confirmation of 'rate-model': without rate=0.2, model=large.\n5 fresh seeds: ")
+    assert out.startswith("Confirmation of 'rate-model': rate=0.2, model=large against the reference.\n5 fresh seeds: ")
     assert "Study 'rate-model-confirm': 2 cells (confirmation), seeds 3, 4, 5, 6, 7; " in out
     assert "Refuted: setting rate to 0.2 instead of 0.1 and setting model to large instead of small changes" in out
     assert len(redundant.trained()) == before + 10
