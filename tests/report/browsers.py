@@ -41,11 +41,13 @@ def opened_browser() -> Iterator[Chrome]:
 class Page:
     """A page in a browser."""
 
-    def __init__(self, driver: Chrome, path: Path) -> None:
+    def __init__(self, driver: Chrome) -> None:
         self.driver = driver
-        driver.get_log("browser")
-        driver.get_log("performance")
-        driver.get(path.absolute().as_uri())
+
+    def open(self, path: Path) -> None:
+        self.driver.get_log("browser")
+        self.driver.get_log("performance")
+        self.driver.get(path.absolute().as_uri())
         self.wait("document.documentElement.dataset.ready")
 
     def wait(self, condition: str) -> None:

@@ -42,7 +42,7 @@ def browser() -> Iterator[Chrome]:
 
 
 @pytest.fixture
-def opened(browser: Chrome) -> Iterator[Callable[..., Page]]:
+def opened(browser: Chrome, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
     """Opens a page at a width, in the light or in the dark."""
 
     def open_page(path: Path, width: int = 1280, scheme: str = "light") -> Page:
@@ -50,8 +50,21 @@ def opened(browser: Chrome) -> Iterator[Callable[..., Page]]:
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": features})
-        return Page(browser, path)
+        page = Page(browser)
+        page.open(path)
+        return page
 
     yield open_page
-    browser.get("data:,")
-    browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": "file://", "storageTypes": "all"})
+    if "still" not in request.fixturenames:
+        browser.get("data:,")
+        browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": "file://", "storageTypes": "all"})
+
+
+@pytest.fixture
+def still(browser: Chrome, worst: StudyFolder, opened: Callable[..., Page]) -> Page:
+    """The page of the worst study for a test that only looks; opened once for all of them in a row."""
+    page = Page(browser)
+    if browser.current_url != worst.page.absolute().as_uri() or not page.get("window.still"):
+        page = opened(worst.page)
+        page.run("window.still = true")
+    return page
