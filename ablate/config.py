@@ -56,6 +56,8 @@ class StudyConfig:
     ignore: list[str] = field(default_factory=list)
     check: str | None = None
     preflight: str | None = None
+    costs: str | None = None
+    diagrams: str | None = None
     # Handed on to the sweeper, which must not look into a node `report` that another application may have.
     figures: Any = "${report.figures}"
     width: Any = "${report.width}"

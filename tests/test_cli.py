@@ -60,6 +60,23 @@ def refuse(configurations):
 
 def die(configurations):
     os._exit(9)
+
+
+def measure(configurations):
+    print("measuring", len(configurations))
+    return [
+        {"weights": 4, "flops": 8, "activations": 2, "latency": 0.5, "step": 1.0, "batch": 8}
+        | {f"{name}_ratio": 1.0 for name in ("weights", "flops", "activations", "latency", "step")}
+        if one["residual"] else {"error": "out of memory"}
+        for one in configurations
+    ]
+
+
+def draw(cells, configurations, folder):
+    Path(folder).mkdir(exist_ok=True)
+    for name, label in cells:
+        (Path(folder) / f"{name}.svg").write_text(label)
+    return ["w/o residual is drawn without its weights"]
 """
 
 
@@ -78,7 +95,9 @@ class Ours:
 
     def call(self, *arguments: str, preflight: str = "null", stand_in: bool = True) -> Any:
         """A command in this process; `basic` keeps the runs of a study in it as well."""
-        added = ["task=stand_in.train", f"study.preflight={preflight}"] if stand_in else []
+        hooks = [f"study.{hook}=null" for hook in ("costs", "diagrams") if preflight != "null"]
+        quiet = [line for line in hooks if not any(word.startswith(line[:-4]) for word in arguments)]
+        added = ["task=stand_in.train", f"study.preflight={preflight}", *quiet] if stand_in else []
         if "-m" in arguments or arguments[:1] == ("plan",):
             added.append("hydra/launcher=basic")
         return self._call(cli.main, *arguments, *added)
@@ -258,6 +277,53 @@ def test_a_look_that_dies_is_told_with_its_log(ours: Ours) -> None:
     assert "The process of the run ended with exit code 9." in ended.err
     assert str(ours.study("residual").path.relative_to(ours.folder) / "preflight.log") in ended.err
     assert ours.trained() == []
+
+
+# --- what the networks cost and look like ---
+
+
+@pytest.mark.slow
+def test_networks_are_measured_and_drawn_after_the_last_run_and_only_once(ours: Ours) -> None:
+    hooks = ("study.costs=stand_in.measure", "study.diagrams=stand_in.draw")
+    words = ("-m", "residual=true,false", "study.seeds=1", *hooks)
+    ended = ours.call(*words, preflight="stand_in.check")
+    assert ended.code == 0, ended.err
+    told = ended.out.splitlines()
+    begin = told.index("Measuring what the networks of 2 cells cost.")
+    assert told[begin + 1 : begin + 3] == [
+        "What w/o residual costs is not known: out of memory",
+        "w/o residual is drawn without its weights",
+    ]
+    assert told[begin - 1].startswith("[2/2]")
+    study = ours.study("residual")
+    costs = study.costs()
+    assert costs["cell"].tolist() == ["full"]
+    assert costs[["weights", "flops", "activations", "latency", "step", "batch", "step_ratio"]].values.tolist() == [
+        [4, 8, 2, 0.5, 1.0, 8, 1.0]
+    ]
+    assert sorted(path.name for path in study.diagrams.iterdir()) == ["full.svg", "residual=false.svg"]
+    assert (study.diagrams / "residual=false.svg").read_text() == "w/o residual"
+    assert (study.tables / "costs.md").read_text().splitlines()[2] == (
+        "| full | 4 (1.00 ×) | 0.00000800 (1.00 ×) | 2 (1.00 ×) | 500 (1.00 ×) | 1,000 (1.00 ×) |"
+    )
+    assert "latency" not in (study.path / "effects.csv").read_text()
+    again = ours.call(*words, preflight="stand_in.check")
+    assert "Measuring" not in again.out
+    assert (study.path / "networks.log").read_text() == "measuring 2\n"
+
+
+@pytest.mark.slow
+def test_measuring_that_fails_leaves_the_study_as_it_is(ours: Ours) -> None:
+    hooks = ("study.costs=stand_in.die", "study.diagrams=null")
+    ended = ours.call("-m", "residual=true,false", "study.seeds=1", *hooks, preflight="stand_in.check")
+    assert (ended.code, ended.err) == (0, "")
+    log = ours.study("residual").path.relative_to(ours.folder) / "networks.log"
+    assert (
+        "The networks are not all described: The process of the run ended with exit code 9.\n"
+        f"What was printed: {log}\n" in ended.out
+    )
+    assert ours.study("residual").costs().empty
+    assert not (ours.study("residual").tables / "costs.md").exists()
 
 
 # --- verbs ---

@@ -21,13 +21,13 @@ from ablate.errors import NetworkError
 from ablate.keras.callbacks import watches_batches
 from ablate.keras.data import Dataset
 from ablate.keras.data.feed import Feed
-from ablate.keras.ingredients import ablate_model, catalogue
+from ablate.keras.ingredients import Ingredient, ablate_model, catalogue
 from ablate.keras.loop import Loop
 from ablate.keras.models import build
 from ablate.keras.recipe import loss, optimizer
 from ablate.keras.streams import reseed, stream_seed
 
-__all__ = ["Compiled", "build_model", "cell", "compiled", "forget", "full_model", "numbers"]
+__all__ = ["Compiled", "build_model", "cell", "compiled", "forget", "full_model", "levels_of", "numbers"]
 
 _STEPS = 64
 """Steps that TensorFlow takes before it comes back to Python, so that Ctrl-C and divergence are noticed in time."""
@@ -154,6 +154,16 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
     return model
 
 
+def levels_of(config: Mapping[str, Any], known: Mapping[str, Ingredient]) -> dict[str, Any]:
+    """The levels of the ingredients that a config names.
+
+    Args:
+        config: The config of a run.
+        known: All ingredients by name.
+    """
+    return {name: config[name] for name in known if name in config}
+
+
 def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:
     """The network of a cell: the full form without what the cell takes away.
 
@@ -167,8 +177,7 @@ def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | No
     """
     model = full_model(config, dataset, precision)
     known = catalogue(config.get("ingredients"))
-    levels = {name: config[name] for name in known if name in config}
-    model = ablate_model(model, levels, config.get("only"), known)
+    model = ablate_model(model, levels_of(config, known), config.get("only"), known)
     return _exact_outputs(model) if precision else model
 
 

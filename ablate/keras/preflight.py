@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from ablate.errors import AblateError, ConfigError, NetworkError, suggestion
 from ablate.keras import data, recipe
 from ablate.keras.capacity import capacity_note, refuse_beyond
-from ablate.keras.compiled import cell, full_model
+from ablate.keras.compiled import cell, full_model, levels_of
 from ablate.keras.data import Dataset
 from ablate.keras.data.quality import leaks
 from ablate.keras.fitting import fitting_data
@@ -126,7 +126,7 @@ def _looked_at(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
         full = full_model(config, dataset, values["mixed_precision"])
         answer["sites"] = present(full, known)
         answer["absent"] = [name for name, sites in answer["sites"].items() if not sites and not known[name].adds]
-        levels = {name: config[name] for name in known if name in config}
+        levels = levels_of(config, known)
         graph = ablated_graph(full, levels, config.get("only"), known)
         model = full if graph is None else sketch(graph)
         answer["weights"] = model.count_params()

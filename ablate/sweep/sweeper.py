@@ -33,6 +33,7 @@ from ablate.sweep.factors import Asked, ask, reason_of
 from ablate.sweep.growth import UNNAMED, check_name, default_name, name_metric
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.messages import explain
+from ablate.sweep.networks import describe_networks
 from ablate.sweep.planner import Planner
 from ablate.sweep.progress import Progress
 from ablate.sweep.recorder import Recorder
@@ -113,6 +114,7 @@ class StudySweeper(Sweeper):
                 carry_out_rounds(folder, jobs, carry_out, workers)
             elif len(done) < len(runs):
                 self._run(folder, record, launcher, settings, jobs)
+            describe_networks(settings, folder, composer, pool)
         except KeyboardInterrupt:
             if pool is not None:
                 pool.close()

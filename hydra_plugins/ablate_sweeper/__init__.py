@@ -55,6 +55,8 @@ class AblationSweeperConf:
     confirms: Any = None
     figures: Any = "${oc.select:study.figures,null}"
     width: Any = "${oc.select:study.width,null}"
+    costs: Any = "${oc.select:study.costs,null}"
+    diagrams: Any = "${oc.select:study.diagrams,null}"
 
 
 @dataclass
