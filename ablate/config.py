@@ -48,6 +48,7 @@ class StudyConfig:
     keep_going: bool = True
     dry_run: Any = False
     factors: dict[str, Any] = field(default_factory=dict)
+    factors_from: str | None = None
     requires: Any = field(default_factory=dict)
     forbidden: Any = field(default_factory=list)
     words: Any = field(default_factory=dict)
@@ -94,6 +95,7 @@ class Config:
     zoom: Any = "built"
     contrast: Any = "built"
     without_block: str = "none"
+    blocks: dict[str, Any] = field(default_factory=dict)
     only: dict[str, Any] = field(default_factory=dict)
     ingredients: dict[str, Any] = field(default_factory=dict)
     task: str = "ablate.keras.train.train"

@@ -3,9 +3,8 @@
     python benchmarks/applications.py            form alone, all members
     python benchmarks/applications.py --train    with a training step, saving and loading
 
-It goes on where it stopped: each result is a line of the file; small networks come first. For each pair it checks that
-nothing of the ingredient is found afterwards, that the output keeps its shape, and counts weights; with --train also
-what `ablate.testing` does.
+It goes on where it stopped: each result is a line of the file. For each pair it checks that nothing of the ingredient
+is found afterwards, that the output keeps its shape, and counts weights; with --train also what `ablate.testing` does.
 """
 
 from __future__ import annotations
@@ -62,7 +61,8 @@ def main() -> None:
     given = options.parse_args()
     end = time.monotonic() + 60 * given.minutes
     given.results.parent.mkdir(parents=True, exist_ok=True)
-    for member, names in missing(given.members or list(applications()), read(given.results), given.train, given.most):
+    members = given.members or list(applications())
+    for member, names in missing(members, read(given.results), given.train, given.most):
         for row in look(member, names, given.train):
             with given.results.open("a") as file:
                 file.write(json.dumps(row) + "\n")
@@ -78,11 +78,11 @@ def main() -> None:
 
 
 def missing(members: list[str], rows: list[dict], train: bool, most: float) -> list[tuple[str, list[str]]]:
-    """What is not done yet: members, the smallest first as far as known, each with its ingredients."""
+    """What is not done yet: members, each with its ingredients, those that leave few weights first."""
     done = {(row["member"], row["ingredient"]) for row in rows if row["trained"] or not train or not row["sites"]}
     size = {(row["member"], row["ingredient"]): max(row["weights"], row["without"] or 0) for row in rows}
     found = []
-    for member in sorted(members, key=lambda name: min((size.get((name, one), 0) for one in LEVELS), default=0)):
+    for member in members:
         names = [one for one in LEVELS if (member, one) not in done and size.get((member, one), 0) <= most * 1e6]
         if names:
             found.append((member, sorted(names, key=lambda one: size.get((member, one), 0))))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from ablate import cli
 from ablate.config import conf_dir
@@ -60,6 +61,14 @@ def refuse(configurations):
 
 def die(configurations):
     os._exit(9)
+
+
+def found(configuration):
+    return {name: {"true": [], "false": [f"+blocks.{name}=false"]} for name in ("block1", configuration["head"])}
+
+
+def nothing_found(configuration):
+    raise ValueError("there is no block")
 
 
 def measure(configurations):
@@ -277,6 +286,46 @@ def test_a_look_that_dies_is_told_with_its_log(ours: Ours) -> None:
     assert "The process of the run ended with exit code 9." in ended.err
     assert str(ours.study("residual").path.relative_to(ours.folder) / "preflight.log") in ended.err
     assert ours.trained() == []
+
+
+# --- factors found in the network ---
+
+
+@pytest.mark.slow
+def test_blocks_that_a_function_finds_are_factors(ours: Ours) -> None:
+    words = ("layers=leave_one_out", "study.factors_from=stand_in.found", "head=gmp")
+    planned = ours.call("plan", *words)
+    assert planned.out.splitlines()[:4] == [
+        "Study 'layers': 3 cells (leave_one_out), seeds 0, 1, 2; metric test_accuracy, higher is better.",
+        "  full        the reference",
+        "  w/o block1  block1=false",
+        "  w/o gmp     gmp=false",
+    ]
+    assert not (ours.folder / "outputs").exists()
+    ended = ours.call("-m", *words, "study.seeds=1")
+    assert (ended.code, ended.err) == (0, "")
+    (kept,) = (ours.study("layers").path / "runs" / "gmp=false").glob("0-*/.hydra/config.yaml")
+    assert yaml.safe_load(kept.read_text())["blocks"] == {"gmp": False}
+
+
+@pytest.mark.slow
+def test_what_goes_wrong_while_factors_are_found_is_told(ours: Ours) -> None:
+    words = ("-m", "layers=leave_one_out")
+    ended = ours.call(*words, "residual=true,false", "study.factors_from=stand_in.found")
+    assert (ended.code, ended.err) == (
+        2,
+        "The factors come from stand_in.found: residual cannot be swept beside them.\n",
+    )
+    ended = ours.call(*words, "study.factors_from=stand_in.nothing_found")
+    assert (ended.code, ended.err) == (2, "there is no block\n")
+
+
+def test_patterns_of_layer_names_need_no_quotes_of_hydra(ours: Ours) -> None:
+    ended = ours.call("residual=false", "residual.only=block[3-5]*", "only.bias=[conv1*,conv2*]")
+    assert (ended.code, ended.err) == (0, "")
+    (folder,) = (ours.folder / "outputs" / "single").iterdir()
+    kept = yaml.safe_load((folder / ".hydra" / "config.yaml").read_text())["only"]
+    assert (kept["residual"], kept["bias"]) == ("block[3-5]*", ["conv1*", "conv2*"])
 
 
 # --- what the networks cost and look like ---

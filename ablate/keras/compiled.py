@@ -82,7 +82,9 @@ class Compiled:
 def cell(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a config that decides on the network and its training, without the seed."""
     own = catalogue(config.get("ingredients"))
-    return {key: config[key] for key in (*own, "only", "ingredients", "model", "data", "train") if key in config}
+    return {
+        key: config[key] for key in (*own, "blocks", "only", "ingredients", "model", "data", "train") if key in config
+    }
 
 
 def compiled(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, Any]) -> Compiled:
@@ -155,13 +157,16 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
 
 
 def levels_of(config: Mapping[str, Any], known: Mapping[str, Ingredient]) -> dict[str, Any]:
-    """The levels of the ingredients that a config names.
+    """The levels of the ingredients that a config names; blocks that it leaves out are levels of `without_block`.
 
     Args:
         config: The config of a run.
         known: All ingredients by name.
     """
-    return {name: config[name] for name in known if name in config}
+    levels = {name: config[name] for name in known if name in config}
+    gone = [name for name, stays in (config.get("blocks") or {}).items() if not stays]
+    one = levels.get("without_block", "none")
+    return levels | {"without_block": ",".join([*([] if one == "none" else [one]), *gone])} if gone else levels
 
 
 def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:

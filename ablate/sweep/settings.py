@@ -21,7 +21,7 @@ FIRST_SEEDS = 3
 """How many seeds every cell takes before the rule's first look."""
 
 _MOST_SEEDS = 50
-_FUNCTIONS = ("check", "preflight", "costs", "diagrams")
+_FUNCTIONS = ("factors_from", "check", "preflight", "costs", "diagrams")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Settings:
         keep_going: Whether the others go on when a run fails.
         dry_run: Whether to stop after the plan; ``"json"`` prints it as JSON.
         factors: Declared factors: a list of levels, or of overrides by level, by name.
+        factors_from: Dotted name of a function from the plain reference configuration to such factors, in whose place
+            they stand, or None.
         requires: Levels of parents by child, for children that mean nothing without them.
         forbidden: Combinations of levels that no cell may have.
         words: What sentences call a factor, by its name.
@@ -76,6 +78,7 @@ class Settings:
     keep_going: bool = True
     dry_run: bool | str = False
     factors: Mapping[str, Any] = field(default_factory=dict)
+    factors_from: str | None = None
     requires: Mapping[str, Any] = field(default_factory=dict)
     forbidden: tuple[Mapping[str, Any], ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)

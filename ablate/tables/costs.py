@@ -41,6 +41,6 @@ def costs_table(summary: Summary) -> Table:
             "operations and numbers handed from layer to layer for 1 image; times of a forward pass and of a training "
             f"step of {images}, medians of measurements in turn in one process."
         ),
-        label=f"{label_of(summary.study.name)}-costs",
+        label=label_of(summary.study.name, "costs"),
         notes=disagreements(summary.costs),
     )
