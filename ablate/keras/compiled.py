@@ -21,6 +21,7 @@ from ablate.errors import NetworkError
 from ablate.keras.callbacks import watches_batches
 from ablate.keras.data import Dataset
 from ablate.keras.data.feed import Feed
+from ablate.keras.graph_reader import functional
 from ablate.keras.ingredients import Ingredient, ablate_model, catalogue
 from ablate.keras.loop import Loop
 from ablate.keras.models import build
@@ -137,6 +138,7 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
         model = build(config["model"], dataset.input_shape, dataset.classes)
     finally:
         keras.config.set_dtype_policy(before)
+    functional(model)  # refuses one without a graph
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise NetworkError(
             f"Model '{model.name}' has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "

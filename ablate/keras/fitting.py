@@ -9,11 +9,13 @@ from typing import Any
 
 from ablate.keras.data import Dataset, load
 from ablate.keras.models import build, chosen, least_side
-from ablate.keras.models.builder import takes_shape
 
 __all__ = ["fitting_data"]
 
 Sides = tuple[int | None, ...]
+
+_OTHERS = ("saved", "builder")
+"""Models of others, which may be built for images of one shape whatever they are asked for."""
 
 
 def fitting_data(config: Mapping[str, Any]) -> tuple[Dataset, tuple[str, ...]]:
@@ -39,7 +41,7 @@ def fitting_data(config: Mapping[str, Any]) -> tuple[Dataset, tuple[str, ...]]:
         return load(data | {"size": list(shape[:2]), "channels": shape[2]}, config["seed"]), ()
     dataset = load(data, config["seed"])
     own = dataset.input_shape
-    if _has_shape_of_its_own(model):
+    if model["name"] in _OTHERS:
         wanted = _shape_of(json.dumps(config["model"], sort_keys=True, default=str), own, dataset.classes)
         return _reshaped(dataset, data, wanted, config["seed"])
     least = least_side(model, own)
@@ -70,14 +72,8 @@ def _reshaped(dataset: Dataset, data: Mapping[str, Any], wanted: Sides, seed: in
     return load({**data, "size": list(shape[:2]), "channels": shape[2]}, seed), (note,)
 
 
-def _has_shape_of_its_own(model: Mapping[str, Any]) -> bool:
-    if model["name"] == "saved":
-        return True
-    return model["name"] == "builder" and not takes_shape(str(model.get("builder")), model.get("args") or {})
-
-
 @lru_cache(maxsize=8)
 def _shape_of(model: str, images: tuple[int, int, int], classes: int) -> Sides:
-    """Height, width and channels of the input of a model that does not ask for them."""
-    inputs = build(json.loads(model), images, classes).inputs
+    """Height, width and channels of what a model takes when it is asked for these images; empty if it does not say."""
+    inputs = getattr(build(json.loads(model), images, classes), "inputs", None)
     return tuple(inputs[0].shape[1:]) if inputs else ()

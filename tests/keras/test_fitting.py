@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 keras = pytest.importorskip("keras")
@@ -79,6 +81,16 @@ def make(shape, classes, input_shape=None):
 def fixed(classes):
     return make((16, 16, 3), classes)
 
+def deaf(input_shape, classes):
+    return make((16, 16, 3), classes)
+
+class Subclassed(keras.Model):
+    def call(self, x):
+        return x
+
+def subclassed():
+    return Subclassed(name="mine")
+
 def free(classes):
     return make((None, None, 3), classes)
 
@@ -91,6 +103,7 @@ def given(input_shape, classes):
     ("model", "shape"),
     [
         ({"builder": "odd_builders.fixed"}, (16, 16, 3)),
+        ({"builder": "odd_builders.deaf"}, (16, 16, 3)),
         ({"builder": "odd_builders.free"}, (8, 8, 3)),
         ({"builder": "odd_builders.given"}, (8, 8, 1)),
         ({"builder": "odd_builders.given", "args": {"input_shape": [9, 9, 1]}}, (9, 9, 1)),
@@ -99,6 +112,16 @@ def given(input_shape, classes):
 def test_a_builder_gets_the_shape_or_the_images_are_brought_to_its_own(tiny, tmp_path, monkeypatch, model, shape):
     (tmp_path / "odd_builders.py").write_text(BUILDERS)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "odd_builders", raising=False)
     config = {**tiny(), "model": {"name": "builder", **model}}
     assert fitting_data(config)[0].input_shape == shape
     assert check([config])[0]["error"] is None
+
+
+def test_a_subclassed_model_is_refused_with_what_to_do(tiny, tmp_path, monkeypatch):
+    (tmp_path / "odd_builders.py").write_text(BUILDERS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "odd_builders", raising=False)
+    (answer,) = check([{**tiny(), "model": {"name": "builder", "builder": "odd_builders.subclassed"}}])
+    assert answer["error"].startswith("Model 'mine' (Subclassed) is subclassed: what it computes stands in Python code")
+    assert answer["error"].endswith("`model.builder=my_package.nets.make model.args.residual=true,false`.")

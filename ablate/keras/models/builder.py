@@ -12,7 +12,7 @@ import keras
 from ablate.errors import NetworkError, suggestion
 from ablate.keras.models.naming import with_fresh_names
 
-__all__ = ["built_by", "found_builder", "takes_shape"]
+__all__ = ["built_by", "found_builder"]
 
 
 def found_builder(path: str) -> Callable[..., Any]:
@@ -49,21 +49,6 @@ def found_builder(path: str) -> Callable[..., Any]:
         )
     found: Callable[..., Any] = getattr(module, name)
     return found
-
-
-def takes_shape(builder: str, args: Mapping[str, Any]) -> bool:
-    """Whether a function takes the shape of the images and is not given another one.
-
-    Args:
-        builder: Dotted path of the function.
-        args: Its arguments from the configuration.
-
-    Raises:
-        NetworkError: If the function cannot be found.
-    """
-    parameters = inspect.signature(found_builder(builder)).parameters
-    takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
-    return "input_shape" not in args and ("input_shape" in parameters or takes_any)
 
 
 def built_by(
