@@ -9,8 +9,7 @@ import functools
 import json
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from ablate.errors import AblateError, AnalysisError, ConfigError, DesignError, RunError
+from ablate.errors import AblateError, AnalysisError, ConfigError, RunError
 from ablate.report import LivePage, collect
 from ablate.store import FAILED, FINISHED, PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
@@ -31,13 +30,12 @@ from ablate.sweep.confirm import confirming
 from ablate.sweep.console import failure_lines, paths_lines, plan_lines, plan_values, say, show_summary
 from ablate.sweep.engine import Job, board, mark_interrupted, run_jobs
 from ablate.sweep.factors import Asked, ask, reason_of
-from ablate.sweep.frozen import parse_overrides
+from ablate.sweep.found import found_factors
 from ablate.sweep.growth import UNNAMED, check_name, default_name, name_metric
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.messages import explain
 from ablate.sweep.networks import describe_networks
 from ablate.sweep.planner import Planner
-from ablate.sweep.preflight import in_worker
 from ablate.sweep.progress import Progress
 from ablate.sweep.recorder import Recorder
 from ablate.sweep.rerun import task_origin
@@ -90,7 +88,7 @@ class StudySweeper(Sweeper):
         settings = Settings.from_config(self._given)
         loader = self._context.config_loader
         if settings.factors_from is not None and settings.confirms is None:
-            settings = replace(settings, factors=self._found_factors(arguments, settings))
+            settings = replace(settings, factors=found_factors(arguments, self._config, loader, settings))
         asked = ask(arguments, self._config, loader, settings)
         folder = self._folder(settings, asked)
         if settings.confirms is not None:
@@ -130,21 +128,6 @@ class StudySweeper(Sweeper):
                 pool.close()
         wanted = {job.run for job in jobs}
         return _report(folder, [run for run in folder.existing_record().runs if run in wanted])
-
-    def _found_factors(self, arguments: Sequence[str], settings: Settings) -> Mapping[str, Any]:
-        """The factors that a function finds in the reference configuration, in a process of its own."""
-        function = str(settings.factors_from)
-        loader = self._context.config_loader
-        keys = [one.key_or_group for one in parse_overrides(arguments, loader) if one.is_sweep_override()]
-        if swept := [key for key in keys if key != settings.seed_key]:
-            raise DesignError(f"The factors come from {function}: {', '.join(swept)} cannot be swept beside them.")
-        reference = Composer(loader, self._config, (), _OUTPUTS, settings.ignore).configuration(())
-        with tempfile.TemporaryDirectory() as place:
-            try:
-                found: Mapping[str, Any] = in_worker(function, (reference,), Path(place) / "factors.log", None)
-            except RunError as error:
-                raise ConfigError(str(error)) from error
-        return found
 
     def _launcher(self, composer: Composer, settings: Settings, folder: StudyFolder) -> Any:
         halt = None if settings.keep_going else folder.halt.absolute()
