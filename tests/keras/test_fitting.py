@@ -91,6 +91,16 @@ class Subclassed(keras.Model):
 def subclassed():
     return Subclassed(name="mine")
 
+def two_inputs(classes):
+    one, other = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Add()([one, other]))
+    return keras.Model([one, other], keras.layers.Dense(classes)(x), name="twins")
+
+def two_outputs(classes):
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.GlobalAveragePooling2D()(inputs)
+    return keras.Model(inputs, [keras.layers.Dense(classes)(x), x], name="forked")
+
 def free(classes):
     return make((None, None, 3), classes)
 
@@ -125,3 +135,18 @@ def test_a_subclassed_model_is_refused_with_what_to_do(tiny, tmp_path, monkeypat
     (answer,) = check([{**tiny(), "model": {"name": "builder", "builder": "odd_builders.subclassed"}}])
     assert answer["error"].startswith("Model 'mine' (Subclassed) is subclassed: what it computes stands in Python code")
     assert answer["error"].endswith("`model.builder=my_package.nets.make model.args.residual=true,false`.")
+
+
+@pytest.mark.parametrize(
+    ("builder", "message"),
+    [
+        ("two_inputs", "Model 'twins' has 2 inputs and 1 outputs; one of each is needed."),
+        ("two_outputs", "Model 'forked' has 1 inputs and 2 outputs; one of each is needed."),
+    ],
+)
+def test_a_study_needs_one_input_and_one_output(tiny, tmp_path, monkeypatch, builder, message):
+    (tmp_path / "odd_builders.py").write_text(BUILDERS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "odd_builders", raising=False)
+    (answer,) = check([{**tiny(), "model": {"name": "builder", "builder": f"odd_builders.{builder}"}}])
+    assert answer["error"] == message
