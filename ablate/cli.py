@@ -13,6 +13,7 @@ import hydra
 
 from ablate.config import conf_dir, faults, register
 from ablate.errors import AblateError, ConfigError
+from ablate.spelling import spelled
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -83,7 +84,7 @@ def _single(values: Mapping[str, Any], folder: RunFolder, task: Callable[..., An
 
 def main() -> None:
     """Entry point of ``ablate`` and ``python -m ablate``; ends the process with its exit code."""
-    arguments = sys.argv[1:]
+    arguments = sys.argv[1:] = [spelled(word) for word in sys.argv[1:]]
     if {"--help", "-h"} & set(arguments):
         from ablate.guide import guide
 

@@ -48,6 +48,7 @@ class StudyConfig:
     keep_going: bool = True
     dry_run: Any = False
     factors: dict[str, Any] = field(default_factory=dict)
+    factors_from: str | None = None
     requires: Any = field(default_factory=dict)
     forbidden: Any = field(default_factory=list)
     words: Any = field(default_factory=dict)
@@ -56,6 +57,8 @@ class StudyConfig:
     ignore: list[str] = field(default_factory=list)
     check: str | None = None
     preflight: str | None = None
+    costs: str | None = None
+    diagrams: str | None = None
     # Handed on to the sweeper, which must not look into a node `report` that another application may have.
     figures: Any = "${report.figures}"
     width: Any = "${report.width}"
@@ -92,6 +95,7 @@ class Config:
     zoom: Any = "built"
     contrast: Any = "built"
     without_block: str = "none"
+    blocks: dict[str, Any] = field(default_factory=dict)
     only: dict[str, Any] = field(default_factory=dict)
     ingredients: dict[str, Any] = field(default_factory=dict)
     task: str = "ablate.keras.train.train"

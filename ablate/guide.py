@@ -21,6 +21,8 @@ A study (-m) trains with and without, several seeds each, and writes figures and
   python -m ablate -m                         the full network against the network without each ingredient
   python -m ablate -m residual=true,false     one ingredient
   python -m ablate -m residual=true,false head=gap,flatten      the grid of two
+  python -m ablate -m layers=leave_one_out    every block of the network left out in turn
+  python -m ablate -m residual=true,false 'residual.only=block[3-5]*'    only in layers whose names fit a pattern
   python -m ablate -m study.seeds=5           with five seeds instead of three
   python -m ablate -m seed=0,7,9              with these seeds
   python -m ablate -m train.epochs=20 study.name=longer         any key can be set beside it

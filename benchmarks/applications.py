@@ -56,23 +56,37 @@ def main() -> None:
     options.add_argument("--results", type=Path, default=RESULTS)
     options.add_argument("--members", nargs="*", help="names in keras.applications; by default all")
     options.add_argument("--train", action="store_true", help="train a step, save and load as well")
-    options.add_argument("--minutes", type=float, default=float("inf"), help="begin no further network after so long")
+    options.add_argument("--minutes", type=float, default=float("inf"), help="begin no further pair after so long")
+    options.add_argument("--most", type=float, default=float("inf"), help="train no network of more million weights")
     given = options.parse_args()
-    begin = time.monotonic()
+    end = time.monotonic() + 60 * given.minutes
     given.results.parent.mkdir(parents=True, exist_ok=True)
-    for member in given.members or applications():
-        if time.monotonic() - begin > 60 * given.minutes:
-            break
-        done = {(row["member"], row["ingredient"], row["trained"]) for row in read(given.results)}
-        missing = [name for name in LEVELS if not {(member, name, given.train), (member, name, True)} & done]
-        if missing:
-            for row in look(member, missing, given.train):
-                with given.results.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
-                print(row, flush=True)
+    members = given.members or list(applications())
+    for member, names in missing(members, read(given.results), given.train, given.most):
+        for row in look(member, names, given.train):
+            with given.results.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            print(row, flush=True)
             gc.collect()
+            if time.monotonic() > end:
+                break
+        keras.utils.clear_session()
+        if time.monotonic() > end:
+            break
     DOCS.parent.mkdir(exist_ok=True)
     DOCS.write_text(page(read(given.results)))
+
+
+def missing(members: list[str], rows: list[dict], train: bool, most: float) -> list[tuple[str, list[str]]]:
+    """What is not done yet: members, each with its ingredients, those that leave few weights first."""
+    done = {(row["member"], row["ingredient"]) for row in rows if row["trained"] or not train or not row["sites"]}
+    size = {(row["member"], row["ingredient"]): max(row["weights"], row["without"] or 0) for row in rows}
+    found = []
+    for member in members:
+        names = [one for one in LEVELS if (member, one) not in done and size.get((member, one), 0) <= most * 1e6]
+        if names:
+            found.append((member, sorted(names, key=lambda one: size.get((member, one), 0))))
+    return found
 
 
 def read(path: Path) -> list[dict]:

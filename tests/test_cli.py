@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from ablate import cli
 from ablate.config import conf_dir
@@ -60,6 +61,31 @@ def refuse(configurations):
 
 def die(configurations):
     os._exit(9)
+
+
+def found(configuration):
+    return {name: {"true": [], "false": [f"+blocks.{name}=false"]} for name in ("block1", configuration["head"])}
+
+
+def nothing_found(configuration):
+    raise ValueError("there is no block")
+
+
+def measure(configurations):
+    print("measuring", len(configurations))
+    return [
+        {"weights": 4, "flops": 8, "activations": 2, "latency": 0.5, "step": 1.0, "batch": 8}
+        | {f"{name}_ratio": 1.0 for name in ("weights", "flops", "activations", "latency", "step")}
+        if one["residual"] else {"error": "out of memory"}
+        for one in configurations
+    ]
+
+
+def draw(cells, configurations, folder):
+    Path(folder).mkdir(exist_ok=True)
+    for name, label in cells:
+        (Path(folder) / f"{name}.svg").write_text(label)
+    return ["w/o residual is drawn without its weights"]
 """
 
 
@@ -78,7 +104,9 @@ class Ours:
 
     def call(self, *arguments: str, preflight: str = "null", stand_in: bool = True) -> Any:
         """A command in this process; `basic` keeps the runs of a study in it as well."""
-        added = ["task=stand_in.train", f"study.preflight={preflight}"] if stand_in else []
+        hooks = [f"study.{hook}=null" for hook in ("costs", "diagrams") if preflight != "null"]
+        quiet = [line for line in hooks if not any(word.startswith(line[:-4]) for word in arguments)]
+        added = ["task=stand_in.train", f"study.preflight={preflight}", *quiet] if stand_in else []
         if "-m" in arguments or arguments[:1] == ("plan",):
             added.append("hydra/launcher=basic")
         return self._call(cli.main, *arguments, *added)
@@ -258,6 +286,93 @@ def test_a_look_that_dies_is_told_with_its_log(ours: Ours) -> None:
     assert "The process of the run ended with exit code 9." in ended.err
     assert str(ours.study("residual").path.relative_to(ours.folder) / "preflight.log") in ended.err
     assert ours.trained() == []
+
+
+# --- factors found in the network ---
+
+
+@pytest.mark.slow
+def test_blocks_that_a_function_finds_are_factors(ours: Ours) -> None:
+    words = ("layers=leave_one_out", "study.factors_from=stand_in.found", "head=gmp")
+    planned = ours.call("plan", *words)
+    assert planned.out.splitlines()[:4] == [
+        "Study 'layers': 3 cells (leave_one_out), seeds 0, 1, 2; metric test_accuracy, higher is better.",
+        "  full        the reference",
+        "  w/o block1  block1=false",
+        "  w/o gmp     gmp=false",
+    ]
+    assert not (ours.folder / "outputs").exists()
+    ended = ours.call("-m", *words, "study.seeds=1")
+    assert (ended.code, ended.err) == (0, "")
+    (kept,) = (ours.study("layers").path / "runs" / "gmp=false").glob("0-*/.hydra/config.yaml")
+    assert yaml.safe_load(kept.read_text())["blocks"] == {"gmp": False}
+
+
+@pytest.mark.slow
+def test_what_goes_wrong_while_factors_are_found_is_told(ours: Ours) -> None:
+    words = ("-m", "layers=leave_one_out")
+    ended = ours.call(*words, "residual=true,false", "study.factors_from=stand_in.found")
+    assert (ended.code, ended.err) == (
+        2,
+        "The factors come from stand_in.found: residual cannot be swept beside them.\n",
+    )
+    ended = ours.call(*words, "study.factors_from=stand_in.nothing_found")
+    assert (ended.code, ended.err) == (2, "there is no block\n")
+
+
+def test_patterns_of_layer_names_need_no_quotes_of_hydra(ours: Ours) -> None:
+    ended = ours.call("residual=false", "residual.only=block[3-5]*", "only.bias=[conv1*,conv2*]")
+    assert (ended.code, ended.err) == (0, "")
+    (folder,) = (ours.folder / "outputs" / "single").iterdir()
+    kept = yaml.safe_load((folder / ".hydra" / "config.yaml").read_text())["only"]
+    assert (kept["residual"], kept["bias"]) == ("block[3-5]*", ["conv1*", "conv2*"])
+
+
+# --- what the networks cost and look like ---
+
+
+@pytest.mark.slow
+def test_networks_are_measured_and_drawn_after_the_last_run_and_only_once(ours: Ours) -> None:
+    hooks = ("study.costs=stand_in.measure", "study.diagrams=stand_in.draw")
+    words = ("-m", "residual=true,false", "study.seeds=1", *hooks)
+    ended = ours.call(*words, preflight="stand_in.check")
+    assert ended.code == 0, ended.err
+    told = ended.out.splitlines()
+    begin = told.index("Measuring what the networks of 2 cells cost.")
+    assert told[begin + 1 : begin + 3] == [
+        "What w/o residual costs is not known: out of memory",
+        "w/o residual is drawn without its weights",
+    ]
+    assert told[begin - 1].startswith("[2/2]")
+    study = ours.study("residual")
+    costs = study.costs()
+    assert costs["cell"].tolist() == ["full"]
+    assert costs[["weights", "flops", "activations", "latency", "step", "batch", "step_ratio"]].values.tolist() == [
+        [4, 8, 2, 0.5, 1.0, 8, 1.0]
+    ]
+    assert sorted(path.name for path in study.diagrams.iterdir()) == ["full.svg", "residual=false.svg"]
+    assert (study.diagrams / "residual=false.svg").read_text() == "w/o residual"
+    assert (study.tables / "costs.md").read_text().splitlines()[2] == (
+        "| full | 4 (1.00 ×) | 0.00000800 (1.00 ×) | 2 (1.00 ×) | 500 (1.00 ×) | 1,000 (1.00 ×) |"
+    )
+    assert "latency" not in (study.path / "effects.csv").read_text()
+    again = ours.call(*words, preflight="stand_in.check")
+    assert "Measuring" not in again.out
+    assert (study.path / "networks.log").read_text() == "measuring 2\n"
+
+
+@pytest.mark.slow
+def test_measuring_that_fails_leaves_the_study_as_it_is(ours: Ours) -> None:
+    hooks = ("study.costs=stand_in.die", "study.diagrams=null")
+    ended = ours.call("-m", "residual=true,false", "study.seeds=1", *hooks, preflight="stand_in.check")
+    assert (ended.code, ended.err) == (0, "")
+    log = ours.study("residual").path.relative_to(ours.folder) / "networks.log"
+    assert (
+        "The networks are not all described: The process of the run ended with exit code 9.\n"
+        f"What was printed: {log}\n" in ended.out
+    )
+    assert ours.study("residual").costs().empty
+    assert not (ours.study("residual").tables / "costs.md").exists()
 
 
 # --- verbs ---

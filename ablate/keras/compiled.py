@@ -21,13 +21,14 @@ from ablate.errors import NetworkError
 from ablate.keras.callbacks import watches_batches
 from ablate.keras.data import Dataset
 from ablate.keras.data.feed import Feed
-from ablate.keras.ingredients import ablate_model, catalogue
+from ablate.keras.graph_reader import functional
+from ablate.keras.ingredients import Ingredient, ablate_model, catalogue
 from ablate.keras.loop import Loop
 from ablate.keras.models import build
 from ablate.keras.recipe import loss, optimizer
 from ablate.keras.streams import reseed, stream_seed
 
-__all__ = ["Compiled", "build_model", "cell", "compiled", "forget", "full_model", "numbers"]
+__all__ = ["Compiled", "build_model", "cell", "compiled", "forget", "full_model", "levels_of", "numbers"]
 
 _STEPS = 64
 """Steps that TensorFlow takes before it comes back to Python, so that Ctrl-C and divergence are noticed in time."""
@@ -82,7 +83,9 @@ class Compiled:
 def cell(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a config that decides on the network and its training, without the seed."""
     own = catalogue(config.get("ingredients"))
-    return {key: config[key] for key in (*own, "only", "ingredients", "model", "data", "train") if key in config}
+    return {
+        key: config[key] for key in (*own, "blocks", "only", "ingredients", "model", "data", "train") if key in config
+    }
 
 
 def compiled(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, Any]) -> Compiled:
@@ -135,6 +138,7 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
         model = build(config["model"], dataset.input_shape, dataset.classes)
     finally:
         keras.config.set_dtype_policy(before)
+    functional(model)  # refuses one without a graph
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise NetworkError(
             f"Model '{model.name}' has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
@@ -154,6 +158,19 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
     return model
 
 
+def levels_of(config: Mapping[str, Any], known: Mapping[str, Ingredient]) -> dict[str, Any]:
+    """The levels of the ingredients that a config names; blocks that it leaves out are levels of `without_block`.
+
+    Args:
+        config: The config of a run.
+        known: All ingredients by name.
+    """
+    levels = {name: config[name] for name in known if name in config}
+    gone = [name for name, stays in (config.get("blocks") or {}).items() if not stays]
+    one = levels.get("without_block", "none")
+    return levels | {"without_block": ",".join([*([] if one == "none" else [one]), *gone])} if gone else levels
+
+
 def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:
     """The network of a cell: the full form without what the cell takes away.
 
@@ -167,8 +184,7 @@ def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | No
     """
     model = full_model(config, dataset, precision)
     known = catalogue(config.get("ingredients"))
-    levels = {name: config[name] for name in known if name in config}
-    model = ablate_model(model, levels, config.get("only"), known)
+    model = ablate_model(model, levels_of(config, known), config.get("only"), known)
     return _exact_outputs(model) if precision else model
 
 

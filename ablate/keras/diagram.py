@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from matplotlib.patches import FancyBboxPatch
 from ablate.figures.style import rc_params, shown
 from ablate.keras.diagram_parts import Branches, Item, Piece, Repeat, Row, parts
 from ablate.keras.diagram_words import sizes
-from ablate.keras.graph_reader import graph_of
+from ablate.keras.graph import Graph
 from ablate.store.atomic import write_bytes
 
-__all__ = ["draw", "write_diagrams"]
+__all__ = ["draw", "write_diagram"]
 
 _FORMATS: dict[str, dict[str, Any]] = {
     "svg": {"metadata": {"Date": None, "Creator": None}},
@@ -35,35 +35,31 @@ _COLOURS = {"kept": "#000000", "gone": "#D55E00", "changed": "#0072B2", "new": "
 _LEGEND = {"gone": "taken away", "changed": "changed", "new": "added"}
 
 
-def write_diagrams(models: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Writes the diagram of the full network and of each cell as SVG and PDF.
+def write_diagram(full: Graph, cell: Graph | None, title: str, stem: Path) -> list[Path]:
+    """Writes the diagram of a network as SVG and PDF.
 
     Args:
-        models: Functional models by name, the full network first; the names become those of the files.
-        folder: Where to write; made if need be.
+        full: The network in its full form.
+        cell: The network without something, which is marked; None to draw the full form.
+        title: What stands on top.
+        stem: The files without their endings; the folder is made if need be.
 
     Returns:
         The files.
 
     Raises:
-        NetworkError: If a model has no graph.
         StoreError: If the folder cannot be written.
     """
     written = []
-    full = None
-    for name, model in models.items():
-        graph = graph_of(model)
-        items = parts(graph) if full is None else parts(full, graph)
-        full = full or graph
-        with style.context(["default", dict(rc_params())]):
-            figure = draw(items, name)
-            FigureCanvasAgg(figure)
-            for form, options in _FORMATS.items():
-                buffer = io.BytesIO()
-                figure.savefig(buffer, format=form, **options)
-                path = folder / f"{name}.{form}"
-                write_bytes(path, buffer.getvalue())
-                written.append(path)
+    with style.context(["default", dict(rc_params())]):
+        figure = draw(parts(full, cell), title)
+        FigureCanvasAgg(figure)
+        for form, options in _FORMATS.items():
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=form, **options)
+            path = stem.with_name(f"{stem.name}.{form}")
+            write_bytes(path, buffer.getvalue())
+            written.append(path)
     return written
 
 
@@ -218,11 +214,12 @@ class _Pen:
 
     def row(self, item: Row, x: float, y: float, width: float) -> None:
         states = {piece.state for piece in item.pieces}
-        edge = _COLOURS[states.pop()] if len(states) == 1 else "#888888"
+        edge = _COLOURS[next(iter(states))] if len(states) == 1 else "#888888"
         self.frame(x, y, width, _ROW, "white", edge)
         texts = [piece.text for piece in item.pieces]
         length = sum(map(len, texts)) + 3 * (len(texts) - 1)
-        size = min(6.3, 6.3 * width / (0.049 * length + 0.1))
+        room = 0.1 if states <= {"kept"} else 0.3
+        size = min(6.3, 6.3 * width / (0.049 * length + room))
         step = 0.0495 * size / 6.3
         at = x + width / 2 - step * length / 2
         for number, piece in enumerate(item.pieces):
@@ -244,7 +241,7 @@ class _Pen:
             self.write(x + width / 2, y + _ROW / 2 + 0.02, item.title, ha="center", style="italic")
         self.stack(item.items, x + inset, y + inset + (_ROW if item.title else 0), width - 2 * inset)
         if item.times > 1:
-            self.write(x - 0.06, y + height / 2, f"× {item.times}", ha="right", weight="bold", size=7)
+            self.write(x - 0.09, y + height / 2, f"× {item.times}", ha="right", weight="bold", size=7)
 
     def branches(self, item: Branches, x: float, y: float, width: float) -> None:
         height = _height(item)

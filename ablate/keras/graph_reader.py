@@ -13,7 +13,7 @@ import keras
 from ablate.errors import NetworkError
 from ablate.keras.graph import Graph, LayerSpec, Node, Tensor
 
-__all__ = ["graph_of"]
+__all__ = ["functional", "graph_of"]
 
 
 def graph_of(model: Any) -> Graph:
@@ -28,9 +28,9 @@ def graph_of(model: Any) -> Graph:
     Raises:
         NetworkError: If the model is subclassed, or is a Sequential model without an input shape.
     """
-    functional = _functional(model)
+    plain = functional(model)
     found: dict[int, Any] = {}
-    stack = [*functional.outputs, *functional.inputs]
+    stack = [*plain.outputs, *plain.inputs]
     while stack:
         call = _call_behind(stack.pop())
         if id(call) not in found:
@@ -61,8 +61,8 @@ def graph_of(model: Any) -> Graph:
         kind=type(model),
         nodes=nodes,
         layers=layers,
-        inputs=keras.tree.map_structure(tensor, functional.input),
-        outputs=keras.tree.map_structure(tensor, functional.output),
+        inputs=keras.tree.map_structure(tensor, plain.input),
+        outputs=keras.tree.map_structure(tensor, plain.output),
         trainable=bool(model.trainable),
     )
 
@@ -73,8 +73,15 @@ def _call_behind(tensor: Any) -> Any:
     return past.operation._inbound_nodes[past.node_index]
 
 
-def _functional(model: Any) -> Any:
-    """The model itself, or the functional model of the same layers if it is Sequential."""
+def functional(model: Any) -> Any:
+    """The model itself, or the functional model of the same layers if it is Sequential.
+
+    Args:
+        model: Anything.
+
+    Raises:
+        NetworkError: If it is no Keras model, or has no graph.
+    """
     if not isinstance(model, keras.Model):
         raise NetworkError(f"A Keras model is needed, not {model!r} ({type(model).__name__}).")
     if isinstance(model, keras.Sequential):
@@ -91,8 +98,8 @@ def _functional(model: Any) -> Any:
     if not _is_graph(model):
         raise NetworkError(
             f"Model '{model.name}' ({type(model).__name__}) is subclassed: what it computes stands in Python code, not "
-            "in a graph, so nothing can be taken out of it. Build it with the functional API, or give the function "
-            "that builds it arguments of its own and vary those: "
+            "in a graph, so nothing can be taken out of it. Build it with the functional API; what the function that "
+            "builds it takes as arguments can be varied too: "
             "`model.builder=my_package.nets.make model.args.residual=true,false`."
         )
     return model
@@ -106,8 +113,8 @@ def _functional_class() -> type:
 
 
 def _is_graph(model: Any) -> bool:
-    functional: Any = _functional_class()
-    return isinstance(model, functional) and type(model).call is functional.call
+    kind: Any = _functional_class()
+    return isinstance(model, kind) and type(model).call is kind.call
 
 
 def _spec(operation: Any) -> LayerSpec:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from ablate.errors import AblateError, ConfigError, NetworkError, suggestion
 from ablate.keras import data, recipe
 from ablate.keras.capacity import capacity_note, refuse_beyond
-from ablate.keras.compiled import cell, full_model
+from ablate.keras.compiled import cell, full_model, levels_of
 from ablate.keras.data import Dataset
 from ablate.keras.data.quality import leaks
 from ablate.keras.fitting import fitting_data
@@ -22,6 +22,9 @@ from ablate.keras.graph_writer import sketch
 from ablate.keras.ingredients import Ingredient, ablated_graph, catalogue, present
 
 __all__ = ["check", "checked", "validate"]
+
+
+_FLAGS = (True, False)
 
 
 def validate(config: Mapping[str, Any] | DictConfig) -> None:
@@ -59,6 +62,8 @@ def checked(config: Mapping[str, Any]) -> dict[str, Any]:
             words = ingredient.allowed()
             near = suggestion(str(config[name]), words)
             faults.append(f"{name}={config[name]}: must be one of {', '.join(words)}.{near}")
+    kept = config.get("blocks") or {}
+    faults += [f"blocks.{name}={value}: must be true or false." for name, value in kept.items() if value not in _FLAGS]
     sections = {}
     for name in ("model", "data", "train"):
         sections[name] = config.get(name) or {}
@@ -97,10 +102,14 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
         answers[key], graph = _looked_at(plain)
         if graph is not None:
             rest = {
-                name: value for name, value in cell(plain).items() if name not in catalogue(plain.get("ingredients"))
+                name: value
+                for name, value in cell(plain).items()
+                if name not in (*catalogue(plain.get("ingredients")), "blocks")
             }
             same = json.dumps([rest, graph], sort_keys=True, default=str)
-            if same in first:
+            if same in first and _differs_in_blocks(plain, first[same][1]):
+                answers[key]["notes"].append(_same_blocks(plain, first[same][1]))
+            elif same in first:
                 answers[key]["error"] = _changes_nothing(plain, first[same][1])
             first.setdefault(same, (key, plain))
     return [dict(answers[key]) for key in keys]
@@ -126,7 +135,7 @@ def _looked_at(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
         full = full_model(config, dataset, values["mixed_precision"])
         answer["sites"] = present(full, known)
         answer["absent"] = [name for name, sites in answer["sites"].items() if not sites and not known[name].adds]
-        levels = {name: config[name] for name in known if name in config}
+        levels = levels_of(config, known)
         graph = ablated_graph(full, levels, config.get("only"), known)
         model = full if graph is None else sketch(graph)
         answer["weights"] = model.count_params()
@@ -176,6 +185,24 @@ def _changes_nothing(config: Mapping[str, Any], other: Mapping[str, Any]) -> str
     own = ", ".join(f"{name}={_word(config.get(name))}" for name in differing)
     theirs = ", ".join(f"{name}={_word(other.get(name))}" for name in differing)
     return f"{own} changes nothing: the network is the same as with {theirs}."
+
+
+def _blocks_gone(config: Mapping[str, Any]) -> str:
+    gone = levels_of(config, catalogue(config.get("ingredients"))).get("without_block", "none")
+    return str(gone)
+
+
+def _differs_in_blocks(config: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether both leave out blocks, and not the same ones: two of a row of equal blocks, say."""
+    mine, theirs = _blocks_gone(config), _blocks_gone(other)
+    return mine != theirs and "none" not in (mine, theirs)
+
+
+def _same_blocks(config: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    return (
+        f"Without {_blocks_gone(config)} and without {_blocks_gone(other)} the network is the same: these cells differ "
+        "in their initial weights alone."
+    )
 
 
 def _word(level: Any) -> str:

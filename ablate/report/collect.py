@@ -42,7 +42,8 @@ def _summary(study: StudyFolder, record: StudyRecord, mark: str) -> Summary:
     runs = study.runs()
     rule = SequentialRule(len(record.plan.study.seeds)) if record.plan.study.sequential else None
     summary = summarise(record.plan, runs, study.curves(), rule)
-    summary = replace(summary, notes=(*summary.notes, *marks(record, runs), *confirmed(study.confirmation())))
+    notes = (*summary.notes, *marks(record, runs), *confirmed(study.confirmation()))
+    summary = replace(summary, notes=notes, costs=study.costs())
     keep_summary(study, mark, summary)
     return summary
 

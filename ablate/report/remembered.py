@@ -28,7 +28,7 @@ from ablate.store.study_folder import StudyRecord
 __all__ = ["fingerprint", "keep_files", "keep_summary", "kept_files", "kept_summary"]
 
 _LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")
-_SAID = ("plan.json", "confirmation.json")
+_SAID = ("plan.json", "confirmation.json", "costs.json")
 _APART = ("plan", "runs", "curves", "failures", "round")
 _WORTH_KEEPING = 200
 _PLAIN = {str, int, float, bool, type(None)}
@@ -47,6 +47,7 @@ def fingerprint(study: StudyFolder, record: StudyRecord) -> str:
     for name in _SAID:
         digest.update((study.path / name).read_bytes() if (study.path / name).is_file() else b"absent")
     root = str(study.path)
+    digest.update("\n".join(_files(str(study.diagrams))).encode(errors="surrogateescape"))
     for run in record.runs:
         words = "\n".join([run.id, *_files(f"{root}/{run.folder}")])
         digest.update(words.encode(errors="surrogateescape"))
@@ -57,7 +58,7 @@ def _files(folder: str) -> Iterator[str]:
     """The files of a run that say something about its result, with what tells one version from the next."""
     try:
         with os.scandir(folder) as entries:
-            found = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith((".json", ".csv"))]
+            found = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith((".json", ".csv", ".svg"))]
     except OSError:
         return
     for name, stat in sorted(found):

@@ -12,7 +12,11 @@ from ablate.store.curves import curve_table
 if TYPE_CHECKING:
     from ablate.store.study_folder import StudyFolder
 
-__all__ = ["curves_frame", "runs_frame"]
+__all__ = ["COSTS", "costs_frame", "curves_frame", "runs_frame"]
+
+COSTS = ("weights", "flops", "activations", "latency", "step")
+"""What is measured of a network: weights; operations of one image; numbers handed on for one image; seconds of a
+forward pass; seconds of a training step."""
 
 _KEYS = ("study", "cell", "seed", "state", "reason")
 
@@ -77,3 +81,20 @@ def curves_frame(study: StudyFolder) -> pd.DataFrame:
     }
     rest = {name: table.values[:, index] for index, name in enumerate(table.names) if index}
     return pd.DataFrame({**columns, **rest})
+
+
+def costs_frame(study: StudyFolder) -> pd.DataFrame:
+    """What the networks of a study's cells cost.
+
+    Returns:
+        A row a cell that was measured, in the order of the plan: ``cell`` (its label), `COSTS`, ``batch``, and for each
+        of `COSTS` a column ``<name>_ratio`` to the reference cell; NaN where a number could not be had.
+    """
+    found = study.cell_costs()
+    rows = [
+        {**found[cell.name], "cell": cell.label}
+        for cell in study.existing_record().plan.cells
+        if cell.name in found and "error" not in found[cell.name]
+    ]
+    columns = ["cell", *COSTS, "batch", *(f"{name}_ratio" for name in COSTS)]
+    return pd.DataFrame(rows, columns=columns)

@@ -108,6 +108,11 @@ class StudyFolder:
         """Where the page is written."""
         return self.path / "report.html"
 
+    @property
+    def diagrams(self) -> Path:
+        """Where diagrams of the networks are written, a file a cell and format."""
+        return self.path / "diagrams"
+
     def run(self, run: PlannedRun) -> RunFolder:
         """The folder of a run."""
         return RunFolder(self.path / run.folder)
@@ -190,6 +195,28 @@ class StudyFolder:
         make_folder(self.path)
         with lock.hold(self.path / ".lock", wait=True):
             yield
+
+    def write_costs(self, cells: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write ``costs.json``.
+
+        Args:
+            cells: By the name of a cell what its network costs, or an ``error``.
+        """
+        write_json(self.path / "costs.json", {"format": _FORMAT, "cells": cells})
+
+    def cell_costs(self) -> dict[str, dict[str, Any]]:
+        """What ``costs.json`` says, by the name of a cell; nothing where it is missing or cannot be read."""
+        try:
+            values = json.loads((self.path / "costs.json").read_text())
+            return dict(values["cells"]) if values["format"] == _FORMAT else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def costs(self) -> pd.DataFrame:
+        """What the networks of the cells cost: a row a cell that was measured, see ``Summary.costs``."""
+        from ablate.store.frames import costs_frame
+
+        return costs_frame(self)
 
     def runs(self) -> pd.DataFrame:
         """All planned runs: a row each, with state, reason, metrics, timings and versions."""

@@ -13,7 +13,7 @@ from ablate.errors import ConfigError, RunError
 from ablate.store import make_folder
 from ablate.sweep.pool import Call, WorkerPool
 
-__all__ = ["function_named", "look"]
+__all__ = ["function_named", "in_worker", "look"]
 
 
 def function_named(name: str) -> Callable[..., Any]:
@@ -50,26 +50,42 @@ def look(
     Raises:
         RunError: If the process died or the function raised.
     """
-    make_folder(folder)
+    log = folder / "preflight.log"
+    try:
+        found: list[dict[str, Any]] = in_worker(preflight, (list(configurations),), log, pool)
+    except RunError as error:
+        raise RunError(f"The check before the first run failed: {error}\nWhat it printed: {log}") from error
+    return found
+
+
+def in_worker(function: str, arguments: Sequence[Any], log: Path, pool: WorkerPool | None) -> Any:
+    """What a function returns, called in a process of its own.
+
+    Args:
+        function: Its dotted name.
+        arguments: What to call it with.
+        log: Where what it prints goes; the folder is made if need be.
+        pool: Workers to use, or None to start one.
+
+    Raises:
+        RunError: If the process died or the function raised.
+    """
+    make_folder(log.parent)
     own = WorkerPool(1) if pool is None else pool
     try:
-        outcome = next(own.run(_look, [Call("preflight", (preflight, list(configurations), str(folder)))]))
+        outcome = next(own.run(_called, [Call(function, (function, tuple(arguments), str(log)))]))
     finally:
         if pool is None:
             own.close()
     if outcome.error is not None:
-        raise RunError(
-            f"The check before the first run failed: {outcome.error}\nWhat it printed: {folder / 'preflight.log'}"
-        ) from outcome.error
-    found: list[dict[str, Any]] = outcome.value
-    return found
+        raise RunError(str(outcome.error)) from outcome.error
+    return outcome.value
 
 
-def _look(preflight: str, configurations: list[Mapping[str, Any]], folder: str) -> list[dict[str, Any]]:
-    handle = os.open(Path(folder) / "preflight.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+def _called(function: str, arguments: Sequence[Any], log: str) -> Any:
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
         os.dup2(handle, stream.fileno())
     os.close(handle)
-    findings: list[dict[str, Any]] = function_named(preflight)(configurations)
-    return findings
+    return function_named(function)(*arguments)

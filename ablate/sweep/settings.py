@@ -21,6 +21,7 @@ FIRST_SEEDS = 3
 """How many seeds every cell takes before the rule's first look."""
 
 _MOST_SEEDS = 50
+_FUNCTIONS = ("factors_from", "check", "preflight", "costs", "diagrams")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Settings:
         keep_going: Whether the others go on when a run fails.
         dry_run: Whether to stop after the plan; ``"json"`` prints it as JSON.
         factors: Declared factors: a list of levels, or of overrides by level, by name.
+        factors_from: Dotted name of a function from the plain reference configuration to such factors, in whose place
+            they stand, or None.
         requires: Levels of parents by child, for children that mean nothing without them.
         forbidden: Combinations of levels that no cell may have.
         words: What sentences call a factor, by its name.
@@ -56,6 +59,8 @@ class Settings:
         confirms: Folder of a study, for a confirmation of what it found dispensable; see :mod:`ablate.sweep.confirm`.
         figures: Names of the figures to draw, or None for those that the design calls for.
         width: How wide figures are, or None for the default.
+        costs: Dotted name of a function that measures the networks of all cells after the last run, or None.
+        diagrams: Dotted name of a function that draws them, or None.
     """
 
     name: str | None = None
@@ -73,6 +78,7 @@ class Settings:
     keep_going: bool = True
     dry_run: bool | str = False
     factors: Mapping[str, Any] = field(default_factory=dict)
+    factors_from: str | None = None
     requires: Mapping[str, Any] = field(default_factory=dict)
     forbidden: tuple[Mapping[str, Any], ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
@@ -84,6 +90,8 @@ class Settings:
     confirms: str | None = None
     figures: tuple[str, ...] | None = None
     width: str | None = None
+    costs: str | None = None
+    diagrams: str | None = None
 
     @classmethod
     def from_config(cls, values: Mapping[str, Any]) -> Settings:
@@ -143,7 +151,7 @@ def _fault(key: str, value: Any) -> str | None:
     if key == "seeds":
         return _seeds_fault(value)
     good, wanted = True, ""
-    if key in ("name", "design", "seed_key", "metric", "direction", "check", "preflight", "confirms"):
+    if key in ("name", "design", "seed_key", "metric", "direction", "confirms", *_FUNCTIONS):
         good, wanted = isinstance(value, str) or (key == "name" and isinstance(value, int | float)), "write a word"
     elif key in ("retry_failed", "keep_going", "dry_run"):
         good = isinstance(value, bool) or (key == "dry_run" and value == "json")

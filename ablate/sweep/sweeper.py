@@ -30,9 +30,11 @@ from ablate.sweep.confirm import confirming
 from ablate.sweep.console import failure_lines, paths_lines, plan_lines, plan_values, say, show_summary
 from ablate.sweep.engine import Job, board, mark_interrupted, run_jobs
 from ablate.sweep.factors import Asked, ask, reason_of
+from ablate.sweep.found import found_factors
 from ablate.sweep.growth import UNNAMED, check_name, default_name, name_metric
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.messages import explain
+from ablate.sweep.networks import describe_networks
 from ablate.sweep.planner import Planner
 from ablate.sweep.progress import Progress
 from ablate.sweep.recorder import Recorder
@@ -85,6 +87,8 @@ class StudySweeper(Sweeper):
     def _study(self, arguments: Sequence[str]) -> bool:
         settings = Settings.from_config(self._given)
         loader = self._context.config_loader
+        if settings.factors_from is not None and settings.confirms is None:
+            settings = replace(settings, factors=found_factors(arguments, self._config, loader, settings))
         asked = ask(arguments, self._config, loader, settings)
         folder = self._folder(settings, asked)
         if settings.confirms is not None:
@@ -113,6 +117,7 @@ class StudySweeper(Sweeper):
                 carry_out_rounds(folder, jobs, carry_out, workers)
             elif len(done) < len(runs):
                 self._run(folder, record, launcher, settings, jobs)
+            describe_networks(settings, folder, composer, pool)
         except KeyboardInterrupt:
             if pool is not None:
                 pool.close()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
-from ablate.tables.numbers import DASH, bare, count, decimals, duration, fixed, probability, typographic
-from ablate.tables.table import Column, Estimate, Row, Value
+from ablate.tables.numbers import DASH, bare, count, decimals, duration, fixed, probability, significant, typographic
+from ablate.tables.table import Beside, Column, Estimate, Row, Value
 
 __all__ = ["is_bold", "is_missing", "plain"]
 
 
 def is_missing(value: Value) -> bool:
     """Whether there is nothing to show."""
-    number = value.value if isinstance(value, Estimate) else value
+    number = value.value if isinstance(value, Estimate | Beside) else value
     return number is None or (isinstance(number, float) and math.isnan(number))
 
 
@@ -34,11 +34,15 @@ def plain(column: Column, value: Value) -> str:
         '−0.012 [−0.025, 0.000]'
         >>> plain(Column("residual", "level"), False), plain(Column("weights", "count"), None)
         ('✗', '–')
+        >>> plain(Column("weights", "cost"), Beside(14090, 1.0)), plain(Column("step (ms)", "cost"), Beside(7.625, 0.8))
+        ('14,090 (1.00 ×)', '7.62 (0.800 ×)')
     """
     if is_missing(value):
         return DASH
     if isinstance(value, Estimate):
         return _estimate(column, value)
+    if isinstance(value, Beside):
+        return f"{_grouped(value.value)} ({significant(value.ratio)} ×)"
     if isinstance(value, bool):
         return "✓" if value else "✗"
     if isinstance(value, str) or value is None:
@@ -48,6 +52,10 @@ def plain(column: Column, value: Value) -> str:
     if column.kind in ("number", "ratio"):
         return typographic(bare(column, value))
     return duration(value) if column.kind == "seconds" else count(value)
+
+
+def _grouped(number: float) -> str:
+    return count(number) if abs(number) >= 1000 or number == round(number) else significant(number)
 
 
 def _estimate(column: Column, value: Estimate) -> str:

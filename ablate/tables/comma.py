@@ -7,8 +7,8 @@ import io
 import math
 
 from ablate.tables.cells import is_missing
-from ablate.tables.numbers import decimals, fixed
-from ablate.tables.table import Column, Estimate, Table, Value
+from ablate.tables.numbers import decimals, fixed, significant
+from ablate.tables.table import Beside, Column, Estimate, Table, Value
 
 __all__ = ["csv"]
 
@@ -30,6 +30,8 @@ def csv(table: Table) -> str:
 def _headers(column: Column) -> list[str]:
     if column.kind == "mean":
         return [column.header, "half"]
+    if column.kind == "cost":
+        return [column.header, f"{column.header} ratio"]
     return [column.header, "low", "high"] if column.kind == "difference" else [column.header]
 
 
@@ -39,6 +41,8 @@ def _words(column: Column, value: Value) -> list[str]:
     if isinstance(value, Estimate):
         numbers = [value.value, value.half] if column.kind == "mean" else [value.value, value.low, value.high]
         return ["" if math.isnan(number) else fixed(number, decimals(value)) for number in numbers]
+    if isinstance(value, Beside):
+        return [_bare(value.value), "" if math.isnan(value.ratio) else significant(value.ratio, 4)]
     if isinstance(value, bool):
         return ["true" if value else "false"]
     if column.kind in ("number", "ratio", "p") and isinstance(value, int | float):
@@ -46,3 +50,7 @@ def _words(column: Column, value: Value) -> list[str]:
     if column.kind == "count" and isinstance(value, int | float):
         return [str(round(value))]
     return [str(value)]
+
+
+def _bare(number: float) -> str:
+    return str(round(number)) if number == round(number) else significant(number, 6)

@@ -11,6 +11,7 @@ from ablate.store.atomic import write_text
 from ablate.tables.anova import anova_table, least_squares_table
 from ablate.tables.answers import TITLES, answer_tables, refusals
 from ablate.tables.comma import csv
+from ablate.tables.costs import costs_table
 from ablate.tables.datasets import datasets_table
 from ablate.tables.effects import effects_table
 from ablate.tables.html import html
@@ -59,6 +60,8 @@ def _tables(summary: Summary) -> Iterator[tuple[str, Table]]:
         yield "ranks", ranks_table(rank_cells(summary.plan, summary.values), summary)
     except AnalysisError:
         pass  # fewer than five data sets
+    if not summary.costs.empty:
+        yield "costs", costs_table(summary)
 
 
 def write_tables(summary: Summary, folder: Path, errors: Mapping[tuple[str, int], str] | None = None) -> list[Path]:
@@ -67,8 +70,8 @@ def write_tables(summary: Summary, folder: Path, errors: Mapping[tuple[str, int]
     The tables of :func:`study_tables`, ``runs``, and ``failures`` where there are any, each as Markdown, CSV, HTML and
     LaTeX, and for a page of two columns as LaTeX across both (``effects_wide.tex``); ``preamble.tex``, which those
     need; ``numbers.tex`` with every number as a macro; ``references.bib``. A question that one asks of such a design
-    and that it cannot answer has a Markdown file that says why. The files hold no timings: the same runs give the same
-    bytes.
+    and that it cannot answer has a Markdown file that says why. No file but that of costs holds timings: the
+    same runs give the same bytes.
 
     Args:
         summary: The summary of the study.

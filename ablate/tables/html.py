@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 from ablate.tables.cells import is_bold, is_missing, plain
-from ablate.tables.table import Column, Estimate, Row, Table, Value
+from ablate.tables.table import Beside, Column, Estimate, Row, Table, Value
 
 __all__ = ["Link", "html"]
 
@@ -79,4 +79,5 @@ def _raw(value: Value) -> Markup:
         return Markup("")
     if isinstance(value, str):
         return Markup(' data-word="{}"').format(value)
-    return Markup(' data-value="{}"').format(repr(float(value.value if isinstance(value, Estimate) else value or 0)))
+    number = value.value if isinstance(value, Estimate | Beside) else value
+    return Markup(' data-value="{}"').format(repr(float(number or 0)))

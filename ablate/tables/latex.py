@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ablate.tables.cells import is_bold, is_missing
-from ablate.tables.numbers import bare, decimals, fixed, probability
-from ablate.tables.table import Column, Estimate, Row, Table, Value
+from ablate.tables.numbers import bare, decimals, fixed, probability, significant
+from ablate.tables.table import Beside, Column, Estimate, Row, Table, Value
 from ablate.tables.tex_text import escape_tex
 
 __all__ = ["COMMANDS", "latex", "preamble"]
@@ -102,6 +102,8 @@ def _formats(column: Column, values: Sequence[Value]) -> list[str]:
     aligned = [number for number in numbers if number[0] != "{" and "e" not in number]
     widest = f"S[table-format={_format(aligned)}]"
     marks = ["@{}l"] if _is_marked(values) else []
+    if column.kind == "cost":
+        return [widest, "r"]
     return [widest, *marks, "c"] if column.kind == "difference" else [widest, *marks]
 
 
@@ -125,7 +127,7 @@ def _format(numbers: Sequence[str]) -> str:
 
 
 def _number(column: Column, value: Value) -> str:
-    number = value.value if isinstance(value, Estimate) else value
+    number = value.value if isinstance(value, Estimate | Beside) else value
     if not isinstance(number, int | float):
         return ""
     if math.isinf(number):
@@ -139,11 +141,17 @@ def _number(column: Column, value: Value) -> str:
         return f"{text}({fixed(value.half, places).replace('.', '').lstrip('0')})"
     if column.kind in ("number", "ratio"):
         return bare(column, number)
+    if column.kind == "cost" and number != round(number):
+        return significant(number)
     return fixed(number, 1) if column.kind == "seconds" else str(round(number))
 
 
 def _words(column: Column, row: Row, index: int, values: Sequence[Value]) -> list[str]:
     value = row.values[index]
+    if column.kind == "cost":
+        if not isinstance(value, Beside) or is_missing(value):
+            return [_MISSING, ""]
+        return [_number(column, value), f"({significant(value.ratio)}\\,$\\times$)"]
     if isinstance(value, bool):
         return ["\\cmark" if value else "\\xmark"]
     if isinstance(value, str):

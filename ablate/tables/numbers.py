@@ -8,7 +8,17 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from ablate.analysis.sentences import p_text
 from ablate.tables.table import Column, Estimate
 
-__all__ = ["DASH", "bare", "count", "decimals", "duration", "fixed", "probability", "typographic"]
+__all__ = [
+    "DASH",
+    "bare",
+    "count",
+    "decimals",
+    "duration",
+    "fixed",
+    "probability",
+    "significant",
+    "typographic",
+]
 
 DASH = "–"
 
@@ -84,6 +94,16 @@ def probability(p: float) -> str:
         ('.014', '< .001', '.30', '1.00')
     """
     return p_text(p).removeprefix("p ").removeprefix("= ")
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits, but never less than its whole part.
+
+    Example:
+        >>> significant(0.99634), significant(5.5387), significant(36864.0), significant(1.0)
+        ('0.996', '5.54', '36864', '1.00')
+    """
+    return fixed(value, max(0, _places(value, digits)))
 
 
 def typographic(number: str) -> str:

@@ -8,15 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-__all__ = ["Column", "Estimate", "Kind", "Row", "Table", "Value", "label_of", "slug"]
+__all__ = ["Beside", "Column", "Estimate", "Kind", "Row", "Table", "Value", "label_of", "slug"]
 
-Kind = Literal["text", "level", "mean", "difference", "change", "number", "ratio", "p", "count", "seconds"]
+Kind = Literal["text", "level", "mean", "difference", "change", "number", "ratio", "p", "count", "seconds", "cost"]
 """What a column holds, and so how a renderer writes it.
 
 ``text``: words. ``level``: True and False as check mark and cross, None for a level without meaning, else its label.
 ``mean``: an :class:`Estimate` written with ± half its interval. ``difference``: one written with the ends of its
 interval. ``change``: a difference written like a mean. ``number``: a number with four significant digits. ``ratio``:
-one with two decimals. ``p``: a probability. ``count``: a whole number. ``seconds``: a duration.
+one with two decimals. ``p``: a probability. ``count``: a whole number. ``seconds``: a duration. ``cost``: a
+:class:`Beside`, a number and how many times that of the reference it is.
 """
 
 
@@ -44,7 +45,15 @@ class Estimate:
         return (self.high - self.low) / 2
 
 
-Value = str | bool | int | float | Estimate | None
+@dataclass(frozen=True)
+class Beside:
+    """A number and its ratio to that of the reference; NaN where there is none."""
+
+    value: float
+    ratio: float = math.nan
+
+
+Value = str | bool | int | float | Estimate | Beside | None
 """A raw value; None and NaN are shown as a dash."""
 
 

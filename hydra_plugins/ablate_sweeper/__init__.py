@@ -44,6 +44,7 @@ class AblationSweeperConf:
     keep_going: Any = "${oc.select:study.keep_going,true}"
     dry_run: Any = "${oc.select:study.dry_run,false}"
     factors: Any = "${oc.select:study.factors,null}"
+    factors_from: Any = "${oc.select:study.factors_from,null}"
     requires: Any = "${oc.select:study.requires,null}"
     forbidden: Any = "${oc.select:study.forbidden,null}"
     words: Any = "${oc.select:study.words,null}"
@@ -55,6 +56,8 @@ class AblationSweeperConf:
     confirms: Any = None
     figures: Any = "${oc.select:study.figures,null}"
     width: Any = "${oc.select:study.width,null}"
+    costs: Any = "${oc.select:study.costs,null}"
+    diagrams: Any = "${oc.select:study.diagrams,null}"
 
 
 @dataclass

@@ -10,10 +10,13 @@ from keras import layers  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
 from ablate.keras.capacity import capacity_note, refuse_beyond  # noqa: E402
-from ablate.keras.cost import COLUMNS, costs, disagreements, flops, weights  # noqa: E402
+from ablate.keras.cost import activations, flops, weights  # noqa: E402
+from ablate.keras.costing import _batch, _groups, measure  # noqa: E402
 from ablate.keras.graph_reader import graph_of  # noqa: E402
 from ablate.keras.graph_writer import sketch  # noqa: E402
 from ablate.keras.ingredients import ablated_graph  # noqa: E402
+from ablate.keras.preflight import check  # noqa: E402
+from ablate.keras.timing import in_turn  # noqa: E402
 
 pytestmark = pytest.mark.keras
 
@@ -29,6 +32,7 @@ def test_the_example_of_the_lecture():
     assert (weights(full), weights(plain)) == (4_672, 36_864)
     # a multiplication and an addition for each weight and place
     assert (flops(full), flops(plain)) == (2 * 16 * 16 * 4_672, 2 * 16 * 16 * 36_864)
+    assert activations(full) == activations(plain) == 2 * 16 * 16 * 64
 
 
 def test_a_sketch_has_the_weights_and_operations_of_the_network_without_any_memory():
@@ -41,27 +45,46 @@ def test_a_sketch_has_the_weights_and_operations_of_the_network_without_any_memo
     assert all(weight._value is None for weight in without.weights)
 
 
-def test_costs_stand_beside_those_of_the_first():
-    models = {"full": one_layer(layers.SeparableConv2D), "plain": one_layer(layers.Conv2D)}
-    frame = costs(models, batch_size=2, rounds=3)
-    assert list(frame["model"]) == ["full", "plain"]
-    assert list(frame.columns) == ["model", *COLUMNS, *(f"{column}_ratio" for column in COLUMNS)]
-    assert frame["weights_ratio"].tolist() == pytest.approx([1, 36_864 / 4_672])
-    assert frame["flops_ratio"].tolist() == pytest.approx([1, 36_864 / 4_672])
-    assert frame["activations"].tolist() == [2 * 16 * 16 * 64] * 2
-    assert frame["seconds_ratio"].iloc[0] == 1
-    assert (frame["seconds"] > 0).all()
+def test_what_is_timed_runs_in_turn():
+    order = []
+    seconds = in_turn([lambda: order.append("a"), lambda: order.append("b")], seconds=0.0, least=3)
+    assert seconds.shape == (3, 2)
+    # twice to be built, then every second round backwards
+    assert "".join(order) == "abab" + "ab" + "ba" + "ab"
+    assert in_turn([lambda: None], seconds=60.0, most=5).shape == (5, 1)
 
 
-def test_theory_and_machine_disagree():
-    frame = costs({"a": one_layer(layers.Conv2D)}, batch_size=1, rounds=1)
-    rows = frame.loc[[0, 0, 0]].assign(model=["a", "b", "c"], flops_ratio=[1, 8, 8], seconds_ratio=[1.2, 7, 2.0])
-    assert disagreements(rows).to_dict("list") == {"model": ["c"], "theory": [8], "machine": [2.0]}
+def test_cells_are_measured_beside_the_full_network(tiny, monkeypatch):
+    monkeypatch.setattr("ablate.keras.costing._SECONDS", 0.0)
+    full, wrong, plain = measure([tiny(), tiny(squeeze_excite=False), tiny(separable=False)])
+    assert (full["weights"], full["batch"]) == (check([tiny()])[0]["weights"], 32)
+    for name in ("weights", "flops", "activations", "latency", "step"):
+        assert full[f"{name}_ratio"] == 1
+        assert plain[f"{name}_ratio"] > 0
+    assert plain["flops_ratio"] == plain["flops"] / full["flops"] > 1
+    assert plain["activations_ratio"] == 1
+    assert wrong["error"].startswith("`squeeze_excite` is not present in model 'mini_xception'")
+    assert list(wrong) == ["error"]
 
 
-def test_no_model_and_no_fixed_size():
-    with pytest.raises(NetworkError, match=r"^Costs are those of at least one model; received none\.$"):
-        costs({})
+def test_without_the_full_network_there_is_nothing_to_compare_with(tiny):
+    first, second = measure([tiny(squeeze_excite=False), tiny()])
+    assert first["error"].startswith("`squeeze_excite` is not present")
+    assert second == {"error": "The reference cell cannot be measured."}
+
+
+def test_large_networks_are_timed_on_fewer_images(tiny):
+    assert [_batch(tiny(), {"flops": flops}) for flops in (10**6, 2 * 10**9, 10**11)] == [32, 10, 1]
+    assert _batch(tiny(), {}) == 32
+
+
+def test_memory_bounds_how_many_networks_are_timed_together(monkeypatch):
+    monkeypatch.setattr("ablate.keras.costing.memory_of_machine", lambda: 16 * 4 * 300)
+    rows = [{"weights": weights} for weights in (100, 90, 90, 150, 500, 20)]
+    assert list(_groups([*rows[:2], {"error": "no"}, *rows[2:]])) == [[1, 3], [4], [5], [6]]
+
+
+def test_no_fixed_size():
     inputs = keras.Input((None, None, 3), name="image")
     with pytest.raises(NetworkError) as caught:
         flops(keras.Model(inputs, layers.Conv2D(2, 3)(inputs), name="free"))

@@ -8,7 +8,8 @@ keras = pytest.importorskip("keras")
 
 from keras import layers  # noqa: E402
 
-from ablate.keras.diagram import draw, write_diagrams  # noqa: E402
+from ablate.keras.cell_diagrams import write  # noqa: E402
+from ablate.keras.diagram import draw  # noqa: E402
 from ablate.keras.diagram_parts import Branches, Piece, Repeat, Row, parts  # noqa: E402
 from ablate.keras.graph_reader import graph_of  # noqa: E402
 from ablate.keras.ingredients import ablate_model  # noqa: E402
@@ -119,16 +120,23 @@ def test_side_by_side_branches_tangles_inputs_and_nested_models():
     assert items[1:] == ["Concat", ("inner", ["Input 8×8×8", "ReLU"])]
 
 
-def test_figures_are_as_wide_as_a_column_and_as_high_as_a_page(mini, tmp_path):
+def test_figures_are_as_wide_as_a_column_and_as_high_as_a_page(mini):
     assert draw(parts(graph_of(mini)), "full").get_size_inches()[0] == pytest.approx(3.3)
-    files = write_diagrams({"full": mini, "wo_residual": ablate_model(mini, {"residual": False})}, tmp_path)
-    assert sorted(file.name for file in files) == ["full.pdf", "full.svg", "wo_residual.pdf", "wo_residual.svg"]
-    assert "taken away" in (tmp_path / "wo_residual.svg").read_text()
-    assert "taken away" not in (tmp_path / "full.svg").read_text()
-    first = [file.read_bytes() for file in files]
-    write_diagrams({"full": mini, "wo_residual": ablate_model(mini, {"residual": False})}, tmp_path)
-    assert [file.read_bytes() for file in files] == first
     long = keras.Sequential([keras.Input((4,)), *(layers.Dense(4 + n % 2 * n) for n in range(90)), layers.Dense(4)])
     width, height = draw(parts(graph_of(long))).get_size_inches()
     assert width == pytest.approx(3 * 3.3)
     assert height < 10
+
+
+def test_every_cell_has_its_diagram_and_what_cannot_be_drawn_is_told(tiny, tmp_path):
+    cells = [("full", "full"), ("residual=false", "w/o residual"), ("squeeze_excite=false", "w/o squeeze_excite")]
+    configs = [tiny(), tiny(residual=False), tiny(squeeze_excite=False)]
+    (fault,) = write(cells, configs, str(tmp_path / "diagrams"))
+    assert fault.startswith("w/o squeeze_excite is not drawn: `squeeze_excite` is not present in model 'mini_xception'")
+    files = sorted((tmp_path / "diagrams").iterdir())
+    assert [file.name for file in files] == ["full.pdf", "full.svg", "residual=false.pdf", "residual=false.svg"]
+    assert "taken away" in files[3].read_text()
+    assert "taken away" not in files[1].read_text()
+    first = [file.read_bytes() for file in files]
+    write(cells[:2], configs[:2], str(tmp_path / "diagrams"))
+    assert [file.read_bytes() for file in files] == first

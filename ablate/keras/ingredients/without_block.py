@@ -5,22 +5,23 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from keras import layers
 
 from ablate.errors import suggestion
-from ablate.keras.graph import Graph, Node
+from ablate.keras.graph import Graph, Node, Tensor
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
 from ablate.keras.ingredients.residual import residual_sum
 from ablate.keras.kinds import CONVOLUTIONS, NORMALIZATIONS, is_activation
 
-__all__ = ["WithoutBlock", "block_names", "blocks"]
+__all__ = ["WithoutBlock", "block_key", "block_names", "blocks"]
 
 _ENDING = re.compile(r"[_./-]?(add|sum|out|output|mixed?)\d*$")
 
 
 class WithoutBlock(Ingredient):
-    """One block left out; the level is its name.
+    """One block left out, or several; the level is its name, or theirs with commas between.
 
     A residual block is what stands between a fork and its addition; without it the shortcut, with its projection, goes
     on alone. Outside of residual blocks a block is a convolution that keeps height and width, or a dense layer, each
@@ -45,24 +46,25 @@ class WithoutBlock(Ingredient):
         return tuple(blocks(graph).values())
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
-        """Leaves the named block out, if it is in this graph."""
-        site = blocks(graph).get(str(level))
-        if site is None or site not in sites:
-            return graph
-        nodes = [graph.nodes[key] for key in site.nodes]
-        found = residual_sum(graph, nodes[0])
-        if found is not None:
-            return graph.edited(tensors={nodes[0].output: found.shortcut})
-        return graph.without(nodes)
+        """Leaves the named blocks out, as far as they are in this graph."""
+        passed: dict[Tensor, Tensor] = {}
+        for name, site in blocks(graph).items():
+            if site in sites and _named(str(level), name):
+                nodes = [graph.nodes[key] for key in site.nodes]
+                found = residual_sum(graph, nodes[0])
+                ways = [(nodes[0], found.shortcut)] if found else [(node, node.inputs[0]) for node in nodes]
+                passed |= {node.output: way for node, way in ways}
+        return graph.edited(tensors=passed)
 
     def misfit(self, graph: Graph, level: Level) -> str:
-        """Says which blocks there are, if this is none."""
+        """Says which blocks there are, if one of these is none."""
         known = block_names(graph)
-        if level == "none" or level in known:
+        unknown = [one for one in str(level).split(",") if not any(_named(one, name) for name in known)]
+        if level == "none" or not unknown:
             return ""
         return (
-            f"without_block={level}: model '{graph.name}' has no such block. Blocks: {', '.join(known) or 'none'}."
-            f"{suggestion(str(level), known)}"
+            f"without_block={','.join(unknown)}: model '{graph.name}' has no such block. "
+            f"Blocks: {', '.join(known) or 'none'}.{suggestion(unknown[0], known)}"
         )
 
 
@@ -93,14 +95,30 @@ def blocks(graph: Graph) -> Mapping[str, Site]:
     return sites
 
 
-def block_names(graph: Graph) -> tuple[str, ...]:
+def block_names(graph: Graph, only: str | Sequence[str] | None = None) -> tuple[str, ...]:
     """The names of all blocks, those of nested models too: the levels of `WithoutBlock`.
 
     Args:
         graph: The graph.
+        only: A pattern of names, as in a shell, or several; None for all.
     """
+    patterns = ["*"] if only is None else [only] if isinstance(only, str) else only
     inner = (layer.inner for layer in graph.layers.values() if layer.inner is not None)
-    return (*blocks(graph), *(name for nested in inner for name in block_names(nested)))
+    own = (name for name in blocks(graph) if any(fnmatchcase(name, pattern) for pattern in patterns))
+    return (*own, *(name for nested in inner for name in block_names(nested, patterns)))
+
+
+def block_key(name: str) -> str:
+    """The name of a block as a key of a configuration.
+
+    Args:
+        name: Its name.
+    """
+    return re.sub(r"^(?=\d)|[^A-Za-z0-9_]", "_", name)
+
+
+def _named(level: str, name: str) -> bool:
+    return any(one in (name, block_key(name)) for one in level.split(","))
 
 
 def _can_go(graph: Graph, node: Node) -> bool:

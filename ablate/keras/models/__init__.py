@@ -14,6 +14,7 @@ from typing import Any
 
 from ablate.errors import NetworkError, suggestion
 from ablate.keras.models.application import application, applications
+from ablate.keras.models.application import least_size as least_application
 from ablate.keras.models.builder import built_by
 from ablate.keras.models.mini_xception import default_filters, mini_xception
 from ablate.keras.models.mini_xception import least_size as least_mini_xception
@@ -24,7 +25,7 @@ from ablate.keras.models.vgg import least_size as least_vgg
 from ablate.keras.models.vgg import vgg
 from ablate.keras.options import Option, Rule, check, flag, mapping, number, optional, text
 
-__all__ = ["NETWORKS", "Network", "build", "chosen"]
+__all__ = ["NETWORKS", "Network", "build", "chosen", "least_side"]
 
 
 def _widths(least: int = 1, empty: bool = False, length: int | None = None) -> Rule:
@@ -148,6 +149,30 @@ def chosen(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "name": name}
 
 
+def least_side(model: Mapping[str, Any], input_shape: tuple[int, int, int]) -> int:
+    """The least height and width of the images that a network takes.
+
+    Args:
+        model: The ``model`` node as `chosen` returns it; what is wrong in it counts as left out.
+        input_shape: Height, width, channels of the images at hand.
+
+    Returns:
+        Pixels; 1 where the network does not tell.
+    """
+    if model.get("network") in applications():
+        return least_application(model["network"])
+    network = NETWORKS.get(str(model["name"]))
+    if network is None or network.least_size is None:
+        return 1
+    values, faults = check("model", {key: model[key] for key in network.keys if key in model}, network.options())
+    return 1 if faults else network.least_size(_widths_of(values, input_shape))
+
+
+def _widths_of(values: Mapping[str, Any], input_shape: tuple[int, int, int]) -> Sequence[int]:
+    given: Sequence[int] | None = values["filters"]
+    return default_filters(input_shape) if given is None else given
+
+
 def _data_faults(input_shape: Any, classes: Any) -> list[str]:
     faults = []
     if _widths(length=3)(list(input_shape)) is not None:
@@ -165,7 +190,7 @@ def _misfits(name: str, network: Network, values: Mapping[str, Any], input_shape
         return [f"Lists of one length are needed, one entry a block: {shown}."]
     if network.least_size is None:
         return []
-    filters = values["filters"] if values["filters"] is not None else default_filters(input_shape)
+    filters = _widths_of(values, input_shape)
     least = network.least_size(filters)
     height, width, _ = input_shape
     if min(height, width) >= least:

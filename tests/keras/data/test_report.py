@@ -42,7 +42,7 @@ def test_photos_of_many_sizes_and_an_augmented_network(tiny, shared_data, tmp_pa
 
 
 def test_the_sheet_says_where_the_network_cannot_be_built(tiny, tmp_path):
-    lines = main(tiny(model={"filters": [4] * 6}), tmp_path)
+    lines = main(tiny(model={"filters": [4] * 6, "input_shape": [8, 8, 1]}), tmp_path)
     assert "(without augmentation, because the network cannot be built: Images of 8x8 pixels are too small" in lines[-1]
 
 

@@ -154,8 +154,8 @@ def test_message_of_a_subclassed_model():
         present(Net(name="net"))
     assert str(caught.value) == (
         "Model 'net' (Net) is subclassed: what it computes stands in Python code, not in a graph, so nothing can be "
-        "taken out of it. Build it with the functional API, or give the function that builds it arguments of its own "
-        "and vary those: `model.builder=my_package.nets.make model.args.residual=true,false`."
+        "taken out of it. Build it with the functional API; what the function that builds it takes as arguments can be "
+        "varied too: `model.builder=my_package.nets.make model.args.residual=true,false`."
     )
 
 

@@ -1,0 +1,85 @@
+"""What the networks of a study cost and look like, found out when its runs have ended and the machine is quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ablate.errors import AblateError
+from ablate.store import FINISHED, StudyFolder
+from ablate.study import Cell
+from ablate.sweep.composer import Composer
+from ablate.sweep.console import say
+from ablate.sweep.pool import WorkerPool
+from ablate.sweep.preflight import in_worker
+from ablate.sweep.settings import Settings
+
+__all__ = ["describe_networks"]
+
+Configurations = Sequence[Mapping[str, Any]]
+
+_MOST = 32
+_LOG = "networks.log"
+
+
+def describe_networks(settings: Settings, folder: StudyFolder, composer: Composer, pool: WorkerPool | None) -> None:
+    """Measure what the networks cost and draw them, as far as that is not done; a failure is told and no more.
+
+    Nothing is done where there is no preflight, which is what builds networks in the first place.
+
+    Args:
+        settings: The sweeper's settings.
+        folder: The study's folder, with its plan.
+        composer: Composes configurations.
+        pool: Workers to use, or None to start one.
+    """
+    if settings.preflight is None:
+        return
+    cells = _ended(folder)
+    if not cells or not cells[0].is_reference:
+        return
+    shown = sorted(cells, key=lambda cell: len(cell.changed) > 1)[:_MOST]
+    costs, diagrams = settings.costs, settings.diagrams
+    measured = folder.cell_costs()
+    try:
+        if costs is not None and not all(cell.name in measured for cell in shown):
+            which = f"{len(shown)} of {len(cells)}" if len(shown) < len(cells) else f"{len(shown)}"
+            say(f"Measuring what the networks of {which} cells cost.")
+            _measure(costs, shown, _configurations(shown, settings, folder, composer), folder, pool)
+        if diagrams is not None and not all((folder.diagrams / f"{cell.name}.svg").is_file() for cell in shown):
+            _draw(diagrams, shown, _configurations(shown, settings, folder, composer), folder, pool)
+    except AblateError as error:
+        say(f"The networks are not all described: {error}\nWhat was printed: {folder.path / _LOG}")
+
+
+def _ended(folder: StudyFolder) -> list[Cell]:
+    """The cells that have a finished run, in the order of the plan."""
+    record = folder.existing_record()
+    done = {run.cell for run in record.runs if folder.run(run).status().state == FINISHED}
+    return [cell for cell in record.plan.cells if cell.name in done]
+
+
+def _configurations(
+    cells: Sequence[Cell], settings: Settings, folder: StudyFolder, composer: Composer
+) -> Configurations:
+    factors = folder.existing_record().plan.factors
+    return [composer.configuration((*composer.overrides(cell, factors), f"{settings.seed_key}=0")) for cell in cells]
+
+
+def _measure(
+    function: str, cells: Sequence[Cell], configurations: Configurations, folder: StudyFolder, pool: WorkerPool | None
+) -> None:
+    found = in_worker(function, (configurations,), folder.path / _LOG, pool)
+    rows = dict(zip((cell.name for cell in cells), found, strict=True))
+    folder.write_costs(rows)
+    for cell in cells:
+        if error := rows[cell.name].get("error"):
+            say(f"What {cell.label} costs is not known: {error}")
+
+
+def _draw(
+    function: str, cells: Sequence[Cell], configurations: Configurations, folder: StudyFolder, pool: WorkerPool | None
+) -> None:
+    named = [(cell.name, cell.label) for cell in cells]
+    for words in in_worker(function, (named, configurations, str(folder.diagrams)), folder.path / _LOG, pool):
+        say(words)
