@@ -31,7 +31,7 @@ from ablate.keras.data.store import memory_size
 from ablate.keras.streams import generator
 
 BATCH = 64
-LARGE = 96
+LARGE = 64
 """Pixels a side of the images of the set that is too large for its share of memory."""
 
 
