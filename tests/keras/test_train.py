@@ -14,7 +14,7 @@ from PIL import Image
 keras = pytest.importorskip("keras")
 
 from ablate.errors import ConfigError, Diverged  # noqa: E402
-from ablate.keras import device  # noqa: E402
+from ablate.keras import data, device  # noqa: E402
 from ablate.keras.compiled import forget  # noqa: E402
 from ablate.keras.recipe import Schedule, settings  # noqa: E402
 from ablate.keras.train import train  # noqa: E402
@@ -206,6 +206,18 @@ def test_photos_of_many_sizes_are_trained_on(tiny, shared_data, tmp_path, memory
     more = {"memory": memory, "cache": str(tmp_path / "cache"), "scaling": "standard"}
     result = train({**tiny(train={"batch_size": 16}), "data": data | more}, RunFolder(tmp_path / "run"))
     assert result["epochs"] == 2 and 0 <= result["test_accuracy"] <= 1
+
+
+def test_a_run_that_reads_a_file_goes_on_with_the_bits_of_one_that_reads_memory(tiny, shared_data, tmp_path):
+    photos = {"source": "folder", "path": str(shared_data / "images/rps"), "size": 8, "channels": 3, "limit": None}
+    whole = train(tiny(data=photos), RunFolder(tmp_path / "whole"))
+    config = tiny(data={**photos, "memory": 0, "cache": str(tmp_path / "cache")})
+    with pytest.raises(Interrupted):
+        train(config, RunFolder(tmp_path / "part"), interrupt_after(1))
+    forget()
+    data.forget()
+    assert without_timings(train(config, RunFolder(tmp_path / "part"))) == without_timings(whole)
+    assert len(list((tmp_path / "cache").glob("*.npy"))) == 1
 
 
 def test_pictures_with_alpha_are_trained_on(tiny, tmp_path):

@@ -30,6 +30,14 @@ def _channels() -> Rule:
 
 
 _SOURCES: dict[str, ModuleType] = {"builder": builder, "digits": digits, "folder": folder, "tfds": tfds}
+# What suits a set; the train section takes it over, and refuses what it does not know.
+_FOR_TRAINING = {
+    "epochs": Option(None, optional(whole(1))),
+    "batch_size": Option(None, optional(whole(1))),
+    "schedule": Option(None, optional(text())),
+    "learning_rate": Option(None, optional(number(0, open_low=True))),
+    "warmup_epochs": Option(None, optional(number(0))),
+}
 _SHARED = {
     "source": Option(None, choice(_SOURCES)),
     "size": Option(None, optional(sizes())),
@@ -42,10 +50,8 @@ _SHARED = {
     "scaling": Option("unit", choice(("none", "standard", "unit"))),
     "memory": Option(0.25, number(0, 1, open_low=False)),
     "cache": Option(None, optional(text())),
-    "epochs": Option(None, optional(whole(1))),
-    "batch_size": Option(None, optional(whole(1))),
-}
-_NOT_OF_THE_IMAGES = ("validation", "test", "resplit", "limit", "scaling", "epochs", "batch_size")
+} | _FOR_TRAINING
+_NOT_OF_THE_IMAGES = ("validation", "test", "resplit", "limit", "scaling", *_FOR_TRAINING)
 
 # Two data sets decoded in this process: every run of a study reads the same one.
 _POOLS: OrderedDict[str, Pool] = OrderedDict()

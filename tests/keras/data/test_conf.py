@@ -42,6 +42,14 @@ def test_what_is_set_for_training_wins_over_what_suits_the_set():
     assert config["train"]["schedule"] == "cosine"
 
 
+def test_a_set_may_bring_a_schedule_that_a_short_training_bears():
+    train = composed("data=fashion_mnist", "train.epochs=1")["train"]
+    assert (train["schedule"], train["learning_rate"], train["epochs"]) == ("cosine", 0.005, 1)
+    assert composed("data=fashion_mnist", "train.schedule=constant")["train"]["schedule"] == "constant"
+    other = composed("data=digits")["train"]
+    assert (other["schedule"], other["learning_rate"], other["warmup_epochs"]) == ("constant", 0.001, 0)
+
+
 def test_the_lecture_sets_are_there():
     assert {"fashion_mnist", "cifar10", "tf_flowers", "rock_paper_scissors", "cats_vs_dogs", "beans", "telugu"} <= set(
         READY

@@ -76,6 +76,23 @@ def test_a_feed_gives_the_images_in_the_order_that_is_set(memory, tmp_path, shar
     assert len(list(tmp_path.glob("*.npy"))) == (memory == 0)
 
 
+@pytest.mark.parametrize("size", [1257, 544, 513, 512, 31])
+@pytest.mark.parametrize(("batch_size", "one_hot"), [(32, False), (7, True)])
+def test_batches_are_the_same_however_many_are_made_at_a_time(size, batch_size, one_hot, monkeypatch):
+    data = load({**DIGITS, "scaling": "standard"}, 0)
+    order = data.train.index[:size]
+    got = []
+    for most in (16, 1):
+        monkeypatch.setattr("ablate.keras.data.feed._TOGETHER", most)
+        feed = Feed(data.pool, batch_size, one_hot=one_hot)
+        feed.aim(data, order)
+        assert int(feed.batches.cardinality()) == feed.steps
+        got.append(list(feed.batches.as_numpy_iterator()))
+    assert len(got[0]) == len(got[1]) == feed.steps
+    for one, other in zip(*got, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
 def test_decoded_images_beyond_the_memory_are_read_from_their_file_the_next_time(tmp_path, shared_data):
     config = {"source": "folder", "path": str(shared_data / "images/rps"), "size": 8, "memory": 0}
     config["cache"] = str(tmp_path / "cache")
