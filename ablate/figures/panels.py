@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import FuncFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter
 
 __all__ = ["Panel", "panels_of", "plain_numbers", "records"]
 
 _SMALLEST, _LARGEST = 1e-3, 1e5
+_FEW = 2
 
 Panel = tuple[Axes, tuple[str, ...], pd.DataFrame]
 """Axes, the values that set this part of the data apart, and the part."""
@@ -43,12 +44,13 @@ def plain_numbers(axis: Axis) -> None:
     """Write every number on an axis whole, instead of a common part beside the axis, where labels are in its way.
 
     Args:
-        axis: The axis, with its limits set.
+        axis: The axis, linear, with its limits set.
     """
     largest = max(abs(end) for end in axis.get_view_interval())
     if _SMALLEST <= largest < _LARGEST:
         axis.set_major_formatter(ScalarFormatter(useOffset=False))
     else:
+        axis.set_major_locator(MaxNLocator(_FEW))
         axis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:.3g}".replace("-", "−")))
 
 
