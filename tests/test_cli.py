@@ -588,3 +588,10 @@ def test_as_typed_with_workers_and_figures_interrupted_and_again(ours: Ours, unt
     assert "[4/4]" in out
     figures = {path.name for path in (ours.study("residual").path / "figures").iterdir()}
     assert figures >= {f"{name}.{kind}" for name in ("curves", "effects") for kind in ("png", "svg", "pdf")}
+
+
+def test_a_metric_that_no_run_has_is_refused_before_any_training(call: Callable[..., Any]) -> None:
+    ended = call(cli.main, "plan", "residual=true,false", "study.metric=test_acuracy")
+    assert ended.code == 2
+    assert ended.err.startswith("study.metric=test_acuracy: a run reports test_accuracy, ")
+    assert ended.err.endswith("Did you mean 'test_accuracy'?\n")

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from ablate.analysis.boundary import SequentialRule
+from ablate.analysis.comparisons import block_of
 from ablate.analysis.estimates import Contrast, Estimates, by_seed, estimate
 from ablate.analysis.observations import Observations
 from ablate.errors import AnalysisError
@@ -34,19 +35,22 @@ def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
     Raises:
         AnalysisError: If no two cells differ in one factor at more than one setting of the others.
     """
-    contrasts, notes = [], []
+    contrasts, notes, counts = [], [], []
     for factor in _varied(plan):
         for level in factor.alternatives:
             pairs = list(_pairs(plan, factor, level.label))
             if not pairs:
                 notes.append(f"{factor.name}={level.label}: no pair of cells differs in it alone.")
                 continue
+            counts.append(len(pairs))
             weights = [
                 (cell.label, sign / len(pairs)) for pair in pairs for cell, sign in zip(pair, (-1, 1), strict=True)
             ]
             found, size = by_seed(values, weights)
             contrasts.append(Contrast({"factor": factor.name, "level": level.label, "pairs": len(pairs)}, found, size))
-    if all(contrast.keys["pairs"] == 1 for contrast in contrasts):
+    # One pair in each data set is still one setting of the ingredients.
+    blocks = len({block_of(cell, plan) for cell in plan.cells})
+    if all(pairs <= blocks for pairs in counts):
         raise AnalysisError(
             f"The design '{plan.study.design}' has no main effects: it compares every factor at one setting of the "
             "others only. Use the design 'factorial', or read its effects as they are."

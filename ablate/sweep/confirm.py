@@ -68,6 +68,8 @@ def intent(study: StudyFolder, count: int | None = None) -> Intent:
     from ablate.analysis.comparisons import comparisons
 
     summary = summary_of(study)
+    if summary.study.design == DESIGN:
+        raise StoreError(f"'{study.path}' is a confirmation itself. Name the study that it confirms.")
     _refuse_unfinished(study, summary)
     levels = reduced_levels(summary)
     label = cell_of(levels, summary.plan.factors).label

@@ -157,7 +157,7 @@ class Planner:
             if twin != cell.label:
                 faults.append(f"'{cell.label}' and '{twin}' resolve to the same configuration.")
             if check is not None:
-                faults += check(made[cell.name], explicit=not cell.void)
+                faults += check(self.composer.configuration(lines, resolved=False), explicit=not cell.void)
         if faults:
             raise DesignError("\n".join(dict.fromkeys(faults)))
         return made

@@ -69,6 +69,8 @@ def test_parts_that_are_redundant_one_by_one_are_caught(redundant: Any, capsys: 
     assert f"Confirmation on fresh seeds. {written['text']}" in capsys.readouterr().out
     assert confirm(redundant, capsys)[0] == 0
     assert len(redundant.trained()) == before + 10
+    with pytest.raises(AblateError, match="-confirm' is a confirmation itself\\. Name the study that it confirms"):
+        verbs.confirm([f"{redundant.study(NAME).path}-confirm"])
 
 
 def test_a_confirmation_goes_on_and_counts_its_failures(redundant: Any, capsys: pytest.CaptureFixture[str]) -> None:

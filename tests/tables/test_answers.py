@@ -118,6 +118,7 @@ def test_several_data_sets(count: int) -> None:
     assert [row.values[:3] for row in found["datasets"].rows] == [("a", "false", count), ("b", "false", count)]
     assert "interval of Hartung and Knapp for a mean over data sets" in found["datasets"].caption
     assert ("ranks" in found) == (count == 5)
+    assert "main_effects" not in found
     if count == 5:
         assert [row.values[0] for row in found["ranks"].rows] == ["full", "b=false", "a=false"]
         assert [row.values[1] for row in found["ranks"].rows] == [1.0, 2.0, 3.0]

@@ -59,7 +59,7 @@ def test_all_tables_compile(options: str, ending: str, failing: Summary, tmp_pat
     errors = {(str(failed["cell"]), int(failed["seed"])): "ValueError: 100 % of $x_1$ in /a/long/path/of/some_file.py"}
     files = write_tables(failing, tmp_path, errors)
     names = [path.name.removesuffix("_wide.tex") for path in files if path.name.endswith("_wide.tex")]
-    assert {"effects", "by_dataset", "robustness", "main_effects", "datasets", "runs", "failures"} == set(names)
+    assert {"effects", "by_dataset", "robustness", "datasets", "runs", "failures"} == set(names)
     tables = "\n".join(f"\\input{{{name}{ending}}}" for name in names)
     done = compiled(tmp_path, f"\\input{{preamble}}\n\\input{{numbers}}\n\\begin{{document}}\n{tables}", options)
     assert done.returncode == 0, done.stdout
