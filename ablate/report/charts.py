@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ablate.analysis import Summary
+    from ablate.study import Cell, Plan
 
 __all__ = ["curves_data", "forest_data", "thinned"]
 
@@ -18,6 +19,10 @@ _SHOWN_FIRST = 8
 _MOST_IN_MEANS = 80_000
 _MOST_IN_RUNS = 60_000
 _LONGEST, _SHORTEST = 200, 10
+
+# As plotly calls them.
+_LINES = {"solid": "solid", "dashed": "dash", "dashdot": "dashdot", "long dashed": "longdash"}
+_DASHES = (*_LINES.values(), "longdashdot")
 
 _PARTS = {"train": "train_", "validation": "val_", "test": "test_"}
 _OTHER_NAMES = {"validation_": "val_", "training_": "train_"}
@@ -59,7 +64,8 @@ def curves_data(summary: Summary) -> dict[str, Any]:
 
     Returns:
         ``metrics`` (column, stem and part of each: the stem of ``val_loss`` is ``loss``, its part ``validation``),
-        ``first`` (the stem that is shown first), ``cells`` (label, colour of the static figures, whether shown first),
+        ``first`` (the stem that is shown first), ``cells`` (label, colour of the static figures, dash, whether shown
+        first),
         ``means`` by metric and cell, ``runs`` by metric, ``thinned`` (how many points of a line are kept, None for
         all), ``left_out`` (whether there are too many single runs to hold).
     """
@@ -74,17 +80,39 @@ def curves_data(summary: Summary) -> dict[str, Any]:
     lines = max(len(columns) * max(means["cell"].nunique(), 1), 1)
     points = max(min(_LONGEST, _MOST_IN_MEANS // (4 * lines)), 2)
     run_points = min(_LONGEST, _MOST_IN_RUNS // max(len(columns) * len(runs), 1))
-    first = _first(summary)
+    shown = _first(summary)
     longest = int(summary.curves["epoch"].value_counts().size) if len(summary.curves) else 0
     return {
         "metrics": [{"name": name, **dict(zip(("stem", "part"), _split(name), strict=True))} for name in columns],
         "first": _split(summary.study.metric)[0],
-        "cells": [{"label": label, "colour": looks[label].colour, "shown": label in first} for label in cells],
+        "cells": [
+            {
+                "label": cell.label,
+                "colour": looks[cell.label].colour,
+                "dash": _dash(cell, summary.plan, looks[cell.label].line),
+                "shown": cell.label in shown,
+            }
+            for cell in summary.plan.cells
+        ],
         "means": list(_means(means, cells, points)),
         "runs": list(_runs(summary.curves, columns, cells, run_points)) if run_points >= _SHORTEST else [],
         "thinned": points if longest > points else None,
         "left_out": bool(len(runs)) and run_points < _SHORTEST,
     }
+
+
+def _dash(cell: Cell, plan: Plan, line: str) -> str:
+    """What tells lines of one colour apart: the data set, or else what several changes look like in the figures.
+
+    Dots are left for the training curves.
+    """
+    blocks = [factor for factor in plan.factors if factor.block]
+    if blocks:
+        place = 0
+        for factor in blocks:
+            place = place * len(factor.labels) + factor.labels.index(cell.levels[factor.name])
+        return _DASHES[place % len(_DASHES)]
+    return _LINES.get(line, "longdashdot") if len(cell.changed) > 1 else "solid"
 
 
 def _first(summary: Summary) -> set[str]:

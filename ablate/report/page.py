@@ -33,6 +33,13 @@ _ROOM = 2_500_000
 _MOST_ROWS = 1000
 _SECONDS = 5
 
+_TITLES = {
+    "by_dataset": "by data set",
+    "datasets": "effects over data sets",
+    "shapley": "Shapley values",
+    "anova": "analysis of variance",
+}
+
 
 def write_page(path: Path, parts: Sequence[Part], live: bool = False) -> None:
     """Write the page of one or several studies.
@@ -134,7 +141,10 @@ def _answers(part: Part, prefix: str) -> list[Mapping[str, Any]]:
     from ablate.tables import study_tables
 
     others = list(study_tables(part.summary).items())[1:]
-    return [{"name": name.replace("_", " "), "table": _markup(table, f"{prefix}-{name}")} for name, table in others]
+    return [
+        {"name": name, "title": _TITLES.get(name, name.replace("_", " ")), "table": _markup(table, f"{prefix}-{name}")}
+        for name, table in others
+    ]
 
 
 def _costs(part: Part, prefix: str) -> Any:

@@ -13,6 +13,7 @@ from ablate.study import Cell
 
 __all__ = ["Picture", "diagrams", "figures"]
 
+_ONE_COLUMN = 330
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -25,12 +26,14 @@ class Picture:
         alt: What it shows, in words.
         source: A ``data:`` address that holds it; empty where the page has no room left for it.
         files: Names of its files and their addresses relative to the page.
+        is_wide: Whether it was drawn for the width of two columns.
     """
 
     name: str
     alt: str
     source: str
     files: tuple[tuple[str, str], ...]
+    is_wide: bool = False
 
 
 def figures(study: StudyFolder, room: int) -> list[Picture]:
@@ -82,7 +85,14 @@ def _picture(name: str, alt: str, files: Sequence[Path], here: Path, room: int) 
     if contents:
         content, kind = min(contents, key=lambda pair: len(pair[0]))
         source = f"data:{kind};base64,{base64.b64encode(content).decode()}"
-    return Picture(name, alt, source if len(source) <= room else "", links)
+    is_wide = any(_width(content) > _ONE_COLUMN for content, kind in contents if kind.startswith("image/svg"))
+    return Picture(name, alt, source if len(source) <= room else "", links, is_wide)
+
+
+def _width(drawing: bytes) -> float:
+    """The width that an SVG gives itself, in points."""
+    found = re.search(rb'<svg[^>]*\swidth="([\d.]+)pt"', drawing[:5000])
+    return float(found[1]) if found else 0.0
 
 
 def _captions(path: Path) -> Iterator[tuple[str, str]]:

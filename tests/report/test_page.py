@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,14 @@ def test_pictures_without_room_are_links(worst: StudyFolder, monkeypatch: pytest
     assert '<a href="diagrams/full.svg">svg</a>' in text
 
 
+def test_a_figure_of_two_columns_has_the_whole_width(worst: StudyFolder, tmp_path: Path) -> None:
+    study = StudyFolder(tmp_path / "copy")
+    shutil.copytree(worst.path, study.path)
+    assert '<figure class="wide">' not in page([part(study)], study.path)
+    (study.figures / "effects.svg").write_text('<svg xmlns="x" width="486pt" height="100pt"></svg>')
+    assert page([part(study)], study.path).count('<figure class="wide">') == 1
+
+
 def test_five_hundred_runs(tmp_path: Path) -> None:
     study = write_study(tmp_path / "many", grid_plan(6, 8), epochs=30)
     text = page([part(study)], study.path, live=True)  # without the further answers of so large a grid
@@ -157,6 +166,7 @@ def test_data_sets_have_a_table_of_their_own(tmp_path: Path) -> None:
     factors = [switch("residual"), Factor("data", (Level("digits"), Level("telugu")), "digits", block=True)]
     study = write_study(tmp_path / "sets", make_plan(Study("sets", "leave_one_out", (0, 1), "test_accuracy"), factors))
     text = page([part(study)], study.path)
+    assert [cell["dash"] for cell in data_of(text)["curves"]["cells"]] == ["solid", "solid", "dash", "dash"]
     table = text.partition('id="s1-by_dataset"')[2].partition("</table>")[0]
     assert re.findall(r'<th scope="row" class="text">(.*?)</th>', table) == ["full", "w/o residual"]
     assert re.findall(r'<th scope="col" class="mean">(.*?)</th>', table) == ["digits", "telugu"]

@@ -207,13 +207,13 @@
     }
     const ink = cell => lit(data.cells[cell].colour);
     const traces = [];
-    const dashes = part => part === "train" && Object.values(parts).some(other => other !== "train") ? "dot" : "solid";
+    const dashes = (part, cell) => part === "train" && Object.values(parts).some(other => other !== "train") ? "dot" : data.cells[cell].dash;
     if (chosen.single) {
       for (const run of data.runs) {
         if (!on.has(run.cell)) continue;
         for (const name of Object.keys(parts)) {
           if (run.y[name]) traces.push({
-            type: "scatter", mode: "lines", x: run.x, y: smoothed(run.y[name], weight), opacity: .45, line: {color: ink(run.cell), width: 1, dash: dashes(parts[name])},
+            type: "scatter", mode: "lines", x: run.x, y: smoothed(run.y[name], weight), opacity: .45, line: {color: ink(run.cell), width: 1, dash: dashes(parts[name], run.cell)},
             hoverinfo: "text", hovertext: run.y[name].map((value, at) => `${plain(data.cells[run.cell].label)}, seed ${run.seed}<br>${plain(name)} ${digits(value)} in epoch ${run.x[at]}`),
           });
         }
@@ -230,7 +230,7 @@
         });
       }
       traces.push({
-        type: "scatter", mode: line.x.length > 1 ? "lines" : "markers", x: line.x, y: smoothed(line.y, weight), line: {color: own, width: line.cell === 0 ? 2.6 : 1.9, dash: dashes(parts[line.metric])}, marker: {color: own},
+        type: "scatter", mode: line.x.length > 1 ? "lines" : "markers", x: line.x, y: smoothed(line.y, weight), line: {color: own, width: line.cell === 0 ? 2.6 : 1.9, dash: dashes(parts[line.metric], line.cell)}, marker: {color: own},
         hoverinfo: "text", hovertext: line.y.map((value, at) => `<b>${label}</b><br>${plain(line.metric)} ${digits(value)}${line.low ? ` [${digits(line.low[at])}, ${digits(line.high[at])}]` : ""}<br>epoch ${line.x[at]}, n = ${line.n}`),
       });
     }
