@@ -122,8 +122,11 @@ def _names(graph: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(node.layer for node in graph.nodes.values()))
 
 
-def _said(layer: Any) -> tuple[type, dict[str, Any]]:
-    return layer.kind, dict(layer.config)
+def _said(layer: Any) -> Any:
+    from ablate.keras.graph_identity import fingerprint
+
+    # A nested Sequential model is functional after a rewrite, of the same layers.
+    return (layer.kind, dict(layer.config)) if layer.inner is None else fingerprint(layer.inner)
 
 
 def _next_to(ingredient: Ingredient, graph: Any) -> set[str]:

@@ -141,6 +141,8 @@ def page(rows: list[dict]) -> str:
         "start from the same numbers, a training step (batch of 8, learning rate 1e-4) gives finite numbers and moves "
         "the weights, and the network survives saving and loading.",
         "",
+        *extent(members, found),
+        "",
         "A cell says in how many places the ingredient is found and how many times the weights of the full network are "
         "left without it. Made by `python benchmarks/applications.py`, then `--train`.",
         "",
@@ -153,6 +155,20 @@ def page(rows: list[dict]) -> str:
         lines.append(f"| {member} | {total:,} | " + " | ".join(map(cell, own.values())) + " |")
     faults = [f"- {row['member']} without {row['ingredient']}: {row['fault']}" for row in found if row["fault"]]
     return "\n".join([*lines, "", *(["## Not possible", "", *faults] if faults else [])]) + "\n"
+
+
+def extent(members: list[str], found: list[dict]) -> list[str]:
+    """Which networks were trained with how many of their ingredients."""
+    groups: dict[str, list[str]] = {"all": [], "some": [], "none": []}
+    for member in members:
+        trained = [row["trained"] for row in found if row["member"] == member]
+        groups["all" if all(trained) else "some" if any(trained) else "none"].append(member)
+    words = {
+        "all": "Trained without each of their ingredients",
+        "some": "Trained without some of them",
+        "none": "Built, but not trained",
+    }
+    return [f"- {words[group]}: {', '.join(names)}." for group, names in groups.items() if names]
 
 
 def cell(row: dict | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,9 +14,11 @@ import numpy as np
 from ablate.errors import AblateError
 from ablate.keras import recipe
 from ablate.keras.capacity import memory_of_machine
-from ablate.keras.compiled import build_model, forget
+from ablate.keras.compiled import build_model, forget, full_model, levels_of
 from ablate.keras.cost import activations, flops, weights
 from ablate.keras.fitting import fitting_data
+from ablate.keras.graph_writer import sketch
+from ablate.keras.ingredients import ablated_graph, catalogue
 from ablate.keras.preflight import checked
 from ablate.keras.timing import forward_pass, in_turn, training_step
 
@@ -24,6 +27,7 @@ __all__ = ["measure"]
 _COUNTED = ("weights", "flops", "activations")
 _TIMED = ("latency", "step")
 _SECONDS = 4.0  # of timing a network
+_LIMIT = 20.0  # seconds a network, with building, after which no further ones are timed
 _TOGETHER = 8  # networks beside the full one at a time
 _MEMORY = 0.25  # share of the machine's memory for networks that are timed together
 _BYTES = 16  # a weight, its gradient and the optimizer's state
@@ -41,8 +45,8 @@ def measure(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         One mapping a config: ``weights``, ``flops`` of one image, ``activations`` (numbers handed on for one image),
         ``latency`` (seconds of a forward pass of ``batch`` images), ``step`` (seconds of a training step of as many),
         ``batch``, and for each but the last ``<name>_ratio`` to the first config: for times the median of the ratios
-        within rounds, which noise of the machine leaves alone. ``flops`` may be missing; where a network cannot be
-        built there is an ``error`` instead of all of it.
+        within rounds, which noise of the machine leaves alone. ``flops`` may be missing, and times where networks take
+        too long to build; where a network cannot be built there is an ``error`` instead of all of it.
     """
     forget()
     rows: list[dict[str, Any]] = []
@@ -60,7 +64,10 @@ def measure(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             row["batch"] = batch
             row |= {f"{name}_ratio": row[name] / rows[0][name] for name in counted if name in row}
     full = _Timed(configs[0], batch)
+    end = time.monotonic() + _LIMIT * len(configs)
     for group in _groups(rows):
+        if time.monotonic() > end:
+            break
         timed = [full, *(_Timed(configs[place], batch) for place in group)]
         for name in _TIMED:
             seconds = in_turn([getattr(one, name) for one in timed], _SECONDS / 2 * len(timed))
@@ -88,7 +95,10 @@ class _Timed:
 def _counted(config: Mapping[str, Any]) -> dict[str, Any]:
     values = checked(config)
     device.prepare(values["threads"])
-    model = build_model(config, fitting_data(config)[0], values["mixed_precision"])
+    full = full_model(config, fitting_data(config)[0], values["mixed_precision"])
+    known = catalogue(config.get("ingredients"))
+    graph = ablated_graph(full, levels_of(config, known), config.get("only"), known)
+    model = full if graph is None else sketch(graph)
     found = {"weights": weights(model), "activations": activations(model)}
     try:
         return found | {"flops": flops(model)}

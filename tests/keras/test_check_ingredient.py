@@ -56,3 +56,12 @@ def test_all_faults_at_once(mini):
 def test_an_ingredient_that_is_not_there(mini):
     with pytest.raises(AssertionError, match=r"^`squeeze_excite` is not found in model 'mini_xception'\.$"):
         check_ingredient(INGREDIENTS["squeeze_excite"], mini)
+
+
+def test_a_nested_sequential_model_away_from_the_places_counts_as_unchanged():
+    inputs = keras.Input((8, 8, 3))
+    stem = keras.Sequential([keras.layers.Conv2D(4, 3), keras.layers.LayerNormalization()], name="stem")
+    x = keras.layers.Conv2D(4, 3)(stem(inputs))
+    x = keras.layers.Flatten()(keras.layers.ReLU()(x))
+    model = keras.Model(inputs, keras.layers.Dense(2)(x))
+    assert check_ingredient(INGREDIENTS["activation"], model, "linear", train=False).gone == ("re_lu",)
