@@ -76,7 +76,9 @@ def main() -> None:
             if ended.returncode:
                 raise SystemExit(ended.stderr[-2000:])
             found[cells].append(json.loads(ended.stdout.splitlines()[-1]))
-    print(f"{'cells':>5} {'runs':>5} {'MiB after run 10':>17} {'at the end':>11} {'growth':>7} {'files':>6} {'threads':>8}")
+    print(
+        f"{'cells':>5} {'runs':>5} {'MiB after run 10':>17} {'at the end':>11} {'growth':>7} {'files':>6} {'threads':>8}"
+    )
     for cells, rounds in found.items():
         first = 10 if cells == 1 else SEEDS * cells
         start = statistics.median(run[first - 1][0] for run in rounds)
