@@ -76,8 +76,8 @@ def main() -> None:
             if ended.returncode:
                 raise SystemExit(ended.stderr[-2000:])
             found[cells].append(json.loads(ended.stdout.splitlines()[-1]))
-    heads = ("cells", "runs", "MiB after run 10", "at the end", "growth", "files", "threads")
-    print("{:>5} {:>5} {:>17} {:>11} {:>7} {:>6} {:>8}".format(*heads))
+    head = ("cells", "runs", "MiB at first", "at the end", "growth", "files", "threads")
+    print("".join(f"{word:>13}" for word in head))
     for cells, rounds in found.items():
         first = 10 if cells == 1 else SEEDS * cells
         start = statistics.median(run[first - 1][0] for run in rounds)
@@ -85,7 +85,16 @@ def main() -> None:
             statistics.median(run[-1][place] - (run[first - 1][place] if place else 0) for run in rounds)
             for place in range(3)
         )
-        print(f"{cells:5} {asked.runs:5} {start:17.0f} {end:11.0f} {end - start:+7.0f} {files:+6.0f} {threads:+8.0f}")
+        row = (
+            cells,
+            asked.runs,
+            f"{start:.0f}",
+            f"{end:.0f}",
+            f"{end - start:+.0f}",
+            f"{files:+.0f}",
+            f"{threads:+.0f}",
+        )
+        print("".join(f"{value:>13}" for value in row))
 
 
 if __name__ == "__main__":

@@ -31,12 +31,13 @@ class Memory:
             busy: Process ids of the workers at work.
             idle: That of the further worker, or None if it is still to be started.
         """
-        held = [self._held(pid) for pid in busy] + [self._held(idle) if idle else 0]
+        held = [self.held(pid) for pid in busy] + [self.held(idle) if idle else 0]
         self._most = max(self._most, *held)
         free = self._free()
         return free is None or sum(self._most - own for own in held) <= free
 
-    def _held(self, pid: int) -> int:
+    def held(self, pid: int) -> int:
+        """Bytes of its own that a process holds."""
         facts = self._facts(f"proc/{pid}/status")
         return facts.get("RssAnon", 0) + facts.get("RssShmem", 0)
 

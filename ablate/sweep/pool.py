@@ -61,6 +61,7 @@ class _Worker:
     connection: Connection
     slot: int
     calls: int = 0
+    held_at_first: int = 0
     function: bytes = b""
     group: str | None = None
     current: Call | None = None
@@ -70,7 +71,8 @@ class _Worker:
 class WorkerPool:
     """A fixed number of worker processes.
 
-    A worker that dies takes one call with it and is replaced. Workers end with the pool, and with its process however
+    A worker that dies takes one call with it and is replaced. One whose memory has grown too much is replaced when
+    it comes to another group. Workers end with the pool, and with its process however
     that ends.
 
     Args:
@@ -78,7 +80,9 @@ class WorkerPool:
         calls_per_worker: After how many calls a worker is replaced by a fresh process; None for never.
         timeout: Seconds after which a call is ended, or None.
         environments: Extra environment variables by slot; used cyclically.
-        memory: Where given, a further worker gets a call only if there is room for it. It starts with at least one.
+        memory: Where given, a further worker gets a call only if there is room for it beside those at work.
+        most_growth: Bytes that a worker may hold more than after its first call. What a framework keeps of every
+            network it has compiled adds up over hundreds of cells.
     """
 
     def __init__(
@@ -88,8 +92,10 @@ class WorkerPool:
         timeout: float | None = None,
         environments: Sequence[Mapping[str, str]] = (),
         memory: Memory | None = None,
+        most_growth: int = 2**30,
     ) -> None:
         self.slots = slots
+        self._most_growth = most_growth
         self._memory = memory
         self._calls_per_worker = calls_per_worker
         self._timeout = timeout
@@ -185,6 +191,9 @@ class WorkerPool:
         if worker is None:
             worker = self._workers[slot] = self._spawn(slot)
         call = self._choose(worker, waiting)
+        if call.group != worker.group and worker.calls and self._has_grown(worker):
+            self._discard(worker)
+            worker = self._workers[slot] = self._spawn(slot)
         waiting.remove(call)
         worker.current, worker.group = call, call.group
         worker.calls += 1
@@ -196,6 +205,9 @@ class WorkerPool:
             worker.connection.send_bytes(pickle.dumps(("call", cloudpickle.dumps(call.arguments))))
         except OSError:
             return  # it died before it was asked; collecting its outcome says so
+
+    def _has_grown(self, worker: _Worker) -> bool:
+        return Memory().held(worker.process.pid) - worker.held_at_first > self._most_growth
 
     def _choose(self, worker: _Worker, waiting: deque[Call]) -> Call:
         taken = {other.group for other in self._workers.values() if other is not worker and other.current}
@@ -212,6 +224,8 @@ class WorkerPool:
         except (EOFError, OSError):
             return self._bury(worker, call)
         worker.current, worker.deadline = None, float("inf")
+        if worker.calls == 1:
+            worker.held_at_first = Memory().held(worker.process.pid)
         try:
             value = cloudpickle.loads(data)
         except Exception as error:

@@ -125,6 +125,22 @@ def test_workers_are_used_again() -> None:
     assert second <= first or len(first | second) <= 2
 
 
+KEPT: list[bytes] = []
+
+
+def hoard(size: int) -> int:
+    KEPT.append(b"x" * size)
+    return os.getpid()
+
+
+def test_a_worker_that_has_grown_is_replaced_before_another_group() -> None:
+    with WorkerPool(1, most_growth=40 * 2**20) as pool:
+        sizes = [0, 10**8, 0, 0, 0, 0]
+        calls = [Call(index, (size,), group) for index, (size, group) in enumerate(zip(sizes, "aaabbc", strict=True))]
+        pids = [outcome.value for outcome in pool.run(hoard, calls)]
+    assert pids[0] == pids[1] == pids[2] != pids[3] == pids[4] == pids[5]
+
+
 def imported(module: str) -> bool:
     return module in sys.modules
 
