@@ -1,6 +1,6 @@
 """What it costs to collect a large study: 10,000 runs of 100 epochs, made by this script.
 
-    python benchmarks/collect.py [--cells 1000] [--seeds 10] [--epochs 100] [--folder DIR]
+    python benchmarks/collect.py [--cells 100] [--seeds 100] [--epochs 100] [--folder DIR]
 
 Side by side in processes of their own: a loop over the run folders as one writes it by hand with pandas, which ends
 with two CSV files and the mean of each cell; and ``ablate report``, which ends with three CSV files, tables, figures,
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import shutil
 import subprocess
 import sys
@@ -54,12 +53,10 @@ NAMES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
 
 def make(folder: StudyFolder, cells: int, seeds: int, epochs: int) -> None:
-    """A finished study of about so many cells, as runs leave it."""
-    width = math.ceil(cells ** (1 / 3))
-    names = {name: tuple(Level(f"{name}{index}") for index in range(width)) for name in ("model", "rate", "depth")}
-    factors = [Factor(name, levels, levels[0].label) for name, levels in names.items()]
-    study = Study(folder.name, "factorial", tuple(range(seeds)), "test_accuracy")
-    plan = make_plan(study, factors)
+    """A finished study of one factor with so many levels, as runs leave it."""
+    levels = tuple(Level(f"model{index}") for index in range(cells))
+    study = Study(folder.name, "one_factor_at_a_time", tuple(range(seeds)), "test_accuracy")
+    plan = make_plan(study, [Factor("model", levels, levels[0].label)])
     runs = tuple(
         PlannedRun(f"{index:06x}{seed:06x}", cell.name, seed)
         for index, cell in enumerate(plan.cells)
@@ -100,8 +97,8 @@ def measured(program: str, *words: str) -> tuple[float, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=int, default=1000)
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--cells", type=int, default=100)
+    parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--folder", type=Path, help="where to keep the study, which takes a while to make")
     asked = parser.parse_args()

@@ -51,8 +51,14 @@ def latex(table: Table, environment: Literal["table", "table*"] = "table") -> st
     columns = [(column, [row.values[index] for row in shown.rows]) for index, column in enumerate(shown.columns)]
     formats = [form for column, values in columns for form in _formats(column, values)]
     heads = [head for column, values in columns for head in _heads(column, values)]
+    # Once a column, not once a cell: tables have a thousand rows.
+    looks = [(_is_long(values), _is_marked(values)) for _, values in columns]
     rows = [
-        [word for index, (column, values) in enumerate(columns) for word in _words(column, row, index, values)]
+        [
+            word
+            for index, ((column, _), (long, marked)) in enumerate(zip(columns, looks, strict=True))
+            for word in _words(column, row, index, long, marked)
+        ]
         for row in shown.rows
     ]
     pages = [rows[start : start + _MOST_ROWS] for start in range(0, len(rows), _MOST_ROWS)] or [[]]
@@ -146,7 +152,7 @@ def _number(column: Column, value: Value) -> str:
     return fixed(number, 1) if column.kind == "seconds" else str(round(number))
 
 
-def _words(column: Column, row: Row, index: int, values: Sequence[Value]) -> list[str]:
+def _words(column: Column, row: Row, index: int, long: bool, marked: bool) -> list[str]:
     value = row.values[index]
     if column.kind == "cost":
         if not isinstance(value, Beside) or is_missing(value):
@@ -156,14 +162,14 @@ def _words(column: Column, row: Row, index: int, values: Sequence[Value]) -> lis
         return ["\\cmark" if value else "\\xmark"]
     if isinstance(value, str):
         text = escape_tex(value)
-        return [_breakable(text) if column.kind == "text" and _is_long(values) else text]
+        return [_breakable(text) if column.kind == "text" and long else text]
     if column.kind == "p" and isinstance(value, float) and not is_missing(value):
         return [f"${probability(value)}$"]
     number = _MISSING if is_missing(value) else _number(column, value)
     if "e" in number:
         number = f"{{\\num{{{number}}}}}"
     words = [f"\\bfseries {number}" if is_bold(column, row, index) and number[0] != "{" else number]
-    if column.kind not in ("text", "level") and _is_marked(values):
+    if column.kind not in ("text", "level") and marked:
         mark = value.mark if isinstance(value, Estimate) else ""
         words.append(f"\\textsuperscript{{{escape_tex(mark)}}}" if mark else "")
     return [*words, _ends(value)] if column.kind == "difference" else words
