@@ -70,7 +70,7 @@ def test_what_a_reader_must_find(worst: StudyFolder) -> None:
         *found.summary.notes,
         methods(found.summary, checklist(found.summary)),
         "ablate report worst",
-        "1 of 24 runs failed; policy: drop.",
+        "1 of 24 runs failed; declared before the runs: ",
         "To be stated: hardware.",
         "1 min 30 s in 23 runs",
         "2.0 s in 1 runs",
