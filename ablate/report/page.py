@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["page", "write_page"]
 
 # A page stays under 6 MB; what pictures may take of it, in base64.
-_ROOM = 2_500_000
+_ROOM = 1_800_000
 _MOST_ROWS = 1000
 _SECONDS = 5
 
