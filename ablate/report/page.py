@@ -22,14 +22,13 @@ from ablate.store import write_text
 
 if TYPE_CHECKING:
     import jinja2
-    import pandas as pd
 
     from ablate.tables import Table
 
 __all__ = ["page", "write_page"]
 
 # A page stays under 6 MB; what pictures may take of it, in base64.
-_ROOM = 2_500_000
+_ROOM = 1_800_000
 _MOST_ROWS = 1000
 _SECONDS = 5
 
@@ -137,10 +136,10 @@ def _markup(table: Table | None, name: str, links: Sequence[Sequence[tuple[str, 
 
 
 def _answers(part: Part, prefix: str) -> list[Mapping[str, Any]]:
-    """What the design answers beside the effects; the first table of a study is that of the effects."""
+    """What the design answers beside the effects."""
     from ablate.tables import study_tables
 
-    others = list(study_tables(part.summary).items())[1:]
+    others = [(name, table) for name, table in study_tables(part.summary).items() if name not in ("effects", "costs")]
     return [
         {"name": name, "title": _TITLES.get(name, name.replace("_", " ")), "table": _markup(table, f"{prefix}-{name}")}
         for name, table in others
@@ -148,26 +147,9 @@ def _answers(part: Part, prefix: str) -> list[Mapping[str, Any]]:
 
 
 def _costs(part: Part, prefix: str) -> Any:
-    words = "Costs of the networks, each also in proportion to the reference."
-    return _markup(_frame(part.summary.costs, words), f"{prefix}-costs") if len(part.summary.costs) else None
+    from ablate.tables import costs_table
 
-
-def _frame(frame: pd.DataFrame, caption: str) -> Table:
-    """Any table of results, its numbers as the tables write numbers without an interval."""
-    from ablate.tables import Column, Row, Table
-
-    columns = []
-    for place, (name, kind) in enumerate(zip(frame.columns, (frame[name].dtype.kind for name in frame), strict=True)):
-        header = str(name).replace("_", " ")
-        if kind in "iu":
-            columns.append(Column(header, "count"))
-        else:
-            columns.append(Column(header, "number" if kind == "f" else "text", is_name=place == 0))
-    rows = [
-        Row(tuple(value if isinstance(value, str) else float(value) for value in row))
-        for row in frame.itertuples(index=False, name=None)
-    ]
-    return Table(tuple(columns), tuple(rows), caption, "")
+    return _markup(costs_table(part.summary), f"{prefix}-costs") if len(part.summary.costs) else None
 
 
 def _failures(table: Table | None, part: Part, here: Path, prefix: str) -> Any:

@@ -6,9 +6,11 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from fake_studies import ERROR, HOSTILE, grid_plan, switch, write_study
 from markupsafe import escape
@@ -70,7 +72,7 @@ def test_what_a_reader_must_find(worst: StudyFolder) -> None:
         *found.summary.notes,
         methods(found.summary, checklist(found.summary)),
         "ablate report worst",
-        "1 of 24 runs failed; declared before the runs: their seeds are left out of the pairs concerned.",
+        "1 of 24 runs failed; declared before the runs: ",
         "To be stated: hardware.",
         "1 min 30 s in 23 runs",
         "2.0 s in 1 runs",
@@ -170,6 +172,17 @@ def test_data_sets_have_a_table_of_their_own(tmp_path: Path) -> None:
     table = text.partition('id="s1-by_dataset"')[2].partition("</table>")[0]
     assert re.findall(r'<th scope="row" class="text">(.*?)</th>', table) == ["full", "w/o residual"]
     assert re.findall(r'<th scope="col" class="mean">(.*?)</th>', table) == ["digits", "telugu"]
+
+
+def test_costs_have_a_section(worst: StudyFolder) -> None:
+    found = part(worst)
+    assert "Costs</h2>" not in worst.page.read_text()
+    names = ("weights", "flops", "activations", "latency", "step")
+    costs = pd.DataFrame([{"cell": "full", "batch": 8, **{name: 2e-3 for name in names}}])
+    summary = replace(found.summary, costs=costs.assign(**{f"{name}_ratio": 1.0 for name in names}))
+    text = page([replace(found, summary=summary)], worst.path)
+    assert "Costs</h2>" in text
+    assert text.count("training step (ms)") == 1
 
 
 def test_the_commands(worst: StudyFolder) -> None:
