@@ -62,6 +62,7 @@ class StudyConfig:
     # Handed on to the sweeper, which must not look into a node `report` that another application may have.
     figures: Any = "${report.figures}"
     width: Any = "${report.width}"
+    statements: Any = "${report.statements}"
 
 
 @dataclass
@@ -70,6 +71,7 @@ class ReportConfig:
 
     figures: Any = None
     width: str = "auto"
+    statements: Any = field(default_factory=dict)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -14,15 +15,19 @@ from ablate.analysis.verdicts import ALPHA
 
 __all__ = ["checklist"]
 
+_ASKED = "To be stated"
 
-def checklist(summary: Summary) -> dict[str, str]:
+
+def checklist(summary: Summary, statements: Mapping[str, str] | None = None) -> dict[str, str]:
     """The items that the NeurIPS checklist asks for under "experiment statistical significance" and "compute".
 
     Args:
         summary: The summary of a study.
+        statements: By item, what those say who made the runs; it stands where the data
+            cannot tell, or for an item more.
 
     Returns:
-        A sentence an item. What the data cannot tell is asked for in words that begin with ``"To be stated"``.
+        A sentence an item. What neither tells is asked for in words that begin with ``"To be stated"``.
     """
     study, effects = summary.study, summary.effects
     rule = None if summary.round is None else summary.round.course.rule
@@ -38,7 +43,7 @@ def checklist(summary: Summary) -> dict[str, str]:
         else "None declared: no effect is called negligible."
     )
     counts = [int(n) for n in effects["n"]]
-    return {
+    found = {
         "design": f"{study.design}: {len(summary.plan.cells)} cells, {len(effects)} comparisons.",
         "declared": f"Plan {summary.plan.digest}, the hash of metric, direction, margin, seeds, cells and what failed "
         "runs count for, entered in plan.json before the first run.",
@@ -60,6 +65,8 @@ def checklist(summary: Summary) -> dict[str, str]:
             "budget; ingredients dispensable one by one may be needed together."
         ),
     }
+    told = {item: words for item, words in (statements or {}).items() if found.get(item, _ASKED).startswith(_ASKED)}
+    return {**found, **told}
 
 
 def _assumptions(robustness: pd.DataFrame) -> str:
@@ -104,9 +111,9 @@ def _compute(runs: pd.DataFrame) -> str:
         return "To be stated: hardware and time of all runs, failed ones included."
     seconds = pd.to_numeric(runs["seconds"], errors="coerce").dropna()
     total = math.fsum(seconds)
-    return (
-        f"{total / 3600:.3g} hours in {len(seconds)} runs that report it, failed ones included. To be stated: hardware."
-    )
+    machines = sorted({str(name) for name in runs["hardware"].dropna()}) if "hardware" in runs.columns else []
+    on = f"On {' and '.join(machines)}." if machines else f"{_ASKED}: hardware."
+    return f"{total / 3600:.3g} hours in {len(seconds)} runs that report it, failed ones included. {on}"
 
 
 def _versions(summary: Summary) -> str:

@@ -88,6 +88,6 @@ def _write(study: StudyFolder, record: StudyRecord, summary: Summary, choice: Ma
     part = part_of(study, summary)
     write_curves(study, record, summary.curves)
     write_tables(summary, study.tables, part.errors)
-    write_text(study.checklist, checklist_markdown(checklist(summary)))
+    write_text(study.checklist, checklist_markdown(checklist(summary, record.report.get("statements"))))
     write_figures(summary, study.figures, choice.get("figures"), choice.get("width") or DEFAULT)
     write_page(study.page, [part], live=part.is_running)

@@ -83,7 +83,7 @@ def _shown(part: Part, prefix: str, here: Path, room: int, live: bool) -> Mappin
     from ablate.tables import effects_table, failures_table
 
     summary = part.summary
-    items = checklist(summary)
+    items = checklist(summary, part.record.report.get("statements"))
     counts = Counter(status.state for status in part.statuses.values())
     pictures = figures(part.folder, room * 2 // 3)
     charts = {"forest": forest_data(summary), "curves": curves_data(summary)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import math
 import os
@@ -181,8 +182,21 @@ def _number(value: Any) -> float | None:
     return None
 
 
+@functools.cache
+def _hardware() -> str:
+    """The processor, its cores, and the graphics cards that a run may use."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    words = [named or platform.machine(), f"{os.cpu_count()} cores"]
+    return ", ".join([*words, f"GPU {gpus}"] if gpus not in ("", "-1") else words)
+
+
 def _versions(code: str) -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "hardware": _hardware()}
     for library in _LIBRARIES:
         if _MODULES.get(library, library) in sys.modules:
             try:

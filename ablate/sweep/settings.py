@@ -59,6 +59,7 @@ class Settings:
         confirms: Folder of a study, for a confirmation of what it found dispensable; see :mod:`ablate.sweep.confirm`.
         figures: Names of the figures to draw, or None for those that the design calls for.
         width: How wide figures are, or None for the default.
+        statements: What only the application knows of how its runs are made, by the item of the checklist.
         costs: Dotted name of a function that measures the networks of all cells after the last run, or None.
         diagrams: Dotted name of a function that draws them, or None.
     """
@@ -90,6 +91,7 @@ class Settings:
     confirms: str | None = None
     figures: tuple[str, ...] | None = None
     width: str | None = None
+    statements: Mapping[str, str] = field(default_factory=dict)
     costs: str | None = None
     diagrams: str | None = None
 
@@ -123,7 +125,8 @@ class Settings:
     @property
     def report(self) -> dict[str, Any]:
         """What of the report was chosen, as plain values."""
-        chosen = {"figures": None if self.figures is None else list(self.figures), "width": self.width}
+        chosen: dict[str, Any] = {"figures": None if self.figures is None else list(self.figures), "width": self.width}
+        chosen["statements"] = dict(self.statements) or None
         return {key: value for key, value in chosen.items() if value is not None}
 
     def seed_list(self) -> tuple[int, ...]:
@@ -169,6 +172,9 @@ def _fault(key: str, value: Any) -> str | None:
         wanted = f"write {', '.join(FAILURE_POLICIES)}, or the number that failed runs count as"
     elif key == "factors":
         good, wanted = isinstance(value, dict), "list levels by name, for example {residual: [true, false]}"
+    elif key == "statements":
+        good = isinstance(value, dict) and all(isinstance(words, str) for words in value.values())
+        wanted = "state items of the checklist in words, for example {epoch selection: the last epoch}"
     elif key == "words":
         good = isinstance(value, dict) and all(isinstance(words, str) for words in value.values())
         wanted = "name factors in words, for example {residual: residual connections}"

@@ -47,6 +47,7 @@ class AblationSweeperConf:
     factors_from: Any = "${oc.select:study.factors_from,null}"
     requires: Any = "${oc.select:study.requires,null}"
     forbidden: Any = "${oc.select:study.forbidden,null}"
+    statements: Any = "${oc.select:study.statements,null}"
     words: Any = "${oc.select:study.words,null}"
     blocks: Any = "${oc.select:study.blocks,null}"
     own: Any = "${oc.select:study.own,null}"

@@ -113,3 +113,14 @@ def test_the_checklist_of_a_sequential_or_empty_study() -> None:
     empty = checklist(summarise(plan, runs_of({}), NO_CURVES))
     assert empty["versions"] == "To be stated."
     assert empty["convergence"] == "No validation curves to judge by."
+
+
+def test_what_only_the_application_knows_stands_where_the_data_cannot_tell() -> None:
+    runs = runs_of(SCORES, seconds=1200.0, hardware="Some Processor, 2 cores")
+    summary = summarise(plan_of(factor("a")), runs, NO_CURVES)
+    items = checklist(summary, {"epoch selection": "The last one.", "seeds": "Any.", "licence": "CC BY."})
+    assert items["epoch selection"] == "The last one."
+    assert items["licence"] == "CC BY."
+    assert items["seeds"].startswith("3 seeds fixed before the runs.")
+    assert items["sources of variability"].startswith("To be stated: ")
+    assert items["compute"] == "2 hours in 6 runs that report it, failed ones included. On Some Processor, 2 cores."
