@@ -58,8 +58,8 @@ def steps_alone(cell: int, seeds: int, data: str, epochs: int) -> list[float]:
             factor = tf.constant(dataset.factor)
 
             @tf.function(autograph=False, reduce_retracing=True)
-            def epoch(order, count, model=model, images=images, labels=labels, factor=factor):  # type: ignore[no-untyped-def]
-                def body(step):  # type: ignore[no-untyped-def]
+            def epoch(order, count, model=model, batch=batch, images=images, labels=labels, factor=factor):
+                def body(step):
                     rows = order[step * batch : (step + 1) * batch]
                     model.train_step((tf.cast(tf.gather(images, rows), tf.float32) * factor, tf.gather(labels, rows)))
                     return (step + 1,)

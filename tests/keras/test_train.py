@@ -15,8 +15,11 @@ keras = pytest.importorskip("keras")
 
 from ablate.errors import ConfigError, Diverged  # noqa: E402
 from ablate.keras import data, device  # noqa: E402
-from ablate.keras.compiled import forget  # noqa: E402
+from ablate.keras.compiled import compiled, forget  # noqa: E402
+from ablate.keras.fitting import fitting_data  # noqa: E402
+from ablate.keras.preflight import checked  # noqa: E402
 from ablate.keras.recipe import Schedule, settings  # noqa: E402
+from ablate.keras.streams import generator  # noqa: E402
 from ablate.keras.train import train  # noqa: E402
 from ablate.store.run_folder import RunFolder  # noqa: E402
 
@@ -101,6 +104,60 @@ def test_a_reused_network_gives_the_bits_of_a_fresh_process(tiny, tmp_path):
     assert (tmp_path / "fresh/curves.csv").read_bytes() == (tmp_path / "reused/curves.csv").read_bytes()
     assert same(weights(tmp_path / "fresh/last.keras"), weights(tmp_path / "reused/last.keras"))
     assert not same(weights(tmp_path / "before/last.keras"), weights(tmp_path / "reused/last.keras"))
+
+
+CELLS = [{}, {"residual": False}, {"batch_norm": False}, {"bn_placement": "after"}, {"separable": False}]
+CELLS += [{"head": "flatten"}, {"bias": True}]
+EACH = """
+import json, sys
+from pathlib import Path
+from ablate.keras.train import train
+from ablate.store.run_folder import RunFolder
+for config in reversed(json.loads(sys.argv[1])):
+    print(json.dumps(train(config, RunFolder(Path(sys.argv[2]) / str(config["number"])))), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_every_cell_gives_with_a_reused_network_the_bits_of_a_process_that_never_saw_it(tiny, tmp_path):
+    shared = {"augmentation": True, "model": {"dropout": 0.25}, "train": {"epochs": 1}, "data": {"limit": 100}}
+    configs = [tiny(seed=1, **shared, **cell, number=number) for number, cell in enumerate(CELLS)]
+    command = [sys.executable, "-c", EACH, json.dumps(configs), str(tmp_path / "fresh")]
+    fresh = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert fresh.returncode == 0, fresh.stderr
+    found = [json.loads(line) for line in fresh.stdout.splitlines()]
+    for config, expected in zip(configs, reversed(found), strict=True):
+        train({**config, "seed": 0}, RunFolder(tmp_path / f"before{config['number']}"))
+        reused = train(config, RunFolder(tmp_path / f"reused{config['number']}"))
+        assert without_timings(reused) == without_timings(expected)
+
+
+def test_the_loop_gives_the_numbers_of_the_fit_of_keras(tiny, tmp_path):
+    config = tiny(augmentation=True, train={"epochs": 1, "schedule": "cosine"})
+    train(config, RunFolder(tmp_path))
+    row = RunFolder(tmp_path).curves()[0]
+    values, (dataset, _) = checked(config), fitting_data(config)
+    ready = compiled(config, dataset, values)
+    ready.restart(config["seed"])
+    index = dataset.train.index
+    ready.feeds["training"].aim(dataset, index[generator(config["seed"], "order", 1).permutation(len(index))])
+    ready.feeds["evaluation"].aim(dataset, dataset.validation.index)
+    parts = ready.feeds["training"].batches, ready.feeds["evaluation"].batches
+    logs = ready.model.fit(parts[0], validation_data=parts[1], shuffle=False, verbose=0).history
+    kept = {"loss": "train_loss", "accuracy": "train_accuracy", "val_loss": "val_loss", "val_accuracy": "val_accuracy"}
+    assert {ours: logs[name][0] for name, ours in kept.items()} == {ours: row[ours] for ours in kept.values()}
+
+
+@pytest.mark.slow
+def test_no_result_depends_on_the_number_of_workers(tmp_path):
+    words = ["-m", "residual=true,false", "study.seeds=2", "train.epochs=1", "data.limit=100", "study.name=s"]
+    for workers in (1, 2):
+        (tmp_path / str(workers)).mkdir()
+        command = [sys.executable, "-m", "ablate", *words, f"study.workers={workers}"]
+        ended = subprocess.run(command, cwd=tmp_path / str(workers), capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+    one, two = (tmp_path / str(workers) / "outputs/s/effects.csv" for workers in (1, 2))
+    assert one.read_bytes() == two.read_bytes()
 
 
 def test_an_interrupted_run_goes_on_with_the_same_bits(tiny, tmp_path, caplog):
