@@ -71,13 +71,16 @@ def _asked_reference(varied: Varied, request: Request) -> dict[str, str]:
 
 
 def _reference(names: list[str], kept: Sequence[Placed], asked: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The level of each factor to compare with: the one asked for, or the most frequent, which is there in a run."""
+    """The level of each factor to compare with: the one asked for, or the most frequent, which is there in a run.
+
+    Among levels that are as frequent, ``true`` counts as the full form, and otherwise the one met first.
+    """
     wanted = {}
     for name in names:
         counts = Counter(one.levels[name] for one in kept)
         most = max(counts.values())
-        first = next(label for label in counts if counts[label] == most)  # a counter keeps the order of first sight
-        wanted[name] = asked.get(name, first)
+        ties = [label for label in counts if counts[label] == most]  # a counter keeps the order of first sight
+        wanted[name] = asked.get(name, "true" if "true" in ties else ties[0])
     present = Counter(tuple(one.levels[name] for name in names) for one in kept)
     exact = tuple(wanted[name] for name in names)
     if exact not in present:
