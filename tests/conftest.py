@@ -89,6 +89,7 @@ hydra:
   sweeper:
     metric: score
     seeds: 2
+    figures: [effects]
 """
 
 

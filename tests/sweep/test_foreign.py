@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-QUIET = ("hydra/hydra_logging=none", "hydra/job_logging=none")
+QUIET = ("hydra/hydra_logging=none", "hydra/job_logging=none", "hydra.sweeper.figures=[effects]")
 
 PLAIN = """
 import csv
