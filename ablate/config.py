@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -17,6 +18,7 @@ from ablate.figures.choice import choice_faults
 __all__ = ["Config", "ReportConfig", "StudyConfig", "conf_dir", "faults", "register"]
 
 _EXTRA = ("tensorflow", "keras")
+_BACKENDS = ("jax", "tensorflow", "torch")
 _METRICS = (
     *(f"{part}_{kind}" for part in ("test", "val", "train") for kind in ("accuracy", "loss")),
     *("weights", "epoch", "epochs", "seconds", "seconds_fit", "seconds_test"),
@@ -170,9 +172,20 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
     task = str(values.get("task", Config.task))
     if task.startswith("ablate.keras.") and not all(map(find_spec, _EXTRA)):
         found.append("Training networks needs TensorFlow and Keras: pip install 'ablate-study[keras]'.")
+    elif task.startswith("ablate.keras."):
+        found += _backend_faults(os.environ.get("KERAS_BACKEND") or "tensorflow")
     elif not task.startswith("ablate.") and not _importable(task.rpartition(".")[0]):
         found.append(f"task={task}: there is no such module. Name a function by its dotted path.")
     return [*found, *_void(values)] if explicit else found
+
+
+def _backend_faults(chosen: str) -> list[str]:
+    if chosen not in _BACKENDS:
+        near = suggestion(chosen, _BACKENDS)
+        return [f"KERAS_BACKEND={chosen}: networks are trained with {', '.join(_BACKENDS)}.{near}"]
+    if find_spec(chosen) is None:
+        return [f"KERAS_BACKEND={chosen} is not installed: pip install 'ablate-study[{chosen}]'."]
+    return []
 
 
 def _importable(module: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ hypothesis.settings.load_profile("ablate")
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Decoded images of tests are nobody's to keep.
+_CACHE = tempfile.TemporaryDirectory(prefix="ablate-")
+os.environ["ABLATE_CACHE"] = _CACHE.name
+
 # A third-party application: plain Hydra, nothing of ours but the choice of the sweeper. Each start of its task leaves a
 # line in `trained`, so that a test can count them. `trouble-<depth>-<seed>` says what goes wrong there; while there is
 # a file `hold` a run waits before its trouble, while there is a file `wait` after it.
@@ -31,6 +36,7 @@ APP = """
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 

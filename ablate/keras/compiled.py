@@ -18,9 +18,12 @@ import numpy as np
 from keras.src.random.seed_generator import global_seed_generator
 
 from ablate.errors import NetworkError
+from ablate.keras import backend
 from ablate.keras.callbacks import watches_batches
 from ablate.keras.data import Dataset
+from ablate.keras.data.batches import Batches
 from ablate.keras.data.feed import Feed
+from ablate.keras.fit_loop import FitLoop
 from ablate.keras.graph_reader import functional
 from ablate.keras.ingredients import Ingredient, ablate_model, catalogue
 from ablate.keras.loop import Loop
@@ -49,8 +52,8 @@ class Compiled:
     """
 
     model: Any
-    feeds: Mapping[str, Feed]
-    loop: Loop
+    feeds: Mapping[str, Any]
+    loop: Loop | FitLoop
     start: Sequence[np.ndarray]
 
     def restart(self, seed: int) -> None:
@@ -190,16 +193,24 @@ def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | No
 
 def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, Any]) -> Compiled:
     smooth = bool(values["label_smoothing"])
-    feeds = {name: Feed(dataset.pool, values["batch_size"], one_hot=smooth) for name in ("training", "evaluation")}
+    # What is traced here needs TensorFlow; with other back ends Keras trains in its own way.
+    source: type[Feed] | type[Batches] = Feed if backend.name() == "tensorflow" else Batches
+    feeds: Any = {
+        name: source(dataset.pool, values["batch_size"], one_hot=smooth) for name in ("training", "evaluation")
+    }
     model = build_model(config, dataset, values["mixed_precision"])
     model.compile(
         optimizer=optimizer(values, -(-len(dataset.train) // values["batch_size"])),
         loss=loss(values, logits=not _gives_probabilities(model)),
         metrics=["accuracy"],
-        jit_compile=values["jit"],
+        jit_compile=backend.compiles(values["jit"]),
     )
     model.optimizer.build(model.trainable_variables)
-    loop = Loop(model, feeds, 1 if watches_batches(values["callbacks"]) else _STEPS)
+    loop: Loop | FitLoop
+    if source is Batches:
+        loop = FitLoop(model, feeds)
+    else:
+        loop = Loop(model, feeds, 1 if watches_batches(values["callbacks"]) else _STEPS)
     return Compiled(model, feeds, loop, numbers(model.optimizer.variables))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ablate.errors import NetworkError
+from ablate.keras import backend
 from ablate.keras.graph import Graph
 from ablate.keras.graph_reader import graph_of
 
@@ -33,8 +34,10 @@ def flops(model: Any) -> int:
         model: A functional model; its weights need no values.
 
     Raises:
-        NetworkError: If the model has an input of no fixed size.
+        NetworkError: If the model has an input of no fixed size, or Keras has another back end than TensorFlow.
     """
+    if backend.name() != "tensorflow":
+        raise NetworkError(f"Operations are counted by TensorFlow; Keras's back end is {backend.name()}.")
     open_inputs = [tensor.name for tensor in model.inputs if None in tensor.shape[1:]]
     if open_inputs:
         raise NetworkError(

@@ -12,7 +12,7 @@ from ablate.keras import device  # isort: skip  (it must come before everything 
 import numpy as np
 
 from ablate.errors import AblateError
-from ablate.keras import recipe
+from ablate.keras import backend, recipe
 from ablate.keras.capacity import memory_of_machine
 from ablate.keras.compiled import build_model, forget, full_model, levels_of
 from ablate.keras.cost import activations, flops, weights
@@ -86,7 +86,12 @@ class _Timed:
     def __init__(self, config: Mapping[str, Any], batch: int) -> None:
         values = checked(config)
         model = build_model(config, fitting_data(config)[0], values["mixed_precision"])
-        model.compile(recipe.optimizer(values, 100), recipe.loss(values, logits=False), metrics=["accuracy"])
+        model.compile(
+            recipe.optimizer(values, 100),
+            recipe.loss(values, logits=False),
+            metrics=["accuracy"],
+            jit_compile=backend.compiles(values["jit"]),
+        )
         model.optimizer.build(model.trainable_variables)
         self.latency = forward_pass(model, batch)
         self.step = training_step(model, batch, values["jit"])

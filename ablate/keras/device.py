@@ -1,4 +1,4 @@
-"""The machine under TensorFlow: its chatter, threads, GPU memory and reproducible kernels, set before it starts."""
+"""The machine under TensorFlow and other back ends: chatter, threads, GPU memory, reproducible kernels, set at the start."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ with _silence():
     import tensorflow as tf
 
     _GPUS = tf.config.list_physical_devices("GPU")
+if os.environ.get("KERAS_BACKEND") == "jax":
+    # Sums shared among threads would differ from run to run; XLA reads this when it starts.
+    os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen=false {os.environ.get('XLA_FLAGS', '')}".strip()
 # A process that trains several cells traces several steps, and need not be warned of it.
 tf.get_logger().setLevel("ERROR")
 
@@ -53,6 +56,8 @@ def prepare(threads: int) -> None:
     Raises:
         ConfigError: TensorFlow already runs in this process with another number.
     """
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(threads)
     if tf.config.threading.get_intra_op_parallelism_threads() != threads:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(threads)

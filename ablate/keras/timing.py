@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ablate.keras import backend
+
 __all__ = ["Pass", "forward_pass", "in_turn", "training_step"]
 
 Pass = Callable[[], Any]
@@ -54,6 +56,8 @@ def forward_pass(model: Any, batch: int) -> Pass:
         batch: Number of images.
     """
     images = _images(model, batch)
+    if backend.name() != "tensorflow":
+        return lambda: model.predict_on_batch(images)
     forward = tf.function(lambda x: model(x, training=False))
     return lambda: _done(forward(images))
 
@@ -69,8 +73,11 @@ def training_step(model: Any, batch: int, jit: bool = False) -> Pass:
     classes = model.outputs[0].shape[-1]
     labels = np.arange(batch) % classes
     smooth = isinstance(model.loss, keras.losses.CategoricalCrossentropy)
-    targets = tf.constant(np.eye(classes, dtype="float32")[labels] if smooth else labels)
+    values = np.eye(classes, dtype="float32")[labels] if smooth else labels
     images = _images(model, batch)
+    if backend.name() != "tensorflow":
+        return lambda: model.train_on_batch(images, values)
+    targets = tf.constant(values)
     step = tf.function(model.train_step, jit_compile=jit)
     return lambda: _done(step((images, targets)))
 
@@ -80,7 +87,7 @@ def _images(model: Any, batch: int) -> Any:
 
     def values(tensor: Any) -> Any:
         shape = (batch, *(side or 1 for side in tensor.shape[1:]))
-        return tf.constant(rng.uniform(size=shape).astype("float32"), tensor.dtype)
+        return keras.ops.convert_to_tensor(rng.uniform(size=shape).astype("float32"), tensor.dtype)
 
     return keras.tree.map_structure(values, model.input)
 

@@ -14,10 +14,10 @@ from ablate.keras import device  # isort: skip  (it must come before everything 
 
 import keras
 import numpy as np
-import tensorflow as tf
 from omegaconf import DictConfig, OmegaConf
 
 from ablate.errors import Diverged
+from ablate.keras import backend
 from ablate.keras.backup import Backup, read_backup, write_backup
 from ablate.keras.callbacks import frozen_state, make_callbacks, restore_state
 from ablate.keras.compiled import Compiled, cell, compiled, forget, numbers
@@ -95,7 +95,7 @@ class _Run:
     ) -> None:
         self.seed: int = config["seed"]
         self.values, self.dataset, self.ready, self.folder, self.progress = values, dataset, ready, folder, progress
-        told = [cell(config), self.seed, dataset.fingerprint, tf.__version__, keras.__version__]
+        told = [cell(config), self.seed, dataset.fingerprint, backend.version(), keras.__version__]
         self.identity = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
         self.backup_path = folder.path / "backup.npz"
         self.preparation = Preparation.of(dataset, config["data"].get("fit", "stretch"))

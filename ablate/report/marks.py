@@ -11,7 +11,7 @@ from ablate.store.study_folder import StudyRecord
 
 __all__ = ["confirmed", "marks"]
 
-_VERSIONS = ("python", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
+_VERSIONS = ("backend", "python", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
 
 
 def marks(record: StudyRecord, runs: pd.DataFrame) -> tuple[str, ...]:

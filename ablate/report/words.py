@@ -159,7 +159,7 @@ def _program(event: Mapping[str, Any]) -> str:
 
 def versions(summary: Summary) -> list[Entry]:
     """With which versions the runs were made; several where they differ."""
-    names = ("python", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
+    names = ("python", "backend", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
     found = []
     for name in names:
         if name in summary.runs.columns:

@@ -203,4 +203,6 @@ def _versions(code: str) -> dict[str, str]:
                 found[library] = importlib.metadata.version(library)
             except importlib.metadata.PackageNotFoundError:
                 found[library] = "unknown"
+    if (keras := sys.modules.get("keras")) is not None:
+        found["backend"] = keras.backend.backend()
     return {**found, "code": code} if code else found

@@ -42,5 +42,11 @@ def costs_table(summary: Summary) -> Table:
             f"step of {images}, medians of measurements in turn in one process."
         ),
         label=label_of(summary.study.name, "costs"),
-        notes=disagreements(summary.costs),
+        notes=(*_uncounted(summary), *disagreements(summary.costs)),
     )
+
+
+def _uncounted(summary: Summary) -> tuple[str, ...]:
+    if summary.costs["flops"].notna().any():
+        return ()
+    return ("Operations were not counted, which TensorFlow does and no other back end of Keras.",)

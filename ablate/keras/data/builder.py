@@ -76,7 +76,15 @@ def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     official = {
         part: np.arange(end - source.count, end) for (part, source), end in zip(parts.items(), ends, strict=True)
     }
-    return Pool(values["name"] or path, images.images, numbers[images.labels], class_names, official, images.sizes)
+    return Pool(
+        values["name"] or path,
+        images.images,
+        numbers[images.labels],
+        class_names,
+        official,
+        images.sizes,
+        hashes=images.contents,
+    )
 
 
 @contextmanager

@@ -9,7 +9,20 @@ from functools import cached_property
 
 import numpy as np
 
-__all__ = ["Dataset", "Part", "Pool"]
+__all__ = ["Dataset", "Part", "Pool", "contents_of"]
+
+
+def contents_of(images: np.ndarray) -> np.ndarray:
+    """A hash of the pixels of each image: equal images have equal ones.
+
+    Args:
+        images: (images, height, width, channels).
+
+    Returns:
+        (images,), 16 bytes each.
+    """
+    hashes = (hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images)
+    return np.fromiter(hashes, dtype="V16", count=len(images))
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +38,7 @@ class Pool:
             there, and what is missing is drawn from it. An image in none of them is not used.
         sizes: (images, 2), height and width of each image in its source.
         notes: A sentence for each thing of the source that was left out.
+        hashes: What `contents_of` gives for the images, where that is known already.
     """
 
     name: str
@@ -34,6 +48,7 @@ class Pool:
     official: Mapping[str, np.ndarray]
     sizes: np.ndarray
     notes: tuple[str, ...] = ()
+    hashes: np.ndarray | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -47,8 +62,7 @@ class Pool:
     @cached_property
     def contents(self) -> np.ndarray:
         """(images,), a hash of the pixels of each image, 16 bytes: equal images have equal ones."""
-        hashes = (hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in self.images)
-        return np.fromiter(hashes, dtype="V16", count=len(self.images))
+        return contents_of(self.images) if self.hashes is None else self.hashes
 
     @cached_property
     def twins(self) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ablate.keras.data.dataset import Dataset, Pool
+from ablate.keras.data.store import file_of
 
 __all__ = ["Feed"]
 
@@ -114,5 +115,8 @@ class Feed:
 def _tensor(pool: Pool) -> tf.Tensor:
     if pool not in _TENSORS:
         with tf.device("CPU"):
-            _TENSORS[pool] = tf.constant(pool.images)
+            # Images of a file that other processes map too are not copied.
+            shared = file_of(pool.images) is not None
+            dlpack = tf.experimental.dlpack
+            _TENSORS[pool] = dlpack.from_dlpack(pool.images.__dlpack__()) if shared else tf.constant(pool.images)
     return _TENSORS[pool]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 from PIL import Image
 
 from ablate.errors import NetworkError
@@ -60,13 +61,13 @@ def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
         (*size, channels),
         share=values["memory"],
         folder=cache_folder(values["cache"]),
-        identity=[fit, [[str(file.resolve()), *_stamp(file)] for file in files]],
+        identity=[PIL.__version__, fit, [[str(file.resolve()), *_stamp(file)] for file in files]],
     )
     notes = found.notes + _without_corrupt(root, files, images.labels, skip=values["skip_corrupt"])
     official = {part: index[images.labels[index] >= 0] for part, index in found.official.items()}
     _refuse_empty(root, images.labels, class_names)
     name = values["name"] or root.resolve().name
-    return Pool(name, images.images, images.labels, class_names, official, images.sizes, notes)
+    return Pool(name, images.images, images.labels, class_names, official, images.sizes, notes, images.contents)
 
 
 def _without_corrupt(root: Path, files: Sequence[Path], labels: np.ndarray, *, skip: bool) -> tuple[str, ...]:

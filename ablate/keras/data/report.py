@@ -15,7 +15,7 @@ from ablate.keras.compiled import build_model
 from ablate.keras.data import Dataset
 from ablate.keras.data.quality import chance, imbalance, overlaps, repeats
 from ablate.keras.data.sheet import augmentation_of, draw_sheet
-from ablate.keras.data.store import memory_size
+from ablate.keras.data.store import file_of, memory_size
 from ablate.keras.fitting import fitting_data
 from ablate.keras.preflight import checked
 from ablate.keras.streams import reseed
@@ -125,7 +125,8 @@ def _equal(dataset: Dataset) -> list[str]:
 
 def _memory(dataset: Dataset, config: Mapping[str, Any]) -> str:
     images = dataset.pool.images
-    where = f"mapped from {images.filename}" if isinstance(images, np.memmap) else "kept in memory"
+    file = file_of(images)
+    where = "kept in memory" if file is None else f"mapped from {file}"
     share = config["data"].get("memory", 0.25)
     return (
         f"{images.nbytes / 2**20:,.1f} MiB of images, {where}; data.memory={share} allows "

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
+import tensorflow as tf
 
 from ablate.errors import AblateError, NetworkError, suggestion
 from ablate.keras.data.dataset import Pool
@@ -67,7 +70,7 @@ def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
             wanted,
             share=values["memory"],
             folder=cache_folder(values["cache"]),
-            identity=[builder.info.full_name, str(builder.data_dir), splits, values["fit"]],
+            identity=[*_source(builder), splits, image_key, label_key, values["fit"]],
         )
     except AblateError:
         raise
@@ -83,7 +86,14 @@ def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     ends = np.cumsum(list(counts.values()))
     official = {part: np.arange(end - counts[part], end) for part, end in zip(counts, ends, strict=True)}
     names = tuple(builder.info.features[label_key].names)
-    return Pool(values["name"], images.images, images.labels, names, official, images.sizes)
+    return Pool(values["name"], images.images, images.labels, names, official, images.sizes, hashes=images.contents)
+
+
+def _source(builder: Any) -> list[Any]:
+    """What the decoded images follow from, beside the choice of them: the set, its files, and who decodes them."""
+    folder = Path(builder.data_dir)
+    stamps = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(folder.iterdir())]
+    return [builder.info.full_name, str(folder), stamps, tf.__version__, PIL.__version__]
 
 
 def _keys(builder: Any, values: dict[str, Any]) -> tuple[str, str]:

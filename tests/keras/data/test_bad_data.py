@@ -94,7 +94,7 @@ def test_a_cache_that_cannot_be_written_or_has_no_room(tiny, tmp_path, monkeypat
         f"The images need 0 MiB, more than data.memory=0 of the memory, and {tmp_path}/file cannot be written (File "
         f"exists). {advice}"
     )
-    full = type("Full", (), {"f_bavail": 0, "f_frsize": 4096})
+    full = type("Full", (), {"f_bavail": 0, "f_frsize": 4096, "f_blocks": 0})
     monkeypatch.setattr("os.statvfs", lambda folder: full)
     assert error(with_data(tiny, {**data, "cache": str(tmp_path / "cache")})) == (
         f"The images need 0 MiB, more than data.memory=0 of the memory, and {tmp_path}/cache has no room for them. "
