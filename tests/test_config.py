@@ -82,6 +82,24 @@ def test_faults_are_sentences_that_say_what_is_allowed(values: dict[str, Any], e
     assert faults(values) == expected
 
 
+@pytest.mark.parametrize(
+    ("chosen", "missing", "expected"),
+    [
+        ("", (), []),
+        ("jax", (), []),
+        ("jaxx", (), ["KERAS_BACKEND=jaxx: networks are trained with jax, tensorflow, torch. Did you mean 'jax'?"]),
+        ("torch", ("torch",), ["KERAS_BACKEND=torch is not installed: pip install 'ablate-study[torch]'."]),
+    ],
+)
+def test_a_back_end_that_cannot_train_is_refused(
+    chosen: str, missing: tuple[str, ...], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", chosen)
+    monkeypatch.setattr("ablate.config.find_spec", lambda name: None if name in missing else name)
+    assert faults({}) == expected
+    assert faults({"task": "ablate.analysis.anything"}) == []
+
+
 def test_all_faults_come_at_once() -> None:
     assert len(faults({"head": "flat", "bn_placement": "x", "train": {"epochs": -1, "learning_rate": -1}})) == 4
 

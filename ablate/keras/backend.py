@@ -1,4 +1,9 @@
-"""The back end of Keras: which ones train, and what is peculiar to each."""
+"""The back end of Keras, which ``KERAS_BACKEND`` chooses: what of a run depends on it.
+
+With TensorFlow the steps are traced together by `ablate.keras.loop`; JAX and PyTorch train by Keras's own ``fit``. The
+streams of chance are the same, but each back end sums and draws in its own way, so that its numbers are its own.
+TensorFlow reads the data and must be installed with all of them.
+"""
 
 from __future__ import annotations
 

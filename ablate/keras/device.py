@@ -1,4 +1,4 @@
-"""The machine under TensorFlow and other back ends: chatter, threads, GPU memory, reproducible kernels, set at the start."""
+"""The machine under TensorFlow and other back ends: chatter, threads, GPU memory, reproducible kernels, set early."""
 
 from __future__ import annotations
 

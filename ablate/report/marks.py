@@ -55,5 +55,6 @@ def _mixed_versions(runs: pd.DataFrame) -> list[str]:
     finished = runs[runs["state"] == "finished"]
     for name in _VERSIONS:
         if name in finished and len(versions := sorted(finished[name].dropna().unique())) > 1:
-            found.append(f"{name} {' and '.join(map(str, versions))}")
+            words = "Keras back end" if name == "backend" else name
+            found.append(f"{words} {' and '.join(map(str, versions))}")
     return [f"Runs of mixed versions are compared here: {'; '.join(found)}."] if found else []

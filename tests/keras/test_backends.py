@@ -65,7 +65,7 @@ def test_a_study_trains_with_jax(tmp_path):
     if importlib.util.find_spec("jax") is None:
         pytest.skip("JAX is not installed: pip install 'ablate-study[jax]'")
     words = ["-m", "residual=true,false", "train.epochs=1", "study.seeds=1", "study.name=s", "study.workers=1"]
-    words += ["data.limit=100", "data.size=8", "model.filters=[4,8]", "study.preflight=null", "report.figures=[forest]"]
+    words += ["data.limit=64", "data.size=8", "model.filters=[4]", "study.preflight=null", "report.figures=[forest]"]
     ended = subprocess.run(
         [sys.executable, "-m", "ablate", *words],
         cwd=tmp_path,

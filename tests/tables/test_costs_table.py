@@ -46,3 +46,10 @@ def test_where_theory_and_machine_disagree_is_said_under_the_table(summary):
         "forward pass and 2 times the seconds of a training step.",
     )
     assert costs_table(summary).notes == ()
+
+
+def test_operations_that_nobody_counted_are_dashes_with_a_reason(summary):
+    summary.costs[["flops", "flops_ratio"]] = float("nan")
+    lines = markdown(costs_table(summary)).splitlines()
+    assert lines[2] == "| full | 4,672 (1.00 ×) | – | 32,768 (1.00 ×) | 1.25 (1.00 ×) | 10 (1.00 ×) |"
+    assert lines[-1] == "- Operations were not counted, which TensorFlow does and no other back end of Keras."
