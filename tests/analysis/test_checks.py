@@ -25,6 +25,13 @@ def curves_of(slope: float, epochs: int = 40, column: str = "val_score") -> pd.D
     return pd.DataFrame(rows).assign(study="demo")
 
 
+def test_a_curve_that_ends_in_infinite_numbers_says_nothing_of_convergence() -> None:
+    curves = curves_of(0.01)
+    diverged = (curves["cell"] == "w/o a") & (curves["seed"] == 1) & (curves["epoch"] > 38)
+    curves.loc[diverged, "val_score"] = [math.inf, -math.inf]
+    assert list(convergence(curves, PLAN)["cell"]) == ["full"]
+
+
 @pytest.mark.parametrize(
     ("column", "slope", "direction", "improving"),
     [
