@@ -17,6 +17,7 @@ __all__ = ["CONVERGENCE_COLUMNS", "convergence", "copies"]
 CONVERGENCE_COLUMNS = ("cell", "metric", "n", "epochs", "window", "gain", "low", "high", "improving")
 
 _SHARE, _LEAST = 0.1, 3
+_LARGEST = 1e150
 
 
 def copies(runs: pd.DataFrame, plan: Plan) -> Iterator[tuple[str, tuple[int, ...], int]]:
@@ -87,8 +88,8 @@ def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
 
 
 def _slope(epochs: np.ndarray, values: np.ndarray) -> float:
-    """By least squares; NaN where a number is infinite."""
-    if not np.isfinite(values).all():
+    """By least squares; NaN where a number is infinite, or too large to be multiplied."""
+    if not (np.abs(values) < _LARGEST).all():
         return math.nan
     x = epochs - epochs.mean()
     return float(x @ values / (x @ x))

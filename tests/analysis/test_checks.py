@@ -131,3 +131,9 @@ def test_what_only_the_application_knows_stands_where_the_data_cannot_tell() -> 
     assert items["seeds"].startswith("3 seeds fixed before the runs.")
     assert items["sources of variability"].startswith("To be stated: ")
     assert items["compute"] == "2 hours in 6 runs that report it, failed ones included. On Some Processor, 2 cores."
+
+
+def test_numbers_too_large_to_be_multiplied_say_nothing_of_convergence() -> None:
+    curves = curves_of(0.01)
+    curves.loc[curves["cell"] == "full", "val_score"] = 1e308
+    assert list(convergence(curves, PLAN)["cell"]) == ["w/o a"]
