@@ -17,6 +17,7 @@ __all__ = ["CONVERGENCE_COLUMNS", "convergence", "copies"]
 CONVERGENCE_COLUMNS = ("cell", "metric", "n", "epochs", "window", "gain", "low", "high", "improving")
 
 _SHARE, _LEAST = 0.1, 3
+_LARGEST = 1e150
 
 
 def copies(runs: pd.DataFrame, plan: Plan) -> Iterator[tuple[str, tuple[int, ...], int]]:
@@ -57,7 +58,8 @@ def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
 
     Returns:
         A row a cell with the columns :data:`CONVERGENCE_COLUMNS`: the curve looked at, number of seeds, epochs and
-        epochs in the window, gain an epoch (positive is better) with interval; empty without a validation curve.
+        epochs in the window, gain an epoch (positive is better) with interval; empty without a validation curve. A
+        cell whose curves end in infinite numbers has no row: nothing can be said of it.
     """
     column, sign = _curve(curves, plan)
     rows = []
@@ -76,14 +78,21 @@ def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
                 window = max(_LEAST, math.ceil(_SHARE * (end - start)))
                 last = int(epochs[end - 1])
                 if end - start > window:
-                    x = epochs[end - window : end] - epochs[end - window : end].mean()
-                    slopes.append(sign * float(x @ values[end - window : end] / (x @ x)))
+                    slopes.append(sign * _slope(epochs[end - window : end], values[end - window : end]))
             if slopes and bool(np.isfinite(slopes).all()):
                 found = t_interval(slopes)
                 rows.append(
                     (cell.label, column, found.n, last, window, found.mean, found.low, found.high, found.low > 0)
                 )
     return pd.DataFrame(rows, columns=list(CONVERGENCE_COLUMNS))
+
+
+def _slope(epochs: np.ndarray, values: np.ndarray) -> float:
+    """By least squares; NaN where a number is infinite, or too large to be multiplied."""
+    if not (np.abs(values) < _LARGEST).all():
+        return math.nan
+    x = epochs - epochs.mean()
+    return float(x @ values / (x @ x))
 
 
 def _curve(curves: pd.DataFrame, plan: Plan) -> tuple[str | None, float]:

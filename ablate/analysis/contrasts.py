@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.comparisons import block_of
@@ -36,9 +36,10 @@ def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
         AnalysisError: If no two cells differ in one factor at more than one setting of the others.
     """
     contrasts, notes, counts = [], [], []
+    cells = _by_levels(plan)
     for factor in _varied(plan):
         for level in factor.alternatives:
-            pairs = list(_pairs(plan, factor, level.label))
+            pairs = list(_pairs(plan, cells, factor, level.label))
             if not pairs:
                 notes.append(f"{factor.name}={level.label}: no pair of cells differs in it alone.")
                 continue
@@ -80,9 +81,10 @@ def interactions(plan: Plan, values: Observations, rule: SequentialRule | None =
         AnalysisError: If the design has no four cells that cross two factors.
     """
     contrasts = []
+    cells = _by_levels(plan)
     for one, two in itertools.combinations(_varied(plan), 2):
         for a, b in itertools.product(one.alternatives, two.alternatives):
-            squares = list(_squares(plan, one, a.label, two, b.label))
+            squares = list(_squares(plan, cells, (one, a.label), (two, b.label)))
             if squares:
                 signs = (1, -1, -1, 1)
                 weights = [
@@ -110,24 +112,44 @@ def _varied(plan: Plan) -> list[Factor]:
     return [factor for factor in plan.factors if not factor.block]
 
 
-def _pairs(plan: Plan, factor: Factor, level: str) -> Iterator[tuple[Cell, Cell]]:
-    cells = {tuple(cell.levels.items()): cell for cell in plan.cells}
-    for cell in plan.cells:
-        if cell.levels[factor.name] == factor.reference and factor.name not in cell.void:
-            other = cells.get(tuple({**cell.levels, factor.name: level}.items()))
+Cells = Mapping[tuple[str, ...], Cell]
+"""The cells of a plan by their levels, in the order of its factors."""
+
+
+def _by_levels(plan: Plan) -> Cells:
+    return {tuple(cell.levels[factor.name] for factor in plan.factors): cell for cell in plan.cells}
+
+
+def _places(plan: Plan) -> dict[str, int]:
+    return {factor.name: place for place, factor in enumerate(plan.factors)}
+
+
+def _at(key: tuple[str, ...], place: int, level: str) -> tuple[str, ...]:
+    return (*key[:place], level, *key[place + 1 :])
+
+
+def _pairs(plan: Plan, cells: Cells, factor: Factor, level: str) -> Iterator[tuple[Cell, Cell]]:
+    place = _places(plan)[factor.name]
+    for key, cell in cells.items():
+        if key[place] == factor.reference and factor.name not in cell.void:
+            other = cells.get(_at(key, place, level))
             if other is not None:
                 yield cell, other
 
 
-def _squares(plan: Plan, one: Factor, a: str, two: Factor, b: str) -> Iterator[tuple[Cell, Cell, Cell, Cell]]:
-    cells = {tuple(cell.levels.items()): cell for cell in plan.cells}
-    for cell in plan.cells:
-        if cell.levels[one.name] == one.reference and cell.levels[two.name] == two.reference:
-            changes = ({one.name: a}, {two.name: b}, {one.name: a, two.name: b})
-            others = [cells.get(tuple({**cell.levels, **change}.items())) for change in changes]
-            if all(other is not None for other in others):
-                first, second, both = (other for other in others if other is not None)
-                yield cell, first, second, both
+def _squares(
+    plan: Plan, cells: Cells, one: tuple[Factor, str], two: tuple[Factor, str]
+) -> Iterator[tuple[Cell, Cell, Cell, Cell]]:
+    places = _places(plan)
+    (first, a), (second, b) = one, two
+    i, j = places[first.name], places[second.name]
+    for key, cell in cells.items():
+        if key[i] == first.reference and key[j] == second.reference:
+            changed = _at(key, i, a)
+            others = [cells.get(other) for other in (changed, _at(key, j, b), _at(changed, j, b))]
+            found = [other for other in others if other is not None]
+            if len(found) == len(others):
+                yield cell, found[0], found[1], found[2]
 
 
 def _on_seeds(contrasts: list[Contrast], plan: Plan) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ablate.analysis.comparisons import comparisons
 from ablate.analysis.intervals import ROUNDING, t_half_width, t_interval
+from ablate.analysis.observations import run_lengths
 from ablate.study import Plan
 
 __all__ = ["Track", "difference_curves", "end_window", "mean_curves", "onsets", "overfitting", "tracks"]
@@ -80,7 +81,7 @@ def mean_curves(curves: pd.DataFrame, column: str) -> pd.DataFrame:
         without spread).
     """
     rows = _finite(curves, column)
-    return _summarised(rows, rows.groupby("cell")["seed"].nunique())
+    return _summarised(rows, _runs(rows))
 
 
 def difference_curves(curves: pd.DataFrame, plan: Plan, column: str) -> pd.DataFrame:
@@ -103,7 +104,14 @@ def difference_curves(curves: pd.DataFrame, plan: Plan, column: str) -> pd.DataF
     pairs = own.merge(other, on=["reference", "seed", "epoch"])
     size = np.maximum(pairs["value"].abs(), pairs["against"].abs())
     pairs = pairs.assign(value=pairs["value"] - pairs["against"], size=size)
-    return _summarised(pairs, pairs.groupby("cell")["seed"].nunique())
+    return _summarised(pairs, _runs(pairs))
+
+
+def _runs(rows: pd.DataFrame) -> pd.Series:
+    """How many runs each cell has."""
+    # Rows of a run stand together: a million of them need not be told apart one by one.
+    starts, _ = run_lengths(rows)
+    return rows.iloc[starts].groupby("cell")["seed"].nunique()
 
 
 def _finite(curves: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -114,7 +122,8 @@ def _finite(curves: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def _summarised(rows: pd.DataFrame, runs: pd.Series) -> pd.DataFrame:
     sizes = rows["size"] if "size" in rows else rows["value"].abs()
-    groups = rows.assign(size=sizes).groupby(["cell", "epoch"], sort=True)
+    places, labels = pd.factorize(rows["cell"], sort=True)  # a million numbers are compared faster than as many texts
+    groups = rows.assign(size=sizes, cell=places).groupby(["cell", "epoch"], sort=True)
     found = groups.agg(
         n=("value", "size"),
         mean=("value", "mean"),
@@ -123,6 +132,7 @@ def _summarised(rows: pd.DataFrame, runs: pd.Series) -> pd.DataFrame:
         most=("value", "max"),
         size=("size", "max"),
     ).reset_index()
+    found = found.assign(cell=labels.take(found["cell"].to_numpy()))
     found = found[found["n"] == found["cell"].map(runs)]
     # As everywhere, a spread within rounding is none: no interval follows from it.
     varied = (found["n"] > 1) & (found["most"] - found["least"] > ROUNDING * found["size"])

@@ -88,7 +88,9 @@ def _combined(effects: list[Effect], plan: Plan) -> tuple[float, ...]:
     # In units of the mean error, so that the iteration stops at the same place in every unit of the metric.
     unit = float(np.mean([effect.difference.error for effect in effects]))
     variances = np.array([(effect.difference.error / unit) ** 2 for effect in effects])
-    found = combine_effects(means / unit, variances, method_re="iterated", use_t=True)
+    # Effects that agree to the last digit have no spread to divide by: all of it is noise then, and I² is 0.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = combine_effects(means / unit, variances, method_re="iterated", use_t=True)
     mean = float(found.mean_effect_re)
     error = math.sqrt(max(float(found.var_hksj_re), float(found.var_eff_w_re)))
     half = error * float(t_half_width(len(effects)))

@@ -23,9 +23,12 @@ from ablate.analysis.terms import (
     term_columns,
     term_names,
 )
+from ablate.errors import AnalysisError
 from ablate.study import Plan
 
 __all__ = ["Factorial", "analyse_factorial", "factorial_table"]
+
+_LARGEST = 1e150
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +79,7 @@ def analyse_factorial(
         squares: A key of :data:`SQUARES`. In balanced tables both agree.
 
     Raises:
-        AnalysisError: If columns, levels or terms are unknown, or a number is not finite.
+        AnalysisError: If columns, levels or terms are unknown, or a number is not finite or above 1e150.
 
     Example:
         >>> table = pd.DataFrame({"a": [0, 1, 0, 1], "b": [0, 0, 1, 1], "y": [1.0, 3.0, 2.0, 8.0]})
@@ -87,6 +90,10 @@ def analyse_factorial(
     check_table(table, response, factors, block, squares)
     factors, idle = occurring(table, factors)
     y = table[response].to_numpy(dtype=float)
+    if len(y) and np.abs(y).max() > _LARGEST:
+        raise AnalysisError(
+            f"Numbers of {response} reach {np.abs(y).max():.3g}: above {_LARGEST:g} they have no sums of squares."
+        )
     y = y - math.fsum(y) / len(y)
     y = y - math.fsum(y) / len(y)
     columns = {term: term_columns(table, factors, term) for term in term_names(factors, order, terms)}

@@ -18,6 +18,7 @@ __all__ = [
     "pairing_correlation",
     "robustness_frame",
     "sign_flip_p",
+    "sign_flip_ps",
     "skewness",
     "welch_p",
 ]
@@ -36,6 +37,7 @@ ROBUSTNESS_COLUMNS = (
 )
 
 _EXACT, _DRAWS, _SEED = 20, 2**16, 20261123
+_AT_ONCE = 2**12
 _FEW = 5
 
 
@@ -55,19 +57,47 @@ def sign_flip_p(differences: Sequence[float]) -> float:
         >>> sign_flip_p([1.0, 2.0, 3.0])
         0.25
     """
-    values = np.sort(np.abs(np.asarray(differences, dtype=float)))
-    n = len(values)
-    if n < 2:
+    (p,) = sign_flip_ps([differences])
+    return p
+
+
+def sign_flip_ps(samples: Sequence[Sequence[float]]) -> list[float]:
+    """:func:`sign_flip_p` of several samples at once: samples of one size share the patterns that are drawn."""
+    found = [_exact_p(sample) if len(sample) <= _EXACT else math.nan for sample in samples]
+    sizes: dict[int, list[int]] = {}
+    for place, sample in enumerate(samples):
+        if len(sample) > _EXACT:
+            sizes.setdefault(len(sample), []).append(place)
+    for n, places in sizes.items():
+        for place, p in zip(places, _drawn_p([samples[place] for place in places], n), strict=True):
+            found[place] = p
+    return found
+
+
+def _least(sample: Sequence[float]) -> float:
+    return abs(math.fsum(sample)) * (1 - 1e-9)
+
+
+def _exact_p(sample: Sequence[float]) -> float:
+    values = np.sort(np.abs(np.asarray(sample, dtype=float)))
+    if len(values) < 2:
         return math.nan
-    observed = abs(math.fsum(differences)) * (1 - 1e-9)
-    if n <= _EXACT:
-        # A flip of all signs changes no magnitude: half of the patterns suffice.
-        sums = values[:1]
-        for value in values[1:]:
-            sums = np.concatenate([sums + value, sums - value])
-        return float(np.mean(np.abs(sums) >= observed))
+    # A flip of all signs changes no magnitude: half of the patterns suffice.
+    sums = values[:1]
+    for value in values[1:]:
+        sums = np.concatenate([sums + value, sums - value])
+    return float(np.mean(np.abs(sums) >= _least(sample)))
+
+
+def _drawn_p(samples: Sequence[Sequence[float]], n: int) -> list[float]:
+    values = np.sort(np.abs(np.asarray(samples, dtype=float)), axis=1).T
+    least = np.array([_least(sample) for sample in samples])
     signs = np.random.default_rng(_SEED).integers(0, 2, size=(_DRAWS, n), dtype=np.int8) * 2 - 1
-    return float((1 + np.sum(np.abs(signs @ values) >= observed)) / (1 + _DRAWS))
+    reached = np.zeros(len(samples), dtype=int)
+    for begin in range(0, _DRAWS, _AT_ONCE):
+        sums = signs[begin : begin + _AT_ONCE].astype(float) @ values
+        reached += np.count_nonzero(np.abs(sums) >= least, axis=0)
+    return [float(p) for p in (1 + reached) / (1 + _DRAWS)]
 
 
 def welch_p(a: Sequence[float], b: Sequence[float]) -> float:
@@ -145,7 +175,7 @@ def robustness_frame(effects: Sequence[Effect]) -> pd.DataFrame:
     which ``p_sign_flip`` and ``p_welch`` (both unadjusted, for a number of seeds fixed in advance) are to be read;
     ``outliers`` lists seeds. NaN where something is not defined.
     """
-    rows = []
+    rows, samples = [], []
     for effect in effects:
         seeds = list(effect.pairs)
         # All columns are free of units; squares of very large or small numbers would leave the range.
@@ -156,13 +186,14 @@ def robustness_frame(effects: Sequence[Effect]) -> pd.DataFrame:
         known = not math.isnan(effect.contribution.error)
         skew, skewed = skewness(differences) if known else (math.nan, False)
         spread = effect.contribution.error * math.sqrt(effect.contribution.n)
+        samples.append(differences if known else [])
         rows.append(
             (
                 effect.cell.label,
                 len(seeds),
                 effect.contribution.mean / spread if known else math.nan,
                 effect.raw.difference,
-                sign_flip_p(differences) if known else math.nan,
+                math.nan,
                 welch_p(reference, cell),
                 pairing_correlation(reference, cell),
                 skew,
@@ -170,4 +201,4 @@ def robustness_frame(effects: Sequence[Effect]) -> pd.DataFrame:
                 ", ".join(str(seeds[index]) for index in outliers(differences)) if known else "",
             )
         )
-    return pd.DataFrame(rows, columns=list(ROBUSTNESS_COLUMNS))
+    return pd.DataFrame(rows, columns=list(ROBUSTNESS_COLUMNS)).assign(p_sign_flip=sign_flip_ps(samples))

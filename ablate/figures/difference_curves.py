@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
+from ablate.analysis.comparisons import comparisons
 from ablate.analysis.curves import difference_curves, onsets, tracks
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.notes import seed_count
@@ -47,10 +48,12 @@ def prepare(summary: Summary) -> pd.DataFrame:
         return pd.DataFrame(columns=list(_COLUMNS))
     column = watched[0].validation
     chosen = outstanding(summary, _MOST)
-    found = difference_curves(curves, summary.plan, column)
+    partners = {pair.reference.label for pair in comparisons(summary.plan) if pair.cell.label in chosen}
+    found = difference_curves(curves[curves["cell"].isin(chosen | partners)], summary.plan, column)
     found = found[found["cell"].isin(chosen)]
     begins = onsets(found)
-    first = list(dict.fromkeys(cell.label for cell in summary.plan.cells if cell.label in set(found["cell"])))[:_MOST]
+    known = set(found["cell"])
+    first = [cell.label for cell in summary.plan.cells if cell.label in known][:_MOST]
     found = found[found["cell"].isin(first)]
     data = with_looks(found, summary).assign(
         metric=column,

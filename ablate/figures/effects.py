@@ -63,15 +63,12 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
         ax: The axes.
         data: What :func:`prepare` returned, or some of its cells.
     """
-    cells = list(dict.fromkeys(data["cell"]))
     margin = float(data["margin"].iloc[0])
     if np.isfinite(margin):
         ax.axvspan(-margin, margin, color="0.92", linewidth=0, zorder=0)
-    labels = [_label(data, cell) for cell in cells]
-    centres = put_labels(ax, labels)
+    centres = put_labels(ax, _labels(data))
     thickness = 0.75 * (ROW_GAP + LINE_HEIGHT)
-    for y, cell in zip(centres, cells, strict=True):
-        rows = data[data["cell"] == cell]
+    for y, (_, rows) in zip(centres, data.groupby("cell", sort=False), strict=True):
         bar = rows.iloc[0]
         colour = str(bar["colour"])
         face = colour if bar["verdict"] != "undecided" else paler(colour)
@@ -92,9 +89,9 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
 
 def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
     """The chart in one column of a paper, or as wide as the text where there are many cells."""
-    cells = list(dict.fromkeys(data["cell"]))
-    heights = heights_of([_label(data, cell) for cell in cells])
-    sheet = Sheet(paper.column if len(cells) <= _MANY else paper.text, 0.62 + float(heights.sum()))
+    labels = _labels(data)
+    heights = heights_of(labels)
+    sheet = Sheet(paper.column if len(labels) <= _MANY else paper.text, 0.62 + float(heights.sum()))
     draw(sheet.subplots(), data)
     return sheet
 
@@ -127,11 +124,12 @@ def _absence(summary: Summary) -> str:
     return "no cell shares a finished seed with its reference"
 
 
-def _label(data: pd.DataFrame, cell: str) -> str:
-    counts = data.groupby("cell")["n"].first()
+def _labels(data: pd.DataFrame) -> list[str]:
+    counts = data.groupby("cell", sort=False)["n"].first()
+    width = _LABEL_WIDTH if len(counts) <= _MANY else _MANY_LABEL_WIDTH
     # Blanks that do not break keep the count in one piece.
-    suffix = f" (n\u00a0=\u00a0{counts[cell]})" if counts.nunique() > 1 else ""
-    return wrapped(cell + suffix, _LABEL_WIDTH if len(counts) <= _MANY else _MANY_LABEL_WIDTH)
+    suffixes = [f" (n\u00a0=\u00a0{n})" if counts.nunique() > 1 else "" for n in counts]
+    return [wrapped(f"{cell}{suffix}", width) for cell, suffix in zip(counts.index, suffixes, strict=True)]
 
 
 EFFECTS = Figure("effects", prepare, draw, compose, caption, _absence)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 
 from ablate.analysis import Summary
 from ablate.analysis.intervals import LEVEL
@@ -65,8 +66,10 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
     for ax, (block,), own in panels_of(axes, data, ("block",), "blocks"):
         cells = own.drop_duplicates("cell")
         centres = dict(zip(cells["cell"], put_labels(ax, _labels(own)), strict=True))
-        for _, line in own.groupby("seed"):
-            ax.plot(line["value"], line["cell"].map(centres), color="0.75", linewidth=0.5, zorder=1, label="_seed")
+        heights = own["cell"].map(centres)
+        points = np.column_stack([own["value"], heights])
+        joined = [points[places] for places in own.groupby("seed").indices.values()]
+        ax.add_collection(LineCollection(joined, colors="0.75", linewidths=0.5, zorder=1, label="_seeds"))
         for row in records(cells):
             y = centres[row["cell"]]
             if np.isfinite(row["low"]):
@@ -74,7 +77,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
             ax.plot([row["mean"]], [y], color=row["colour"], marker="|", markersize=9, markeredgewidth=1.6, zorder=3)
         ax.scatter(
             own["value"],
-            own["cell"].map(centres),
+            heights,
             s=9,
             facecolor="white",
             edgecolor=own["colour"],

@@ -49,7 +49,9 @@ class Sheet(Figure):
     def settle(self) -> None:
         """Lay out once and for all: every format then has the same layout, and none pays for it again."""
         self.draw_without_rendering()
-        self.set_layout_engine("none")
+        with our_style():
+            # None at all: for one that only does nothing, matplotlib still draws twice a format.
+            self.set_layout_engine(None)
 
     def content(self, form: str) -> bytes:
         """The sheet as a file.

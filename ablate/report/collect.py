@@ -87,7 +87,7 @@ def _write(study: StudyFolder, record: StudyRecord, summary: Summary, choice: Ma
         write_text(study.path / f"{name}.csv", frame.to_csv(index=False))
     part = part_of(study, summary)
     write_curves(study, record, summary.curves)
-    write_tables(summary, study.tables, part.errors)
+    write_tables(summary, study.tables, part.errors, part.tables)
     write_text(study.checklist, checklist_markdown(checklist(summary, record.report.get("statements"))))
     write_figures(summary, study.figures, choice.get("figures"), choice.get("width") or DEFAULT)
     write_page(study.page, [part], live=part.is_running)

@@ -137,9 +137,7 @@ def _markup(table: Table | None, name: str, links: Sequence[Sequence[tuple[str, 
 
 def _answers(part: Part, prefix: str) -> list[Mapping[str, Any]]:
     """What the design answers beside the effects."""
-    from ablate.tables import study_tables
-
-    others = [(name, table) for name, table in study_tables(part.summary).items() if name not in ("effects", "costs")]
+    others = [(name, table) for name, table in part.tables.items() if name not in ("effects", "costs")]
     return [
         {"name": name, "title": _TITLES.get(name, name.replace("_", " ")), "table": _markup(table, f"{prefix}-{name}")}
         for name, table in others
@@ -162,15 +160,8 @@ def _failures(table: Table | None, part: Part, here: Path, prefix: str) -> Any:
 def _runs(part: Part, here: Path, prefix: str) -> Any:
     from ablate.tables import runs_table
 
-    table = runs_table(part.summary)
-    keys = list(zip(part.summary.runs["cell"], part.summary.runs["seed"].astype(int), strict=True))
-    if len(keys) > _MOST_ROWS:
-        # Those that need a look come first.
-        states = list(part.summary.runs["state"])
-        kept = sorted(sorted(range(len(keys)), key=lambda place: states[place] == "finished")[:_MOST_ROWS])
-        words = f"{table.caption} Of {len(keys)} runs the page lists {_MOST_ROWS}; runs.csv has all of them."
-        table = replace(table, rows=tuple(table.rows[place] for place in kept), caption=words)
-        keys = [keys[place] for place in kept]
+    table = runs_table(part.summary, _MOST_ROWS)
+    keys = [(str(row.values[0]), int(str(row.values[1]))) for row in table.rows]
     return _markup(table, f"{prefix}-runs", [_links(part, key, here) for key in keys]) if keys else None
 
 

@@ -12,6 +12,7 @@ from ablate.store.study_folder import StudyRecord
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
+    from ablate.tables import Table
 
 __all__ = ["Part", "part_of"]
 
@@ -42,6 +43,13 @@ class Part:
     def errors(self) -> Mapping[tuple[str, int], str]:
         """What went wrong in failed runs, by label of the cell and seed."""
         return {key: self.statuses[run].error for key, run in self.runs.items() if self.statuses[run].state == FAILED}
+
+    @cached_property
+    def tables(self) -> Mapping[str, Table]:
+        """What the design answers, in tables by name; see :func:`ablate.tables.study_tables`."""
+        from ablate.tables import study_tables
+
+        return study_tables(self.summary)
 
     @property
     def is_running(self) -> bool:

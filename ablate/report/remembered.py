@@ -22,7 +22,7 @@ import ablate
 from ablate.analysis import Failures, Summary
 from ablate.analysis.observations import ordered
 from ablate.errors import StoreError
-from ablate.store import StudyFolder, write_json
+from ablate.store import StudyFolder, write_text
 from ablate.store.study_folder import StudyRecord
 
 __all__ = ["fingerprint", "keep_files", "keep_summary", "kept_files", "kept_summary"]
@@ -131,7 +131,7 @@ def keep_summary(study: StudyFolder, mark: str, summary: Summary) -> None:
             for item in fields(summary)
             if item.name not in _APART or item.name == "runs"
         }
-        write_json(study.path / ".cache" / "summary.json", {"mark": mark, "summary": parts})
+        write_text(study.path / ".cache" / "summary.json", json.dumps({"mark": mark, "summary": parts}))
     except (TypeError, StoreError):
         return
 
@@ -158,7 +158,7 @@ def keep_files(study: StudyFolder, mark: str) -> None:
     names = [str(path.relative_to(study.path)) for path in made if path.is_file() and path.name not in _SAID]
     files = {name: _stamp(study.path / name) for name in sorted(names) if not name.startswith(".")}
     try:
-        write_json(study.path / ".cache" / "files.json", {"mark": mark, "files": files})
+        write_text(study.path / ".cache" / "files.json", json.dumps({"mark": mark, "files": files}))
     except StoreError:
         return
 

@@ -181,7 +181,7 @@ def _side_by_side(
         write_text(into.path / f"{kind}.csv", pd.concat(frames, ignore_index=True).to_csv(index=False))
     parts = [part_of(study, summary) for study, summary in zip(studies, found.values(), strict=True)]
     for part, (name, summary) in zip(parts, found.items(), strict=True):
-        write_tables(summary, into.tables / name, part.errors)
+        write_tables(summary, into.tables / name, part.errors, part.tables)
         write_figures(summary, into.figures / name, figures, width or DEFAULT)
     write_page(into.page, parts, live=any(part.is_running for part in parts))
     return found

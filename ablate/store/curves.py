@@ -200,6 +200,7 @@ def _joined(study: StudyFolder, record: StudyRecord, rows: int) -> bytes | None:
     if len(record.runs) < _WORTH_KEEPING:
         return None
     places = {cell.name: (place, cell.label) for place, cell in enumerate(record.plan.cells)}
+    name = study.name
     head: bytes | None = None
     blocks: list[bytes] = []
     for run in sorted(record.runs, key=lambda run: (places[run.cell][0], run.seed)):
@@ -209,7 +210,7 @@ def _joined(study: StudyFolder, record: StudyRecord, rows: int) -> bytes | None:
             return None
         head, body = pieces
         if body:
-            prefix = _prefix([study.name, places[run.cell][1], run.seed])
+            prefix = _prefix([name, places[run.cell][1], run.seed])
             blocks.append(prefix + body[:-1].replace(b"\n", b"\n" + prefix) + b"\n")
             rows -= body.count(b"\n")
     names = head.decode().split(",") if head is not None else []

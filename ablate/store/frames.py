@@ -37,12 +37,13 @@ def runs_frame(study: StudyFolder) -> pd.DataFrame:
     factors = {
         factor.name: f"factor.{factor.name}" if factor.name in _KEYS else factor.name for factor in record.plan.factors
     }
+    name_of_study = study.name
     for run in record.runs:
         folder = study.run(run)
         status = folder.settled_status()
         cell = cells[run.cell]
         row: dict[str, Any] = {factors[name]: level for name, level in cell.levels.items()}
-        row |= {"study": study.name, "cell": cell.label, "seed": run.seed}
+        row |= {"study": name_of_study, "cell": cell.label, "seed": run.seed}
         row |= {"state": status.state, "reason": status.reason}
         result = folder.result() if status.state == "finished" else None
         if result is not None:

@@ -27,6 +27,8 @@ from ablate.tables.table import Table
 
 __all__ = ["FORMS", "study_tables", "write_tables"]
 
+_MOST_RUNS = 300
+
 FORMS: Mapping[str, Callable[[Table], str]] = {"md": markdown, "csv": csv, "tex": latex, "html": html}
 """The renderers of tables by the ending of their files."""
 
@@ -64,19 +66,25 @@ def _tables(summary: Summary) -> Iterator[tuple[str, Table]]:
         yield "costs", costs_table(summary)
 
 
-def write_tables(summary: Summary, folder: Path, errors: Mapping[tuple[str, int], str] | None = None) -> list[Path]:
+def write_tables(
+    summary: Summary,
+    folder: Path,
+    errors: Mapping[tuple[str, int], str] | None = None,
+    tables: Mapping[str, Table] | None = None,
+) -> list[Path]:
     """Write every table, the sentences, and what a paper needs besides.
 
     The tables of :func:`study_tables`, ``runs``, and ``failures`` where there are any, each as Markdown, CSV, HTML and
-    LaTeX, and for a page of two columns as LaTeX across both (``effects_wide.tex``); ``preamble.tex``, which those
-    need; ``numbers.tex`` with every number as a macro; ``references.bib``. A question that one asks of such a design
-    and that it cannot answer has a Markdown file that says why. No file but that of costs holds timings: the
-    same runs give the same bytes.
+    LaTeX, and for a page of two columns as LaTeX across both (``effects_wide.tex``); of more than 300 runs only the CSV
+    file has all. ``preamble.tex``, which those need; ``numbers.tex`` with every number as a macro; ``references.bib``.
+    A question that one asks of such a design and that it cannot answer has a Markdown file that says why. No file but
+    that of costs holds timings: the same runs give the same bytes.
 
     Args:
         summary: The summary of the study.
         folder: Where to write; made if need be.
         errors: What went wrong in failed runs, by cell label and seed.
+        tables: What :func:`study_tables` returned, where somebody has asked already.
 
     Returns:
         The files written.
@@ -85,12 +93,13 @@ def write_tables(summary: Summary, folder: Path, errors: Mapping[tuple[str, int]
         StoreError: If the folder cannot be written.
     """
     failures = failures_table(summary, errors)
-    tables = study_tables(summary) | {"runs": runs_table(summary)} | ({"failures": failures} if failures else {})
+    whole = dict(study_tables(summary) if tables is None else tables) | ({"failures": failures} if failures else {})
     texts: dict[str, str] = {}
-    for name, table in tables.items():
+    for name, table in (whole | {"runs": runs_table(summary, _MOST_RUNS)}).items():
         shown = table.for_files
         texts |= {f"{name}.{form}": render(shown) for form, render in FORMS.items()}
         texts[f"{name}_wide.tex"] = latex(shown, "table*")
+    texts["runs.csv"] = csv(runs_table(summary).for_files)
     for question, why in refusals(summary).items():
         texts[f"{question}.md"] = refusal_markdown(TITLES[question], why)
     if summary.sentences:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from ablate.analysis import Summary
 from ablate.analysis.observations import metrics_of
-from ablate.tables.table import Column, Row, Table, Value, label_of
+from ablate.tables.table import Column, Row, Table, label_of
 
 __all__ = ["failures_table", "runs_table"]
 
 _STATES = ("finished", "failed", "running", "waiting")
 
 
-def runs_table(summary: Summary) -> Table:
-    """All runs of a study, a row a run, in the order of the plan.
+def runs_table(summary: Summary, most: int | None = None) -> Table:
+    """The runs of a study, a row a run, in the order of the plan.
 
     Args:
         summary: The summary.
+        most: How many rows it may have; those that have not finished, which need a look, come before others. All by
+            default.
 
     Returns:
         The columns cell, seed, state, reason (where a run has one), the study's metric, every other number that runs
@@ -39,21 +42,36 @@ def runs_table(summary: Summary) -> Table:
         *(Column(name, "count" if _is_whole(numbers[name]) else "number") for name in metrics),
         *([Column("seconds", "seconds", screen_only=True)] if seconds is not None else []),
     ]
-    rows = []
-    for index, (cell, seed, state) in enumerate(zip(runs["cell"], runs["seed"], runs["state"], strict=True)):
-        values: list[Value] = [str(cell), str(seed), str(state)]
-        values += [reasons[index] or None] if any(reasons) else []
-        values += [float(numbers[name].iloc[index]) for name in metrics]
-        values += [float(seconds.iloc[index])] if seconds is not None else []
-        rows.append(Row(tuple(values)))
+    kept = _kept(runs["state"], most)
+    shown = runs.iloc[kept]
+    cells = [
+        *(shown[name].map(str).tolist() for name in ("cell", "seed", "state")),
+        *([[reasons[place] or None for place in kept]] if any(reasons) else []),
+        *(numbers[name].iloc[kept].astype(float).tolist() for name in metrics),
+        *([seconds.iloc[kept].astype(float).tolist()] if seconds is not None else []),
+    ]
+    rows = [Row(values) for values in zip(*cells, strict=True)]
     states = runs["state"].value_counts()
     counted = ", ".join(f"{states[state]} {state}" for state in _STATES if state in states)
+    left_out = (
+        f" Of {len(runs)} runs {len(kept)} are listed, those that have not finished before others; runs.csv has all."
+        if len(kept) < len(runs)
+        else ""
+    )
     return Table(
         columns=tuple(columns),
         rows=tuple(rows),
-        caption=f"Runs of the study {study.name}: {counted or 'none yet'}. One row a cell and seed.",
+        caption=f"Runs of the study {study.name}: {counted or 'none yet'}. One row a cell and seed.{left_out}",
         label=label_of(study.name, "runs"),
     )
+
+
+def _kept(states: pd.Series, most: int | None) -> list[int]:
+    """The places of the rows that are listed, in their order."""
+    if most is None or len(states) <= most:
+        return list(range(len(states)))
+    finished = (states == "finished").to_numpy()
+    return sorted(np.argsort(finished, kind="stable")[:most].tolist())
 
 
 def failures_table(summary: Summary, errors: Mapping[tuple[str, int], str] | None = None) -> Table | None:

@@ -25,6 +25,13 @@ def curves_of(slope: float, epochs: int = 40, column: str = "val_score") -> pd.D
     return pd.DataFrame(rows).assign(study="demo")
 
 
+def test_a_curve_that_ends_in_infinite_numbers_says_nothing_of_convergence() -> None:
+    curves = curves_of(0.01)
+    diverged = (curves["cell"] == "w/o a") & (curves["seed"] == 1) & (curves["epoch"] > 38)
+    curves.loc[diverged, "val_score"] = [math.inf, -math.inf]
+    assert list(convergence(curves, PLAN)["cell"]) == ["full"]
+
+
 @pytest.mark.parametrize(
     ("column", "slope", "direction", "improving"),
     [
@@ -124,3 +131,9 @@ def test_what_only_the_application_knows_stands_where_the_data_cannot_tell() -> 
     assert items["seeds"].startswith("3 seeds fixed before the runs.")
     assert items["sources of variability"].startswith("To be stated: ")
     assert items["compute"] == "2 hours in 6 runs that report it, failed ones included. On Some Processor, 2 cores."
+
+
+def test_numbers_too_large_to_be_multiplied_say_nothing_of_convergence() -> None:
+    curves = curves_of(0.01)
+    curves.loc[curves["cell"] == "full", "val_score"] = 1e308
+    assert list(convergence(curves, PLAN)["cell"]) == ["w/o a"]

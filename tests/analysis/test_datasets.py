@@ -54,6 +54,14 @@ def test_pooling_by_hand() -> None:
     assert found.estimand == "Mean effect over data sets of which these are a sample (random effects)."
 
 
+def test_effects_that_agree_to_the_last_digit_differ_by_nothing_but_noise() -> None:
+    plan = plan_on(3, "a")
+    found = pool_effects(plan, values_of(plan, lambda levels, run: -(levels["a"] == "false") * (1.0 + 0.25 * run)))
+    row = found.table.iloc[0]
+    assert (row["difference"], row["between"], row["i2"]) == (pytest.approx(-1.375), 0.0, 0.0)
+    assert row["low"] < row["difference"] < row["high"] and 0 < row["p"] < 1
+
+
 def test_pooling_does_not_depend_on_units() -> None:
     plan = plan_on(4, "a")
     values = values_of(plan, noisy({"set0": -1.0, "set1": -1.4, "set2": -0.7, "set3": 0.2}))

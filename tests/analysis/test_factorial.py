@@ -278,3 +278,11 @@ def test_many_factors_take_no_minutes() -> None:
     effects = found.effects.set_index("term")["effect"]
     assert len(effects) == 127 and effects["a:g"] == pytest.approx(4.0)
     assert effects.drop("a:g").abs().max() < 1e-12
+
+
+def test_numbers_without_sums_of_squares_are_refused() -> None:
+    table = pd.DataFrame({"a": [0, 1, 0, 1], "b": [0, 0, 1, 1], "y": [1.0, 3.0, 2.0, -1e200]})
+    with pytest.raises(
+        AnalysisError, match=r"^Numbers of y reach 1e\+200: above 1e\+150 they have no sums of squares\.$"
+    ):
+        analyse_factorial(table, "y", {"a": (0, 1), "b": (0, 1)})

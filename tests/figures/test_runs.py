@@ -31,8 +31,8 @@ def test_every_run_is_a_dot_and_the_runs_of_a_seed_are_joined() -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == ["full", "w/o a", "w/o b"]
     dots = next(found for found in ax.collections if found.get_label() == "_runs")
     assert sorted(dots.get_offsets()[:, 0]) == pytest.approx(sorted(data["value"]))
-    joined = [line for line in ax.get_lines() if line.get_label() == "_seed"]
-    assert [list(line.get_xdata()) for line in joined] == [
+    (joined,) = (found for found in ax.collections if found.get_label() == "_seeds")
+    assert [list(line[:, 0]) for line in joined.get_segments()] == [
         pytest.approx([summary.values[cell][seed] for cell in summary.values]) for seed in range(3)
     ]
     means = [line.get_xdata()[0] for line in ax.get_lines() if line.get_marker() == "|"]

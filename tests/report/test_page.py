@@ -121,7 +121,7 @@ def test_more_runs_than_a_page_lists(worst: StudyFolder, monkeypatch: pytest.Mon
     text = page([part(worst)], worst.path)
     table = text.partition('id="s1-runs"')[2].partition("</table>")[0]
     assert table.count("<tr>") == 11
-    assert "Of 24 runs the page lists 10; runs.csv has all of them." in table
+    assert "Of 24 runs 10 are listed, those that have not finished before others; runs.csv has all." in table
     assert 'data-word="failed"' in table and 'data-word="waiting"' in table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,51 @@ def test_all_tables_compile(options: str, ending: str, failing: Summary, tmp_pat
     assert "w/o a_b&c%" in text
     assert "100 % of $x_1$" in text
     assert "U+CE35" in text  # pdfLaTeX has no font for Korean; the code point stands for it
+
+
+@pytest.fixture(scope="module")
+def answered() -> list[Summary]:
+    """Studies of designs that answer more, with names that mean something to LaTeX: all levels, and six data sets."""
+    named = [
+        Factor("a_b&c%", (Level("true"), Level("false")), "true"),
+        Factor("größe_층#1", (Level("{x}"), Level("\\y")), "{x}"),
+        Factor("~^$", (Level("true"), Level("false")), "true"),
+    ]
+    data = Factor("data", tuple(Level(f"set_{place}%") for place in range(6)), "set_0%", block=True)
+    found = []
+    for name, design, factors in (("grid", "factorial", named), ("ranked", "leave_one_out", [*named, data])):
+        plan = make_plan(Study(name, design, (0, 1, 2), "test_accuracy", margin=0.01), factors)
+        random = np.random.default_rng(1)
+        rows = [
+            (cell.label, seed, 0.9 - 0.1 * len(cell.changed) + float(random.normal(0, 0.004)))
+            for cell in plan.cells
+            for seed in range(3)
+        ]
+        runs = pd.DataFrame(rows, columns=["cell", "seed", "test_accuracy"]).assign(state="finished", reason="")
+        summary = summarise(plan, runs, pd.DataFrame(columns=["cell", "seed", "epoch"]))
+        measured = dict.fromkeys(("weights", "flops", "activations"), 36864.0) | {"latency": 0.001375, "step": 0.0205}
+        ratios = {f"{column}_ratio": 7.8904 for column in measured}
+        costs = pd.DataFrame([{"cell": cell.label, "batch": 8} | measured | ratios for cell in plan.cells])
+        found.append(replace(summary, costs=costs))
+    return found
+
+
+@pytest.mark.parametrize(("options", "ending"), [("", ""), ("twocolumn", ""), ("twocolumn", "_wide")])
+def test_tables_of_answers_compile(options: str, ending: str, answered: list[Summary], tmp_path: Path) -> None:
+    body = []
+    for summary in answered:
+        written = write_tables(summary, tmp_path / summary.study.name)
+        names = {path.name.removesuffix("_wide.tex") for path in written if path.name.endswith("_wide.tex")}
+        body += [f"\\input{{{summary.study.name}/{name}{ending}}}" for name in sorted(names - {"runs"})]
+    shown = " ".join(body)
+    for name in ("costs", "roadmap", "interactions", "shapley", "anova", "least_squares", "ranks"):
+        assert f"/{name}{ending}}}" in shown
+    tables = "\\clearpage\n".join(body)
+    done = compiled(tmp_path, f"\\input{{grid/preamble}}\n\\begin{{document}}\n{tables}", options)
+    assert done.returncode == 0, done.stdout
+    assert "Overfull" not in done.stdout
+    text = printed(tmp_path)
+    assert "a_b&c%" in text and "set_0%" in text
 
 
 def test_a_table_longer_than_a_page(tmp_path: Path) -> None:

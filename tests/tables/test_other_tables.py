@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -24,6 +25,7 @@ from ablate.tables import (
     markdown,
     references,
     runs_table,
+    write_tables,
 )
 from ablate.tables.macros import keys, macros
 
@@ -75,6 +77,29 @@ def test_runs(mixed: Summary) -> None:
     ]
     assert csv(table.for_files).splitlines()[6] == "w/o residual,2,failed,raised,,,"
     assert "full & 1 & finished & {--} & 0.9100 & {$\\infty$} & 5 \\\\" in latex(table.for_files)
+
+
+def test_runs_that_have_not_finished_come_before_others_where_rows_are_few(mixed: Summary) -> None:
+    table = runs_table(mixed, 4)
+    assert [(row.values[0], row.values[1], row.values[2]) for row in table.rows] == [
+        ("full", "0", "finished"),
+        ("full", "1", "finished"),
+        ("w/o residual", "2", "failed"),
+        ("w/o residual, data=telugu", "2", "waiting"),
+    ]
+    assert table.caption.endswith(
+        "Of 12 runs 4 are listed, those that have not finished before others; runs.csv has all."
+    )
+
+
+def test_of_many_runs_only_the_csv_file_has_all(
+    mixed: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ablate.tables.files._MOST_RUNS", 5)
+    write_tables(mixed, tmp_path)
+    assert (tmp_path / "runs.csv").read_text() == csv(runs_table(mixed).for_files)
+    for form, render in (("md", markdown), ("tex", latex), ("html", html)):
+        assert (tmp_path / f"runs.{form}").read_text() == render(runs_table(mixed, 5).for_files)
 
 
 def test_failures(mixed: Summary) -> None:
