@@ -23,7 +23,7 @@ def load(path: str | Path) -> Summary:
 
     Returns:
         The summary: DataFrames ``runs``, ``curves``, ``cells``, ``effects`` and ``pairs``, the ``plan``, and ``notes``
-        on what is missing.
+        on what is missing. In a notebook it shows by itself, as the table of its effects.
 
     Raises:
         StoreError: If there is no study in the folder.
@@ -70,7 +70,7 @@ def table(study: Summary, form: str = "markdown", name: str = "effects") -> str:
 
     Args:
         study: What :func:`load` returned.
-        form: ``"markdown"``, ``"csv"`` or ``"latex"``.
+        form: ``"markdown"``, ``"csv"``, ``"html"`` or ``"latex"``.
         name: Which one: ``"effects"``, or what its design answers beside them, such as ``"shapley"``.
 
     Raises:
@@ -78,7 +78,7 @@ def table(study: Summary, form: str = "markdown", name: str = "effects") -> str:
     """
     from ablate import tables
 
-    forms = {"markdown": tables.markdown, "csv": tables.csv, "latex": tables.latex}
+    forms = {"markdown": tables.markdown, "csv": tables.csv, "html": tables.html, "latex": tables.latex}
     if form not in forms:
         raise AblateError(f"Unknown form '{form}'. Forms: {', '.join(sorted(forms))}.{suggestion(form, forms)}")
     found = tables.study_tables(study)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ablate.store import StudyFolder, write_text
@@ -36,14 +35,15 @@ def _summary(study: StudyFolder, record: StudyRecord, mark: str) -> Summary:
     from ablate.analysis import SequentialRule, summarise
     from ablate.report.marks import confirmed, marks
     from ablate.report.remembered import keep_summary, kept_summary
+    from ablate.report.shown import shown
 
     if (kept := kept_summary(study, record, mark)) is not None:
         return kept
     runs = study.runs()
     rule = SequentialRule(len(record.plan.study.seeds)) if record.plan.study.sequential else None
-    summary = summarise(record.plan, runs, study.curves(), rule)
-    notes = (*summary.notes, *marks(record, runs), *confirmed(study.confirmation()))
-    summary = replace(summary, notes=notes, costs=study.costs())
+    found = summarise(record.plan, runs, study.curves(), rule)
+    notes = (*found.notes, *marks(record, runs), *confirmed(study.confirmation()))
+    summary = shown(found, notes=notes, costs=study.costs())
     keep_summary(study, mark, summary)
     return summary
 

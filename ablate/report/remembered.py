@@ -22,6 +22,7 @@ import ablate
 from ablate.analysis import Failures, Summary
 from ablate.analysis.observations import ordered
 from ablate.errors import StoreError
+from ablate.report.shown import Shown
 from ablate.store import StudyFolder, write_text
 from ablate.store.study_folder import StudyRecord
 
@@ -93,7 +94,7 @@ def kept_summary(study: StudyFolder, record: StudyRecord, mark: str) -> Summary 
         return None
 
 
-class _Remembered(Summary):
+class _Remembered(Shown):
     """A summary that reads its curves when they are first asked for: a million rows, of which no table has need."""
 
     _study: StudyFolder

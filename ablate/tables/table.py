@@ -132,6 +132,11 @@ class Table:
         if wrong:
             raise ValueError(f"Rows {wrong} do not have {len(self.columns)} values, one a column.")
 
+    def _repr_html_(self) -> str:
+        from ablate.tables.html import html
+
+        return html(self)
+
     @property
     def for_files(self) -> Table:
         """The table without the columns that are for the screen alone."""

@@ -11,6 +11,7 @@ import pytest
 
 from ablate.analysis import Summary
 from ablate.report import collect, summary_of
+from ablate.report.shown import Shown
 from ablate.store import PlannedRun, StudyFolder
 from ablate.store.curves import curve_table
 from ablate.store.study_folder import StudyRecord
@@ -67,7 +68,7 @@ def test_an_unchanged_study_is_remembered_whole(study: StudyFolder, drawn: list[
     again = collect(study)
     assert drawn == [study.figures]
     assert {path: path.stat().st_mtime_ns for path in study.path.rglob("*") if path.is_file()} == files
-    assert type(again) is not Summary  # else this test compares nothing
+    assert type(again) is not Shown  # else this test compares nothing
     same(fresh, again)
 
 
@@ -102,7 +103,7 @@ def test_what_has_changed_is_collected_again(what: str, study: StudyFolder, draw
         (folder / "other.csv").write_text("x\n1\n")
     after = collect(study)
     assert len(drawn) == 2
-    assert type(after) is Summary
+    assert type(after) is Shown
     changed = {
         "result": after.runs["score"].iloc[9] == 99.0,
         "status": after.runs["state"].iloc[9] == "failed",
