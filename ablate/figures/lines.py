@@ -98,6 +98,9 @@ def fit_means(ax: Axes, rows: pd.DataFrame, share: float = 0.25, bounded: bool =
         share: How much room bands get on either side, as a share of what the means span.
         bounded: Whether no band may suggest numbers below 0 where no mean is, or above 1 where all means are shares.
     """
+    rows = rows[["mean", "low", "high"]].replace([np.inf, -np.inf], np.nan)
+    if rows["mean"].isna().all():
+        return
     low, high = float(rows["mean"].min()), float(rows["mean"].max())
     room = share * (high - low) or 0.05 * abs(high) or 1.0
     bottom, top = float(np.nanmin([rows["low"].min(), low])), float(np.nanmax([rows["high"].max(), high]))

@@ -27,6 +27,8 @@ _SIGNIFICANT = 4
 _UNCERTAIN = 2
 # The power of ten beyond which a number without an interval has an exponent.
 _PLAIN = 6
+# From here on nobody counts digits, with an interval or without.
+_UNREADABLE = 1e15
 
 
 def decimals(estimate: Estimate) -> int:
@@ -61,9 +63,13 @@ def fixed(value: float, places: int) -> str:
     Example:
         >>> fixed(-0.0123, 3), fixed(1234.5, -1), fixed(-0.0001, 2)
         ('-0.012', '1230', '0.00')
+        >>> fixed(1.5e200, 0)
+        '1.500e200'
     """
     if not math.isfinite(value):
         return str(value)
+    if abs(value) >= _UNREADABLE:
+        return f"{value:.{_SIGNIFICANT - 1}e}".replace("e+", "e")
     rounded = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
     text = f"{rounded:f}"
     return text.lstrip("-") if rounded == 0 else text

@@ -241,3 +241,12 @@ def test_of_very_many_cells_the_range_of_the_others_is_drawn() -> None:
     assert drawn.min() == others.min().min() and drawn.max() == others.max().max()
     assert not [line for line in ax.get_lines() if line.get_label() == "_other"]
     assert "Grey: the range of the means of the others." in curves.caption(summary, data)
+
+
+def test_curves_of_infinite_numbers_are_drawn_without_a_warning() -> None:
+    def diverging(cell: Cell, seed: int, epoch: int) -> Sequence[float]:
+        return 1.7e308, np.nan if epoch % 2 else -np.inf, 0.5, 0.9  # the mean of the first is infinite
+
+    summary = study_of(curve=diverging)
+    sheet = curves.compose(curves.prepare(summary))
+    assert len(sheet.axes) >= 1

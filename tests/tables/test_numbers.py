@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ablate.tables.cells import plain
 from ablate.tables.numbers import count, decimals, duration, fixed, typographic
-from ablate.tables.table import Estimate
+from ablate.tables.table import Column, Estimate
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,7 @@ def test_words_for_numbers() -> None:
         "1 h 1 min",
     ]
     assert fixed(math.inf, 2) == "inf"
+
+
+def test_numbers_that_nobody_could_count_have_an_exponent() -> None:
+    assert plain(Column("loss", "mean"), Estimate(1.5e200, 1e200, 2e200)) == "1.500e200 ± 5.000e199"
