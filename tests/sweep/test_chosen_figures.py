@@ -29,7 +29,7 @@ def test_a_foreign_application_chooses_in_the_sweeper(toy_here: Any, drawn: Draw
     assert drawn == [(["forest", "curves"], "icml")]
     assert toy_here.study().existing_record().report == {"figures": ["forest", "curves"], "width": "icml"}
     assert toy_here.call("depth=2,3", "hydra.sweeper.figures=seeds").code == 0
-    assert toy_here.call("depth=2,3").code == 0
+    assert toy_here.call("depth=2,3", "hydra.sweeper.figures=null").code == 0
     assert drawn[1:] == [(["seeds"], "auto"), (None, "auto")]
     assert len(toy_here.trained()) == 4  # a choice makes no new run
 
@@ -47,7 +47,7 @@ def test_an_application_with_a_report_of_its_own_is_left_alone(toy_here: Any, dr
     path = toy_here.folder / "conf" / "config.yaml"
     path.write_text(path.read_text() + "report:\n  figures: true\n  width: 80\n")
     assert toy_here.call("depth=2,3").code == 0
-    assert drawn == [(None, "auto")]
+    assert drawn == [(["effects"], "auto")]  # as its own file says of the sweeper
 
 
 def test_the_report_is_drawn_otherwise_on_request(toy_here: Any, drawn: Drawn) -> None:
