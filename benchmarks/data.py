@@ -82,15 +82,18 @@ def epoch(feed: Feed, dataset: Dataset, index: np.ndarray, number: int) -> int:
 
 
 def cutting(feed: Feed) -> Callable[[], Any]:
-    """What a train step does with images in memory: each step cuts its batch out itself, without a pipeline."""
+    """What a train step does with images in memory: each step cuts its batch out itself, without a pipeline.
+
+    Every pixel is added up, which the contestants need not do, so that nothing of a batch can be left out.
+    """
 
     @tf.function
     def steps(count: tf.Tensor) -> tf.Tensor:
-        first = tf.zeros([])
+        total = tf.zeros([])
         for step in tf.range(count):
             images, _ = feed.batch(step)
-            first += images[0, 0, 0, 0]
-        return first
+            total += tf.reduce_sum(images)
+        return total
 
     return lambda: float(steps(tf.constant(feed.steps)))
 
