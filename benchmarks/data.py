@@ -34,6 +34,16 @@ BATCH = 64
 LARGE = 64
 """Pixels a side of the images of the set that is too large for its share of memory."""
 
+RATIOS = [
+    ("ablate, first epoch with decoding", "by hand, first epoch"),
+    ("ablate, first epoch with decoding", "by hand and scaled, first epoch"),
+    ("ablate, first epoch, decoded before", "by hand, first epoch"),
+    ("ablate, later epochs", "from memory, NumPy"),
+    ("ablate, later epochs by pipeline", "from memory, NumPy"),
+    ("from memory, tf.data", "from memory, NumPy"),
+]
+"""What is compared: a way and the one that it is a ratio to."""
+
 
 def drained(batches: Iterable[Any]) -> int:
     return sum(len(labels) for _, labels in batches)
@@ -76,26 +86,32 @@ def ours(dataset: Dataset) -> tuple[Feed, np.ndarray]:
     return Feed(dataset.pool, BATCH, one_hot=False), index
 
 
-def epoch(feed: Feed, dataset: Dataset, index: np.ndarray, number: int) -> int:
-    feed.aim(dataset, index[generator(0, "order", number).permutation(len(index))])
-    return drained(feed.batches)
-
-
-def cutting(feed: Feed) -> Callable[[], Any]:
-    """What a train step does with images in memory: each step cuts its batch out itself, without a pipeline.
+def epochs(feed: Feed, dataset: Dataset, index: np.ndarray, *, direct: bool) -> Callable[[int], None]:
+    """A function that reads an epoch, given its number, as a study's train step does.
 
     Every pixel is added up, which the contestants need not do, so that nothing of a batch can be left out.
+
+    Args:
+        feed: The batches.
+        dataset: Whose scaling applies.
+        index: (images,), positions in the pool.
+        direct: Whether each step cuts its batch out of memory itself, as with images in memory on a CPU; otherwise it
+            takes it from the pipeline, as with images in a file or on their way to a GPU.
     """
 
-    @tf.function
-    def steps(count: tf.Tensor) -> tf.Tensor:
-        total = tf.zeros([])
+    @tf.function(reduce_retracing=True)
+    def total(count: tf.Tensor, source: Any) -> tf.Tensor:
+        pixels = tf.zeros([])
         for step in tf.range(count):
-            images, _ = feed.batch(step)
-            total += tf.reduce_sum(images)
-        return total
+            images, _ = feed.batch(step) if direct else feed.scaled(*next(source))
+            pixels += tf.reduce_sum(images)
+        return pixels
 
-    return lambda: float(steps(tf.constant(feed.steps)))
+    def epoch(number: int) -> None:
+        feed.aim(dataset, index[generator(0, "order", number).permutation(len(index))])
+        float(total(tf.constant(feed.steps, tf.int64), None if direct else iter(feed.batches)))
+
+    return epoch
 
 
 def measure(name: str, folder: str, rounds: int) -> dict[str, float]:
@@ -108,28 +124,32 @@ def measure(name: str, folder: str, rounds: int) -> dict[str, float]:
     def timed(way: str, action: Callable[[], Any]) -> None:
         best[way] = max(best.get(way, 0.0), count / seconds(action))
 
-    def first_epoch() -> tuple[Dataset, Feed, np.ndarray]:
+    def first_epoch(cache: str) -> tuple[Dataset, Feed, np.ndarray]:
         forget()
-        dataset = load(config(name, folder, channels=channels), 0)
+        dataset = load(config(name, folder, channels=channels, cache=cache), 0)
         feed, index = ours(dataset)
-        epoch(feed, dataset, index, 1)
+        epochs(feed, dataset, index, direct=feed.direct)(1)
         return dataset, feed, index
 
     for _ in range(rounds):
         timed("by hand, first epoch", lambda: drained(by_hand(name, folder)))
         timed("by hand and scaled, first epoch", lambda: drained(by_hand_scaled(name, folder)))
         made: list[Any] = []
-        timed("ablate, first epoch with decoding", lambda made=made: made.append(first_epoch()))
+        with tempfile.TemporaryDirectory() as cache:
+            timed("ablate, first epoch with decoding", lambda cache=cache: first_epoch(cache))
+            timed("ablate, first epoch, decoded before", lambda cache=cache, made=made: made.append(first_epoch(cache)))
         dataset, feed, index = made[0]
         images, labels = dataset.pool.images[index], dataset.pool.labels[index]
         sliced = tf.data.Dataset.from_tensor_slices((images, labels)).shuffle(1000).batch(BATCH).prefetch(2)
-        within = cutting(feed)
-        within()
+        within = epochs(feed, dataset, index, direct=True)
+        piped = epochs(feed, dataset, index, direct=False)
+        within(1)
+        piped(1)
         # Side by side and more often than the others: the ratio is near 1.
         for number in (2, 3, 4):
             timed("from memory, NumPy", lambda x=images, y=labels: drained(from_memory(x, y)))
-            timed("ablate, later epochs", lambda a=feed, b=dataset, c=index, n=number: epoch(a, b, c, n))
-            timed("ablate, later epochs within the step", within)
+            timed("ablate, later epochs", lambda read=within, n=number: read(n))
+            timed("ablate, later epochs by pipeline", lambda read=piped, n=number: read(n))
         timed("from memory, tf.data", lambda data=sliced: drained(data))
         del sliced
     return best
@@ -155,7 +175,7 @@ def large(name: str, folder: str, cache: str, share: float) -> None:
     device.prepare(1)
     warm = load({"source": "digits"}, 0)
     feed, index = ours(warm)
-    epoch(feed, warm, index, 1)
+    epochs(feed, warm, index, direct=False)(1)
     watch = Watch()
     watch.start()
     time.sleep(0.1)
@@ -164,7 +184,8 @@ def large(name: str, folder: str, cache: str, share: float) -> None:
     dataset = load(config(name, folder, size=LARGE, channels=3, memory=share, cache=cache), 0)
     decoding = time.perf_counter() - begin
     feed, index = ours(dataset)
-    rates = [len(index) / seconds(lambda number=number: epoch(feed, dataset, index, number)) for number in (1, 2)]
+    read = epochs(feed, dataset, index, direct=feed.direct)
+    rates = [len(index) / seconds(lambda number=number: read(number)) for number in (1, 2)]
     watch.go_on = False
     found = {
         "in a file": isinstance(dataset.pool.images, np.memmap),
@@ -196,13 +217,8 @@ def main() -> None:
     print(f"{given.name}, batches of {BATCH}, images a second, the best of {given.rounds} rounds:")
     for way, rate in best.items():
         print(f"  {way:36} {rate:12,.0f}")
-    first, later = best["ablate, first epoch with decoding"], best["ablate, later epochs"]
-    print(f"first epoch, ablate / by hand             {first / best['by hand, first epoch']:.2f}")
-    print(f"first epoch, ablate / by hand and scaled  {first / best['by hand and scaled, first epoch']:.2f}")
-    print(f"later epochs, ablate / NumPy in memory    {later / best['from memory, NumPy']:.2f}")
-    within = best["ablate, later epochs within the step"]
-    print(f"within the step, ablate / NumPy in memory {within / best['from memory, NumPy']:.2f}")
-    print(f"later epochs, ablate / tf.data in memory  {later / best['from memory, tf.data']:.2f}")
+    for way, other in RATIOS:
+        print(f"{way} / {other}: {best[way] / best[other]:.2f}")
     share = 0.01
     with tempfile.TemporaryDirectory() as cache:
         own = [

@@ -109,7 +109,7 @@ def _traced(model: Any, step: Callable[[Any], Any], feed: Feed) -> _Pass:
 
     def taken(begin: Any, end: Any, source: Any) -> Mapping[str, Any]:
         def body(place: Any) -> tuple[Any]:
-            step(feed.batch(place) if source is None else source.get_next())
+            step(feed.batch(place) if source is None else feed.scaled(*source.get_next()))
             return (place + 1,)
 
         tf.while_loop(lambda place: place < end, body, [begin])

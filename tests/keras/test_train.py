@@ -142,7 +142,7 @@ def test_the_loop_gives_the_numbers_of_the_fit_of_keras(tiny, tmp_path):
     index = dataset.train.index
     ready.feeds["training"].aim(dataset, index[generator(config["seed"], "order", 1).permutation(len(index))])
     ready.feeds["evaluation"].aim(dataset, dataset.validation.index)
-    parts = ready.feeds["training"].batches, ready.feeds["evaluation"].batches
+    parts = [ready.feeds[one].batches.map(ready.feeds[one].scaled) for one in ("training", "evaluation")]
     logs = ready.model.fit(parts[0], validation_data=parts[1], shuffle=False, verbose=0).history
     kept = {"loss": "train_loss", "accuracy": "train_accuracy", "val_loss": "val_loss", "val_accuracy": "val_accuracy"}
     assert {ours: logs[name][0] for name, ours in kept.items()} == {ours: row[ours] for ours in kept.values()}
