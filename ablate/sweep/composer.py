@@ -66,16 +66,29 @@ class Composer:
         """The override lines that make a cell out of the fixed configuration."""
         return tuple(line for factor in factors for line in factor.level(cell.levels[factor.name]).overrides)
 
-    def configuration(self, overrides: Sequence[str], resolved: bool = True) -> dict[str, Any]:
-        """The configuration of a run as plain values, without what cannot change its result.
+    def configuration(self, overrides: Sequence[str]) -> dict[str, Any]:
+        """The whole configuration of a run as plain values.
 
         Args:
             overrides: What :meth:`overrides` gave, and the seed's override.
-            resolved: Whether to leave out what cannot change a result; otherwise everything is there.
 
         Raises:
             ConfigError: If the overrides do not compose.
         """
+        return identity(self._task(overrides), ())
+
+    def identity(self, overrides: Sequence[str]) -> dict[str, Any]:
+        """The part of a run's configuration that can change its result, as plain values.
+
+        Args:
+            overrides: What :meth:`overrides` gave, and the seed's override.
+
+        Raises:
+            ConfigError: If the overrides do not compose.
+        """
+        return identity(self._task(overrides), self._ignore)
+
+    def _task(self, overrides: Sequence[str]) -> DictConfig:
         groups = tuple(line for line in overrides if is_group(line.split("=", 1)[0].lstrip("+"), self._loader))
         try:
             self._base(groups)
@@ -83,7 +96,7 @@ class Composer:
             apply_overrides(task, parse_overrides([line for line in overrides if line not in groups]))
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(f"{' '.join(overrides)}: {reason_of(error)}") from error
-        return identity(task, self._ignore if resolved else ())
+        return task
 
     def frozen_loader(self) -> FrozenLoader:
         """A loader for launchers that serves what was composed here."""

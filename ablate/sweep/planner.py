@@ -67,7 +67,7 @@ class Planner:
         old = folder.record()
         plan = self._plan(old)
         configurations = self._compose(plan)
-        reference = without(configurations[plan.cells[0].name], [settings.seed_key])
+        reference = without(configurations[plan.cells[0].name], [settings.seed_key, *settings.ignore])
         if settings.confirms is not None:
             refuse_other(StudyFolder(Path(settings.confirms)), reference)
         event = study_event(folder, old, plan, sys.argv[1:]) | {"task": dict(self.task)}
@@ -132,7 +132,7 @@ class Planner:
         }
 
     def _compose(self, plan: Plan) -> Configurations:
-        """The configuration of every cell with one and the same seed, by the cell's name."""
+        """The whole configuration of every cell with one and the same seed, by the cell's name."""
         check: Callable[..., list[str]] | None = function_named(self.settings.check) if self.settings.check else None
         made: Configurations = {}
         twins: dict[str, str] = {}
@@ -153,11 +153,11 @@ class Planner:
             except ConfigError as error:
                 faults.append(str(error))
                 continue
-            twin = twins.setdefault(run_id(made[cell.name]), cell.label)
+            twin = twins.setdefault(run_id(without(made[cell.name], self.settings.ignore)), cell.label)
             if twin != cell.label:
                 faults.append(f"'{cell.label}' and '{twin}' resolve to the same configuration.")
             if check is not None:
-                faults += check(self.composer.configuration(lines, resolved=False), explicit=not cell.void)
+                faults += check(made[cell.name], explicit=not cell.void)
         if faults:
             raise DesignError("\n".join(dict.fromkeys(faults)))
         return made
@@ -195,6 +195,6 @@ class Planner:
             lines = self.composer.overrides(cell, plan.factors)
             for seed in plan.study.seeds:
                 own = (*lines, f"{self.settings.seed_key}={seed}")
-                run = PlannedRun(run_id(self.composer.configuration(own)), cell.name, seed)
+                run = PlannedRun(run_id(self.composer.identity(own)), cell.name, seed)
                 jobs.append(Job(run, (*self.asked.fixed, *own, f"hydra.sweep.subdir='{run.folder}'")))
         return jobs

@@ -253,6 +253,16 @@ def test_not_a_number_in_the_configuration_is_no_difference(toy_here: Any) -> No
     assert len(toy_here.trained()) == 4
 
 
+def test_the_look_before_the_first_run_sees_ignored_keys_too(toy_here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (toy_here.folder / "toy_look.py").write_text(
+        "def look(configurations):\n    return [{'error': f'note={one[\"note\"]}'} for one in configurations]\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(toy_here.folder))
+    monkeypatch.syspath_prepend(str(toy_here.folder))
+    ended = toy_here.call("depth=2,3", "hydra.sweeper.ignore=[note]", "hydra.sweeper.preflight=toy_look.look", "note=b")
+    assert (ended.code, ended.err.splitlines()[-1]) == (2, "note=b")
+
+
 def test_ignored_keys_make_no_new_run(toy_here: Any) -> None:
     ignore = "hydra.sweeper.ignore=[note]"
     toy_here.call("depth=2,3", ignore)
