@@ -120,24 +120,19 @@ def draw_sheet(dataset: Dataset, model: Any | None, path: Path) -> Path:
     height, width, _ = dataset.input_shape
     figure = Figure(figsize=(1.2 + len(panels) * each * 0.85 * min(2, width / height), 0.7 + rows * 0.85), dpi=120)
     figure.set_layout_engine("constrained")
-    halves = figure.subfigures(1, len(panels), squeeze=False)[0]
-    for half, images, title in zip(halves, panels, ("as they come", "augmented"), strict=False):
-        half.suptitle(f"{dataset.name}: {title}" if half is halves[0] else title, fontsize=10)
-        for row, axes in enumerate(half.subplots(rows, each, squeeze=False)):
-            for ax, place, image in zip(axes, places[row], images[row], strict=True):
-                ax.set_axis_off()
-                if place >= 0:
-                    ax.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
-            if half is halves[0]:
-                axes[0].text(
-                    -0.15,
-                    0.5,
-                    dataset.class_names[row],
-                    transform=axes[0].transAxes,
-                    ha="right",
-                    va="center",
-                    fontsize=8,
-                )
+    # One grid for both halves, with an empty column between them, so that all images have the same size.
+    gap = len(panels) - 1
+    grid = figure.subplots(rows, len(panels) * each + gap, squeeze=False)
+    for ax in grid.flat:
+        ax.set_axis_off()
+    for half, (images, title) in enumerate(zip(panels, (f"{dataset.name}: as they come", "augmented"), strict=False)):
+        own = grid[:, half * (each + 1) : half * (each + 1) + each]
+        own[0, each // 2].set_title(title, fontsize=10)
+        for ax, place, image in zip(own.flat, places.flat, images.reshape(-1, *dataset.input_shape), strict=True):
+            if place >= 0:
+                ax.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
+    for ax, name in zip(grid[:, 0], dataset.class_names, strict=False):
+        ax.text(-0.15, 0.5, name, transform=ax.transAxes, ha="right", va="center", fontsize=8)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)
