@@ -58,8 +58,9 @@ def check_ingredient(
     """Takes an ingredient out of a model and checks everything that a study relies on.
 
     It is found; the rewrite leaves none of it; the outputs keep their shape; layers away from its places keep their
-    arguments, and all layers of the same shape their initial weights; a training step gives finite numbers and moves
-    the weights; the network survives saving and loading. Only a model with one input and one output is trained.
+    arguments, and all layers of the same shape and initialiser their initial weights; a training step gives finite
+    numbers and moves the weights; the network survives saving and loading. Only a model with one input and one output
+    is trained.
 
     Args:
         ingredient: The ingredient.
@@ -102,7 +103,7 @@ def check_ingredient(
     far = [name for name in changed if name not in near]
     if far and not elsewhere:
         faults.append(f"Layers that are not next to a place have other arguments: {', '.join(far)}.")
-    faults += _other_starts(model, without)
+    faults += _other_starts(model, without, _restarted(before, after))
     if train and len(model.inputs) == len(model.outputs) == 1:
         faults += _trained(without, folder)
     if faults:
@@ -140,8 +141,23 @@ def _next_to(ingredient: Ingredient, graph: Any) -> set[str]:
     return near
 
 
-def _other_starts(model: Any, without: Any) -> list[str]:
-    """Layers of the same shapes whose weights do not start alike."""
+def _restarted(before: Any, after: Any, prefix: str = "") -> set[str]:
+    """The layers that another initialiser starts."""
+    found: set[str] = set()
+    for name, layer in after.layers.items():
+        old = before.layers.get(name)
+        if old is not None and layer.inner is not None and old.inner is not None:
+            found |= _restarted(old.inner, layer.inner, f"{prefix}{name}/")
+        elif old is not None and any(
+            key.endswith("_initializer") and key in old.config and old.config[key] != value
+            for key, value in layer.config.items()
+        ):
+            found.add(prefix + name)
+    return found
+
+
+def _other_starts(model: Any, without: Any, restarted: set[str]) -> list[str]:
+    """Layers of the same shapes whose weights do not start alike, although the same initialisers start them."""
     import numpy as np
 
     from ablate.keras.streams import seeded
@@ -154,7 +170,10 @@ def _other_starts(model: Any, without: Any) -> list[str]:
     differing = [
         path
         for path, value in without_it.items()
-        if path in with_it and with_it[path].shape == value.shape and not np.array_equal(with_it[path], value)
+        if path in with_it
+        and with_it[path].shape == value.shape
+        and path.rsplit("/", 2)[0] not in restarted
+        and not np.array_equal(with_it[path], value)
     ]
     return [f"Weights that both networks have start from other values: {', '.join(differing)}."] if differing else []
 

@@ -19,7 +19,6 @@ __all__ = [
     "NORMALIZATIONS",
     "POOLINGS",
     "activation_name",
-    "adds_scaled",
     "is_activation",
     "is_addition",
     "is_concatenation",
@@ -93,8 +92,9 @@ def _is_operation(layer: LayerSpec) -> bool:
 
 
 def is_addition(layer: LayerSpec) -> bool:
-    """Whether it adds tensors: an `Add` layer, `keras.ops.add` or the `+` operator."""
-    return layer.is_a(layers.Add) or (_is_operation(layer) and layer.kind.__name__ == "Add") or adds_scaled(layer)
+    """Whether it adds tensors: an `Add` layer, `keras.ops.add`, the `+` operator, or a layer of InceptionResNetV2."""
+    own = layer.kind.__name__ == "CustomScaleLayer" and _is_of_keras(layer)
+    return own or layer.is_a(layers.Add) or (_is_operation(layer) and layer.kind.__name__ == "Add")
 
 
 def is_multiplication(layer: LayerSpec) -> bool:
@@ -127,11 +127,6 @@ def pools_globally(layer: LayerSpec, shape: Shape) -> bool:
     axes = sorted(axis % len(shape) for axis in (given if isinstance(given, list | tuple) else [given or 0]))
     first = 2 if config.image_data_format() == "channels_first" else 1
     return axes == list(range(first, first + len(shape) - 2))
-
-
-def adds_scaled(layer: LayerSpec) -> bool:
-    """Whether it adds its first input and a multiple of its second, as a layer of InceptionResNetV2 does."""
-    return layer.kind.__name__ == "CustomScaleLayer" and _is_of_keras(layer)
 
 
 def is_linear(layer: LayerSpec) -> bool:

@@ -62,6 +62,6 @@ def test_a_nested_sequential_model_away_from_the_places_counts_as_unchanged():
     inputs = keras.Input((8, 8, 3))
     stem = keras.Sequential([keras.layers.Conv2D(4, 3), keras.layers.LayerNormalization()], name="stem")
     x = keras.layers.Conv2D(4, 3)(stem(inputs))
-    x = keras.layers.Flatten()(keras.layers.ReLU()(x))
+    x = keras.layers.Flatten()(keras.layers.ReLU(name="relu")(x))
     model = keras.Model(inputs, keras.layers.Dense(2)(x))
-    assert check_ingredient(INGREDIENTS["activation"], model, "linear", train=False).gone == ("re_lu",)
+    assert check_ingredient(INGREDIENTS["activation"], model, "linear", train=False).gone == ("relu",)

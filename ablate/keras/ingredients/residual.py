@@ -5,28 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keras.layers import Rescaling
-
-from ablate.keras.graph import Graph, LayerSpec, Node, Tensor
+from ablate.keras.graph import Graph, Node, Tensor
+from ablate.keras.ingredients.branch_end import branch_end
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
-from ablate.keras.kinds import adds_scaled, is_addition, is_position, keeps_structure, mixes_channels
+from ablate.keras.kinds import is_position, keeps_structure, mixes_channels
+from ablate.keras.scaling import adds, scales
 
 __all__ = ["Residual", "Sum", "residual_sum"]
 
 
 class Residual(Ingredient):
-    """An addition of a trunk and a shortcut; without it the trunk alone is left, scaled if the addition scales it.
+    """An addition of a trunk and a shortcut; without it the trunk alone is left.
 
     A sum of tensors of the same shape is residual if one of them, the shortcut, is
 
     - *identity*: the others were computed from it;
     - *projection*: it comes from a tensor that the others were computed from through one 1x1 convolution or dense layer
-      without activation, and otherwise only through normalisation, pooling, padding or cropping;
+      without activation, and otherwise only through normalisation, pooling, padding, cropping or scaling;
     - *subsampled*: the same without a convolution, around a block that has no other entrance;
 
     and if each of the others, the trunks, meets weights between that tensor and the sum. Other sums are left alone: of
     two branches that both look like a projection, of two trunks, with a constant, with a tensor that is broadcast, with
     an embedding of positions. Of several trunks the sum is left.
+
+    What is there for the sake of the addition goes with it, since it would silence a network that has no shortcut to
+    carry the signal: a factor of the trunk, in the addition (InceptionResNet) or in front of it (the layer scale of
+    ConvNeXt, a learned number), and drop path; a trunk that starts as zero (He et al. 2019,
+    https://arxiv.org/abs/1812.01187) starts like any other. `branch_end` says which.
     """
 
     name = "residual"
@@ -41,24 +46,21 @@ class Residual(Ingredient):
         """Puts the trunk in the place of each sum; what fed the shortcut alone falls away."""
         # A branch that holds a residual sum of its own looks like a projection only when that is gone: the caller
         # looks again.
-        layers, nodes, passed = [], [], {}
+        layers, nodes, passed = [], [], {}  # type: ignore[var-annotated]
         for site in sites:
             node = graph.nodes[site.nodes[0]]
             found = residual_sum(graph, node)
             if found is None:
                 continue
-            if adds_scaled(graph.layer(node)):
-                layers.append(_scaling(graph.layer(node)))
-                nodes.append(node.called_with(*found.trunks))
-            elif len(found.trunks) > 1:
+            for trunk in found.trunks:
+                gone, woken = branch_end(graph, trunk, found.fork)
+                passed |= {one.output: one.inputs[0] for one in gone}
+                layers += woken
+            if len(found.trunks) > 1:
                 nodes.append(Node(node.key, node.layer, (list(found.trunks),), {}, node.shapes))
             else:
                 passed[node.output] = found.trunks[0]
         return graph.edited(layers=layers, nodes=nodes).edited(tensors=passed)
-
-
-def _scaling(addition: LayerSpec) -> LayerSpec:
-    return addition.turned_into(Rescaling, scale=addition.config["scale"], offset=0.0)
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,9 @@ def residual_sum(graph: Graph, node: Node) -> Sum | None:
         graph: The graph.
         node: Any node of it.
     """
-    if not is_addition(graph.layer(node)) or not 2 <= len(set(node.inputs)) == len(node.inputs):
+    if not 2 <= len(set(node.inputs)) == len(node.inputs):
         return None
-    if any(graph.shape(tensor) != node.shape for tensor in node.inputs):
+    if any(graph.shape(tensor) != node.shape for tensor in node.inputs) or not adds(graph, node):
         return None
     sums = [_sum(graph, branch, node.inputs) for branch in node.inputs]
     found = [one for one in sums if one is not None]
@@ -106,7 +108,7 @@ def _sum(graph: Graph, branch: Tensor, inputs: Sequence[Tensor]) -> Sum | None:
         layer = graph.layer(node)
         if mixes_channels(layer) and not projects:
             projects = True
-        elif not keeps_structure(layer):
+        elif not keeps_structure(layer) and not scales(graph, node):
             return None
         if len(node.inputs) != 1:
             return None

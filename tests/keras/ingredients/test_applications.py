@@ -132,6 +132,8 @@ def test_poolings_of_squeeze_excite_are_no_head():
             -sum(i * o + o + 4 * o for i, o in ((64, 256), (256, 512), (512, 1024), (1024, 2048))),
         ),
         ("MobileNetV2", "residual", 0),
+        # the layer scale of each block, a number a channel
+        ("ConvNeXtTiny", "residual", -(3 * 96 + 3 * 192 + 9 * 384 + 3 * 768)),
         # 17056 channels are normalised: four numbers each go, one bias each comes
         ("MobileNetV2", "batch_norm", -3 * 17056),
         ("MobileNetV2", "bias", 17056),
@@ -162,15 +164,34 @@ def test_weights_change_as_counted_by_hand(network, name, change):
     gc.collect()
 
 
-def test_scaled_shortcuts_leave_the_scaled_trunk():
+def test_scaled_additions_leave_the_trunk_alone():
     full = application("InceptionResNetV2", 75)
     found = present(full)
     assert [found[name] for name in SIX] == [40, 204, 204, 0, 1, 204]
-    without = ablate_model(full, {"residual": False})
-    scales = [layer.scale for layer in without.layers if isinstance(layer, keras.layers.Rescaling)]
-    assert scales == [0.17] * 10 + [0.1] * 20 + [0.2] * 9 + [1.0]
+    without = sketch(ablated_graph(full, {"residual": False}))
+    gone = {layer.name for layer in full.layers} - {layer.name for layer in without.layers}
+    assert {type(full.get_layer(name)).__name__ for name in gone} == {"CustomScaleLayer"}
+    assert [type(layer).__name__ for layer in without.layers if "scal" in type(layer).__name__.lower()] == []
     assert without.count_params() == full.count_params()
     assert present(without)["residual"] == 0
+
+
+def test_layer_scale_and_drop_path_go_with_the_shortcut():
+    full = build({"name": "ConvNeXtTiny"}, (32, 32, 3), 4)
+    images = np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype("float32")
+    without = ablate_model(full, {"residual": False})
+    kinds = {type(layer).__name__ for layer in without.layers}
+    assert "LayerScale" not in kinds
+    # with the scales of 1e-6 left, 18 blocks in a row would give every image the same answer
+    answers = np.asarray(without(images))
+    assert np.ptp(answers, axis=0).max() > 1e-3
+
+    efficient = application("EfficientNetB0", 32)
+    dropped = {layer.name for layer in efficient.layers if isinstance(layer, keras.layers.Dropout)}
+    left = {layer.name for layer in sketch(ablated_graph(efficient, {"residual": False})).layers}
+    assert len(dropped) == 10
+    assert dropped & left == {"top_dropout"}
+    gc.collect()
 
 
 def test_a_rewritten_application_trains_a_step():
