@@ -430,6 +430,16 @@ def test_plan_leaves_nothing_behind(ours: Ours) -> None:
     assert not ours.study("residual").path.exists()
 
 
+def test_an_argument_of_the_own_builder_is_varied_with_a_plus(ours: Ours) -> None:
+    ended = ours.call(
+        "plan", "model=builder", "model.builder=nets.make", "+model.args.depth=3", "+model.args.width=16,8"
+    )
+    assert ended.code == 0, ended.err
+    assert "  model.args.width=8  model.args.width=8\n" in ended.out
+    said = "model.args.width has no value in the configuration: model.args.width=16, listed first, is the reference."
+    assert said in ended.out
+
+
 @pytest.mark.parametrize("verb", ["status", "report"])
 def test_a_verb_without_its_study_says_what_it_wants(verb: str, ours: Ours) -> None:
     ended = ours.call(verb, stand_in=False)
@@ -463,6 +473,11 @@ NO_CHOICE = f"there is no such choice. Allowed: {', '.join(DATA_SETS)}."
         (["residul=true"], "Unknown key 'residul'. Did you mean 'residual'?\n"),
         (["-m", "residul=true,false"], "Unknown key 'residul': it cannot be swept. Did you mean 'residual'?\n"),
         (["-m", "+residul=true,false"], "Unknown key 'residul': it cannot be swept. Did you mean 'residual'?\n"),
+        (["-m", "+train.epocs=1,2"], "Unknown key 'train.epocs': it cannot be swept. Did you mean 'train.epochs'?\n"),
+        (
+            ["-m", "model=builder", "model.args.width=16,8"],
+            "model.args.width=16,8: the configuration has no model.args.width. To add it: '+model.args.width=16,8'.\n",
+        ),
         (["-m", "train.epocs=1,2"], "Unknown key 'train.epocs': it cannot be swept. Did you mean 'train.epochs'?\n"),
         (["+residul=true"], "Unknown key 'residul': nothing reads it. Did you mean 'residual'?\n"),
         (["-m", "+residul=true"], "Unknown key 'residul': nothing reads it. Did you mean 'residual'?\n"),

@@ -29,7 +29,7 @@ from ablate.keras.ingredients import Ingredient, ablate_model, catalogue
 from ablate.keras.loop import Loop
 from ablate.keras.models import build
 from ablate.keras.recipe import loss, optimizer
-from ablate.keras.streams import reseed, stream_seed
+from ablate.keras.streams import copied, reseed, stream_seed
 
 __all__ = ["Compiled", "build_model", "cell", "compiled", "forget", "full_model", "levels_of", "numbers"]
 
@@ -217,11 +217,10 @@ def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
 def _exact_outputs(model: Any) -> Any:
     last = {tensor._keras_history.operation.name for tensor in model.outputs}
 
-    def copied(layer: Any) -> Any:
-        config = layer.get_config()
-        return type(layer).from_config(config | {"dtype": "float32"} if layer.name in last else config)
+    def exact(layer: Any) -> Any:
+        return copied(layer, dtype="float32") if layer.name in last else copied(layer)
 
-    return keras.models.clone_model(model, clone_function=copied)
+    return keras.models.clone_model(model, clone_function=exact)
 
 
 def _gives_probabilities(model: Any) -> bool:

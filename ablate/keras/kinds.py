@@ -80,7 +80,7 @@ _STRUCTURE: tuple[type, ...] = (
     layers.UpSampling3D,
     layers.Identity,
 )
-_STRUCTURE_OPERATIONS = frozenset(["GetItem", "Pad", "MaxPool", "AveragePool", "Identity"])
+_STRUCTURE_OPERATIONS = frozenset(["GetItem", "Pad", "MaxPool", "AveragePool", "Identity", "Cast"])
 
 
 def _is_of_keras(layer: LayerSpec) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["generator", "reseed", "seeded", "stream_seed"]
+__all__ = ["copied", "generator", "reseed", "seeded", "stream_seed"]
 
 
 def _sequence(seed: int, names: tuple[object, ...]) -> np.random.SeedSequence:
@@ -61,9 +61,22 @@ def seeded(model: keras.Model, seed: int) -> keras.Model:
     Returns:
         The clone, with fresh weights and fresh states of its random layers, each drawn from (seed, layer, weight).
     """
-    clone = keras.models.clone_model(model)
+    clone = keras.models.clone_model(model, clone_function=copied, recursive=True)
     reseed(clone, seed)
     return clone
+
+
+def copied(layer: Any, **changed: Any) -> Any:
+    """A fresh layer of the same config.
+
+    Args:
+        layer: The layer. A `Lambda` comes back as it is: a function without a name cannot be made anew, and it has
+            nothing to draw.
+        **changed: What to change in its config.
+    """
+    if isinstance(layer, keras.layers.Lambda) and not layer.weights:
+        return layer
+    return type(layer).from_config({**layer.get_config(), **changed})
 
 
 def reseed(model: keras.Model, seed: int) -> None:
@@ -102,11 +115,23 @@ def _reseed_layer(layer: Any, seed: int, path: str) -> None:
     variables = layer.variables
     states = [variable for variable in variables if variable.name == "seed_generator_state"]
     if len(states) < len(variables):
-        for variable, fresh in zip(variables, _twin(layer, seed, path).variables, strict=True):
+        for variable, fresh in zip(_drawn(layer), _drawn(_twin(layer, seed, path)), strict=True):
             variable.assign(fresh)
     for index, state in enumerate(states):
         start = stream_seed(seed, _family(layer), path, index)
         state.assign(np.array([start, 0], dtype=keras.backend.standardize_dtype(state.dtype)))
+
+
+def _drawn(layer: Any) -> list[Any]:
+    """Its variables that are no random states."""
+    return [variable for variable in layer.variables if variable.name != "seed_generator_state"]
+
+
+def _without_dropout(layer: Any) -> dict[str, Any]:
+    """Its config without dropout, whose own draw would shift those of the weights behind it."""
+    config: dict[str, Any] = layer.get_config()
+    own = type(layer).__module__.startswith("keras.")
+    return {**config, **{key: 0.0 for key in ("dropout", "recurrent_dropout") if own and config.get(key)}}
 
 
 def _family(layer: Any) -> str:
@@ -119,7 +144,7 @@ def _family(layer: Any) -> str:
 def _twin(layer: Any, seed: int, path: str) -> Any:
     """A fresh layer of the same config and shapes, whose initialisers draw from their streams."""
     with _unnamed(stream_seed(seed, "init", path)):
-        twin = type(layer).from_config(layer.get_config())
+        twin = type(layer).from_config(_without_dropout(layer))
         # The sublayers' own names count up with every layer made in the process; their places do not.
         for place, part in enumerate(twin._flatten_layers()):
             for name, value in list(vars(part).items()):
@@ -128,7 +153,7 @@ def _twin(layer: Any, seed: int, path: str) -> Any:
                     own.seed = stream_seed(seed, "init", path, *([place] if place else []), name)
                     setattr(part, name, own)
         twin.build_from_config(layer.get_build_config())
-        if len(twin.variables) != len(layer.variables):
+        if len(_drawn(twin)) != len(_drawn(layer)):
             # A layer without a build method of its own makes its parts' weights when it is first called.
             arguments = layer._inbound_nodes[0].arguments
             inputs = keras.tree.map_structure(_placeholder, (arguments.args, arguments.kwargs))

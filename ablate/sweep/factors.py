@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,7 +63,9 @@ def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, sett
     factors: list[Factor] = []
     notes: list[str] = []
     seeds: tuple[int, ...] | None = None
-    for override in parse_overrides(arguments, loader):
+    overrides = parse_overrides(arguments, loader)
+    added = {override.key_or_group for override in overrides if override.is_add() or override.is_force_add()}
+    for override in overrides:
         key = override.key_or_group
         try:
             if key == settings.seed_key:
@@ -78,7 +80,7 @@ def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, sett
                     f"written in brackets: '{key}=[a,b]'."
                 )
             else:
-                factor, lines = _swept(override, config, loader, settings.own)
+                factor, lines = _swept(override, config, loader, settings.own, added)
                 factors.append(replace(factor, block=key in settings.blocks))
                 notes += lines
         except DesignError as error:
@@ -123,7 +125,7 @@ def _labels(levels: Any) -> list[str]:
 
 
 def _swept(
-    override: Override, config: DictConfig, loader: ConfigLoader, own: Sequence[str]
+    override: Override, config: DictConfig, loader: ConfigLoader, own: Sequence[str], added: Set[str]
 ) -> tuple[Factor, list[str]]:
     name = override.get_key_element().lstrip("+")
     values = dict.fromkeys(override.sweep_string_iterator())
@@ -133,6 +135,11 @@ def _swept(
         levels = [Level(value.lower() if value in ("True", "False") else value) for value in values]
         levels = [Level(level.label, (f"+{name}={level.label}",)) for level in levels]
         return Factor(name, tuple(levels), levels[0].label), []
+    if not _exists(config, name) and _takes_any_key(name.rpartition(".")[0], config, added):
+        if name not in added:
+            listed = ",".join(values)
+            raise DesignError(f"{override.input_line}: the configuration has no {name}. To add it: '+{name}={listed}'.")
+        return _added(name, [f"+{name}={value}" for value in values], config)
     return _factor(name, [f"{name}={value}" for value in values], config, loader)
 
 
@@ -175,12 +182,21 @@ def _factor(name: str, lines: Sequence[str], config: DictConfig, loader: ConfigL
     reference, levels = (_group_levels if group else _value_levels)(name, lines, config, loader)
     if reference is None:
         first = levels[0].label
-        note = f"{name} has no value in the configuration: {name}={first}, listed first, is the reference."
-        return Factor(name, tuple(levels), first), [note]
+        return Factor(name, tuple(levels), first), [_first_is_reference(name, first)]
     if reference in [level.label for level in levels]:
         return Factor(name, tuple(levels), reference), []
     note = f"{name}={reference} is the reference: the configuration has it, so it was added to the levels."
     return Factor(name, (Level(reference), *levels), reference), [note]
+
+
+def _added(name: str, lines: Sequence[str], config: DictConfig) -> tuple[Factor, list[str]]:
+    """A factor whose key the configuration does not have; the first level is the reference."""
+    levels = _levels(name, lines, config)
+    return Factor(name, levels, levels[0].label), [_first_is_reference(name, levels[0].label)]
+
+
+def _first_is_reference(name: str, label: str) -> str:
+    return f"{name} has no value in the configuration: {name}={label}, listed first, is the reference."
 
 
 def _group_levels(
@@ -200,6 +216,21 @@ def _value_levels(
         known = known_keys(config, loader)
         if name not in known:
             raise DesignError(f"Unknown key '{name}': it cannot be swept.{suggestion(name, known)}")
+    levels = _levels(name, lines, config)
+    head, _, last = name.rpartition(".")
+    node = OmegaConf.select(config, head) if head else config
+    missing = isinstance(node, DictConfig) and OmegaConf.is_missing(node, last)
+    return (None if missing else _label(OmegaConf.select(config, name, throw_on_missing=False))), list(levels)
+
+
+def _takes_any_key(head: str, config: DictConfig, added: Set[str]) -> bool:
+    """Whether a node is a mapping that the configuration leaves empty, but for keys that were added."""
+    node = OmegaConf.select(config, head) if head else None
+    return isinstance(node, DictConfig) and all(f"{head}.{key!s}" in added for key in node)
+
+
+def _levels(name: str, lines: Sequence[str], config: DictConfig) -> tuple[Level, ...]:
+    """A level from each override line."""
     levels, faults = [], []
     kept = cloudpickle.dumps(config)  # a copy by it costs a tenth of a deep one
     for line in lines:
@@ -208,14 +239,11 @@ def _value_levels(
         except (HydraException, OmegaConfBaseException) as error:
             faults.append(f"{line}: {reason_of(error)}")
             continue
-        label = _label(value)
-        levels.append(Level(label, (f"{name}={label}" if value is None or isinstance(value, bool) else line,)))
+        label, plus = _label(value), "+" if line.startswith("+") else ""
+        levels.append(Level(label, (f"{plus}{name}={label}" if value is None or isinstance(value, bool) else line,)))
     if faults:
         raise DesignError("\n".join(faults))
-    head, _, last = name.rpartition(".")
-    node = OmegaConf.select(config, head) if head else config
-    missing = isinstance(node, DictConfig) and OmegaConf.is_missing(node, last)
-    return (None if missing else _label(OmegaConf.select(config, name, throw_on_missing=False))), levels
+    return tuple(levels)
 
 
 def _exists(config: DictConfig, name: str) -> bool:

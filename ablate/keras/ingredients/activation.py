@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from keras import layers
 
@@ -31,28 +31,48 @@ class Activation(Ingredient):
     levels = ("built", "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid", "softplus")
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
-        """The activations."""
-        return tuple(
-            Site((node.key,))
-            for node in graph.nodes.values()
-            if _activates(graph.layer(node)) and len(node.inputs) == 1 and not _is_gate_or_end(graph, node)
-        )
+        """The activations; of what ends a nested model, but not the network, the nested models before its key."""
+        sites = [Site((node.key,)) for node in graph.nodes.values() if _is_within(graph, node)]
+        for layer in graph.layers.values():
+            if layer.inner is not None and all(_ending(graph, node) is None for node in graph.calls(layer.name)):
+                sites += [Site((layer.name, *path)) for path in _closing(layer.inner)]
+        return tuple(sites)
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Puts the function in the place of each."""
-        nodes = [graph.nodes[site.nodes[0]] for site in sites if _name(graph, site) != level]
-        alone = [node for node in nodes if is_activation(graph.layer(node))]
-        fused = [graph.layer(node).configured(activation=level) for node in nodes if node not in alone]
-        if level == "linear":
-            return graph.edited(layers=fused).without(alone)
-        made = [
-            graph.layer(node).turned_into(layers.Activation, activation=level, **_format(graph, node)) for node in alone
-        ]
-        return graph.edited(layers=[*fused, *made], nodes=[node.called_with(node.inputs[0]) for node in alone])
+        return _exchanged(graph, [site.nodes for site in sites], level)
 
 
-def _name(graph: Graph, site: Site) -> str | None:
-    return activation_name(graph.layer(site.nodes[0]))
+def _exchanged(graph: Graph, paths: Sequence[Sequence[str]], level: Level) -> Graph:
+    for name in dict.fromkeys(path[0] for path in paths if len(path) > 1):
+        layer = graph.layers[name]
+        if layer.inner is not None:
+            inside = [path[1:] for path in paths if len(path) > 1 and path[0] == name]
+            graph = graph.edited(layers=[layer.nested(_exchanged(layer.inner, inside, level))])
+    found = [graph.nodes[path[0]] for path in paths if len(path) == 1]
+    nodes = [node for node in found if activation_name(graph.layer(node)) != level]
+    alone = [node for node in nodes if is_activation(graph.layer(node))]
+    fused = [graph.layer(node).configured(activation=level) for node in nodes if node not in alone]
+    if level == "linear":
+        return graph.edited(layers=fused).without(alone)
+    made = [
+        graph.layer(node).turned_into(layers.Activation, activation=level, **_format(graph, node)) for node in alone
+    ]
+    return graph.edited(layers=[*fused, *made], nodes=[node.called_with(node.inputs[0]) for node in alone])
+
+
+def _is_within(graph: Graph, node: Node) -> bool:
+    return _activates(graph.layer(node)) and len(node.inputs) == 1 and _ending(graph, node) is None
+
+
+def _closing(graph: Graph) -> Iterator[tuple[str, ...]]:
+    """Paths of the activations that a nested model ends with."""
+    for node in graph.nodes.values():
+        if _activates(graph.layer(node)) and len(node.inputs) == 1 and _ending(graph, node) == "output":
+            yield (node.key,)
+    for layer in graph.layers.values():
+        if layer.inner is not None and all(_ending(graph, node) == "output" for node in graph.calls(layer.name)):
+            yield from ((layer.name, *path) for path in _closing(layer.inner))
 
 
 def _activates(layer: LayerSpec) -> bool:
@@ -65,24 +85,24 @@ def _format(graph: Graph, node: Node) -> dict[str, str]:
     return {} if "dtype" in graph.layer(node).config else graph.number_format(node.inputs[0])
 
 
-def _is_gate_or_end(graph: Graph, node: Node) -> bool:
-    """Whether it is a factor for a map, or what an output ends with, as nothing with weights stands between."""
+def _ending(graph: Graph, node: Node) -> str | None:
+    """What it meets without weights between: ``"output"``, the model's, or ``"gate"``, a map that it is a factor of."""
     stack, seen = [node], {node.key}
     while stack:
         current = stack.pop()
         if graph.is_output(current):
-            return True
+            return "output"
         for user in graph.consumers(current):
             if is_multiplication(graph.layer(user)) and len(user.inputs) == 2:
                 # Where both have the same shape, the bounded one is the factor.
                 if current.shape != user.shape or (
                     activation_name(graph.layer(node)) in _BOUNDED and _same(graph, user)
                 ):
-                    return True
+                    return "gate"
             elif user.key not in seen and not graph.layer(user).weighted and len(user.inputs) == 1:
                 seen.add(user.key)
                 stack.append(user)
-    return False
+    return None
 
 
 def _same(graph: Graph, product: Node) -> bool:

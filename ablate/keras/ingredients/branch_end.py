@@ -59,6 +59,8 @@ def drops_path(layer: LayerSpec) -> bool:
 
 def _passes(layer: LayerSpec) -> bool:
     """Whether it gives what it was given, dropout aside."""
+    if not layer.is_a(layers.Layer):
+        return layer.kind.__name__ in ("Cast", "Identity")
     dropout = layer.is_a(layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D)
     return dropout or layer.is_a(layers.Identity) or (layer.is_a(layers.Activation) and keeps_structure(layer))
 
