@@ -473,6 +473,16 @@ NO_CHOICE = f"there is no such choice. Allowed: {', '.join(DATA_SETS)}."
         (["residul=true"], "Unknown key 'residul'. Did you mean 'residual'?\n"),
         (["-m", "residul=true,false"], "Unknown key 'residul': it cannot be swept. Did you mean 'residual'?\n"),
         (["-m", "+residul=true,false"], "Unknown key 'residul': it cannot be swept. Did you mean 'residual'?\n"),
+        (
+            ["-m", "data=digits,telugu", "data.data_dir=sets", "residual=true,false"],
+            "data.data_dir=sets: data=telugu has this key, data=digits has not. Make a study of each, and one report "
+            "of all:\n"
+            "  python -m ablate -m data=digits residual=true,false task=stand_in.train study.preflight=null "
+            "study.name=digits\n"
+            "  python -m ablate -m data=telugu data.data_dir=sets residual=true,false task=stand_in.train "
+            "study.preflight=null study.name=telugu\n"
+            "  python -m ablate report digits telugu --into digits_telugu\n",
+        ),
         (["-m", "+train.epocs=1,2"], "Unknown key 'train.epocs': it cannot be swept. Did you mean 'train.epochs'?\n"),
         (
             ["-m", "model=builder", "model.args.width=16,8"],

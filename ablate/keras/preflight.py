@@ -18,8 +18,10 @@ from ablate.keras.compiled import cell, full_model, levels_of
 from ablate.keras.data import Dataset
 from ablate.keras.data.quality import leaks
 from ablate.keras.fitting import fitting_data
+from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
 from ablate.keras.ingredients import Ingredient, ablated_graph, catalogue, present
+from ablate.keras.ingredients.without_block import block_key, block_names
 
 __all__ = ["check", "checked", "validate"]
 
@@ -121,6 +123,7 @@ def _looked_at(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
         "sites": {},
         "notes": [],
     }
+    full = None
     try:
         values = checked(config)
         device.prepare(values["threads"])
@@ -144,8 +147,18 @@ def _looked_at(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
         note = capacity_note(said, answer["weights"], full.count_params())
         answer["notes"] += [note] if note else []
     except AblateError as error:
-        return answer | {"error": str(error)}, None
+        return answer | {"error": f"{error}{_other_blocks(config, full)}"}, None
     return answer, _graph_fingerprint(model)
+
+
+def _other_blocks(config: Mapping[str, Any], full: Any) -> str:
+    """How to have a study without a block that the network cannot be built without."""
+    gone = "none" if full is None else _blocks_gone(config)
+    if gone == "none":
+        return ""
+    limit = (config.get("only") or {}).get("without_block")
+    rest = [name for name in block_names(graph_of(full), limit) if block_key(name) not in gone.split(",")]
+    return f" All blocks but this: 'only.without_block=[{','.join(rest)}]'." if rest else ""
 
 
 def _said(levels: Mapping[str, Any], known: Mapping[str, Ingredient]) -> str:

@@ -37,7 +37,7 @@ def explain(error: BaseException, arguments: Sequence[str]) -> str | None:
         return f"{line}: several levels are a study; add -m:\n  python -m ablate -m {' '.join(arguments)}"
     if match := re.search(r"Could not (?:override|append to config\.? ?).*?'([^']+)'", text):
         key = match.group(1)
-        return f"Unknown key '{key}'.{suggestion(key, _known_keys())}"
+        return _of_some_choices(key, arguments) or f"Unknown key '{key}'.{suggestion(key, _keys_with())}"
     if match := re.search(r"Could not find '([^']+)'", text):
         group, _, option = match.group(1).rpartition("/")
         listing = text.partition("Available options")[2].partition("Config search path")[0]
@@ -64,13 +64,50 @@ def _first_line(text: str) -> str:
     return text.splitlines()[0] if text else ""
 
 
-def _known_keys() -> list[str]:
+def _of_some_choices(key: str, arguments: Sequence[str]) -> str | None:
+    """What to say about a key that not all choices of a group have between which a study shall compare."""
+    group = key.partition(".")[0]
+    swept = next((word for word in arguments if word.startswith(f"{group}=") and "," in word), None)
+    if swept is None:
+        return None
+    choices = [choice.strip() for choice in swept.partition("=")[2].split(",")]
+    has = [choice for choice in choices if key in _keys_with(f"{group}={choice}")]
+    if not has:
+        return None
+    line = next((word for word in arguments if word.lstrip("+").startswith(f"{key}=")), key)
+    lack = [choice for choice in choices if choice not in has]
+    rest = [word for word in arguments if word not in ("-m", "--multirun", swept, line)]
+    rest = [word for word in rest if not word.startswith(("study.name=", "study.dry_run="))]
+    commands = [
+        " ".join(["python -m ablate -m", f"{group}={choice}", *([line] if choice in has else []), *rest])
+        + f" study.name={choice}"
+        for choice in choices
+    ]
+    said = f"{_choices(group, has)} this key, {_choices(group, lack)} not"
+    return "\n".join(
+        [
+            f"{line}: {said}. Make a study of each, and one report of all:",
+            *(f"  {command}" for command in commands),
+            f"  python -m ablate report {' '.join(choices)} --into {'_'.join(choices)}",
+        ]
+    )
+
+
+def _choices(group: str, names: Sequence[str]) -> str:
+    return f"{group}={','.join(names)} {'has' if len(names) == 1 else 'have'}"
+
+
+def _keys_with(*overrides: str) -> list[str]:
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
 
     from ablate.config import conf_dir
     from ablate.sweep.factors import task_keys
 
     GlobalHydra.instance().clear()
     with initialize_config_dir(conf_dir(), version_base="1.3"):
-        return task_keys(compose("config"))
+        try:
+            return task_keys(compose("config", list(overrides)))
+        except HydraException:
+            return []

@@ -61,3 +61,21 @@ def test_all_faults_that_need_no_network_are_told_at_once(tiny):
         "train.epochs=0: must be a whole number of at least 1.",
     ]
     validate(tiny())
+
+
+def test_a_block_that_cannot_go_is_told_with_the_blocks_that_can(tiny, tmp_path, monkeypatch):
+    (tmp_path / "grouped_net.py").write_text(
+        "import keras\n"
+        "from keras import layers\n\n\n"
+        "def make(input_shape, classes):\n"
+        "    x = inputs = keras.Input(input_shape)\n"
+        "    for name, groups in (('first', 1), ('grouped', 3), ('last', 1)):\n"
+        "        x = layers.Conv2D(6, 3, padding='same', groups=groups, name=name)(x)\n"
+        "    x = layers.GlobalAveragePooling2D()(x)\n"
+        "    return keras.Model(inputs, layers.Dense(classes, activation='softmax')(x), name='net')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config = tiny() | {"model": {"name": "builder", "builder": "grouped_net.make"}, "blocks": {"first": False}}
+    (found,) = check([config])
+    assert found["error"].startswith("Model 'net' cannot be built again at layer 'grouped' (Conv2D): ")
+    assert found["error"].endswith(" All blocks but this: 'only.without_block=[grouped,last]'.")
