@@ -22,7 +22,10 @@ _SHORT = {
     "ZeroPadding2D": "Pad",
     "ZeroPadding3D": "Pad",
 }
-_ACTIVATION = {"relu": "ReLU", "custom": "activation", "silu": "SiLU", "swish": "SiLU", "gelu": "GELU", "elu": "ELU"}
+_ACTIVATION = {
+    **{"relu": "ReLU", "custom": "activation", "silu": "SiLU", "swish": "SiLU", "gelu": "GELU", "elu": "ELU"},
+    **{"relu6": "ReLU6", "leaky_relu": "LeakyReLU", "prelu": "PReLU", "selu": "SELU"},
+}
 
 
 def words(layer: LayerSpec, node: Node) -> str:
@@ -81,4 +84,9 @@ def _strides(config: Any) -> str:
 
 def _fused(layer: LayerSpec) -> str:
     name = activation_name(layer)
-    return "" if name is None else f" {_ACTIVATION.get(name, name)}"
+    if name is None:
+        return ""
+    given = layer.config.get("activation")
+    # A layer or function of the user, as Keras writes it down.
+    own = given.get("class_name") if isinstance(given, dict) and given.get("class_name") != "function" else None
+    return f" {own or _ACTIVATION.get(name, name)}"

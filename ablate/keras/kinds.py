@@ -151,7 +151,7 @@ def activation_name(layer: LayerSpec) -> str | None:
 
 
 def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.replace("LU", "lu")).lower()
 
 
 def _activation(layer: LayerSpec) -> Any:

@@ -120,6 +120,18 @@ def test_side_by_side_branches_tangles_inputs_and_nested_models():
     assert items[1:] == ["Concat", ("inner", ["Input 8×8×8", "ReLU"])]
 
 
+def test_activations_are_called_by_their_names():
+    inputs = keras.Input((8, 8, 4))
+    x = layers.Conv2D(3, 3, activation=layers.LeakyReLU(negative_slope=0.1))(inputs)
+    x = keras.ops.relu6(layers.LeakyReLU()(layers.PReLU()(layers.Flatten()(x))))
+    model = keras.Model(inputs, layers.Dense(2, activation=keras.ops.sin)(x))
+    items = parts(graph_of(model))
+    said = [piece.text for item in items for piece in item.pieces]
+    assert said == [
+        *("Input 8×8×4", "Conv 3×3, 3 LeakyReLU", "Flatten", "PReLU", "LeakyReLU", "ReLU6", "Dense 2 activation"),
+    ]
+
+
 def test_figures_are_as_wide_as_a_column_and_as_high_as_a_page(mini):
     assert draw(parts(graph_of(mini)), "full").get_size_inches()[0] == pytest.approx(3.3)
     long = keras.Sequential([keras.Input((4,)), *(layers.Dense(4 + n % 2 * n) for n in range(90)), layers.Dense(4)])
