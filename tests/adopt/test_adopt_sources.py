@@ -237,7 +237,7 @@ def test_a_training_counts_from_where_its_log_went_on(tmp_path: Path) -> None:
     assert (first, second) == ([0.25, 0.75], [0.25, 0.5, 0.75])
     said = notes(study)
     replaced = (
-        "its column 'epoch' falls back once, as where a training began again; {} rows were replaced by later ones"  # noqa: E501
+        "its column 'epoch' falls back once, as where a training began again; {} rows were replaced by later ones"
     )
     assert f"full_seed0.csv: {replaced.format(3)}" in said and f"full_seed1.csv: {replaced.format(2)}" in said
     assert "no_bn_seed0.csv" not in said
