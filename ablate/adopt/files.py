@@ -14,8 +14,10 @@ import pandas as pd
 import yaml
 
 from ablate.adopt.material import NumberTable
+from ablate.adopt.notation import with_points
+from ablate.adopt.restarts import without_superseded
 
-__all__ = ["Unreadable", "natural", "number_table", "read_json", "read_table", "read_yaml"]
+__all__ = ["Unreadable", "log_table", "natural", "number_table", "read_json", "read_table", "read_text", "read_yaml"]
 
 _LARGEST_TEXT = 4_000_000
 _LARGEST_TABLE = 256_000_000
@@ -134,7 +136,23 @@ def read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
     if again.any():
         frame = frame[~again].reset_index(drop=True)
         said.append(f"its header stands {int(again.sum()) + 1} times")
-    return frame, said
+    frame, commas = with_points(frame, separator)
+    return frame, [*said, *commas]
+
+
+def log_table(path: Path) -> tuple[NumberTable | None, list[str]]:
+    """The numbers of a CSV file that a training wrote line by line, and what was left out of it, a phrase each.
+
+    Raises:
+        Unreadable: If there is no table in it.
+    """
+    frame, said = read_table(path)
+    table = number_table(frame)
+    if table is not None and table.step:
+        frame, replaced = without_superseded(frame, table.step)
+        if replaced:
+            return number_table(frame), [*said, *replaced]
+    return table, said
 
 
 def number_table(frame: pd.DataFrame) -> NumberTable | None:

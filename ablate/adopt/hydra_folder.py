@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ablate.adopt.event_files import read_events
-from ablate.adopt.files import Unreadable, number_table, numbers_in, read_json, read_table, read_yaml
+from ablate.adopt.files import Unreadable, log_table, number_table, numbers_in, read_json, read_text, read_yaml
 from ablate.adopt.material import ForeignRun, Material, NumberTable, Unread
 from ablate.adopt.tree import Tree
 from ablate.errors import StoreError
 from ablate.store import FINISHED, RunFolder
 from ablate.sweep.identity import flatten
 
-__all__ = ["find_runs", "words_in_path"]
+__all__ = ["find_runs", "words_in_path", "words_of_name"]
 
 _MOST_KEYS = 20_000
 _OURS = ("status.json", "result.json", "curves.csv")
@@ -59,8 +59,10 @@ def _read(root: Path, place: str, files: list[str], events: list[str], unread: l
     trouble = ""
     values: dict[str, Any] = {}
     try:
-        plain = read_yaml(folder / "config.yaml")
-        values = _flat(plain)
+        # Hydra writes {} where nothing is configured; a file without a character was never finished.
+        if not read_text(folder / "config.yaml").strip():
+            raise Unreadable("is empty")
+        values = _flat(read_yaml(folder / "config.yaml"))
     except Unreadable as error:
         trouble = f".hydra/config.yaml {error}"
     given = _overrides(folder, place, unread)
@@ -121,12 +123,19 @@ def words_in_path(place: str) -> dict[str, str]:
     """
     found = {}
     for part in place.split("/"):
-        # A comma within brackets belongs to a value, and one that no key follows does too.
-        for word in re.split(r",(?![^\[{(]*[\]})])(?=[^,=]+=)", part):
+        for word in words_of_name(part):
             key, sign, value = word.partition("=")
             if sign and key:
                 found[key.lstrip("+")] = _unquoted(value)
     return found
+
+
+def words_of_name(name: str) -> list[str]:
+    """The words of a file's or folder's name that commas separate.
+
+    A comma within brackets belongs to a value, and one that no key follows does too.
+    """
+    return re.split(r",(?![^\[{(]*[\]})])(?=[^,=]+=)", name)
 
 
 def _unquoted(text: str) -> str:
@@ -173,9 +182,9 @@ def _table_of(path: Path, file: str, unread: list[Unread]) -> NumberTable | None
     import pandas as pd
 
     if path.suffix.lower() != ".json":
-        frame, said = read_table(path)
+        table, said = log_table(path)
         unread.extend(Unread(file, words) for words in said)
-        return number_table(frame)
+        return table
     value = read_json(path)
     if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
         return number_table(pd.DataFrame([numbers_in(row) for row in value]))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ablate.adopt.event_files import read_events
-from ablate.adopt.files import Unreadable, number_table, read_table, read_yaml
-from ablate.adopt.hydra_folder import words_in_path
+from ablate.adopt.files import Unreadable, log_table, read_yaml
+from ablate.adopt.hydra_folder import words_in_path, words_of_name
 from ablate.adopt.material import ForeignRun, Material, NumberTable, Unread
 from ablate.adopt.tree import Tree
 from ablate.sweep.identity import flatten
@@ -45,12 +45,12 @@ def find_logged_runs(tree: Tree, numbered: bool = True) -> Material:
         tables: dict[str, NumberTable] = {}
         for file in files:
             try:
-                frame, said = read_table(tree.root / file)
+                table, said = log_table(tree.root / file)
             except Unreadable as error:
                 unread.append(Unread(file, str(error)))
                 continue
             unread.extend(Unread(file, words) for words in said)
-            if (table := number_table(frame)) is not None:
+            if table is not None:
                 tables[Path(file).name if len(files) > 1 or names[Path(file).name] > 1 else "log"] = table
         read[place] = tables
         ages[place] = max((tree.root / file).stat().st_mtime for file in files)
@@ -132,7 +132,7 @@ def values_of_names(places: Sequence[str], numbered: bool = True) -> tuple[list[
         values: dict[str, Any] = {key: _plain(word) for key, word in words_in_path(_stem(place)).items()}
         rest = []
         for part in _stem(place).split("/"):
-            word = ",".join(piece for piece in part.split(",") if "=" not in piece)
+            word = ",".join(piece for piece in words_of_name(part) if "=" not in piece)
             if (seed := _SEED.search(word)) is not None:
                 values["seed"] = int(seed.group(1))
                 word = _SEED.sub("", word).strip("_-. ")

@@ -143,6 +143,9 @@ def _decisive(offers: Mapping[str, Mapping[Kind, Mapping[str, int]]]) -> str:
     for kind in _RANK:
         of_kind = {name: sum(found[kind].values()) for name, found in offers.items() if kind in found}
         names = [name for name in of_kind if not name.startswith("seconds")]
+        if kind == "curve":
+            # Beside its validation, the number of that name was measured in training.
+            names = [name for name in names if not {f"val_{name}", f"val/{name}"} & of_kind.keys()]
         if len(names) == 1:
             return names[0]
         if known := [name for word in _DECIDE for name in names if name.lower() == word]:

@@ -101,8 +101,18 @@ def _roles(frame: pd.DataFrame, request: Request, path: Path) -> tuple[str, list
         metrics.append(request.metric)
     if not factors or not metrics:
         missing = "levels (name them with factors=[...])" if not factors else "numbers (name one with metric=...)"
-        raise ConfigError(f"'{path}' has no column of {missing}. Columns: {', '.join(columns)}.")
+        no_numbers = "" if metrics else "".join(_no_number(frame[name], name) for name in rest)
+        raise ConfigError(f"'{path}' has no column of {missing}. Columns: {', '.join(columns)}.{no_numbers}")
     return step, metrics, factors, seed
+
+
+def _no_number(column: pd.Series, name: str) -> str:
+    """What stands in a column that is called like a measurement, where that is no number."""
+    if not any(word in name.lower() for word in _WORDS):
+        return ""
+    words = column.dropna()
+    others = words[pd.to_numeric(words, errors="coerce").isna()]
+    return f" '{name}' holds '{others.iloc[0]}', which is no number." if len(others) else ""
 
 
 def _is_measured(column: pd.Series, name: str, request: Request) -> bool:

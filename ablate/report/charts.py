@@ -20,7 +20,7 @@ _MOST_IN_MEANS = 80_000
 _MOST_IN_RUNS = 60_000
 _LONGEST, _SHORTEST = 200, 10
 
-# As plotly calls them.
+# As plotly.js calls them.
 _LINES = {"solid": "solid", "dashed": "dash", "dashdot": "dashdot", "long dashed": "longdash"}
 _DASHES = (*_LINES.values(), "longdashdot")
 

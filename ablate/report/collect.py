@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ablate.errors import StoreError
 from ablate.store import StudyFolder, write_text
 from ablate.store.study_folder import StudyRecord
 
@@ -33,7 +34,7 @@ def summary_of(study: StudyFolder) -> Summary:
 
 def _summary(study: StudyFolder, record: StudyRecord, mark: str) -> Summary:
     from ablate.analysis import SequentialRule, summarise
-    from ablate.report.marks import confirmed, marks
+    from ablate.report.marks import marks
     from ablate.report.remembered import keep_summary, kept_summary
     from ablate.report.shown import shown
 
@@ -42,10 +43,19 @@ def _summary(study: StudyFolder, record: StudyRecord, mark: str) -> Summary:
     runs = study.runs()
     rule = SequentialRule(len(record.plan.study.seeds)) if record.plan.study.sequential else None
     found = summarise(record.plan, runs, study.curves(), rule)
-    notes = (*found.notes, *marks(record, runs), *confirmed(study.confirmation()))
+    notes = (*found.notes, *marks(record, runs), *_confirmation(study))
     summary = shown(found, notes=notes, costs=study.costs())
     keep_summary(study, mark, summary)
     return summary
+
+
+def _confirmation(study: StudyFolder) -> tuple[str, ...]:
+    from ablate.report.marks import confirmed
+
+    try:
+        return confirmed(study.confirmation())
+    except StoreError as error:
+        return (str(error),)
 
 
 def collect(study: StudyFolder, figures: Sequence[str] | None = None, width: str | None = None) -> Summary:

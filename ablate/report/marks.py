@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ablate.store.run_folder import UNREADABLE
 from ablate.store.study_folder import StudyRecord
 
 __all__ = ["confirmed", "marks"]
@@ -22,7 +23,7 @@ def marks(record: StudyRecord, runs: pd.DataFrame) -> tuple[str, ...]:
         runs: Its runs, as the store reads them.
     """
     noted = [note for event in record.history for note in event.get("notes", ())]
-    return (*noted, *_late_seeds(record.history), *_mixed_versions(runs))
+    return (*noted, *_unreadable(runs), *_late_seeds(record.history), *_mixed_versions(runs))
 
 
 def confirmed(confirmation: Mapping[str, Any] | None) -> tuple[str, ...]:
@@ -32,6 +33,17 @@ def confirmed(confirmation: Mapping[str, Any] | None) -> tuple[str, ...]:
         confirmation: What :meth:`ablate.store.StudyFolder.confirmation` gives.
     """
     return () if confirmation is None else (f"Confirmation on fresh seeds. {confirmation['text']}",)
+
+
+def _unreadable(runs: pd.DataFrame) -> list[str]:
+    lost = runs[runs["reason"] == UNREADABLE]
+    if not len(lost):
+        return []
+    listed = "; ".join(f"{cell}, seed {seed}" for cell, seed in zip(lost["cell"], lost["seed"], strict=True))
+    return [
+        f"The result of {listed} is damaged (result.json in its folder) and counts as failed. Delete the folder, and "
+        "the study's command trains it again."
+    ]
 
 
 def _late_seeds(history: tuple[Mapping[str, Any], ...]) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ablate.store import FAILED, RUNNING, PlannedRun, Status, StudyFolder
+from ablate.store.run_folder import UNREADABLE
 from ablate.store.study_folder import StudyRecord
 
 if TYPE_CHECKING:
@@ -65,4 +66,11 @@ def part_of(folder: StudyFolder, summary: Summary) -> Part:
         summary: Its summary, see :func:`ablate.report.summary_of`.
     """
     record = folder.existing_record()
-    return Part(folder, record, summary, {run: folder.run(run).settled_status() for run in record.runs})
+    labels = {cell.name: cell.label for cell in record.plan.cells}
+    lost = summary.runs[summary.runs["reason"] == UNREADABLE]
+    damaged = set(zip(lost["cell"], lost["seed"], strict=True))
+    statuses = {run: folder.run(run).settled_status() for run in record.runs}
+    for run in record.runs:
+        if (labels[run.cell], run.seed) in damaged:
+            statuses[run] = replace(statuses[run], state=FAILED, reason=UNREADABLE, error="result.json is damaged.")
+    return Part(folder, record, summary, statuses)

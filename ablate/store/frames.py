@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ablate.errors import StoreError
 from ablate.store.curves import curve_table
+from ablate.store.run_folder import FAILED, FINISHED, UNREADABLE
 
 if TYPE_CHECKING:
     from ablate.store.study_folder import StudyFolder
@@ -26,7 +28,8 @@ def runs_frame(study: StudyFolder) -> pd.DataFrame:
 
     Returns:
         A row a run in the order of the plan: ``study``, ``cell`` (its label), one column a factor, ``seed``,
-        ``state``, ``reason``, then metrics, timings (``seconds...``) and versions.
+        ``state``, ``reason``, then metrics, timings (``seconds...``) and versions. A finished run whose result cannot
+        be read counts as failed.
     """
     record = study.existing_record()
     cells = {cell.name: cell for cell in record.plan.cells}
@@ -45,7 +48,12 @@ def runs_frame(study: StudyFolder) -> pd.DataFrame:
         row: dict[str, Any] = {factors[name]: level for name, level in cell.levels.items()}
         row |= {"study": name_of_study, "cell": cell.label, "seed": run.seed}
         row |= {"state": status.state, "reason": status.reason}
-        result = folder.result() if status.state == "finished" else None
+        try:
+            result = folder.result() if status.state == FINISHED else None
+        except StoreError:
+            # One damaged file must not hide what all other runs say.
+            result = None
+            row |= {"state": FAILED, "reason": UNREADABLE}
         if result is not None:
             for name, value in result.metrics.items():
                 if name in factors:

@@ -16,9 +16,12 @@ from ablate.errors import StoreError
 from ablate.store import lock
 from ablate.store.atomic import write_json, write_text
 
-__all__ = ["FAILED", "FINISHED", "MOST_ATTEMPTS", "RUNNING", "WAITING", "Result", "RunFolder", "Status"]
+__all__ = ["FAILED", "FINISHED", "MOST_ATTEMPTS", "RUNNING", "UNREADABLE", "WAITING", "Result", "RunFolder", "Status"]
 
 WAITING, RUNNING, FINISHED, FAILED = "waiting", "running", "finished", "failed"
+
+UNREADABLE = "unreadable"
+"""The reason of a run that finished and whose result is damaged."""
 
 MOST_ATTEMPTS = 2
 """How often a run may die without a word, and without an epoch of progress, before it counts as failed."""
@@ -126,10 +129,11 @@ class RunFolder:
         path = self.path / "result.json"
         try:
             values = json.loads(path.read_text())
-            return Result(values["metrics"], values.get("versions", {}), values.get("other", {}))
+            metrics = {name: _measured(name, value) for name, value in dict(values["metrics"]).items()}
+            return Result(metrics, dict(values.get("versions", {})), dict(values.get("other", {})))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"Cannot read '{path}': {error}.") from error
 
     def write_result(self, result: Result) -> None:
@@ -192,13 +196,19 @@ class RunFolder:
     def _curve_lines(self) -> tuple[list[str], list[str], bool]:
         """The header, the whole lines below it, and whether the file ends with a whole line."""
         try:
-            with (self.path / "curves.csv").open(newline="") as file:
+            with (self.path / "curves.csv").open(newline="", errors="replace") as file:
                 text = file.read()
         except OSError:
             return [], [], True
         whole, _, rest = text.rpartition("\n")
         lines = whole.splitlines()
         return (next(csv.reader(lines[:1]), []), lines[1:], not rest)
+
+
+def _measured(name: str, value: Any) -> float:
+    if not isinstance(value, int | float):
+        raise TypeError(f"'{name}' is {value!r} and no number")
+    return value
 
 
 def _csv_line(header: Sequence[str], row: Mapping[str, float]) -> str:

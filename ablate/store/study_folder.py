@@ -179,9 +179,10 @@ class StudyFolder:
         path = self.path / "confirmation.json"
         try:
             values: Mapping[str, Any] = json.loads(path.read_text())
+            str(values["text"])
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(f"Cannot read '{path}': {type(error).__name__}: {error}.") from error
         return values
 

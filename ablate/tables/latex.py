@@ -26,6 +26,9 @@ _MOST_ROWS = 45
 _LONG_TEXT = 44
 _PARAGRAPH = ">{\\raggedright\\arraybackslash}p{18em}"
 
+# A narrow column takes about fifty letters of a note.
+_LONG_WORD = 30
+
 
 def preamble() -> str:
     r"""What a document needs before ``\begin{document}`` to show the tables and to use the numbers of a study."""
@@ -189,4 +192,9 @@ def _ends(value: Value) -> str:
 def _notes(notes: Sequence[str]) -> list[str]:
     if not notes:
         return []
-    return ["  \\par\\smallskip", f"  {{\\raggedright {' '.join(escape_tex(note) for note in notes)}\\par}}"]
+    words = (
+        _breakable(escape_tex(word)) if len(word) > _LONG_WORD else escape_tex(word)
+        for note in notes
+        for word in note.split(" ")
+    )
+    return ["  \\par\\smallskip", f"  {{\\raggedright {' '.join(words)}\\par}}"]

@@ -216,3 +216,70 @@ def test_the_verb_needs_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert verbs.adopt(["t.csv", "metric=accuracy", "name=mine"]) == 0
     assert Path("outputs/mine/tables/effects.tex").is_file()
     assert verbs.report(["mine"]) == 0
+
+
+def test_a_training_counts_from_where_its_log_went_on(tmp_path: Path) -> None:
+    head = "epoch,accuracy,val_accuracy\n"
+    for variant, score in (("full", 0.75), ("no_bn", 0.5)):
+        for seed in (0, 1):
+            (tmp_path / f"{variant}_seed{seed}.csv").write_text(f"{head}0,0.9,0.25\n1,0.9,{score}\n")
+    # Begun anew and shorter; gone on from epoch 1; counted down by another program.
+    (tmp_path / "full_seed0.csv").write_text(f"{head}0,0.9,0.1\n1,0.9,0.2\n2,0.9,0.3\n0,0.9,0.25\n1,0.9,0.75\n")
+    (tmp_path / "full_seed1.csv").write_text(f"{head}0,0.9,0.25\n1,0.9,0.1\n2,0.9,0.2\n1,0.9,0.5\n2,0.9,0.75\n")
+    (tmp_path / "no_bn_seed0.csv").write_text(f"{head}1,0.9,0.5\n0,0.9,0.25\n")
+    study = adopted(tmp_path)
+    assert means(study) == {"full": 0.75, "variant=no_bn": 0.5}
+    summary = summary_of(study)
+    assert summary.study.metric == "val_accuracy"  # what stands beside it was measured in training
+    first, second = (
+        summary.curves.query("cell == 'full' and seed == @seed")["val_accuracy"].tolist() for seed in (0, 1)
+    )
+    assert (first, second) == ([0.25, 0.75], [0.25, 0.5, 0.75])
+    said = notes(study)
+    replaced = (
+        "its column 'epoch' falls back once, as where a training began again; {} rows were replaced by later ones"
+    )
+    assert f"full_seed0.csv: {replaced.format(3)}" in said and f"full_seed1.csv: {replaced.format(2)}" in said
+    assert "no_bn_seed0.csv" not in said
+
+
+def test_a_list_in_the_name_of_a_folder_is_one_level(tmp_path: Path) -> None:
+    for widths, score in (("[64, 64]", 0.75), ("[128]", 0.5)):
+        for seed in (0, 1):
+            folder = tmp_path / f"lr=0.1,widths={widths}" / f"seed={seed}"
+            folder.mkdir(parents=True)
+            (folder / "log.csv").write_text(log(score))
+    study = adopted(tmp_path, "reference.widths=[64, 64]")
+    assert means(study) == {"full": 0.75, "widths=[128]": 0.5}
+    assert "variant" not in notes(study)
+
+
+@pytest.mark.parametrize(
+    ("text", "full"),
+    [
+        ("model;widths;seed;loss\na;64,128;0;0,5\nb;64,128;0;1,25\n", 0.5),
+        ('model,seed,loss\na,0,"0,5"\nb,0,"1,25"\n', 0.5),
+        ("model\tseed\tloss\na\t0\t1.234,5\nb\t0\t2.000\n", 1234.5),
+    ],
+)
+def test_decimal_commas(text: str, full: float, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    study = adopted(tmp_path / "t.csv", "reference.model=a")
+    assert means(study)["full"] == full
+    assert "the comma in " in notes(study) and "loss was read as a decimal point." in notes(study)
+
+
+def test_a_list_of_two_is_no_decimal_comma(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('widths,seed,loss\n"64,128",0,0.5\n"32,64",0,0.25\n')
+    study = adopted(tmp_path / "t.csv", "reference.widths=64,128")
+    assert means(study) == {"full": 0.5, "widths=32,64": 0.25}
+
+
+def test_what_is_called_a_measurement_and_holds_no_numbers_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("model,acc\na,90.5%\nb,80%\n")
+    with pytest.raises(AblateError) as caught:
+        adopted(tmp_path / "t.csv")
+    assert str(caught.value) == (
+        f"'{tmp_path / 't.csv'}' has no column of numbers (name one with metric=...). Columns: model, acc. "
+        "'acc' holds '90.5%', which is no number."
+    )

@@ -69,11 +69,13 @@ def test_half_written_files_are_named_and_survived(tmp_path: Path) -> None:
     hydra_run(root / "5", {"depth": 6}, m__csv="epoch,score\n1,5\n2,6\n3")
     hydra_run(root / "6", {"depth": 7}, m__csv="")
     hydra_run(root / "7", "- a\n- b\n", m__json=result(score=1))
+    hydra_run(root / "8", "", m__json=result(score=1))
     study = adopted(root, "metric=score")
     said = notes(study)
     assert means(study) == {"full": 2.0, "depth=3": 3.0}
     assert "1 run without a result (.hydra/config.yaml is no plain YAML in line 2: " in said
     assert "1 run without a result (.hydra/config.yaml holds a list in place of keys): 7." in said
+    assert "1 run without a result (.hydra/config.yaml is empty): 8." in said
     assert "3/m.json: is no JSON: " in said
     assert "5/m.csv: its last line was cut off (1 of 2 fields)" in said
     assert "6/m.csv: is empty" in said

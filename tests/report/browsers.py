@@ -49,6 +49,7 @@ class Page:
         self.driver.get_log("performance")
         self.driver.get(path.absolute().as_uri())
         self.wait("document.documentElement.dataset.ready")
+        self.wait("document.querySelectorAll('.chart-box:not([hidden]) > .chart:empty').length === 0")
 
     def wait(self, condition: str) -> None:
         from selenium.webdriver.support.ui import WebDriverWait

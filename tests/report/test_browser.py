@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from browsers import Page
@@ -16,6 +17,9 @@ from fake_studies import ERROR, HOSTILE, QUOTED, grid_plan, write_study
 
 from ablate.report import part_of, summary_of, write_page
 from ablate.store import StudyFolder
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 Opened = Callable[..., Page]
 
@@ -28,6 +32,25 @@ def test_it_opens_in_peace(opened: Opened, worst: StudyFolder) -> None:
     assert [address for address in asked if address.startswith("file")] == [worst.page.absolute().as_uri()]
     assert page.all("main, header nav, footer", "tagName") == ["NAV", "MAIN", "FOOTER"]
     assert page.all(".chart svg.main-svg:first-child", "clientWidth > 600") == [True, True]
+
+
+AT_READY = """
+addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
+  window.atReady ||= [document.querySelectorAll('.chart:empty').length, document.documentElement.scrollHeight];
+}).observe(document.documentElement, {attributeFilter: ['data-ready']}));
+"""
+
+
+def test_charts_out_of_sight_come_later_and_move_nothing(opened: Opened, browser: Chrome, worst: StudyFolder) -> None:
+    watch = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": AT_READY})
+    try:
+        page = opened(worst.page)
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", watch)
+    undrawn, height = page.get("window.atReady")
+    assert undrawn > 0
+    assert page.all(".chart", "childElementCount > 0") == [True, True]
+    assert page.get("document.documentElement.scrollHeight") == height
 
 
 def test_hostile_names_are_text(still: Page) -> None:

@@ -14,6 +14,7 @@ def test_runs_of_two_back_ends_are_told() -> None:
     runs = pd.DataFrame(
         {
             "state": ["finished"] * 3,
+            "reason": [""] * 3,
             "backend": ["jax", "tensorflow", None],
             "keras": ["3.15.1"] * 3,
             "jax": ["0.10.2"] * 3,

@@ -16,11 +16,12 @@ from fake_studies import ERROR, HOSTILE, grid_plan, switch, write_study
 from markupsafe import escape
 
 from ablate.analysis import checklist
+from ablate.errors import StoreError
 from ablate.report import Part, part_of, summary_of
 from ablate.report.charts import curves_data, forest_data
 from ablate.report.page import page
 from ablate.report.words import commands, compute, headline, methods
-from ablate.store import FAILED, FINISHED, Status, StudyFolder
+from ablate.store import FAILED, FINISHED, RunFolder, Status, StudyFolder
 from ablate.study import Factor, Level, Study, make_plan
 
 
@@ -201,3 +202,31 @@ def test_compute_counts_what_failed(tmp_path: Path) -> None:
     run = part(study).record.runs[0]
     study.run(run).write_status(Status(FINISHED))  # as an older version left it
     assert compute(part(study))[0] == ("all runs", "10.0 s in 3 runs")
+
+
+def test_a_damaged_file_does_not_hide_the_other_runs(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "grid", grid_plan(1, 3))
+    first, second, *_ = sorted((study.path / "runs" / "full").iterdir())
+    (first / "result.json").write_bytes((first / "result.json").read_bytes()[:30])
+    (second / "curves.csv").write_bytes(b"epoch,val_loss\n1,0.5\n" + bytes(range(256)) + b"\n")
+    (study.path / "confirmation.json").write_text("[]")
+    summary = summary_of(study)
+    assert summary.effects["n"].tolist() == [2]
+    assert summary.runs["reason"].tolist() == ["unreadable", "", "", "", "", ""]
+    assert (
+        "The result of full, seed 0 is damaged (result.json in its folder) and counts as failed. Delete the folder, "
+        "and the study's command trains it again."
+    ) in summary.notes
+    assert any(note.startswith(f"Cannot read '{study.path / 'confirmation.json'}': ") for note in summary.notes)
+    shown = part_of(study, summary)
+    assert shown.errors == {("full", 0): "result.json is damaged."}
+    assert '<strong class="bad">1 failed</strong>' in page([shown], study.path)
+
+
+def test_a_result_that_is_no_number_is_told(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "grid", grid_plan(1, 1))
+    path = next(study.path.glob("runs/full/*/result.json"))
+    path.write_text('{"metrics": {"test_accuracy": "high"}}')
+    with pytest.raises(StoreError) as caught:
+        RunFolder(path.parent).result()
+    assert str(caught.value) == f"Cannot read '{path}': 'test_accuracy' is 'high' and no number."

@@ -185,11 +185,11 @@
     });
     const better = data.direction === "max" ? "← worse · better →" : "← better · worse →";
     const shapes = data.margin === null ? [] : [{type: "rect", xref: "x", yref: "paper", x0: -data.margin, x1: data.margin, y0: 0, y1: 1, fillcolor: colour("pale"), opacity: .15, line: {width: 0}, layer: "below"}];
-    return Plotly.react(chart, traces, layout(90 + 22 * rows.length + 16 * lines.reduce((sum, count) => sum + count, 0), {
+    return [traces, layout(90 + 22 * rows.length + 16 * lines.reduce((sum, count) => sum + count, 0), {
       margin: {l: 10, r: 15, t: 10, b: 55}, shapes,
       xaxis: axis({title: {text: `difference in ${plain(data.metric.replaceAll("_", " "))}<br>${better}`}, zeroline: true, zerolinewidth: 2}),
       yaxis: axis({tickvals: place, ticktext: names, range: [rows.length - .4, -.6], showgrid: false, zeroline: false, fixedrange: true, ticks: ""}),
-    }), config);
+    })];
   };
 
   const smoothed = (values, weight) => {
@@ -240,16 +240,35 @@
     const ends = [Math.min(...means), Math.max(...means)].map(scale), edge = .12 * (ends[1] - ends[0]) || .05 * Math.abs(ends[1]) || 1;
     const range = means.length && !chosen.single ? {range: [ends[0] - edge, ends[1] + edge]} : {autorange: true};
     const epochs = Math.max(...data.means.flatMap(line => line.x), ...data.runs.flatMap(run => run.x), 0);
-    return Plotly.react(chart, traces, layout(Math.min(460, Math.max(300, chart.clientWidth * .6)), {
+    return [traces, layout(Math.min(460, Math.max(300, chart.clientWidth * .6)), {
       margin: {l: 10, r: 15, t: 10, b: 45}, hovermode: "closest",
       xaxis: axis({title: {text: "epoch"}, zeroline: false, ...(epochs <= 12 ? {dtick: 1} : {})}),
       yaxis: axis({title: {text: plain(chosen.stem.replaceAll("_", " "))}, type: chosen.log ? "log" : "linear", zeroline: false, exponentformat: "power", ...range}),
       annotations: traces.length ? [] : [{text: "Nothing is switched on.", showarrow: false, xref: "paper", yref: "paper", x: .5, y: .5}],
-    }), config);
+    })];
   };
 
-  const boxes = [];
-  const redraw = () => Promise.all(boxes.map(draw => draw()));
+  const charts = [];
+  const draw = ({box, made}) => {
+    // What is chosen before the library is there shows as soon as it is.
+    if (!window.Plotly) return null;
+    const place = box.querySelector(".chart");
+    place.style.minHeight = "";
+    return Plotly.react(place, ...made(), config);
+  };
+  const redraw = () => Promise.all(charts.map(draw));
+  const isInView = ({box}) => { const {top, bottom} = box.getBoundingClientRect(); return top < innerHeight && bottom > 0; };
+  // Nothing waits for a chart that is out of sight.
+  const pause = () => new Promise(resolve => { window.requestIdleCallback ? requestIdleCallback(resolve, {timeout: 500}) : setTimeout(resolve, 50); });
+  const drawAll = async () => {
+    for (const chart of charts.filter(isInView)) await draw(chart);
+    root.dataset.ready = "true";
+    for (const chart of charts) {
+      if (chart.box.querySelector(".chart").childElementCount) continue;
+      await pause();
+      await draw(chart);
+    }
+  };
   const prepare = box => {
     const data = JSON.parse(document.getElementById(`${box.dataset.study}-data`).textContent);
     const kind = box.dataset.chart, own = data[kind];
@@ -279,7 +298,7 @@
             input.checked = {all: true, none: false, first: cells[index].shown}[button.dataset.cells];
           });
           remember();
-          draw();
+          draw(chart);
         });
       }
     }
@@ -293,22 +312,21 @@
     });
     const remember = () => controls.forEach((control, index) => { memory[index] = control.type === "checkbox" ? control.checked : control.value; });
     box.hidden = false;
-    const draw = () => (kind === "forest" ? forest : curves)(box, own);
-    boxes.push(draw);
-    box.addEventListener("input", () => { remember(); draw(); });
+    const chart = {box, made: () => (kind === "forest" ? forest : curves)(box, own)};
+    charts.push(chart);
+    box.addEventListener("input", () => { remember(); draw(chart); });
+    // Its place is kept, so that nothing below moves when it is drawn.
+    box.querySelector(".chart").style.minHeight = `${chart.made()[1].height}px`;
   };
   const unpacked = async () => {
-    const packed = Uint8Array.from(atob(JSON.parse(document.getElementById("library").textContent)), letter => letter.charCodeAt(0));
+    const letters = atob(JSON.parse(document.getElementById("library").textContent));
+    const packed = new Uint8Array(letters.length);
+    for (let place = 0; place < letters.length; place += 1) packed[place] = letters.charCodeAt(place);
     return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
   };
   const start = async () => {
-    const script = document.createElement("script");
-    script.textContent = await unpacked();
-    document.head.append(script);
     all("[data-chart]").forEach(prepare);
-    await redraw();
     if (kept.scroll) scrollTo(0, kept.scroll);
-    root.dataset.ready = "true";
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
     matchMedia("print").addEventListener("change", redraw);
     // Paper has nothing to click on: what is folded away is printed too.
@@ -317,6 +335,10 @@
     addEventListener("afterprint", () => { folded.forEach(part => { part.open = false; }); folded = []; });
     let last = innerWidth;
     addEventListener("resize", () => { if (Math.abs(innerWidth - last) > 40) { last = innerWidth; redraw(); } });
+    const script = document.createElement("script");
+    script.textContent = await unpacked();
+    document.head.append(script);
+    await drawAll();
   };
   if (kept.scroll) { history.scrollRestoration = "manual"; scrollTo(0, kept.scroll); }
 
