@@ -2,23 +2,20 @@
 
     python benchmarks/memory.py [--runs 100] [--cells 1 7] [--rounds 3] [--epochs 1]
 
-Each measurement is a process that trains runs of the digits, a cell with three seeds before the next one, the cells in
-turn: with one cell the compiled network is used again all the time, with seven each cell's is made anew every
-21 runs. Growth counts from the tenth run, and with several cells from the end of the first turn, since their networks
-are then made for the second time. Medians of the rounds; ``0.25`` of the digits and one epoch make a run short.
+A worker of the engine trains runs of the digits, a cell with three seeds before the next one, the cells in turn: with
+one cell the compiled network is used again all the time, with the seven of the default study one is compiled anew
+every three runs. Growth counts from the tenth run. ``processes`` says whether the worker was replaced meanwhile.
+Medians of the rounds; ``0.25`` of the digits and one epoch make a run short.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import threading
 from pathlib import Path
+from typing import NamedTuple
 
 CELLS: list[dict[str, object]] = [
     {},
@@ -30,69 +27,79 @@ CELLS: list[dict[str, object]] = [
     {"bias": True},
 ]
 SEEDS = 3
+FIRST = 10
 
 
-def held() -> tuple[float, int, int]:
-    """MiB of memory, open files and threads of this process."""
-    resident = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(resident.split()[1]) / 1024, len(os.listdir("/proc/self/fd")), threading.active_count()  # noqa: PTH208
+class Held(NamedTuple):
+    """What a worker holds after a run."""
+
+    mib: float
+    files: int
+    threads: int
+    process: int
 
 
-def trained(runs: int, cells: int, epochs: int) -> list[tuple[float, int, int]]:
-    """What the process holds after each run."""
-    from ablate.config import register
+def one(config: dict[str, object], folder: str) -> Held:
+    """A run, in a worker."""
     from ablate.keras.train import train
     from ablate.store import RunFolder
-    from ablate.sweep.composer import composed
 
-    register()
+    train(config, RunFolder(Path(folder)))
+    resident = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS"))
+    files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208
+    return Held(int(resident.split()[1]) / 1024, files, threads, os.getpid())
+
+
+def trained(runs: int, cells: int, epochs: int) -> list[Held]:
+    """What the worker holds after each run."""
+    from ablate.sweep.composer import composed
+    from ablate.sweep.pool import Call, WorkerPool
+
     config = composed([f"train.epochs={epochs}", "data.limit=450"])
     after = []
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, WorkerPool(1) as pool:
+        calls = []
         for number in range(runs):
-            own = config | CELLS[number // SEEDS % cells] | {"seed": number}
-            train(own, RunFolder(Path(name) / str(number)))
-            after.append(held())
+            place = number // SEEDS
+            own = config | CELLS[place % cells] | {"seed": number}
+            calls.append(Call(number, (own, f"{name}/{number}"), group=f"{place if cells > 1 else 0}"))
+        for outcome in pool.run(one, calls):
+            if outcome.error is not None:
+                raise SystemExit(str(outcome.error))
+            after.append(outcome.value)
     return after
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    from ablate.config import register
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--cells", type=int, nargs="+", default=[1, 7])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--here", type=int, default=0, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.here:
-        print(json.dumps(trained(asked.runs, asked.here, asked.epochs)))
-        return
-    found: dict[int, list[list[tuple[float, int, int]]]] = {cells: [] for cells in asked.cells}
+    if asked.runs <= FIRST:
+        parser.error(f"--runs={asked.runs}: growth counts from run {FIRST}, so there must be more.")
+    register()
+    found: dict[int, list[list[Held]]] = {cells: [] for cells in asked.cells}
     for _ in range(asked.rounds):
         for cells in asked.cells:
-            words = ["--here", str(cells), "--runs", str(asked.runs), "--epochs", str(asked.epochs)]
-            ended = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True, check=False)
-            if ended.returncode:
-                raise SystemExit(ended.stderr[-2000:])
-            found[cells].append(json.loads(ended.stdout.splitlines()[-1]))
-    head = ("cells", "runs", "MiB at first", "at the end", "growth", "files", "threads")
+            found[cells].append(trained(asked.runs, cells, asked.epochs))
+    head = ("cells", "runs", f"MiB at {FIRST}", "at the end", "growth", "files", "threads", "processes")
     print("".join(f"{word:>13}" for word in head))
     for cells, rounds in found.items():
-        first = 10 if cells == 1 else SEEDS * cells
-        start = statistics.median(run[first - 1][0] for run in rounds)
-        end, files, threads = (
-            statistics.median(run[-1][place] - (run[first - 1][place] if place else 0) for run in rounds)
-            for place in range(3)
-        )
+        pairs = [(run[FIRST - 1], run[-1]) for run in rounds]
+        grown = [statistics.median(last[place] - first[place] for first, last in pairs) for place in range(3)]
         row = (
             cells,
             asked.runs,
-            f"{start:.0f}",
-            f"{end:.0f}",
-            f"{end - start:+.0f}",
-            f"{files:+.0f}",
-            f"{threads:+.0f}",
+            f"{statistics.median(first.mib for first, _ in pairs):.0f}",
+            f"{statistics.median(last.mib for _, last in pairs):.0f}",
+            *(f"{value:+.0f}" for value in grown),
+            max(len({held.process for held in run}) for run in rounds),
         )
         print("".join(f"{value:>13}" for value in row))
 

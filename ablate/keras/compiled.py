@@ -6,7 +6,6 @@ takes its model over and assigns fresh weights, optimizer state and random state
 
 from __future__ import annotations
 
-import gc
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +25,7 @@ from ablate.keras.data.feed import Feed
 from ablate.keras.fit_loop import FitLoop
 from ablate.keras.graph_reader import functional
 from ablate.keras.ingredients import Ingredient, ablate_model, catalogue
+from ablate.keras.leftovers import clear_leftovers
 from ablate.keras.loop import Loop
 from ablate.keras.models import build
 from ablate.keras.recipe import loss, optimizer
@@ -105,10 +105,10 @@ def compiled(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
     sizes = {name: len(part) for name, part in dataset.parts.items()}
     key = json.dumps([cell(config), dict(values), dataset.pool.fingerprint, sizes], sort_keys=True, default=str)
     if key not in _MODELS:
-        _MODELS[key] = _compile(config, dataset, values)
-        while len(_MODELS) > _KEPT:
+        if len(_MODELS) >= _KEPT:
             _MODELS.popitem(last=False)
-            gc.collect()
+            clear_leftovers()  # before the next one is made, which can then have their memory
+        _MODELS[key] = _compile(config, dataset, values)
     _MODELS.move_to_end(key)
     return _MODELS[key]
 
@@ -121,7 +121,7 @@ def numbers(variables: Iterable[Any]) -> list[np.ndarray]:
 def forget() -> None:
     """Drops the models that this process keeps."""
     _MODELS.clear()
-    gc.collect()
+    clear_leftovers()
 
 
 def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:

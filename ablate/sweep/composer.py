@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,22 @@ class Composer:
         """
         return identity(self._task(overrides), self._ignore)
 
+    def identities(self, overrides: Sequence[str], key: str, seeds: Sequence[int]) -> list[dict[str, Any]]:
+        """What tells the runs of a cell apart, one a seed, as :meth:`identity` gives them.
+
+        Args:
+            overrides: What :meth:`overrides` gave.
+            key: The key of the seed.
+            seeds: The seeds.
+        """
+        lines = (*overrides, f"{key}={seeds[0]}")
+        first = self.identity(lines)
+        # Where nothing is derived from the seed, the other runs differ from the first in it alone.
+        apart = "." not in key and type(first.get(key)) is int and first[key] == seeds[0]
+        if apart and not _derives(OmegaConf.to_container(self._task(lines), resolve=False), key):
+            return [{**first, key: seed} for seed in seeds]
+        return [first, *(self.identity((*overrides, f"{key}={seed}")) for seed in seeds[1:])]
+
     def _task(self, overrides: Sequence[str]) -> DictConfig:
         groups = tuple(line for line in overrides if is_group(line.split("=", 1)[0].lstrip("+"), self._loader))
         try:
@@ -120,3 +137,15 @@ class Composer:
         task = task_part(config)
         OmegaConf.set_struct(task, True)
         self._tasks[groups] = cloudpickle.dumps(task)
+
+
+def _derives(value: Any, key: str) -> bool:
+    """Whether something may be interpolated from a key: by its name, or by a resolver that can look anywhere."""
+    if isinstance(value, dict):
+        return any(_derives(item, key) for item in value.values())
+    if isinstance(value, list):
+        return any(_derives(item, key) for item in value)
+    if not isinstance(value, str) or "${" not in value:
+        return False
+    nested = re.search(r"\$\{[^}]*\$\{", value) is not None
+    return nested or key in value or bool({*re.findall(r"\$\{\s*([\w.]+)\s*:", value)} - {"oc.select"})
