@@ -7,6 +7,7 @@ a global table of gradients holds the graph of the train step, and a cache holds
 from __future__ import annotations
 
 import gc
+import inspect
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,8 +29,11 @@ def clear_leftovers() -> None:
     """
     _tie_gradients()
     gc.collect()
-    # Variables are made and read by operations that carry the variable's name, so none is ever used again.
-    context.context().clear_kernel_cache()
+    # Variables are made and read by operations that carry the variable's name, so none is ever used again. Another
+    # version of TensorFlow may have no such cache: memory grows then, and training goes on.
+    clear = getattr(context.context(), "clear_kernel_cache", None)
+    if clear is not None:
+        clear()
 
 
 def _tie_gradients() -> None:
@@ -38,7 +42,7 @@ def _tie_gradients() -> None:
     ``tf.custom_gradient`` registers a function by a name of its own for each call within a trace, for ever; through the
     function's closure the table holds the whole graph. Optimizers use one, and so does ``tf.nn.silu``.
     """
-    table: dict[str, dict[str, Any]] = ops.gradient_registry._registry
+    table: dict[str, dict[str, Any]] = getattr(ops.gradient_registry, "_registry", {})
     for name in [name for name in table if name.startswith(_PREFIX)]:
         function = table[name][_FUNCTION]
         graph = None if isinstance(function, _Tied) else _graph_of(function)
@@ -75,5 +79,4 @@ def _graph_of(function: Callable[..., Any]) -> Any:
 
 def _held(function: Callable[..., Any]) -> Mapping[str, Any]:
     """What the closure of a function holds, by name."""
-    cells = getattr(function, "__closure__", None) or ()
-    return dict(zip(function.__code__.co_freevars, (cell.cell_contents for cell in cells), strict=True))
+    return inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
