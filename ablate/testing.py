@@ -185,8 +185,12 @@ def _trained(model: Any, folder: Path | None) -> list[str]:
     rng = np.random.default_rng(_SEED)
     shape = [8, *(side or 32 for side in model.inputs[0].shape[1:])]
     x = rng.uniform(size=shape).astype("float32")
-    model.compile(keras.optimizers.Adam(1e-4), "mse", run_eagerly=True)
     target = rng.uniform(size=(8, *(side or 32 for side in model.outputs[0].shape[1:]))).astype("float32")
+    loss = "mse"
+    if getattr(model.outputs[0]._keras_history.operation, "activation", None) is keras.activations.softmax:
+        # Squared errors of a softmax that is sure of itself have no gradient.
+        target, loss = (target == target.max(axis=-1, keepdims=True)).astype("float32"), "categorical_crossentropy"
+    model.compile(keras.optimizers.Adam(1e-4), loss, run_eagerly=True)
     start = [np.asarray(weight).copy() for weight in model.trainable_weights]
     faults = []
     if not np.isfinite(model.train_on_batch(x, target)):
