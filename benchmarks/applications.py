@@ -48,6 +48,8 @@ LEVELS = {
     "activation": "linear",
     "pooling": "strided",
 }
+BYTES = 16
+"""A weight, its gradient and the two moments of Adam."""
 EVERYWHERE = ("batch_norm", "norm", "head")
 
 
@@ -168,7 +170,19 @@ def extent(members: list[str], found: list[dict]) -> list[str]:
         "some": "Trained without some of them",
         "none": "Built, but not trained",
     }
-    return [f"- {words[group]}: {', '.join(names)}." for group, names in groups.items() if names]
+    lines = [f"- {words[group]}: {', '.join(names)}." for group, names in groups.items() if names]
+    left = [
+        f"{row['member']} without {row['ingredient']} ({row['without'] / 1e6:,.0f} million, "
+        f"{row['without'] * BYTES / 2**30:.0f} GiB)"
+        for row in found
+        if not row["trained"] and row["without"]
+    ]
+    if left:
+        lines.append(
+            "- Pairs that were built but not trained, with the weights of the network without the ingredient and the "
+            f"least memory that a step takes with Adam (a study refuses what does not fit): {'; '.join(left)}."
+        )
+    return lines
 
 
 def cell(row: dict | None) -> str:
