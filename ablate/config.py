@@ -46,6 +46,7 @@ class StudyConfig:
     resolution: int = 4
     cells: int | None = None
     workers: Any = "auto"
+    gpu_memory: Any = None
     retry_failed: bool = False
     keep_going: bool = True
     dry_run: Any = False

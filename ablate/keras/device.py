@@ -16,6 +16,9 @@ __all__ = ["prepare"]
 _WORKERS = int(os.environ.get("ABLATE_WORKERS", "1"))
 """How many workers share the machine."""
 
+_GPU_MEMORY = float(os.environ["ABLATE_GPU_MEMORY"]) if "ABLATE_GPU_MEMORY" in os.environ else None
+"""GiB that this process may take of a GPU that it shares, or None: it grows as it needs."""
+
 
 @contextmanager
 def _silence() -> Iterator[None]:
@@ -38,6 +41,8 @@ with _silence():
 
     _GPUS = tf.config.list_physical_devices("GPU")
 if os.environ.get("KERAS_BACKEND") == "jax":
+    if _GPU_MEMORY is not None:
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else it takes most of the GPU at once
     # Sums shared among threads would differ from run to run; XLA reads this when it starts.
     os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen=false {os.environ.get('XLA_FLAGS', '')}".strip()
 # A process that trains several cells traces several steps, and need not be warned of it.
@@ -45,7 +50,7 @@ tf.get_logger().setLevel("ERROR")
 
 
 def prepare(threads: int) -> None:
-    """Fixes the number of threads within an operation; with a GPU, also its memory growth and its kernels.
+    """Fixes the number of threads within an operation; with a GPU, also its memory and its kernels.
 
     The sum of floating-point numbers depends on how it is shared among threads, so that the number of threads
     belongs to the result.
@@ -72,7 +77,11 @@ def prepare(threads: int) -> None:
                 "other bits. Start a new process for it."
             ) from error
     for gpu in _GPUS:
-        if not tf.config.experimental.get_memory_growth(gpu):
+        if _GPU_MEMORY is not None:
+            if tf.config.get_logical_device_configuration(gpu) is None:
+                share = tf.config.LogicalDeviceConfiguration(memory_limit=int(_GPU_MEMORY * 1024))
+                tf.config.set_logical_device_configuration(gpu, [share])
+        elif not tf.config.experimental.get_memory_growth(gpu):
             tf.config.experimental.set_memory_growth(gpu, True)
     if _GPUS:
         tf.config.experimental.enable_op_determinism()

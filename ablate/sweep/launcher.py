@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -22,10 +21,11 @@ from omegaconf import DictConfig, open_dict
 
 from ablate.errors import ConfigError
 from ablate.store import FAILED, RUNNING, RunFolder, StudyFolder
+from ablate.sweep.gpus import found_gpus, slot_environments, slots
 from ablate.sweep.memory import Memory
 from ablate.sweep.pool import Call, Outcome, WorkerPool
 
-__all__ = ["ProcessLauncher", "slot_environments"]
+__all__ = ["ProcessLauncher"]
 
 
 class ProcessLauncher(Launcher):
@@ -34,11 +34,13 @@ class ProcessLauncher(Launcher):
     A job that raises, exits, is killed or takes too long ends alone.
 
     Args:
-        workers: How many at a time: a number, or ``"auto"`` for one a GPU, and one a CPU core where there is no GPU, as
-            long as the memory bears it. More workers than GPUs share them.
+        workers: How many at a time: a number, or ``"auto"`` for one a GPU (see ``gpu_memory``), and one a CPU core
+            where there is no GPU, as long as the memory bears it. More workers than GPUs share them.
         jobs_per_worker: After how many jobs a worker is replaced by a fresh process; None for never.
         timeout: Seconds after which a run is ended, or None.
         gpus: Identifiers of the GPUs to share out (``CUDA_VISIBLE_DEVICES``), or None to find them.
+        gpu_memory: GiB of a GPU's memory that a worker's tensors may take, so that a GPU has as many workers as its
+            free memory bears; None for one a GPU.
     """
 
     def __init__(
@@ -47,10 +49,15 @@ class ProcessLauncher(Launcher):
         jobs_per_worker: int | None = None,
         timeout: float | None = None,
         gpus: Sequence[str | int] | None = None,
+        gpu_memory: float | None = None,
     ) -> None:
-        self._environments = slot_environments(gpus)
+        known = isinstance(gpu_memory, int | float) and not isinstance(gpu_memory, bool) and 0 < gpu_memory < math.inf
+        if gpu_memory is not None and not known:
+            raise ConfigError(f"gpu_memory={gpu_memory}: write a positive number of GiB, or null.")
+        cores = len(os.sched_getaffinity(0))
+        shared_out = slots(found_gpus(gpus), gpu_memory, cores)
         if workers == "auto":
-            count = len(self._environments) or len(os.sched_getaffinity(0))
+            count = len(shared_out) or cores
         elif isinstance(workers, int) and not isinstance(workers, bool) and workers > 0:
             count = workers
         else:
@@ -58,7 +65,7 @@ class ProcessLauncher(Launcher):
         if timeout is not None and not timeout > 0:
             raise ConfigError(f"timeout={timeout}: write a number of seconds, or null.")
         shared = {"ABLATE_WORKERS": str(count)}  # a framework can share out the cores by it
-        environments = [slot | shared for slot in self._environments or [{}]]
+        environments = [slot | shared for slot in slot_environments(shared_out, gpu_memory) or [{}]]
         memory = Memory() if workers == "auto" else None
         self.pool = WorkerPool(count, jobs_per_worker, timeout, environments, memory)
 
@@ -155,26 +162,3 @@ def _job_return(outcome: Outcome, overrides: Sequence[str]) -> JobReturn:
     result.status = JobStatus.FAILED
     result.return_value = outcome.error
     return result
-
-
-def slot_environments(gpus: Sequence[str | int] | None) -> list[dict[str, str]]:
-    """Environment variables a slot, one slot a GPU; empty where there is none.
-
-    Args:
-        gpus: Identifiers of GPUs, or None to take those that ``CUDA_VISIBLE_DEVICES`` or the driver names.
-    """
-    if gpus is None:
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        gpus = (
-            [name for name in visible.split(",") if name not in ("", "-1")] if visible is not None else _driver_gpus()
-        )
-    return [{"CUDA_VISIBLE_DEVICES": str(gpu)} for gpu in gpus]
-
-
-def _driver_gpus() -> list[str]:
-    if shutil.which("nvidia-smi") is None:
-        return []
-    listing = subprocess.run(
-        ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, check=False
-    )
-    return listing.stdout.split() if listing.returncode == 0 else []

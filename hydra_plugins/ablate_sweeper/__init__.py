@@ -69,6 +69,7 @@ class WorkersConf:
     workers: Any = "${oc.select:study.workers,auto}"
     timeout: Any = None
     gpus: Any = None
+    gpu_memory: Any = "${oc.select:study.gpu_memory,null}"
 
 
 @dataclass
@@ -80,6 +81,7 @@ class IsolatedConf:
     jobs_per_worker: Any = field(default=1)
     timeout: Any = None
     gpus: Any = None
+    gpu_memory: Any = "${oc.select:study.gpu_memory,null}"
 
 
 _store = ConfigStore.instance()

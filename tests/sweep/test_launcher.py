@@ -6,34 +6,9 @@ from pathlib import Path
 import pytest
 
 from ablate.errors import ConfigError, RunError
-from ablate.sweep.launcher import ProcessLauncher, slot_environments
+from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.pool import WorkerPool
 from ablate.sweep.preflight import function_named, look
-
-
-@pytest.mark.parametrize(
-    ("visible", "slots"), [("", []), ("-1", []), ("0", ["0"]), ("2,5", ["2", "5"]), ("GPU-a,GPU-b", ["GPU-a", "GPU-b"])]
-)
-def test_visible_gpus_become_slots(visible: str, slots: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert slot_environments(None) == [{"CUDA_VISIBLE_DEVICES": slot} for slot in slots]
-
-
-def test_named_gpus_come_before_what_is_visible(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert slot_environments([3, "GPU-a"]) == [{"CUDA_VISIBLE_DEVICES": "3"}, {"CUDA_VISIBLE_DEVICES": "GPU-a"}]
-    assert slot_environments([]) == []
-
-
-def test_the_driver_is_asked_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho 0\necho 1\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert [slot["CUDA_VISIBLE_DEVICES"] for slot in slot_environments(None)] == ["0", "1"]
-    tool.write_text("#!/bin/sh\nexit 9\n")
-    assert slot_environments(None) == []
 
 
 def test_auto_is_one_a_core_or_one_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

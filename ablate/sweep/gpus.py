@@ -1,0 +1,131 @@
+"""The GPUs of the machine, what is free of their memory, and how workers share them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ablate.errors import ConfigError
+
+__all__ = ["Gpu", "found_gpus", "slot_environments", "slots"]
+
+_CONTEXT = 0.5
+"""GiB that CUDA itself takes for every process, beside its tensors."""
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU.
+
+    Args:
+        name: What ``CUDA_VISIBLE_DEVICES`` calls it.
+        free: GiB of its memory that are free, or None where nobody knows.
+        by_driver: Whether the name is the driver's number, which CUDA counts otherwise unless it is told.
+    """
+
+    name: str
+    free: float | None = None
+    by_driver: bool = False
+
+
+def slots(gpus: Sequence[Gpu], need: float | None, cores: int) -> list[Gpu]:
+    """Which GPU each worker has.
+
+    Workers go round the GPUs, so that each GPU has one before any has two. There are never more of them than GPUs
+    with room or, beyond that, than cores.
+
+    Args:
+        gpus: The GPUs to share out.
+        need: GiB of a GPU's memory that a worker's tensors may take; None: a whole GPU.
+        cores: How many CPU cores there are.
+
+    Returns:
+        A GPU a worker; empty where there is no GPU.
+
+    Raises:
+        ConfigError: If no GPU has room for a worker.
+
+    Example:
+        >>> [gpu.name for gpu in slots([Gpu("0", 11.0), Gpu("1", 5.0), Gpu("2", 2.0)], 4.0, 8)]
+        ['0', '1', '0']
+        >>> [gpu.name for gpu in slots([Gpu("0", 11.0), Gpu("1", 5.0)], None, 8)]
+        ['0', '1']
+    """
+    if need is None or not gpus:
+        return list(gpus)
+    # A GPU that nobody can look into takes one worker, as without a need.
+    room = [1 if gpu.free is None else int(gpu.free / (need + _CONTEXT)) for gpu in gpus]
+    if not any(room):
+        told = ", ".join(f"GPU {gpu.name} has {gpu.free:.1f}" for gpu in gpus)
+        most = max(gpu.free or 0.0 for gpu in gpus) - _CONTEXT
+        mend = f"Write at most {int(most * 10) / 10:g}" if most >= 0.1 else "Free a GPU"
+        raise ConfigError(
+            f"gpu_memory={need:g}: no GPU has as many GiB free, and {_CONTEXT:g} for CUDA itself: {told}. {mend}, or "
+            "null for one worker a GPU."
+        )
+    rounds = [gpu for turn in range(max(room)) for gpu, most in zip(gpus, room, strict=True) if turn < most]
+    return rounds[: max(cores, sum(most > 0 for most in room))]
+
+
+def slot_environments(gpus: Sequence[Gpu], need: float | None) -> list[dict[str, str]]:
+    """The environment variables of each worker.
+
+    Args:
+        gpus: The GPU of each worker, as :func:`slots` gave them.
+        need: GiB of it that the worker's tensors may take; None: all.
+    """
+    limit = {} if need is None else {"ABLATE_GPU_MEMORY": f"{need:g}"}  # a framework can hold itself to it
+    return [
+        {"CUDA_VISIBLE_DEVICES": gpu.name, **({"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if gpu.by_driver else {}), **limit}
+        for gpu in gpus
+    ]
+
+
+def found_gpus(
+    named: Sequence[str | int] | None = None, environment: Mapping[str, str] = os.environ
+) -> tuple[Gpu, ...]:
+    """The GPUs that may be used, with what is free of their memory.
+
+    Args:
+        named: Their identifiers, or None to take those that ``CUDA_VISIBLE_DEVICES`` or else the driver names. A number
+            is taken for the driver's; where GPUs differ CUDA counts like it with ``CUDA_DEVICE_ORDER=PCI_BUS_ID``.
+        environment: Environment variables.
+    """
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if named is None and visible is not None:
+        named = [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
+    if named is not None and not named:
+        return ()
+    told = _told_by_driver()
+    if named is None:
+        return tuple(Gpu(index, free, by_driver=True) for index, _, free in told)
+    return tuple(Gpu(str(name), _free(str(name), told)) for name in named)
+
+
+def _free(name: str, told: Sequence[tuple[str, str, float | None]]) -> float | None:
+    """What is free of a GPU that is named by its number, or by enough of the beginning of its identifier."""
+    matches = [free for index, uuid, free in told if name == index or (not name.isdigit() and uuid.startswith(name))]
+    return matches[0] if len(matches) == 1 else None
+
+
+def _told_by_driver() -> list[tuple[str, str, float | None]]:
+    """Number, identifier and free GiB of every GPU; of one cut into instances nobody tells the memory."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listing = subprocess.run(
+        ["nvidia-smi", "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listing.returncode:
+        return []
+    rows = [[word.strip() for word in line.split(",")] for line in listing.stdout.splitlines()]
+    return [
+        (row[0], row[1], int(row[2]) / 1024 if row[2].isdigit() else None)  # MiB; "[N/A]" where it cannot be told
+        for row in rows
+        if len(row) == 3
+    ]
