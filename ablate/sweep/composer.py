@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,13 @@ from ablate.errors import ConfigError
 from ablate.study import Cell, Factor
 from ablate.sweep.factors import is_group, reason_of
 from ablate.sweep.frozen import FrozenLoader, apply_overrides, parse_overrides
-from ablate.sweep.identity import identity, task_part
+from ablate.sweep.identity import identity, task_part, without
+from ablate.sweep.plain import PlainConfiguration, is_value
 
 __all__ = ["Composer", "composed"]
+
+_MOST_PLAIN = 256
+"""Plain configurations that are kept at a time."""
 
 
 def composed(overrides: Sequence[str]) -> dict[str, Any]:
@@ -61,6 +64,7 @@ class Composer:
         self._ignore = tuple(ignore)
         self._bases: dict[tuple[str, ...], bytes] = {}
         self._tasks: dict[tuple[str, ...], bytes] = {}
+        self._plain: dict[tuple[tuple[str, ...], tuple[str, ...]], PlainConfiguration] = {}
         self._base(())
 
     def overrides(self, cell: Cell, factors: Sequence[Factor]) -> tuple[str, ...]:
@@ -76,7 +80,8 @@ class Composer:
         Raises:
             ConfigError: If the overrides do not compose.
         """
-        return identity(self._task(overrides), ())
+        values = self._put_together(overrides)
+        return identity(self._task(overrides), ()) if values is None else values
 
     def identity(self, overrides: Sequence[str]) -> dict[str, Any]:
         """The part of a run's configuration that can change its result, as plain values.
@@ -87,26 +92,29 @@ class Composer:
         Raises:
             ConfigError: If the overrides do not compose.
         """
-        return identity(self._task(overrides), self._ignore)
+        return without(self.configuration(overrides), self._ignore)
 
-    def identities(self, overrides: Sequence[str], key: str, seeds: Sequence[int]) -> list[dict[str, Any]]:
-        """What tells the runs of a cell apart, one a seed, as :meth:`identity` gives them.
+    def _groups(self, overrides: Sequence[str]) -> tuple[str, ...]:
+        return tuple(line for line in overrides if is_group(line.split("=", 1)[0].lstrip("+"), self._loader))
 
-        Args:
-            overrides: What :meth:`overrides` gave.
-            key: The key of the seed.
-            seeds: The seeds.
-        """
-        lines = (*overrides, f"{key}={seeds[0]}")
-        first = self.identity(lines)
-        # Where nothing is derived from the seed, the other runs differ from the first in it alone.
-        apart = "." not in key and type(first.get(key)) is int and first[key] == seeds[0]
-        if apart and not _derives(OmegaConf.to_container(self._task(lines), resolve=False), key):
-            return [{**first, key: seed} for seed in seeds]
-        return [first, *(self.identity((*overrides, f"{key}={seed}")) for seed in seeds[1:])]
+    def _put_together(self, overrides: Sequence[str]) -> dict[str, Any] | None:
+        """A configuration without composing it, or None where only composing can tell."""
+        groups = self._groups(overrides)
+        others = [line for line in overrides if line not in groups]
+        held = tuple(line for line in others if not is_value(line))
+        known = self._plain.get((groups, held))
+        if known is None:
+            try:
+                task = self._task((*groups, *held))
+            except ConfigError:
+                return None  # composing it whole will say what is wrong
+            if len(self._plain) == _MOST_PLAIN:
+                self._plain.clear()
+            known = self._plain[groups, held] = PlainConfiguration(task, held)
+        return known.under([line for line in others if is_value(line)])
 
     def _task(self, overrides: Sequence[str]) -> DictConfig:
-        groups = tuple(line for line in overrides if is_group(line.split("=", 1)[0].lstrip("+"), self._loader))
+        groups = self._groups(overrides)
         try:
             self._base(groups)
             task: DictConfig = pickle.loads(self._tasks[groups])
@@ -137,15 +145,3 @@ class Composer:
         task = task_part(config)
         OmegaConf.set_struct(task, True)
         self._tasks[groups] = cloudpickle.dumps(task)
-
-
-def _derives(value: Any, key: str) -> bool:
-    """Whether something may be interpolated from a key: by its name, or by a resolver that can look anywhere."""
-    if isinstance(value, dict):
-        return any(_derives(item, key) for item in value.values())
-    if isinstance(value, list):
-        return any(_derives(item, key) for item in value)
-    if not isinstance(value, str) or "${" not in value:
-        return False
-    nested = re.search(r"\$\{[^}]*\$\{", value) is not None
-    return nested or key in value or bool({*re.findall(r"\$\{\s*([\w.]+)\s*:", value)} - {"oc.select"})

@@ -13,7 +13,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import DesignError, suggestion
@@ -232,10 +232,15 @@ def _takes_any_key(head: str, config: DictConfig, added: Set[str]) -> bool:
 def _levels(name: str, lines: Sequence[str], config: DictConfig) -> tuple[Level, ...]:
     """A level from each override line."""
     levels, faults = [], []
-    kept = cloudpickle.dumps(config)  # a copy by it costs a tenth of a deep one
+    # A copy by it costs a tenth of a deep one, and a value that refers to nothing needs no node of Hydra's.
+    whole = cloudpickle.dumps(config)
+    part: DictConfig = pickle.loads(whole)
+    with open_dict(part), flag_override(part, "readonly", False):
+        del part["hydra"]  # all else keeps its types, against which values are checked
+    task = cloudpickle.dumps(part)
     for line in lines:
         try:
-            value = _value_under(line, name, kept)
+            value = _value_under(line, name, whole if "${" in line else task)
         except (HydraException, OmegaConfBaseException) as error:
             faults.append(f"{line}: {reason_of(error)}")
             continue

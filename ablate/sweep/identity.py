@@ -12,10 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 
-__all__ = ["differences", "flatten", "identity", "run_id", "task_part", "without"]
+__all__ = ["VOLATILE", "differences", "flatten", "identity", "run_id", "task_part", "without"]
 
-# What these give changes from one call, machine or job to the next, so it cannot tell runs apart.
-_VOLATILE = ("now", "oc.env", "oc.decode", "hydra", "python_version")
+VOLATILE = ("now", "oc.env", "oc.decode", "hydra", "python_version")
+"""Resolvers that give something else from one call, machine or job to the next, so that it cannot tell runs apart."""
 
 
 def run_id(configuration: Mapping[str, Any]) -> str:
@@ -70,7 +70,7 @@ def _volatile_as_written() -> Iterator[None]:
     # OmegaConf can replace a resolver but not hand one back, so the table itself is saved and restored.
     saved = dict(BaseContainer._resolvers)
     try:
-        for name in _VOLATILE:
+        for name in VOLATILE:
             OmegaConf.register_new_resolver(name, _as_written(name), replace=True)
         yield
     finally:

@@ -193,9 +193,9 @@ class Planner:
         jobs = []
         for cell in plan.cells:
             lines = self.composer.overrides(cell, plan.factors)
-            key, seeds = self.settings.seed_key, plan.study.seeds
-            for seed, told in zip(seeds, self.composer.identities(lines, key, seeds), strict=True):
-                run = PlannedRun(run_id(told), cell.name, seed)
-                own = (*self.asked.fixed, *lines, f"{key}={seed}", f"hydra.sweep.subdir='{run.folder}'")
+            for seed in plan.study.seeds:
+                own_lines = (*lines, f"{self.settings.seed_key}={seed}")
+                run = PlannedRun(run_id(self.composer.identity(own_lines)), cell.name, seed)
+                own = (*self.asked.fixed, *own_lines, f"hydra.sweep.subdir='{run.folder}'")
                 jobs.append(Job(run, own))
         return jobs

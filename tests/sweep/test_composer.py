@@ -1,14 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from ablate.errors import ConfigError
 from ablate.sweep import composer as room
+from ablate.sweep import plain
 from ablate.sweep.composer import Composer
+from ablate.sweep.identity import identity
 
 
 class Loader:
@@ -19,10 +22,12 @@ class Loader:
 
 
 @pytest.fixture
-def halved() -> Iterator[None]:
+def resolvers() -> Iterator[None]:
     OmegaConf.register_new_resolver("toy_half", lambda: 7)
+    OmegaConf.register_new_resolver("toy_sum", lambda *keys, _root_: sum(_root_[key] or 0 for key in keys))
     yield
     OmegaConf.clear_resolver("toy_half")
+    OmegaConf.clear_resolver("toy_sum")
 
 
 def composer_of(text: str, ignore: tuple[str, ...] = ()) -> Composer:
@@ -34,6 +39,27 @@ def composer_of(text: str, ignore: tuple[str, ...] = ()) -> Composer:
     return Composer(loader, config, (), Path("study"), ignore)
 
 
+def outcome(compose: Callable[[list[str]], dict[str, Any]], lines: list[str]) -> dict[str, Any] | str:
+    """What comes of some overrides, or why nothing does."""
+    try:
+        return compose(lines)
+    except ConfigError as error:
+        return str(error)
+
+
+LINES = [
+    ["x=1", "seed=3"],
+    ["x=2", "seed=3"],
+    ["x=1", "seed=11"],
+    ["seed=11"],
+    ["x=[1,2]"],
+    ["x=null"],
+    ["x={a:1}"],
+    ["x='${seed}'", "seed=4"],
+    ["x=a b"],
+]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -43,28 +69,71 @@ def composer_of(text: str, ignore: tuple[str, ...] = ()) -> Composer:
         "{seed: 0, x: 0, y: '${oc.select:seed,3}'}",
         "{seed: 0, x: 0, name: see, y: '${oc.select:${name}d}'}",
         "{seed: 0, x: 0, y: '${toy_half:}'}",
-        "{seed: 0, x: 0, where: '${now:%H}'}",
+        "{seed: 0, x: 0, y: '${toy_sum:x,seed}'}",
+        "{seed: 0, x: 0, where: '${now:%H}', who: '${oc.env:USER}'}",
+        "{seed: 0, x: 0, gone: '${nowhere}'}",
         "{seed: null, x: 0}",
         "{seed: '0', x: 0}",
+        "{seed: 0, x: '???'}",
+        "{seed: 0, x: {a: 0, b: 1}, y: '${x}'}",
+        "{seed: 0, x: 0, at: {seed: 1, y: '${.seed}', z: '${..seed}', w: '${.n.x}', n: {x: 5}}}",
+        "{seed: 0, x: 0, at: {x: 1, y: '${at.x}', z: '${oc.select:at.seed,2}'}}",
+        "{seed: 0, x: [1, 2], y: '${x[0]}', z: '${x.1}'}",
+        "{seed: 0, x: {a: 0, b: 1}}",
     ],
 )
-def test_the_runs_of_a_cell_are_those_composed_one_by_one(text: str, halved: None) -> None:
+def test_what_is_put_together_is_what_would_be_composed(text: str, resolvers: None) -> None:
     own = composer_of(text)
-    seeds = (0, 3, 11)
-    assert own.identities(["x=1"], "seed", seeds) == [own.identity(["x=1", f"seed={seed}"]) for seed in seeds]
+    for lines in LINES:
+        assert outcome(own.configuration, lines) == outcome(lambda given: identity(own._task(given), ()), lines)
 
 
-def test_a_seed_within_a_section_or_without_a_part_in_the_identity_is_composed() -> None:
-    inner = composer_of("{train: {seed: 0}, x: 0}")
-    assert inner.identities(["x=1"], "train.seed", (0, 3)) == [{"train": {"seed": seed}, "x": 1} for seed in (0, 3)]
-    ignored = composer_of("{seed: 0, x: 0}", ("seed",))
-    assert ignored.identities(["x=1"], "seed", (0, 3)) == [{"x": 1}, {"x": 1}]
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["net.width=3", "net.depth=9"],
+        ["net.width=3", "net={width:4}"],
+        ["net={width:4}", "net.width=3"],
+        ["+net.extra=1", "net.extra=2", "net.width=3"],
+        ["+net.extra={a:1}", "net.width=3"],
+        ["~net.depth", "net.width=3"],
+        ["net.width=3", "~net.width"],
+        ["width=5", "net.width=3"],
+        ["net.of.deep=[1]", "net.list=[2]", "width=7"],
+    ],
+)
+def test_lines_that_meet_count_in_their_order(lines: list[str]) -> None:
+    own = composer_of("{seed: 0, width: 1, net: {width: 1, depth: 2, list: [], of: {deep: 1}}, copy: '${.width}'}")
+    composed = outcome(lambda given: identity(own._task(given), ()), lines)
+    assert [outcome(own.configuration, lines) for _ in range(2)] == [composed] * 2  # at first, and from memory
 
 
-def test_seeds_from_which_nothing_is_derived_cost_no_composing(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = composer_of("{seed: 0, x: 0, y: '${x}'}")
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["y=1", "x=1"], "y=1 x=1: Key 'y' is not in struct"),
+        (["+y=1", "y.b=2"], "+y=1 y.b=2: Key 'b' is not in struct"),
+        (["x=1", "~q"], "x=1 ~q: Could not delete from config. 'q' does not exist."),
+    ],
+)
+def test_what_does_not_compose_is_told_whole(lines: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        composer_of("{seed: 0, x: 0}").configuration(lines)
+    assert str(caught.value) == message
+
+
+def test_what_cannot_change_a_result_is_not_part_of_the_identity() -> None:
+    own = composer_of("{seed: 0, x: 0, out: {folder: a, size: 1}}", ("seed", "out.folder"))
+    assert own.identity(["x=1", "out.folder=b", "seed=5"]) == {"x": 1, "out": {"size": 1}}
+
+
+def test_a_thousand_cells_cost_a_handful_of_compositions(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = composer_of("{seed: 0, x: 0, z: 0, note: '${title}', title: a}")
     composed: list[object] = []
-    resolving = room.identity
-    monkeypatch.setattr(room, "identity", lambda *given: composed.append(given) or resolving(*given))
-    assert [run["seed"] for run in own.identities(["x=1"], "seed", tuple(range(50)))] == list(range(50))
-    assert len(composed) == 1
+    for module in (room, plain):
+        monkeypatch.setattr(module, "identity", lambda *given: composed.append(given) or identity(*given))
+    found = [own.configuration([f"x={x}", f"z={z}", "seed=1"]) for x in range(10) for z in range(100)]
+    assert found[205] == {"seed": 1, "x": 2, "z": 5, "note": "a", "title": "a"}
+    assert len(composed) == 1 + 10 + 100 + 1  # the base, and each line once
+    found[0]["x"] = "spoilt"
+    assert own.configuration(["x=0", "z=0", "seed=1"])["x"] == 0
