@@ -282,7 +282,8 @@ def _studies(words: Sequence[str], count: int) -> list[StudyFolder]:
         raise ConfigError(f"Name one study folder, for example outputs/ingredients; received {list(words)}.")
     studies = [StudyFolder(path if (path := Path(word)).exists() else Path("outputs") / word) for word in words]
     for study in studies:
-        study.existing_record()
+        if not study.plan.is_file():
+            study.existing_record()  # says what is missing; the plan of a large study is read once, where it is used
     return studies
 
 

@@ -88,7 +88,7 @@ class RunFolder:
     def status(self) -> Status:
         """The status as its own process last wrote it; ``waiting`` if it never did."""
         try:
-            values = json.loads((self.path / "status.json").read_text())
+            values = json.loads((self.path / "status.json").read_bytes())
             return Status(**{key: value for key, value in values.items() if key in Status.__dataclass_fields__})
         except (OSError, ValueError, TypeError, AttributeError):
             return Status()

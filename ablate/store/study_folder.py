@@ -84,6 +84,11 @@ class StudyFolder:
         return self.path.resolve().name
 
     @property
+    def plan(self) -> Path:
+        """Where the plan is written; a folder without it holds no study."""
+        return self.path / "plan.json"
+
+    @property
     def figures(self) -> Path:
         """Where figures are written."""
         return self.path / "figures"
@@ -123,9 +128,9 @@ class StudyFolder:
         Raises:
             StoreError: If it cannot be read or is not a plan of this format.
         """
-        path = self.path / "plan.json"
+        path = self.plan
         try:
-            values = json.loads(path.read_text())
+            values = json.loads(path.read_bytes())
             if values["format"] != _FORMAT:
                 raise StoreError(f"'{path}' has format {values['format']}; this version of ablate reads {_FORMAT}.")
             return StudyRecord(
@@ -158,7 +163,7 @@ class StudyFolder:
         """Write ``plan.json``."""
         make_folder(self.path)
         write_json(
-            self.path / "plan.json",
+            self.plan,
             {
                 "format": _FORMAT,
                 "plan": record.plan.to_dict(),
