@@ -17,6 +17,7 @@ What the others need: pip install keras-tuner 'ray[tune]' hydra-joblib-launcher
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import json
 import os
@@ -185,6 +186,7 @@ def measured(who: str, command: list[str], same: bool) -> tuple[float, dict[tupl
         return seconds, {(cell, seed): accuracy for cell, seed, accuracy in rows}
 
 
+@functools.cache
 def _config() -> str:
     """The configuration of the full network."""
     from ablate.config import register
