@@ -33,7 +33,8 @@ def find_rows(path: Path, request: Request) -> Material:
     try:
         frame, said = read_table(path)
     except Unreadable as error:
-        raise StoreError(f"Cannot read '{path}': it {error}.") from error
+        what = f"{error}" if isinstance(error.__cause__, OSError) else f"it {error}"
+        raise StoreError(f"Cannot read '{path}': {what}.") from error
     columns = [str(name) for name in frame.columns]
     step, metrics, factors, seed = _roles(frame, request, path)
     keys = [*factors, *([seed] if seed else [])]
