@@ -56,7 +56,7 @@ def find_rows(path: Path, request: Request) -> Material:
             row = table.iloc[[place]].dropna(axis=1).reset_index(drop=True)
             one = NumberTable("single", row.astype(float))
             runs.append(_run(frame.iloc[place][keys].to_dict(), one, place))
-    return Material("table", tuple(runs), tuple(Unread(path.name, word) for word in said), tuple(notes), False)
+    return Material("table", tuple(runs), tuple(Unread(path.name, *remark) for remark in said), tuple(notes), False)
 
 
 def _run(values: Mapping[Any, Any], table: NumberTable, row: int) -> ForeignRun:

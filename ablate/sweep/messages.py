@@ -27,8 +27,8 @@ def explain(error: BaseException, arguments: Sequence[str]) -> str | None:
     Returns:
         A few lines, or None if the error is neither theirs nor about a file or folder.
     """
-    if isinstance(error, OSError) and isinstance(error.filename, str | bytes | os.PathLike):
-        if (closed := _closed(Path(os.fsdecode(error.filename)))) is not None:
+    if isinstance(error, OSError) and isinstance(error.filename, str):
+        if (closed := _closed(Path(error.filename))) is not None:
             here = Path.cwd()
             return f"Cannot read '{closed.relative_to(here) if here in closed.parents else closed}': {error.strerror}."
         return f"Cannot write to the output folder '{error.filename}': {error.strerror}."
