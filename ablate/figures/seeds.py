@@ -132,6 +132,12 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
         "Dots: single seeds; faint lines join the runs of one seed, which see the same data in the same order: the "
         "more alike they run, the more pairing gains.",
     ]
+    ran = [cell for cell, found in summary.values.items() if found]
+    if (shown := data["cell"].nunique()) < len(ran):
+        each = " on each data set" if data["block"].nunique() > 1 else ""
+        sentences.append(
+            f"{shown} of {len(ran)} cells are shown{each}: the reference and those with the largest differences to it."
+        )
     if data["low"].notna().any():
         sentences.append(
             f"Ticks: mean; bars behind: its {LEVEL:.0%} t interval. Intervals of single cells do not show whether two "
