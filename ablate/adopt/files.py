@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ablate.adopt.material import NumberTable
+from ablate.adopt.material import NumberTable, Remark
 from ablate.adopt.notation import with_points
 from ablate.adopt.restarts import without_superseded
 
@@ -100,11 +100,11 @@ def read_json(path: Path) -> Any:
         raise Unreadable(f"is no JSON: {error}") from error
 
 
-def read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
+def read_table(path: Path) -> tuple[pd.DataFrame, list[Remark]]:
     """The rows of a CSV file (commas, semicolons or tabs), all columns as they come.
 
     Returns:
-        The table with stripped column names, and what was left out of it, a phrase each.
+        The table with stripped column names, and what was left out of it or read in another way.
 
     Raises:
         Unreadable: If there is no table in it.
@@ -117,9 +117,9 @@ def read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
         raise Unreadable("is empty")
     separator = max(",;\t", key=head.count)
     names = next(csv.reader([head], delimiter=separator))
-    said = []
+    said: list[Remark] = []
     if not text.endswith("\n") and len(rest := text.rpartition("\n")[2].split(separator)) < len(names) and "\n" in text:
-        said.append(f"its last line was cut off ({len(rest)} of {len(names)} fields)")
+        said.append(Remark(f"its last line was cut off ({len(rest)} of {len(names)} fields)"))
         text = text[: text.rindex("\n") + 1]
     lines = text.count("\n") + (not text.endswith("\n")) - 1
     try:
@@ -129,18 +129,18 @@ def read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
     frame.columns = [" ".join(str(name).split()) for name in frame.columns]
     blank = sum(not line.strip() for line in text.splitlines()[1:]) if len(frame) < lines else 0
     if (lost := lines - blank - len(frame)) > 0:
-        said.append(f"{lost} line{'s' if lost > 1 else ''} of another width left out")
+        said.append(Remark(f"{lost} line{'s' if lost > 1 else ''} of another width left out"))
     again = pd.Series(True, index=frame.index)
     for name in frame.columns:
         again &= frame[name].astype(str).str.strip() == name
     if again.any():
         frame = frame[~again].reset_index(drop=True)
-        said.append(f"its header stands {int(again.sum()) + 1} times")
+        said.append(Remark(f"its header stands {int(again.sum()) + 1} times", otherwise=True))
     frame, commas = with_points(frame, separator)
     return frame, [*said, *commas]
 
 
-def log_table(path: Path) -> tuple[NumberTable | None, list[str]]:
+def log_table(path: Path) -> tuple[NumberTable | None, list[Remark]]:
     """The numbers of a CSV file that a training wrote line by line, and what was left out of it, a phrase each.
 
     Raises:

@@ -183,7 +183,7 @@ def _table_of(path: Path, file: str, unread: list[Unread]) -> NumberTable | None
 
     if path.suffix.lower() != ".json":
         table, said = log_table(path)
-        unread.extend(Unread(file, words) for words in said)
+        unread.extend(Unread(file, *remark) for remark in said)
         return table
     value = read_json(path)
     if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-__all__ = ["ForeignRun", "Kind", "Material", "NumberTable", "Unread"]
+__all__ = ["ForeignRun", "Kind", "Material", "NumberTable", "Remark", "Unread"]
 
 Kind = Literal["single", "curve", "rows"]
 """How the rows of a table of results stand for a run.
@@ -70,17 +70,31 @@ class ForeignRun:
     overridden: frozenset[str] = frozenset()
 
 
+class Remark(NamedTuple):
+    """What a reader must know of how a file was read.
+
+    Args:
+        words: A phrase that follows the file's name.
+        otherwise: Whether all of it was read, in another way than it stands there; if not, something is missing.
+    """
+
+    words: str
+    otherwise: bool = False
+
+
 @dataclass(frozen=True)
 class Unread:
-    """A file or folder that could not be read.
+    """A file or folder that could not be read, or not as it stands there.
 
     Args:
         place: Where it is, relative to what was asked to be adopted.
         reason: Why.
+        otherwise: Whether all of it was read, in another way than it stands there.
     """
 
     place: str
     reason: str
+    otherwise: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +104,7 @@ class Material:
     Args:
         source: Which tool wrote it, in a word.
         runs: The runs, in the order in which they were started as far as their names tell.
-        unread: What could not be read.
+        unread: What could not be read, or not as it stands there.
         notes: What a user should know besides, a sentence each.
         ordered_by_time: Whether of several runs of one configuration the last one is the one that counts.
     """

@@ -49,7 +49,7 @@ def find_logged_runs(tree: Tree, numbered: bool = True) -> Material:
             except Unreadable as error:
                 unread.append(Unread(file, str(error)))
                 continue
-            unread.extend(Unread(file, words) for words in said)
+            unread.extend(Unread(file, *remark) for remark in said)
             if table is not None:
                 tables[Path(file).name if len(files) > 1 or names[Path(file).name] > 1 else "log"] = table
         read[place] = tables

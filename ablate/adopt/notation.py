@@ -6,13 +6,15 @@ import re
 
 import pandas as pd
 
+from ablate.adopt.material import Remark
+
 __all__ = ["with_points"]
 
 _NUMBER = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?(?:[eE][-+]?\d+)?")
 _SURE = re.compile(r"[-+]?(?:0,\d|\d{1,3}(?:\.\d{3})+,\d).*")
 
 
-def with_points(frame: pd.DataFrame, separator: str) -> tuple[pd.DataFrame, list[str]]:
+def with_points(frame: pd.DataFrame, separator: str) -> tuple[pd.DataFrame, list[Remark]]:
     """A table whose decimal commas are read as such.
 
     ``64,128`` may as well be a list of two widths. So a column counts as one of decimal commas if the table shows in
@@ -46,5 +48,5 @@ def with_points(frame: pd.DataFrame, separator: str) -> tuple[pd.DataFrame, list
         return frame, []
     listed = ", ".join(map(str, numbers))
     return frame.assign(**{name: values.astype(float) for name, values in numbers.items()}), [
-        f"the comma in {listed} was read as a decimal point"
+        Remark(f"the comma in {listed} was read as a decimal point", otherwise=True)
     ]

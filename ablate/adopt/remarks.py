@@ -41,9 +41,13 @@ def on_missing(
 
 
 def on_unread(material: Material) -> list[str]:
-    """What could not be read, each with its reason."""
-    items = [f"{item.place}: {item.reason}" for item in material.unread]
-    return [f"Not read, or not whole: {_listing(items, '; ')}."] if items else []
+    """What could not be read, and what was read in another way than it stands there, each with its reason."""
+    heads = {False: "Not read, or not whole", True: "Read in another way than it stands there"}
+    found = {
+        head: [f"{item.place}: {item.reason}" for item in material.unread if item.otherwise is otherwise]
+        for otherwise, head in heads.items()
+    }
+    return [f"{head}: {_listing(items, '; ')}." for head, items in found.items() if items]
 
 
 def on_rows(kept: Sequence[Placed], choice: Choice) -> list[str]:
@@ -81,5 +85,5 @@ def ledger(
         else:
             state, reason = "adopted", ""
         rows.append((run.place, state, reason))
-    rows += [(item.place, "not read", item.reason) for item in material.unread]
+    rows += [(item.place, "read otherwise" if item.otherwise else "not read", item.reason) for item in material.unread]
     return pd.DataFrame(rows, columns=["place", "state", "reason"])

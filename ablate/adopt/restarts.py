@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ablate.adopt.material import Remark
+
 __all__ = ["without_superseded"]
 
 
-def without_superseded(frame: pd.DataFrame, step: str) -> tuple[pd.DataFrame, list[str]]:
+def without_superseded(frame: pd.DataFrame, step: str) -> tuple[pd.DataFrame, list[Remark]]:
     """A log without the rows that a later start of the same training replaced.
 
     Where the count falls back to an epoch, the training went on from there: what had been written from that epoch on
@@ -38,6 +40,9 @@ def without_superseded(frame: pd.DataFrame, step: str) -> tuple[pd.DataFrame, li
         counts[:at] &= ~(steps[:at] >= steps[at])
     times = "once" if len(starts) == 1 else f"{len(starts)} times"
     return frame[counts].reset_index(drop=True), [
-        f"its column '{step}' falls back {times}, as where a training began again; "
-        f"{int((~counts).sum())} rows were replaced by later ones"
+        Remark(
+            f"its column '{step}' falls back {times}, as where a training began again; "
+            f"{int((~counts).sum())} rows were replaced by later ones",
+            otherwise=True,
+        )
     ]

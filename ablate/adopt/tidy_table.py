@@ -33,7 +33,8 @@ def find_rows(path: Path, request: Request) -> Material:
     try:
         frame, said = read_table(path)
     except Unreadable as error:
-        raise StoreError(f"Cannot read '{path}': it {error}.") from error
+        what = f"{error}" if isinstance(error.__cause__, OSError) else f"it {error}"
+        raise StoreError(f"Cannot read '{path}': {what}.") from error
     columns = [str(name) for name in frame.columns]
     step, metrics, factors, seed = _roles(frame, request, path)
     keys = [*factors, *([seed] if seed else [])]
@@ -55,7 +56,7 @@ def find_rows(path: Path, request: Request) -> Material:
             row = table.iloc[[place]].dropna(axis=1).reset_index(drop=True)
             one = NumberTable("single", row.astype(float))
             runs.append(_run(frame.iloc[place][keys].to_dict(), one, place))
-    return Material("table", tuple(runs), tuple(Unread(path.name, word) for word in said), tuple(notes), False)
+    return Material("table", tuple(runs), tuple(Unread(path.name, *remark) for remark in said), tuple(notes), False)
 
 
 def _run(values: Mapping[Any, Any], table: NumberTable, row: int) -> ForeignRun:

@@ -14,7 +14,7 @@ from ablate.figures.colours import cell_looks, paler
 from ablate.figures.figure import Figure
 from ablate.figures.panels import plain_numbers
 from ablate.figures.paper import DEFAULT, PAPERS, Paper
-from ablate.figures.rows import MOST_ROWS, ROW_GAP, heights_of, put_labels
+from ablate.figures.rows import MANY_ROWS, MOST_ROWS, ROW_GAP, heights_of, label_width, put_labels
 from ablate.figures.sheet import Sheet
 from ablate.figures.style import LINE_HEIGHT, wrapped
 from ablate.figures.wording import block_label, sides
@@ -22,8 +22,6 @@ from ablate.figures.wording import block_label, sides
 __all__ = ["EFFECTS", "caption", "compose", "draw", "prepare"]
 
 _LABEL_WIDTH = 24
-_MANY = 12
-_MANY_LABEL_WIDTH = 64
 
 
 def prepare(summary: Summary) -> pd.DataFrame:
@@ -66,7 +64,7 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
     margin = float(data["margin"].iloc[0])
     if np.isfinite(margin):
         ax.axvspan(-margin, margin, color="0.92", linewidth=0, zorder=0)
-    centres = put_labels(ax, _labels(data))
+    centres = put_labels(ax, _labels(data, ax.figure.bbox.width / ax.figure.dpi))
     thickness = 0.75 * (ROW_GAP + LINE_HEIGHT)
     for y, (_, rows) in zip(centres, data.groupby("cell", sort=False), strict=True):
         bar = rows.iloc[0]
@@ -89,9 +87,9 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
 
 def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
     """The chart in one column of a paper, or as wide as the text where there are many cells."""
-    labels = _labels(data)
-    heights = heights_of(labels)
-    sheet = Sheet(paper.column if len(labels) <= _MANY else paper.text, 0.62 + float(heights.sum()))
+    width = paper.column if data["cell"].nunique() <= MANY_ROWS else paper.text
+    heights = heights_of(_labels(data, width))
+    sheet = Sheet(width, 0.62 + float(heights.sum()))
     draw(sheet.subplots(), data)
     return sheet
 
@@ -124,9 +122,9 @@ def _absence(summary: Summary) -> str:
     return "no cell shares a finished seed with its reference"
 
 
-def _labels(data: pd.DataFrame) -> list[str]:
+def _labels(data: pd.DataFrame, inches: float) -> list[str]:
     counts = data.groupby("cell", sort=False)["n"].first()
-    width = _LABEL_WIDTH if len(counts) <= _MANY else _MANY_LABEL_WIDTH
+    width = label_width(len(counts), inches)
     # Blanks that do not break keep the count in one piece.
     suffixes = [f" (n\u00a0=\u00a0{n})" if counts.nunique() > 1 else "" for n in counts]
     return [wrapped(f"{cell}{suffix}", width) for cell, suffix in zip(counts.index, suffixes, strict=True)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ablate.figures.colours import BLACK
 from ablate.figures.style import LINE_HEIGHT
 
-__all__ = ["MOST_ROWS", "ROW_GAP", "beside", "heights_of", "put_labels", "zero_line"]
+__all__ = ["MANY_ROWS", "MOST_ROWS", "ROW_GAP", "beside", "heights_of", "label_width", "put_labels", "zero_line"]
 
 ROW_GAP = 0.085
 """Inches between rows."""
@@ -20,7 +20,20 @@ ROW_GAP = 0.085
 MOST_ROWS = 45
 """Rows that a page holds."""
 
+MANY_ROWS = 12
+"""More rows than these have the width of the text, where it is wider than a column."""
+
 _POINTS_A_LETTER = 3.6
+
+
+def label_width(rows: int, inches: float) -> int:
+    """How many letters a line of a label has: where there are many rows, more, so that a page holds them.
+
+    Args:
+        rows: How many rows there are.
+        inches: How wide the whole figure is.
+    """
+    return 64 if rows > MANY_ROWS and inches > 4.5 else 24
 
 
 def heights_of(labels: Sequence[str]) -> NDArray[np.float64]:

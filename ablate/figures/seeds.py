@@ -16,7 +16,7 @@ from ablate.figures.figure import Figure
 from ablate.figures.lines import with_looks
 from ablate.figures.panels import panels_of, plain_numbers, records
 from ablate.figures.paper import DEFAULT, PAPERS, Paper
-from ablate.figures.rows import MOST_ROWS, heights_of, put_labels
+from ablate.figures.rows import MANY_ROWS, MOST_ROWS, heights_of, label_width, put_labels
 from ablate.figures.sheet import Sheet
 from ablate.figures.style import spoken, wrapped
 from ablate.figures.wording import sides
@@ -27,8 +27,6 @@ _COLUMNS = (
     *("block", "cell", "label", "position", "seed", "value", "mean", "low", "high", "n", "metric", "direction"),
     *("colour", "marker"),
 )
-_MANY = 12
-_LABEL_WIDTH, _WIDE_LABEL_WIDTH = 24, 64
 
 
 def prepare(summary: Summary) -> pd.DataFrame:
@@ -65,7 +63,8 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
     """
     for ax, (block,), own in panels_of(axes, data, ("block",), "blocks"):
         cells = own.drop_duplicates("cell")
-        centres = dict(zip(cells["cell"], put_labels(ax, _labels(own)), strict=True))
+        labels = _labels(own, ax.figure.bbox.width / ax.figure.dpi)
+        centres = dict(zip(cells["cell"], put_labels(ax, labels), strict=True))
         heights = own["cell"].map(centres)
         points = np.column_stack([own["value"], heights])
         joined = [points[places] for places in own.groupby("seed").indices.values()]
@@ -94,14 +93,14 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         ax.set_xlabel(f"{spoken(own['metric'].iloc[0])}\n← {less}      {more} →")
 
 
-def _labels(own: pd.DataFrame) -> list[str]:
+def _labels(own: pd.DataFrame, inches: float) -> list[str]:
     cells = own.drop_duplicates("cell")
     counts = cells["n"].nunique() > 1
     names = [
         f"{label} (n\u00a0=\u00a0{n})" if counts else str(label)
         for label, n in zip(cells["label"], cells["n"], strict=True)
     ]
-    return [wrapped(name, _LABEL_WIDTH if len(names) <= _MANY else _WIDE_LABEL_WIDTH) for name in names]
+    return [wrapped(name, label_width(len(names), inches)) for name in names]
 
 
 def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
@@ -109,9 +108,9 @@ def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
     blocks = list(dict.fromkeys(data["block"]))
     across = min(len(blocks), 3)
     rows = -(-len(blocks) // across)
-    wide = across > 1 or data["cell"].nunique() > _MANY
-    height = max(float(heights_of(_labels(data[data["block"] == block])).sum()) for block in blocks)
-    sheet = Sheet(paper.text if wide else paper.column, (0.55 + height + 0.2 * (len(blocks) > 1)) * rows)
+    width = paper.text if across > 1 or data["cell"].nunique() > MANY_ROWS else paper.column
+    height = max(float(heights_of(_labels(data[data["block"] == block], width)).sum()) for block in blocks)
+    sheet = Sheet(width, (0.55 + height + 0.2 * (len(blocks) > 1)) * rows)
     panels = list(np.ravel(sheet.subplots(rows, across, squeeze=False)))
     draw(panels[: len(blocks)], data)
     alike = len({tuple(dict.fromkeys(data.loc[data["block"] == block, "label"])) for block in blocks}) == 1
@@ -132,6 +131,12 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
         "Dots: single seeds; faint lines join the runs of one seed, which see the same data in the same order: the "
         "more alike they run, the more pairing gains.",
     ]
+    ran = [cell for cell, found in summary.values.items() if found]
+    if (shown := data["cell"].nunique()) < len(ran):
+        each = " on each data set" if data["block"].nunique() > 1 else ""
+        sentences.append(
+            f"{shown} of {len(ran)} cells are shown{each}: the reference and those with the largest differences to it."
+        )
     if data["low"].notna().any():
         sentences.append(
             f"Ticks: mean; bars behind: its {LEVEL:.0%} t interval. Intervals of single cells do not show whether two "

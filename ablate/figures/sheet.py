@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -10,8 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ablate.figures.style import rc_params
 
@@ -39,6 +42,20 @@ def our_style() -> Iterator[None]:
         yield
 
 
+def _thinned(ax: Axes) -> bool:
+    """Whether numbers below the axes stood in each other's way, so that there are fewer now."""
+    low, high = sorted(ax.get_xlim())
+    ticks = [tick for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high and tick.label1.get_visible()]
+    boxes = [tick.label1.get_window_extent() for tick in ticks if tick.label1.get_text()]
+    boxes.sort(key=lambda box: box.x0)
+    crowded = any(left.x1 > right.x0 - 1 for left, right in itertools.pairwise(boxes))
+    locator = ax.xaxis.get_major_locator()
+    if not crowded or not isinstance(locator, MaxNLocator):
+        return False
+    locator.set_params(nbins=max(1, len(boxes) // 2), min_n_ticks=1)
+    return True
+
+
 class Sheet(Figure):
     """A matplotlib figure that shows in a notebook by itself, without pyplot."""
 
@@ -49,6 +66,8 @@ class Sheet(Figure):
     def settle(self) -> None:
         """Lay out once and for all: every format then has the same layout, and none pays for it again."""
         self.draw_without_rendering()
+        if any([_thinned(ax) for ax in self.axes]):
+            self.draw_without_rendering()
         with our_style():
             # None at all: for one that only does nothing, matplotlib still draws twice a format.
             self.set_layout_engine(None)

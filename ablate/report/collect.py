@@ -34,7 +34,7 @@ def summary_of(study: StudyFolder) -> Summary:
 
 def _summary(study: StudyFolder, record: StudyRecord, mark: str) -> Summary:
     from ablate.analysis import SequentialRule, summarise
-    from ablate.report.marks import marks
+    from ablate.report.marks import marks, without_curves
     from ablate.report.remembered import keep_summary, kept_summary
     from ablate.report.shown import shown
 
@@ -42,8 +42,10 @@ def _summary(study: StudyFolder, record: StudyRecord, mark: str) -> Summary:
         return kept
     runs = study.runs()
     rule = SequentialRule(len(record.plan.study.seeds)) if record.plan.study.sequential else None
-    found = summarise(record.plan, runs, study.curves(), rule)
-    notes = (*found.notes, *marks(record, runs), *_confirmation(study))
+    curves = study.curves()
+    found = summarise(record.plan, runs, curves, rule)
+    lost = without_curves(study, record, curves)
+    notes = (*found.notes, *marks(record, runs), *lost, *_confirmation(study))
     summary = shown(found, notes=notes, costs=study.costs())
     keep_summary(study, mark, summary)
     return summary

@@ -7,10 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from ablate.store.run_folder import UNREADABLE
-from ablate.store.study_folder import StudyRecord
+from ablate.store.run_folder import FAILED, UNREADABLE, WAITING
+from ablate.store.study_folder import StudyFolder, StudyRecord
 
-__all__ = ["confirmed", "marks"]
+__all__ = ["confirmed", "marks", "without_curves"]
+
+_LISTED = 8
 
 _VERSIONS = ("backend", "python", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
 
@@ -36,14 +38,44 @@ def confirmed(confirmation: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def _unreadable(runs: pd.DataFrame) -> list[str]:
-    lost = runs[runs["reason"] == UNREADABLE]
-    if not len(lost):
-        return []
-    listed = "; ".join(f"{cell}, seed {seed}" for cell, seed in zip(lost["cell"], lost["seed"], strict=True))
-    return [
-        f"The result of {listed} is damaged (result.json in its folder) and counts as failed. Delete the folder, and "
-        "the study's command trains it again."
-    ]
+    damaged = runs[runs["reason"] == UNREADABLE]
+    found = []
+    if len(lost := damaged[damaged["state"] == FAILED]):
+        found.append(
+            f"The result of {_listing(lost)} is damaged (result.json in its folder) and counts as failed. Delete the "
+            "folder, and the study's command trains it again."
+        )
+    if len(lost := damaged[damaged["state"] == WAITING]):
+        found.append(
+            f"The status of {_listing(lost)} is damaged (status.json in its folder), so it counts as waiting, whatever "
+            "else its folder holds; the study's command trains it again."
+        )
+    return found
+
+
+def _listing(runs: pd.DataFrame) -> str:
+    names = [f"{cell}, seed {seed}" for cell, seed in zip(runs["cell"], runs["seed"], strict=True)]
+    return "; ".join(names[:_LISTED]) + (f"; and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+
+
+def without_curves(study: StudyFolder, record: StudyRecord, curves: pd.DataFrame) -> tuple[str, ...]:
+    """Runs whose ``curves.csv`` holds something of which no curve can be made, as a note a reason.
+
+    Args:
+        study: The study's folder.
+        record: What its plan says.
+        curves: The curves of its runs, as the store reads them.
+    """
+    labels = {cell.name: cell.label for cell in record.plan.cells}
+    drawn = set(curves[["cell", "seed"]].drop_duplicates().itertuples(index=False, name=None))
+    found: dict[str, list[tuple[str, int]]] = {}
+    for run in record.runs:
+        if (labels[run.cell], run.seed) not in drawn and (why := study.run(run).curves_fault()):
+            found.setdefault(why, []).append((labels[run.cell], run.seed))
+    return tuple(
+        f"No curve of {_listing(pd.DataFrame(runs, columns=['cell', 'seed']))}: curves.csv in its folder {why}."
+        for why, runs in found.items()
+    )
 
 
 def _late_seeds(history: tuple[Mapping[str, Any], ...]) -> list[str]:

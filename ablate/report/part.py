@@ -67,7 +67,8 @@ def part_of(folder: StudyFolder, summary: Summary) -> Part:
     """
     record = folder.existing_record()
     labels = {cell.name: cell.label for cell in record.plan.cells}
-    lost = summary.runs[summary.runs["reason"] == UNREADABLE]
+    runs = summary.runs
+    lost = runs[(runs["state"] == FAILED) & (runs["reason"] == UNREADABLE)]
     damaged = set(zip(lost["cell"], lost["seed"], strict=True))
     statuses = {run: folder.run(run).settled_status() for run in record.runs}
     for run in record.runs:

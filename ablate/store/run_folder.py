@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ __all__ = ["FAILED", "FINISHED", "MOST_ATTEMPTS", "RUNNING", "UNREADABLE", "WAIT
 WAITING, RUNNING, FINISHED, FAILED = "waiting", "running", "finished", "failed"
 
 UNREADABLE = "unreadable"
-"""The reason of a run that finished and whose result is damaged."""
+"""The reason of a run whose result, or whose status, is damaged: the first counts as failed, the second waits."""
 
 MOST_ATTEMPTS = 2
 """How often a run may die without a word, and without an epoch of progress, before it counts as failed."""
@@ -86,12 +87,14 @@ class RunFolder:
         return self.path / "run.log"
 
     def status(self) -> Status:
-        """The status as its own process last wrote it; ``waiting`` if it never did."""
+        """The status as its own process last wrote it; ``waiting`` if it never did, or if the file is damaged."""
         try:
             values = json.loads((self.path / "status.json").read_bytes())
             return Status(**{key: value for key, value in values.items() if key in Status.__dataclass_fields__})
-        except (OSError, ValueError, TypeError, AttributeError):
+        except FileNotFoundError:
             return Status()
+        except (OSError, ValueError, TypeError, AttributeError):
+            return Status(reason=UNREADABLE, error="status.json is damaged.")
 
     def write_status(self, status: Status) -> None:
         """Replace the status."""
@@ -150,6 +153,23 @@ class RunFolder:
             except ValueError:
                 continue
         return rows
+
+    def curves_fault(self) -> str:
+        """Why no curve can be made of a ``curves.csv`` that is there; empty where one can, or nothing is in it yet."""
+        try:
+            with (self.path / "curves.csv").open("rb"):
+                pass
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            return f"cannot be read ({error.strerror or error})"
+        header, lines, _ = self._curve_lines()
+        rows = self.curves()
+        if any(math.isfinite(row.get("epoch", math.nan)) for row in rows) or not (header and lines):
+            return ""
+        if "epoch" not in header:
+            return f"has no column 'epoch' (its columns: {', '.join(name[:40] for name in header[:8])})"
+        return "has no row with the number of an epoch and as many numbers as columns"
 
     def append_curves(self, epoch: int, values: Mapping[str, float]) -> None:
         """Add the row of an epoch.

@@ -146,7 +146,8 @@ class StudyFolder:
         except (OSError, ValueError, KeyError, TypeError) as error:
             if isinstance(error, StoreError | DesignError):
                 raise
-            raise StoreError(f"Cannot read the plan '{path}': {type(error).__name__}: {error}.") from error
+            why = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+            raise StoreError(f"Cannot read the plan '{path}': {why}.") from error
 
     def existing_record(self) -> StudyRecord:
         """What ``plan.json`` says.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
@@ -23,9 +25,12 @@ def explain(error: BaseException, arguments: Sequence[str]) -> str | None:
         arguments: The command line without the program's name.
 
     Returns:
-        A few lines, or None if the error is neither theirs nor about the output folder.
+        A few lines, or None if the error is neither theirs nor about a file or folder.
     """
-    if isinstance(error, OSError) and error.filename is not None:
+    if isinstance(error, OSError) and isinstance(error.filename, str):
+        if (closed := _closed(Path(error.filename))) is not None:
+            here = Path.cwd()
+            return f"Cannot read '{closed.relative_to(here) if here in closed.parents else closed}': {error.strerror}."
         return f"Cannot write to the output folder '{error.filename}': {error.strerror}."
     if not isinstance(error, HydraException | OmegaConfBaseException):
         # Some faults of a command line come out of these libraries as whatever Python made of them.
@@ -49,6 +54,15 @@ def explain(error: BaseException, arguments: Sequence[str]) -> str | None:
     if "Multiple values for" in text or "is specified more than once" in text:
         return _first_line(text)
     return "\n".join([_first_line(text), _first_line(cause)]).strip() or type(error).__name__
+
+
+def _closed(path: Path) -> Path | None:
+    """The first folder on the way to a path, or what is there, that the system does not let be read; None if all is."""
+    for folder in reversed(path.parents):
+        if folder.is_dir() and not os.access(folder, os.X_OK):
+            return folder
+    needed = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
+    return path if path.exists() and not os.access(path, needed) else None
 
 
 def _raised_in_library(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -25,6 +26,8 @@ _SETUP = "\\sisetup{separate-uncertainty, reset-text-series=false, text-series-t
 _MOST_ROWS = 45
 _LONG_TEXT = 44
 _PARAGRAPH = ">{\\raggedright\\arraybackslash}p{18em}"
+
+_LONG_HEAD = 24
 
 # A narrow column takes about fifty letters of a note.
 _LONG_WORD = 30
@@ -95,9 +98,24 @@ def latex(table: Table, environment: Literal["table", "table*"] = "table") -> st
 def _heads(column: Column, values: Sequence[Value]) -> list[str]:
     text = escape_tex(column.header)
     if column.kind == "level":
-        return [f"\\rotatebox{{90}}{{{text}}}"]
+        lines = [escape_tex(line) for line in _lines(column.header)]
+        upright = lines[0] if len(lines) == 1 else "\\shortstack[l]{" + "\\\\".join(lines) + "}"
+        return [f"\\rotatebox{{90}}{{{upright}}}"]
     width = len(_formats(column, values))
     return [f"\\multicolumn{{{width}}}{{c}}{{{text}}}" if width > 1 else f"{{{text}}}"]
+
+
+def _lines(head: str) -> list[str]:
+    """A head in lines of about equal length, broken behind what joins its words, or anywhere where nothing does."""
+    count = max(1, -(-len(head) // _LONG_HEAD))
+    most = -(-len(head) // count)
+    lines = [""]
+    for word in re.findall(r"[^\s_.:/-]*[\s_.:/-]?", head):
+        for piece in (word[start : start + _LONG_HEAD] for start in range(0, len(word), _LONG_HEAD)):
+            if lines[-1] and len(lines[-1]) + len(piece) / 2 > most:
+                lines.append("")
+            lines[-1] += piece
+    return [line.strip() for line in lines if line.strip()] or [head]
 
 
 def _formats(column: Column, values: Sequence[Value]) -> list[str]:

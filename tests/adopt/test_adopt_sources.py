@@ -266,7 +266,11 @@ def test_decimal_commas(text: str, full: float, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(text)
     study = adopted(tmp_path / "t.csv", "reference.model=a")
     assert means(study)["full"] == full
-    assert "the comma in " in notes(study) and "loss was read as a decimal point." in notes(study)
+    columns = "widths, loss" if ";" in text else "loss"
+    told = f"Read in another way than it stands there: t.csv: the comma in {columns} was read as a decimal point."
+    assert told in notes(study)
+    assert "Not read" not in notes(study)
+    assert "t.csv,read otherwise," in (study.path / "adopted.csv").read_text()
 
 
 def test_a_list_of_two_is_no_decimal_comma(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -162,6 +165,31 @@ def test_a_closed_folder_is_named(tmp_path: Path) -> None:
         assert "2: Permission denied" in notes(study)
     finally:
         closed.chmod(stat.S_IRWXU)
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="the administrator may read everything")
+@pytest.mark.parametrize("verb", ["adopt", "report"])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("shut", "Cannot read 'shut': Permission denied."),
+        ("shut/runs", "Cannot read 'shut': Permission denied."),
+        ("shut.csv", "Cannot read 'shut.csv': Permission denied."),
+    ],
+)
+def test_what_cannot_be_read_is_not_called_an_output_folder(verb: str, path: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "shut" / "runs").mkdir(parents=True)
+    (tmp_path / "shut.csv").write_text("depth,score\n1,2\n")
+    for name in ("shut", "shut.csv"):
+        (tmp_path / name).chmod(0)
+    without = "-dac_override,-dac_read_search"
+    unprivileged = ["setpriv", "--bounding-set", without, "--inh-caps", without] if os.geteuid() == 0 else []
+    command = [*unprivileged, sys.executable, "-m", "ablate", verb, path]
+    try:
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    finally:
+        (tmp_path / "shut").chmod(stat.S_IRWXU)
+    assert (ended.returncode, ended.stderr) == (2, f"{message}\n")
 
 
 def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,21 @@ def test_nothing_is_cut_off_or_overlaps(kind: str) -> None:
                 assert all(below.y1 <= above.y0 + 1 for below, above in itertools.pairwise(boxes)), where
 
 
+@pytest.mark.parametrize("width", ["one", "acl"])
+@pytest.mark.parametrize("name", ["effects", "seeds", "roadmap"])
+def test_twenty_long_names_fit_into_one_column(name: str, width: str) -> None:
+    design = "cumulative" if name == "roadmap" else "leave_one_out"
+    summary = study_of([f"{'excitation_' * 3}{i}_with_ratio" for i in range(19)], design=design, epochs=0)
+    with our_style():
+        sheet = FIGURES[name].compose(FIGURES[name].prepare(summary), PAPERS[width])
+        sheet.settle()
+        assert sheet.get_tightbbox().x1 <= sheet.get_figwidth() + 0.02
+        low, high = sheet.axes[0].get_xlim()
+        ticks = [tick for tick in sheet.axes[0].xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+        boxes = [tick.label1.get_window_extent() for tick in ticks]
+        assert boxes and all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+
+
 @pytest.mark.parametrize("width", ["one", "neurips"])
 def test_sheets_are_as_wide_as_the_paper_wants_them(width: str) -> None:
     summary = study_of("ab", design="factorial", epochs=2)

@@ -102,3 +102,13 @@ def test_a_cell_without_result_or_cost_is_no_point() -> None:
     summary = replace(study_of(), costs=COSTS.assign(weights=[10_000.0, np.nan, 80_000.0]))
     data = cost.prepare(summary)
     assert list(data.loc[data["measure"] == "weights", "cell"]) == ["full", "w/o b"]
+
+
+def test_of_very_many_cells_the_caption_says_whose_seeds_are_shown() -> None:
+    summary = study_of("abcdef", design="factorial", seeds=2, epochs=0)
+    data = seeds.prepare(summary)
+    assert data["cell"].nunique() == 45
+    assert data["cell"].iloc[0] == "full"
+    words = "45 of 64 cells are shown: the reference and those with the largest differences to it."
+    assert words in seeds.caption(summary)
+    assert "are shown" not in seeds.caption(study_of("ab", design="factorial", seeds=2, epochs=0))

@@ -223,6 +223,27 @@ def test_a_damaged_file_does_not_hide_the_other_runs(tmp_path: Path) -> None:
     assert '<strong class="bad">1 failed</strong>' in page([shown], study.path)
 
 
+def test_a_status_that_was_cut_off_and_curves_of_other_columns_are_told(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "grid", grid_plan(1, 3))
+    first, second, third = sorted((study.path / "runs" / "full").iterdir())
+    (first / "status.json").write_bytes((first / "status.json").read_bytes()[:30])
+    for folder in (second, third):
+        (folder / "curves.csv").write_text("step,loss\n1,0.5\n2,0.25\n")
+    summary = summary_of(study)
+    assert summary.runs["state"].tolist() == ["waiting", *["finished"] * 5]
+    assert (
+        "The status of full, seed 0 is damaged (status.json in its folder), so it counts as waiting, whatever else its "
+        "folder holds; the study's command trains it again."
+    ) in summary.notes
+    assert (
+        "No curve of full, seed 1; full, seed 2: curves.csv in its folder has no column 'epoch' (its columns: step, "
+        "loss)."
+    ) in summary.notes
+    shown = part_of(study, summary)
+    assert shown.errors == {}
+    assert "The status of full, seed 0 is damaged" in page([shown], study.path)
+
+
 def test_a_result_that_is_no_number_is_told(tmp_path: Path) -> None:
     study = write_study(tmp_path / "grid", grid_plan(1, 1))
     path = next(study.path.glob("runs/full/*/result.json"))

@@ -40,7 +40,25 @@ def test_status_and_result_survive_the_way(folder: RunFolder) -> None:
 def test_a_broken_status_is_a_waiting_run(text: str, folder: RunFolder) -> None:
     folder.path.mkdir(parents=True)
     (folder.path / "status.json").write_text(text)
-    assert folder.status() == Status()
+    assert folder.status() == Status(reason="unreadable", error="status.json is damaged.")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (None, ""),
+        ("", ""),
+        ("epoch,loss\n", ""),
+        ("epoch,loss\n1,0.5\n2,0.", ""),
+        ("step,loss\n1,0.5\n", "has no column 'epoch' (its columns: step, loss)"),
+        ("epoch,loss\n1\n2\n", "has no row with the number of an epoch and as many numbers as columns"),
+    ],
+)
+def test_what_keeps_a_curve_from_being_drawn_is_said(text: str | None, fault: str, folder: RunFolder) -> None:
+    folder.path.mkdir(parents=True)
+    if text is not None:
+        (folder.path / "curves.csv").write_text(text)
+    assert folder.curves_fault() == fault
 
 
 def test_a_status_of_a_later_version_keeps_what_is_known(folder: RunFolder) -> None:

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablate.tables import preamble
+from ablate.tables.latex import latex
 from ablate.tables.markdown import escape_markdown
+from ablate.tables.table import Column, Row, Table
 from ablate.tables.tex_text import escape_tex
 
 
@@ -53,3 +55,20 @@ def test_every_latin_and_greek_letter_compiles(tmp_path: Path) -> None:
 )
 def test_markdown_escapes(text: str, expected: str) -> None:
     assert escape_markdown(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("head", "upright"),
+    [
+        ("batch_norm", r"batch\_norm"),
+        (
+            "squeeze_and_excitation_block_with_ratio_sixteen_in_st12",
+            r"\shortstack[l]{squeeze\_and\_excitation\_\\block\_with\_ratio\_\\sixteen\_in\_st12}",
+        ),
+        ("x" * 30, rf"\shortstack[l]{{{'x' * 24}\\{'x' * 6}}}"),
+        ("", ""),
+    ],
+)
+def test_a_long_upright_head_has_several_lines(head: str, upright: str) -> None:
+    table = Table((Column(head, "level"),), (Row((True,)),), "What it is.", "tab:one")
+    assert rf"\rotatebox{{90}}{{{upright}}}" in latex(table)
