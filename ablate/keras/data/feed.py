@@ -12,8 +12,10 @@ from ablate.keras.data.store import file_of
 
 __all__ = ["Feed"]
 
-_AHEAD = 8
-"""Batches that are fetched before they are asked for."""
+_AHEAD = 16
+"""Batches that are fetched before they are asked for, at most."""
+_BYTES = 64 * 2**20
+"""What these may take; two are fetched in any case."""
 
 _TENSORS: WeakKeyDictionary[Pool, tf.Tensor] = WeakKeyDictionary()
 
@@ -79,8 +81,11 @@ class Feed:
         if self.steps not in self._batches:
             options = tf.data.Options()
             options.deterministic = True
-            batches = tf.data.Dataset.range(self.steps).map(self._read, num_parallel_calls=1)
-            self._batches[self.steps] = batches.prefetch(_AHEAD).with_options(options)
+            # What it would find out costs more than batches of small images do.
+            options.autotune.enabled = False
+            batches = tf.data.Dataset.range(self.steps).map(self._read, num_parallel_calls=2)
+            ahead = _BYTES // (self.batch_size * int(np.prod(self.pool.images.shape[1:])))
+            self._batches[self.steps] = batches.prefetch(max(2, min(_AHEAD, ahead))).with_options(options)
         return self._batches[self.steps]
 
     def scaled(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
