@@ -69,7 +69,8 @@ def _files(folder: str) -> Iterator[str]:
 @cache
 def _software() -> tuple[str, ...]:
     root = Path(ablate.__file__).parent
-    code = [f"{path} {(stat := path.stat()).st_mtime_ns} {stat.st_size}" for path in sorted(root.rglob("*.py"))]
+    own = (path for path in sorted(root.rglob("*")) if path.is_file() and path.suffix != ".pyc")  # templates too
+    code = [f"{path} {(stat := path.stat()).st_mtime_ns} {stat.st_size}" for path in own]
     return (*code, *(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES))
 
 
