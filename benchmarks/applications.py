@@ -48,6 +48,8 @@ LEVELS = {
     "activation": "linear",
     "pooling": "strided",
 }
+ADAM = 10**9
+"""Networks of more weights train their step with plain gradient descent, which needs half of the memory."""
 BYTES = 16
 """A weight, its gradient and the two moments of Adam."""
 EVERYWHERE = ("batch_norm", "norm", "head")
@@ -106,7 +108,14 @@ def look(member: str, names: list[str], train: bool):
             begin = time.perf_counter()
             try:
                 if train:
-                    seen = check_ingredient(INGREDIENTS[name], model, LEVELS[name], elsewhere=name in EVERYWHERE)
+                    row["optimizer"] = "adam" if form(model, name) <= ADAM else "sgd"
+                    seen = check_ingredient(
+                        INGREDIENTS[name],
+                        model,
+                        LEVELS[name],
+                        elsewhere=name in EVERYWHERE,
+                        optimizer=row["optimizer"],
+                    )
                     row["without"] = seen.weights_without
                 else:
                     row["without"] = form(model, name)

@@ -244,12 +244,13 @@ def main() -> None:
             del chosen[who]
     times: dict[str, list[float]] = {who: [] for who in chosen}
     apart: dict[str, float] = {}
-    for _ in range(asked.rounds):
+    for number in range(asked.rounds):
         numbers: dict[tuple[int, int], float] = {}
         for who, words in chosen.items():
             seconds, found = measured(who, words, asked.same_batches)
             numbers = numbers or found
             times[who].append(seconds)
+            print(f"round {number + 1}: {who} {seconds:.1f} s", flush=True)
             apart[who] = max(apart.get(who, 0.0), difference(found, numbers))
     base = statistics.median(times["ablate"])
     print(f"{asked.cells} cells, {asked.seeds} seeds, {asked.epochs} epochs, {asked.rounds} rounds")

@@ -1,4 +1,4 @@
-"""What a run needs to go on after its last whole epoch: one file, replaced whole."""
+"""What a run needs to go on after an epoch: one file, replaced whole."""
 
 from __future__ import annotations
 

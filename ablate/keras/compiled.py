@@ -31,7 +31,7 @@ from ablate.keras.models import build
 from ablate.keras.recipe import loss, optimizer
 from ablate.keras.streams import copied, reseed, stream_seed
 
-__all__ = ["Compiled", "build_model", "cell", "compiled", "forget", "full_model", "levels_of", "numbers"]
+__all__ = ["Compiled", "FullModels", "build_model", "cell", "compiled", "forget", "full_model", "levels_of", "numbers"]
 
 _STEPS = 64
 """Steps that TensorFlow takes before it comes back to Python, so that Ctrl-C and divergence are noticed in time."""
@@ -159,6 +159,26 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
             f"set data.size and data.channels."
         )
     return model
+
+
+class FullModels:
+    """Networks in their full form, of which the last is kept: most cells of a study start from the same one.
+
+    They are looked at and not trained.
+    """
+
+    def __init__(self) -> None:
+        self._key = ""
+        self._model: Any = None
+
+    def of(self, config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:
+        """See `full_model`."""
+        key = json.dumps([config["model"], dataset.name, dataset.input_shape, dataset.classes, precision], default=str)
+        if key != self._key:
+            self._key, self._model = "", None
+            self._model = full_model(config, dataset, precision)
+            self._key = key
+        return self._model
 
 
 def levels_of(config: Mapping[str, Any], known: Mapping[str, Ingredient]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from ablate.keras import device  # isort: skip  (it must come before everything that imports TensorFlow)
@@ -14,7 +15,7 @@ import numpy as np
 from ablate.errors import AblateError
 from ablate.keras import backend, recipe
 from ablate.keras.capacity import memory_of_machine
-from ablate.keras.compiled import build_model, forget, full_model, levels_of
+from ablate.keras.compiled import FullModels, build_model, forget, levels_of
 from ablate.keras.cost import activations, flops, weights
 from ablate.keras.fitting import fitting_data
 from ablate.keras.graph_writer import sketch
@@ -50,9 +51,10 @@ def measure(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     forget()
     rows: list[dict[str, Any]] = []
+    models = FullModels()
     for config in configs:
         try:
-            rows.append(_counted(config))
+            rows.append(_counted(config, models))
         except AblateError as error:
             rows.append({"error": str(error)})
     if not rows or "error" in rows[0]:
@@ -63,27 +65,33 @@ def measure(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if "error" not in row:
             row["batch"] = batch
             row |= {f"{name}_ratio": row[name] / rows[0][name] for name in counted if name in row}
-    full = _Timed(configs[0], batch)
-    end = time.monotonic() + _LIMIT * len(configs)
-    for group in _groups(rows):
-        if time.monotonic() > end:
-            break
-        timed = [full, *(_Timed(configs[place], batch) for place in group)]
-        for name in _TIMED:
-            seconds = in_turn([getattr(one, name) for one in timed], _SECONDS / 2 * len(timed))
-            ratios = np.median(seconds / seconds[:, :1], axis=0)
-            for column, place in enumerate([0, *group]):
-                rows[place].setdefault(name, float(np.median(seconds[:, column])))
-                rows[place].setdefault(f"{name}_ratio", float(ratios[column]))
-        del timed
-        gc.collect()
+    with ThreadPoolExecutor(1) as starter:
+        full = _Timed(configs[0], batch, starter)
+        end = time.monotonic() + _LIMIT * len(configs)
+        for group in _groups(rows):
+            if time.monotonic() > end:
+                break
+            timed = [full, *(_Timed(configs[place], batch, starter) for place in group)]
+            for one in timed:
+                one.wait()
+            for name in _TIMED:
+                seconds = in_turn([getattr(one, name) for one in timed], _SECONDS / 2 * len(timed))
+                ratios = np.median(seconds / seconds[:, :1], axis=0)
+                for column, place in enumerate([0, *group]):
+                    rows[place].setdefault(name, float(np.median(seconds[:, column])))
+                    rows[place].setdefault(f"{name}_ratio", float(ratios[column]))
+            del timed, one
+            gc.collect()
     return rows
 
 
 class _Timed:
-    """A network ready to be timed."""
+    """A network to be timed.
 
-    def __init__(self, config: Mapping[str, Any], batch: int) -> None:
+    Its first passes, in which TensorFlow optimizes the graph, run beside the tracing of the next network.
+    """
+
+    def __init__(self, config: Mapping[str, Any], batch: int, starter: Executor) -> None:
         values = checked(config)
         model = build_model(config, fitting_data(config)[0], values["mixed_precision"])
         model.compile(
@@ -95,12 +103,18 @@ class _Timed:
         model.optimizer.build(model.trainable_variables)
         self.latency = forward_pass(model, batch)
         self.step = training_step(model, batch, values["jit"])
+        self._first = [starter.submit(run) for run in (self.latency, self.step)]
+
+    def wait(self) -> None:
+        """Comes back when the first passes are over."""
+        for first in self._first:
+            first.result()
 
 
-def _counted(config: Mapping[str, Any]) -> dict[str, Any]:
+def _counted(config: Mapping[str, Any], models: FullModels) -> dict[str, Any]:
     values = checked(config)
     device.prepare(values["threads"])
-    full = full_model(config, fitting_data(config)[0], values["mixed_precision"])
+    full = models.of(config, fitting_data(config)[0], values["mixed_precision"])
     known = catalogue(config.get("ingredients"))
     graph = ablated_graph(full, levels_of(config, known), config.get("only"), known)
     model = full if graph is None else sketch(graph)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ablate.keras.data.feed import Feed
 
-__all__ = ["Loop"]
+__all__ = ["Loop", "make_metrics"]
 
 _Pass = Callable[[Any, Any, Any], Mapping[str, Any]]
 
@@ -30,7 +30,7 @@ class Loop:
 
     def __init__(self, model: Any, feeds: Mapping[str, Feed], steps: int) -> None:
         self._model, self._feeds, self._steps = model, feeds, steps
-        self._make_metrics()
+        make_metrics(model, feeds["training"].one_hot)
         self._train = _traced(model, model.train_step, feeds["training"])
         self._test = _traced(model, model.test_step, feeds["evaluation"])
 
@@ -93,13 +93,19 @@ class Loop:
                 break
         return {key: float(value) for key, value in logs.items()}
 
-    def _make_metrics(self) -> None:
-        """Metrics make their variables when they first see numbers; within a trace that costs a second trace."""
-        model = self._model
-        shape = [1, *model.outputs[0].shape[1:]]
-        labels = tf.zeros(shape if self._feeds["training"].one_hot else [1], tf.int64)
-        model.compute_metrics(None, labels, tf.zeros(shape, model.outputs[0].dtype))
-        model.reset_metrics()
+
+def make_metrics(model: Any, one_hot: bool) -> None:
+    """Has a compiled model make the variables of its metrics.
+
+    It would make them when it first sees numbers, which within a trace costs a second trace.
+
+    Args:
+        model: The compiled model, with one output.
+        one_hot: Whether its labels are rows with a number for each class.
+    """
+    shape = [1, *model.outputs[0].shape[1:]]
+    model.compute_metrics(None, tf.zeros(shape if one_hot else [1], tf.int64), tf.zeros(shape, model.outputs[0].dtype))
+    model.reset_metrics()
 
 
 def _traced(model: Any, step: Callable[[Any], Any], feed: Feed) -> _Pass:

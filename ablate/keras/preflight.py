@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from ablate.errors import AblateError, ConfigError, NetworkError, suggestion
 from ablate.keras import data, recipe
 from ablate.keras.capacity import capacity_note, refuse_beyond
-from ablate.keras.compiled import cell, full_model, levels_of
+from ablate.keras.compiled import FullModels, cell, levels_of
 from ablate.keras.data import Dataset
 from ablate.keras.data.quality import leaks
 from ablate.keras.fitting import fitting_data
@@ -95,13 +95,14 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
     answers: dict[str, dict[str, Any]] = {}
     first: dict[str, tuple[str, Mapping[str, Any]]] = {}
     keys = []
+    models = FullModels()
     for config in configs:
         plain = _plain(config)
         key = json.dumps(cell(plain) | {"seed": None}, sort_keys=True, default=str)
         keys.append(key)
         if key in answers:
             continue
-        answers[key], graph = _looked_at(plain)
+        answers[key], graph = _looked_at(plain, models)
         if graph is not None:
             rest = {
                 name: value
@@ -117,7 +118,7 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
     return [dict(answers[key]) for key in keys]
 
 
-def _looked_at(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+def _looked_at(config: Mapping[str, Any], models: FullModels) -> tuple[dict[str, Any], str | None]:
     answer: dict[str, Any] = {
         **{"error": None, "absent": [], "weights": 0, "input_shape": None, "classes": 0},
         "sites": {},
@@ -135,7 +136,7 @@ def _looked_at(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
         }
         _refuse_batch(values, dataset)
         known = catalogue(config.get("ingredients"))
-        full = full_model(config, dataset, values["mixed_precision"])
+        full = models.of(config, dataset, values["mixed_precision"])
         answer["sites"] = present(full, known)
         answer["absent"] = [name for name, sites in answer["sites"].items() if not sites and not known[name].adds]
         levels = levels_of(config, known)

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ablate.keras import backend
+from ablate.keras.loop import make_metrics
 
 __all__ = ["Pass", "forward_pass", "in_turn", "training_step"]
 
@@ -58,7 +59,7 @@ def forward_pass(model: Any, batch: int) -> Pass:
     images = _images(model, batch)
     if backend.name() != "tensorflow":
         return lambda: model.predict_on_batch(images)
-    forward = tf.function(lambda x: model(x, training=False))
+    forward = tf.function(lambda x: model(x, training=False), autograph=False).get_concrete_function(images)
     return lambda: _done(forward(images))
 
 
@@ -78,7 +79,8 @@ def training_step(model: Any, batch: int, jit: bool = False) -> Pass:
     if backend.name() != "tensorflow":
         return lambda: model.train_on_batch(images, values)
     targets = tf.constant(values)
-    step = tf.function(model.train_step, jit_compile=jit)
+    make_metrics(model, smooth)
+    step = tf.function(model.train_step, jit_compile=jit, autograph=False).get_concrete_function((images, targets))
     return lambda: _done(step((images, targets)))
 
 

@@ -34,6 +34,9 @@ __all__ = ["Progress", "train"]
 
 _logger = logging.getLogger(__name__)
 
+_REST = 50
+"""After a backup there is none for so many times as long as it took: epochs may be shorter than a backup."""
+
 Progress = Callable[[int, int, Mapping[str, float]], None]
 """Called after each epoch with its number from 1, the number of epochs, and the values of its curves."""
 
@@ -43,7 +46,7 @@ def train(
 ) -> dict[str, float]:
     """Trains one cell with one seed.
 
-    Goes on after the last whole epoch where an earlier attempt was interrupted, with the same bits as without the
+    Goes on after the last backup where an earlier attempt was interrupted, with the same bits as without the
     interruption. The test part is read once, at the end, with the weights of the epoch that ``train.epoch`` asks for.
 
     Args:
@@ -156,6 +159,7 @@ class _Watch(keras.callbacks.Callback):
         self.seconds_before = 0.0
         self._states: Mapping[str, str] = {}
         self._begin = time.perf_counter()
+        self._next_backup = self._begin
         self._wants_best = run.values["save"] == "best" or run.values["epoch"] == "best_val"
 
     def resume(self, backup: Backup | None) -> None:
@@ -214,8 +218,10 @@ class _Watch(keras.callbacks.Callback):
         if patience is not None and number - _lowest(self.rows) >= patience:
             self.model.stop_training = True
         self.stopped = self.model.stop_training
-        if values["backup"]:
+        if values["backup"] and (begin := time.perf_counter()) >= self._next_backup:
             write_backup(self.run.backup_path, self._backup())
+            end = time.perf_counter()
+            self._next_backup = end + _REST * (end - begin)
         _logger.info(
             "epoch %d/%d: %s", number, values["epochs"], ", ".join(f"{key} {value:.4g}" for key, value in row.items())
         )

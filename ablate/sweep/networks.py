@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablate.errors import AblateError
 from ablate.store import FINISHED, StudyFolder
 from ablate.study import Cell
 from ablate.sweep.composer import Composer
 from ablate.sweep.console import say
 from ablate.sweep.pool import WorkerPool
-from ablate.sweep.preflight import in_worker
+from ablate.sweep.preflight import in_workers
 from ablate.sweep.settings import Settings
 
 __all__ = ["describe_networks"]
@@ -41,15 +40,30 @@ def describe_networks(settings: Settings, folder: StudyFolder, composer: Compose
     shown = sorted(cells, key=lambda cell: len(cell.changed) > 1)[:_MOST]
     costs, diagrams = settings.costs, settings.diagrams
     measured = folder.cell_costs()
-    try:
-        if costs is not None and not all(cell.name in measured for cell in shown):
-            which = f"{len(shown)} of {len(cells)}" if len(shown) < len(cells) else f"{len(shown)}"
-            say(f"Measuring what the networks of {which} cells cost.")
-            _measure(costs, shown, _configurations(shown, settings, folder, composer), folder, pool)
-        if diagrams is not None and not all((folder.diagrams / f"{cell.name}.svg").is_file() for cell in shown):
-            _draw(diagrams, shown, _configurations(shown, settings, folder, composer), folder, pool)
-    except AblateError as error:
-        say(f"The networks are not all described: {error}\nWhat was printed: {folder.path / _LOG}")
+    if costs is not None and all(cell.name in measured for cell in shown):
+        costs = None
+    if diagrams is not None and all((folder.diagrams / f"{cell.name}.svg").is_file() for cell in shown):
+        diagrams = None
+    if costs is None and diagrams is None:
+        return
+    configurations = _configurations(shown, settings, folder, composer)
+    tasks: list[tuple[str, tuple[Any, ...]]] = []
+    if costs is not None:
+        which = f"{len(shown)} of {len(cells)}" if len(shown) < len(cells) else f"{len(shown)}"
+        say(f"Measuring what the networks of {which} cells cost.")
+        tasks.append((costs, (configurations,)))
+    if diagrams is not None:
+        # Side by side with measuring: they are drawn long before the first network is timed.
+        tasks.append((diagrams, ([(cell.name, cell.label) for cell in shown], configurations, str(folder.diagrams))))
+    log = folder.path / _LOG
+    for (function, _), outcome in zip(tasks, in_workers(tasks, log, pool), strict=True):
+        if outcome.error is not None:
+            say(f"The networks are not all described: {outcome.error}\nWhat was printed: {log}")
+        elif function == costs:
+            _keep(outcome.value, shown, folder)
+        else:
+            for words in outcome.value:
+                say(words)
 
 
 def _ended(folder: StudyFolder) -> list[Cell]:
@@ -66,20 +80,9 @@ def _configurations(
     return [composer.configuration((*composer.overrides(cell, factors), f"{settings.seed_key}=0")) for cell in cells]
 
 
-def _measure(
-    function: str, cells: Sequence[Cell], configurations: Configurations, folder: StudyFolder, pool: WorkerPool | None
-) -> None:
-    found = in_worker(function, (configurations,), folder.path / _LOG, pool)
+def _keep(found: Sequence[Mapping[str, Any]], cells: Sequence[Cell], folder: StudyFolder) -> None:
     rows = dict(zip((cell.name for cell in cells), found, strict=True))
     folder.write_costs(rows)
     for cell in cells:
         if error := rows[cell.name].get("error"):
             say(f"What {cell.label} costs is not known: {error}")
-
-
-def _draw(
-    function: str, cells: Sequence[Cell], configurations: Configurations, folder: StudyFolder, pool: WorkerPool | None
-) -> None:
-    named = [(cell.name, cell.label) for cell in cells]
-    for words in in_worker(function, (named, configurations, str(folder.diagrams)), folder.path / _LOG, pool):
-        say(words)

@@ -11,9 +11,9 @@ from typing import Any
 
 from ablate.errors import ConfigError, RunError
 from ablate.store import make_folder
-from ablate.sweep.pool import Call, WorkerPool
+from ablate.sweep.pool import Call, Outcome, WorkerPool
 
-__all__ = ["function_named", "in_worker", "look"]
+__all__ = ["function_named", "in_worker", "in_workers", "look"]
 
 
 def function_named(name: str) -> Callable[..., Any]:
@@ -59,27 +59,36 @@ def look(
 
 
 def in_worker(function: str, arguments: Sequence[Any], log: Path, pool: WorkerPool | None) -> Any:
-    """What a function returns, called in a process of its own.
-
-    Args:
-        function: Its dotted name.
-        arguments: What to call it with.
-        log: Where what it prints goes; the folder is made if need be.
-        pool: Workers to use, or None to start one.
+    """What a function returns, called in a process of its own; see `in_workers`.
 
     Raises:
         RunError: If the process died or the function raised.
     """
-    make_folder(log.parent)
-    own = WorkerPool(1) if pool is None else pool
-    try:
-        outcome = next(own.run(_called, [Call(function, (function, tuple(arguments), str(log)))]))
-    finally:
-        if pool is None:
-            own.close()
+    (outcome,) = in_workers([(function, arguments)], log, pool)
     if outcome.error is not None:
         raise RunError(str(outcome.error)) from outcome.error
     return outcome.value
+
+
+def in_workers(tasks: Sequence[tuple[str, Sequence[Any]]], log: Path, pool: WorkerPool | None) -> list[Outcome]:
+    """How functions end that are called in processes of their own, side by side as far as there are workers.
+
+    Args:
+        tasks: The dotted name of each function, and what to call it with.
+        log: Where what they print goes; the folder is made if need be.
+        pool: Workers to use, or None to start them.
+    """
+    make_folder(log.parent)
+    own = WorkerPool(len(tasks)) if pool is None else pool
+    calls = [
+        Call(place, (function, tuple(arguments), str(log)), function)
+        for place, (function, arguments) in enumerate(tasks)
+    ]
+    try:
+        return sorted(own.run(_called, calls), key=lambda outcome: outcome.key)
+    finally:
+        if pool is None:
+            own.close()
 
 
 def _called(function: str, arguments: Sequence[Any], log: str) -> Any:

@@ -5,6 +5,7 @@ Started as ``python -m ablate.sweep.worker FD`` by :mod:`ablate.sweep.pool`; the
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import pickle
@@ -64,6 +65,7 @@ def _import_ahead(modules: list[str]) -> None:
     with suppress(Exception):
         for module in modules:
             importlib.import_module(module)
+    gc.freeze()  # a collection looks at what may go, not at a framework's million objects, which stay
 
 
 def _portable(error: Exception) -> bytes:

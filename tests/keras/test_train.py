@@ -160,7 +160,8 @@ def test_no_result_depends_on_the_number_of_workers(tmp_path):
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_an_interrupted_run_goes_on_with_the_same_bits(tiny, tmp_path, caplog):
+def test_an_interrupted_run_goes_on_with_the_same_bits(tiny, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("ablate.keras.train._REST", 0)
     caplog.set_level(logging.INFO, logger="ablate.keras.train")
     plateau = {"name": "ReduceLROnPlateau", "monitor": "loss", "patience": 1, "min_delta": 10.0, "cooldown": 1}
     config = tiny(train={"epochs": 5, "epoch": "best_val", "save": "best", "callbacks": {"plateau": plateau}})
@@ -180,6 +181,19 @@ def test_an_interrupted_run_goes_on_with_the_same_bits(tiny, tmp_path, caplog):
     assert (part.path / "curves.csv").read_bytes() == (tmp_path / "whole/curves.csv").read_bytes()
     assert same(weights(part.path / "best.keras"), weights(tmp_path / "whole/best.keras"))
     assert sorted(path.name for path in part.path.iterdir()) == ["best.keras", "curves.csv"]
+
+
+def test_backups_rest_where_they_take_longer_than_epochs(tiny, tmp_path, monkeypatch):
+    whole = train(tiny(train={"epochs": 4}), RunFolder(tmp_path / "whole"))
+    monkeypatch.setattr("ablate.keras.train._REST", 10**9)
+    part = RunFolder(tmp_path / "part")
+    with pytest.raises(Interrupted):
+        train(tiny(train={"epochs": 4}), part, interrupt_after(3))
+    seen = []
+    resumed = train(tiny(train={"epochs": 4}), part, lambda number, *_: seen.append(number))
+    assert seen == [2, 3, 4]  # after the one backup, and with the same bits
+    assert without_timings(resumed) == without_timings(whole)
+    assert (part.path / "curves.csv").read_bytes() == (tmp_path / "whole/curves.csv").read_bytes()
 
 
 def test_a_backup_of_another_config_or_a_broken_one_is_not_used(tiny, tmp_path, caplog):
