@@ -142,6 +142,7 @@ def page(rows: list[dict]) -> str:
     members = sorted({member for member, _ in best})
     found = [row for row in best.values() if row["sites"]]
     good, trained = [row for row in found if not row["fault"]], [row for row in found if row["trained"]]
+    descent = [f"{row['member']} without {row['ingredient']}" for row in trained if row.get("optimizer") == "sgd"]
     lines = [
         "# Networks that nobody adapted",
         "",
@@ -150,7 +151,8 @@ def page(rows: list[dict]) -> str:
         "contains. After the ingredient is taken away, none of it is found, the output keeps its shape, and the "
         f"network is built: {len(good)} of {len(found)} pairs. For {len(trained)} pairs, marked *, also: shared layers "
         "start from the same numbers, a training step (batch of 8, learning rate 1e-4) gives finite numbers and moves "
-        "the weights, and the network survives saving and loading.",
+        "the weights, and the network survives saving and loading."
+        + (f" The step is Adam's, and plain gradient descent for {', '.join(descent)}." if descent else ""),
         "",
         *extent(members, found),
         "",

@@ -1,12 +1,14 @@
 """What a study costs beside its training steps: wall time of a study against the pure steps of the same runs.
 
-    python benchmarks/floor.py [--epochs 100] [--seeds 2] [--workers 2] [--rounds 3] [--data digits]
-    python benchmarks/floor.py --data fashion_mnist --epochs 12 --seeds 1 --rounds 1     # runs of minutes
+    python benchmarks/floor.py [--epochs 120] [--seeds 6] [--workers 2] [--rounds 3] [--data digits]
+    python benchmarks/floor.py --data fashion_mnist --epochs 8 --seeds 1 --rounds 1      # runs of minutes
 
 The study is ``residual=true,false``, from the start of its process to its tables and figures. The floor is the same
-runs in as many processes, one thread each, all steps of a run in a loop over tensors that are loaded already, with a
-step that is traced already: no validation, no test, no curves, no backups, no imports count. Choose the epochs so that
-a run takes as long as is asked for; the table says how long it took. Medians over rounds that run both in turn.
+runs in as many processes, one thread each, all steps of a run over tensors that are loaded already, with a step that
+is traced already: no validation, no test, no curves, no backups, no imports count. There are two: a Python loop that
+calls the step, and a loop that is traced as well, an epoch a call. A run's steps do not depend on its seed, so that two
+seeds of each cell stand for all. Choose the epochs so that a run takes as long as is asked for; the table says how long
+it took. Medians over rounds that run all in turn.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 
 CELLS = ({}, {"residual": False})
 
@@ -32,8 +35,8 @@ def composed_config(data: str, epochs: int) -> dict[str, object]:
     return composed([f"data={data}", f"train.epochs={epochs}"])
 
 
-def steps_alone(cell: int, seeds: int, data: str, epochs: int) -> list[float]:
-    """Seconds of the steps of each run of a cell."""
+def steps_alone(cell: int, seeds: int, data: str, epochs: int, loops: Sequence[str]) -> dict[str, list[float]]:
+    """Seconds of the steps of each run of a cell, by the kind of loop."""
     from ablate.keras import device
 
     device.prepare(1)
@@ -44,39 +47,55 @@ def steps_alone(cell: int, seeds: int, data: str, epochs: int) -> list[float]:
     from ablate.keras.preflight import checked
     from ablate.keras.streams import generator
 
-    config = composed_config(data, epochs) | CELLS[cell]
-    taken = []
+    config = composed_config(data, epochs) | CELLS[cell] | {"seed": 0}
+    values = checked(config)
+    dataset, _ = fitting_data(config)
+    ready = compiled(config, dataset, values)
+    model, batch = ready.model, values["batch_size"]
+    images = tf.constant(dataset.pool.images)
+    labels = tf.constant(dataset.pool.labels)
+    factor = tf.constant(dataset.factor)
+    index = dataset.train.index
+    steps = -(-len(index) // batch)
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def step(rows):
+        model.train_step((tf.cast(tf.gather(images, rows), tf.float32) * factor, tf.gather(labels, rows)))
+        return model.get_metrics_result()
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def epoch(order, count):
+        def body(place):
+            rows = order[place * batch : (place + 1) * batch]
+            model.train_step((tf.cast(tf.gather(images, rows), tf.float32) * factor, tf.gather(labels, rows)))
+            return (place + 1,)
+
+        tf.while_loop(lambda place: place < count, body, [tf.constant(0)])
+        return model.get_metrics_result()
+
+    def by_python(order):
+        for place in range(steps):
+            logs = step(tf.constant(order[place * batch : (place + 1) * batch]))
+        return logs
+
+    def by_trace(order):
+        return epoch(tf.constant(order), tf.constant(steps))
+
+    for size in (batch, len(index) % batch or batch):
+        step(tf.constant(index[:size]))
+    step(tf.constant(index[: batch // 2]))
+    epoch(tf.constant(index), tf.constant(1))
+    passes = {"python": by_python, "traced": by_trace}
+    taken: dict[str, list[float]] = {loop: [] for loop in loops}
     for seed in range(seeds):
-        own = config | {"seed": seed}
-        values = checked(own)
-        dataset, _ = fitting_data(own)
-        ready = compiled(own, dataset, values)
-        model, batch = ready.model, values["batch_size"]
-        if not seed:
-            images = tf.constant(dataset.pool.images)
-            labels = tf.constant(dataset.pool.labels)
-            factor = tf.constant(dataset.factor)
-
-            @tf.function(autograph=False, reduce_retracing=True)
-            def epoch(order, count, model=model, batch=batch, images=images, labels=labels, factor=factor):
-                def body(step):
-                    rows = order[step * batch : (step + 1) * batch]
-                    model.train_step((tf.cast(tf.gather(images, rows), tf.float32) * factor, tf.gather(labels, rows)))
-                    return (step + 1,)
-
-                tf.while_loop(lambda step: step < count, body, [tf.constant(0)])
-                return model.get_metrics_result()
-
-        index = dataset.train.index
-        count = tf.constant(-(-len(index) // batch))
-        epoch(tf.constant(index), tf.constant(1))
-        ready.restart(seed)
-        begin = time.perf_counter()
-        for number in range(epochs):
-            model.reset_metrics()
-            order = index[generator(seed, "order", number + 1).permutation(len(index))]
-            float(epoch(tf.constant(order), count)["loss"])
-        taken.append(time.perf_counter() - begin)
+        for loop in loops:
+            ready.restart(seed)
+            begin = time.perf_counter()
+            for number in range(epochs):
+                model.reset_metrics()
+                order = index[generator(seed, "order", number + 1).permutation(len(index))]
+                float(passes[loop](order)["loss"])
+            taken[loop].append(time.perf_counter() - begin)
     return taken
 
 
@@ -94,11 +113,12 @@ def study(asked: argparse.Namespace) -> float:
         return time.perf_counter() - begin
 
 
-def floor(asked: argparse.Namespace) -> list[float]:
-    """Seconds of each run's steps, one process a cell, as many at a time as the study has workers."""
-    words = ["--data", asked.data, "--epochs", str(asked.epochs), "--seeds", str(asked.seeds)]
+def floor(asked: argparse.Namespace) -> dict[str, list[float]]:
+    """Seconds of each run's steps by the kind of loop, one process a cell, as many as the study has workers."""
+    words = ["--data", asked.data, "--epochs", str(asked.epochs), "--seeds", str(min(asked.seeds, 2))]
+    words += ["--loops", *asked.loops]
     waiting = [[sys.executable, __file__, "--here", str(cell), *words] for cell in range(len(CELLS))]
-    taken: list[float] = []
+    taken: dict[str, list[float]] = {}
     environment = {**os.environ, "ABLATE_WORKERS": str(asked.workers)}
     while waiting:
         some, waiting = waiting[: asked.workers], waiting[asked.workers :]
@@ -107,35 +127,40 @@ def floor(asked: argparse.Namespace) -> list[float]:
             told, _ = process.communicate()
             if process.returncode:
                 raise SystemExit("The steps alone failed.")
-            taken += json.loads(told.decode().splitlines()[-1])
+            for loop, seconds in json.loads(told.decode().splitlines()[-1]).items():
+                taken.setdefault(loop, []).extend(seconds)
     return taken
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=120)
+    parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--workers", type=int, default=2, choices=(1, 2))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--data", default="digits")
+    parser.add_argument("--loops", nargs="+", default=["python", "traced"], choices=("python", "traced"))
     parser.add_argument("--here", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.here is not None:
-        print(json.dumps(steps_alone(asked.here, asked.seeds, asked.data, asked.epochs)))
+        print(json.dumps(steps_alone(asked.here, asked.seeds, asked.data, asked.epochs, asked.loops)))
         return
-    studies, floors, runs = [], [], []
-    for _ in range(asked.rounds):
+    studies: list[float] = []
+    runs: dict[str, list[float]] = {loop: [] for loop in asked.loops}
+    for number in range(asked.rounds):
         studies.append(study(asked))
-        taken = floor(asked)
-        floors.append(sum(taken) / asked.workers)
-        runs.append(statistics.median(taken))
-    ratio = statistics.median(whole / least for whole, least in zip(studies, floors, strict=True))
-    print(f"{'data':15} {'epochs':>6} {'steps of a run':>15} {'steps of all':>13} {'study':>8} {'ratio':>6}")
-    print(
-        f"{asked.data:15} {asked.epochs:6} {statistics.median(runs):13.1f} s {statistics.median(floors):11.1f} s "
-        f"{statistics.median(studies):6.1f} s {ratio:6.2f}"
-    )
+        for loop, taken in floor(asked).items():
+            runs[loop].append(statistics.mean(taken))
+        told = ", ".join(f"steps of a run in a {loop} loop {values[-1]:.1f} s" for loop, values in runs.items())
+        print(f"round {number + 1}: study {studies[-1]:.1f} s, {told}", flush=True)
+    together = asked.seeds * len(CELLS) / asked.workers
+    print(f"{asked.data}, {asked.epochs} epochs, {asked.seeds} seeds of 2 cells, {asked.workers} workers")
+    print(f"{'loop':8} {'steps of a run':>15} {'steps of all':>13} {'study':>8} {'ratio':>6}")
+    for loop, values in runs.items():
+        ratio = statistics.median(whole / (run * together) for whole, run in zip(studies, values, strict=True))
+        run = statistics.median(values)
+        print(f"{loop:8} {run:13.1f} s {run * together:11.1f} s {statistics.median(studies):6.1f} s {ratio:6.2f}")
 
 
 if __name__ == "__main__":
