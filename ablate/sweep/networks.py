@@ -53,7 +53,8 @@ def describe_networks(settings: Settings, folder: StudyFolder, composer: Compose
         say(f"Measuring what the networks of {which} cells cost.")
         tasks.append((costs, (configurations,)))
     if diagrams is not None:
-        # Side by side with measuring: they are drawn long before the first network is timed.
+        # Side by side with measuring, most of which is tracing; drawing that lasts longer strikes all that is timed in
+        # turn alike.
         tasks.append((diagrams, ([(cell.name, cell.label) for cell in shown], configurations, str(folder.diagrams))))
     log = folder.path / _LOG
     for (function, _), outcome in zip(tasks, in_workers(tasks, log, pool), strict=True):
