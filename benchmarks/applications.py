@@ -143,13 +143,14 @@ def page(rows: list[dict]) -> str:
     found = [row for row in best.values() if row["sites"]]
     good, trained = [row for row in found if not row["fault"]], [row for row in found if row["trained"]]
     descent = [f"{row['member']} without {row['ingredient']}" for row in trained if row.get("optimizer") == "sgd"]
+    amount = "all of them" if len(trained) == len(found) else f"{len(trained)} pairs"
     lines = [
         "# Networks that nobody adapted",
         "",
         f"{len(members)} networks of `keras.applications` (Keras {keras.__version__}, random weights, images of 64 "
         f"pixels or the least that a network takes), {len(found)} pairs of a network and an ingredient that it "
         "contains. After the ingredient is taken away, none of it is found, the output keeps its shape, and the "
-        f"network is built: {len(good)} of {len(found)} pairs. For {len(trained)} pairs, marked *, also: shared layers "
+        f"network is built: {len(good)} of {len(found)} pairs. For {amount}, marked *, also: shared layers "
         "start from the same numbers, a training step (batch of 8, learning rate 1e-4) gives finite numbers and moves "
         "the weights, and the network survives saving and loading."
         + (f" The step is Adam's, and plain gradient descent for {', '.join(descent)}." if descent else ""),
