@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,7 +19,11 @@ __all__ = ["write_figures"]
 
 
 def write_figures(
-    summary: Summary, folder: Path, names: Iterable[str] | None = None, width: str = DEFAULT
+    summary: Summary,
+    folder: Path,
+    names: Iterable[str] | None = None,
+    width: str = DEFAULT,
+    drawn: dict[str, str] | None = None,
 ) -> list[Path]:
     """Write figures as PNG, SVG and PDF, and what they show as ``captions.md``.
 
@@ -29,6 +35,8 @@ def write_figures(
         folder: Where to write; made if need be.
         names: Names of :data:`FIGURES`; by default those that the design calls for.
         width: How wide, a name of :data:`ablate.figures.paper.PAPERS`.
+        drawn: Digests of what earlier calls of this process drew in this folder, by figure, to which this one's are
+            added: a figure of the same data is left as it is.
 
     Returns:
         The files written.
@@ -40,7 +48,8 @@ def write_figures(
     chosen = list(default_figures(summary.plan) if names is None else dict.fromkeys(names))
     if faults := choice_faults(chosen, width):
         raise AnalysisError("\n".join(faults))
-    written = []
+    known = {} if drawn is None else drawn
+    written: list[Path] = []
     captions = []
     for name in chosen:
         figure = FIGURES[name]
@@ -49,13 +58,17 @@ def write_figures(
             captions.append(f"**{name}**: left out, because {figure.absence(summary)}.")
             continue
         captions.append(f"**{name}**: {figure.caption(summary, data)}")
+        paths = {form: folder / f"{name}.{form}" for form in FORMATS}
+        written += paths.values()
+        digest = hashlib.sha256(pickle.dumps((width, data, data.attrs))).hexdigest()
+        if known.get(name) == digest and all(path.is_file() for path in paths.values()):
+            continue
         with our_style():
             sheet = figure.compose(data, PAPERS[width])
             sheet.settle()
-        for form in FORMATS:
-            path = folder / f"{name}.{form}"
+        for form, path in paths.items():
             write_bytes(path, sheet.content(form))
-            written.append(path)
+        known[name] = digest
     for path in (folder / f"{name}.{form}" for name in FIGURES for form in FORMATS):
         if path not in written:
             path.unlink(missing_ok=True)

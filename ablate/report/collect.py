@@ -60,7 +60,12 @@ def _confirmation(study: StudyFolder) -> tuple[str, ...]:
         return (str(error),)
 
 
-def collect(study: StudyFolder, figures: Sequence[str] | None = None, width: str | None = None) -> Summary:
+def collect(
+    study: StudyFolder,
+    figures: Sequence[str] | None = None,
+    width: str | None = None,
+    drawn: dict[str, str] | None = None,
+) -> Summary:
     """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, tables, checklist, figures and the page of a study.
 
     Files that were made of the same runs by the same software, and are still there, are left as they are.
@@ -69,6 +74,7 @@ def collect(study: StudyFolder, figures: Sequence[str] | None = None, width: str
         study: The study's folder.
         figures: Names of the figures, instead of those that the study chose.
         width: How wide the figures are, instead of what the study chose.
+        drawn: What this process has drawn of the study before; see :func:`ablate.figures.write_figures`.
 
     Returns:
         What the tables and figures show; see :func:`summary_of`.
@@ -81,12 +87,18 @@ def collect(study: StudyFolder, figures: Sequence[str] | None = None, width: str
     choice = {**record.report, **({"figures": list(figures)} if figures else {}), **({"width": width} if width else {})}
     whole = f"{mark} {json.dumps(choice, sort_keys=True)}"
     if not kept_files(study, whole):
-        _write(study, record, summary, choice)
+        _write(study, record, summary, choice, drawn)
         keep_files(study, whole)
     return summary
 
 
-def _write(study: StudyFolder, record: StudyRecord, summary: Summary, choice: Mapping[str, Any]) -> None:
+def _write(
+    study: StudyFolder,
+    record: StudyRecord,
+    summary: Summary,
+    choice: Mapping[str, Any],
+    drawn: dict[str, str] | None,
+) -> None:
     from ablate.analysis import checklist
     from ablate.figures import write_figures
     from ablate.figures.paper import DEFAULT
@@ -101,5 +113,5 @@ def _write(study: StudyFolder, record: StudyRecord, summary: Summary, choice: Ma
     write_curves(study, record, summary.curves)
     write_tables(summary, study.tables, part.errors, part.tables)
     write_text(study.checklist, checklist_markdown(checklist(summary, record.report.get("statements"))))
-    write_figures(summary, study.figures, choice.get("figures"), choice.get("width") or DEFAULT)
+    write_figures(summary, study.figures, choice.get("figures"), choice.get("width") or DEFAULT, drawn)
     write_page(study.page, [part], live=part.is_running)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ablate.store import FINISHED, StudyFolder
 from ablate.study import Cell
+from ablate.sweep.ahead import meanwhile
 from ablate.sweep.composer import Composer
 from ablate.sweep.console import say
 from ablate.sweep.pool import WorkerPool
@@ -21,7 +22,13 @@ _MOST = 32
 _LOG = "networks.log"
 
 
-def describe_networks(settings: Settings, folder: StudyFolder, composer: Composer, pool: WorkerPool | None) -> None:
+def describe_networks(
+    settings: Settings,
+    folder: StudyFolder,
+    composer: Composer,
+    pool: WorkerPool | None,
+    beside: Callable[[], Any],
+) -> None:
     """Measure what the networks cost and draw them, as far as that is not done; a failure is told and no more.
 
     Nothing is done where there is no preflight, which is what builds networks in the first place.
@@ -31,6 +38,7 @@ def describe_networks(settings: Settings, folder: StudyFolder, composer: Compose
         folder: The study's folder, with its plan.
         composer: Composes configurations.
         pool: Workers to use, or None to start one.
+        beside: What this process is to do while the workers are at it; not called where there is nothing to find out.
     """
     if settings.preflight is None:
         return
@@ -57,7 +65,9 @@ def describe_networks(settings: Settings, folder: StudyFolder, composer: Compose
         # turn alike.
         tasks.append((diagrams, ([(cell.name, cell.label) for cell in shown], configurations, str(folder.diagrams))))
     log = folder.path / _LOG
-    for (function, _), outcome in zip(tasks, in_workers(tasks, log, pool), strict=True):
+    with meanwhile(beside):
+        outcomes = in_workers(tasks, log, pool)
+    for (function, _), outcome in zip(tasks, outcomes, strict=True):
         if outcome.error is not None:
             say(f"The networks are not all described: {outcome.error}\nWhat was printed: {log}")
         elif function == costs:

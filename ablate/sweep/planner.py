@@ -13,6 +13,7 @@ from ablate.errors import ConfigError, DesignError
 from ablate.store import PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
 from ablate.study import Plan, Requires, Study, level_label, make_plan
+from ablate.sweep.ahead import import_ahead, meanwhile
 from ablate.sweep.composer import Composer
 from ablate.sweep.confirm import refuse_other
 from ablate.sweep.engine import Job
@@ -168,7 +169,8 @@ class Planner:
         """What the preflight function finds out about every cell; a fault that concerns the plan is raised."""
         if pool is not None:
             pool.start()
-        found = look(preflight, list(configurations.values()), self.folder.path, pool)
+        with meanwhile(lambda: import_ahead(["ablate.analysis"])):  # the plan is told with what its seeds can show
+            found = look(preflight, list(configurations.values()), self.folder.path, pool)
         findings: dict[str, Mapping[str, Any]] = dict(zip(configurations, found, strict=True))
         first = findings[plan.cells[0].name].get("error")
         if first:

@@ -96,6 +96,7 @@ class StudySweeper(Sweeper):
         composer = Composer(loader, self._config, asked.fixed, folder.path, settings.ignore)
         launcher = self._launcher(composer, settings, folder)
         pool = launcher.pool if isinstance(launcher, ProcessLauncher) else None
+        drawn: dict[str, str] = {}
         if pool is not None and settings.preflight and not settings.dry_run and folder.record() is None:
             pool.start(modules=[settings.preflight.rpartition(".")[0]])
         try:
@@ -117,7 +118,8 @@ class StudySweeper(Sweeper):
                 carry_out_rounds(folder, jobs, carry_out, workers)
             elif len(done) < len(runs):
                 self._run(folder, record, launcher, settings, jobs)
-            describe_networks(settings, folder, composer, pool)
+            # What the networks cost is in few figures: the others can be drawn before it is known.
+            describe_networks(settings, folder, composer, pool, lambda: collect(folder, drawn=drawn))
         except KeyboardInterrupt:
             if pool is not None:
                 pool.close()
@@ -127,7 +129,7 @@ class StudySweeper(Sweeper):
             if pool is not None:
                 pool.close()
         wanted = {job.run for job in jobs}
-        return _report(folder, [run for run in folder.existing_record().runs if run in wanted])
+        return _report(folder, [run for run in folder.existing_record().runs if run in wanted], drawn)
 
     def _launcher(self, composer: Composer, settings: Settings, folder: StudyFolder) -> Any:
         halt = None if settings.keep_going else folder.halt.absolute()
@@ -187,13 +189,13 @@ class StudySweeper(Sweeper):
             )
 
 
-def _report(folder: StudyFolder, runs: Sequence[PlannedRun]) -> bool:
+def _report(folder: StudyFolder, runs: Sequence[PlannedRun], drawn: dict[str, str]) -> bool:
     """Write and show what came of a study; returns whether all runs of the command have finished."""
     name_metric(folder)
     states = board(folder, runs)
     failed = {run: status for run, status in states.items() if status.state == FAILED}
     try:
-        show_summary(collect(folder))
+        show_summary(collect(folder, drawn=drawn))
     except AnalysisError as error:
         if not failed:
             raise

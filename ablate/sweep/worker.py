@@ -6,7 +6,6 @@ Started as ``python -m ablate.sweep.worker FD`` by :mod:`ablate.sweep.pool`; the
 from __future__ import annotations
 
 import gc
-import importlib
 import os
 import pickle
 import signal
@@ -14,11 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
 import cloudpickle
+
+from ablate.sweep.ahead import import_ahead
 
 __all__ = ["serve"]
 
@@ -44,7 +44,8 @@ def serve(connection: Connection) -> None:
             sys.path[:] = data
             continue
         if kind == "import":
-            _import_ahead(data)
+            import_ahead(data)
+            gc.freeze()  # a collection looks at what may go, not at a framework's million objects, which stay
             continue
         if kind == "function":
             brought, function = data, None
@@ -58,14 +59,6 @@ def serve(connection: Connection) -> None:
         except Exception as error:
             answer = (False, _portable(error))
         connection.send_bytes(pickle.dumps(answer))
-
-
-def _import_ahead(modules: list[str]) -> None:
-    """Import what the first call will need; whoever needs a module that cannot be imported says so."""
-    with suppress(Exception):
-        for module in modules:
-            importlib.import_module(module)
-    gc.freeze()  # a collection looks at what may go, not at a framework's million objects, which stay
 
 
 def _portable(error: Exception) -> bytes:

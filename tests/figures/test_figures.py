@@ -164,6 +164,22 @@ def test_the_files_are_the_same_bytes_and_leave_the_settings_alone(tmp_path: Pat
     assert b"/FontFile2" in (tmp_path / "one" / "effects.pdf").read_bytes()
 
 
+def test_what_was_drawn_of_the_same_data_stays_and_the_rest_is_drawn(tmp_path: Path) -> None:
+    drawn: dict[str, str] = {}
+    names = ["effects", "seeds", "forest"]
+    write_figures(study_of(), tmp_path, names, drawn=drawn)
+    (tmp_path / "seeds.svg").write_text("as it was")
+    (tmp_path / "forest.pdf").unlink()
+    write_figures(study_of(), tmp_path, names, drawn=drawn)
+    assert (tmp_path / "seeds.svg").read_text() == "as it was"
+    assert (tmp_path / "forest.pdf").is_file()
+    other = study_of(score=lambda cell, seed: 0.5 + 0.01 * seed + 0.1 * len(cell.changed))
+    for changed in ({"summary": other, "width": "auto"}, {"summary": study_of(), "width": "icml"}):
+        files = write_figures(names=names, folder=tmp_path, drawn=drawn, **changed)
+        alone = write_figures(names=names, folder=tmp_path / "alone", **changed)
+        assert [path.read_bytes() for path in files] == [path.read_bytes() for path in alone]
+
+
 def test_a_figure_without_data_is_left_out_and_named(tmp_path: Path) -> None:
     files = write_figures(study_of(epochs=0), tmp_path, ["effects", "curves"])
     assert [path.name for path in files] == ["effects.png", "effects.svg", "effects.pdf", "captions.md"]

@@ -19,7 +19,7 @@ Drawn = list[tuple[Any, Any]]
 def drawn(toy_here: Any, monkeypatch: pytest.MonkeyPatch) -> Drawn:
     """What figures are asked for, instead of drawing them."""
     seen: Drawn = []
-    monkeypatch.setattr("ablate.figures.write_figures", lambda _, __, names, width: seen.append((names, width)))
+    monkeypatch.setattr("ablate.figures.write_figures", lambda _, __, names, width, ___: seen.append((names, width)))
     return seen
 
 

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from ablate.sweep.ahead import import_ahead, meanwhile
+
+
+def test_the_block_and_the_work_go_on_together_and_both_are_over_after_it() -> None:
+    begun, may_end, done = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        begun.set()
+        may_end.wait(10)
+        done.append(True)
+
+    with meanwhile(work):
+        assert begun.wait(10)
+        assert done == []
+        may_end.set()
+    assert done == [True]
+
+
+def test_what_goes_wrong_in_the_work_is_its_own_affair_and_what_goes_wrong_in_the_block_is_not() -> None:
+    with meanwhile(lambda: 1 / 0):
+        pass
+    with pytest.raises(KeyError), meanwhile(lambda: None):
+        raise KeyError("block")
+
+
+def test_a_module_that_cannot_be_imported_keeps_no_other_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "found_ahead.py").write_text("")
+    import_ahead(["no_such_module_ahead", "found_ahead"])
+    assert "found_ahead" in sys.modules
