@@ -1,7 +1,7 @@
 """What a study costs beside its training steps: wall time of a study against the pure steps of the same runs.
 
     python benchmarks/floor.py [--epochs 120] [--seeds 6] [--workers 2] [--rounds 3] [--data digits]
-    python benchmarks/floor.py --data fashion_mnist --epochs 8 --seeds 1 --rounds 1      # runs of minutes
+    python benchmarks/floor.py --data fashion_mnist --epochs 12 --seeds 3 --rounds 1     # runs of five minutes
 
 The study is ``residual=true,false``, from the start of its process to its tables and figures. The floor is the same
 runs in as many processes, one thread each, all steps of a run over tensors that are loaded already, with a step that

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import pandas as pd
 from matplotlib import colormaps
@@ -38,6 +39,8 @@ _LEAST_HEIGHT = 1.15
 _BAR = 0.75
 _LETTER = 0.055
 _LABEL_WIDTH = 18
+_MOST_LINES = 3
+"""As many lines of a label as the least side of a square bears."""
 
 
 def prepare(summary: Summary) -> pd.DataFrame:
@@ -112,12 +115,22 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
         ax.text(row["column"], row["row"], number, ha="center", va="center", fontsize=5 if small else 6, color=colour)
     rows = data.drop_duplicates("row").sort_values("row")
     columns = data.drop_duplicates("column").sort_values("column")
-    ax.set_xticks(columns["column"], [wrapped(label, _LABEL_WIDTH) for label in columns["column_label"]], rotation=90)
-    ax.set_yticks(rows["row"], [wrapped(label, _LABEL_WIDTH) for label in rows["row_label"]])
+    ax.set_xticks(columns["column"], _heads(columns["column_label"]), rotation=90)
+    ax.set_yticks(rows["row"], _heads(rows["row_label"]))
     ax.set_xlim(columns["column"].min() - 0.5, columns["column"].max() + 0.5)
     ax.set_ylim(rows["row"].max() + 0.5, rows["row"].min() - 0.5)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+
+
+def _heads(labels: Iterable[str]) -> list[str]:
+    """Labels on several lines, none on more than stand beside each other in a row of squares."""
+    known = list(labels)
+    for width in itertools.count(_LABEL_WIDTH):
+        heads = [wrapped(label, width) for label in known]
+        if all(head.count("\n") < _MOST_LINES for head in heads):
+            break
+    return heads
 
 
 def _number(value: float, low: float, high: float) -> str:
@@ -144,7 +157,7 @@ def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
 
 
 def _longest(labels: pd.Series) -> int:
-    return max(len(line) for label in labels for line in wrapped(str(label), _LABEL_WIDTH).split("\n"))
+    return max(len(line) for head in _heads(labels.unique()) for line in head.split("\n"))
 
 
 def _scale(sheet: Sheet, ax: Axes, data: pd.DataFrame) -> None:

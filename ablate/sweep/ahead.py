@@ -26,8 +26,8 @@ def import_ahead(modules: Sequence[str]) -> None:
 def meanwhile(work: Callable[[], Any]) -> Iterator[None]:
     """Does something in a thread for the time of a ``with`` block, in which the process waits for others.
 
-    The block ends when both are over. What goes wrong in the thread is not told: the work is done again, or looked at,
-    where its result is needed.
+    The block ends when both are over; one that fails, or is interrupted, does not wait for the work. What goes wrong in
+    the thread is not told: the work is done again, or looked at, where its result is needed.
 
     Args:
         work: What to do.
@@ -39,7 +39,5 @@ def meanwhile(work: Callable[[], Any]) -> Iterator[None]:
 
     thread = threading.Thread(target=quietly, daemon=True)
     thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
+    yield
+    thread.join()

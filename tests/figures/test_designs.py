@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import zlib
 
 import numpy as np
@@ -10,6 +11,8 @@ from matplotlib.figure import Figure as Sheet
 
 from ablate.analysis import summarise
 from ablate.figures import datasets, interactions, roadmap, shapley
+from ablate.figures.paper import PAPERS
+from ablate.figures.sheet import our_style
 from ablate.study import Cell, Factor, Level
 
 
@@ -89,6 +92,19 @@ def test_interactions_whose_interval_holds_zero_are_pale() -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == ["w/o b", "w/o c"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["w/o a", "w/o b"]
     assert "Pale: the 95% t interval, unadjusted, includes zero." in interactions.caption(summary)
+
+
+def test_heads_of_very_long_names_stand_beside_each_other() -> None:
+    names = [f"an_ingredient_whose_name_goes_on_for_well_over_fifty_letters_{end}" for end in "abcd"]
+    data = interactions.prepare(study_of(names, design="pairs"))
+    with our_style():
+        sheet = interactions.compose(data, PAPERS["acl"])
+        sheet.settle()
+    boxes = sorted((label.get_window_extent() for label in sheet.axes[0].get_xticklabels()), key=lambda box: box.x0)
+    assert len(boxes) == 3
+    assert all(left.x1 <= right.x0 for left, right in itertools.pairwise(boxes))
+    rows = sorted((label.get_window_extent() for label in sheet.axes[0].get_yticklabels()), key=lambda box: box.y0)
+    assert all(low.y1 <= high.y0 for low, high in itertools.pairwise(rows))
 
 
 def test_interactions_of_names_with_colons_and_several_levels() -> None:
