@@ -151,6 +151,15 @@ def test_the_forest_shows_intervals_verdicts_and_seeds(opened: Opened, worst: St
     assert page.lines("forest") == 1
 
 
+def test_the_forest_of_one_small_difference_keeps_to_its_size(opened: Opened, tmp_path: Path) -> None:
+    study = write_study(tmp_path / "one", grid_plan(1, 1))
+    write_page(study.page, [part_of(study, summary_of(study))])
+    low, high = opened(study.page).get("document.querySelector('[data-chart=forest] .chart')._fullLayout.xaxis.range")
+    (difference,) = summary_of(study).effects["difference"]
+    assert low <= difference < 0 <= high
+    assert high - low < 2 * abs(difference)
+
+
 def test_light_and_dark(opened: Opened, worst: StudyFolder) -> None:
     page = opened(worst.page, scheme="dark")
     colour = "getComputedStyle(document.body).backgroundColor"

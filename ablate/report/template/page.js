@@ -187,7 +187,7 @@
     const shapes = data.margin === null ? [] : [{type: "rect", xref: "x", yref: "paper", x0: -data.margin, x1: data.margin, y0: 0, y1: 1, fillcolor: colour("pale"), opacity: .15, line: {width: 0}, layer: "below"}];
     return [traces, layout(90 + 22 * rows.length + 16 * lines.reduce((sum, count) => sum + count, 0), {
       margin: {l: 10, r: 15, t: 10, b: 55}, shapes,
-      xaxis: axis({title: {text: `difference in ${plain(data.metric.replaceAll("_", " "))}<br>${better}`}, zeroline: true, zerolinewidth: 2}),
+      xaxis: axis({title: {text: `difference in ${plain(data.metric.replaceAll("_", " "))}<br>${better}`}, zeroline: true, zerolinewidth: 2, rangemode: "tozero"}),
       yaxis: axis({tickvals: place, ticktext: names, range: [rows.length - .4, -.6], showgrid: false, zeroline: false, fixedrange: true, ticks: ""}),
     })];
   };
