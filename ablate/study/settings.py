@@ -1,0 +1,291 @@
+"""What a study is asked to do: every key of ``study.*`` (``hydra.sweeper.*`` in a foreign application), declared once.
+
+From the fields of :class:`StudySettings` follow the nodes of Hydra's configuration, all checks and their messages, the
+help page, and the keyword arguments of :func:`ablate.run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ablate.errors import DesignError
+from ablate.study.constraint import Constraint, Forbidden, Requires
+from ablate.study.factor import level_label
+from ablate.study.plan import FAILURE_POLICIES, Study
+from ablate.study.setting import (
+    Rule,
+    Setting,
+    anything,
+    either,
+    flag,
+    list_of,
+    mapping,
+    mapping_of,
+    number,
+    optional,
+    setting_fault,
+    text,
+    whole,
+)
+
+__all__ = ["AUTO", "FIRST_SEEDS", "RUN_SETTINGS", "STUDY_SETTINGS", "StudySettings"]
+
+AUTO = "auto"
+"""``seeds=auto``: one seed at a time under the sequential rule."""
+
+FIRST_SEEDS = 3
+"""How many seeds every cell takes before the rule's first look."""
+
+_MOST_SEEDS = 50
+
+
+def _declared(default: Any, rule: Rule, description: str, *, hydra_only: bool = False) -> Any:
+    """A field of :class:`StudySettings` with its declaration."""
+    declaration = Setting(default, rule, description)
+    return field(default=default, metadata={"setting": declaration, "hydra_only": hydra_only})
+
+
+def _literal(value: object, allowed: str) -> Rule:
+    return lambda given: None if given == value and type(given) is type(value) else allowed
+
+
+def _seeds() -> Rule:
+    one = whole(-(2**63))
+    several = list_of(one, "")
+
+    def rule(value: Any) -> str | None:
+        if value == AUTO or whole(1)(value) is None or (several(value) is None and len(value)):
+            return None
+        return "a number of seeds (3), at least 1, or a list of whole numbers ([0,7,9]), or auto"
+
+    return rule
+
+
+def _failures() -> Rule:
+    names = ", ".join(FAILURE_POLICIES)
+    allowed = f"{names}, or the number that failed runs count as"
+    return lambda value: None if value in FAILURE_POLICIES or number()(value) is None else allowed
+
+
+_NAMES = list_of(text(), "a list of keys, for example [train.log, data.cache]")
+_LABELS = mapping_of(text(), "a label by factor, for example {residual: residual connections}")
+_STATEMENTS = mapping_of(text(), "texts by item of the checklist, for example {epoch selection: the last epoch}")
+_REQUIRES = mapping_of(mapping(), "parents and their levels by child, for example {bn_placement: {batch_norm: true}}")
+_FORBIDDEN = list_of(mapping(), "a list of combinations of levels, for example [{residual: false, head: flatten}]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySettings:
+    """The settings of a study; each field carries its default, its rule and its description."""
+
+    name: str | None = _declared(
+        None,
+        optional(either(text(), number())),
+        "of the study and its folder outputs/<name>; null: after what is swept",
+    )
+    design: str | None = _declared(
+        None, optional(text()), "null: the grid of what is swept, or leave_one_out of the factors below; union with +"
+    )
+    seeds: int | str | tuple[int, ...] = _declared(
+        3, _seeds(), "how many, or a list [0, 7, 9], or auto: one at a time until a verdict stands"
+    )
+    max_seeds: int = _declared(20, whole(FIRST_SEEDS, _MOST_SEEDS), "the most that a cell may take with seeds=auto")
+    seed_key: str = _declared("seed", text(), "the configuration key that holds a run's seed", hydra_only=True)
+    metric: str | None = _declared(
+        None, optional(text()), "the number that decides; null: the only one that runs report"
+    )
+    direction: str = _declared("max", text(), "max: higher is better, min: lower is better")
+    margin: float | None = _declared(None, optional(number()), "the least effect that matters, in units of the metric")
+    failures: str | float = _declared(
+        "drop",
+        _failures(),
+        "what a failed run counts for: drop (its seed), fail (no result), worst, or the metric it counts as",
+    )
+    resolution: int = _declared(4, whole(3, 5), "of design=fractional: 3, 4 or 5")
+    cells: int | None = _declared(None, optional(whole(2)), "of design=optimal: how many; null: two more than it needs")
+    retry_failed: bool = _declared(False, flag(), "run again what failed")
+    keep_going: bool = _declared(True, flag(), "when a run fails, go on with the others")
+    dry_run: bool | str = _declared(
+        False, either(flag(), _literal("json", "json")), "stop after the plan; json prints it as JSON", hydra_only=True
+    )
+    factors: Mapping[str, Any] | None = _declared(
+        None,
+        optional(mapping_of(anything(), "levels by factor, for example {residual: [true, false]}")),
+        "what is varied when nothing is swept: a list of levels, or of overrides by level, by name",
+        hydra_only=True,
+    )
+    factors_from: str | None = _declared(
+        None,
+        optional(text()),
+        "dotted path of a function from the reference configuration to such factors, used in their place",
+        hydra_only=True,
+    )
+    requires: Mapping[str, Any] | None = _declared(
+        None, optional(_REQUIRES), "levels of parents by child, for children that mean nothing without them"
+    )
+    forbidden: tuple[Mapping[str, Any], ...] | None = _declared(
+        None, optional(_FORBIDDEN), "combinations that no cell may have: - {residual: false, head: flatten}"
+    )
+    labels: Mapping[str, str] | None = _declared(
+        None, optional(_LABELS), "what sentences call a factor, by its key; other keys are called by their names"
+    )
+    blocks: tuple[str, ...] | None = _declared(
+        None, optional(_NAMES), "factors within which cells are compared, but not across, such as data sets"
+    )
+    extra_factors: tuple[str, ...] | None = _declared(
+        None,
+        optional(either(_NAMES, mapping())),
+        "keys that may be swept with a + though the configuration lacks them; the first level is the reference",
+        hydra_only=True,
+    )
+    ignore: tuple[str, ...] | None = _declared(
+        None, optional(_NAMES), "keys that cannot change a result", hydra_only=True
+    )
+    check: str | None = _declared(
+        None,
+        optional(text()),
+        "dotted path of a function that lists what is wrong with a configuration",
+        hydra_only=True,
+    )
+    preflight: str | None = _declared(
+        None,
+        optional(text()),
+        "dotted path of a function that looks at all cells before the first run",
+        hydra_only=True,
+    )
+    costs: str | None = _declared(
+        None,
+        optional(text()),
+        "dotted path of a function that measures what networks cost, after the last run; null: not measured",
+        hydra_only=True,
+    )
+    diagrams: str | None = _declared(
+        None, optional(text()), "dotted path of a function that draws each cell's network; null: none", hydra_only=True
+    )
+    confirms: str | None = _declared(
+        None, optional(text()), "folder of a study whose dispensable parts are removed together, on fresh seeds"
+    )
+    figures: tuple[str, ...] | None = _declared(
+        None,
+        optional(either(text(), list_of(text(), "a list of figures, for example [forest, curves]"))),
+        "[forest, curves, ...]: which; null: what the design calls for",
+    )
+    width: str | None = _declared(
+        None,
+        optional(text()),
+        "of the figures: auto (one column or both, as each needs), one, two, or a venue: neurips, icml, ieee, ...",
+    )
+    statements: Mapping[str, str] | None = _declared(
+        None, optional(_STATEMENTS), "what only the application knows of its runs, by item of the checklist"
+    )
+
+    @classmethod
+    def from_values(
+        cls, values: Mapping[str, Any], prefix: str = "study.", rules: Mapping[str, Rule] | None = None
+    ) -> StudySettings:
+        """Settings from plain values, as they were typed.
+
+        Args:
+            values: Plain values by key; None stands for the default.
+            prefix: What stands before a key where the user types it, for the messages.
+            rules: Further rules by key, of what this package does not know (names of figures).
+
+        Raises:
+            DesignError: If a key is unknown or a value is not allowed, with all faults at once.
+
+        Example:
+            >>> StudySettings.from_values({"seeds": [0, 7], "margin": 0.01}).seed_list()
+            (0, 7)
+            >>> StudySettings.from_values({"max_seeds": 2})
+            Traceback (most recent call last):
+            ablate.errors.DesignError: study.max_seeds=2: must be a whole number from 3 to 50.
+        """
+        given = {key: _frozen(value) for key, value in values.items() if value is not None}
+        faults = [f"There is no setting '{prefix}{key}'." for key in given if key not in STUDY_SETTINGS]
+        for key, value in given.items():
+            if key not in STUDY_SETTINGS:
+                continue
+            fault = setting_fault(f"{prefix}{key}", value, STUDY_SETTINGS[key])
+            if fault is None and rules is not None and key in rules:
+                fault = rules[key](value)
+            faults += [fault] if fault else []
+        if faults:
+            raise DesignError("\n".join(faults))
+        for key in ("figures",):
+            if isinstance(given.get(key), str):
+                given[key] = (given[key],)
+        if isinstance(given.get("extra_factors"), Mapping):
+            given["extra_factors"] = tuple(given["extra_factors"])
+        if "name" in given:
+            given["name"] = str(given["name"])
+        return cls(**given)
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether seeds are taken one at a time."""
+        return self.seeds == AUTO
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What was chosen of the report, as plain values."""
+        chosen = {
+            "figures": None if self.figures is None else list(self.figures),
+            "width": self.width,
+            "statements": dict(self.statements or {}) or None,
+        }
+        return {key: value for key, value in chosen.items() if value is not None}
+
+    def seed_list(self) -> tuple[int, ...]:
+        """The seeds themselves."""
+        if isinstance(self.seeds, tuple):
+            return self.seeds
+        return tuple(range(self.max_seeds if isinstance(self.seeds, str) else self.seeds))
+
+    def study(self, name: str, design: str, metric: str, seeds: tuple[int, ...] | None = None) -> Study:
+        """What the study asks.
+
+        Args:
+            name: Name of the study's folder.
+            design: The design where the settings name none.
+            metric: The metric where the settings name none.
+            seeds: Seeds chosen in another way than by the settings, or None.
+        """
+        return Study(
+            name=name,
+            design=self.design or design,
+            seeds=seeds or self.seed_list(),
+            metric=self.metric or metric,
+            direction=self.direction,
+            margin=self.margin,
+            failures=self.failures,
+            resolution=self.resolution,
+            cells=self.cells,
+            sequential=self.is_sequential and not seeds,
+        )
+
+    def constraints(self) -> list[Constraint]:
+        """The declared constraints."""
+        rules: list[Constraint] = []
+        for child, parents in (self.requires or {}).items():
+            for parent, levels in parents.items():
+                allowed = levels if isinstance(levels, list | tuple) else [levels]
+                rules.append(Requires(child, parent, tuple(level_label(level) for level in allowed)))
+        for levels in self.forbidden or ():
+            pairs = tuple((name, level_label(value)) for name, value in levels.items() if name != "reason")
+            rules.append(Forbidden(pairs, str(levels.get("reason", ""))))
+        return rules
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+STUDY_SETTINGS: Mapping[str, Setting] = {item.name: item.metadata["setting"] for item in fields(StudySettings)}
+"""All declarations by key."""
+
+RUN_SETTINGS: Mapping[str, Setting] = {
+    item.name: item.metadata["setting"] for item in fields(StudySettings) if not item.metadata["hydra_only"]
+}
+"""Those that do not need Hydra: the keyword arguments of :func:`ablate.run`."""
