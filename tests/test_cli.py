@@ -17,6 +17,7 @@ import yaml
 from ablate import cli
 from ablate.config import conf_dir
 from ablate.store import RunFolder, StudyFolder
+from ablate.store.snapshot import read_snapshot
 
 TRAINING = """
 import json
@@ -345,7 +346,7 @@ def test_networks_are_measured_and_drawn_after_the_last_run_and_only_once(ours: 
     ]
     assert told[begin - 1].startswith("[2/2]")
     study = ours.study("residual")
-    costs = study.costs()
+    costs = read_snapshot(study).costs
     assert costs["cell"].tolist() == ["full"]
     assert costs[["weights", "flops", "activations", "latency", "step", "batch", "step_ratio"]].values.tolist() == [
         [4, 8, 2, 0.5, 1.0, 8, 1.0]
@@ -371,7 +372,7 @@ def test_measuring_that_fails_leaves_the_study_as_it_is(ours: Ours) -> None:
         "The networks are not all described: The process of the run ended with exit code 9.\n"
         f"What was printed: {log}\n" in ended.out
     )
-    assert ours.study("residual").costs().empty
+    assert read_snapshot(ours.study("residual")).costs.empty
     assert not (ours.study("residual").tables / "costs.md").exists()
 
 

@@ -46,7 +46,7 @@ def test_what_every_command_needs_loads_neither_networks_nor_numbers(module: str
 
 
 def test_what_reports_need_loads_no_networks() -> None:
-    rooms = "ablate.analysis, ablate.figures, ablate.tables, ablate.report, ablate.store.frames"
+    rooms = "ablate.analysis, ablate.figures, ablate.tables, ablate.report, ablate.store.snapshot"
     assert not loaded(f"import {rooms}\n") & NETWORKS
 
 

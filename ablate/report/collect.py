@@ -1,4 +1,4 @@
-"""Collecting a study: from its run folders to data, tables and figures."""
+"""Collecting a study: from its run folders to data, tables, figures and page."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ablate.errors import StoreError
-from ablate.store import StudyFolder, write_text
-from ablate.store.study_folder import StudyRecord
+from ablate.store import StudyFolder, write_bytes, write_text
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
+    from ablate.report.study_report import StudyReport
 
 __all__ = ["collect", "summary_of"]
+
+# Whatever loads pandas is imported within the functions: every command loads this module.
 
 
 def summary_of(study: StudyFolder) -> Summary:
@@ -26,38 +27,9 @@ def summary_of(study: StudyFolder) -> Summary:
         StoreError: If there is no study in the folder.
         AnalysisError: If its runs do not have the study's metric.
     """
-    from ablate.report.remembered import fingerprint
+    from ablate.report.study_report import read_report
 
-    record = study.existing_record()
-    return _summary(study, record, fingerprint(study, record))
-
-
-def _summary(study: StudyFolder, record: StudyRecord, mark: str) -> Summary:
-    from ablate.analysis import SequentialRule, summarise
-    from ablate.report.marks import marks, without_curves
-    from ablate.report.remembered import keep_summary, kept_summary
-    from ablate.report.shown import shown
-
-    if (kept := kept_summary(study, record, mark)) is not None:
-        return kept
-    runs = study.runs()
-    rule = SequentialRule(len(record.plan.study.seeds)) if record.plan.study.sequential else None
-    curves = study.curves()
-    found = summarise(record.plan, runs, curves, rule)
-    lost = without_curves(study, record, curves)
-    notes = (*found.notes, *marks(record, runs), *lost, *_confirmation(study))
-    summary = shown(found, notes=notes, costs=study.costs())
-    keep_summary(study, mark, summary)
-    return summary
-
-
-def _confirmation(study: StudyFolder) -> tuple[str, ...]:
-    from ablate.report.marks import confirmed
-
-    try:
-        return confirmed(study.confirmation())
-    except StoreError as error:
-        return (str(error),)
+    return read_report(study).summary
 
 
 def collect(
@@ -77,41 +49,33 @@ def collect(
         drawn: What this process has drawn of the study before; see :func:`ablate.figures.write_figures`.
 
     Returns:
-        What the tables and figures show; see :func:`summary_of`.
+        What the tables and figures show; see :func:`ablate.report.summary_of`.
     """
-    from ablate.report.remembered import fingerprint, keep_files, kept_files
+    from ablate.report.cache import files_are_current, save_files
+    from ablate.report.study_report import read_report
 
-    record = study.existing_record()
-    mark = fingerprint(study, record)
-    summary = _summary(study, record, mark)
-    choice = {**record.report, **({"figures": list(figures)} if figures else {}), **({"width": width} if width else {})}
-    whole = f"{mark} {json.dumps(choice, sort_keys=True)}"
-    if not kept_files(study, whole):
-        _write(study, record, summary, choice, drawn)
-        keep_files(study, whole)
-    return summary
+    report = read_report(study)
+    choice: dict[str, Any] = dict(report.snapshot.record.report)
+    choice |= ({"figures": list(figures)} if figures else {}) | ({"width": width} if width else {})
+    key = f"{report.key} {json.dumps(choice, sort_keys=True)}"
+    if not files_are_current(study, key):
+        _write(report, choice, drawn)
+        save_files(study, key)
+    return report.summary
 
 
-def _write(
-    study: StudyFolder,
-    record: StudyRecord,
-    summary: Summary,
-    choice: Mapping[str, Any],
-    drawn: dict[str, str] | None,
-) -> None:
-    from ablate.analysis import checklist
+def _write(report: StudyReport, choice: Mapping[str, Any], drawn: dict[str, str] | None) -> None:
     from ablate.figures import write_figures
     from ablate.figures.paper import DEFAULT
     from ablate.report.page import write_page
-    from ablate.report.part import part_of
-    from ablate.store.curves import write_curves
+    from ablate.store.curves import curves_csv
     from ablate.tables import checklist_markdown, write_tables
 
+    study, summary = report.snapshot.folder, report.summary
     for name, frame in (("runs", summary.runs), ("effects", summary.effects)):
         write_text(study.path / f"{name}.csv", frame.to_csv(index=False))
-    part = part_of(study, summary)
-    write_curves(study, record, summary.curves)
-    write_tables(summary, study.tables, part.errors, part.tables)
-    write_text(study.checklist, checklist_markdown(checklist(summary, record.report.get("statements"))))
+    write_bytes(study.path / "curves.csv", curves_csv(summary.curves))
+    write_tables(summary, study.tables, report.errors, report.tables)
+    write_text(study.checklist, checklist_markdown(report.checklist))
     write_figures(summary, study.figures, choice.get("figures"), choice.get("width") or DEFAULT, drawn)
-    write_page(study.page, [part], live=part.is_running)
+    write_page(study.page, [report], live=report.is_running)

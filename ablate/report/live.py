@@ -26,12 +26,11 @@ def write_live(study: StudyFolder, live: bool = True) -> bool:
     Returns:
         Whether there was something to write; what stands in the way of a page stands in nobody else's.
     """
-    from ablate.report.collect import summary_of
     from ablate.report.page import write_page
-    from ablate.report.part import part_of
+    from ablate.report.study_report import read_report
 
     try:
-        write_page(study.page, [part_of(study, summary_of(study))], live)
+        write_page(study.page, [read_report(study)], live)
     except (AblateError, OSError) as error:
         # The report at the end says the same aloud.
         logging.getLogger(__name__).debug("The page of '%s' waits: %s", study.path, error)

@@ -1,7 +1,10 @@
-"""The page of a study: one file with everything in it, for any browser, without a network."""
+"""The page of a study: one file with everything in it, for any browser, without an internet connection."""
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
 import json
 import os
 from collections import Counter
@@ -13,24 +16,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from ablate.formatting import better_direction, listing
 from ablate.report.charts import curves_data, forest_data
-from ablate.report.library import library, script_hash
-from ablate.report.part import Part
-from ablate.report.pictures import diagrams, figures
-from ablate.report.words import cards, commands, compute, headline, methods, settings, versions
+from ablate.report.images import diagram_images, figure_images
+from ablate.report.page_text import cards, commands, compute, headline, methods, settings, versions
 from ablate.store import write_text
 
 if TYPE_CHECKING:
     import jinja2
 
+    from ablate.report.study_report import StudyReport
     from ablate.tables import Table
 
 __all__ = ["page", "write_page"]
 
-# A page stays under 6 MB; what pictures may take of it, in base64.
-_ROOM = 1_800_000
+# A page stays under 6 MB; this is what images may take of it, in base64.
+_IMAGE_LIMIT = 1_800_000
 _MOST_ROWS = 1000
-_SECONDS = 5
+_RELOAD_SECONDS = 5
 
 _TITLES = {
     "by_dataset": "by data set",
@@ -40,64 +43,67 @@ _TITLES = {
 }
 
 
-def write_page(path: Path, parts: Sequence[Part], live: bool = False) -> None:
+def write_page(path: Path, reports: Sequence[StudyReport], live: bool = False) -> None:
     """Write the page of one or several studies.
 
     Args:
         path: The file.
-        parts: The studies; their links lead from the page's folder, so that of the first one is the place for it.
-        live: Whether a study still goes on: then the page loads itself again every few seconds.
+        reports: The studies; links lead from the page's folder, so the folder of the first one is the place for it.
+        live: Whether a study is still running: then the page reloads itself every few seconds.
 
     Raises:
         StoreError: If the file cannot be written.
     """
-    write_text(path, page(parts, path.parent, live))
+    write_text(path, page(reports, path.parent, live))
 
 
-def page(parts: Sequence[Part], here: Path, live: bool = False) -> str:
+def page(reports: Sequence[StudyReport], here: Path, live: bool = False) -> str:
     """The page of one or several studies as HTML.
 
     Args:
-        parts: The studies.
+        reports: The studies.
         here: The folder that the page will be in, from which its links lead.
-        live: Whether a study still goes on.
+        live: Whether a study is still running.
 
     Returns:
         The page. It holds no time of writing: the same studies give the same bytes.
     """
-    packed, library_hash = library()
-    script = _text("page.js")
-    shown = [_shown(part, f"s{place}", here, _ROOM // len(parts), live) for place, part in enumerate(parts, 1)]
+    library, library_hash = _plotly()
+    script = _template_text("page.js")
+    limit = _IMAGE_LIMIT // len(reports)
     return _template().render(
-        studies=shown,
-        style=_text("page.css"),
+        studies=[_study_values(report, f"s{number}", here, limit, live) for number, report in enumerate(reports, 1)],
+        style=_template_text("page.css"),
         script=script,
-        library=packed,
-        hashes=f"{library_hash} {script_hash(script)}",
-        live=_SECONDS if live else None,
+        library=library,
+        hashes=f"{library_hash} {_script_hash(script)}",
+        live=_RELOAD_SECONDS if live else None,
     )
 
 
-def _shown(part: Part, prefix: str, here: Path, room: int, live: bool) -> Mapping[str, Any]:
-    from ablate.analysis import checklist
-    from ablate.tables import effects_table, failures_table
+def _study_values(report: StudyReport, prefix: str, here: Path, limit: int, live: bool) -> Mapping[str, Any]:
+    """What the template shows of a study; ``prefix`` distinguishes the identifiers of several studies."""
+    from ablate.tables import costs_table, effects_table, failures_table, runs_table
 
-    summary = part.summary
-    items = checklist(summary, part.record.report.get("statements"))
-    counts = Counter(status.state for status in part.statuses.values())
-    pictures = figures(part.folder, room * 2 // 3)
+    summary, snapshot = report.summary, report.snapshot
+    counts = Counter(status.state for status in snapshot.statuses.values())
+    figures = figure_images(snapshot.folder, limit * 2 // 3)
     charts = {"forest": forest_data(summary), "curves": curves_data(summary)}
-    effects = {row["cell"]: row["verdict"] for row in summary.effects.to_dict("records") if row["n"]}
+    verdicts = {row["cell"]: row["verdict"] for row in summary.effects.to_dict("records") if row["n"]}
+    # What the design answers beside the effects is left out of a live page: it takes longest to compute.
+    answers = {} if live else {name: table for name, table in report.tables.items() if name not in ("effects", "costs")}
+    failures, runs = failures_table(summary, report.errors), runs_table(summary, _MOST_ROWS)
     return {
         "prefix": prefix,
         "name": summary.study.name,
         "study": summary.study,
         "plan": summary.plan,
+        "better": better_direction(summary.study.direction),
         "counts": {state: counts[state] for state in ("finished", "failed", "running", "waiting")},
-        "total": len(part.statuses),
+        "total": len(snapshot.statuses),
         "headline": headline(summary),
         "verdicts": [
-            (effects[cell], cell, sentence) for cell, sentence in summary.sentences.items() if cell in effects
+            (verdicts[cell], cell, sentence) for cell, sentence in summary.sentences.items() if cell in verdicts
         ],
         "notes": summary.notes,
         "charts": _json(charts),
@@ -106,78 +112,62 @@ def _shown(part: Part, prefix: str, here: Path, room: int, live: bool) -> Mappin
         "thinned": charts["curves"]["thinned"],
         "stems": list(dict.fromkeys(metric["stem"] for metric in charts["curves"]["metrics"])),
         "effects": _markup(replace(effects_table(summary), notes=()), f"{prefix}-effects"),
-        "answers": _answers(part, prefix) if not live else [],
-        "failures": _failures(failures_table(summary, part.errors), part, here, prefix),
-        "runs": _runs(part, here, prefix),
-        "costs": _costs(part, prefix),
-        "figures": pictures,
-        "diagrams": diagrams(part.folder, summary.plan.cells, room - sum(len(found.source) for found in pictures)),
-        "cards": cards(part),
-        "settings": settings(part),
-        "methods": methods(summary, items),
-        "checklist": list(items.items()),
-        "commands": commands(part),
+        "answers": [
+            {
+                "name": name,
+                "title": _TITLES.get(name, name.replace("_", " ")),
+                "table": _markup(table, f"{prefix}-{name}"),
+            }
+            for name, table in answers.items()
+        ],
+        "failures": failures and _markup(failures, f"{prefix}-failures", _links(report, failures, here)),
+        "runs": _markup(runs, f"{prefix}-runs", _links(report, runs, here)) if runs.rows else None,
+        "costs": _markup(costs_table(summary), f"{prefix}-costs") if len(summary.costs) else None,
+        "figures": figures,
+        "diagrams": diagram_images(
+            snapshot.folder, summary.plan.cells, limit - sum(len(image.source) for image in figures)
+        ),
+        "cards": cards(snapshot),
+        "settings": settings(snapshot),
+        "methods": methods(summary, report.checklist),
+        "checklist": list(report.checklist.items()),
+        "commands": commands(snapshot),
         "versions": versions(summary),
-        "compute": compute(part),
+        "compute": compute(snapshot),
         "files": [
             (name, _relative(path, here))
             for name in ("runs.csv", "curves.csv", "effects.csv", "plan.json", "tables", "figures")
-            if (path := part.folder.path / name).exists()
+            if (path := snapshot.folder.path / name).exists()
         ],
     }
 
 
-def _markup(table: Table | None, name: str, links: Sequence[Sequence[tuple[str, str]]] = ()) -> Any:
+def _markup(table: Table, name: str, links: Sequence[Sequence[tuple[str, str]]] = ()) -> Any:
     from markupsafe import Markup
 
     from ablate.tables import html
 
-    return None if table is None else Markup(html(replace(table, label=name), links))
+    return Markup(html(replace(table, label=name), links))
 
 
-def _answers(part: Part, prefix: str) -> list[Mapping[str, Any]]:
-    """What the design answers beside the effects."""
-    others = [(name, table) for name, table in part.tables.items() if name not in ("effects", "costs")]
-    return [
-        {"name": name, "title": _TITLES.get(name, name.replace("_", " ")), "table": _markup(table, f"{prefix}-{name}")}
-        for name, table in others
-    ]
+def _links(report: StudyReport, table: Table, here: Path) -> list[list[tuple[str, str]]]:
+    """Links to the files of runs, for each row of a table whose first columns are cell and seed."""
+    return [_run_links(report, (str(row.values[0]), int(str(row.values[1]))), here) for row in table.rows]
 
 
-def _costs(part: Part, prefix: str) -> Any:
-    from ablate.tables import costs_table
-
-    return _markup(costs_table(part.summary), f"{prefix}-costs") if len(part.summary.costs) else None
-
-
-def _failures(table: Table | None, part: Part, here: Path, prefix: str) -> Any:
-    if table is None:
-        return None
-    keys = [(str(row.values[0]), int(str(row.values[1]))) for row in table.rows]
-    return _markup(table, f"{prefix}-failures", [_links(part, key, here) for key in keys])
-
-
-def _runs(part: Part, here: Path, prefix: str) -> Any:
-    from ablate.tables import runs_table
-
-    table = runs_table(part.summary, _MOST_ROWS)
-    keys = [(str(row.values[0]), int(str(row.values[1]))) for row in table.rows]
-    return _markup(table, f"{prefix}-runs", [_links(part, key, here) for key in keys]) if keys else None
-
-
-def _links(part: Part, key: tuple[str, int], here: Path) -> list[tuple[str, str]]:
-    run = part.runs.get(key)
+def _run_links(report: StudyReport, key: tuple[str, int], here: Path) -> list[tuple[str, str]]:
+    run = report.runs.get(key)
     if run is None:
         return []
-    folder = part.folder.run(run)
+    folder = report.snapshot.folder.run(run)
     files = {
         "config": [folder.path / ".hydra" / "config.yaml", folder.path / "config.json"],
         "log": [folder.log],
         "result": [folder.path / "result.json"],
     }
     return [
-        (word, _relative(path, here))
-        for word, paths in files.items()
+        (text, _relative(path, here))
+        for text, paths in files.items()
         for path in [path for path in paths if path.is_file()][:1]
     ]
 
@@ -196,7 +186,23 @@ def _json(values: Any) -> Any:
     return Markup(text)
 
 
-def _text(name: str) -> str:
+@cache
+def _plotly() -> tuple[str, str]:
+    """The basic bundle of plotly.js, gzipped, in base64, and the hash by which a page allows it.
+
+    It lies beside this file as its makers published it. It has a quarter of the size of the bundle in the Python
+    package of plotly, and a browser needs a third of the time before it can draw.
+    """
+    packed = (resources.files("ablate.report") / "plotly" / "plotly-basic.min.js.gz").read_bytes()
+    return base64.b64encode(packed).decode(), _script_hash(gzip.decompress(packed).decode("utf-8"))
+
+
+def _script_hash(source: str) -> str:
+    """The source expression of a content security policy that allows a script of just this text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
+
+
+def _template_text(name: str) -> str:
     return (resources.files("ablate.report") / "template" / name).read_text(encoding="utf-8")
 
 
@@ -207,6 +213,6 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters["words"] = lambda text: str(text).replace("_", " ")
-    environment.filters["listed"] = lambda items: ", ".join(map(str, items))
-    return environment.from_string(_text("page.html"))
+    environment.filters["spaced"] = lambda text: str(text).replace("_", " ")
+    environment.filters["listing"] = listing
+    return environment.from_string(_template_text("page.html"))

@@ -170,16 +170,15 @@ def _side_by_side(
 
     from ablate.figures import write_figures
     from ablate.figures.paper import DEFAULT
-    from ablate.report import summary_of
     from ablate.report.page import write_page
-    from ablate.report.part import part_of
+    from ablate.report.study_report import read_report
     from ablate.tables import write_tables
 
-    found = {name: summary_of(study) for name, study in zip(names, studies, strict=True)}
+    parts = [read_report(study) for study in studies]
+    found = {name: part.summary for name, part in zip(names, parts, strict=True)}
     for kind in ("runs", "curves", "effects"):
         frames = [getattr(summary, kind).assign(study=name) for name, summary in found.items()]
         write_text(into.path / f"{kind}.csv", pd.concat(frames, ignore_index=True).to_csv(index=False))
-    parts = [part_of(study, summary) for study, summary in zip(studies, found.values(), strict=True)]
     for part, (name, summary) in zip(parts, found.items(), strict=True):
         write_tables(summary, into.tables / name, part.errors, part.tables)
         write_figures(summary, into.figures / name, figures, width or DEFAULT)

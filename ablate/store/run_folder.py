@@ -4,71 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ablate.errors import StoreError
 from ablate.store import lock
 from ablate.store.atomic import write_json, write_text
+from ablate.store.records import (
+    FAILED,
+    MOST_ATTEMPTS,
+    RUNNING,
+    UNREADABLE,
+    WAITING,
+    CurvesFile,
+    Result,
+    Status,
+    parse_curves,
+    parse_result,
+    parse_status,
+    read_file,
+)
 
-__all__ = ["FAILED", "FINISHED", "MOST_ATTEMPTS", "RUNNING", "UNREADABLE", "WAITING", "Result", "RunFolder", "Status"]
-
-WAITING, RUNNING, FINISHED, FAILED = "waiting", "running", "finished", "failed"
-
-UNREADABLE = "unreadable"
-"""The reason of a run whose result, or whose status, is damaged: the first counts as failed, the second waits."""
-
-MOST_ATTEMPTS = 2
-"""How often a run may die without a word, and without an epoch of progress, before it counts as failed."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where a run stands.
-
-    Args:
-        state: ``waiting``, ``running``, ``finished`` or ``failed``.
-        reason: Why it failed or waits again: ``raised``, ``exited``, ``killed``, ``diverged``, ``timed out``,
-            ``interrupted``; empty otherwise.
-        error: The last line of what went wrong.
-        attempts: How often the run was started and not ended by its own doing, this time included.
-        started: Seconds since the epoch at which it last started, or None.
-        ended: Seconds since the epoch at which it ended, or None.
-        pid: Its process while it runs.
-        host: The machine it ran on.
-        epochs: How many epochs its curves had when it last started.
-    """
-
-    state: str = WAITING
-    reason: str = ""
-    error: str = ""
-    attempts: int = 0
-    started: float | None = None
-    ended: float | None = None
-    pid: int | None = None
-    host: str = ""
-    epochs: int = 0
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a finished run brought.
-
-    Args:
-        metrics: Numbers by name; those whose name begins with ``seconds`` are timings.
-        versions: What it ran with: versions of Python, of the libraries in use, and of the code.
-        other: What the train function returned beside numbers; kept, not analysed.
-    """
-
-    metrics: Mapping[str, float]
-    versions: Mapping[str, str] = field(default_factory=dict)
-    other: Mapping[str, Any] = field(default_factory=dict)
+__all__ = ["RunFolder"]
 
 
 @dataclass(frozen=True)
@@ -89,12 +49,10 @@ class RunFolder:
     def status(self) -> Status:
         """The status as its own process last wrote it; ``waiting`` if it never did, or if the file is damaged."""
         try:
-            values = json.loads((self.path / "status.json").read_bytes())
-            return Status(**{key: value for key, value in values.items() if key in Status.__dataclass_fields__})
-        except FileNotFoundError:
-            return Status()
-        except (OSError, ValueError, TypeError, AttributeError):
+            data = read_file(self.path / "status.json")
+        except StoreError:
             return Status(reason=UNREADABLE, error="status.json is damaged.")
+        return Status() if data is None else parse_status(data)
 
     def write_status(self, status: Status) -> None:
         """Replace the status."""
@@ -111,16 +69,17 @@ class RunFolder:
         return lock.is_held(self.path / ".lock")
 
     def settled_status(self) -> Status:
-        """The status, with a run whose process is gone told apart from one that runs.
+        """The status, in which a run whose process is gone does not count as running.
 
         Returns:
-            The status; ``running`` only if a live process holds the run. A run found dead is ``waiting`` (reason
-            ``killed``), and after its second death ``failed``.
+            The status; ``running`` only if a live process holds the run. A run whose process died is ``waiting``
+            (reason ``killed``), and after its second death ``failed``.
         """
         status = self.status()
         if status.state != RUNNING or self.is_held():
             return status
-        status = self.status()  # it may have ended between the two looks
+        # It may have ended between the reading of its status and that of its lock.
+        status = self.status()
         if status.state != RUNNING:
             return status
         state = FAILED if status.attempts >= MOST_ATTEMPTS else WAITING
@@ -128,48 +87,22 @@ class RunFolder:
         return replace(status, state=state, reason="killed", error=error, pid=None)
 
     def result(self) -> Result | None:
-        """What the run brought, or None if it has not finished."""
+        """What the run returned, or None if it has not finished.
+
+        Raises:
+            StoreError: If the file is there and cannot be read.
+        """
         path = self.path / "result.json"
-        try:
-            values = json.loads(path.read_text())
-            metrics = {name: _measured(name, value) for name, value in dict(values["metrics"]).items()}
-            return Result(metrics, dict(values.get("versions", {})), dict(values.get("other", {})))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"Cannot read '{path}': {error}.") from error
+        data = read_file(path)
+        return None if data is None else parse_result(data, path)
 
     def write_result(self, result: Result) -> None:
-        """Write what the run brought."""
+        """Write what the run returned."""
         write_json(self.path / "result.json", asdict(result))
 
     def curves(self) -> list[dict[str, float]]:
         """The curves so far: a row an epoch; a last line that was cut off in mid-writing is left out."""
-        rows: list[dict[str, float]] = []
-        header, lines, _ = self._curve_lines()
-        for row in csv.reader(lines):
-            try:
-                rows.append({name: float(value) for name, value in zip(header, row, strict=True) if value != ""})
-            except ValueError:
-                continue
-        return rows
-
-    def curves_fault(self) -> str:
-        """Why no curve can be made of a ``curves.csv`` that is there; empty where one can, or nothing is in it yet."""
-        try:
-            with (self.path / "curves.csv").open("rb"):
-                pass
-        except FileNotFoundError:
-            return ""
-        except OSError as error:
-            return f"cannot be read ({error.strerror or error})"
-        header, lines, _ = self._curve_lines()
-        rows = self.curves()
-        if any(math.isfinite(row.get("epoch", math.nan)) for row in rows) or not (header and lines):
-            return ""
-        if "epoch" not in header:
-            return f"has no column 'epoch' (its columns: {', '.join(name[:40] for name in header[:8])})"
-        return "has no row with the number of an epoch and as many numbers as columns"
+        return self._curves_file().rows
 
     def append_curves(self, epoch: int, values: Mapping[str, float]) -> None:
         """Add the row of an epoch.
@@ -183,23 +116,24 @@ class RunFolder:
         """
         path = self.path / "curves.csv"
         row = {"epoch": epoch, **values}
-        header, _, whole = self._curve_lines()
-        if not header or not whole or not row.keys() <= set(header):
-            self.write_curves([*self.curves(), row], [*header, *(name for name in row if name not in header)])
+        file = self._curves_file()
+        header = file.header
+        if not header or not file.is_complete or not row.keys() <= set(header):
+            self.write_curves([*file.rows, row], [*header, *(name for name in row if name not in header)])
             return
         try:
-            with path.open("a", newline="") as file:
-                file.write(_csv_line(header, row))
-                file.flush()
-                os.fsync(file.fileno())
+            with path.open("a", newline="") as stream:
+                stream.write(_csv_line(header, row))
+                stream.flush()
+                os.fsync(stream.fileno())
         except OSError as error:
             raise StoreError(f"Cannot write '{path}': {error.strerror or error}.") from error
 
     def truncate_curves(self, epoch: int) -> None:
-        """Forget all rows after an epoch, as when a run goes on from a backup."""
-        header, _, _ = self._curve_lines()
-        if header:
-            self.write_curves([row for row in self.curves() if row.get("epoch", 0) <= epoch], header)
+        """Remove all rows after an epoch, as when a run resumes from a backup."""
+        file = self._curves_file()
+        if file.header:
+            self.write_curves([row for row in file.rows if row.get("epoch", 0) <= epoch], file.header)
 
     def write_curves(self, rows: Sequence[Mapping[str, float]], header: Sequence[str]) -> None:
         """Replace the curves.
@@ -213,22 +147,12 @@ class RunFolder:
         lines = [head.getvalue(), *(_csv_line(header, row) for row in rows)]
         write_text(self.path / "curves.csv", "".join(lines))
 
-    def _curve_lines(self) -> tuple[list[str], list[str], bool]:
-        """The header, the whole lines below it, and whether the file ends with a whole line."""
+    def _curves_file(self) -> CurvesFile:
         try:
-            with (self.path / "curves.csv").open(newline="", errors="replace") as file:
-                text = file.read()
-        except OSError:
-            return [], [], True
-        whole, _, rest = text.rpartition("\n")
-        lines = whole.splitlines()
-        return (next(csv.reader(lines[:1]), []), lines[1:], not rest)
-
-
-def _measured(name: str, value: Any) -> float:
-    if not isinstance(value, int | float):
-        raise TypeError(f"'{name}' is {value!r} and no number")
-    return value
+            data = read_file(self.path / "curves.csv")
+        except StoreError:
+            data = None
+        return CurvesFile() if data is None else parse_curves(data)
 
 
 def _csv_line(header: Sequence[str], row: Mapping[str, float]) -> str:
@@ -238,8 +162,6 @@ def _csv_line(header: Sequence[str], row: Mapping[str, float]) -> str:
 
 
 def _number(value: float) -> str:
-    return (
-        str(int(value))
-        if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15)
-        else repr(float(value))
-    )
+    if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15):
+        return str(int(value))
+    return repr(float(value))

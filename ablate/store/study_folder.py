@@ -2,66 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ablate.errors import DesignError, StoreError
+from ablate.errors import StoreError
 from ablate.store import lock
 from ablate.store.atomic import make_folder, write_json
+from ablate.store.records import (
+    FORMAT,
+    PlannedRun,
+    StudyRecord,
+    parse_confirmation,
+    parse_costs,
+    parse_plan,
+    read_file,
+)
 from ablate.store.run_folder import RunFolder
-from ablate.study import Plan
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["PlannedRun", "StudyFolder", "StudyRecord"]
-
-_FORMAT = 1
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """One cell with one seed: the unit of work.
-
-    Args:
-        id: Hash of the configuration; equal configurations are one run.
-        cell: Name of the cell.
-        seed: The seed.
-    """
-
-    id: str
-    cell: str
-    seed: int
-
-    @property
-    def folder(self) -> str:
-        """Where the run lives, relative to the study's folder."""
-        return f"runs/{self.cell}/{self.seed}-{self.id}"
-
-
-@dataclass(frozen=True)
-class StudyRecord:
-    """What ``plan.json`` holds.
-
-    Args:
-        plan: Factors, cells and what is asked of them.
-        runs: Every planned run, once, in the order of the plan.
-        reference: The unswept configuration, resolved, without the seed and without what cannot change a result.
-        history: A plain record of each command that made or enlarged the study.
-        checks: What was found out about each cell before its first run, by the cell's name.
-        report: What the last command chose to have written about the study: ``figures``, ``width``.
-    """
-
-    plan: Plan
-    runs: tuple[PlannedRun, ...]
-    reference: Mapping[str, Any]
-    history: tuple[Mapping[str, Any], ...] = ()
-    checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,26 +89,8 @@ class StudyFolder:
         Raises:
             StoreError: If it cannot be read or is not a plan of this format.
         """
-        path = self.plan
-        try:
-            values = json.loads(path.read_bytes())
-            if values["format"] != _FORMAT:
-                raise StoreError(f"'{path}' has format {values['format']}; this version of ablate reads {_FORMAT}.")
-            return StudyRecord(
-                plan=Plan.from_dict(values["plan"]),
-                runs=tuple(PlannedRun(**run) for run in values["runs"]),
-                reference=values["reference"],
-                history=tuple(values["history"]),
-                checks=values["checks"],
-                report=values.get("report", {}),
-            )
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            if isinstance(error, StoreError | DesignError):
-                raise
-            why = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-            raise StoreError(f"Cannot read the plan '{path}': {why}.") from error
+        data = read_file(self.plan)
+        return None if data is None else parse_plan(data, self.plan)
 
     def existing_record(self) -> StudyRecord:
         """What ``plan.json`` says.
@@ -155,10 +98,18 @@ class StudyFolder:
         Raises:
             StoreError: If there is no study in the folder, or it cannot be read.
         """
-        record = self.record()
-        if record is None:
+        return parse_plan(self.plan_bytes(), self.plan)
+
+    def plan_bytes(self) -> bytes:
+        """The bytes of ``plan.json``.
+
+        Raises:
+            StoreError: If there is no study in the folder, or it cannot be read.
+        """
+        data = read_file(self.plan)
+        if data is None:
             raise StoreError(f"There is no study in '{self.path}': it has no plan.json.{_near(self.path)}")
-        return record
+        return data
 
     def write_record(self, record: StudyRecord) -> None:
         """Write ``plan.json``."""
@@ -166,7 +117,7 @@ class StudyFolder:
         write_json(
             self.plan,
             {
-                "format": _FORMAT,
+                "format": FORMAT,
                 "plan": record.plan.to_dict(),
                 "runs": [vars(run) for run in record.runs],
                 "reference": record.reference,
@@ -183,14 +134,8 @@ class StudyFolder:
             StoreError: If the file is there and cannot be read.
         """
         path = self.path / "confirmation.json"
-        try:
-            values: Mapping[str, Any] = json.loads(path.read_text())
-            str(values["text"])
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"Cannot read '{path}': {type(error).__name__}: {error}.") from error
-        return values
+        data = read_file(path)
+        return None if data is None else parse_confirmation(data, path)
 
     def write_confirmation(self, values: Mapping[str, Any]) -> None:
         """Write ``confirmation.json``."""
@@ -209,33 +154,15 @@ class StudyFolder:
         Args:
             cells: By the name of a cell what its network costs, or an ``error``.
         """
-        write_json(self.path / "costs.json", {"format": _FORMAT, "cells": cells})
+        write_json(self.path / "costs.json", {"format": FORMAT, "cells": cells})
 
     def cell_costs(self) -> dict[str, dict[str, Any]]:
         """What ``costs.json`` says, by the name of a cell; nothing where it is missing or cannot be read."""
         try:
-            values = json.loads((self.path / "costs.json").read_text())
-            return dict(values["cells"]) if values["format"] == _FORMAT else {}
-        except (OSError, ValueError, KeyError, TypeError):
-            return {}
-
-    def costs(self) -> pd.DataFrame:
-        """What the networks of the cells cost: a row a cell that was measured, see ``Summary.costs``."""
-        from ablate.store.frames import costs_frame
-
-        return costs_frame(self)
-
-    def runs(self) -> pd.DataFrame:
-        """All planned runs: a row each, with state, reason, metrics, timings and versions."""
-        from ablate.store.frames import runs_frame
-
-        return runs_frame(self)
-
-    def curves(self) -> pd.DataFrame:
-        """The curves of all runs: a row an epoch."""
-        from ablate.store.frames import curves_frame
-
-        return curves_frame(self)
+            data = read_file(self.path / "costs.json")
+        except StoreError:
+            data = None
+        return {} if data is None else parse_costs(data)
 
 
 def _near(path: Path) -> str:

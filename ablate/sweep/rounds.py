@@ -31,6 +31,7 @@ def carry_out_rounds(
     """
     from ablate.analysis import SequentialRule, next_runs
     from ablate.analysis.sequential import follow
+    from ablate.store.snapshot import read_snapshot
 
     plan = folder.existing_record().plan
     names = {cell.label: cell.name for cell in plan.cells}
@@ -39,7 +40,8 @@ def carry_out_rounds(
     tried: set[tuple[str, int]] = set()
     told = follow({}, rule)
     while True:
-        record, runs = folder.existing_record(), folder.runs()
+        snapshot = read_snapshot(folder)
+        record, runs = snapshot.record, snapshot.runs
         if plan.study.failures == "fail" and (runs["state"] == FAILED).any():
             return
         ahead, now = 0, next_runs(record.plan, runs, rule)

@@ -9,7 +9,8 @@ import pytest
 from browsers import Page, opened_browser
 from fake_studies import hostile_plan, write_study
 
-from ablate.report import part_of, summary_of, write_page
+from ablate.report import write_page
+from ablate.report.study_report import read_report
 from ablate.store import FAILED, StudyFolder
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def worst(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
         for name in names:
             (study.path / folder / f"{name}.svg").write_text(PICTURE)
     (study.figures / "captions.md").write_text('**effects**: Bars & "whiskers" <of> it.\n\n**gone**: left out.\n')
-    write_page(study.page, [part_of(study, summary_of(study))])
+    write_page(study.page, [read_report(study)])
     return study
 
 

@@ -15,7 +15,8 @@ import pytest
 from browsers import Page
 from fake_studies import ERROR, HOSTILE, QUOTED, grid_plan, write_study
 
-from ablate.report import part_of, summary_of, write_page
+from ablate.report import write_page
+from ablate.report.study_report import read_report
 from ablate.store import StudyFolder
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def test_the_forest_shows_intervals_verdicts_and_seeds(opened: Opened, worst: St
 
 def test_the_forest_of_one_small_difference_keeps_to_its_size(opened: Opened, tmp_path: Path) -> None:
     study = write_study(tmp_path / "one", grid_plan(1, 1))
-    write_page(study.page, [part_of(study, summary_of(study))])
+    write_page(study.page, [read_report(study)])
     low, high = opened(study.page).get("document.querySelector('[data-chart=forest] .chart')._fullLayout.xaxis.range")
     (difference,) = summary_of(study).effects["difference"]
     assert low <= difference < 0 <= high
@@ -277,9 +278,9 @@ def test_on_paper_it_is_light_and_whole(opened: Opened, worst: StudyFolder, tmp_
 
 
 def test_a_live_page_comes_back_as_it_was_left(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ablate.report.page._SECONDS", 3600)  # not by itself, between two lines of this test
+    monkeypatch.setattr("ablate.report.page._RELOAD_SECONDS", 3600)  # not by itself, between two lines of this test
     study = write_study(tmp_path / "live", grid_plan(2, 3), states=["waiting"] * 4)
-    part = part_of(study, summary_of(study))
+    part = read_report(study)
     write_page(study.page, [part], live=True)
     page = opened(study.page)
     assert page.get("document.body.dataset.live") == "3600"
@@ -300,7 +301,7 @@ def test_a_live_page_comes_back_as_it_was_left(opened: Opened, tmp_path: Path, m
 def test_several_studies_side_by_side(opened: Opened, worst: StudyFolder, tmp_path: Path) -> None:
     other = write_study(tmp_path / "other", grid_plan(2, 3))
     path = tmp_path / "both.html"
-    write_page(path, [part_of(study, summary_of(study)) for study in (worst, other)])
+    write_page(path, [read_report(study) for study in (worst, other)])
     page = opened(path)
     assert page.driver.get_log("browser") == []
     assert page.all("article > h1") == ["worst", "grid"]

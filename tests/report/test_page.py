@@ -15,18 +15,14 @@ import pytest
 from fake_studies import ERROR, HOSTILE, grid_plan, switch, write_study
 from markupsafe import escape
 
-from ablate.analysis import checklist
 from ablate.errors import StoreError
-from ablate.report import Part, part_of, summary_of
+from ablate.report import summary_of
 from ablate.report.charts import curves_data, forest_data
 from ablate.report.page import page
-from ablate.report.words import commands, compute, headline, methods
+from ablate.report.page_text import commands, compute, headline, methods
+from ablate.report.study_report import read_report
 from ablate.store import FAILED, FINISHED, RunFolder, Status, StudyFolder
 from ablate.study import Factor, Level, Study, make_plan
-
-
-def part(study: StudyFolder) -> Part:
-    return part_of(study, summary_of(study))
 
 
 def data_of(text: str) -> Any:
@@ -42,8 +38,8 @@ def visible(text: str) -> str:
 
 def test_the_same_study_gives_the_same_bytes(worst: StudyFolder) -> None:
     first = worst.page.read_bytes()
-    assert page([part(worst)], worst.path).encode() == first
-    assert page([part(StudyFolder(worst.path))], worst.path).encode() == first
+    assert page([read_report(worst)], worst.path).encode() == first
+    assert page([read_report(StudyFolder(worst.path))], worst.path).encode() == first
 
 
 def test_nothing_of_a_name_is_markup(worst: StudyFolder) -> None:
@@ -66,19 +62,19 @@ def test_no_address_outside(worst: StudyFolder) -> None:
 
 
 def test_what_a_reader_must_find(worst: StudyFolder) -> None:
-    found, text = part(worst), visible(worst.page.read_text())
+    found, text = read_report(worst), visible(worst.page.read_text())
     words = [
         headline(found.summary),
         *found.summary.sentences.values(),
         *found.summary.notes,
-        methods(found.summary, checklist(found.summary)),
+        methods(found.summary, found.checklist),
         "ablate report worst",
         "1 of 24 runs failed; declared before the runs: ",
         "To be stated: hardware.",
         "1 min 30 s in 23 runs",
-        "2.0 s in 1 runs",
+        "2.0 s in 1 run",
         "22 of 24 finished",
-        "0 running, 1 waiting. The same command goes on from here.",
+        "0 running, 1 waiting. The same command resumes the study.",
         "digits",
     ]
     assert [word for word in words if str(escape(word)) not in text] == []
@@ -86,12 +82,12 @@ def test_what_a_reader_must_find(worst: StudyFolder) -> None:
 
 def test_a_finished_study_does_not_load_itself_again(worst: StudyFolder) -> None:
     assert "data-live" not in worst.page.read_text().partition("<main")[0]
-    assert '<body data-live="5">' in page([part(worst)], worst.path, live=True)
+    assert '<body data-live="5">' in page([read_report(worst)], worst.path, live=True)
 
 
 def test_pictures_without_room_are_links(worst: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ablate.report.page._ROOM", 10)
-    text = page([part(worst)], worst.path)
+    monkeypatch.setattr("ablate.report.page._IMAGE_LIMIT", 10)
+    text = page([read_report(worst)], worst.path)
     assert "<img" not in text
     assert '<a href="figures/effects.svg">svg</a>' in text
     assert '<a href="diagrams/full.svg">svg</a>' in text
@@ -100,14 +96,14 @@ def test_pictures_without_room_are_links(worst: StudyFolder, monkeypatch: pytest
 def test_a_figure_of_two_columns_has_the_whole_width(worst: StudyFolder, tmp_path: Path) -> None:
     study = StudyFolder(tmp_path / "copy")
     shutil.copytree(worst.path, study.path)
-    assert '<figure class="wide">' not in page([part(study)], study.path)
+    assert '<figure class="wide">' not in page([read_report(study)], study.path)
     (study.figures / "effects.svg").write_text('<svg xmlns="x" width="486pt" height="100pt"></svg>')
-    assert page([part(study)], study.path).count('<figure class="wide">') == 1
+    assert page([read_report(study)], study.path).count('<figure class="wide">') == 1
 
 
 def test_five_hundred_runs(tmp_path: Path) -> None:
     study = write_study(tmp_path / "many", grid_plan(6, 8), epochs=30)
-    text = page([part(study)], study.path, live=True)  # without the further answers of so large a grid
+    text = page([read_report(study)], study.path, live=True)  # without the further answers of so large a grid
     assert len(text.encode()) < 6_000_000
     data = data_of(text)["curves"]
     assert text.count('<td class="links">') == 512
@@ -119,7 +115,7 @@ def test_five_hundred_runs(tmp_path: Path) -> None:
 
 def test_more_runs_than_a_page_lists(worst: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ablate.report.page._MOST_ROWS", 10)
-    text = page([part(worst)], worst.path)
+    text = page([read_report(worst)], worst.path)
     table = text.partition('id="s1-runs"')[2].partition("</table>")[0]
     assert table.count("<tr>") == 11
     assert "Of 24 runs 10 are listed, those that have not finished before others; runs.csv has all." in table
@@ -128,9 +124,9 @@ def test_more_runs_than_a_page_lists(worst: StudyFolder, monkeypatch: pytest.Mon
 
 def test_before_the_first_run(tmp_path: Path) -> None:
     study = write_study(tmp_path / "new", grid_plan(1, 2), states=["waiting"] * 4)
-    text = visible(page([part(study)], study.path, live=True))
+    text = visible(page([read_report(study)], study.path, live=True))
     assert "No two runs of one seed can be compared yet." in text
-    assert "0 running, 4 waiting. This page follows the study and loads itself again." in text
+    assert "0 running, 4 waiting. This page reloads itself while the study runs." in text
     assert "Learning curves" not in text
 
 
@@ -168,7 +164,7 @@ def test_the_forest_holds_what_the_analysis_found(worst: StudyFolder) -> None:
 def test_data_sets_have_a_table_of_their_own(tmp_path: Path) -> None:
     factors = [switch("residual"), Factor("data", (Level("digits"), Level("telugu")), "digits", block=True)]
     study = write_study(tmp_path / "sets", make_plan(Study("sets", "leave_one_out", (0, 1), "test_accuracy"), factors))
-    text = page([part(study)], study.path)
+    text = page([read_report(study)], study.path)
     assert [cell["dash"] for cell in data_of(text)["curves"]["cells"]] == ["solid", "solid", "dash", "dash"]
     table = text.partition('id="s1-by_dataset"')[2].partition("</table>")[0]
     assert re.findall(r'<th scope="row" class="text">(.*?)</th>', table) == ["full", "w/o residual"]
@@ -176,7 +172,7 @@ def test_data_sets_have_a_table_of_their_own(tmp_path: Path) -> None:
 
 
 def test_costs_have_a_section(worst: StudyFolder) -> None:
-    found = part(worst)
+    found = read_report(worst)
     assert "Costs</h2>" not in worst.page.read_text()
     names = ("weights", "flops", "activations", "latency", "step")
     costs = pd.DataFrame([{"cell": "full", "batch": 8, **{name: 2e-3 for name in names}}])
@@ -187,21 +183,21 @@ def test_costs_have_a_section(worst: StudyFolder) -> None:
 
 
 def test_the_commands(worst: StudyFolder) -> None:
-    made, again = commands(part(worst))
+    made, again = commands(read_report(worst).snapshot)
     assert shlex.split(made) == ["python", "-m", "ablate", "-m", f"note={HOSTILE}"]
     assert again == "ablate report worst"
 
 
 def test_compute_counts_what_failed(tmp_path: Path) -> None:
     study = write_study(tmp_path / "cost", grid_plan(1, 2), states=[FINISHED, FAILED])
-    assert compute(part(study)) == [
+    assert compute(read_report(study).snapshot) == [
         ("all runs", "14.0 s in 4 runs"),
-        ("of these failed", "2.0 s in 1 runs"),
+        ("of these failed", "2.0 s in 1 run"),
         ("machines", "1"),
     ]
-    run = part(study).record.runs[0]
+    run = study.existing_record().runs[0]
     study.run(run).write_status(Status(FINISHED))  # as an older version left it
-    assert compute(part(study))[0] == ("all runs", "10.0 s in 3 runs")
+    assert compute(read_report(study).snapshot)[0] == ("all runs", "10.0 s in 3 runs")
 
 
 def test_a_damaged_file_does_not_hide_the_other_runs(tmp_path: Path) -> None:
@@ -210,7 +206,8 @@ def test_a_damaged_file_does_not_hide_the_other_runs(tmp_path: Path) -> None:
     (first / "result.json").write_bytes((first / "result.json").read_bytes()[:30])
     (second / "curves.csv").write_bytes(b"epoch,val_loss\n1,0.5\n" + bytes(range(256)) + b"\n")
     (study.path / "confirmation.json").write_text("[]")
-    summary = summary_of(study)
+    report = read_report(study)
+    summary = report.summary
     assert summary.effects["n"].tolist() == [2]
     assert summary.runs["reason"].tolist() == ["unreadable", "", "", "", "", ""]
     assert (
@@ -218,9 +215,8 @@ def test_a_damaged_file_does_not_hide_the_other_runs(tmp_path: Path) -> None:
         "and the study's command trains it again."
     ) in summary.notes
     assert any(note.startswith(f"Cannot read '{study.path / 'confirmation.json'}': ") for note in summary.notes)
-    shown = part_of(study, summary)
-    assert shown.errors == {("full", 0): "result.json is damaged."}
-    assert '<strong class="bad">1 failed</strong>' in page([shown], study.path)
+    assert report.errors == {("full", 0): "result.json is damaged."}
+    assert '<strong class="bad">1 failed</strong>' in page([report], study.path)
 
 
 def test_a_status_that_was_cut_off_and_curves_of_other_columns_are_told(tmp_path: Path) -> None:
@@ -229,7 +225,8 @@ def test_a_status_that_was_cut_off_and_curves_of_other_columns_are_told(tmp_path
     (first / "status.json").write_bytes((first / "status.json").read_bytes()[:30])
     for folder in (second, third):
         (folder / "curves.csv").write_text("step,loss\n1,0.5\n2,0.25\n")
-    summary = summary_of(study)
+    report = read_report(study)
+    summary = report.summary
     assert summary.runs["state"].tolist() == ["waiting", *["finished"] * 5]
     assert (
         "The status of full, seed 0 is damaged (status.json in its folder), so it counts as waiting, whatever else its "
@@ -239,9 +236,8 @@ def test_a_status_that_was_cut_off_and_curves_of_other_columns_are_told(tmp_path
         "No curve of full, seed 1; full, seed 2: curves.csv in its folder has no column 'epoch' (its columns: step, "
         "loss)."
     ) in summary.notes
-    shown = part_of(study, summary)
-    assert shown.errors == {}
-    assert "The status of full, seed 0 is damaged" in page([shown], study.path)
+    assert report.errors == {}
+    assert "The status of full, seed 0 is damaged" in page([report], study.path)
 
 
 def test_a_result_that_is_no_number_is_told(tmp_path: Path) -> None:

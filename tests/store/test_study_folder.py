@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from ablate.errors import StoreError
-from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, Result, Status, StudyFolder
-from ablate.store.study_folder import StudyRecord
+from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, Result, Status, StudyFolder, StudyRecord
+from ablate.store.snapshot import read_snapshot
 from ablate.study import Factor, Level, Study, make_plan
 
 
@@ -74,7 +74,7 @@ def test_runs_are_a_row_each_with_metrics_then_timings_then_versions(study: Stud
     finish(study, first, score=0.9, weights=10)
     finish(study, second, score=0.8)
     study.run(third).write_status(Status(FAILED, "raised"))
-    frame = study.runs()
+    frame = read_snapshot(study).runs
     assert list(frame.columns) == [
         *("study", "cell", "residual", "seed", "state", "reason"),
         *("score", "weights", "seconds", "python"),
@@ -92,18 +92,18 @@ def test_a_failed_run_shows_no_result_of_an_earlier_life(study: StudyFolder) -> 
     run = record_of().runs[0]
     finish(study, run, score=0.9)
     study.run(run).write_status(Status(FAILED, "raised"))
-    assert "score" not in study.runs().columns
+    assert "score" not in read_snapshot(study).runs.columns
 
 
 def test_a_dead_run_is_not_shown_as_running(study: StudyFolder) -> None:
     study.run(record_of().runs[0]).write_status(Status(RUNNING, attempts=1))
-    assert study.runs()[["state", "reason"]].iloc[0].tolist() == ["waiting", "killed"]
+    assert read_snapshot(study).runs[["state", "reason"]].iloc[0].tolist() == ["waiting", "killed"]
 
 
 def test_a_metric_does_not_overwrite_the_columns_that_say_which_run_it_is(study: StudyFolder) -> None:
     run = record_of().runs[0]
     finish(study, run, **{"score": 0.9, "residual": 1.0, "seed": 5.0, "state": 3.0, "cell": 1.0, "reason": 2.0})
-    row = study.runs().iloc[0]
+    row = read_snapshot(study).runs.iloc[0]
     assert row[["study", "cell", "residual", "seed", "state"]].tolist() == ["demo", "full", "true", 0, "finished"]
     assert row["score"] == 0.9
 
@@ -113,7 +113,7 @@ def test_curves_are_a_row_an_epoch(study: StudyFolder) -> None:
     study.run(first).append_curves(1, {"val_loss": 0.5})
     study.run(first).append_curves(2, {"val_loss": 0.25})
     study.run(third).append_curves(1, {"val_loss": 0.75, "rate": 0.1})
-    frame = study.curves()
+    frame = read_snapshot(study).curves
     assert list(frame.columns) == ["study", "cell", "seed", "epoch", "val_loss", "rate"]
     assert frame[["cell", "seed", "epoch", "val_loss"]].to_numpy().tolist() == [
         ["full", 0, 1, 0.5],
@@ -123,8 +123,8 @@ def test_curves_are_a_row_an_epoch(study: StudyFolder) -> None:
 
 
 def test_no_curves_is_an_empty_frame(study: StudyFolder) -> None:
-    assert list(study.curves().columns) == ["study", "cell", "seed", "epoch"]
-    assert study.curves().empty
+    assert list(read_snapshot(study).curves.columns) == ["study", "cell", "seed", "epoch"]
+    assert read_snapshot(study).curves.empty
 
 
 def test_curves_of_a_foreign_task_are_found_in_its_own_csv(study: StudyFolder) -> None:
@@ -132,7 +132,7 @@ def test_curves_of_a_foreign_task_are_found_in_its_own_csv(study: StudyFolder) -
     folder.path.mkdir(parents=True)
     (folder.path / "a_table.csv").write_text("x,y\n1,2\n")
     (folder.path / "metrics.csv").write_text("epoch,loss,note\n0,0.5,first\n1,0.25,second\n")
-    frame = study.curves()
+    frame = read_snapshot(study).curves
     assert frame[["seed", "epoch", "loss"]].to_numpy().tolist() == [[0, 0, 0.5], [0, 1, 0.25]]
 
 
@@ -140,7 +140,7 @@ def test_columns_of_a_foreign_csv_do_not_displace_ours(study: StudyFolder) -> No
     folder = study.run(record_of().runs[1])
     folder.path.mkdir(parents=True)
     (folder.path / "log.csv").write_text("epoch,seed,cell,study,loss\n1,99,7,8,0.5\n")
-    frame = study.curves()
+    frame = read_snapshot(study).curves
     assert frame[["study", "cell", "seed", "epoch", "loss"]].to_numpy().tolist() == [["demo", "full", 1, 1, 0.5]]
 
 
@@ -149,7 +149,7 @@ def test_a_broken_foreign_csv_is_left_alone(study: StudyFolder) -> None:
     folder.path.mkdir(parents=True)
     (folder.path / "a.csv").write_text("")
     (folder.path / "b.csv").write_bytes(b"\xff\xfe\x00epoch")
-    assert study.curves().empty
+    assert read_snapshot(study).curves.empty
 
 
 def test_run_folders_stay_inside_the_study(study: StudyFolder) -> None:
@@ -160,5 +160,5 @@ def test_run_folders_stay_inside_the_study(study: StudyFolder) -> None:
 def test_the_same_runs_give_the_same_bytes(study: StudyFolder) -> None:
     for run in record_of().runs:
         finish(study, run, score=0.5 + run.seed / 3)
-    assert study.runs().to_csv() == study.runs().to_csv()
-    assert isinstance(study.runs(), pd.DataFrame)
+    assert read_snapshot(study).runs.to_csv() == read_snapshot(study).runs.to_csv()
+    assert isinstance(read_snapshot(study).runs, pd.DataFrame)

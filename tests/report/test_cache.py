@@ -11,10 +11,9 @@ import pytest
 
 from ablate.analysis import Summary
 from ablate.report import collect, summary_of
-from ablate.report.shown import Shown
-from ablate.store import PlannedRun, StudyFolder
-from ablate.store.curves import curve_table
-from ablate.store.study_folder import StudyRecord
+from ablate.report.study_report import NotebookSummary
+from ablate.store import PlannedRun, StudyFolder, StudyRecord
+from ablate.store.snapshot import Snapshot, read_snapshot
 from ablate.study import Factor, Level, Study, make_plan
 
 LEVELS = tuple(Level(f"width{index}") for index in range(25))

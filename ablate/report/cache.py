@@ -1,0 +1,166 @@
+"""The cache of a study's folder: its summary and the files made of it, for as long as nothing has changed.
+
+A summary is stored as Arrow tables (Feather files) and JSON in ``.cache``, which may be deleted at any time; a damaged
+or foreign one is made again. Nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import io
+import json
+from dataclasses import MISSING, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+import ablate
+from ablate.analysis import Summary
+from ablate.errors import StoreError
+from ablate.store import StudyFolder, write_bytes, write_text
+from ablate.store.records import read_file
+from ablate.store.snapshot import Snapshot
+
+__all__ = ["cache_key", "files_are_current", "load_summary", "save_files", "save_summary"]
+
+_LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")
+_SOURCES = ("plan.json", "confirmation.json", "costs.json")
+_WORTHWHILE = 200  # runs from which on reading the cache saves a noticeable time
+_FRAMES = ("cells", "effects", "pairs", "runs", "curves", "robustness", "convergence", "costs")
+_TEXTS = ("notes", "sentences")
+
+
+def cache_key(snapshot: Snapshot) -> str:
+    """A digest of what everything in a report depends on: the study's files and the software.
+
+    Args:
+        snapshot: The study.
+    """
+    return hashlib.sha256("\n".join((snapshot.digest, *_software())).encode()).hexdigest()
+
+
+@cache
+def _software() -> tuple[str, ...]:
+    root = Path(ablate.__file__).parent
+    files = (path for path in sorted(root.rglob("*")) if path.is_file() and path.suffix != ".pyc")  # templates too
+    code = [f"{path} {(stat := path.stat()).st_mtime_ns} {stat.st_size}" for path in files]
+    return (*code, *(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES))
+
+
+def load_summary(snapshot: Snapshot, key: str) -> dict[str, Any] | None:
+    """The arguments of the summary that was cached under a key, or None where there is none.
+
+    Args:
+        snapshot: The study.
+        key: See :func:`cache_key`.
+    """
+    folder = snapshot.folder.path / ".cache"
+    stored = _read(folder / "summary.json", key)
+    if stored is None:
+        return None
+    try:
+        frames = {name: _read_frame(folder / f"{name}.arrow") for name in (*_FRAMES, "values")}
+        notes, sentences = tuple(stored["notes"]), dict(stored["sentences"])
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+    values: dict[str, dict[int, float]] = {cell.label: {} for cell in snapshot.record.plan.cells}
+    for cell, seed, value in frames.pop("values").itertuples(index=False):
+        values[cell][seed] = value
+    plan = snapshot.record.plan
+    return {"plan": plan, **frames, "values": values, "notes": notes, "sentences": sentences}
+
+
+def save_summary(snapshot: Snapshot, key: str, summary: Summary) -> None:
+    """Cache a summary, if its study is large and nothing in it may change while no file does.
+
+    Args:
+        snapshot: The study.
+        key: See :func:`cache_key`.
+        summary: The summary.
+    """
+    states = set(summary.runs["state"]) | set(summary.runs["reason"])
+    # Whether a run that was at work still is, no file says.
+    if len(summary.runs) < _WORTHWHILE or states & {"running", "killed"} or not _is_storable(summary):
+        return
+    folder = snapshot.folder.path / ".cache"
+    rows = [(cell, seed, value) for cell, seeds in summary.values.items() for seed, value in seeds.items()]
+    frames = {name: getattr(summary, name) for name in _FRAMES}
+    frames["values"] = pd.DataFrame(rows, columns=["cell", "seed", "value"])
+    try:
+        # The key goes last, and away first: it never stands beside other tables than those it was written for.
+        (folder / "summary.json").unlink(missing_ok=True)
+        for name, frame in frames.items():
+            _write_frame(folder / f"{name}.arrow", frame)
+        texts = {name: getattr(summary, name) for name in _TEXTS}
+        write_text(folder / "summary.json", json.dumps({"key": key, **texts}))
+    except (OSError, ValueError, TypeError, StoreError, pa.ArrowException):
+        return  # a folder that cannot be written, or a table of other things than texts and numbers
+
+
+def _is_storable(summary: Summary) -> bool:
+    """Whether all that the cache has no form for is as if it had not been given."""
+    others = [item for item in fields(summary) if item.name not in ("plan", "values", *_FRAMES, *_TEXTS)]
+    return all(
+        getattr(summary, item.name) == (item.default if item.default_factory is MISSING else item.default_factory())
+        for item in others
+    )
+
+
+def _write_frame(path: Path, frame: pd.DataFrame) -> None:
+    # Columns of objects, texts that repeat, are stored and read several times as fast as categories.
+    objects = {name: "category" for name in frame.columns if frame[name].dtype == object}
+    buffer = io.BytesIO()
+    frame.astype(objects).to_feather(buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def _read_frame(path: Path) -> pd.DataFrame:
+    frame = pd.read_feather(io.BytesIO(read_file(path) or b""))
+    return frame.astype({name: object for name in frame.columns if frame[name].dtype == "category"})
+
+
+def files_are_current(study: StudyFolder, key: str) -> bool:
+    """Whether all files that were made under a key are still there as they were made.
+
+    Args:
+        study: The study's folder.
+        key: See :func:`cache_key`.
+    """
+    stored = _read(study.path / ".cache" / "files.json", key)
+    return stored is not None and stored.get("files") == {name: _stamp(study.path / name) for name in stored["files"]}
+
+
+def save_files(study: StudyFolder, key: str) -> None:
+    """Note the files in a study's folder that were made of its runs.
+
+    Args:
+        study: The study's folder.
+        key: See :func:`cache_key`.
+    """
+    paths = [*study.path.glob("*.*"), *study.tables.rglob("*"), *study.figures.rglob("*")]
+    names = [str(path.relative_to(study.path)) for path in paths if path.is_file() and path.name not in _SOURCES]
+    files = {name: _stamp(study.path / name) for name in sorted(names) if not name.startswith(".")}
+    try:
+        write_text(study.path / ".cache" / "files.json", json.dumps({"key": key, "files": files}))
+    except StoreError:
+        return
+
+
+def _stamp(path: Path) -> list[int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return []
+    return [stat.st_mtime_ns, stat.st_size, stat.st_ino]
+
+
+def _read(path: Path, key: str) -> dict[str, Any] | None:
+    try:
+        values = json.loads(path.read_bytes())
+        return values if values["key"] == key and isinstance(values, dict) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

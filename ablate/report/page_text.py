@@ -1,0 +1,166 @@
+"""The sentences and lists of the page about a study: its verdicts, methods, configuration, commands and environment."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ablate.formatting import better_direction, count, duration, enumeration, plural
+from ablate.store import FAILED, FINISHED
+
+if TYPE_CHECKING:
+    from ablate.analysis import Summary
+    from ablate.store.snapshot import Snapshot
+
+__all__ = ["Entry", "cards", "commands", "compute", "headline", "methods", "settings", "versions"]
+
+Entry = tuple[str, str]
+"""A term and its text."""
+
+_VERDICTS = {
+    "helps": ("shows a part that earns its place", "show parts that earn their place"),
+    "hurts": ("shows a part that does harm", "show parts that do harm"),
+    "no effect": ("shows a part that has no effect that matters", "show parts that have no effect that matters"),
+    "dispensable": ("shows a part that is dispensable", "show parts that are dispensable"),
+    "undecided": ("is undecided", "are undecided"),
+}
+_GROUPS = {"data": "Data", "model": "Network", "train": "Training"}
+_VERSIONS = ("python", "backend", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
+
+
+def headline(summary: Summary) -> str:
+    """The verdicts in one sentence.
+
+    Example:
+        >>> import pandas as pd
+        >>> from types import SimpleNamespace
+        >>> effects = pd.DataFrame({"verdict": ["helps", "undecided", "undecided"], "n": 3})
+        >>> headline(SimpleNamespace(effects=effects))
+        'Of 3 changes to the reference, 1 shows a part that earns its place, 2 are undecided.'
+    """
+    if not (summary.effects["n"] > 0).any():
+        return "There is nothing to compare yet."
+    counts = Counter(summary.effects["verdict"])
+    phrases = [
+        f"{number} {singular if number == 1 else more}"
+        for verdict, (singular, more) in _VERDICTS.items()
+        if (number := counts[verdict])
+    ]
+    return f"Of {plural(counts.total(), 'change')} to the reference, {', '.join(phrases)}."
+
+
+def methods(summary: Summary, items: Mapping[str, str]) -> str:
+    """The paragraph of methods for a paper.
+
+    Args:
+        summary: The summary.
+        items: The checklist of the study, see :func:`ablate.analysis.checklist`.
+    """
+    study, plan = summary.study, summary.plan
+    factors = ", ".join(factor.name for factor in plan.factors if not factor.block)
+    blocks = ", ".join(factor.name for factor in plan.factors if factor.block)
+    sentences = [
+        f"We compared {len(plan.cells)} configurations of {factors} (design: {study.design.replace('_', ' ')}) by "
+        f"{study.metric.replace('_', ' ')} ({better_direction(study.direction)}).",
+        *([f"Configurations were compared within each level of {blocks} only."] if blocks else []),
+        items["seeds"],
+        "Every configuration was trained with the same seeds, and each was compared with the reference by the "
+        "difference within a seed.",
+        f"Intervals are {items['error bars']}",
+        items["test"],
+        *([f"Margin of equivalence: {items['margin']}"] if study.margin is not None else []),
+        items["failures"],
+    ]
+    return " ".join(sentence.strip() for sentence in sentences)
+
+
+def cards(snapshot: Snapshot) -> list[tuple[str, list[Entry]]]:
+    """What was trained on what: a title and entries for the data, the network and the training."""
+    reference, checks = snapshot.record.reference, snapshot.record.checks.get("full", {})
+    groups = [
+        (title, list(_flat(values)))
+        for group, title in _GROUPS.items()
+        if isinstance(values := reference.get(group), Mapping)
+    ]
+    checked = [
+        (name.replace("_", " "), _value(checks[name]))
+        for name in ("input_shape", "classes", "weights")
+        if checks.get(name) is not None
+    ]
+    if isinstance(sites := checks.get("sites"), Mapping):
+        present = [f"{name} ({number})" for name, number in sites.items() if number]
+        checked.append(("ingredients and how often", ", ".join(present) or "none"))
+    if checks.get("absent"):
+        checked.append(("not in this network", ", ".join(map(str, checks["absent"]))))
+    return [*groups, ("Checked before the first run", checked)] if checked else groups
+
+
+def settings(snapshot: Snapshot) -> list[Entry]:
+    """The keys of the reference configuration that the cards do not show."""
+    return list(_flat({name: value for name, value in snapshot.record.reference.items() if name not in _GROUPS}))
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[Entry]:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        elif value is not None and value != {} and value != []:
+            yield f"{prefix}{name}", _value(value)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return (" × " if all(isinstance(item, int) for item in value) else ", ").join(map(str, value))
+    return count(value) if isinstance(value, int) and value > 9999 else str(value)
+
+
+def commands(snapshot: Snapshot) -> list[str]:
+    """The commands that made the study, and the one that writes this page again."""
+    lines = []
+    for event in snapshot.record.history:
+        words = [str(word) for word in event.get("command", ())]
+        if words[:1] == ["ablate.run"]:
+            lines.append("ablate.run(...)  # called from Python")
+        elif words:
+            lines.append(f"{_program(event)} {shlex.join(words)}")
+    return [*lines, f"ablate report {shlex.quote(snapshot.folder.name)}"]
+
+
+def _program(event: Mapping[str, Any]) -> str:
+    task = event.get("task")
+    task = task if isinstance(task, Mapping) else {}
+    module, file = str(task.get("module") or "ablate"), str(task.get("file") or "")
+    if module.startswith("ablate"):
+        return "python -m ablate"
+    return f"python {shlex.quote(file.rpartition('/')[2] or module)}"
+
+
+def versions(summary: Summary) -> list[Entry]:
+    """The versions with which the runs were made; several where they differ."""
+    return [
+        (name, enumeration(values))
+        for name in _VERSIONS
+        if name in summary.runs.columns and (values := sorted({str(value) for value in summary.runs[name].dropna()}))
+    ]
+
+
+def compute(snapshot: Snapshot) -> list[Entry]:
+    """How long the runs took, failed ones included."""
+    seconds: dict[str, list[float]] = {FINISHED: [], FAILED: []}
+    for status in snapshot.statuses.values():
+        if status.state in seconds and status.started is not None and status.ended is not None:
+            seconds[status.state].append(status.ended - status.started)
+    entries = [("all runs", _total(seconds[FINISHED] + seconds[FAILED]))]
+    if seconds[FAILED]:
+        entries.append(("of these failed", _total(seconds[FAILED])))
+    if hosts := {status.host for status in snapshot.statuses.values() if status.host}:
+        entries.append(("machines", str(len(hosts))))
+    return entries
+
+
+def _total(seconds: list[float]) -> str:
+    return f"{duration(sum(seconds))} in {plural(len(seconds), 'run')}"

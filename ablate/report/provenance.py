@@ -1,0 +1,108 @@
+"""What a reader must know of how a study came about before trusting its numbers, a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from ablate.errors import StoreError
+from ablate.formatting import listing
+from ablate.store import FAILED, FINISHED, UNREADABLE, PlannedRun
+from ablate.store.snapshot import Snapshot
+
+__all__ = ["late_seeds", "mixed_versions", "provenance_notes"]
+
+_LISTED = 8
+
+_VERSIONS = ("backend", "python", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
+
+
+def provenance_notes(snapshot: Snapshot) -> tuple[str, ...]:
+    """Sentences that belong under every table of a study.
+
+    Args:
+        snapshot: The study.
+    """
+    history = snapshot.record.history
+    return (
+        *(note for event in history for note in event.get("notes", ())),
+        *_unreadable(snapshot),
+        *late_seeds(history),
+        *mixed_versions(snapshot.runs),
+        *_missing_curves(snapshot),
+        *_confirmation(snapshot),
+    )
+
+
+def _unreadable(snapshot: Snapshot) -> Iterator[str]:
+    damaged = {run: status.state for run, status in snapshot.statuses.items() if status.reason == UNREADABLE}
+    if failed := [run for run, state in damaged.items() if state == FAILED]:
+        yield (
+            f"The result of {_listing(snapshot, failed)} is damaged (result.json in its folder) and counts as failed. "
+            "Delete the folder, and the study's command trains it again."
+        )
+    if waiting := [run for run, state in damaged.items() if state != FAILED]:
+        yield (
+            f"The status of {_listing(snapshot, waiting)} is damaged (status.json in its folder), so it counts as "
+            "waiting, whatever else its folder holds; the study's command trains it again."
+        )
+
+
+def _listing(snapshot: Snapshot, runs: Iterable[PlannedRun]) -> str:
+    return listing((f"{snapshot.labels[run.cell]}, seed {run.seed}" for run in runs), _LISTED, "; ")
+
+
+def late_seeds(history: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Whether seeds were added after results had been seen, as a note.
+
+    Args:
+        history: The commands that made the study, see :class:`ablate.store.StudyRecord`.
+    """
+    declared: set[int] = set()
+    late: list[int] = []
+    for event in history:
+        seeds = [seed for seed in event.get("seeds", ()) if seed not in declared]
+        if declared and event.get("finished", 0):
+            late += seeds
+        declared.update(seeds)
+    if not late:
+        return []
+    return [
+        f"Seeds {', '.join(map(str, late))} were added after results had been seen: p values and intervals no longer "
+        "have their nominal error rates."
+    ]
+
+
+def mixed_versions(runs: pd.DataFrame) -> list[str]:
+    """Whether finished runs used different versions of anything, as a note.
+
+    Args:
+        runs: The runs of a study, see :attr:`ablate.store.snapshot.Snapshot.runs`.
+    """
+    mixed = []
+    finished = runs[runs["state"] == FINISHED]
+    for name in _VERSIONS:
+        if name in finished and len(versions := sorted(finished[name].dropna().unique())) > 1:
+            library = "Keras back end" if name == "backend" else name
+            mixed.append(f"{library} {' and '.join(map(str, versions))}")
+    return [f"Runs of mixed versions are compared here: {'; '.join(mixed)}."] if mixed else []
+
+
+def _missing_curves(snapshot: Snapshot) -> Iterator[str]:
+    runs_by_fault: dict[str, list[PlannedRun]] = {}
+    for run, fault in snapshot.curve_faults.items():
+        runs_by_fault.setdefault(fault, []).append(run)
+    for fault, runs in runs_by_fault.items():
+        yield f"No curve of {_listing(snapshot, runs)}: curves.csv in its folder {fault}."
+
+
+def _confirmation(snapshot: Snapshot) -> Iterator[str]:
+    try:
+        confirmation = snapshot.confirmation
+    except StoreError as error:
+        yield str(error)
+        return
+    if confirmation is not None:
+        yield f"Confirmation on fresh seeds. {confirmation['text']}"

@@ -1,0 +1,94 @@
+"""What there is to report of one study: its snapshot and its summary, each made once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+from ablate.analysis import SequentialRule, Summary, checklist, summarise
+from ablate.report.cache import cache_key, load_summary, save_summary
+from ablate.report.provenance import provenance_notes
+from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, StudyFolder
+from ablate.store.snapshot import Snapshot, read_snapshot
+from ablate.tables import Table, effects_table, html, study_tables
+
+__all__ = ["NotebookSummary", "StudyReport", "read_report"]
+
+
+class NotebookSummary(Summary):
+    """A summary that a notebook shows as the table of its effects, with its notes."""
+
+    def __repr__(self) -> str:
+        finished = int((self.runs["state"] == FINISHED).sum())
+        return f"<study {self.study.name}: {len(self.plan.cells)} cells, {finished} of {len(self.runs)} runs finished>"
+
+    def _repr_html_(self) -> str:
+        return html(effects_table(self))
+
+
+@dataclass(frozen=True, eq=False)
+class StudyReport:
+    """A study with all that tables, figures and page need of it.
+
+    Args:
+        snapshot: Its files.
+        summary: What follows from them.
+        key: The digest of everything that the report depends on, see :func:`ablate.report.cache.cache_key`.
+    """
+
+    snapshot: Snapshot
+    summary: Summary
+    key: str = ""
+
+    @cached_property
+    def runs(self) -> Mapping[tuple[str, int], PlannedRun]:
+        """The planned runs by label of the cell and seed."""
+        labels = self.snapshot.labels
+        return {(labels[run.cell], run.seed): run for run in self.snapshot.record.runs}
+
+    @cached_property
+    def errors(self) -> Mapping[tuple[str, int], str]:
+        """The errors of failed runs, by label of the cell and seed."""
+        statuses = self.snapshot.statuses
+        return {key: statuses[run].error for key, run in self.runs.items() if statuses[run].state == FAILED}
+
+    @cached_property
+    def tables(self) -> Mapping[str, Table]:
+        """What the design answers, in tables by name; see :func:`ablate.tables.study_tables`."""
+        return study_tables(self.summary)
+
+    @cached_property
+    def checklist(self) -> Mapping[str, str]:
+        """What a paper must disclose, by item; see :func:`ablate.analysis.checklist`."""
+        return checklist(self.summary, self.snapshot.record.report.get("statements"))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a live process works on a run."""
+        return any(status.state == RUNNING for status in self.snapshot.statuses.values())
+
+
+def read_report(study: StudyFolder) -> StudyReport:
+    """Read a study and summarise it, also in the middle of it or after failures.
+
+    Args:
+        study: The study's folder.
+
+    Raises:
+        StoreError: If there is no study in the folder.
+        AnalysisError: If its runs do not have the study's metric.
+    """
+    snapshot = read_snapshot(study)
+    key = cache_key(snapshot)
+    values = load_summary(snapshot, key)
+    if values is not None:
+        return StudyReport(snapshot, NotebookSummary(**values), key)
+    plan = snapshot.record.plan
+    rule = SequentialRule(len(plan.study.seeds)) if plan.study.sequential else None
+    computed = summarise(plan, snapshot.runs, snapshot.curves, rule)
+    values = {item.name: getattr(computed, item.name) for item in fields(computed)}
+    values |= {"notes": (*computed.notes, *provenance_notes(snapshot)), "costs": snapshot.costs}
+    summary = NotebookSummary(**values)
+    save_summary(snapshot, key, summary)
+    return StudyReport(snapshot, summary, key)

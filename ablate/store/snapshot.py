@@ -1,0 +1,194 @@
+"""A study as it is on disk at one moment, every file read once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ablate.errors import StoreError
+from ablate.store.curves import read_curves
+from ablate.store.records import (
+    FAILED,
+    FINISHED,
+    UNREADABLE,
+    PlannedRun,
+    Result,
+    Status,
+    StudyRecord,
+    parse_plan,
+)
+from ablate.store.study_folder import StudyFolder
+
+__all__ = ["COSTS", "Snapshot", "read_snapshot"]
+
+COSTS = ("weights", "flops", "activations", "latency", "step")
+"""What is measured of a network: weights; operations of one image; numbers handed on for one image; seconds of a
+forward pass; seconds of a training step."""
+
+_RUN_KEYS = ("study", "cell", "seed", "state", "reason")
+_CURVE_KEYS = ("study", "cell", "seed", "epoch")
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A study as it is on disk.
+
+    The plan is read at once, everything else when it is first asked for, and nothing twice: a command reads a snapshot
+    and hands it on.
+
+    Args:
+        folder: The study's folder.
+        record: What its ``plan.json`` says.
+        digest: Of the plan and of the size and time of all files that results come from, before any of them was read.
+    """
+
+    folder: StudyFolder
+    record: StudyRecord
+    digest: str
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of cells by name."""
+        return {cell.name: cell.label for cell in self.record.plan.cells}
+
+    @cached_property
+    def _outcomes(self) -> Mapping[PlannedRun, tuple[Status, Result | None]]:
+        return {run: self._outcome(run) for run in self.record.runs}
+
+    def _outcome(self, run: PlannedRun) -> tuple[Status, Result | None]:
+        folder = self.folder.run(run)
+        status = folder.settled_status()
+        try:
+            return status, folder.result() if status.state == FINISHED else None
+        except StoreError:
+            # One damaged file must not hide what all other runs say.
+            return replace(status, state=FAILED, reason=UNREADABLE, error="result.json is damaged."), None
+
+    @property
+    def statuses(self) -> Mapping[PlannedRun, Status]:
+        """The settled status of each planned run; a finished run whose result cannot be read counts as failed."""
+        return {run: status for run, (status, _) in self._outcomes.items()}
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """All planned runs.
+
+        A row a run in the order of the plan: ``study``, ``cell`` (its label), one column a factor, ``seed``, ``state``,
+        ``reason``, then metrics, timings (``seconds...``) and versions.
+        """
+        cells = {cell.name: cell for cell in self.record.plan.cells}
+        factors = {
+            factor.name: f"factor.{factor.name}" if factor.name in _RUN_KEYS else factor.name
+            for factor in self.record.plan.factors
+        }
+        study = self.folder.name
+        rows = []
+        metrics: dict[str, None] = {}
+        timings: dict[str, None] = {}
+        versions: dict[str, None] = {}
+        for run, (status, result) in self._outcomes.items():
+            cell = cells[run.cell]
+            row: dict[str, Any] = {factors[name]: level for name, level in cell.levels.items()}
+            row |= {"study": study, "cell": cell.label, "seed": run.seed}
+            row |= {"state": status.state, "reason": status.reason}
+            if result is not None:
+                for name, value in result.metrics.items():
+                    if name in factors:
+                        continue  # a task that returns its own settings beside its metrics
+                    column = f"metric.{name}" if name in _RUN_KEYS else name
+                    (timings if name.startswith("seconds") else metrics)[column] = None
+                    row[column] = value
+                versions |= dict.fromkeys(result.versions)
+                row |= {name: version for name, version in result.versions.items() if name not in row}
+            rows.append(row)
+        columns = ["study", "cell", *factors.values(), "seed", "state", "reason"]
+        columns += [name for name in dict.fromkeys([*metrics, *timings, *versions]) if name not in columns]
+        return pd.DataFrame(rows, columns=columns)
+
+    @cached_property
+    def _curves(self) -> tuple[pd.DataFrame, dict[int, str]]:
+        return read_curves([self.folder.run(run).path for run in self.record.runs])
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """The curves of all runs, a row an epoch: `_CURVE_KEYS`, then the columns that the runs wrote."""
+        table = self._curves[0]
+        runs = self.record.runs
+        # As objects: rows of a million short texts are taken and compared several times as fast.
+        cells = np.array([self.labels[run.cell] for run in runs], dtype=object)
+        places = table["run"].to_numpy()
+        keys = {
+            "study": pd.Series(self.folder.name, index=table.index, dtype=object),
+            "cell": pd.Series(cells[places], index=table.index, dtype=object),
+            "seed": np.array([run.seed for run in runs], dtype=int)[places],
+            "epoch": table["epoch"],
+        }
+        values = {name: table[name] for name in table.columns if name not in ("run", *_CURVE_KEYS)}
+        return pd.DataFrame({**keys, **values})
+
+    @property
+    def curve_faults(self) -> Mapping[PlannedRun, str]:
+        """By run, why there is no curve in the ``curves.csv`` that it has."""
+        return {self.record.runs[place]: fault for place, fault in sorted(self._curves[1].items())}
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """What the networks of the cells cost.
+
+        A row a cell that was measured, in the order of the plan: ``cell`` (its label), `COSTS`, ``batch``, and for each
+        of `COSTS` a column ``<name>_ratio`` to the reference cell; NaN where a number could not be had.
+        """
+        costs = self.folder.cell_costs()
+        rows = [
+            {**costs[name], "cell": label}
+            for name, label in self.labels.items()
+            if name in costs and "error" not in costs[name]
+        ]
+        return pd.DataFrame(rows, columns=["cell", *COSTS, "batch", *(f"{name}_ratio" for name in COSTS)])
+
+    @cached_property
+    def confirmation(self) -> Mapping[str, Any] | None:
+        """The result of confirming what the study found dispensable, or None where nobody did.
+
+        Raises:
+            StoreError: If the file is there and cannot be read.
+        """
+        return self.folder.confirmation()
+
+
+def read_snapshot(folder: StudyFolder) -> Snapshot:
+    """A study as it is on disk now, also in the middle of it or after failures.
+
+    Args:
+        folder: The study's folder.
+
+    Raises:
+        StoreError: If there is no study in the folder, or its plan cannot be read.
+    """
+    plan = folder.plan_bytes()
+    record = parse_plan(plan, folder.plan)
+    digest = hashlib.sha256(folder.name.encode() + b"\n" + plan)
+    root = str(folder.path)
+    stamps = [*_stamps(root, ("confirmation.json", "costs.json")), *_stamps(str(folder.diagrams), (".svg",))]
+    for run in record.runs:
+        stamps += [run.id, *_stamps(f"{root}/{run.folder}", (".json", ".csv"))]
+    digest.update("\n".join(stamps).encode(errors="surrogateescape"))
+    return Snapshot(folder, record, digest.hexdigest())
+
+
+def _stamps(folder: str, endings: tuple[str, ...]) -> Iterator[str]:
+    """The files of a folder with what differs between one version of a file and the next."""
+    try:
+        with os.scandir(folder) as entries:
+            files = sorted((entry.name, entry.stat()) for entry in entries if entry.name.endswith(endings))
+    except OSError:
+        return
+    for name, stat in files:
+        yield f"{name} {stat.st_mtime_ns} {stat.st_size} {stat.st_ino}"
