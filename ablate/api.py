@@ -1,4 +1,4 @@
-"""What a notebook needs: a study as DataFrames, its figures on one's own axes, its tables as text."""
+"""The public functions for notebooks and scripts: a study as DataFrames, its figures on one's own axes, its tables."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def draw(figure: str, study: Summary, ax: Any = None, width: str = "auto") -> An
     Args:
         figure: Its name: ``"forest"``, ``"effects"``, ``"curves"``, ...; a wrong one is answered with all of them.
         study: What :func:`load` returned.
-        ax: Axes to draw on (some figures want a sequence of them; the message says so), or None for a new figure.
+        ax: Axes to draw on (some figures need a sequence of them; the message says so), or None for a new figure.
         width: How wide a new figure is: ``"one"`` or ``"two"`` columns, or a venue's name.
 
     Returns:
@@ -81,7 +81,7 @@ def table(study: Summary, form: str = "markdown", name: str = "effects") -> str:
     forms = {"markdown": tables.markdown, "csv": tables.csv, "html": tables.html, "latex": tables.latex}
     if form not in forms:
         raise AblateError(f"Unknown form '{form}'. Forms: {', '.join(sorted(forms))}.{suggestion(form, forms)}")
-    found = tables.study_tables(study)
-    if name not in found:
-        raise AblateError(f"There is no table '{name}'. Tables: {', '.join(found)}.{suggestion(name, found)}")
-    return forms[form](found[name])
+    known = tables.study_tables(study)
+    if name not in known:
+        raise AblateError(f"There is no table '{name}'. Tables: {', '.join(known)}.{suggestion(name, known)}")
+    return forms[form](known[name])

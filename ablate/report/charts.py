@@ -24,7 +24,7 @@ _LONGEST, _SHORTEST = 200, 10
 _LINES = {"solid": "solid", "dashed": "dash", "dashdot": "dashdot", "long dashed": "longdash"}
 _DASHES = (*_LINES.values(), "longdashdot")
 
-_PARTS = {"train": "train_", "validation": "val_", "test": "test_"}
+_SPLITS = {"train": "train_", "validation": "val_", "test": "test_"}
 _OTHER_NAMES = {"validation_": "val_", "training_": "train_"}
 
 
@@ -80,7 +80,7 @@ def curves_data(summary: Summary) -> dict[str, Any]:
     lines = max(len(columns) * max(means["cell"].nunique(), 1), 1)
     points = max(min(_LONGEST, _MOST_IN_MEANS // (4 * lines)), 2)
     run_points = min(_LONGEST, _MOST_IN_RUNS // max(len(columns) * len(runs), 1))
-    shown = _first(summary)
+    shown = _shown_first(summary)
     longest = int(summary.curves["epoch"].value_counts().size) if len(summary.curves) else 0
     return {
         "metrics": [{"name": name, **dict(zip(("stem", "part"), _split(name), strict=True))} for name in columns],
@@ -102,7 +102,7 @@ def curves_data(summary: Summary) -> dict[str, Any]:
 
 
 def _dash(cell: Cell, plan: Plan, line: str) -> str:
-    """What tells lines of one colour apart: the data set, or else what several changes look like in the figures.
+    """How lines of one colour differ: by the data set, or else as several changes do in the figures.
 
     Dots are left for the training curves.
     """
@@ -115,7 +115,7 @@ def _dash(cell: Cell, plan: Plan, line: str) -> str:
     return _LINES.get(line, "longdashdot") if len(cell.changed) > 1 else "solid"
 
 
-def _first(summary: Summary) -> set[str]:
+def _shown_first(summary: Summary) -> set[str]:
     labels = [cell.label for cell in summary.plan.cells]
     if len(labels) <= _SHOWN_FIRST:
         return set(labels)
@@ -127,7 +127,7 @@ def _split(metric: str) -> tuple[str, str]:
     for other, usual in _OTHER_NAMES.items():
         if metric.startswith(other):
             metric = usual + metric.removeprefix(other)
-    for part, prefix in _PARTS.items():
+    for part, prefix in _SPLITS.items():
         if metric.startswith(prefix) and metric != prefix:
             return metric.removeprefix(prefix), part
     return metric, "train"
@@ -136,34 +136,34 @@ def _split(metric: str) -> tuple[str, str]:
 def _means(means: pd.DataFrame, cells: Sequence[str], points: int) -> Iterator[dict[str, Any]]:
     place = {label: index for index, label in enumerate(cells)}
     for (metric, cell), line in means.groupby(["metric", "cell"], sort=False):
-        kept = line.iloc[thinned(len(line), points)]
-        found = {
+        points_shown = line.iloc[thinned(len(line), points)]
+        values = {
             "metric": metric,
             "cell": place[str(cell)],
             "n": int(line["n"].iloc[0]),
-            "x": [int(epoch) for epoch in kept["epoch"]],
-            "y": _numbers(kept["mean"]),
+            "x": [int(epoch) for epoch in points_shown["epoch"]],
+            "y": _numbers(points_shown["mean"]),
         }
-        if kept["low"].notna().any():
-            found |= {"low": _numbers(kept["low"]), "high": _numbers(kept["high"])}
-        yield found
+        if points_shown["low"].notna().any():
+            values |= {"low": _numbers(points_shown["low"]), "high": _numbers(points_shown["high"])}
+        yield values
 
 
 def _runs(curves: pd.DataFrame, columns: Sequence[str], cells: Sequence[str], points: int) -> Iterator[dict[str, Any]]:
     place = {label: index for index, label in enumerate(cells)}
     for (cell, seed), lines in curves.groupby(["cell", "seed"], sort=False):
-        kept = lines.iloc[thinned(len(lines), points)]
-        values = {name: _numbers(kept[name]) for name in columns}
+        points_shown = lines.iloc[thinned(len(lines), points)]
+        values = {name: _numbers(points_shown[name]) for name in columns}
         yield {
             "cell": place[str(cell)],
             "seed": int(str(seed)),
-            "x": [int(epoch) for epoch in kept["epoch"]],
-            "y": {name: found for name, found in values.items() if any(number is not None for number in found)},
+            "x": [int(epoch) for epoch in points_shown["epoch"]],
+            "y": {name: numbers for name, numbers in values.items() if any(number is not None for number in numbers)},
         }
 
 
 def thinned(count: int, most: int) -> list[int]:
-    """Which points of a line are kept: evenly spread, the first and the last among them.
+    """The indices of the points of a line that are drawn: evenly spread, the first and the last among them.
 
     Example:
         >>> thinned(5, 10), thinned(9, 3)

@@ -42,12 +42,12 @@ def read_curves(folders: Sequence[Path]) -> tuple[pd.DataFrame, dict[int, str]]:
     for place, folder in enumerate(folders):
         try:
             data = read_file(folder / "curves.csv")
-        except StoreError as error:
-            data, faults[place] = None, f"cannot be read ({getattr(error.__cause__, 'strerror', None) or error})"
+        except StoreError:
+            data, faults[place] = None, "cannot be read"
         header, body = _regular_lines(data or b"")
         if body:
             regular.setdefault(header, []).append((place, body))
-        else:
+        elif not header:
             others.append((place, data))
     for header, group in regular.items():
         frame = _parse_together(header, group)
@@ -122,12 +122,13 @@ def _foreign_rows(folder: Path, data: bytes | None) -> list[dict[str, float]]:
             frame = pd.read_csv(io.BytesIO((data if path.name == "curves.csv" else read_file(path)) or b""))
         except (StoreError, ValueError):
             continue
-        if "epoch" in frame.columns:
-            numbers = frame.select_dtypes("number").dropna(subset=["epoch"])
-            return [
+        numbers = frame.select_dtypes("number")
+        if "epoch" in numbers.columns:
+            rows = [
                 {str(name): value for name, value in row.items() if pd.notna(value)}
                 for row in numbers.to_dict(orient="records")
             ]
+            return [row for row in rows if "epoch" in row and len(row) > 1]
     return []
 
 
@@ -171,5 +172,6 @@ def _texts(column: pd.Series) -> pa.Array:
 
 def _quoted(text: str) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([text])
-    return line.getvalue()
+    # With a second field, since an empty text is quoted where it stands alone.
+    csv.writer(line, lineterminator="").writerow([text, ""])
+    return line.getvalue()[:-1]

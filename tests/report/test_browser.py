@@ -15,7 +15,7 @@ import pytest
 from browsers import Page
 from fake_studies import ERROR, HOSTILE, QUOTED, grid_plan, write_study
 
-from ablate.report import write_page
+from ablate.report import summary_of, write_page
 from ablate.report.study_report import read_report
 from ablate.store import StudyFolder
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ablate.errors import StoreError
 from ablate.store import FAILED, FINISHED, RUNNING, WAITING, Result, RunFolder, Status
+from ablate.store.curves import read_curves
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_what_keeps_a_curve_from_being_drawn_is_said(text: str | None, fault: st
     folder.path.mkdir(parents=True)
     if text is not None:
         (folder.path / "curves.csv").write_text(text)
-    assert folder.curves_fault() == fault
+    assert read_curves([folder.path])[1] == ({0: fault} if fault else {})
 
 
 def test_a_status_of_a_later_version_keeps_what_is_known(folder: RunFolder) -> None:

@@ -3,13 +3,13 @@
   const root = document.documentElement;
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const stored = (area, name, value) => {
-    // A browser may forbid storage to a file; then nothing is kept.
+    // A browser may forbid storage to a file; then nothing is saved.
     try { return value === undefined ? JSON.parse(area().getItem(name)) : area().setItem(name, JSON.stringify(value)); }
     catch { return null; }
   };
   const session = () => window.sessionStorage, local = () => window.localStorage;
-  const here = `ablate ${location.pathname}`;
-  const kept = stored(session, here) || {};
+  const storageKey = `ablate ${location.pathname}`;
+  const saved = stored(session, storageKey) || {};
 
   // ---- theme
   const themes = ["system", "light", "dark"];
@@ -59,10 +59,10 @@
       head.append(button);
       button.addEventListener("click", () => {
         sortBy(table, place, head.getAttribute("aria-sort") === "ascending");
-        (kept.sorts ||= {})[table.id] = [place, head.getAttribute("aria-sort") === "descending"];
+        (saved.sorts ||= {})[table.id] = [place, head.getAttribute("aria-sort") === "descending"];
       });
     });
-    const sort = (kept.sorts || {})[table.id];
+    const sort = (saved.sorts || {})[table.id];
     if (sort && sort[0] < table.tHead.rows[0].cells.length) sortBy(table, ...sort);
   }
   for (const box of all("[data-filter]")) {
@@ -83,15 +83,15 @@
     };
     controls.append(label("Filter ", words), label("State ", states), count);
     box.before(controls);
-    const memory = ((kept.filters ||= {})[table.id] ||= {});
+    const memory = ((saved.filters ||= {})[table.id] ||= {});
     if (memory.words) words.value = memory.words;
     if (found.includes(memory.state)) states.value = memory.state;
     const texts = rows.map(row => [...row.cells].filter(cell => !cell.classList.contains("links")).map(cell => cell.textContent).join(" ").toLowerCase());
     const filter = () => {
-      const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const terms = words.value.toLowerCase().split(/\s+/).filter(Boolean);
       let shown = 0;
       rows.forEach((row, index) => {
-        const fits = wanted.every(word => texts[index].includes(word))
+        const fits = terms.every(word => texts[index].includes(word))
           && (states.selectedIndex === 0 || row.cells[place].textContent === states.value);
         row.hidden = !fits;
         shown += fits;
@@ -107,7 +107,7 @@
   // ---- charts
   const colour = name => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
   // What plotly takes for markup is shown as it is.
-  const plain = text => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const escaped = text => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   const wrapped = (text, width) => {
     const lines = [""];
     for (const word of String(text).split(/(?<=[ ,=_.])/)) {
@@ -117,13 +117,13 @@
         lines[lines.length - 1] += part;
       }
     }
-    return lines.map(plain).join("<br>");
+    return lines.map(escaped).join("<br>");
   };
   // The colours of the printed figures, lighter on a dark page; the reference is as black as text.
-  const lit = own => {
-    if (own === "#000000") return colour("ink");
-    if (!colour("paper").startsWith("#1")) return own;
-    const part = at => Math.round(parseInt(own.slice(at, at + 2), 16) * .68 + 255 * .32);
+  const themed = printed => {
+    if (printed === "#000000") return colour("ink");
+    if (!colour("paper").startsWith("#1")) return printed;
+    const part = at => Math.round(parseInt(printed.slice(at, at + 2), 16) * .68 + 255 * .32);
     return `rgb(${part(1)}, ${part(3)}, ${part(5)})`;
   };
   const digits = value => value === null ? "–" : Number(value.toPrecision(4)).toString().replace("-", "−");
@@ -167,7 +167,7 @@
     const traces = [];
     if (chosen.seeds) {
       const seeds = rows.flatMap((row, index) => row.seeds.map(([seed, value], at) => ({
-        x: value, y: index + .16 + .16 * (row.seeds.length > 1 ? at / (row.seeds.length - 1) : 0), text: `${plain(row.cell)}<br>seed ${seed}: ${digits(value)}`,
+        x: value, y: index + .16 + .16 * (row.seeds.length > 1 ? at / (row.seeds.length - 1) : 0), text: `${escaped(row.cell)}<br>seed ${seed}: ${digits(value)}`,
       })));
       traces.push({
         type: "scatter", mode: "markers", x: seeds.map(seed => seed.x), y: seeds.map(seed => seed.y), hovertext: seeds.map(seed => seed.text), hoverinfo: "text",
@@ -176,7 +176,7 @@
     }
     traces.push({
       type: "scatter", mode: "markers", x: rows.map(row => row.difference), y: place, hoverinfo: "text",
-      hovertext: rows.map(row => `<b>${plain(row.cell)}</b>: ${plain(row.verdict || "open")}<br>${digits(row.difference)} [${digits(row.low)}, ${digits(row.high)}]<br>n = ${row.n}, adjusted p = ${digits(row.p)}`),
+      hovertext: rows.map(row => `<b>${escaped(row.cell)}</b>: ${escaped(row.verdict || "open")}<br>${digits(row.difference)} [${digits(row.low)}, ${digits(row.high)}]<br>n = ${row.n}, adjusted p = ${digits(row.p)}`),
       marker: {size: 10, symbol: rows.map(row => style(row)[1]), color: rows.map(row => colour(style(row)[0])), line: {width: 1.5, color: rows.map(row => colour(style(row)[0]))}},
       error_x: {
         type: "data", symmetric: false, thickness: 1.6, width: 4, color: colour("ink"),
@@ -187,7 +187,7 @@
     const shapes = data.margin === null ? [] : [{type: "rect", xref: "x", yref: "paper", x0: -data.margin, x1: data.margin, y0: 0, y1: 1, fillcolor: colour("pale"), opacity: .15, line: {width: 0}, layer: "below"}];
     return [traces, layout(90 + 22 * rows.length + 16 * lines.reduce((sum, count) => sum + count, 0), {
       margin: {l: 10, r: 15, t: 10, b: 55}, shapes,
-      xaxis: axis({title: {text: `difference in ${plain(data.metric.replaceAll("_", " "))}<br>${better}`}, zeroline: true, zerolinewidth: 2, rangemode: "tozero"}),
+      xaxis: axis({title: {text: `difference in ${escaped(data.metric.replaceAll("_", " "))}<br>${better}`}, zeroline: true, zerolinewidth: 2, rangemode: "tozero"}),
       yaxis: axis({tickvals: place, ticktext: names, range: [rows.length - .4, -.6], showgrid: false, zeroline: false, fixedrange: true, ticks: ""}),
     })];
   };
@@ -199,13 +199,13 @@
   const curves = (box, data) => {
     const chosen = options(box), chart = box.querySelector(".chart"), weight = Number(chosen.smooth);
     box.querySelector("output").textContent = chosen.smooth;
-    for (const swatch of all(".swatch", box)) swatch.style.background = lit(swatch.dataset.colour);
+    for (const swatch of all(".swatch", box)) swatch.style.background = themed(swatch.dataset.colour);
     const on = new Set(all(".cells input", box).filter(input => input.checked).map(input => Number(input.value)));
     const parts = {};
     for (const metric of data.metrics) {
       if (metric.stem === chosen.stem && (metric.part === "train" ? chosen.train || !metric.name.startsWith("train_") && chosen.validation : chosen.validation)) parts[metric.name] = metric.part;
     }
-    const ink = cell => lit(data.cells[cell].colour);
+    const ink = cell => themed(data.cells[cell].colour);
     const traces = [];
     const dashes = (part, cell) => part === "train" && Object.values(parts).some(other => other !== "train") ? "dot" : data.cells[cell].dash;
     if (chosen.single) {
@@ -214,27 +214,27 @@
         for (const name of Object.keys(parts)) {
           if (run.y[name]) traces.push({
             type: "scatter", mode: "lines", x: run.x, y: smoothed(run.y[name], weight), opacity: .45, line: {color: ink(run.cell), width: 1, dash: dashes(parts[name], run.cell)},
-            hoverinfo: "text", hovertext: run.y[name].map((value, at) => `${plain(data.cells[run.cell].label)}, seed ${run.seed}<br>${plain(name)} ${digits(value)} in epoch ${run.x[at]}`),
+            hoverinfo: "text", hovertext: run.y[name].map((value, at) => `${escaped(data.cells[run.cell].label)}, seed ${run.seed}<br>${escaped(name)} ${digits(value)} in epoch ${run.x[at]}`),
           });
         }
       }
     }
     for (const line of data.means) {
       if (!on.has(line.cell) || !(line.metric in parts)) continue;
-      const own = ink(line.cell), label = plain(data.cells[line.cell].label);
+      const lineColour = ink(line.cell), label = escaped(data.cells[line.cell].label);
       if (chosen.band && line.low) {
         const back = [...line.x].reverse();
         traces.push({
           type: "scatter", mode: "lines", x: [...line.x, ...back], y: [...smoothed(line.low, weight), ...smoothed(line.high, weight).reverse()],
-          fill: "toself", fillcolor: own, opacity: .1, line: {width: 0, color: own}, hoverinfo: "skip",
+          fill: "toself", fillcolor: lineColour, opacity: .1, line: {width: 0, color: lineColour}, hoverinfo: "skip",
         });
       }
       traces.push({
-        type: "scatter", mode: line.x.length > 1 ? "lines" : "markers", x: line.x, y: smoothed(line.y, weight), line: {color: own, width: line.cell === 0 ? 2.6 : 1.9, dash: dashes(parts[line.metric], line.cell)}, marker: {color: own},
-        hoverinfo: "text", hovertext: line.y.map((value, at) => `<b>${label}</b><br>${plain(line.metric)} ${digits(value)}${line.low ? ` [${digits(line.low[at])}, ${digits(line.high[at])}]` : ""}<br>epoch ${line.x[at]}, n = ${line.n}`),
+        type: "scatter", mode: line.x.length > 1 ? "lines" : "markers", x: line.x, y: smoothed(line.y, weight), line: {color: lineColour, width: line.cell === 0 ? 2.6 : 1.9, dash: dashes(parts[line.metric], line.cell)}, marker: {color: lineColour},
+        hoverinfo: "text", hovertext: line.y.map((value, at) => `<b>${label}</b><br>${escaped(line.metric)} ${digits(value)}${line.low ? ` [${digits(line.low[at])}, ${digits(line.high[at])}]` : ""}<br>epoch ${line.x[at]}, n = ${line.n}`),
       });
     }
-    // All means whole; a band may leave the axes, as with few seeds it can dwarf what it surrounds.
+    // The axes show all means; a band may exceed them, as with few seeds it can dwarf what it surrounds.
     const means = data.means.filter(line => on.has(line.cell) && line.metric in parts).flatMap(line => line.y).filter(value => value !== null && (!chosen.log || value > 0));
     const scale = value => chosen.log ? Math.log10(value) : value;
     const ends = [Math.min(...means), Math.max(...means)].map(scale), edge = .12 * (ends[1] - ends[0]) || .05 * Math.abs(ends[1]) || 1;
@@ -243,18 +243,18 @@
     return [traces, layout(Math.min(460, Math.max(300, chart.clientWidth * .6)), {
       margin: {l: 10, r: 15, t: 10, b: 45}, hovermode: "closest",
       xaxis: axis({title: {text: "epoch"}, zeroline: false, ...(epochs <= 12 ? {dtick: 1} : {})}),
-      yaxis: axis({title: {text: plain(chosen.stem.replaceAll("_", " "))}, type: chosen.log ? "log" : "linear", zeroline: false, exponentformat: "power", ...range}),
-      annotations: traces.length ? [] : [{text: "Nothing is switched on.", showarrow: false, xref: "paper", yref: "paper", x: .5, y: .5}],
+      yaxis: axis({title: {text: escaped(chosen.stem.replaceAll("_", " "))}, type: chosen.log ? "log" : "linear", zeroline: false, exponentformat: "power", ...range}),
+      annotations: traces.length ? [] : [{text: "Nothing is selected.", showarrow: false, xref: "paper", yref: "paper", x: .5, y: .5}],
     })];
   };
 
   const charts = [];
-  const draw = ({box, made}) => {
-    // What is chosen before the library is there shows as soon as it is.
+  const draw = ({box, plot}) => {
+    // Choices made before the library is loaded show as soon as it is.
     if (!window.Plotly) return null;
     const place = box.querySelector(".chart");
     place.style.minHeight = "";
-    return Plotly.react(place, ...made(), config);
+    return Plotly.react(place, ...plot(), config);
   };
   const redraw = () => Promise.all(charts.map(draw));
   const isInView = ({box}) => { const {top, bottom} = box.getBoundingClientRect(); return top < innerHeight && bottom > 0; };
@@ -271,11 +271,11 @@
   };
   const prepare = box => {
     const data = JSON.parse(document.getElementById(`${box.dataset.study}-data`).textContent);
-    const kind = box.dataset.chart, own = data[kind];
+    const kind = box.dataset.chart, values = data[kind];
     const cells = data.curves.cells;
     if (kind === "forest") {
-      if (!own.rows.some(row => row.difference !== null)) return;
-      own.order = cells.map(cell => cell.label);
+      if (!values.rows.some(row => row.difference !== null)) return;
+      values.order = cells.map(cell => cell.label);
     } else {
       const field = box.querySelector(".cells");
       cells.forEach((cell, index) => {
@@ -288,10 +288,10 @@
         field.append(label);
       });
       const stems = [...box.querySelector("[data-option=stem]").options].map(option => option.value);
-      if (stems.includes(own.first)) box.querySelector("[data-option=stem]").value = own.first;
-      const others = own.metrics.some(metric => metric.part !== "train");
+      if (stems.includes(values.first)) box.querySelector("[data-option=stem]").value = values.first;
+      const others = values.metrics.some(metric => metric.part !== "train");
       if (!others) for (const name of ["validation", "train"]) box.querySelector(`[data-option=${name}]`).closest("label").hidden = true;
-      if (!own.runs.length) box.querySelector("[data-option=single]").closest("label").hidden = true;
+      if (!values.runs.length) box.querySelector("[data-option=single]").closest("label").hidden = true;
       for (const button of all("[data-cells]", box)) {
         button.addEventListener("click", () => {
           all(".cells input", box).forEach((input, index) => {
@@ -303,7 +303,7 @@
       }
     }
     const name = `${box.dataset.study} ${kind}`;
-    const memory = ((kept.charts ||= {})[name] ||= {});
+    const memory = ((saved.charts ||= {})[name] ||= {});
     const controls = all("input, select", box);
     controls.forEach((control, index) => {
       if (!(index in memory)) return;
@@ -312,11 +312,11 @@
     });
     const remember = () => controls.forEach((control, index) => { memory[index] = control.type === "checkbox" ? control.checked : control.value; });
     box.hidden = false;
-    const chart = {box, made: () => (kind === "forest" ? forest : curves)(box, own)};
+    const chart = {box, plot: () => (kind === "forest" ? forest : curves)(box, values)};
     charts.push(chart);
     box.addEventListener("input", () => { remember(); draw(chart); });
-    // Its place is kept, so that nothing below moves when it is drawn.
-    box.querySelector(".chart").style.minHeight = `${chart.made()[1].height}px`;
+    // Its height is reserved, so that nothing below moves when it is drawn.
+    box.querySelector(".chart").style.minHeight = `${chart.plot()[1].height}px`;
   };
   const unpacked = async () => {
     const letters = atob(JSON.parse(document.getElementById("library").textContent));
@@ -326,7 +326,7 @@
   };
   const start = async () => {
     all("[data-chart]").forEach(prepare);
-    if (kept.scroll) scrollTo(0, kept.scroll);
+    if (saved.scroll) scrollTo(0, saved.scroll);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
     matchMedia("print").addEventListener("change", redraw);
     // Paper has nothing to click on: what is folded away is printed too.
@@ -340,18 +340,18 @@
     document.head.append(script);
     await drawAll();
   };
-  if (kept.scroll) { history.scrollRestoration = "manual"; scrollTo(0, kept.scroll); }
+  if (saved.scroll) { history.scrollRestoration = "manual"; scrollTo(0, saved.scroll); }
 
-  // ---- while the study goes on
+  // ---- while the study runs
   const seconds = Number(document.body.dataset.live);
   if (seconds) {
-    addEventListener("pagehide", () => stored(session, here, {...kept, scroll: scrollY}));
-    const again = () => {
-      // Not under the hands of a reader.
+    addEventListener("pagehide", () => stored(session, storageKey, {...saved, scroll: scrollY}));
+    const reload = () => {
+      // Not while a reader uses the page.
       if (document.hidden || document.activeElement?.matches("input, select") || document.querySelector(".chart:hover")) return;
       location.reload();
     };
-    setInterval(again, 1000 * seconds);
-  } else if (kept.scroll) stored(session, here, {...kept, scroll: 0});
+    setInterval(reload, 1000 * seconds);
+  } else if (saved.scroll) stored(session, storageKey, {...saved, scroll: 0});
   start();
 })();
