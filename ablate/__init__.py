@@ -11,8 +11,8 @@ print(ablate.table(study, "latex"))         # the table for the paper
 
 Public interface:
 
-* `load` reads a study, `run` carries one out with a function of your own, `adopt` makes one of results that another tool
-  wrote; each gives a `Summary`. `draw` and `table` turn it into figures and tables.
+* `load` reads a study, `run` carries one out with a function of your own, `adopt` makes one of results that another
+  tool wrote; each gives a `Summary`. `draw` and `table` turn it into figures and tables.
 * `merge` puts parts of one study together, `compare` several studies side by side.
 * `Study`, `Factor`, `Level`, `Cell`, `Plan` and `make_plan` are what a study consists of.
 * `AblateError` is what all errors of this package are.

@@ -24,8 +24,7 @@ _LONGEST, _SHORTEST = 200, 10
 _LINES = {"solid": "solid", "dashed": "dash", "dashdot": "dashdot", "long dashed": "longdash"}
 _DASHES = (*_LINES.values(), "longdashdot")
 
-_SPLITS = {"train": "train_", "validation": "val_", "test": "test_"}
-_OTHER_NAMES = {"validation_": "val_", "training_": "train_"}
+_SPLITS = {"train_": "train", "training_": "train", "val_": "validation", "validation_": "validation", "test_": "test"}
 
 
 def forest_data(summary: Summary) -> dict[str, Any]:
@@ -44,9 +43,7 @@ def forest_data(summary: Summary) -> dict[str, Any]:
     rows = [
         {
             "cell": row["cell"],
-            "difference": _number(row["difference"]),
-            "low": _number(row["low"]),
-            "high": _number(row["high"]),
+            **{name: _number(row[name]) for name in ("difference", "low", "high")},
             "n": int(row["n"]),
             "p": _number(row["p_adjusted"]),
             "verdict": row["verdict"],
@@ -124,12 +121,9 @@ def _shown_first(summary: Summary) -> set[str]:
 
 
 def _split(metric: str) -> tuple[str, str]:
-    for other, usual in _OTHER_NAMES.items():
-        if metric.startswith(other):
-            metric = usual + metric.removeprefix(other)
-    for part, prefix in _SPLITS.items():
+    for prefix, split in _SPLITS.items():
         if metric.startswith(prefix) and metric != prefix:
-            return metric.removeprefix(prefix), part
+            return metric.removeprefix(prefix), split
     return metric, "train"
 
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from ablate.errors import StoreError
-from ablate.store.records import parse_curves, read_file
+from ablate.store.records import CurvesFile, read_file
 
 __all__ = ["curves_csv", "read_curves"]
 
@@ -60,7 +60,7 @@ def read_curves(folders: Sequence[Path]) -> tuple[pd.DataFrame, dict[int, str]]:
         if frame is not None:
             frames.append(frame.assign(run=place))
             faults.pop(place, None)
-        elif data is not None and (fault := parse_curves(data).fault):
+        elif data is not None and (fault := CurvesFile.parse(data).fault):
             faults[place] = fault
     if not frames:
         return pd.DataFrame({"run": [], "epoch": []}, dtype=int), faults
@@ -105,7 +105,7 @@ def _parse_together(header: bytes, group: Sequence[tuple[int, bytes]]) -> pd.Dat
 
 def _parse_alone(folder: Path, data: bytes | None) -> pd.DataFrame | None:
     """The rows of one run whose ``curves.csv`` has another form than runs give it, or is missing."""
-    rows = [] if data is None else parse_curves(data).rows
+    rows = [] if data is None else CurvesFile.parse(data).rows
     if not rows or "epoch" not in rows[0]:
         rows = _foreign_rows(folder, data)
     frame = pd.DataFrame([row for row in rows if np.isfinite(row.get("epoch", np.nan))], dtype=float)
@@ -173,5 +173,5 @@ def _texts(column: pd.Series) -> pa.Array:
 def _quoted(text: str) -> str:
     line = io.StringIO()
     # With a second field, since an empty text is quoted where it stands alone.
-    csv.writer(line, lineterminator="").writerow([text, ""])
-    return line.getvalue()[:-1]
+    csv.writer(line, lineterminator="\n").writerow([text, ""])
+    return line.getvalue().removesuffix(",\n")

@@ -1,6 +1,6 @@
 """What the files of a study hold: typed values, and how each kind of file becomes one.
 
-This is the border. Whatever is read from a study's folder passes :func:`read_file` and the one ``parse_...`` function
+This is the border. Whatever is read from a study's folder passes :func:`read_file` and the one ``parse`` function
 of its kind (the curves of many runs at once, in :mod:`ablate.store.curves`, pass :func:`read_file` too). Behind it
 values are typed and trusted, so this is the place for every check of what a folder may contain.
 """
@@ -34,10 +34,6 @@ __all__ = [
     "StudyRecord",
     "parse_confirmation",
     "parse_costs",
-    "parse_curves",
-    "parse_plan",
-    "parse_result",
-    "parse_status",
     "read_file",
 ]
 
@@ -93,6 +89,35 @@ class StudyRecord:
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def parse(cls, data: bytes, path: Path) -> StudyRecord:
+        """The contents of a ``plan.json``.
+
+        Args:
+            data: Its bytes.
+            path: Where it was, for messages.
+
+        Raises:
+            StoreError: If it is no plan of this format.
+            DesignError: If its design is unknown or contradicts itself.
+        """
+        try:
+            values = json.loads(data)
+            if values["format"] != FORMAT:
+                raise StoreError(f"'{path}' has format {values['format']}; this version of ablate reads {FORMAT}.")
+            return cls(
+                plan=Plan.from_dict(values["plan"]),
+                runs=tuple(PlannedRun(**run) for run in values["runs"]),
+                reference=values["reference"],
+                history=tuple(values["history"]),
+                checks=values["checks"],
+                report=values.get("report", {}),
+            )
+        except (StoreError, DesignError):
+            raise
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"Cannot read the plan '{path}': {type(error).__name__}: {error}.") from error
+
 
 @dataclass(frozen=True)
 class Status:
@@ -121,6 +146,15 @@ class Status:
     host: str = ""
     epochs: int = 0
 
+    @classmethod
+    def parse(cls, data: bytes) -> Status:
+        """The contents of a ``status.json``; of a damaged one, that of a run that waits, with the reason."""
+        try:
+            values = json.loads(data)
+            return cls(**{key: value for key, value in values.items() if key in Status.__dataclass_fields__})
+        except (ValueError, TypeError, AttributeError):
+            return cls(reason=UNREADABLE, error="status.json is damaged.")
+
 
 @dataclass(frozen=True)
 class Result:
@@ -135,6 +169,24 @@ class Result:
     metrics: Mapping[str, float]
     versions: Mapping[str, str] = field(default_factory=dict)
     other: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, data: bytes, path: Path) -> Result:
+        """The contents of a ``result.json``.
+
+        Args:
+            data: Its bytes.
+            path: Where it was, for messages.
+
+        Raises:
+            StoreError: If it is damaged, or a metric is not a number.
+        """
+        try:
+            values = json.loads(data)
+            metrics = {name: _number(name, value) for name, value in dict(values["metrics"]).items()}
+            return cls(metrics, dict(values.get("versions", {})), dict(values.get("other", {})))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreError(f"Cannot read '{path}': {error}.") from error
 
 
 @dataclass(frozen=True)
@@ -171,6 +223,13 @@ class CurvesFile:
             return f"has no column 'epoch' (its columns: {', '.join(name[:40] for name in self.header[:8])})"
         return "has no row with the number of an epoch and as many numbers as columns"
 
+    @classmethod
+    def parse(cls, data: bytes) -> CurvesFile:
+        """The contents of a ``curves.csv``; bytes that are no UTF-8 become replacement characters."""
+        complete, _, rest = data.decode(errors="replace").rpartition("\n")
+        lines = complete.splitlines()
+        return cls(tuple(next(csv.reader(lines[:1]), [])), tuple(lines[1:]), not rest)
+
 
 def read_file(path: Path) -> bytes | None:
     """The bytes of a file of a study, or None where there is no such file.
@@ -186,73 +245,10 @@ def read_file(path: Path) -> bytes | None:
         raise StoreError(f"Cannot read '{path}': {error.strerror or error}.") from error
 
 
-def parse_plan(data: bytes, path: Path) -> StudyRecord:
-    """The contents of a ``plan.json``.
-
-    Args:
-        data: Its bytes.
-        path: Where it was, for messages.
-
-    Raises:
-        StoreError: If it is no plan of this format.
-        DesignError: If its design is unknown or contradicts itself.
-    """
-    try:
-        values = json.loads(data)
-        if values["format"] != FORMAT:
-            raise StoreError(f"'{path}' has format {values['format']}; this version of ablate reads {FORMAT}.")
-        return StudyRecord(
-            plan=Plan.from_dict(values["plan"]),
-            runs=tuple(PlannedRun(**run) for run in values["runs"]),
-            reference=values["reference"],
-            history=tuple(values["history"]),
-            checks=values["checks"],
-            report=values.get("report", {}),
-        )
-    except (StoreError, DesignError):
-        raise
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"Cannot read the plan '{path}': {type(error).__name__}: {error}.") from error
-
-
-def parse_status(data: bytes) -> Status:
-    """The contents of a ``status.json``; of a damaged one, that of a run that waits, with the reason."""
-    try:
-        values = json.loads(data)
-        return Status(**{key: value for key, value in values.items() if key in Status.__dataclass_fields__})
-    except (ValueError, TypeError, AttributeError):
-        return Status(reason=UNREADABLE, error="status.json is damaged.")
-
-
-def parse_result(data: bytes, path: Path) -> Result:
-    """The contents of a ``result.json``.
-
-    Args:
-        data: Its bytes.
-        path: Where it was, for messages.
-
-    Raises:
-        StoreError: If it is damaged, or a metric is not a number.
-    """
-    try:
-        values = json.loads(data)
-        metrics = {name: _number(name, value) for name, value in dict(values["metrics"]).items()}
-        return Result(metrics, dict(values.get("versions", {})), dict(values.get("other", {})))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"Cannot read '{path}': {error}.") from error
-
-
 def _number(name: str, value: Any) -> float:
     if not isinstance(value, int | float):
         raise TypeError(f"'{name}' is {value!r} and no number")
     return value
-
-
-def parse_curves(data: bytes) -> CurvesFile:
-    """The contents of a ``curves.csv``; bytes that are no UTF-8 become replacement characters."""
-    complete, _, rest = data.decode(errors="replace").rpartition("\n")
-    lines = complete.splitlines()
-    return CurvesFile(tuple(next(csv.reader(lines[:1]), [])), tuple(lines[1:]), not rest)
 
 
 def parse_costs(data: bytes) -> dict[str, dict[str, Any]]:

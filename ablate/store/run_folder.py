@@ -13,20 +13,7 @@ from pathlib import Path
 from ablate.errors import StoreError
 from ablate.store import lock
 from ablate.store.atomic import write_json, write_text
-from ablate.store.records import (
-    FAILED,
-    MOST_ATTEMPTS,
-    RUNNING,
-    UNREADABLE,
-    WAITING,
-    CurvesFile,
-    Result,
-    Status,
-    parse_curves,
-    parse_result,
-    parse_status,
-    read_file,
-)
+from ablate.store.records import FAILED, MOST_ATTEMPTS, RUNNING, WAITING, CurvesFile, Result, Status, read_file
 
 __all__ = ["RunFolder"]
 
@@ -51,8 +38,8 @@ class RunFolder:
         try:
             data = read_file(self.path / "status.json")
         except StoreError:
-            return Status(reason=UNREADABLE, error="status.json is damaged.")
-        return Status() if data is None else parse_status(data)
+            data = b""
+        return Status() if data is None else Status.parse(data)
 
     def write_status(self, status: Status) -> None:
         """Replace the status."""
@@ -94,7 +81,7 @@ class RunFolder:
         """
         path = self.path / "result.json"
         data = read_file(path)
-        return None if data is None else parse_result(data, path)
+        return None if data is None else Result.parse(data, path)
 
     def write_result(self, result: Result) -> None:
         """Write what the run returned."""
@@ -123,7 +110,7 @@ class RunFolder:
             return
         try:
             with path.open("a", newline="") as stream:
-                stream.write(_csv_line(header, row))
+                stream.write(_csv_line(_cells(header, row)))
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
@@ -142,9 +129,7 @@ class RunFolder:
             rows: A row an epoch.
             header: The columns in order; what a row lacks of them stays blank.
         """
-        head = io.StringIO()
-        csv.writer(head, lineterminator="\n").writerow(header)
-        lines = [head.getvalue(), *(_csv_line(header, row) for row in rows)]
+        lines = [_csv_line(header), *(_csv_line(_cells(header, row)) for row in rows)]
         write_text(self.path / "curves.csv", "".join(lines))
 
     def _curves_file(self) -> CurvesFile:
@@ -152,12 +137,16 @@ class RunFolder:
             data = read_file(self.path / "curves.csv")
         except StoreError:
             data = None
-        return CurvesFile() if data is None else parse_curves(data)
+        return CurvesFile.parse(data or b"")
 
 
-def _csv_line(header: Sequence[str], row: Mapping[str, float]) -> str:
+def _cells(header: Sequence[str], row: Mapping[str, float]) -> list[str]:
+    return [_number(row[name]) if name in row else "" for name in header]
+
+
+def _csv_line(cells: Sequence[str]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow([_number(row[name]) if name in row else "" for name in header])
+    csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue()
 
 

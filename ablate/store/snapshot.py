@@ -22,7 +22,6 @@ from ablate.store.records import (
     Result,
     Status,
     StudyRecord,
-    parse_plan,
 )
 from ablate.store.study_folder import StudyFolder
 
@@ -173,7 +172,7 @@ def read_snapshot(folder: StudyFolder) -> Snapshot:
         StoreError: If there is no study in the folder, or its plan cannot be read.
     """
     plan = folder.plan_bytes()
-    record = parse_plan(plan, folder.plan)
+    record = StudyRecord.parse(plan, folder.plan)
     digest = hashlib.sha256(folder.name.encode() + b"\n" + plan)
     root = str(folder.path)
     stamps = [*_stamps(root, ("confirmation.json", "costs.json")), *_stamps(str(folder.diagrams), (".svg",))]

@@ -17,7 +17,6 @@ from ablate.store.records import (
     StudyRecord,
     parse_confirmation,
     parse_costs,
-    parse_plan,
     read_file,
 )
 from ablate.store.run_folder import RunFolder
@@ -90,7 +89,7 @@ class StudyFolder:
             StoreError: If it cannot be read or is not a plan of this format.
         """
         data = read_file(self.plan)
-        return None if data is None else parse_plan(data, self.plan)
+        return None if data is None else StudyRecord.parse(data, self.plan)
 
     def existing_record(self) -> StudyRecord:
         """What ``plan.json`` says.
@@ -98,7 +97,7 @@ class StudyFolder:
         Raises:
             StoreError: If there is no study in the folder, or it cannot be read.
         """
-        return parse_plan(self.plan_bytes(), self.plan)
+        return StudyRecord.parse(self.plan_bytes(), self.plan)
 
     def plan_bytes(self) -> bytes:
         """The bytes of ``plan.json``.
