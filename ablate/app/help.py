@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +45,14 @@ _WIDTH = 118
 _MOST_INDENT = 50  # a longer left column would leave no room for the right one
 
 
-def help_page(verbs: Iterable[Verb]) -> str:
+def help_page(verbs: Mapping[str, Iterable[Verb]]) -> str:
     """The general page: how to call it, its verbs, every choice and key.
 
     Args:
-        verbs: In the order of the page; those of one topic stand together.
+        verbs: By the title under which they stand.
     """
     parts = [_HEAD]
-    for topic, members in groupby(verbs, lambda verb: verb.topic):
+    for topic, members in verbs.items():
         parts.append(
             _section(topic, [(f"python -m ablate {verb.name} {verb.arguments}", verb.summary) for verb in members])
         )
@@ -73,8 +72,8 @@ def verb_page(verb: Verb) -> str:
 
     Example:
         >>> from ablate.app.verb import Option
-        >>> colour = Option("--colour", "of the paint", "NAME")
-        >>> print(verb_page(Verb("paint", "paints it", print, "", "THING", "a thing", "wall", 1, options=(colour,))))
+        >>> colour = Option("--colour", "NAME", "of the paint")
+        >>> print(verb_page(Verb("paint", print, "THING", "paints it", "wall", (colour,))))
         python -m ablate paint THING [--colour NAME]
         <BLANKLINE>
         Paints it.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ablate.app.application import fail, run_hydra
-from ablate.app.commands import VERBS
+from ablate.app.commands import TOPICS, VERBS
 from ablate.app.help import help_page, verb_page
 from ablate.app.overrides import explain_error, with_quotes
 from ablate.errors import AblateError, ConfigError, suggestion
@@ -60,7 +60,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _page(topic: str) -> str:
     if not topic:
-        return help_page(VERBS.values())
+        return help_page(TOPICS)
     if topic not in VERBS:
         raise ConfigError(
             f"There is no help on '{topic}'. Verbs: {', '.join(sorted(VERBS))}.{suggestion(topic, VERBS)}"

@@ -18,6 +18,7 @@ from typing import Any
 import ablate
 from ablate.errors import ConfigError, suggestion
 from ablate.figures import choice
+from ablate.figures.paper import PAPERS
 from ablate.objects import load_object
 from ablate.study.design import DESIGNS
 from ablate.study.setting import Setting, anything, check_section, config_node, mapping, text, whole
@@ -109,7 +110,7 @@ def known_names() -> dict[str, Iterable[str]]:
         "study.design": DESIGNS,
         "study.metric": load_object(_METRICS),
         "report.figures": choice.FIGURE_NAMES,
-        "report.width": choice.PAPERS,
+        "report.width": PAPERS,
     }
 
 

@@ -176,7 +176,7 @@ def test_a_registered_ingredient_and_setting_appear_in_config_help_and_checks(
     assert (shown["sparkle"], shown["only"]["sparkle"], shown["train"]["patience"]) == ("bright", None, 3)
     assert shown["study"]["labels"]["sparkle"] == "the sparkle"
     assert shown["study"]["requires"]["sparkle"] == {"residual": True}
-    page = help_page([])
+    page = help_page({})
     assert "sparkle=bright" in page and "glitter on every layer" in page
     assert "train.patience=3" in page
     planned = call(main, "plan", "sparkle=bright,dull", "study.preflight=null", "hydra/launcher=basic")
@@ -190,7 +190,7 @@ def test_a_registered_metric_and_design_are_named_by_the_help_page(monkeypatch: 
 
     monkeypatch.setattr("ablate.keras.settings.METRICS", ("test_accuracy", "test_charm"))
     replaced(monkeypatch, "ablate.app.schema.DESIGNS", {**schema.DESIGNS, "spiral": None})
-    page = help_page([])
+    page = help_page({})
     assert "test_charm" in page
     assert "spiral" in page
     assert faults({"study": {"metric": "test_charm"}}) == []

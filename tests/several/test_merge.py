@@ -218,8 +218,7 @@ def test_the_verbs(
     assert VERBS["report"].run(["one", "two", "--into", "named"]) == 0
     assert (tmp_path / "outputs" / "named" / "effects.csv").is_file()
     for words, message in (
-        (["one"], "Name the folders with the parts of a study and where the whole goes, for example: ablate merge "
-         "laptop/outputs/residual server/outputs/residual --into residual; received ['one']."),
+        (["one"], "Name the merged study: --into NAME."),
         (["one", "--into", "x", "--keep", "frist"], "--keep frist: allowed are first, last. Did you mean 'first'?"),
         (["one", "--into", "../x"], "study.name='../x' cannot be the name of a folder: "),
     ):  # fmt: skip

@@ -11,13 +11,11 @@ from typing import Any
 from ablate.app.commands.studies import find_run
 from ablate.app.help import data_keys, ingredient_keys, model_keys
 from ablate.app.schema import check_values, compose_config
-from ablate.app.verb import Key, Option, Verb
+from ablate.app.verb import Option, Verb
 from ablate.objects import load_object
 from ablate.sweep.console import say
 
 __all__ = ["VERBS"]
-
-_TOPIC = "Look at a network and at data, before any training"
 
 
 def _ingredients(overrides: Sequence[str], json: bool = False) -> int:
@@ -52,45 +50,24 @@ def _checked_config(overrides: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def _network_keys() -> list[Key]:
-    return [*model_keys(), *ingredient_keys(), *data_keys()]
-
+_OVERRIDES = "[key=value ...]"
 
 VERBS = (
     Verb(
-        name="ingredients",
-        summary="what the network is made of, and its size without each part",
-        function=_ingredients,
-        topic=_TOPIC,
-        arguments="[key=value ...]",
-        needs="keys and values",
+        "ingredients",
+        _ingredients,
+        _OVERRIDES,
+        "what the network is made of, and its size without each part",
         example="model=vgg",
-        least=0,
-        more=True,
-        options=(Option("--json", "prints the rows as JSON"),),
-        keys=_network_keys,
+        options=(Option("--json", "", "prints the rows as JSON"),),
+        keys=lambda: [*model_keys(), *ingredient_keys(), *data_keys()],
     ),
+    Verb("data", _data, _OVERRIDES, "classes, counts, sizes, a sheet of samples", "data=telugu", keys=data_keys),
     Verb(
-        name="data",
-        summary="classes, counts, sizes, and a sheet of samples",
-        function=_data,
-        topic=_TOPIC,
-        arguments="[key=value ...]",
-        needs="keys and values",
-        example="data=telugu",
-        least=0,
-        more=True,
-        keys=data_keys,
-    ),
-    Verb(
-        name="predict",
-        summary="what a network that a run kept (train.save=best) says of images",
-        function=_predict,
-        topic=_TOPIC,
-        arguments="STUDY RUN IMAGE ...",
-        needs="a study folder, a run such as full/0, and images",
+        "predict",
+        _predict,
+        "STUDY RUN IMAGE ...",
+        "what a network that a run kept (train.save=best) says of images",
         example="outputs/ingredients full/0 photo.png",
-        least=3,
-        more=True,
     ),
 )

@@ -16,26 +16,22 @@ from ablate.sweep.console import paths_lines, say, show_summary
 
 __all__ = ["VERBS"]
 
-_TOPIC = "Write results: again, of several studies, of other tools"
 _MOST_SENTENCES = 12
 
 
 def _report(
-    arguments: Sequence[str],
-    figures: Sequence[str] | None = None,
-    width: str | None = None,
-    into: str | None = None,
+    arguments: Sequence[str], figures: str | None = None, width: str | None = None, into: str | None = None
 ) -> int:
     from ablate.adopt import looks_foreign
 
-    path = arguments[0]
+    path, names = arguments[0], _figure_names(figures, width)
     if into is not None or (len(arguments) > 1 and all("=" not in word for word in arguments)):
-        return _compare(arguments, figures, width, into)
+        return _compare(arguments, names, width, into)
     if looks_foreign(Path(path)) and not StudyFolder(Path("outputs") / path).record():
-        return _adopt(arguments, figures, width)
+        return _adopt(arguments, names, width)
     if len(arguments) > 1:
         raise ConfigError(f"'{path}' is a study of our own: nothing of it is set by {' '.join(arguments[1:])}.")
-    return _collect(find_study(path), figures, width)
+    return _collect(find_study(path), names, width)
 
 
 def _compare(paths: Sequence[str], figures: Sequence[str] | None, width: str | None, into: str | None) -> int:
@@ -66,9 +62,13 @@ def _adopt(arguments: Sequence[str], figures: Sequence[str] | None = None, width
     return _collect(adopt(Path(path), from_words(settings)), figures, width)
 
 
-def _merge(paths: Sequence[str], into: str, keep: str | None = None) -> int:
-    from ablate.several import merge
+def _merge(paths: Sequence[str], into: str | None = None, keep: str | None = None) -> int:
+    from ablate.several import KEEP, merge
 
+    if into is None:
+        raise ConfigError("Name the merged study: --into NAME.")
+    if keep not in (None, *KEEP):
+        raise ConfigError(f"--keep {keep}: allowed are {', '.join(KEEP)}.{suggestion(str(keep), KEEP)}")
     merged = merge([find_study(path) for path in paths], _output_folder(into), keep)
     for line in merged.lines:
         say(line)
@@ -95,74 +95,48 @@ def _collect(study: StudyFolder, figures: Sequence[str] | None = None, width: st
     return 0
 
 
-def _figure_names(value: str) -> list[str]:
-    names = [name.strip() for name in value.split(",") if name.strip()]
-    _refuse(choice_faults(names) if names else ["--figures needs names, for example --figures forest,curves."])
-    return names
-
-
-def _width(value: str) -> str:
-    _refuse(choice_faults(None, value))
-    return value
-
-
-def _policy(value: str) -> str:
-    from ablate.several import KEEP
-
-    if value not in KEEP:
-        raise ConfigError(f"--keep {value}: allowed are {', '.join(KEEP)}.{suggestion(value, KEEP)}")
-    return value
-
-
-def _refuse(faults: Sequence[str]) -> None:
-    if faults:
+def _figure_names(names: str | None, width: str | None) -> list[str] | None:
+    """The figures in a word such as ``forest,curves``, checked together with their width."""
+    figures = None if names is None else [name.strip() for name in names.split(",") if name.strip()]
+    faults = ["--figures needs names, for example --figures forest,curves."] if figures == [] else []
+    if faults := [*faults, *choice_faults(figures, width)]:
         raise ConfigError("\n".join(faults))
+    return figures
 
+
+_REPORT_OPTIONS = (
+    Option("--figures", "NAMES", "which, with commas between them; by default those chosen before"),
+    Option("--width", "WIDTH", STUDY_SETTINGS["width"].description),
+    Option("--into", "NAME", "name of the report on several studies"),
+)
+_MERGE_OPTIONS = (
+    Option("--into", "NAME", "name of the merged study; must be given"),
+    Option("--keep", "WHICH", "which result counts where parts disagree on a run: first or last"),
+)
 
 VERBS = (
     Verb(
-        name="report",
-        summary="collects again; of several studies one table, or side by side",
-        function=_report,
-        topic=_TOPIC,
-        arguments="STUDY ...",
-        needs="one study folder or several",
+        "report",
+        _report,
+        "STUDY ...",
+        "collects again; of several studies one table, or side by side",
         example="outputs/ingredients --figures forest,curves --width icml",
-        least=1,
-        more=True,
-        options=(
-            Option(
-                "--figures", "which, with commas between them; by default those chosen before", "NAMES", _figure_names
-            ),
-            Option("--width", STUDY_SETTINGS["width"].description, "WIDTH", _width),
-            Option("--into", "name of the report on several studies", "NAME"),
-        ),
+        options=_REPORT_OPTIONS,
     ),
     Verb(
-        name="merge",
-        summary="parts of one study, from several machines, as one",
-        function=_merge,
-        topic=_TOPIC,
-        arguments="STUDY ...",
-        needs="the folders with the parts of a study and where the whole goes",
+        "merge",
+        _merge,
+        "STUDY ...",
+        "parts of one study, from several machines, as one",
         example="laptop/outputs/residual server/outputs/residual --into residual",
-        least=1,
-        more=True,
-        options=(
-            Option("--into", "name of the merged study", "NAME", required=True),
-            Option("--keep", "which result counts where parts disagree on a run: first or last", "WHICH", _policy),
-        ),
+        options=_MERGE_OPTIONS,
     ),
     Verb(
-        name="adopt",
-        summary="makes a study of a Hydra multirun folder, CSV logs, event files, a table",
-        function=_adopt,
-        topic=_TOPIC,
-        arguments="PATH [key=value ...]",
-        needs="a folder or a CSV file of results",
+        "adopt",
+        _adopt,
+        "PATH [key=value ...]",
+        "makes a study of a Hydra multirun folder, CSV logs, event files, a table",
         example="multirun metric=val_accuracy",
-        least=1,
-        more=True,
         keys=adopt_keys,
     ),
 )

@@ -15,7 +15,6 @@ from ablate.sweep.console import say, status_lines
 
 __all__ = ["VERBS", "find_run", "find_study"]
 
-_TOPIC = "Plan a study, and look at it"
 _LAST_LINES = 30
 _MOST_RUNS = 12
 
@@ -46,19 +45,13 @@ def find_run(path: str, run: str) -> tuple[StudyFolder, PlannedRun]:
     record = study.existing_record()
     labels = {cell.name: cell.label for cell in record.plan.cells}
     name = run.removeprefix(f"{study.path}/").removeprefix("runs/").strip("/")
+    names = [f"{planned.cell}/{planned.seed}" for planned in record.runs]
     matches = [
         planned
-        for planned in record.runs
-        if name
-        in (
-            planned.id,
-            planned.folder.removeprefix("runs/"),
-            f"{planned.cell}/{planned.seed}",
-            f"{labels[planned.cell]}/{planned.seed}",
-        )
+        for planned, usual in zip(record.runs, names, strict=True)
+        if name in (planned.id, planned.folder.removeprefix("runs/"), usual, f"{labels[planned.cell]}/{planned.seed}")
     ]
     if len(matches) != 1:
-        names = [f"{planned.cell}/{planned.seed}" for planned in record.runs]
         raise ConfigError(
             f"The study has no run '{name}'. Runs: {listing(names, _MOST_RUNS)}.{suggestion(name, names)}"
         )
@@ -128,11 +121,13 @@ def _rerun(arguments: Sequence[str]) -> int:
     return 1
 
 
-def _confirm(arguments: Sequence[str], seeds: int | None = None) -> int:
+def _confirm(arguments: Sequence[str], seeds: str | None = None) -> int:
     from ablate.sweep.confirm import confirm, intent, write_confirmation
 
+    if seeds is not None and not (seeds.isdigit() and int(seeds)):
+        raise ConfigError(f"--seeds {seeds}: write a whole number of at least 1.")
     study = find_study(arguments[0])
-    planned = intent(study, seeds)
+    planned = intent(study, None if seeds is None else int(seeds))
     say(f"Confirmation of '{study.name}': {planned.label} against the reference.")
     say(f"{planned.text}\n")
     finished = confirm(study, planned)
@@ -141,68 +136,32 @@ def _confirm(arguments: Sequence[str], seeds: int | None = None) -> int:
     return 0 if finished else 1
 
 
-def _seed_count(value: str) -> int:
-    if not value.isdigit() or int(value) < 1:
-        raise ConfigError(f"--seeds {value}: write a whole number of at least 1.")
-    return int(value)
-
-
 VERBS = (
     Verb(
-        name="plan",
-        summary="what the same words after -m would train",
-        function=_plan,
-        topic=_TOPIC,
-        arguments="[key=value ...]",
-        needs="keys and values",
+        "plan",
+        _plan,
+        "[key=value ...]",
+        "what the same words after -m would train",
         example="residual=true,false study.seeds=5",
-        least=0,
-        more=True,
-        options=(Option("--json", "prints cells and runs as JSON"),),
+        options=(Option("--json", "", "prints cells and runs as JSON"),),
         keys=lambda: section_keys("study"),
         takes_hydra_options=True,
     ),
+    Verb("status", _status, "STUDY", "what is done, running, failed, waiting", "outputs/ingredients"),
+    Verb("show", _show, "STUDY RUN", "configuration, error and log of a run (cell/seed)", "outputs/ingredients full/0"),
     Verb(
-        name="status",
-        summary="what is done, running, failed, waiting",
-        function=_status,
-        topic=_TOPIC,
-        arguments="STUDY",
-        needs="a study folder",
-        example="outputs/ingredients",
-        least=1,
-    ),
-    Verb(
-        name="show",
-        summary="configuration, state, error and last lines of the log of a run",
-        function=_show,
-        topic=_TOPIC,
-        arguments="STUDY RUN",
-        needs="a study folder and a run (cell/seed)",
+        "rerun",
+        _rerun,
+        "STUDY RUN",
+        "runs it again from its frozen configuration, and says whether the result is bit-identical",
         example="outputs/ingredients full/0",
-        least=2,
     ),
     Verb(
-        name="rerun",
-        summary="runs it again from its frozen configuration, and says whether the result is bit-identical",
-        function=_rerun,
-        topic=_TOPIC,
-        arguments="STUDY RUN",
-        needs="a study folder and a run (cell/seed)",
-        example="outputs/ingredients full/0",
-        least=2,
-    ),
-    Verb(
-        name="confirm",
-        summary="trains it without all that was found dispensable, on fresh seeds",
-        function=_confirm,
-        topic=_TOPIC,
-        arguments="STUDY",
-        needs="a study folder",
+        "confirm",
+        _confirm,
+        "STUDY",
+        "trains it without all that was found dispensable, on fresh seeds",
         example="outputs/ingredients --seeds 5",
-        least=1,
-        options=(
-            Option("--seeds", "how many fresh seeds; by default as many as its power asks for", "N", _seed_count),
-        ),
+        options=(Option("--seeds", "N", "how many fresh seeds; by default as many as the test needs"),),
     ),
 )
