@@ -1,6 +1,6 @@
 """``python -m ablate``."""
 
-from ablate.cli import main
+from ablate.app.main import main
 
 if __name__ == "__main__":
     main()

@@ -46,8 +46,8 @@ print(runs.groupby("cell")["test_accuracy"].mean().head())
 """
 OURS = """
 import sys
-from ablate.verbs import report
-report([sys.argv[1]])
+from ablate.app.commands import VERBS
+VERBS["report"].run([sys.argv[1]])
 """
 NAMES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 

@@ -28,11 +28,10 @@ CELLS = ({}, {"residual": False})
 
 def composed_config(data: str, epochs: int) -> dict[str, object]:
     """The configuration of the full network."""
-    from ablate.config import register
-    from ablate.sweep.composer import composed
+    from ablate.app.schema import compose_config, register
 
     register()
-    return composed([f"data={data}", f"train.epochs={epochs}"])
+    return compose_config([f"data={data}", f"train.epochs={epochs}"])
 
 
 def steps_alone(cell: int, seeds: int, data: str, epochs: int, loops: Sequence[str]) -> dict[str, list[float]]:

@@ -53,10 +53,10 @@ def one(config: dict[str, object], folder: str) -> Held:
 
 def trained(runs: int, cells: int, epochs: int) -> list[Held]:
     """What the worker holds after each run."""
-    from ablate.sweep.composer import composed
+    from ablate.app.schema import compose_config
     from ablate.sweep.pool import Call, WorkerPool
 
-    config = composed([f"train.epochs={epochs}", "data.limit=450"])
+    config = compose_config([f"train.epochs={epochs}", "data.limit=450"])
     after = []
     with tempfile.TemporaryDirectory() as name, WorkerPool(1) as pool:
         calls = []
@@ -73,7 +73,7 @@ def trained(runs: int, cells: int, epochs: int) -> list[Held]:
 
 def main() -> None:
     """Measure and print."""
-    from ablate.config import register
+    from ablate.app.schema import register
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=100)

@@ -189,11 +189,10 @@ def measured(who: str, command: list[str], same: bool) -> tuple[float, dict[tupl
 @functools.cache
 def _config() -> str:
     """The configuration of the full network."""
-    from ablate.config import register
-    from ablate.sweep.composer import composed
+    from ablate.app.schema import compose_config, register
 
     register()
-    return json.dumps(composed([]))
+    return json.dumps(compose_config([]))
 
 
 def _ours(folder: Path) -> dict[tuple[int, int], float]:

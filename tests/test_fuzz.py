@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ablate import cli
+from ablate.app.main import main
 
 # fmt: off
 KEYS = [
@@ -55,7 +55,7 @@ def test_hostile_words_end_in_a_message_or_a_study(
     faults = []
     for number in range(int(os.environ.get("FUZZ", "60"))):
         words = hostile(rng)
-        ended = call(cli.main, "plan", *words, "hydra/launcher=basic")
+        ended = call(main, "plan", *words, "hydra/launcher=basic")
         told = f"{number}: {words}\n{ended.out[-300:]}\n{ended.err[-600:]}"
         good = (
             ended.code in (0, 2)
@@ -82,7 +82,7 @@ def test_hostile_names_stay_within_the_output_folder(
     for value in VALUES:
         name = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
         added = ["task=quick.train", "study.preflight=null", "hydra/launcher=basic", "study.seeds=1"]
-        ended = call(cli.main, "-m", "residual=true,false", f"study.name={name}", *added)
+        ended = call(main, "-m", "residual=true,false", f"study.name={name}", *added)
         told = f"{value!r}\n{ended.out[-300:]}\n{ended.err[-600:]}"
         assert ended.code in (0, 1, 2), told
         assert "Traceback" not in ended.err + ended.out, told

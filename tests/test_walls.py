@@ -1,4 +1,4 @@
-"""Who may import whom: the rooms keep apart, and what must start fast stays light."""
+"""Who may import whom: packages have an order, and what every command needs stays light."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,11 @@ def loaded(program: str) -> set[str]:
     "module",
     [
         "ablate",
-        "ablate.cli",
-        "ablate.config",
+        "ablate.app.main",
+        "ablate.app.schema",
         "ablate.errors",
+        "ablate.keras.ingredients.catalogue",
+        "ablate.keras.settings",
         "ablate.study",
         "ablate.store",
         "ablate.sweep.sweeper",
@@ -55,14 +58,14 @@ def test_names_of_the_public_interface_load_no_networks() -> None:
     assert not loaded(program) & NETWORKS
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["report", "--help"], ["--cfg", "job"]])
 def test_help_and_the_configuration_load_neither_networks_nor_numbers(arguments: list[str]) -> None:
     program = f"import runpy\nsys.argv = ['ablate', *{arguments}]\nrunpy.run_module('ablate', run_name='__main__')\n"
     assert not loaded(program) & (NETWORKS | NUMBERS)
 
 
-def imports(path: Path, top: bool = False) -> Iterator[str]:
-    """Every module that a file imports, inside functions as well unless only the top level is asked for."""
+def import_statements(path: Path) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Every import of a file, inside functions as well, but not those for type checkers alone."""
     tree = ast.parse(path.read_text())
     typing_only = {
         id(inner)
@@ -70,14 +73,23 @@ def imports(path: Path, top: bool = False) -> Iterator[str]:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for inner in ast.walk(node)
     }
-    for node in tree.body if top else ast.walk(tree):
-        if id(node) in typing_only:
-            continue
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in typing_only:
+            assert isinstance(node, ast.Import) or node.level == 0, f"{path} imports relatively"
+            yield node
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports; a name that is a module of ours counts as that module."""
+    names = {name_of(module) for module in MODULES}
+    for node in import_statements(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
-            yield node.module or ""
+        else:
+            modules = {f"{node.module}.{alias.name}" for alias in node.names}
+            yield from modules & names
+            if modules - names:
+                yield node.module or ""
 
 
 def name_of(path: Path) -> str:
@@ -101,7 +113,7 @@ def crossings(imported: tuple[str, ...], allowed: tuple[str, ...]) -> list[str]:
 
 def test_there_is_something_to_look_at() -> None:
     assert len(MODULES) > 40
-    assert "hydra" in {module.split(".")[0] for module in imports(ROOT / "ablate" / "cli.py")}
+    assert "hydra" in {module.split(".")[0] for module in imports(ROOT / "ablate" / "app" / "application.py")}
 
 
 def test_nobody_imports_the_keras_layer() -> None:
@@ -113,8 +125,8 @@ def test_only_the_keras_layer_imports_networks() -> None:
     assert crossings(tuple(NETWORKS), ("ablate.keras", "ablate.testing")) == []
 
 
-def test_only_the_sweep_and_the_command_line_know_hydra() -> None:
-    rooms = ("ablate.sweep", "ablate.cli", "ablate.config", "hydra_plugins")
+def test_only_the_sweep_and_the_application_know_hydra() -> None:
+    rooms = ("ablate.sweep", "ablate.app", "hydra_plugins")
     assert crossings(("hydra",), rooms) == []
 
 
@@ -127,22 +139,63 @@ def test_only_figures_and_the_keras_layer_draw() -> None:
     assert crossings(("matplotlib",), ("ablate.figures", "ablate.keras")) == []
 
 
-@pytest.mark.parametrize(
-    ("room", "below"),
-    [
-        ("ablate.study", ("ablate.errors", "ablate.study")),
-        ("ablate.store", ("ablate.errors", "ablate.study", "ablate.store")),
-        ("ablate.analysis", ("ablate.errors", "ablate.study", "ablate.analysis")),
-        ("ablate.tables", ("ablate.errors", "ablate.study", "ablate.analysis", "ablate.tables", "ablate.store")),
-        ("ablate.figures", ("ablate.errors", "ablate.study", "ablate.analysis", "ablate.figures", "ablate.store")),
-    ],
+# What may be imported stands before what imports it; what stands in one line does not know of each other.
+ORDER = (
+    ("errors", "formatting", "memory"),
+    ("objects",),
+    ("study",),
+    ("store",),
+    ("analysis",),
+    ("captions",),
+    ("tables", "figures"),
+    ("report",),
+    ("sweep",),
+    ("adopt", "foreign", "merging", "several"),
+    ("app", "api"),
 )
-def test_no_room_reaches_back(room: str, below: tuple[str, ...]) -> None:
+KERAS = ("errors", "formatting", "objects", "store", "study.setting", "memory", "keras")
+
+
+def package_of(module: str) -> str:
+    return module.split(".")[1] if module.count(".") else ""
+
+
+def ours(path: Path) -> Iterator[str]:
+    """Every module of ours that a file imports."""
+    return (module for module in imports(path) if inside(module, ("ablate",)))
+
+
+def test_no_package_imports_one_above_it() -> None:
+    place = {name: number for number, names in enumerate(ORDER) for name in names}
+    packages = {package_of(name_of(path)) for path in MODULES if inside(name_of(path), ("ablate",))}
+    # The top of the package looks names up lazily, `python -m ablate` starts the application.
+    assert packages - {"", "__main__", "keras", "testing"} <= place.keys()
+    upward = [
+        f"{name_of(path)} imports {module}"
+        for path in MODULES
+        if (here := package_of(name_of(path))) in place
+        for module in ours(path)
+        if (there := package_of(module)) in place
+        if there != here and place[there] >= place[here]
+    ]
+    assert upward == []
+
+
+def test_the_keras_layer_uses_the_ground_floor_of_the_core_alone() -> None:
+    allowed = tuple(f"ablate.{name}" for name in KERAS)
     found = [
         f"{name_of(path)} imports {module}"
         for path in MODULES
-        if inside(name_of(path), (room,))
-        for module in imports(path)
-        if inside(module, ("ablate",)) and not inside(module, below)
+        if inside(name_of(path), ("ablate.keras",))
+        for module in ours(path)
+        if not inside(module, allowed)
     ]
     assert found == []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = {name_of(path): set(ours(path)) - {name_of(path)} for path in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))

@@ -15,10 +15,9 @@ values, faults = check_section("train", {"epochs": -1}, SETTINGS)
 from __future__ import annotations
 
 import copy
-import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ablate.errors import suggestion
@@ -280,32 +279,21 @@ def optional(rule: Rule) -> Rule:
     return widened
 
 
-def config_node(name: str, settings: Mapping[str, Setting], fallback: str = "") -> type:
-    """A dataclass whose instances are a node of Hydra's configuration.
+def config_node(settings: Mapping[str, Setting], fallback: str = "") -> dict[str, Any]:
+    """A node of Hydra's configuration: the default of every key.
 
-    Every field takes any value, so that the checks and messages are those of the rules.
+    Its values have no types, so that the checks and messages are those of the rules.
 
     Args:
-        name: Name of the class.
         settings: The keys.
         fallback: Section whose value of the same key, where the configuration has that section, replaces the default.
 
     Example:
-        >>> config_node("Train", {"epochs": Setting(10, whole(1))})()
-        Train(epochs=10)
-        >>> config_node("Sweeper", {"seeds": Setting(3, whole(1))}, fallback="study")()
-        Sweeper(seeds='${oc.select:study.seeds,3}')
+        >>> config_node({"epochs": Setting(10, whole(1))})
+        {'epochs': 10}
+        >>> config_node({"seeds": Setting(3, whole(1))}, fallback="study")
+        {'seeds': '${oc.select:study.seeds,3}'}
     """
-
-    def default(key: str, setting: Setting) -> Any:
-        if fallback:
-            return f"${{oc.select:{fallback}.{key},{written(setting.default)}}}"
-        return setting.node
-
-    return make_dataclass(
-        name,
-        [
-            (key, Any, field(default_factory=functools.partial(copy.deepcopy, default(key, setting))))
-            for key, setting in settings.items()
-        ],
-    )
+    if fallback:
+        settings = {key: replace(setting, fallback=f"{fallback}.{key}") for key, setting in settings.items()}
+    return {key: copy.deepcopy(setting.node) for key, setting in settings.items()}

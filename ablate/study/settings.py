@@ -30,7 +30,7 @@ from ablate.study.setting import (
     whole,
 )
 
-__all__ = ["AUTO", "FIRST_SEEDS", "RUN_SETTINGS", "STUDY_SETTINGS", "StudySettings"]
+__all__ = ["AUTO", "FIRST_SEEDS", "LAUNCHER_SETTINGS", "RUN_SETTINGS", "STUDY_SETTINGS", "StudySettings"]
 
 AUTO = "auto"
 """``seeds=auto``: one seed at a time under the sequential rule."""
@@ -289,3 +289,21 @@ RUN_SETTINGS: Mapping[str, Setting] = {
     item.name: item.metadata["setting"] for item in fields(StudySettings) if not item.metadata["hydra_only"]
 }
 """Those that do not need Hydra: the keyword arguments of :func:`ablate.run`."""
+
+LAUNCHER_SETTINGS: Mapping[str, Setting] = {
+    "workers": Setting(
+        AUTO,
+        either(_literal(AUTO, AUTO), whole(1)),
+        "runs at a time: auto is one a CPU core, or one a GPU",
+        fallback="study.workers",
+    ),
+    "gpu_memory": Setting(
+        None,
+        optional(number(0, open_low=True)),
+        "GiB of a GPU that a worker may take: as many a GPU as are free; null: one worker a GPU",
+        fallback="study.gpu_memory",
+    ),
+    "timeout": Setting(None, optional(number(0, open_low=True)), "seconds after which a run is ended; null: never"),
+    "gpus": Setting(None, anything(), "identifiers of the GPUs to share out; null: all that are found"),
+}
+"""The keys of our launchers, ``workers`` and ``isolated``: how a study's runs are carried out, not what it is."""

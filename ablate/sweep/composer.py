@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
-from hydra import compose, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from ablate.config import conf_dir
 from ablate.errors import ConfigError
 from ablate.study import Cell, Factor
 from ablate.sweep.factors import is_group, reason_of
@@ -23,24 +21,10 @@ from ablate.sweep.frozen import FrozenLoader, apply_overrides, parse_overrides
 from ablate.sweep.identity import identity, task_part, without
 from ablate.sweep.plain import PlainConfiguration, is_value
 
-__all__ = ["Composer", "composed"]
+__all__ = ["Composer"]
 
 _MOST_PLAIN = 256
 """Plain configurations that are kept at a time."""
-
-
-def composed(overrides: Sequence[str]) -> dict[str, Any]:
-    """The configuration of a single run of our own application, as plain values.
-
-    Args:
-        overrides: Override strings in Hydra's grammar.
-
-    Raises:
-        hydra.errors.HydraException: If they do not compose.
-    """
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
-        config = compose("config", list(overrides))
-    return OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[return-value]
 
 
 class Composer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
 import sys
 import time
@@ -21,6 +20,8 @@ from omegaconf import DictConfig, open_dict
 
 from ablate.errors import ConfigError
 from ablate.store import FAILED, RUNNING, RunFolder, StudyFolder
+from ablate.study.setting import setting_fault
+from ablate.study.settings import LAUNCHER_SETTINGS
 from ablate.sweep.gpus import found_gpus, slot_environments, slots
 from ablate.sweep.memory import Memory
 from ablate.sweep.pool import Call, Outcome, WorkerPool
@@ -51,19 +52,13 @@ class ProcessLauncher(Launcher):
         gpus: Sequence[str | int] | None = None,
         gpu_memory: float | None = None,
     ) -> None:
-        known = isinstance(gpu_memory, int | float) and not isinstance(gpu_memory, bool) and 0 < gpu_memory < math.inf
-        if gpu_memory is not None and not known:
-            raise ConfigError(f"gpu_memory={gpu_memory}: write a positive number of GiB, or null.")
+        values = {"workers": workers, "gpu_memory": gpu_memory, "timeout": timeout}
+        faults = [setting_fault(key, value, LAUNCHER_SETTINGS[key]) for key, value in values.items()]
+        if found := [fault for fault in faults if fault is not None]:
+            raise ConfigError("\n".join(found))
         cores = len(os.sched_getaffinity(0))
         shared_out = slots(found_gpus(gpus), gpu_memory, cores)
-        if workers == "auto":
-            count = len(shared_out) or cores
-        elif isinstance(workers, int) and not isinstance(workers, bool) and workers > 0:
-            count = workers
-        else:
-            raise ConfigError(f"workers={workers}: write a number of at least 1, or auto.")
-        if timeout is not None and not timeout > 0:
-            raise ConfigError(f"timeout={timeout}: write a number of seconds, or null.")
+        count = workers if isinstance(workers, int) else len(shared_out) or cores
         shared = {"ABLATE_WORKERS": str(count)}  # a framework can share out the cores by it
         environments = [slot | shared for slot in slot_environments(shared_out, gpu_memory) or [{}]]
         memory = Memory() if workers == "auto" else None

@@ -102,8 +102,9 @@ class Settings:
         Raises:
             DesignError: If a value has no sense, with all faults at once.
         """
+        renamed = {"labels": "words", "extra_factors": "own"}
         plain: dict[str, Any] = {
-            key: OmegaConf.to_container(value, resolve=True) if isinstance(value, DictConfig | ListConfig) else value
+            renamed.get(key, key): OmegaConf.to_container(value, resolve=True) if isinstance(value, DictConfig | ListConfig) else value
             for key, value in values.items()
         }
         plain = {key: value for key, value in plain.items() if value is not None}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ from ablate.sweep.composer import Composer
 from ablate.sweep.confirm import confirming
 from ablate.sweep.console import failure_lines, paths_lines, plan_lines, plan_values, say, show_summary
 from ablate.sweep.engine import Job, board, mark_interrupted, run_jobs
-from ablate.sweep.factors import Asked, ask, reason_of
+from ablate.sweep.factors import Asked, ask, reason_of, task_keys
 from ablate.sweep.found import found_factors
 from ablate.sweep.growth import UNNAMED, check_name, default_name, name_metric
 from ablate.sweep.launcher import ProcessLauncher
@@ -76,7 +77,9 @@ class StudySweeper(Sweeper):
             sys.stderr.write("\nInterrupted. What has finished is kept; the same command goes on from here.\n")
             raise SystemExit(130) from None
         except Exception as error:
-            words = explain(error, arguments)
+            if os.environ.get("HYDRA_FULL_ERROR") == "1":
+                raise  # the application explains errors itself, or its user wants the traceback
+            words = explain(error, lambda: task_keys(self._config))
             if words is None:
                 raise
             sys.stderr.write(f"{words}\n")

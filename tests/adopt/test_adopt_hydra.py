@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from strangers import adopted, cells, hydra_run, means, notes, result
 
-from ablate import cli, verbs
+from ablate.app.application import application
+from ablate.app.commands import VERBS
 from ablate.errors import AblateError
 from ablate.report import summary_of
 from ablate.store import StudyFolder
@@ -128,7 +129,7 @@ def test_a_sweep_of_a_foreign_application_with_hydras_own_sweeper_is_reported(
     ended = toy_here.call("depth=2,3", "seed=0,1,2", "hydra.sweep.dir=multirun/a")
     assert ended.code == 0, ended.err
     before = sorted(path for path in Path("multirun").rglob("*"))
-    assert verbs.report(["multirun/a"]) == 0
+    assert VERBS["report"].run(["multirun/a"]) == 0
     assert sorted(path for path in Path("multirun").rglob("*")) == before
     study = StudyFolder(Path("outputs/a"))
     # The application writes its curve and returns a number that Hydra throws away.
@@ -156,11 +157,11 @@ def test_a_sweep_of_our_application_with_hydras_own_sweeper_is_reported(
         "residual=true,false",
         "seed=0,1",
     ]
-    ended = call(cli.application, *words, "hydra.sweep.dir=multirun/b", "hydra.sweep.subdir='${hydra.job.num}'")
+    ended = call(application, *words, "hydra.sweep.dir=multirun/b", "hydra.sweep.subdir='${hydra.job.num}'")
     sys.modules.pop("quick_task", None)
     assert ended.code == 0, ended.err
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        assert verbs.report(["multirun/b"]) == 0
+        assert VERBS["report"].run(["multirun/b"]) == 0
     assert means(StudyFolder(Path("outputs/b"))) == {"full": 0.605, "w/o residual": 0.505}
     assert "w/o residual" in out.getvalue()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from strangers import adopted, cells, means, notes
 
-from ablate import verbs
+from ablate.app.commands import VERBS
 from ablate.errors import AblateError
 from ablate.report import summary_of
 
@@ -207,15 +207,15 @@ def test_rows_without_a_number_are_listed(tmp_path: Path) -> None:
 
 def test_the_verb_needs_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_figures: None) -> None:
     with pytest.raises(AblateError) as caught:
-        verbs.adopt(["metric=acc"])
+        VERBS["adopt"].run(["metric=acc"])
     assert str(caught.value) == (
         "Name a folder or a CSV file of results, for example multirun; received ['metric=acc']."
     )
     monkeypatch.chdir(tmp_path)
     Path("t.csv").write_text(TIDY)
-    assert verbs.adopt(["t.csv", "metric=accuracy", "name=mine"]) == 0
+    assert VERBS["adopt"].run(["t.csv", "metric=accuracy", "name=mine"]) == 0
     assert Path("outputs/mine/tables/effects.tex").is_file()
-    assert verbs.report(["mine"]) == 0
+    assert VERBS["report"].run(["mine"]) == 0
 
 
 def test_a_training_counts_from_where_its_log_went_on(tmp_path: Path) -> None:

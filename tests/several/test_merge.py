@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import ablate
-from ablate import verbs
+from ablate.app.commands import VERBS
 from ablate.errors import AblateError, ConfigError, StoreError
 from ablate.report import summary_of
 from ablate.several import compare, merge
@@ -208,24 +208,23 @@ def test_the_verbs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     paths = [str(part.path) for part in parts]
-    assert verbs.merge([*paths, "--into", "whole"]) == 0
+    assert VERBS["merge"].run([*paths, "--into", "whole"]) == 0
     assert "10 runs of 2 folders, 0 of them still to be trained:" in capsys.readouterr().out
     shutil.copytree(parts[0].path, tmp_path / "outputs" / "one")
     shutil.copytree(parts[1].path, tmp_path / "outputs" / "two")
-    assert verbs.report(["one", "two"]) == 0
+    assert VERBS["report"].run(["one", "two"]) == 0
     assert "Parts of one study: merged run by run." in capsys.readouterr().out
-    assert verbs.report(["one+two"]) == 0
-    assert verbs.report(["one", "two", "--into", "named"]) == 0
+    assert VERBS["report"].run(["one+two"]) == 0
+    assert VERBS["report"].run(["one", "two", "--into", "named"]) == 0
     assert (tmp_path / "outputs" / "named" / "effects.csv").is_file()
     for words, message in (
-        (["one"], "Name the folders with the parts of a study and where the whole goes, for example: ablate merge "
-         "laptop/outputs/residual server/outputs/residual --into residual; received ['one']."),
+        (["one"], "Name the merged study: --into NAME."),
         (["one", "--into", "x", "--keep", "frist"], "--keep frist: allowed are first, last. Did you mean 'first'?"),
         (["one", "--into", "../x"], "study.name='../x' cannot be the name of a folder: "),
     ):  # fmt: skip
         with pytest.raises(ConfigError) as caught:
-            verbs.merge(words)
+            VERBS["merge"].run(words)
         assert str(caught.value).startswith(message)
     with pytest.raises(AblateError) as twice:
-        verbs.report(["one", "one"])
+        VERBS["report"].run(["one", "one"])
     assert str(twice.value) == "The same folder stands twice: outputs/one, outputs/one."

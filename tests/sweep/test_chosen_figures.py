@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ablate import cli, verbs
+from ablate.app.commands import VERBS
+from ablate.app.main import main
 from ablate.errors import ConfigError
 from ablate.figures.choice import FIGURE_NAMES
 from ablate.figures.paper import PAPERS
@@ -52,8 +53,8 @@ def test_an_application_with_a_report_of_its_own_is_left_alone(toy_here: Any, dr
 
 def test_the_report_is_drawn_otherwise_on_request(toy_here: Any, drawn: Drawn) -> None:
     toy_here.call("depth=2,3", "hydra.sweeper.figures=[forest]")
-    assert verbs.report([str(toy_here.study().path), "--figures", "curves, seeds", "--width=two"]) == 0
-    assert verbs.report([str(toy_here.study().path)]) == 0
+    assert VERBS["report"].run([str(toy_here.study().path), "--figures", "curves, seeds", "--width=two"]) == 0
+    assert VERBS["report"].run([str(toy_here.study().path)]) == 0
     assert drawn[1:] == [(["curves", "seeds"], "two"), (["forest"], "auto")]
 
 
@@ -67,7 +68,7 @@ def test_the_report_is_drawn_otherwise_on_request(toy_here: Any, drawn: Drawn) -
 )
 def test_a_report_of_unknown_figures(word: str, message: str) -> None:
     with pytest.raises(ConfigError) as error:
-        verbs.report(["somewhere", word])
+        VERBS["report"].run(["somewhere", word])
     assert str(error.value) == message
 
 
@@ -75,13 +76,13 @@ def test_our_application_checks_the_choice_of_a_single_run_too(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch, call: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    ended = call(cli.main, "report.figures=[pie]", "report.width=icml")
+    ended = call(main, "report.figures=[pie]", "report.width=icml")
     assert (ended.code, ended.err) == (2, f"Unknown figure 'pie'. Figures: {NAMES}.\n")
 
 
 def test_what_cannot_change_a_result_is_no_factor(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, call: Any) -> None:
     monkeypatch.chdir(tmp_path)
-    ended = call(cli.main, "-m", "residual=true,false", "report.figures=forest,curves", "study.preflight=null")
+    ended = call(main, "-m", "residual=true,false", "report.figures=forest,curves", "study.preflight=null")
     assert (ended.code, ended.err) == (
         2,
         "report.figures=forest,curves: report.figures cannot change a result, so there is nothing to compare. A list "

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ablate import verbs
+from ablate.app.commands import VERBS
 from ablate.errors import AblateError
 
 COMMAND = (
@@ -45,7 +45,7 @@ def redundant(toy_here: Any) -> Any:
 
 def confirm(toy: Any, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     capsys.readouterr()
-    code = verbs.confirm([str(toy.study(NAME).path), *words])
+    code = VERBS["confirm"].run([str(toy.study(NAME).path), *words])
     return code, capsys.readouterr().out
 
 
@@ -65,12 +65,12 @@ def test_parts_that_are_redundant_one_by_one_are_caught(redundant: Any, capsys: 
     assert written["seeds"] == [3, 4, 5, 6, 7]
     assert written["results"][0]["difference"] == pytest.approx(-0.3, abs=0.002)
     # The report of the study says so from then on, and the same verb again trains nothing.
-    verbs.report([str(redundant.study(NAME).path)])
+    VERBS["report"].run([str(redundant.study(NAME).path)])
     assert f"Confirmation on fresh seeds. {written['text']}" in capsys.readouterr().out
     assert confirm(redundant, capsys)[0] == 0
     assert len(redundant.trained()) == before + 10
     with pytest.raises(AblateError, match="-confirm' is a confirmation itself\\. Name the study that it confirms"):
-        verbs.confirm([f"{redundant.study(NAME).path}-confirm"])
+        VERBS["confirm"].run([f"{redundant.study(NAME).path}-confirm"])
 
 
 def test_a_confirmation_goes_on_and_counts_its_failures(redundant: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,17 +110,17 @@ def test_another_configuration_is_refused(redundant: Any, capsys: pytest.Capture
 def test_what_cannot_be_confirmed(redundant: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert redundant.call("depth=2,3", "hydra.sweeper.margin=0.05").code == 0
     with pytest.raises(AblateError) as caught:
-        verbs.confirm([str(redundant.study().path)])
+        VERBS["confirm"].run([str(redundant.study().path)])
     assert str(caught.value) == ("No ingredient of study 'depth' was found dispensable. All are needed or undecided.")
     with pytest.raises(AblateError) as caught:
-        verbs.confirm([str(redundant.study().path), "--seeds", "many"])
+        VERBS["confirm"].run([str(redundant.study().path), "--seeds", "many"])
     assert str(caught.value) == "--seeds many: write a whole number of at least 1."
     redundant.trouble("2-2", "raise")
     more = ("hydra.sweeper.seeds=4", "hydra.sweeper.keep_going=false", "hydra.sweeper.margin=0.05")
     ended = redundant.call("depth=2,3", *more)
     assert ended.code == 1
     with pytest.raises(AblateError) as caught:
-        verbs.confirm([str(redundant.study().path)])
+        VERBS["confirm"].run([str(redundant.study().path)])
     assert str(caught.value) == (
         f"3 runs of '{redundant.study().path}' have not ended yet, and its verdicts may still change. Let the study "
         "end first; the command that made it goes on."

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ablate.errors import ConfigError
+from ablate.study.setting import written
 from ablate.sweep.gpus import Gpu, found_gpus, slot_environments, slots
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.pool import Call
@@ -120,7 +121,7 @@ def test_workers_that_share_gpus_are_told_their_part(
 def test_a_memory_without_sense_is_refused(value: object) -> None:
     with pytest.raises(ConfigError) as caught:
         ProcessLauncher(gpu_memory=value)  # type: ignore[arg-type]
-    assert str(caught.value) == f"gpu_memory={value}: write a positive number of GiB, or null."
+    assert str(caught.value) == f"gpu_memory={written(value)}: must be a number above 0, or null."
 
 
 def test_a_study_that_asks_for_too_much_trains_nothing(toy_here: Any, driver: Callable[..., None]) -> None:

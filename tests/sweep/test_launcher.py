@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ablate.errors import ConfigError, RunError
+from ablate.study.setting import written
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.pool import WorkerPool
 from ablate.sweep.preflight import function_named, look
@@ -22,13 +23,13 @@ def test_auto_is_one_a_core_or_one_a_gpu(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_number_of_workers_without_sense_is_refused(workers: object) -> None:
     with pytest.raises(ConfigError) as caught:
         ProcessLauncher(workers=workers)  # type: ignore[arg-type]
-    assert str(caught.value) == f"workers={workers}: write a number of at least 1, or auto."
+    assert str(caught.value) == f"workers={written(workers)}: must be auto, or a whole number of at least 1."
 
 
 def test_a_time_limit_without_sense_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         ProcessLauncher(timeout=0)
-    assert str(caught.value) == "timeout=0: write a number of seconds, or null."
+    assert str(caught.value) == "timeout=0: must be a number above 0, or null."
 
 
 @pytest.mark.parametrize(

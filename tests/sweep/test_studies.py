@@ -172,7 +172,7 @@ def test_equal_configurations_are_found_before_training(toy_here: Any) -> None:
         ),
         (
             ["depth=2,3", "hydra/launcher=workers", "hydra.launcher.workers=0"],
-            "workers=0: write a number of at least 1",
+            "workers=0: must be auto, or a whole number of at least 1.",
         ),
         (["model=small,lrge"], "lrge"),
     ],

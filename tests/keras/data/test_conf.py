@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 pytest.importorskip("keras")
 
-from ablate.config import conf_dir, register
+from ablate.app.schema import conf_dir, register
 from ablate.keras.data import settings
 from ablate.keras.preflight import validate
 

@@ -1,0 +1,73 @@
+"""Verbs about networks and data: what they are made of, before any training, and what a trained one predicts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+from ablate.app.commands.studies import find_run
+from ablate.app.help import data_keys, ingredient_keys, model_keys
+from ablate.app.schema import check_values, compose_config
+from ablate.app.verb import Option, Verb
+from ablate.objects import load_object
+from ablate.sweep.console import say
+
+__all__ = ["VERBS"]
+
+
+def _ingredients(overrides: Sequence[str], json: bool = False) -> int:
+    rows = load_object("ablate.keras.survey.main")(_checked_config(overrides))
+    if json:
+        say(dumps([row.plain() for row in rows], indent=1))
+        return 0
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 160).print(load_object("ablate.keras.survey.rendered")(rows))
+    return 0
+
+
+def _data(overrides: Sequence[str]) -> int:
+    values = _checked_config(overrides)
+    folder = Path("outputs") / "single" / f"data-{values['data'].get('name') or values['data'].get('source')}"
+    for line in load_object("ablate.keras.data.report.main")(values, folder):
+        say(line)
+    return 0
+
+
+def _predict(arguments: Sequence[str]) -> int:
+    study, run = find_run(*arguments[:2])
+    for line in load_object("ablate.keras.predict.main")(study.run(run).path, arguments[2:]):
+        say(line)
+    return 0
+
+
+def _checked_config(overrides: Sequence[str]) -> dict[str, Any]:
+    values = compose_config(overrides)
+    check_values(values)
+    return values
+
+
+_OVERRIDES = "[key=value ...]"
+
+VERBS = (
+    Verb(
+        "ingredients",
+        _ingredients,
+        _OVERRIDES,
+        "what the network is made of, and its size without each part",
+        example="model=vgg",
+        options=(Option("--json", "", "prints the rows as JSON"),),
+        keys=lambda: [*model_keys(), *ingredient_keys(), *data_keys()],
+    ),
+    Verb("data", _data, _OVERRIDES, "classes, counts, sizes, a sheet of samples", "data=telugu", keys=data_keys),
+    Verb(
+        "predict",
+        _predict,
+        "STUDY RUN IMAGE ...",
+        "what a network that a run kept (train.save=best) says of images",
+        example="outputs/ingredients full/0 photo.png",
+    ),
+)

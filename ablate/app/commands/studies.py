@@ -1,0 +1,167 @@
+"""Verbs about one study: what it would train, how far it is, what became of its runs, whether its result stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ablate.app.application import run_hydra
+from ablate.app.help import section_keys
+from ablate.app.verb import Option, Verb
+from ablate.errors import ConfigError, RunError, suggestion
+from ablate.formatting import listing
+from ablate.store import PlannedRun, StudyFolder
+from ablate.sweep.console import say, status_lines
+
+__all__ = ["VERBS", "find_run", "find_study"]
+
+_LAST_LINES = 30
+_MOST_RUNS = 12
+
+
+def find_study(path: str) -> StudyFolder:
+    """The study in a folder, or of a name in the output folder.
+
+    Raises:
+        StoreError: If there is none.
+    """
+    study = StudyFolder(Path(path) if Path(path).exists() else Path("outputs") / path)
+    if not study.plan.is_file():
+        study.existing_record()  # says what is missing; the plan of a large study is read once, where it is used
+    return study
+
+
+def find_run(path: str, run: str) -> tuple[StudyFolder, PlannedRun]:
+    """A study and one of its runs.
+
+    Args:
+        path: The study's folder or name.
+        run: The run's id, its folder, or ``cell/seed`` by the cell's name or label.
+
+    Raises:
+        ConfigError: If there is no such run.
+    """
+    study = find_study(path)
+    record = study.existing_record()
+    labels = {cell.name: cell.label for cell in record.plan.cells}
+    name = run.removeprefix(f"{study.path}/").removeprefix("runs/").strip("/")
+    names = [f"{planned.cell}/{planned.seed}" for planned in record.runs]
+    matches = [
+        planned
+        for planned, usual in zip(record.runs, names, strict=True)
+        if name in (planned.id, planned.folder.removeprefix("runs/"), usual, f"{labels[planned.cell]}/{planned.seed}")
+    ]
+    if len(matches) != 1:
+        raise ConfigError(
+            f"The study has no run '{name}'. Runs: {listing(names, _MOST_RUNS)}.{suggestion(name, names)}"
+        )
+    return study, matches[0]
+
+
+def _plan(arguments: Sequence[str], json: bool = False) -> int:
+    # The plan as JSON goes to standard output alone, for a program to read.
+    rest = [word for word in arguments if word not in ("-m", "--multirun")]
+    return run_hydra(["-m", *rest, f"study.dry_run={'json' if json else 'true'}"])
+
+
+def _status(arguments: Sequence[str]) -> int:
+    for line in status_lines(find_study(arguments[0])):
+        say(line)
+    return 0
+
+
+def _show(arguments: Sequence[str]) -> int:
+    study, run = find_run(*arguments)
+    folder = study.run(run)
+    state = folder.settled_status()
+    say(f"{run.folder}: {state.state}{f' ({state.reason})' if state.reason else ''}")
+    if state.error:
+        say(state.error)
+    result = folder.result()
+    for name, value in result.metrics.items() if result else ():
+        say(f"  {name} {value:.6g}")
+    _show_file("configuration", folder.path / ".hydra" / "config.yaml")
+    _show_file("log", folder.log, _LAST_LINES)
+    return 0
+
+
+def _show_file(title: str, path: Path, most: int | None = None) -> None:
+    if not path.is_file():
+        return
+    lines = path.read_text(errors="replace").splitlines()
+    last = lines if most is None else lines[-most:]
+    say(f"-- {title}: {path}" + (f" (last {len(last)} of {len(lines)} lines)" if len(last) < len(lines) else ""))
+    for line in last:
+        say(line)
+
+
+def _rerun(arguments: Sequence[str]) -> int:
+    from ablate.sweep.rerun import rerun
+
+    study, run = find_run(*arguments)
+    try:
+        outcome = rerun(study, run)
+    except (ConfigError, RunError):
+        raise
+    except Exception as error:
+        raise RunError(f"The run failed: {type(error).__name__}: {error}") from error
+    first, second = outcome.first, outcome.second
+    if first is None:
+        say(f"The run had no result; now it has one: {outcome.folder}")
+        return 0
+    if not outcome.different:
+        say(f"Bit-identical: {outcome.folder}")
+        return 0
+    say(f"Not identical: {outcome.folder}")
+    for name in outcome.different:
+        say(f"  {name}: {first.metrics.get(name)} -> {second.metrics.get(name)}")
+    for name, version in second.versions.items():
+        if (before := first.versions.get(name)) != version:
+            say(f"  {name} was {before}, is {version}")
+    return 1
+
+
+def _confirm(arguments: Sequence[str], seeds: str | None = None) -> int:
+    from ablate.sweep.confirm import confirm, intent, write_confirmation
+
+    if seeds is not None and not (seeds.isdigit() and int(seeds)):
+        raise ConfigError(f"--seeds {seeds}: write a whole number of at least 1.")
+    study = find_study(arguments[0])
+    planned = intent(study, None if seeds is None else int(seeds))
+    say(f"Confirmation of '{study.name}': {planned.label} against the reference.")
+    say(f"{planned.text}\n")
+    finished = confirm(study, planned)
+    say(f"\n{write_confirmation(study, planned.folder)['text']}")
+    say(f"written to {study.path}/confirmation.json")
+    return 0 if finished else 1
+
+
+VERBS = (
+    Verb(
+        "plan",
+        _plan,
+        "[key=value ...]",
+        "what the same words after -m would train",
+        example="residual=true,false study.seeds=5",
+        options=(Option("--json", "", "prints cells and runs as JSON"),),
+        keys=lambda: section_keys("study"),
+        takes_hydra_options=True,
+    ),
+    Verb("status", _status, "STUDY", "what is done, running, failed, waiting", "outputs/ingredients"),
+    Verb("show", _show, "STUDY RUN", "configuration, error and log of a run (cell/seed)", "outputs/ingredients full/0"),
+    Verb(
+        "rerun",
+        _rerun,
+        "STUDY RUN",
+        "runs it again from its frozen configuration, and says whether the result is bit-identical",
+        example="outputs/ingredients full/0",
+    ),
+    Verb(
+        "confirm",
+        _confirm,
+        "STUDY",
+        "trains it without all that was found dispensable, on fresh seeds",
+        example="outputs/ingredients --seeds 5",
+        options=(Option("--seeds", "N", "how many fresh seeds; by default as many as the test needs"),),
+    ),
+)

@@ -1,0 +1,192 @@
+"""Help pages, from what verbs, settings and ingredients declare."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ablate.app.schema import REPORT_SETTINGS, SECTIONS, conf_dir, data_settings, known_names, sections, top_settings
+from ablate.app.verb import Key, Verb
+from ablate.study.setting import Setting, written
+
+__all__ = ["adopt_keys", "data_keys", "help_page", "ingredient_keys", "model_keys", "section_keys", "verb_page"]
+
+_HEAD = """\
+ablate: does each ingredient of a network earn its place?
+
+One network:
+  python -m ablate                            trains the full network and prints its test accuracy
+  python -m ablate residual=false             the same without its skip connections
+
+A study (-m) trains with and without, several seeds each, and writes figures and tables to outputs/<study>/:
+  python -m ablate -m                         the full network against the network without each ingredient
+  python -m ablate -m residual=true,false     one ingredient
+  python -m ablate -m residual=true,false head=gap,flatten      the grid of two
+  python -m ablate -m layers=leave_one_out    every block of the network left out in turn
+  python -m ablate -m residual=true,false 'residual.only=block[3-5]*'    only in layers whose names fit a pattern
+  python -m ablate -m study.seeds=5           with five seeds instead of three
+  python -m ablate -m seed=0,7,9              with these seeds
+  python -m ablate -m train.epochs=20 study.name=longer         any key can be set beside it
+"""
+
+_FOOT = """\
+`python -m ablate VERB --help` explains a verb, its options and its keys.
+Any key can be set with key=value, and compared with -m key=a,b.
+--cfg job prints the whole configuration as it would be used; -sc install=bash (or zsh, fish) gives tab completion
+to `ablate`; --hydra-help says what Hydra itself offers.
+Exit codes: 0 all finished, 1 some run failed, 2 bad input, 130 interrupted.
+"""
+
+_WIDTH = 118
+_MOST_INDENT = 50  # a longer left column would leave no room for the right one
+
+
+def help_page(verbs: Mapping[str, Iterable[Verb]]) -> str:
+    """The general page: how to call it, its verbs, every choice and key.
+
+    Args:
+        verbs: By the title under which they stand.
+    """
+    parts = [_HEAD]
+    for topic, members in verbs.items():
+        parts.append(
+            _section(topic, [(f"python -m ablate {verb.name} {verb.arguments}", verb.summary) for verb in members])
+        )
+    parts.append(_section("The network (model=..., its keys are model.<key>)", _choices("model")))
+    parts.append(_section("The data set (data=..., its keys are data.<key>)", _choices("data")))
+    parts.append(_section("Keys of all networks and data sets", [*model_keys(), *data_keys()]))
+    parts.append(_section("Ingredients and seed", ingredient_keys()))
+    parts += [_section(title, section_keys(section)) for section, title in SECTIONS.items()]
+    return "\n".join([*parts, _FOOT])
+
+
+def verb_page(verb: Verb) -> str:
+    """The page of one verb: how to call it, its options and keys, an example.
+
+    Args:
+        verb: The verb.
+
+    Example:
+        >>> from ablate.app.verb import Option
+        >>> colour = Option("--colour", "NAME", "of the paint")
+        >>> print(verb_page(Verb("paint", print, "THING", "paints it", "wall", (colour,))))
+        python -m ablate paint THING [--colour NAME]
+        <BLANKLINE>
+        Paints it.
+        <BLANKLINE>
+        Options:
+          --colour NAME  of the paint
+        <BLANKLINE>
+        Example:
+          python -m ablate paint wall
+        <BLANKLINE>
+    """
+    parts = [f"python -m ablate {verb.usage}\n", f"{verb.summary[0].upper()}{verb.summary[1:]}.\n"]
+    if verb.options:
+        parts.append(_section("Options", [(option.usage, option.description) for option in verb.options]))
+    if verb.keys is not None:
+        parts.append(_section("Keys", verb.keys()))
+    return "\n".join([*parts, f"Example:\n  python -m ablate {verb.name} {verb.example}\n"])
+
+
+def section_keys(section: str) -> list[Key]:
+    """The keys of a section of the configuration, with the defaults that its YAML file sets.
+
+    Args:
+        section: Such as ``"study"``.
+    """
+    settings = sections()[section]
+    if section == "study":  # these stand under `report`, from where they are handed on
+        settings = {key: setting for key, setting in settings.items() if key not in REPORT_SETTINGS}
+    return _keys(f"{section}.", settings, _yaml_defaults(section))
+
+
+def ingredient_keys() -> list[Key]:
+    """The ingredients, and the keys that limit them or add to them."""
+    return _keys("", top_settings())
+
+
+def data_keys() -> list[Key]:
+    """The keys of data sets: those of all, then those that only some sources have."""
+    by_source = data_settings()
+    shared = {key for key in next(iter(by_source.values())) if all(key in one for one in by_source.values())}
+    rows: dict[str, Key] = {}
+    for source, settings in by_source.items():
+        for key, setting in settings.items():
+            where = "" if key in shared else f" (data.source={source})"
+            rows.setdefault(key, (f"data.{key}", f"{setting.description}{where}"))
+    return [rows[key] for key in sorted(rows, key=lambda key: key not in shared)]
+
+
+def model_keys() -> list[Key]:
+    """The keys of the networks in ``conf/model``, each with the comment of its line and the networks that have it."""
+    rows: dict[str, str] = {}
+    owners: dict[str, list[str]] = {}
+    files = _files("model")
+    for name, file in files.items():
+        for line in file.read_text().splitlines():
+            assignment, mark, comment = line.partition(" # ")
+            key, sign, _ = assignment.partition(":")
+            if mark and sign:
+                rows.setdefault(key, comment.strip())
+                owners.setdefault(key, []).append(name)
+    return [
+        (f"model.{key}", comment + ("" if len(owners[key]) == len(files) else f" (model={'|'.join(owners[key])})"))
+        for key, comment in rows.items()
+    ]
+
+
+def adopt_keys() -> list[Key]:
+    """What ``ablate adopt`` can be told about foreign results."""
+    from ablate.adopt import request
+
+    settings: Mapping[str, Setting] = getattr(request, "ADOPT_SETTINGS", {})
+    return _keys("", settings)
+
+
+def _keys(prefix: str, settings: Mapping[str, Setting], values: Mapping[str, Any] | None = None) -> list[Key]:
+    defaults = {key: setting.default for key, setting in settings.items()} | dict(values or {})
+    names = known_names()
+    rows = []
+    for key, setting in settings.items():
+        allowed = f" ({', '.join(names[prefix + key])})" if prefix + key in names else ""
+        rows.append((f"{prefix}{_assignment(key, defaults[key])}", f"{setting.description}{allowed}"))
+    return rows
+
+
+def _assignment(key: str, value: Any) -> str:
+    """``key=value``; the key alone where the value is a mapping or takes more room than its description."""
+    typed = f"{key}={written(value)}"
+    return key if isinstance(value, Mapping) or len(typed) > _MOST_INDENT else typed
+
+
+def _yaml_defaults(section: str) -> dict[str, Any]:
+    """What the YAML file that the configuration chooses for a section sets."""
+    config = yaml.safe_load((Path(conf_dir()) / "config.yaml").read_text())
+    chosen = next((entry[section] for entry in config["defaults"] if isinstance(entry, dict) and section in entry), "")
+    path = Path(conf_dir()) / section / f"{chosen}.yaml"
+    values: dict[str, Any] = (yaml.safe_load(path.read_text()) or {}) if path.is_file() else {}
+    return values
+
+
+def _choices(group: str) -> list[Key]:
+    """The choices of a group, each with the comment that its file starts with."""
+    return [(f"{group}={name}", file.read_text().splitlines()[0].lstrip("# ")) for name, file in _files(group).items()]
+
+
+def _files(group: str) -> dict[str, Path]:
+    return {path.stem: path for path in sorted((Path(conf_dir()) / group).glob("*.yaml"))}
+
+
+def _section(title: str, rows: Sequence[Key]) -> str:
+    """A title and two columns, the right one wrapped."""
+    indent = max((len(left) for left, _ in rows), default=0) + 4
+    lines = [f"{title}:"]
+    for left, right in rows:
+        first, *rest = textwrap.wrap(right, _WIDTH - indent) or [""]
+        lines += [f"  {left:{indent - 2}}{first}".rstrip(), *(" " * indent + line for line in rest)]
+    return "\n".join([*lines, ""])

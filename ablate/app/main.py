@@ -1,0 +1,84 @@
+"""Entry point of ``ablate`` and ``python -m ablate``: a verb, a help page, or a command line of Hydra's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ablate.app.application import fail, run_hydra
+from ablate.app.commands import TOPICS, VERBS
+from ablate.app.help import help_page, verb_page
+from ablate.app.overrides import explain_error, with_quotes
+from ablate.errors import AblateError, ConfigError, suggestion
+
+__all__ = ["main"]
+
+_HELP = ("--help", "-h")
+
+
+def main() -> None:
+    """Do what the command line asks for; ends the process with its exit code."""
+    arguments = sys.argv[1:] = [with_quotes(word) for word in sys.argv[1:]]
+    wants_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    # A console script, unlike python -m, does not look for a user's modules in the current folder.
+    if (here := str(Path.cwd())) not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except AblateError as error:
+        code = fail(str(error), 2)
+    except KeyboardInterrupt:
+        code = fail("\nInterrupted.", 130)
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + signal.SIGPIPE
+    except Exception as error:
+        if wants_tracebacks or (message := explain_error(error, arguments)) is None:
+            raise
+        code = fail(message, 2)
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    first, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
+    if first == "help" or not set(arguments).isdisjoint(_HELP):
+        topics = [word for word in arguments if word not in ("help", *_HELP)]
+        sys.stdout.write(_page(topics[0] if topics and (first == "help" or first in VERBS) else ""))
+        return 0
+    if _is_overwritten():
+        return fail(_OVERWRITTEN, 2)
+    if first in VERBS:
+        return VERBS[first].run(rest)
+    if first and first.isidentifier():  # no override, which has a "="
+        raise ConfigError(f"Unknown verb '{first}'. Verbs: {', '.join(sorted(VERBS))}.{suggestion(first, VERBS)}")
+    return run_hydra(arguments)
+
+
+def _page(topic: str) -> str:
+    if not topic:
+        return help_page(TOPICS)
+    if topic not in VERBS:
+        raise ConfigError(
+            f"There is no help on '{topic}'. Verbs: {', '.join(sorted(VERBS))}.{suggestion(topic, VERBS)}"
+        )
+    return verb_page(VERBS[topic])
+
+
+def _is_overwritten() -> bool:
+    """Whether the unrelated distribution ``ablate`` is installed, whose package has the same name."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        distribution("ablate")
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+_OVERWRITTEN = """\
+The unrelated distribution 'ablate' is installed beside 'ablate-study'; each overwrites files of the other.
+Mend it with: pip uninstall -y ablate ablate-study && pip install ablate-study"""

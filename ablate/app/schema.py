@@ -1,0 +1,245 @@
+"""The configuration of ``python -m ablate``: its files, the schema that follows from declarations, its checks.
+
+Which keys there are is declared where they are used: a study's in :mod:`ablate.study.settings`, a training's in
+``ablate.keras.settings``, an ingredient's in its class. The YAML files of ``conf/`` hold the choices of the groups
+``model`` and ``data``, and of everything else only what differs from the declarations.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field, make_dataclass, replace
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import ablate
+from ablate.errors import ConfigError, suggestion
+from ablate.figures import choice
+from ablate.figures.paper import PAPERS
+from ablate.objects import load_object
+from ablate.study.design import DESIGNS
+from ablate.study.setting import Setting, anything, check_section, config_node, mapping, text, whole
+from ablate.study.settings import LAUNCHER_SETTINGS, STUDY_SETTINGS
+
+__all__ = [
+    "REPORT_SETTINGS",
+    "SECTIONS",
+    "check_values",
+    "compose_config",
+    "conf_dir",
+    "data_settings",
+    "faults",
+    "ingredients",
+    "known_names",
+    "register",
+    "sections",
+    "top_settings",
+]
+
+# The Keras layer by name: importing these loads neither Keras nor TensorFlow.
+_INGREDIENTS = "ablate.keras.ingredients.catalogue.INGREDIENTS"
+_TRAIN_SETTINGS = "ablate.keras.settings.TRAIN_SETTINGS"
+_DATA_SETTINGS = "ablate.keras.settings.data_settings"
+_DATA_SOURCES = "ablate.keras.settings.SOURCES"
+_METRICS = "ablate.keras.settings.METRICS"
+_KERAS_FAULTS = "ablate.keras.settings.faults"
+_TASK = "ablate.keras.train.train"
+
+REPORT_SETTINGS: Mapping[str, Setting] = {key: STUDY_SETTINGS[key] for key in ("figures", "width", "statements")}
+"""The keys of ``report``."""
+
+# The seed's key is `seed`, and confirmations are a verb: these two are for foreign applications.
+_STUDY_SETTINGS: Mapping[str, Setting] = {
+    **{key: setting for key, setting in STUDY_SETTINGS.items() if key not in ("seed_key", "confirms")},
+    **{key: replace(setting, fallback=None) for key, setting in LAUNCHER_SETTINGS.items() if setting.fallback},
+}
+
+SECTIONS: Mapping[str, str] = {
+    "train": "How a network is trained",
+    "study": "What a study compares, how often, and by which number",
+    "report": "What is written about a study (changes no run; the last command that trained decides)",
+}
+"""The sections whose keys are declared, each with what its keys are about."""
+
+
+def sections() -> dict[str, Mapping[str, Setting]]:
+    """The declared keys of every section in :data:`SECTIONS`."""
+    return {"train": load_object(_TRAIN_SETTINGS), "study": _STUDY_SETTINGS, "report": REPORT_SETTINGS}
+
+
+def data_settings() -> dict[str, Mapping[str, Setting]]:
+    """The declared keys of ``data``, by the source of the images."""
+    settings = load_object(_DATA_SETTINGS)
+    return {source: settings(source) for source in load_object(_DATA_SOURCES)}
+
+
+def ingredients() -> Mapping[str, Any]:
+    """The built-in ingredients by name, each the value that describes itself."""
+    registry: Mapping[str, Any] = load_object(_INGREDIENTS)
+    return registry
+
+
+def top_settings() -> dict[str, Setting]:
+    """The keys that stand in no section: the seed, every ingredient, and what limits or extends them."""
+    known = ingredients()
+    return {
+        "seed": Setting(0, whole(0), "everything random in a run comes from here, each source from its own stream"),
+        **{name: Setting(one.levels[0], anything(), one.description) for name, one in known.items()},
+        "blocks": Setting({}, mapping(), "blocks to leave out, by name: '+blocks.block2=false'"),
+        "only": Setting(
+            {name: None for name, one in known.items() if one.limited},
+            mapping(),
+            "limits an ingredient to layers whose names fit a pattern: 'residual.only=block[3-5]*'",
+        ),
+        "ingredients": Setting(
+            {},
+            mapping(),
+            "ingredients of your own by dotted path: '+ingredients.my_part=my_package.parts.MyPart'; then "
+            "'+my_part=true,false'",
+        ),
+        "task": Setting(_TASK, text(), "dotted path of the function that carries a run out"),
+    }
+
+
+def known_names() -> dict[str, Iterable[str]]:
+    """What may be named by keys that choose from a registry, in the order of registration."""
+    return {
+        "study.design": DESIGNS,
+        "study.metric": load_object(_METRICS),
+        "report.figures": choice.FIGURE_NAMES,
+        "report.width": PAPERS,
+    }
+
+
+def conf_dir() -> str:
+    """The folder of the YAML files: inside an installed package, beside it in a checkout.
+
+    Raises:
+        ConfigError: If neither is there, so the installation is broken.
+    """
+    package = Path(ablate.__file__).resolve().parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "config.yaml").is_file():
+            return str(folder)
+    raise ConfigError(f"The configuration files of ablate are missing beside '{package}'. Install ablate-study again.")
+
+
+def register() -> None:
+    """Give Hydra what follows from declarations: the schema, and how networks are trained by default.
+
+    Call it again after an ingredient or a setting was registered: the schema is what the registries hold at the time.
+    """
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    store.store("default", config_node(sections()["train"]), group="train", provider="ablate")
+    store.store("schema", _schema(), provider="ablate")
+
+
+def _schema() -> type:
+    """The type of the whole configuration: Hydra itself refuses a level of another type than the ingredient's."""
+    kinds = {name: _kind(one.levels) for name, one in ingredients().items()} | {"seed": int, "task": str}
+    fields = {key: (kinds.get(key, Any), setting.default) for key, setting in top_settings().items()}
+    fields |= {"model": (Any, None), "data": (Any, None), "train": (Any, None)}
+    fields |= {"study": (Any, _study_node()), "report": (Any, config_node(REPORT_SETTINGS))}
+    return make_dataclass(
+        "Config",
+        [
+            (key, kind, field(default_factory=functools.partial(copy.deepcopy, default)))
+            for key, (kind, default) in fields.items()
+        ],
+    )
+
+
+def _kind(levels: Sequence[Any]) -> Any:
+    kinds = {type(level) for level in levels}
+    return kinds.pop() if len(kinds) == 1 and kinds <= {bool, str} else Any
+
+
+def _study_node() -> dict[str, Any]:
+    known = ingredients()
+    return config_node(_STUDY_SETTINGS) | {
+        # A child means something only beside certain levels of its parents.
+        "requires": {
+            name: {parent: levels[0] if len(levels) == 1 else list(levels) for parent, levels in one.requires.items()}
+            for name, one in known.items()
+            if one.requires
+        },
+        "labels": {name: one.label for name, one in known.items() if one.label != name},
+        "extra_factors": "${ingredients}",
+        # Handed on to the sweeper, which must not look into a node `report` that another application may have.
+        **{key: f"${{report.{key}}}" for key in REPORT_SETTINGS},
+    }
+
+
+def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
+    """The configuration of a single run, as plain values.
+
+    Args:
+        overrides: Override strings in Hydra's grammar.
+
+    Raises:
+        hydra.errors.HydraException: If they do not compose.
+    """
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        config = compose("config", list(overrides))
+    return OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[return-value]
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Refuse a configuration in which something is wrong.
+
+    Raises:
+        ConfigError: With every fault, a line each.
+    """
+    if messages := faults(values):
+        raise ConfigError("\n".join(messages))
+
+
+def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
+    """What is wrong with a configuration as far as it can be said without building anything.
+
+    Args:
+        values: The configuration as plain values.
+        explicit: Whether all levels in it are there because somebody asked for them, so that a void one is a mistake.
+
+    Returns:
+        A sentence a fault; empty if there is none.
+
+    Example:
+        >>> faults({"residul": False, "study": {"seeds": 0.5}})[0]
+        "Unknown key 'residul': nothing reads it. Did you mean 'residual'?"
+    """
+    added = {*(values.get("ingredients") or {}), *_installed_ingredients()}
+    messages = _unknown(values, {*top_settings(), "model", "data", *SECTIONS}, added)
+    report = values.get("report") or {}
+    messages += check_section("study", _without_null(values.get("study")), _STUDY_SETTINGS)[1]
+    messages += check_section("report", report, REPORT_SETTINGS)[1]
+    messages += choice.choice_faults(report.get("figures"), report.get("width"))
+    return [*messages, *load_object(_KERAS_FAULTS)(values, explicit)]
+
+
+def _without_null(section: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Null stands for the default of every key of a study."""
+    return {key: value for key, value in (section or {}).items() if value is not None}
+
+
+@functools.cache
+def _installed_ingredients() -> frozenset[str]:
+    """Names of ingredients that installed packages bring; their keys are added with a ``+``."""
+    return frozenset(entry_points(group="ablate.ingredients").names)
+
+
+def _unknown(values: Mapping[str, Any], known: Iterable[str], added: Iterable[str]) -> list[str]:
+    """Keys that a ``+`` brought in although nothing reads them."""
+    return [
+        f"Unknown key '{key}': nothing reads it.{suggestion(str(key), known)}"
+        for key in values
+        if key not in known and key not in added
+    ]

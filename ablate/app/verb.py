@@ -1,0 +1,117 @@
+"""What a verb of the command line is: a value that says how it is called, and the function that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ablate.errors import ConfigError, suggestion
+
+__all__ = ["Key", "Option", "Verb"]
+
+Key = tuple[str, str]
+"""A key with its default, as it is typed, and what it does: a line of a help page."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option such as ``--width icml``; the verb's function takes its value by the name without dashes.
+
+    Args:
+        name: With its dashes.
+        placeholder: What stands for its value on the help page; empty: the option takes no value.
+        description: What it does, in one line.
+    """
+
+    name: str
+    placeholder: str
+    description: str
+
+    @property
+    def usage(self) -> str:
+        """The option as it is typed."""
+        return f"{self.name} {self.placeholder}".strip()
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb: ``ablate NAME ARGUMENTS OPTIONS``.
+
+    Args:
+        name: The word.
+        function: What does it: takes a list of the arguments, and the options that were given by keyword; returns an
+            exit code.
+        arguments: As the help page has them: ``"STUDY RUN"`` are two, ``"STUDY ..."`` one or more, and those in
+            brackets may be left out.
+        summary: What it does, in one line.
+        example: Arguments and options of a call that makes sense.
+        options: Its options.
+        keys: What can be set with ``key=value`` among the arguments.
+        takes_hydra_options: Whether options that are not its own are left to Hydra.
+    """
+
+    name: str
+    function: Callable[..., int]
+    arguments: str
+    summary: str
+    example: str
+    options: tuple[Option, ...] = ()
+    keys: Callable[[], Sequence[Key]] | None = None
+    takes_hydra_options: bool = False
+
+    @property
+    def usage(self) -> str:
+        """How it is called."""
+        return " ".join([self.name, self.arguments, *(f"[{option.usage}]" for option in self.options)])
+
+    def run(self, words: Sequence[str]) -> int:
+        """Do what the words of a command line behind the verb ask for; returns an exit code.
+
+        Raises:
+            AblateError: If the words are wrong, or what they ask for cannot be done.
+        """
+        arguments, values = self.parse(words)
+        return self.function(arguments, **values)
+
+    def parse(self, words: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+        """The arguments, and the values of the options by keyword.
+
+        Args:
+            words: What follows the verb on the command line.
+
+        Raises:
+            ConfigError: If an option is unknown or lacks its value, or arguments are missing or too many.
+
+        Example:
+            >>> paint = Verb("paint", print, "THING", "", "wall", (Option("--colour", "NAME", ""),))
+            >>> paint.parse(["wall", "--colour=red"])
+            (['wall'], {'colour': 'red'})
+            >>> paint.parse(["wall", "--color", "red"])
+            Traceback (most recent call last):
+            ablate.errors.ConfigError: Unknown option '--color' of 'paint'. Options: --colour. Did you mean '--colour'?
+        """
+        known = {option.name: option for option in self.options}
+        arguments: list[str] = []
+        values: dict[str, Any] = {}
+        waiting = list(words)
+        while waiting:
+            word = waiting.pop(0)
+            name, sign, value = word.partition("=")
+            if name in known:
+                keyword = name.lstrip("-").replace("-", "_")
+                if bool(sign) and not known[name].placeholder:
+                    raise ConfigError(f"{name} takes no value.")
+                if known[name].placeholder and not sign and not waiting:
+                    raise ConfigError(f"{name} needs a value: {known[name].usage}.")
+                values[keyword] = True if not known[name].placeholder else value if sign else waiting.pop(0)
+            elif word.startswith("-") and not self.takes_hydra_options:
+                options = f"Options: {', '.join(known)}." if known else "It has no options."
+                raise ConfigError(f"Unknown option '{name}' of '{self.name}'. {options}{suggestion(name, known)}")
+            else:
+                arguments.append(word)
+        needed = [word for word in self.arguments.partition("[")[0].split() if word != "..."]
+        if len(arguments) < len(needed) or (len(arguments) > len(needed) and "..." not in self.arguments):
+            call = f"{self.name} {self.arguments}, for example: ablate {self.name} {self.example}"
+            raise ConfigError(f"Write {call}; received {[*words]}.")
+        return arguments, values
