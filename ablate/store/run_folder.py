@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,19 @@ from ablate.errors import StoreError
 from ablate.store import lock
 from ablate.store.atomic import write_json, write_text
 
-__all__ = ["FAILED", "FINISHED", "MOST_ATTEMPTS", "RUNNING", "UNREADABLE", "WAITING", "Result", "RunFolder", "Status"]
+__all__ = [
+    "FAILED",
+    "FINISHED",
+    "MOST_ATTEMPTS",
+    "RUNNING",
+    "UNREADABLE",
+    "WAITING",
+    "Result",
+    "RunFolder",
+    "Status",
+    "current_run",
+    "set_current_run",
+]
 
 WAITING, RUNNING, FINISHED, FAILED = "waiting", "running", "finished", "failed"
 
@@ -223,6 +236,24 @@ class RunFolder:
         whole, _, rest = text.rpartition("\n")
         lines = whole.splitlines()
         return (next(csv.reader(lines[:1]), []), lines[1:], not rest)
+
+
+_CURRENT_RUN: ContextVar[RunFolder | None] = ContextVar("current_run", default=None)
+
+
+def current_run() -> RunFolder | None:
+    """The folder of the run that is being trained; None outside of a study."""
+    return _CURRENT_RUN.get()
+
+
+@contextmanager
+def set_current_run(folder: RunFolder) -> Iterator[None]:
+    """Make a run the current one for the time of a ``with`` block."""
+    token = _CURRENT_RUN.set(folder)
+    try:
+        yield
+    finally:
+        _CURRENT_RUN.reset(token)
 
 
 def _measured(name: str, value: Any) -> float:
