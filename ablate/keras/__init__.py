@@ -5,14 +5,15 @@ The core reaches it by name and imports none of it. These functions are for a tr
 
 ```python
 import ablate
-from ablate.keras import Curves, remove, seed_streams
+from ablate.keras import Curves, ShuffledBatches, remove, seed_streams
 
 def train(config):
     keras.utils.clear_session()
     model = remove(make_model(), residual=config["residual"])   # your functional model, without its shortcuts
     seed_streams(model, config["seed"])                         # shared layers start alike, batches are the same
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(x, y, validation_data=(x_val, y_val), epochs=5, callbacks=[Curves()])
+    batches = ShuffledBatches(x, y, config["seed"])
+    model.fit(batches, validation_data=(x_val, y_val), epochs=5, callbacks=[Curves()])
     return {"test_accuracy": model.evaluate(x_test, y_test)[1]}
 
 ablate.run(train, {"residual": [True, False]}, metric="test_accuracy")
@@ -20,7 +21,7 @@ ablate.run(train, {"residual": [True, False]}, metric="test_accuracy")
 
 - `remove`: a model without some of its ingredients.
 - `ingredients`: what a model is made of.
-- `seed_streams`: paired randomness.
+- `seed_streams`, `ShuffledBatches`: paired initial weights, random layers and order of the examples.
 - `Curves`: a callback that writes the curves of a run.
 - `cost`, `diagram`: what a network costs, and its picture.
 
@@ -36,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ablate.keras.ingredients.rewriting import remove
-    from ablate.keras.interface import Curves, NetworkCost, cost, diagram
+    from ablate.keras.interface import Curves, NetworkCost, ShuffledBatches, cost, diagram
     from ablate.keras.streams import seed_streams
     from ablate.keras.survey import IngredientReport, Survey, ingredients
 
@@ -44,6 +45,7 @@ __all__ = [
     "Curves",
     "IngredientReport",
     "NetworkCost",
+    "ShuffledBatches",
     "Survey",
     "cost",
     "diagram",
@@ -56,6 +58,7 @@ _MODULES = {
     "Curves": "interface",
     "IngredientReport": "survey",
     "NetworkCost": "interface",
+    "ShuffledBatches": "interface",
     "Survey": "survey",
     "cost": "interface",
     "diagram": "interface",

@@ -1,4 +1,4 @@
-"""For a training script of one's own: what a network costs, its diagram, and a callback that records a run's curves."""
+"""For a training script of one's own: cost and diagram of a network, batches in a paired order, curves of a run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 from matplotlib import style
 from matplotlib.figure import Figure
 
@@ -15,9 +16,10 @@ from ablate.keras.cost import activations, flops, weights
 from ablate.keras.diagram import draw
 from ablate.keras.diagram_parts import parts
 from ablate.keras.graph_reader import graph_of
+from ablate.keras.streams import generator
 from ablate.store.run_folder import current_run
 
-__all__ = ["Curves", "NetworkCost", "cost", "diagram"]
+__all__ = ["Curves", "NetworkCost", "ShuffledBatches", "cost", "diagram"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,41 @@ def diagram(model: Any, ablated: Any = None, title: str = "") -> Figure:
     """
     with style.context("default"):
         return draw(parts(graph_of(model), None if ablated is None else graph_of(ablated)), title)
+
+
+class ShuffledBatches(keras.utils.PyDataset):
+    """Arrays in batches for ``fit``: in another order each epoch, in the same one whatever the network.
+
+    With the global seed set, TensorFlow shuffles the arrays that ``fit`` is given in the same order in each epoch.
+
+    Args:
+        x: Inputs, a row an example.
+        y: Targets, in the same order.
+        seed: Seed of the run.
+        batch_size: Examples a batch.
+
+    Example:
+        ``model.fit(ShuffledBatches(x, y, config["seed"]), epochs=5)``
+    """
+
+    def __init__(self, x: Any, y: Any, seed: int, batch_size: int = 32) -> None:
+        super().__init__()
+        self._x, self._y = np.asarray(x), np.asarray(y)
+        self._seed, self._batch_size = seed, batch_size
+        self._epoch = 0
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self._x) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return self._x[rows], self._y[rows]
+
+    def on_epoch_end(self) -> None:
+        """Draws the order of the next epoch."""
+        self._epoch += 1
+        self._order = generator(self._seed, "order", self._epoch).permutation(len(self._x))
 
 
 class Curves(keras.callbacks.Callback):

@@ -63,8 +63,9 @@ def seed_streams(model: keras.Model, seed: int) -> keras.Model:
     """Seeds everything that is random in training a model, each source from a stream of its own, in place.
 
     For a training script of one's own; call it after `remove` and before ``fit``. Layers that two networks share start
-    from the same weights and drop the same units; ``fit`` shuffles the same data into the same batches; and what draws
-    from NumPy, Python or the back end without a seed of its own does so from streams too.
+    from the same weights and drop the same units. What draws from NumPy, Python or the back end without a seed of its
+    own follows a stream too: ``fit`` shuffles arrays into the same batches, with TensorFlow in the same order each
+    epoch; `ShuffledBatches` gives every epoch an order of its own.
 
     Args:
         model: A built model, compiled or not.
@@ -78,7 +79,7 @@ def seed_streams(model: keras.Model, seed: int) -> keras.Model:
             keyed by layer name, and Keras counts the names of unnamed layers up from model to model.
     """
     _refuse_other_names(model)
-    # `fit` shuffles by the global seeds of the back end, so these are a stream as well.
+    # `fit` shuffles by the global seeds of Python, NumPy and the back end.
     keras.utils.set_random_seed(stream_seed(seed, "order"))
     global_seed_generator().state.assign(np.array([stream_seed(seed, "noise"), 0]))
     reseed(model, seed)
