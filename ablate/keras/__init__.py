@@ -37,12 +37,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ablate.keras.ingredients.rewriting import remove
-    from ablate.keras.interface import Curves, NetworkCost, ShuffledBatches, cost, diagram
+    from ablate.keras.interface import Curves, Diagram, NetworkCost, ShuffledBatches, cost, diagram
     from ablate.keras.streams import seed_streams
     from ablate.keras.survey import IngredientReport, Survey, ingredients
 
 __all__ = [
     "Curves",
+    "Diagram",
     "IngredientReport",
     "NetworkCost",
     "ShuffledBatches",
@@ -55,23 +56,19 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Curves": "interface",
     "IngredientReport": "survey",
-    "NetworkCost": "interface",
-    "ShuffledBatches": "interface",
     "Survey": "survey",
-    "cost": "interface",
-    "diagram": "interface",
     "ingredients": "survey",
     "remove": "ingredients.rewriting",
     "seed_streams": "streams",
 }
+"""The submodules of those names that are not in `interface`."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
+    if name not in __all__:
         raise AttributeError(f"module '{__name__}' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES.get(name, 'interface')}"), name)
 
 
 def __dir__() -> list[str]:
@@ -85,7 +82,7 @@ class _Interface(ModuleType):
     """
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _MODULES and type(value) is ModuleType:
+        if name in __all__ and type(value) is ModuleType:
             value.__class__ = _CallableModule
         super().__setattr__(name, value)
 

@@ -4,8 +4,6 @@ Keras keeps a functional model as objects that refer to each other. `Graph` is t
 for each call) refer to *layers* by name and to each other's outputs by `Tensor`. `graph_of` reads a model, an edit
 returns a new graph, and `model_of` builds the network once, at the end. Layer names never change on the way, because
 initial weights are drawn by layer name: a layer that an edit does not touch starts from the same values.
-
-Classes of Keras are named by strings (``"Conv2D"``), so that neither this module nor an ingredient imports Keras.
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ __all__ = [
 ]
 
 Kind = str | type
-"""A class of layers: the class itself, or the name that it has in `keras.layers`."""
+"""A class of layers: its name in `keras.layers`, so that no ingredient need import Keras, or the class itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,9 +202,9 @@ class Graph:
 
         Args:
             layers: Layers to put in the place of those of the same name.
-            nodes: Nodes to put in the place of those of the same key, exactly as given.
+            nodes: Nodes to put in the place of those of the same key, exactly as they are.
             tensors: For a tensor the one that its consumers shall use instead; chains are followed. It does not
-                apply to the nodes given in the same call.
+                apply to the nodes of the same call.
         """
         replaced = {node.key: node for node in nodes}
         exchange = resolved(tensors or {})
@@ -230,10 +228,7 @@ class Graph:
             second: The only consumer of `first`, with one input.
         """
         return self.edited(
-            nodes=[
-                second.rewired({first.output: first.inputs[0]}),
-                first.rewired({first.inputs[0]: second.output}),
-            ],
+            nodes=[second.rewired({first.output: first.inputs[0]}), first.rewired({first.inputs[0]: second.output})],
             tensors={second.output: first.output},
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from ablate.keras.graph_reader import graph_of
 from ablate.keras.streams import generator
 from ablate.store.run_folder import current_run
 
-__all__ = ["Curves", "NetworkCost", "ShuffledBatches", "cost", "diagram"]
+__all__ = ["Curves", "Diagram", "NetworkCost", "ShuffledBatches", "cost", "diagram"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,24 @@ def cost(model: Any) -> NetworkCost:
         return NetworkCost(**counted, flops=None)
 
 
-def diagram(model: Any, ablated: Any = None, title: str = "") -> Figure:
+@dataclass(frozen=True)
+class Diagram:
+    """The picture of a network; it shows in a notebook.
+
+    Args:
+        figure: The matplotlib figure, whose ``savefig`` writes a file.
+    """
+
+    figure: Figure
+
+    def _repr_svg_(self) -> str:
+        text = io.StringIO()
+        with style.context("default"):
+            self.figure.savefig(text, format="svg")
+        return text.getvalue()
+
+
+def diagram(model: Any, ablated: Any = None, title: str = "") -> Diagram:
     """The diagram of a network, or of two with what the second lacks marked.
 
     Args:
@@ -66,13 +84,13 @@ def diagram(model: Any, ablated: Any = None, title: str = "") -> Figure:
         title: What stands on top.
 
     Returns:
-        A matplotlib figure: it shows in a notebook, and ``savefig`` writes it.
+        The diagram; ``diagram(...).figure.savefig("network.pdf")`` writes it.
 
     Raises:
         NetworkError: If a model has no graph.
     """
     with style.context("default"):
-        return draw(parts(graph_of(model), None if ablated is None else graph_of(ablated)), title)
+        return Diagram(draw(parts(graph_of(model), None if ablated is None else graph_of(ablated)), title))
 
 
 class ShuffledBatches(keras.utils.PyDataset):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -67,15 +68,12 @@ class Survey(tuple[IngredientReport, ...]):
         return next(report for report in self if report.ingredient == key)
 
     def __str__(self) -> str:
-        return self._exported().export_text()
+        text = io.StringIO()
+        Console(width=120, file=text, color_system=None, force_jupyter=False).print(rendered(self))
+        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
     def _repr_html_(self) -> str:
-        return self._exported().export_html(inline_styles=True, code_format="<pre>{code}</pre>")
-
-    def _exported(self) -> Console:
-        console = Console(width=120, record=True, file=io.StringIO())
-        console.print(rendered(self))
-        return console
+        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def ingredients(model: Any, known: Mapping[str, Ingredient] | None = None) -> Survey:

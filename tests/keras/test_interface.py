@@ -116,10 +116,10 @@ def test_cost_and_diagram():
     assert cost(full).weights == full.count_params()
     assert cost(without).activations == cost(full).activations - 8
     assert str(cost(full)).startswith(f"{full.count_params():,} weights, ")
-    words = [text.get_text() for text in diagram(full, without, "w/o residual").axes[0].texts]
-    assert "w/o residual" in words
-    assert any("taken away" in word for word in words)
-    assert "taken away" not in [text.get_text() for text in diagram(full).axes[0].texts]
+    pair = diagram(full, without, "w/o residual")
+    assert {"w/o residual", "taken away"} <= {text.get_text() for text in pair.figure.axes[0].texts}
+    assert "<svg" in pair._repr_svg_()
+    assert "taken away" not in {text.get_text() for text in diagram(full).figure.axes[0].texts}
 
 
 def test_curves_are_written_to_the_folder_of_the_run(tmp_path):

@@ -474,8 +474,8 @@ def test_messages_of_ingredients_of_the_user():
             }
         )
     assert str(caught.value).splitlines() == [
-        "ingredients.head: the name is taken by an ingredient that is built in.",
-        "ingredients.a=Noise: must be the dotted path of a class, such as my_package.parts.MyIngredient.",
+        "ingredients.head=my_parts.Noise: the name is taken by an ingredient that is built in.",
+        "ingredients.a=Noise: must be a dotted path, such as my_package.parts.MyIngredient.",
         "ingredients.b=my_prats.Noise: module 'my_prats' cannot be imported: No module named 'my_prats'.",
         "ingredients.c=my_parts.Noize: module 'my_parts' has no 'Noize'. Did you mean 'Noise'?",
         "ingredients.d=my_parts.thing: must be a class derived from ablate.keras.ingredients.Ingredient.",
