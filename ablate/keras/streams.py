@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +25,7 @@ from ablate.keras.graph_reader import graph_of
 
 __all__ = ["copied", "generator", "reseed", "seed_streams", "seeded", "stream_seed"]
 
+_COUNTER = re.compile(r"_\d+$")  # what Keras appends to the name of a layer that has none of its own
 _LAYER_NAMES: dict[str, tuple[str, ...]] = {}
 """By fingerprint of each network that was seeded in this process, the names of its layers."""
 
@@ -93,12 +95,13 @@ def _refuse_other_names(model: keras.Model) -> None:
         return  # a subclassed model names its layers itself
     names = tuple(graph.layers)
     before = _LAYER_NAMES.setdefault(fingerprint(graph), names)
-    differing = [f"'{new}' was '{old}'" for new, old in zip(names, before, strict=True) if new != old]
-    if differing:
+    differing = [(new, old) for new, old in zip(names, before, strict=True) if new != old]
+    # Members of an ensemble may be equal networks under names that somebody gave them.
+    if differing and all(_COUNTER.sub("", new) == _COUNTER.sub("", old) for new, old in differing):
         raise NetworkError(
-            f"Model '{model.name}' had other layer names when it was last built in this process ({differing[0]}), so "
-            "its runs would not be paired: initial weights are drawn by layer name. Call `keras.utils.clear_session()` "
-            "before the model is built, or name its layers."
+            f"Model '{model.name}' had other layer names when it was first built in this process ('{differing[0][0]}' "
+            f"was '{differing[0][1]}'), so its runs would not be paired: initial weights are drawn by layer name. Call "
+            "`keras.utils.clear_session()` before the model is built, or name its layers."
         )
 
 

@@ -86,8 +86,8 @@ def test_shuffled_batches_have_another_order_each_epoch_and_the_same_for_every_n
 
 
 def test_networks_whose_layer_names_count_up_are_refused():
-    def counted():
-        inputs = keras.Input((3,))
+    def counted(name=None):
+        inputs = keras.Input((3,), name=name)
         return keras.Model(inputs, layers.Dense(5)(inputs), name="counted")
 
     keras.utils.clear_session()
@@ -95,10 +95,12 @@ def test_networks_whose_layer_names_count_up_are_refused():
     with pytest.raises(NetworkError) as caught:
         seed_streams(counted(), 1)
     assert str(caught.value) == (
-        "Model 'counted' had other layer names when it was last built in this process ('input_layer_1' was "
+        "Model 'counted' had other layer names when it was first built in this process ('input_layer_1' was "
         "'input_layer'), so its runs would not be paired: initial weights are drawn by layer name. Call "
         "`keras.utils.clear_session()` before the model is built, or name its layers."
     )
+    keras.utils.clear_session()
+    seed_streams(counted("another"), 1)  # a second member of an ensemble
 
 
 def test_ingredients_of_a_model_print_as_a_table():
