@@ -21,28 +21,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ablate.keras.ingredients import Ingredient, Level
 
-__all__ = ["Checked", "check_ingredient"]
+__all__ = ["IngredientCheck", "check_ingredient"]
 
 _SEED = 1
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What the check of an ingredient saw.
+class IngredientCheck:
+    """What the check of an ingredient found.
 
     Args:
         sites: Number of places where it was found.
         weights: Number of weights with it.
         weights_without: Number of weights without it.
-        gone: Names of layers that fell away.
-        changed: Names of layers that stayed with other arguments.
-        added: Names of layers that came.
+        removed: Names of layers that the network without it lacks.
+        changed: Names of layers that both have, with other arguments.
+        added: Names of layers that only the network without it has.
     """
 
     sites: int
     weights: int
     weights_without: int
-    gone: tuple[str, ...]
+    removed: tuple[str, ...]
     changed: tuple[str, ...]
     added: tuple[str, ...]
 
@@ -52,12 +52,12 @@ def check_ingredient(
     model: Any,
     level: Level | None = None,
     *,
-    empties: bool = True,
-    elsewhere: bool = False,
+    leaves_none: bool = True,
+    changes_elsewhere: bool = False,
     train: bool = True,
     optimizer: str = "adam",
     folder: Path | None = None,
-) -> Checked:
+) -> IngredientCheck:
     """Takes an ingredient out of a model and checks everything that a study relies on.
 
     It is found; the rewrite leaves none of it; the outputs keep their shape; layers away from its places keep their
@@ -69,56 +69,57 @@ def check_ingredient(
         ingredient: The ingredient.
         model: A functional or Sequential model that contains it.
         level: The level to check, by default the second.
-        empties: Whether nothing of it must be left; false for a level that exchanges and does not remove.
-        elsewhere: Whether layers that are not next to a place may change too.
+        leaves_none: Whether none of it may be left; false for a level that exchanges and does not remove.
+        changes_elsewhere: Whether layers that are not next to a place may change too.
         train: Whether to train a step, save and load.
         optimizer: Keras's name of what trains the step, at a learning rate of 1e-4. Plain ``"sgd"`` needs half of
             the memory of Adam, which remembers two numbers of each weight.
         folder: Where to save; by default a temporary folder.
 
     Returns:
-        What was seen, for checks of your own.
+        What was found, for checks of your own.
 
     Raises:
         AssertionError: With every fault that was found, a line each.
     """
     from ablate.keras.graph_reader import graph_of
-    from ablate.keras.ingredients import INGREDIENTS, ablate_model, count
+    from ablate.keras.ingredients import INGREDIENTS, count, remove
 
-    asked = ingredient.levels[1] if level is None else level
+    chosen = ingredient.levels[1] if level is None else level
     faults: list[str] = []
     before = graph_of(model)
     sites = count(ingredient, before)
-    if not sites and asked not in ingredient.adds:
+    if not sites and chosen not in ingredient.adds:
         raise AssertionError(f"`{ingredient.name}` is not found in model '{model.name}'.")
     known = {**INGREDIENTS, ingredient.name: ingredient}
-    without = ablate_model(model, {ingredient.name: asked}, ingredients=known)
+    levels: dict[str, Any] = {ingredient.name: chosen}
+    without = remove(model, ingredients=known, **levels)
     after = graph_of(without)
     left = count(ingredient, after)
-    if empties and left:
+    if leaves_none and left:
         faults.append(f"{left} of {sites} places are still found in the network without it.")
     if without.output_shape != model.output_shape:
         faults.append(f"The output has the shape {without.output_shape} instead of {model.output_shape}.")
     changed = tuple(
         name
         for name in _names(after)
-        if name in before.layers and _said(after.layers[name]) != _said(before.layers[name])
+        if name in before.layers and _arguments(after.layers[name]) != _arguments(before.layers[name])
     )
     near = _next_to(ingredient, before)
     far = [name for name in changed if name not in near]
-    if far and not elsewhere:
+    if far and not changes_elsewhere:
         faults.append(f"Layers that are not next to a place have other arguments: {', '.join(far)}.")
-    faults += _other_starts(model, without, _restarted(before, after))
+    faults += _different_starts(model, without, _restarted(before, after))
     gc.collect()  # models are full of cycles, and another copy of a large one need not wait for its end
     if train and len(model.inputs) == len(model.outputs) == 1:
-        faults += _trained(without, optimizer, folder)
+        faults += _training_faults(without, optimizer, folder)
     if faults:
-        raise AssertionError("\n".join([f"{ingredient.name}={asked} in model '{model.name}':", *faults]))
-    return Checked(
+        raise AssertionError("\n".join([f"{ingredient.name}={chosen} in model '{model.name}':", *faults]))
+    return IngredientCheck(
         sites=sites,
         weights=model.count_params(),
         weights_without=without.count_params(),
-        gone=tuple(name for name in _names(before) if name not in after.layers),
+        removed=tuple(name for name in _names(before) if name not in after.layers),
         changed=changed,
         added=tuple(name for name in _names(after) if name not in before.layers),
     )
@@ -129,8 +130,8 @@ def _names(graph: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(node.layer for node in graph.nodes.values()))
 
 
-def _said(layer: Any) -> Any:
-    from ablate.keras.graph_identity import fingerprint
+def _arguments(layer: Any) -> Any:
+    from ablate.keras.graph import fingerprint
 
     # A nested Sequential model is functional after a rewrite, of the same layers.
     return (layer.kind, dict(layer.config)) if layer.inner is None else fingerprint(layer.inner)
@@ -149,38 +150,38 @@ def _next_to(ingredient: Ingredient, graph: Any) -> set[str]:
 
 def _restarted(before: Any, after: Any, prefix: str = "") -> set[str]:
     """The layers that another initialiser starts."""
-    found: set[str] = set()
+    restarted: set[str] = set()
     for name, layer in after.layers.items():
         old = before.layers.get(name)
         if old is not None and layer.inner is not None and old.inner is not None:
-            found |= _restarted(old.inner, layer.inner, f"{prefix}{name}/")
+            restarted |= _restarted(old.inner, layer.inner, f"{prefix}{name}/")
         elif old is not None and any(
             key.endswith("_initializer") and key in old.config and old.config[key] != value
             for key, value in layer.config.items()
         ):
-            found.add(prefix + name)
-    return found
+            restarted.add(prefix + name)
+    return restarted
 
 
-def _other_starts(model: Any, without: Any, restarted: set[str]) -> list[str]:
+def _different_starts(model: Any, without: Any, restarted: set[str]) -> list[str]:
     """Layers of the same shapes whose weights do not start alike, although the same initialisers start them."""
     from ablate.keras.streams import reseed, seeded
     from ablate.keras.weights import named_weights
 
-    with_it = {path: (weight.shape, _digest(weight)) for path, weight in named_weights(seeded(model, _SEED))}
+    full = {path: (weight.shape, _digest(weight)) for path, weight in named_weights(seeded(model, _SEED))}
     reseed(without, _SEED)
     differing = [
         path
         for path, weight in named_weights(without)
-        if path in with_it
-        and with_it[path][0] == weight.shape
+        if path in full
+        and full[path][0] == weight.shape
         and path.rsplit("/", 2)[0] not in restarted
-        and with_it[path][1] != _digest(weight)
+        and full[path][1] != _digest(weight)
     ]
     return [f"Weights that both networks have start from other values: {', '.join(differing)}."] if differing else []
 
 
-def _trained(model: Any, optimizer: str, folder: Path | None) -> list[str]:
+def _training_faults(model: Any, optimizer: str, folder: Path | None) -> list[str]:
     import keras
     import numpy as np
 
@@ -198,21 +199,21 @@ def _trained(model: Any, optimizer: str, folder: Path | None) -> list[str]:
     faults = []
     if not np.isfinite(model.train_on_batch(x, target)):
         faults.append("The loss of a training step is not finite.")
-    given = np.asarray(model(x, training=False))
-    if not np.isfinite(given).all():
+    output = np.asarray(model(x, training=False))
+    if not np.isfinite(output).all():
         faults.append("After a training step the output is not finite.")
     if start and start == [_digest(weight) for weight in model.trainable_weights]:
         faults.append("A training step leaves all weights as they are.")
     model.compile()  # what the optimizer remembers of each weight is no part of the network
-    with tempfile.TemporaryDirectory(dir=folder) as place:
-        path = Path(place) / "model.keras"
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        path = Path(temporary) / "model.keras"
         with warnings.catch_warnings():
             # Keras with NumPy 2
             warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
             model.save(path)
         # A Lambda without a name is Python code in a file; this file was written a moment ago.
         again = keras.models.load_model(path, compile=False, safe_mode=False)
-        if not np.array_equal(np.asarray(again(x, training=False)), given):
+        if not np.array_equal(np.asarray(again(x, training=False)), output):
             faults.append("Saved and loaded, the network gives other numbers.")
     return faults
 

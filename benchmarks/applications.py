@@ -34,20 +34,7 @@ from ablate.testing import check_ingredient  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS, RESULTS = ROOT / "docs" / "applications.md", ROOT / "benchmarks" / "applications.jsonl"
-LEVELS = {
-    "residual": False,
-    "batch_norm": False,
-    "bn_placement": "after",
-    "separable": False,
-    "head": "flatten",
-    "bias": True,
-    "norm": "none",
-    "squeeze_excite": False,
-    "dropout": False,
-    "dense_connections": False,
-    "activation": "linear",
-    "pooling": "strided",
-}
+LEVELS = {name: one.removed for name, one in INGREDIENTS.items() if one.removed is not None and not one.adds}
 ADAM = 10**9
 """Networks of more weights train their step with plain gradient descent, which needs half of the memory."""
 BYTES = 16
@@ -113,7 +100,7 @@ def look(member: str, names: list[str], train: bool):
                         INGREDIENTS[name],
                         model,
                         LEVELS[name],
-                        elsewhere=name in EVERYWHERE,
+                        changes_elsewhere=name in EVERYWHERE,
                         optimizer=row["optimizer"],
                     )
                     row["without"] = seen.weights_without

@@ -23,6 +23,7 @@ PARAMETERS = {
         "SETTINGS": f"{_TINY} model.filters=[4]",
         "SMALL": f"{_TINY} model.filters=[4]",
     },
+    "own_training_script": {"EPOCHS": "1", "SEEDS": "2"},
     "your_own_model": {"INGREDIENTS": "squeeze_excite=true,false", "SETTINGS": f"{_TINY} +model.args.depth=1"},
 }
 

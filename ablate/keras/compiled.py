@@ -24,7 +24,7 @@ from ablate.keras.data.batches import Batches
 from ablate.keras.data.feed import Feed
 from ablate.keras.fit_loop import FitLoop
 from ablate.keras.graph_reader import functional
-from ablate.keras.ingredients import Ingredient, ablate_model, catalogue
+from ablate.keras.ingredients import Ingredient, catalogue, remove
 from ablate.keras.leftovers import clear_leftovers
 from ablate.keras.loop import Loop
 from ablate.keras.models import build
@@ -207,7 +207,7 @@ def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | No
     """
     model = full_model(config, dataset, precision)
     known = catalogue(config.get("ingredients"))
-    model = ablate_model(model, levels_of(config, known), config.get("only"), known)
+    model = remove(model, only=config.get("only"), ingredients=known, **levels_of(config, known))
     return _exact_outputs(model) if precision else model
 
 

@@ -1,23 +1,99 @@
 """A functional model as a plain value that can be read and edited.
 
-Keras keeps a functional model as objects that know each other. `Graph` is the same network as data: *nodes* (one for
-each call) refer to *layers* by name and to each other's outputs by `Tensor`. `graph_of` reads a model, an edit returns
-a new graph, and `model_of` builds the network once, at the end. Layer names never change on the way, because initial
-weights are drawn by layer name: a layer that an edit does not touch starts from the same values.
+Keras keeps a functional model as objects that refer to each other. `Graph` is the same network as data: *nodes* (one
+for each call) refer to *layers* by name and to each other's outputs by `Tensor`. `graph_of` reads a model, an edit
+returns a new graph, and `model_of` builds the network once, at the end. Layer names never change on the way, because
+initial weights are drawn by layer name: a layer that an edit does not touch starts from the same values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
-from keras.layers import InputLayer
+from ablate.keras.graph_node import (
+    Node,
+    Shape,
+    Tensor,
+    grouped,
+    ordered_keys,
+    resolved,
+    substituted,
+    tensors_in,
+)
 
-from ablate.keras.graph_node import LayerSpec, Node, Shape, Tensor, substituted, tensors_in
+__all__ = [
+    "Graph",
+    "Kind",
+    "LayerSpec",
+    "Node",
+    "Shape",
+    "Tensor",
+    "fingerprint",
+    "layer_class",
+    "substituted",
+    "tensors_in",
+]
 
-__all__ = ["Graph", "LayerSpec", "Node", "Shape", "Tensor", "substituted", "tensors_in"]
+Kind = str | type
+"""A class of layers: its name in `keras.layers`, so that no ingredient need import Keras, or the class itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSpec:
+    """What is needed to create a layer or an operation anew.
+
+    Args:
+        name: Its name, which stays the same through every edit.
+        kind: Its class.
+        config: The arguments of its class.
+        weighted: Whether it has weights.
+        inner: The graph of a nested model, otherwise None.
+        origin: The layer of the model it was read from; None once its configuration was edited.
+    """
+
+    name: str
+    kind: type
+    config: Mapping[str, Any]
+    weighted: bool
+    inner: Graph | None = None
+    origin: Any = None
+
+    def is_a(self, *kinds: Kind) -> bool:
+        """Whether it is of one of the classes, or of a class derived from one."""
+        names = _layer_names(self.kind)
+        return any(kind in names if isinstance(kind, str) else issubclass(self.kind, kind) for kind in kinds)
+
+    def is_operation(self, *names: str) -> bool:
+        """Whether it is one of these operations of Keras on tensors, such as ``x + y`` (``"Add"``), and no layer."""
+        return self.kind.__name__ in names and self.is_of_keras() and not self.is_a("Layer")
+
+    def is_of_keras(self) -> bool:
+        """Whether its class comes with Keras."""
+        return self.kind.__module__.split(".")[0] == "keras"
+
+    def configured(self, **config: Any) -> LayerSpec:
+        """The same layer with some of its arguments changed."""
+        return replace(self, config={**self.config, **config}, origin=None)
+
+    def turned_into(self, kind: Kind, *, weighted: bool | None = None, **config: Any) -> LayerSpec:
+        """A layer of another class under the same name; it keeps number format and trainability.
+
+        Args:
+            kind: The other class.
+            weighted: Whether a layer of that class has weights; by default as this one.
+            config: Its arguments.
+        """
+        inherited = {key: self.config[key] for key in ("dtype", "trainable") if key in self.config}
+        layer = layer_class(kind)(name=self.name, **inherited, **config)
+        return LayerSpec(self.name, type(layer), layer.get_config(), self.weighted if weighted is None else weighted)
+
+    def with_graph(self, inner: Graph) -> LayerSpec:
+        """The same nested model with another graph."""
+        return replace(self, inner=inner)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +122,7 @@ class Graph:
 
     def __post_init__(self) -> None:
         roots = [tensor.node for tensor in (*tensors_in(self.inputs), *tensors_in(self.outputs))]
-        nodes = {key: self.nodes[key] for key in _ordered(roots, self.nodes)}
+        nodes = {key: self.nodes[key] for key in ordered_keys(roots, self.nodes)}
         object.__setattr__(self, "nodes", nodes)
         used = {node.layer for node in nodes.values()}
         object.__setattr__(self, "layers", {name: self.layers[name] for name in self.layers if name in used})
@@ -59,7 +135,7 @@ class Graph:
         """The shape of a tensor in the model as it was read."""
         return self.nodes[tensor.node].shapes[tensor.position]
 
-    def find(self, *kinds: type) -> Iterator[Node]:
+    def find(self, *kinds: Kind) -> Iterator[Node]:
         """The nodes whose layer is of one of the classes, in order."""
         return (node for node in self.nodes.values() if self.layer(node).is_a(*kinds))
 
@@ -88,6 +164,29 @@ class Graph:
         """All nodes that depend on a node, in order."""
         return tuple(other for other in self.nodes.values() if node.key in self._ancestors[other.key])
 
+    def computed_between(self, tensor: Tensor, sources: Collection[str]) -> list[Node] | None:
+        """The nodes by which a tensor is computed from some others.
+
+        Args:
+            tensor: The tensor.
+            sources: Keys of the nodes at which the walk back from it ends.
+
+        Returns:
+            The nodes between them, that of the tensor included; None if an input of the model reaches the tensor
+            without passing one of the sources.
+        """
+        between: dict[str, Node] = {}
+        stack = [tensor.node]
+        while stack:
+            node = self.nodes[stack.pop()]
+            if node.key in sources or node.key in between:
+                continue
+            if not node.inputs:
+                return None
+            between[node.key] = node
+            stack.extend(one.node for one in node.inputs)
+        return list(between.values())
+
     def is_output(self, node: Node) -> bool:
         """Whether an output of the node is an output of the model."""
         return node.key in self._output_keys
@@ -103,16 +202,16 @@ class Graph:
 
         Args:
             layers: Layers to put in the place of those of the same name.
-            nodes: Nodes to put in the place of those of the same key, exactly as given.
+            nodes: Nodes to put in the place of those of the same key, exactly as they are.
             tensors: For a tensor the one that its consumers shall use instead; chains are followed. It does not
-                apply to the nodes given in the same call.
+                apply to the nodes of the same call.
         """
-        fresh = {node.key: node for node in nodes}
-        exchange = _resolved(tensors or {})
-        kept = {key: node.rewired(exchange) for key, node in self.nodes.items() if key not in fresh}
+        replaced = {node.key: node for node in nodes}
+        exchange = resolved(tensors or {})
+        others = {key: node.rewired(exchange) for key, node in self.nodes.items() if key not in replaced}
         return replace(
             self,
-            nodes={**kept, **fresh},
+            nodes={**others, **replaced},
             layers={**self.layers, **{layer.name: layer for layer in layers}},
             outputs=substituted(self.outputs, exchange),
         )
@@ -129,10 +228,7 @@ class Graph:
             second: The only consumer of `first`, with one input.
         """
         return self.edited(
-            nodes=[
-                second.rewired({first.output: first.inputs[0]}),
-                first.rewired({first.inputs[0]: second.output}),
-            ],
+            nodes=[second.rewired({first.output: first.inputs[0]}), first.rewired({first.inputs[0]: second.output})],
             tensors={second.output: first.output},
         )
 
@@ -151,8 +247,8 @@ class Graph:
         node = self.nodes[tensor.node]
         while "dtype" not in self.layer(node).config and node.inputs:
             node = self.nodes[node.inputs[0].node]
-        made = self.layer(node).config.get("dtype")
-        return {} if made is None or self.layer(node).is_a(InputLayer) else {"dtype": made}
+        dtype = self.layer(node).config.get("dtype")
+        return {} if dtype is None or self.layer(node).is_a("InputLayer") else {"dtype": dtype}
 
     @cached_property
     def _output_keys(self) -> frozenset[str]:
@@ -160,49 +256,64 @@ class Graph:
 
     @cached_property
     def _calls(self) -> Mapping[str, tuple[Node, ...]]:
-        return _grouped((node.layer, node) for node in self.nodes.values())
+        return grouped((node.layer, node) for node in self.nodes.values())
 
     @cached_property
     def _consumers(self) -> Mapping[str, tuple[Node, ...]]:
         users = ((key, node) for node in self.nodes.values() for key in dict.fromkeys(t.node for t in node.inputs))
-        return {**dict.fromkeys(self.nodes, ()), **_grouped(users)}
+        return {**dict.fromkeys(self.nodes, ()), **grouped(users)}
 
     @cached_property
     def _ancestors(self) -> Mapping[str, frozenset[str]]:
-        found: dict[str, frozenset[str]] = {}
+        # Nodes stand in order, so those of a node's parents are known when it is its turn.
+        ancestors: dict[str, frozenset[str]] = {}
         for key, node in self.nodes.items():
             parents = {tensor.node for tensor in node.inputs}
-            found[key] = frozenset(parents).union(*(found[parent] for parent in parents))
-        return found
+            ancestors[key] = frozenset(parents).union(*(ancestors[parent] for parent in parents))
+        return ancestors
 
 
-def _grouped(pairs: Iterable[tuple[str, Node]]) -> dict[str, tuple[Node, ...]]:
-    groups: dict[str, list[Node]] = {}
-    for key, node in pairs:
-        groups.setdefault(key, []).append(node)
-    return {key: tuple(nodes) for key, nodes in groups.items()}
+@lru_cache(1024)
+def _layer_names(kind: type) -> frozenset[str]:
+    """The names in `keras.layers` of a class and the classes that it is derived from."""
+    return frozenset(
+        base.__name__ for base in kind.__mro__ if base.__module__.startswith(("keras.layers", "keras.src.layers"))
+    )
 
 
-def _resolved(tensors: Mapping[Tensor, Tensor]) -> dict[Tensor, Tensor]:
-    def last(tensor: Tensor) -> Tensor:
-        while tensor in tensors:
-            tensor = tensors[tensor]
-        return tensor
+def layer_class(kind: Kind) -> Any:
+    """The class itself, for a name that of `keras.layers`."""
+    from keras import layers
 
-    return {tensor: last(tensor) for tensor in tensors}
+    return getattr(layers, kind) if isinstance(kind, str) else kind
 
 
-def _ordered(roots: Iterable[str], nodes: Mapping[str, Node]) -> list[str]:
-    """Keys of the nodes that the roots need, each after those it depends on."""
-    done: dict[str, None] = {}
-    stack = [(key, False) for key in reversed(list(roots))]
-    while stack:
-        key, expanded = stack.pop()
-        if key in done:
-            continue
-        if expanded:
-            done[key] = None
-        else:
-            stack.append((key, True))
-            stack.extend((tensor.node, False) for tensor in reversed(nodes[key].inputs) if tensor.node not in done)
-    return list(done)
+def fingerprint(graph: Graph) -> str:
+    """A hash of what a network computes, up to its weights: kinds, arguments and connections of its layers, no names.
+
+    Args:
+        graph: The graph. Equal hashes mean equal networks, with weights of equal shapes.
+    """
+    return hashlib.sha256(repr(_description(graph)).encode()).hexdigest()
+
+
+def _description(graph: Graph) -> tuple[Any, ...]:
+    keys = {key: place for place, key in enumerate(graph.nodes)}
+    names = {name: place for place, name in enumerate(dict.fromkeys(node.layer for node in graph.nodes.values()))}
+    places = {
+        Tensor(key, position): f"tensor {place}:{position}"
+        for key, place in keys.items()
+        for position in range(len(graph.nodes[key].shapes))
+    }
+
+    def text(structure: Any) -> str:
+        return repr(substituted(structure, places))
+
+    kinds = tuple(_layer_description(graph.layers[name]) for name in names)
+    calls = tuple((names[node.layer], text((node.args, dict(node.kwargs)))) for node in graph.nodes.values())
+    return kinds, calls, text(graph.inputs), text(graph.outputs)
+
+
+def _layer_description(layer: LayerSpec) -> tuple[Any, ...]:
+    config = {key: value for key, value in sorted(layer.config.items()) if key != "name"}
+    return layer.kind.__qualname__, repr(config), None if layer.inner is None else _description(layer.inner)

@@ -1,17 +1,12 @@
-"""The parts of a graph: tensors, layers and calls as plain values."""
+"""The nodes of a graph: tensors and calls of layers as plain values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-import keras
-
-if TYPE_CHECKING:
-    from ablate.keras.graph import Graph
-
-__all__ = ["LayerSpec", "Node", "Shape", "Tensor", "substituted", "tensors_in"]
+__all__ = ["Node", "Shape", "Tensor", "grouped", "ordered_keys", "resolved", "substituted", "tensors_in"]
 
 Shape = tuple[int | None, ...]
 
@@ -27,54 +22,6 @@ class Tensor:
 
     node: str
     position: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class LayerSpec:
-    """What is needed to make a layer or an operation anew.
-
-    Args:
-        name: Its name, which stays the same through every edit.
-        kind: Its class.
-        config: The arguments of its class.
-        weighted: Whether it has weights.
-        inner: The graph of a nested model, otherwise None.
-        origin: The layer of the model it was read from; None once its configuration was edited.
-    """
-
-    name: str
-    kind: type
-    config: Mapping[str, Any]
-    weighted: bool
-    inner: Graph | None = None
-    origin: Any = None
-
-    def is_a(self, *kinds: type) -> bool:
-        """Whether it is of one of the classes, or of a class derived from one."""
-        return issubclass(self.kind, kinds)
-
-    def configured(self, **config: Any) -> LayerSpec:
-        """The same layer with some of its arguments changed."""
-        return replace(self, config={**self.config, **config}, origin=None)
-
-    def turned_into(self, kind: type, **config: Any) -> LayerSpec:
-        """A layer of another class under the same name; it keeps number format and trainability.
-
-        Args:
-            kind: The other class.
-            config: Its arguments.
-        """
-        kept = {key: self.config[key] for key in ("dtype", "trainable") if key in self.config}
-        made = kind(name=self.name, **kept, **config)
-        return LayerSpec(self.name, kind, made.get_config(), self.weighted)
-
-    def with_weights(self) -> LayerSpec:
-        """The same layer, which has weights although what it was made from had none."""
-        return replace(self, weighted=True)
-
-    def nested(self, inner: Graph) -> LayerSpec:
-        """The same nested model with another graph."""
-        return replace(self, inner=inner)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +70,48 @@ class Node:
 
 def tensors_in(structure: Any) -> tuple[Tensor, ...]:
     """All tensors of a nested structure, in order."""
-    return tuple(leaf for leaf in keras.tree.flatten(structure) if isinstance(leaf, Tensor))
+    from keras import tree  # here, so that the names of all ingredients can be had without Keras
+
+    return tuple(leaf for leaf in tree.flatten(structure) if isinstance(leaf, Tensor))
 
 
 def substituted(structure: Any, tensors: Mapping[Tensor, Any]) -> Any:
     """The nested structure with the given tensors exchanged."""
-    return keras.tree.map_structure(
-        lambda leaf: tensors.get(leaf, leaf) if isinstance(leaf, Tensor) else leaf, structure
-    )
+    from keras import tree
+
+    return tree.map_structure(lambda leaf: tensors.get(leaf, leaf) if isinstance(leaf, Tensor) else leaf, structure)
+
+
+def grouped(pairs: Iterable[tuple[str, Node]]) -> dict[str, tuple[Node, ...]]:
+    """The nodes of each key, in order."""
+    groups: dict[str, list[Node]] = {}
+    for key, node in pairs:
+        groups.setdefault(key, []).append(node)
+    return {key: tuple(nodes) for key, nodes in groups.items()}
+
+
+def resolved(tensors: Mapping[Tensor, Tensor]) -> dict[Tensor, Tensor]:
+    """The same exchange with chains followed: of ``{a: b, b: c}`` both lead to ``c``."""
+
+    def last(tensor: Tensor) -> Tensor:
+        while tensor in tensors:
+            tensor = tensors[tensor]
+        return tensor
+
+    return {tensor: last(tensor) for tensor in tensors}
+
+
+def ordered_keys(roots: Iterable[str], nodes: Mapping[str, Node]) -> list[str]:
+    """Keys of the nodes that the roots need, each after those it depends on."""
+    done: dict[str, None] = {}
+    stack = [(key, False) for key in reversed(list(roots))]
+    while stack:
+        key, expanded = stack.pop()
+        if key in done:
+            continue
+        if expanded:
+            done[key] = None
+        else:
+            stack.append((key, True))
+            stack.extend((tensor.node, False) for tensor in reversed(nodes[key].inputs) if tensor.node not in done)
+    return list(done)

@@ -1,6 +1,6 @@
 """Reading a Keras model as a graph.
 
-This module alone looks into the bookkeeping of Keras (`_keras_history`, `_inbound_nodes`).
+No other module reads the bookkeeping of Keras (`_keras_history`, `_inbound_nodes`).
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ def graph_of(model: Any) -> Graph:
     Raises:
         NetworkError: If the model is subclassed, or is a Sequential model without an input shape.
     """
-    plain = functional(model)
-    found: dict[int, Any] = {}
-    stack = [*plain.outputs, *plain.inputs]
+    network = functional(model)
+    calls: dict[int, Any] = {}
+    stack = [*network.outputs, *network.inputs]
     while stack:
         call = _call_behind(stack.pop())
-        if id(call) not in found:
-            found[id(call)] = call
+        if id(call) not in calls:
+            calls[id(call)] = call
             stack.extend(call.input_tensors)
 
     # A layer that the model shares with other models has calls that do not belong here.
     keys: dict[int, str] = {}
-    for operation in {id(call.operation): call.operation for call in found.values()}.values():
-        own = [call for call in operation._inbound_nodes if id(call) in found]
-        keys |= {id(call): operation.name + (f"#{number}" if number else "") for number, call in enumerate(own)}
+    for operation in {id(call.operation): call.operation for call in calls.values()}.values():
+        here = [call for call in operation._inbound_nodes if id(call) in calls]
+        keys |= {id(call): operation.name + (f"#{number}" if number else "") for number, call in enumerate(here)}
 
     def tensor(leaf: Any) -> Any:
         if not isinstance(leaf, keras.KerasTensor):
@@ -49,7 +49,7 @@ def graph_of(model: Any) -> Graph:
         return Tensor(keys[id(_call_behind(leaf))], leaf._keras_history.tensor_index)
 
     nodes, layers = {}, {}
-    for identity, call in found.items():
+    for identity, call in calls.items():
         args, kwargs = keras.tree.map_structure(tensor, (call.arguments.args, call.arguments.kwargs))
         shapes = tuple(tuple(output.shape) for output in call.outputs)
         node = Node(keys[identity], call.operation.name, args, kwargs, shapes)
@@ -61,16 +61,16 @@ def graph_of(model: Any) -> Graph:
         kind=type(model),
         nodes=nodes,
         layers=layers,
-        inputs=keras.tree.map_structure(tensor, plain.input),
-        outputs=keras.tree.map_structure(tensor, plain.output),
+        inputs=keras.tree.map_structure(tensor, network.input),
+        outputs=keras.tree.map_structure(tensor, network.output),
         trainable=bool(model.trainable),
     )
 
 
 def _call_behind(tensor: Any) -> Any:
     """The record that Keras keeps of the call that gave a tensor."""
-    past = tensor._keras_history
-    return past.operation._inbound_nodes[past.node_index]
+    history = tensor._keras_history
+    return history.operation._inbound_nodes[history.node_index]
 
 
 def functional(model: Any) -> Any:

@@ -27,25 +27,25 @@ def model_of(graph: Graph, shapes: Sequence[Shape] = ()) -> Any:
         A functional model, not compiled.
 
     Raises:
-        NetworkError: If a layer cannot be made, or does not fit the tensors it is given.
+        NetworkError: If a layer cannot be created, or does not fit its input tensors.
     """
-    made: dict[str, Any] = {}
+    built: dict[str, Any] = {}
     tensors: dict[Tensor, Any] = {}
     for tensor, shape in zip(tensors_in(graph.inputs), shapes or (None,) * len(graph.nodes), strict=False):
         layer = graph.layer(tensor.node)
         if shape is not None and not _fits(shape, layer.config["batch_shape"]):
             layer = layer.configured(batch_shape=shape)
-        made[layer.name] = _layer(layer, ())
-        tensors[tensor] = made[layer.name].output
+        built[layer.name] = _layer(layer, ())
+        tensors[tensor] = built[layer.name].output
     for node in graph.nodes.values():
         if node.output in tensors:
             continue
         layer = graph.layer(node)
         args, kwargs = substituted((node.args, dict(node.kwargs)), tensors)
-        if layer.name not in made:
-            made[layer.name] = _layer(layer, [tuple(tensors[tensor].shape) for tensor in node.inputs])
+        if layer.name not in built:
+            built[layer.name] = _layer(layer, [tuple(tensors[tensor].shape) for tensor in node.inputs])
         try:
-            outputs = keras.tree.flatten(made[layer.name](*args, **kwargs))
+            outputs = keras.tree.flatten(built[layer.name](*args, **kwargs))
         except (ValueError, TypeError, NotImplementedError) as error:
             raise NetworkError(
                 f"Model '{graph.name}' cannot be built again at layer '{layer.name}' ({layer.kind.__name__}): {error}"
@@ -69,7 +69,7 @@ def sketch(graph: Graph) -> Any:
         graph: The graph.
 
     Returns:
-        A functional model that can be read and counted, not used.
+        A functional model that can be read and counted, not called on numbers.
 
     Raises:
         NetworkError: As `model_of`.
@@ -79,7 +79,7 @@ def sketch(graph: Graph) -> Any:
         with keras.StatelessScope(initialize_variables=False):
             return model_of(graph)
 
-    # Keras keeps a list, for each thread, of weights to make up for later; in a thread of its own nothing is made up.
+    # Keras lists, for each thread, the weights that it creates after the scope; a thread of its own never gets there.
     return with_fresh_names(build)
 
 
@@ -93,7 +93,7 @@ def _layer(spec: LayerSpec, shapes: Sequence[Shape]) -> Any:
         if spec.origin is not None and not spec.weighted:
             return spec.origin
         raise NetworkError(
-            f"Layer '{spec.name}' ({spec.kind.__name__}) cannot be made again from its configuration: {error} "
+            f"Layer '{spec.name}' ({spec.kind.__name__}) cannot be created again from its configuration: {error} "
             f"Write `get_config` and `from_config` in {spec.kind.__name__} so that they return all its arguments."
         ) from error
     # Some operations drop their name from their configuration.
@@ -103,7 +103,7 @@ def _layer(spec: LayerSpec, shapes: Sequence[Shape]) -> Any:
 
 def _fits(shape: Shape, expected: Shape) -> bool:
     return len(shape) == len(expected) and all(
-        wanted is None or size == wanted for size, wanted in zip(shape, expected, strict=True)
+        side is None or size == side for size, side in zip(shape, expected, strict=True)
     )
 
 

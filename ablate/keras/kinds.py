@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from keras import config, layers
-
 from ablate.keras.graph import LayerSpec, Shape
 
 __all__ = [
@@ -19,6 +17,7 @@ __all__ = [
     "NORMALIZATIONS",
     "POOLINGS",
     "activation_name",
+    "by_rank",
     "is_activation",
     "is_addition",
     "is_concatenation",
@@ -31,84 +30,54 @@ __all__ = [
     "pools_globally",
 ]
 
-PLAIN_CONVOLUTIONS: tuple[type, ...] = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
-CONVOLUTIONS: tuple[type, ...] = (
+
+def by_rank(*names: str) -> tuple[str, ...]:
+    """The classes of layers for one, two and three spatial dimensions.
+
+    Example:
+        >>> by_rank("MaxPooling")
+        ('MaxPooling1D', 'MaxPooling2D', 'MaxPooling3D')
+    """
+    return tuple(f"{name}{rank}D" for name in names for rank in (1, 2, 3))
+
+
+PLAIN_CONVOLUTIONS = by_rank("Conv")
+CONVOLUTIONS = (
     *PLAIN_CONVOLUTIONS,
-    layers.Conv1DTranspose,
-    layers.Conv2DTranspose,
-    layers.Conv3DTranspose,
-    layers.DepthwiseConv1D,
-    layers.DepthwiseConv2D,
-    layers.SeparableConv1D,
-    layers.SeparableConv2D,
+    *("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"),
+    *("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
 )
-DENSE: tuple[type, ...] = (layers.Dense, layers.EinsumDense)
-NORMALIZATIONS: tuple[type, ...] = (layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization)
-_GLOBAL_POOLINGS: tuple[type, ...] = (
-    layers.GlobalAveragePooling1D,
-    layers.GlobalAveragePooling2D,
-    layers.GlobalAveragePooling3D,
-    layers.GlobalMaxPooling1D,
-    layers.GlobalMaxPooling2D,
-    layers.GlobalMaxPooling3D,
-)
-
-POOLINGS: tuple[type, ...] = (
-    layers.MaxPooling1D,
-    layers.MaxPooling2D,
-    layers.MaxPooling3D,
-    layers.AveragePooling1D,
-    layers.AveragePooling2D,
-    layers.AveragePooling3D,
-)
-
-_ACTIVATIONS: tuple[type, ...] = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU)
-_ACTIVATION_OPERATIONS = frozenset(
+DENSE = ("Dense", "EinsumDense")
+NORMALIZATIONS = ("BatchNormalization", "LayerNormalization", "GroupNormalization")
+POOLINGS = by_rank("MaxPooling", "AveragePooling")
+_GLOBAL_POOLINGS = by_rank("GlobalAveragePooling", "GlobalMaxPooling")
+_ACTIVATIONS = ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU")
+_ACTIVATION_OPERATIONS = (
     "Celu Elu Gelu HardSigmoid HardSilu HardSwish HardTanh LeakyRelu Relu Relu6 Selu Sigmoid Silu Softplus Softsign "
-    "SquarePlus Swish Tanh TanhShrink HardShrink SoftShrink SparsePlus SparseSigmoid Threshold".split()
-)
-_STRUCTURE: tuple[type, ...] = (
-    *POOLINGS,
-    layers.ZeroPadding1D,
-    layers.ZeroPadding2D,
-    layers.ZeroPadding3D,
-    layers.Cropping1D,
-    layers.Cropping2D,
-    layers.Cropping3D,
-    layers.UpSampling1D,
-    layers.UpSampling2D,
-    layers.UpSampling3D,
-    layers.Identity,
-)
-_STRUCTURE_OPERATIONS = frozenset(["GetItem", "Pad", "MaxPool", "AveragePool", "Identity", "Cast"])
-
-
-def _is_of_keras(layer: LayerSpec) -> bool:
-    return layer.kind.__module__.split(".")[0] == "keras"
-
-
-def _is_operation(layer: LayerSpec) -> bool:
-    return not layer.is_a(layers.Layer) and _is_of_keras(layer)
+    "SquarePlus Swish Tanh TanhShrink HardShrink SoftShrink SparsePlus SparseSigmoid Threshold"
+).split()
+_STRUCTURE = (*POOLINGS, *by_rank("ZeroPadding", "Cropping", "UpSampling"), "Identity")
+_STRUCTURE_OPERATIONS = ("GetItem", "Pad", "MaxPool", "AveragePool", "Identity", "Cast")
 
 
 def is_addition(layer: LayerSpec) -> bool:
     """Whether it adds tensors: an `Add` layer, `keras.ops.add`, the `+` operator, or a layer of InceptionResNetV2."""
-    own = layer.kind.__name__ == "CustomScaleLayer" and _is_of_keras(layer)
-    return own or layer.is_a(layers.Add) or (_is_operation(layer) and layer.kind.__name__ == "Add")
+    of_inception = layer.kind.__name__ == "CustomScaleLayer" and layer.is_of_keras()
+    return of_inception or layer.is_a("Add") or layer.is_operation("Add")
 
 
 def is_multiplication(layer: LayerSpec) -> bool:
     """Whether it multiplies tensors: a `Multiply` layer, `keras.ops.multiply` or the ``*`` operator."""
-    return layer.is_a(layers.Multiply) or (_is_operation(layer) and layer.kind.__name__ == "Multiply")
+    return layer.is_a("Multiply") or layer.is_operation("Multiply")
 
 
 def is_concatenation(layer: LayerSpec) -> bool:
     """Whether it puts tensors one behind the other: a `Concatenate` layer or `keras.ops.concatenate`."""
-    return layer.is_a(layers.Concatenate) or (_is_operation(layer) and layer.kind.__name__ == "Concatenate")
+    return layer.is_a("Concatenate") or layer.is_operation("Concatenate")
 
 
 def is_position(layer: LayerSpec) -> bool:
-    """Whether it embeds positions, by the name of its class: what it gives does not depend on the values it sees."""
+    """Whether it embeds positions, by the name of its class: its output does not depend on the values of its input."""
     return "position" in layer.kind.__name__.lower()
 
 
@@ -117,14 +86,16 @@ def pools_globally(layer: LayerSpec, shape: Shape) -> bool:
 
     Args:
         layer: The layer or operation.
-        shape: Shape of what it is given.
+        shape: Shape of its input.
     """
+    from keras import config
+
     if layer.is_a(*_GLOBAL_POOLINGS):
         return True
-    if not _is_operation(layer) or layer.kind.__name__ not in ("Mean", "Max") or len(shape) < 3:
+    if not layer.is_operation("Mean", "Max") or len(shape) < 3:
         return False
-    given = layer.config.get("axis")
-    axes = sorted(axis % len(shape) for axis in (given if isinstance(given, list | tuple) else [given or 0]))
+    axis = layer.config.get("axis")
+    axes = sorted(one % len(shape) for one in (axis if isinstance(axis, list | tuple) else [axis or 0]))
     first = 2 if config.image_data_format() == "channels_first" else 1
     return axes == list(range(first, first + len(shape) - 2))
 
@@ -140,17 +111,17 @@ def activation_name(layer: LayerSpec) -> str | None:
     Returns:
         The name in `keras.activations`; ``"custom"`` for one that has none there; None if there is no activation.
     """
-    if is_activation(layer) and not layer.is_a(layers.Activation):
-        name = {"ReLU": "relu", "Relu": "relu"}.get(layer.kind.__name__, _snake(layer.kind.__name__))
-        plain = all(layer.config.get(key) in (None, 0, 0.0) for key in ("max_value", "negative_slope", "threshold"))
-        return name if name != "relu" or plain else "custom"
-    given = _activation(layer)
-    if given in (None, "linear"):
+    if is_activation(layer) and not layer.is_a("Activation"):
+        name = {"ReLU": "relu", "Relu": "relu"}.get(layer.kind.__name__, _snake_case(layer.kind.__name__))
+        standard = all(layer.config.get(key) in (None, 0, 0.0) for key in ("max_value", "negative_slope", "threshold"))
+        return name if name != "relu" or standard else "custom"
+    function = _activation(layer)
+    if function in (None, "linear"):
         return None
-    return given if isinstance(given, str) else "custom"
+    return function if isinstance(function, str) else "custom"
 
 
-def _snake(name: str) -> str:
+def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.replace("LU", "lu")).lower()
 
 
@@ -161,8 +132,8 @@ def _activation(layer: LayerSpec) -> Any:
 
 def is_activation(layer: LayerSpec) -> bool:
     """Whether it is an activation function on its own that works on each number alone."""
-    if _is_operation(layer):
-        return layer.kind.__name__ in _ACTIVATION_OPERATIONS
+    if layer.is_operation(*_ACTIVATION_OPERATIONS):
+        return True
     return layer.is_a(*_ACTIVATIONS) and _activation(layer) not in ("linear", "softmax", "log_softmax")
 
 
@@ -181,9 +152,7 @@ def mixes_channels(layer: LayerSpec) -> bool:
 
 
 def keeps_structure(layer: LayerSpec) -> bool:
-    """Whether it only normalises, pools, pads, crops or passes on, as a shortcut does on its way."""
-    if _is_operation(layer):
-        return layer.kind.__name__ in _STRUCTURE_OPERATIONS
-    if layer.is_a(layers.Activation):
+    """Whether it only normalises, pools, pads, crops or passes its input on, as layers within a shortcut do."""
+    if layer.is_a("Activation"):
         return _activation(layer) == "linear"
-    return layer.is_a(*NORMALIZATIONS, *_STRUCTURE)
+    return layer.is_operation(*_STRUCTURE_OPERATIONS) or layer.is_a(*NORMALIZATIONS, *_STRUCTURE)

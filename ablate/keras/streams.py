@@ -1,4 +1,4 @@
-"""Named random streams: every source of chance draws from a stream of its own.
+"""Named random streams: every source of randomness draws from a stream of its own.
 
 One seed for a whole run does not pair two networks: take a layer away, and every later draw shifts. Here each
 draw belongs to (seed, names), so that layers two cells share start bit-identical and see the same batches,
@@ -10,14 +10,24 @@ from __future__ import annotations
 import copy
 import hashlib
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import keras
 import numpy as np
+from keras.src.random.seed_generator import global_seed_generator
 
-__all__ = ["copied", "generator", "reseed", "seeded", "stream_seed"]
+from ablate.errors import NetworkError
+from ablate.keras.graph import fingerprint
+from ablate.keras.graph_reader import graph_of
+
+__all__ = ["copied", "generator", "reseed", "seed_streams", "seeded", "stream_seed"]
+
+_COUNTER = re.compile(r"_\d+$")  # what Keras appends to the name of a layer that has none of its own
+_LAYER_NAMES: dict[str, tuple[str, ...]] = {}
+"""By fingerprint of each network that was seeded in this process, the names of its layers."""
 
 
 def _sequence(seed: int, names: tuple[object, ...]) -> np.random.SeedSequence:
@@ -51,6 +61,50 @@ def generator(seed: int, *names: object) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(_sequence(seed, names)))
 
 
+def seed_streams(model: keras.Model, seed: int) -> keras.Model:
+    """Seeds everything that is random in training a model, each source from a stream of its own, in place.
+
+    For a training script of one's own; call it after `remove` and before ``fit``. Layers that two networks share start
+    from the same weights and drop the same units. What draws from NumPy, Python or the back end without a seed of its
+    own follows a stream too: ``fit`` shuffles arrays into the same batches, with TensorFlow in the same order each
+    epoch; `ShuffledBatches` gives every epoch an order of its own.
+
+    Args:
+        model: A built model, compiled or not.
+        seed: Seed of the run, 0 or larger.
+
+    Returns:
+        The same model.
+
+    Raises:
+        NetworkError: If the same network was seeded before in this process with other names of its layers. Streams are
+            keyed by layer name, and Keras counts the names of unnamed layers up from model to model.
+    """
+    _refuse_other_names(model)
+    # `fit` shuffles by the global seeds of Python, NumPy and the back end.
+    keras.utils.set_random_seed(stream_seed(seed, "order"))
+    global_seed_generator().state.assign(np.array([stream_seed(seed, "noise"), 0]))
+    reseed(model, seed)
+    return model
+
+
+def _refuse_other_names(model: keras.Model) -> None:
+    try:
+        graph = graph_of(model)
+    except NetworkError:
+        return  # a subclassed model names its layers itself
+    names = tuple(graph.layers)
+    before = _LAYER_NAMES.setdefault(fingerprint(graph), names)
+    differing = [(new, old) for new, old in zip(names, before, strict=True) if new != old]
+    # Members of an ensemble may be equal networks under names that somebody gave them.
+    if differing and all(_COUNTER.sub("", new) == _COUNTER.sub("", old) for new, old in differing):
+        raise NetworkError(
+            f"Model '{model.name}' had other layer names when it was first built in this process ('{differing[0][0]}' "
+            f"was '{differing[0][1]}'), so its runs would not be paired: initial weights are drawn by layer name. Call "
+            "`keras.utils.clear_session()` before the model is built, or name its layers."
+        )
+
+
 def seeded(model: keras.Model, seed: int) -> keras.Model:
     """A clone of the model that starts from the streams of ``seed``.
 
@@ -70,8 +124,8 @@ def copied(layer: Any, **changed: Any) -> Any:
     """A fresh layer of the same config.
 
     Args:
-        layer: The layer. A `Lambda` comes back as it is: a function without a name cannot be made anew, and it has
-            nothing to draw.
+        layer: The layer. A `Lambda` comes back as it is: a function without a name cannot be created again, and it
+            draws nothing.
         **changed: What to change in its config.
     """
     if isinstance(layer, keras.layers.Lambda) and not layer.weights:
@@ -90,7 +144,7 @@ def reseed(model: keras.Model, seed: int) -> None:
         model: A built model.
         seed: Seed of the run.
     """
-    done: set[int] = set()
+    done: set[int] = set()  # a shared layer is seeded once, by its first path
     for path, layer in _leaves(model, ""):
         if id(layer) not in done:
             done.add(id(layer))
@@ -130,8 +184,8 @@ def _drawn(layer: Any) -> list[Any]:
 def _without_dropout(layer: Any) -> dict[str, Any]:
     """Its config without dropout, whose own draw would shift those of the weights behind it."""
     config: dict[str, Any] = layer.get_config()
-    own = type(layer).__module__.startswith("keras.")
-    return {**config, **{key: 0.0 for key in ("dropout", "recurrent_dropout") if own and config.get(key)}}
+    of_keras = type(layer).__module__.startswith("keras.")
+    return {**config, **{key: 0.0 for key in ("dropout", "recurrent_dropout") if of_keras and config.get(key)}}
 
 
 def _family(layer: Any) -> str:
@@ -143,18 +197,18 @@ def _family(layer: Any) -> str:
 
 def _twin(layer: Any, seed: int, path: str) -> Any:
     """A fresh layer of the same config and shapes, whose initialisers draw from their streams."""
-    with _unnamed(stream_seed(seed, "init", path)):
+    with _default_seed(stream_seed(seed, "init", path)):
         twin = type(layer).from_config(_without_dropout(layer))
         # The sublayers' own names count up with every layer made in the process; their places do not.
-        for place, part in enumerate(twin._flatten_layers()):
-            for name, value in list(vars(part).items()):
+        for place, sublayer in enumerate(twin._flatten_layers()):
+            for name, value in list(vars(sublayer).items()):
                 if isinstance(value, keras.Initializer) and hasattr(value, "seed"):
-                    own = copy.copy(value)
-                    own.seed = stream_seed(seed, "init", path, *([place] if place else []), name)
-                    setattr(part, name, own)
+                    initializer = copy.copy(value)
+                    initializer.seed = stream_seed(seed, "init", path, *([place] if place else []), name)
+                    setattr(sublayer, name, initializer)
         twin.build_from_config(layer.get_build_config())
         if len(_drawn(twin)) != len(_drawn(layer)):
-            # A layer without a build method of its own makes its parts' weights when it is first called.
+            # A layer without a build method of its own creates its sublayers' weights when it is first called.
             arguments = layer._inbound_nodes[0].arguments
             inputs = keras.tree.map_structure(_placeholder, (arguments.args, arguments.kwargs))
             twin(*inputs[0], **inputs[1])
@@ -168,8 +222,8 @@ def _placeholder(value: Any) -> Any:
 
 
 @contextmanager
-def _unnamed(seed: int) -> Iterator[None]:
-    """Draws that ask no stream (Keras's default seeds, NumPy in a user's layer) follow ``seed`` in here."""
+def _default_seed(seed: int) -> Iterator[None]:
+    """Within it, draws without a stream (Keras's default seeds, NumPy in a user's layer) follow ``seed``."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002

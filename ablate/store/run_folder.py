@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ablate.store import lock
 from ablate.store.atomic import write_json, write_text
 from ablate.store.records import FAILED, MOST_ATTEMPTS, RUNNING, WAITING, CurvesFile, Result, Status, read_file
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "current_run", "set_current_run"]
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,24 @@ class RunFolder:
         except StoreError:
             data = None
         return CurvesFile.parse(data or b"")
+
+
+_CURRENT_RUN: ContextVar[RunFolder | None] = ContextVar("current_run", default=None)
+
+
+def current_run() -> RunFolder | None:
+    """The folder of the run that is being trained; None outside of a study."""
+    return _CURRENT_RUN.get()
+
+
+@contextmanager
+def set_current_run(folder: RunFolder) -> Iterator[None]:
+    """Make a run the current one for the time of a ``with`` block."""
+    token = _CURRENT_RUN.set(folder)
+    try:
+        yield
+    finally:
+        _CURRENT_RUN.reset(token)
 
 
 def _cells(header: Sequence[str], row: Mapping[str, float]) -> list[str]:

@@ -21,6 +21,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from ablate.errors import Diverged, RunError
 from ablate.store import FAILED, FINISHED, MOST_ATTEMPTS, RUNNING, WAITING, Result, RunFolder, Status
+from ablate.store.run_folder import set_current_run
 
 __all__ = ["Recorder", "numbers", "record"]
 
@@ -87,7 +88,8 @@ def record(
         folder.write_status(status)
         try:
             clock = time.perf_counter()
-            value = task()
+            with set_current_run(folder):
+                value = task()
             result = numbers(value, metric, {"seconds": time.perf_counter() - clock}, _versions(code))
             folder.write_result(result)
         except KeyboardInterrupt:

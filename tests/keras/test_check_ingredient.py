@@ -23,9 +23,9 @@ def mini():
 def test_what_it_sees(mini, tmp_path):
     seen = check_ingredient(INGREDIENTS["residual"], mini, folder=tmp_path)
     assert (seen.sites, seen.weights - seen.weights_without) == (2, 4 * 4 + 4 * 8)
-    assert sorted(seen.gone) == ["block1_add", "block1_projection", "block2_add", "block2_projection"]
+    assert sorted(seen.removed) == ["block1_add", "block1_projection", "block2_add", "block2_projection"]
     assert seen.changed == seen.added == ()
-    flip = check_ingredient(INGREDIENTS["flip"], mini, True, empties=False, train=False)
+    flip = check_ingredient(INGREDIENTS["flip"], mini, True, leaves_none=False, train=False)
     assert (flip.sites, flip.added) == (0, ("augmentation_flip",))
 
 
@@ -64,4 +64,4 @@ def test_a_nested_sequential_model_away_from_the_places_counts_as_unchanged():
     x = keras.layers.Conv2D(4, 3)(stem(inputs))
     x = keras.layers.Flatten()(keras.layers.ReLU(name="relu")(x))
     model = keras.Model(inputs, keras.layers.Dense(2)(x))
-    assert check_ingredient(INGREDIENTS["activation"], model, "linear", train=False).gone == ("relu",)
+    assert check_ingredient(INGREDIENTS["activation"], model, "linear", train=False).removed == ("relu",)

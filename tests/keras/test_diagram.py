@@ -12,7 +12,7 @@ from ablate.keras.cell_diagrams import write  # noqa: E402
 from ablate.keras.diagram import draw  # noqa: E402
 from ablate.keras.diagram_parts import Branches, Piece, Repeat, Row, parts  # noqa: E402
 from ablate.keras.graph_reader import graph_of  # noqa: E402
-from ablate.keras.ingredients import ablate_model  # noqa: E402
+from ablate.keras.ingredients import remove  # noqa: E402
 from ablate.keras.models import build  # noqa: E402
 
 pytestmark = pytest.mark.keras
@@ -88,13 +88,13 @@ def test_equal_blocks_are_folded():
     ],
 )
 def test_what_a_cell_lacks_is_marked(mini, levels, expected):
-    items = parts(graph_of(mini), graph_of(ablate_model(mini, levels)))
+    items = parts(graph_of(mini), graph_of(remove(mini, **levels)))
     first = next(item for item in items if isinstance(item, Branches))
     assert states([first])[: len(expected)] == expected
 
 
 def test_added_layers_are_marked(mini):
-    items = parts(graph_of(mini), graph_of(ablate_model(mini, {"flip": True})))
+    items = parts(graph_of(mini), graph_of(remove(mini, flip=True)))
     assert items[1] == Row((Piece("RandomFlip", "new"),))
 
 
@@ -103,7 +103,7 @@ def test_a_gate_that_is_gone_leaves_the_way_beside_it():
     gate = layers.Dense(4, "sigmoid")(layers.Dense(2)(layers.GlobalAveragePooling2D(keepdims=True)(inputs)))
     x = layers.Conv2D(2, 1)(layers.Multiply()([inputs, gate]))
     model = keras.Model(inputs, x)
-    items = parts(graph_of(model), graph_of(ablate_model(model, {"squeeze_excite": False})))
+    items = parts(graph_of(model), graph_of(remove(model, squeeze_excite=False)))
     assert items[1].gone == (False,)
     assert ("GAP", "gone") in states(items)
 

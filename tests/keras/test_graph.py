@@ -176,7 +176,7 @@ def test_a_layer_whose_configuration_lacks_an_argument_is_named():
     model = keras.Model(inputs, Partial(np.ones(1), name="scale")(inputs))
     with pytest.raises(NetworkError) as caught:
         model_of(graph_of(model))
-    assert str(caught.value).startswith("Layer 'scale' (Partial) cannot be made again from its configuration: ")
+    assert str(caught.value).startswith("Layer 'scale' (Partial) cannot be created again from its configuration: ")
     assert str(caught.value).endswith(
         " Write `get_config` and `from_config` in Partial so that they return all its arguments."
     )

@@ -12,14 +12,14 @@ from rich.console import Console  # noqa: E402
 
 from ablate.keras.ingredients import INGREDIENTS  # noqa: E402
 from ablate.keras.models import build  # noqa: E402
-from ablate.keras.survey import main, rendered, survey  # noqa: E402
+from ablate.keras.survey import ingredients, main, rendered  # noqa: E402
 
 pytestmark = pytest.mark.keras
 
 
 @pytest.fixture(scope="module")
 def rows():
-    return survey(build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3))
+    return ingredients(build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3))
 
 
 def test_a_row_an_ingredient(rows):
@@ -56,7 +56,7 @@ def test_the_full_network_of_a_configuration(tiny):
 def test_what_cannot_be_taken_away_says_why():
     inputs = keras.Input((None, None, 3))
     x = keras.layers.GlobalAveragePooling2D(name="pool")(keras.layers.Conv2D(4, 3)(inputs))
-    rows = {row.ingredient: row for row in survey(keras.Model(inputs, keras.layers.Dense(2)(x), name="free"))}
+    rows = {row.ingredient: row for row in ingredients(keras.Model(inputs, keras.layers.Dense(2)(x), name="free"))}
     assert not rows["head"].removable
     assert rows["head"].remark.startswith("`head` cannot become flatten in model 'free': layer 'pool' gets maps of no")
     assert rows["head"].flops is None

@@ -6,26 +6,29 @@ take apart our networks, those of `keras.applications` and any functional model 
 ```python
 model = keras.applications.MobileNetV2(weights=None)
 present(model)                                 # {"residual": 10, "batch_norm": 52, ...}
-smaller = ablate_model(model, {"residual": False})
+smaller = remove(model, residual=False)
 ```
+
+Importing this package loads no Keras: configuration and help page read the declarations of the ingredients.
 """
 
 from __future__ import annotations
 
 from ablate.keras.ingredients.catalogue import INGREDIENTS, catalogue
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
-from ablate.keras.ingredients.rewriting import ablate_model, ablated_graph, count, present, rewritten, sites_of
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
+from ablate.keras.ingredients.rewriting import ablated_graph, count, present, remove, rewritten, sites_of
 
 __all__ = [
     "INGREDIENTS",
     "Ingredient",
     "Level",
     "Site",
-    "ablate_model",
+    "Stage",
     "ablated_graph",
     "catalogue",
     "count",
     "present",
+    "remove",
     "rewritten",
     "sites_of",
 ]

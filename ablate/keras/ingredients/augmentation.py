@@ -6,15 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from keras import layers
-
-from ablate.keras.graph import Graph, LayerSpec, Node
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.graph import Graph, LayerSpec, Node, layer_class
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 
 __all__ = ["Augmentation", "Contrast", "Flip", "Rotation", "Zoom"]
 
-_ANY = range(1, 5)
-"""Numbers of channels that an image may have."""
+_CHANNELS = range(1, 5)  # that an image may have
 
 
 class _Transformation(Ingredient):
@@ -25,8 +22,11 @@ class _Transformation(Ingredient):
     """
 
     levels = ("built", True, False)
+    removed = False
     adds = (True,)
-    kind: ClassVar[type]
+    stage = Stage.INPUT
+    limited = False
+    kind: ClassVar[str]
     strength: ClassVar[Mapping[str, Any]]
     measure: ClassVar[str | None] = "factor"
 
@@ -36,23 +36,25 @@ class _Transformation(Ingredient):
         return super().allows(level) or (self.measure is not None and number and 0 < float(level) <= 1)  # type: ignore[arg-type]
 
     def allowed(self) -> tuple[str, ...]:
-        """The levels as words, for messages."""
+        """The levels as text, for messages."""
         return (*super().allowed(), *(["a number above 0 and at most 1"] if self.measure else []))
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The layers that do it."""
-        return tuple(Site((node.key,)) for node in graph.find(self.kind))
+        return sites_at(graph.find(self.kind))
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Takes the layers out, puts one in, or gives them another strength."""
         if level is False:
-            return graph.without([graph.nodes[site.nodes[0]] for site in sites])
-        own = {} if level is True or self.measure is None else {self.measure: float(level)}
+            return graph.without(nodes_at(graph, sites))
+        chosen = {} if level is True or self.measure is None else {self.measure: float(level)}
         if sites:
-            return graph.edited(layers=[graph.layer(site.nodes[0]).configured(**own) for site in sites] if own else [])
+            changed = [graph.layer(node).configured(**chosen) for node in nodes_at(graph, sites)]
+            return graph.edited(layers=changed) if chosen else graph
         for number, image in enumerate(_images(graph)):
             name = f"augmentation_{self.name}" + (f"_{number}" if number else "")
-            layer = LayerSpec(name, self.kind, {"name": name, **self.strength, **own}, weighted=False)
+            config = {"name": name, **self.strength, **chosen}
+            layer = LayerSpec(name, layer_class(self.kind), config, weighted=False)
             graph = graph.inserted(_last_augmentation(graph, image).output, layer)
         return graph
 
@@ -61,9 +63,10 @@ class Flip(_Transformation):
     """Flips every second image, left to right."""
 
     name = "flip"
-    description = "random flips, left to right"
+    label = "random flips"
+    description = "random flips: as built, true, false"
     absence = "no RandomFlip layer"
-    kind = layers.RandomFlip
+    kind = "RandomFlip"
     strength: ClassVar[Mapping[str, Any]] = {"mode": "horizontal"}
     measure = None
 
@@ -72,9 +75,10 @@ class Rotation(_Transformation):
     """Turns images; the strength is a share of the full turn, either way."""
 
     name = "rotation"
-    description = "random rotations"
+    label = "random rotations"
+    description = "random rotations: as built, true, false, or a share of the full turn"
     absence = "no RandomRotation layer"
-    kind = layers.RandomRotation
+    kind = "RandomRotation"
     strength: ClassVar[Mapping[str, Any]] = {"factor": 0.1}
 
 
@@ -82,9 +86,10 @@ class Zoom(_Transformation):
     """Enlarges or shrinks images; the strength is a share of their size."""
 
     name = "zoom"
-    description = "random zooms"
+    label = "random zooms"
+    description = "random zooms: as built, true, false, or a share of the size"
     absence = "no RandomZoom layer"
-    kind = layers.RandomZoom
+    kind = "RandomZoom"
     strength: ClassVar[Mapping[str, Any]] = {"height_factor": 0.2}
     measure = "height_factor"
 
@@ -93,9 +98,10 @@ class Contrast(_Transformation):
     """Changes the contrast of images; the strength is a share of it. Values are not clipped, whatever their range."""
 
     name = "contrast"
-    description = "random changes of contrast"
+    label = "random contrast"
+    description = "random contrast: as built, true, false, or a share"
     absence = "no RandomContrast layer"
-    kind = layers.RandomContrast
+    kind = "RandomContrast"
     # The largest numbers that 16 bits hold.
     strength: ClassVar[Mapping[str, Any]] = {"factor": 0.2, "value_range": (-65504.0, 65504.0)}
 
@@ -108,22 +114,25 @@ class Augmentation(Ingredient):
     """
 
     name = "augmentation"
-    description = "random changes of the images while training"
+    description = "random layers in front: as built, true (flip, rotation, zoom, contrast), false (none)"
     absence = "no layer that changes images at random"
     levels = ("built", True, False)
+    removed = False
     adds = (True,)
-    parts: ClassVar[tuple[_Transformation, ...]] = (Flip(), Rotation(), Zoom(), Contrast())
+    stage = Stage.INPUT
+    limited = False
+    transformations: ClassVar[tuple[_Transformation, ...]] = (Flip(), Rotation(), Zoom(), Contrast())
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """All layers that change images at random."""
-        return tuple(Site((node.key,)) for node in graph.nodes.values() if _is_random(graph.layer(node)))
+        return sites_at(node for node in graph.nodes.values() if _is_random(graph.layer(node)))
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Takes the layers out, or puts those in that are missing."""
         if level is False:
-            return graph.without([graph.nodes[site.nodes[0]] for site in sites])
-        for part in self.parts:
-            graph = part.rewrite(graph, part.find(graph), True)
+            return graph.without(nodes_at(graph, sites))
+        for transformation in self.transformations:
+            graph = transformation.rewrite(graph, transformation.find(graph), True)
         return graph
 
 
@@ -135,7 +144,7 @@ def _is_random(layer: LayerSpec) -> bool:
 def _images(graph: Graph) -> list[Node]:
     """The inputs of the model that are images."""
     inputs = [node for node in graph.nodes.values() if not node.inputs and len(node.shape) == 4]
-    return [node for node in inputs if node.shape[-1] in _ANY]
+    return [node for node in inputs if node.shape[-1] in _CHANNELS]
 
 
 def _last_augmentation(graph: Graph, image: Node) -> Node:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from keras import layers
-
 from ablate.keras.graph import Graph, LayerSpec, Node
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 from ablate.keras.kinds import CONVOLUTIONS
 
 __all__ = ["BatchNorm", "without_norms"]
@@ -22,17 +20,18 @@ class BatchNorm(Ingredient):
     """
 
     name = "batch_norm"
-    description = "batch normalisation"
+    label = "batch normalisation"
+    description = "batch normalisation; without it every convolution has a bias"
     absence = "no BatchNormalization layer"
+    stage = Stage.NORMALIZATIONS
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The batch norms."""
-        return tuple(Site((node.key,)) for node in graph.find(layers.BatchNormalization))
+        return sites_at(graph.find("BatchNormalization"))
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Skips the batch norms and gives the convolutions a bias."""
-        norms = [graph.nodes[site.nodes[0]] for site in sites]
-        return without_norms(graph, norms, everywhere=len(norms) == len(self.find(graph)))
+        return without_norms(graph, nodes_at(graph, sites), everywhere=len(sites) == len(self.find(graph)))
 
 
 def without_norms(graph: Graph, norms: Sequence[Node], everywhere: bool) -> Graph:
@@ -43,7 +42,7 @@ def without_norms(graph: Graph, norms: Sequence[Node], everywhere: bool) -> Grap
         norms: The nodes to skip.
         everywhere: Whether all convolutions get a bias, or only those next to a skipped node.
     """
-    fed = {node.layer for norm in norms for node in graph.producers(norm) if graph.layer(node).is_a(layers.Dense)}
+    fed = {node.layer for norm in norms for node in graph.producers(norm) if graph.layer(node).is_a("Dense")}
     near = {node.layer for norm in norms for node in _convolutions_at(graph, norm)}
     biased = [
         layer.configured(use_bias=True)

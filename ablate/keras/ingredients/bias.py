@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from ablate.keras.graph import Graph
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.kinds import CONVOLUTIONS
 
 __all__ = ["Bias"]
@@ -15,14 +16,18 @@ class Bias(Ingredient):
     """Convolutions without a bias, as batch norm allows; ``true`` gives each of them one."""
 
     name = "bias"
-    description = "bias of the convolutions beside batch normalisation"
+    label = "biases"
+    description = "a bias in the convolutions beside batch norm"
     absence = "no convolution without a bias"
     levels = (False, True)
+    removed = True
+    stage = Stage.BIASES
+    requires: ClassVar[Mapping[str, tuple[Level, ...]]] = {"batch_norm": (True,)}  # else all have one anyway
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The convolutions without a bias."""
-        found = [layer for layer in graph.layers.values() if layer.is_a(*CONVOLUTIONS)]
-        unbiased = [layer.name for layer in found if layer.config["use_bias"] is False]
+        convolutions = [layer for layer in graph.layers.values() if layer.is_a(*CONVOLUTIONS)]
+        unbiased = [layer.name for layer in convolutions if layer.config["use_bias"] is False]
         return tuple(Site(tuple(node.key for node in graph.calls(name))) for name in unbiased)
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from keras import layers
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from ablate.keras.graph import Graph
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.kinds import is_activation
 
 __all__ = ["BatchNormPlacement"]
@@ -24,15 +23,19 @@ class BatchNormPlacement(Ingredient):
     """
 
     name = "bn_placement"
-    description = "batch normalisation before or after the activation"
+    label = "the place of batch normalisation"
+    description = "batch norm before or after the activation"
     absence = "no batch norm directly in front of an activation"
     levels = ("before", "after")
+    removed = "after"
+    stage = Stage.ACTIVATIONS
+    requires: ClassVar[Mapping[str, tuple[Level, ...]]] = {"batch_norm": (True,)}  # else there is nothing to place
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The batch norms with the activation behind each; in a row of both, each goes with the one next behind it."""
         sites = []
         taken: set[str] = set()
-        for norm in graph.find(layers.BatchNormalization):
+        for norm in graph.find("BatchNormalization"):
             activation = graph.sole_consumer(norm)
             if activation is None or not is_activation(graph.layer(activation)) or len(activation.inputs) != 1:
                 continue

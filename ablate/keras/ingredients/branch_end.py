@@ -1,15 +1,12 @@
-"""What stands at the end of a branch for the sake of the addition that follows."""
+"""Layers at the end of a branch that are there for the sake of the addition that follows."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from keras import initializers, layers
-
 from ablate.keras.graph import Graph, LayerSpec, Node, Tensor
-from ablate.keras.kinds import CONVOLUTIONS, DENSE, NORMALIZATIONS, keeps_structure
-from ablate.keras.scaling import scales
+from ablate.keras.kinds import CONVOLUTIONS, DENSE, NORMALIZATIONS, by_rank, keeps_structure
 
 __all__ = ["branch_end", "drops_path"]
 
@@ -31,16 +28,18 @@ def branch_end(graph: Graph, trunk: Tensor, fork: Tensor) -> tuple[list[Node], l
         passes numbers on; and the layer in front of them under another start, if it starts as zero: a normalisation
         whose scale is 0, a convolution or dense layer whose kernel is.
     """
-    gone: list[Node] = []
+    from ablate.keras.scaling import scales  # needs Keras, unlike the declaration of the ingredient
+
+    skipped: list[Node] = []
     node = graph.nodes[trunk.node]
     while node.key != fork.node and len(node.inputs) == 1 and graph.sole_consumer(node) is not None:
         if drops_path(graph.layer(node)) or scales(graph, node):
-            gone.append(node)
+            skipped.append(node)
         elif not _passes(graph.layer(node)):
-            woken = _woken(graph.layer(node))
-            return gone, [] if woken is None else [woken]
+            restarted = _restarted(graph.layer(node))
+            return skipped, [] if restarted is None else [restarted]
         node = graph.producers(node)[0]
-    return gone, []
+    return skipped, []
 
 
 def drops_path(layer: LayerSpec) -> bool:
@@ -49,24 +48,25 @@ def drops_path(layer: LayerSpec) -> bool:
     Args:
         layer: A layer called such as ``StochasticDepth`` or ``DropPath``, or a `Dropout` with one number an image.
     """
-    if layer.weighted or layer.inner is not None or not layer.is_a(layers.Layer):
+    if layer.weighted or layer.inner is not None or not layer.is_a("Layer"):
         return False
     noise = layer.config.get("noise_shape")
-    if layer.is_a(layers.Dropout) and noise is not None:
+    if layer.is_a("Dropout") and noise is not None:
         return all(size == 1 for size in noise[1:])
     return bool(_DROP_PATH.search(layer.kind.__name__))
 
 
 def _passes(layer: LayerSpec) -> bool:
-    """Whether it gives what it was given, dropout aside."""
-    if not layer.is_a(layers.Layer):
-        return layer.kind.__name__ in ("Cast", "Identity")
-    dropout = layer.is_a(layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D)
-    return dropout or layer.is_a(layers.Identity) or (layer.is_a(layers.Activation) and keeps_structure(layer))
+    """Whether its output is its input, dropout aside."""
+    if layer.is_operation("Cast", "Identity") or layer.is_a("Dropout", *by_rank("SpatialDropout"), "Identity"):
+        return True
+    return layer.is_a("Activation") and keeps_structure(layer)
 
 
-def _woken(layer: LayerSpec) -> LayerSpec | None:
-    """The same layer, of which the weights that start as zero do not; None if none does."""
+def _restarted(layer: LayerSpec) -> LayerSpec | None:
+    """The same layer with the usual start of those weights that start as zero; None if none does."""
+    from keras import initializers
+
     if not layer.is_a(*NORMALIZATIONS, *CONVOLUTIONS, *DENSE):
         return None
     starts = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ablate.keras.graph import Graph, Node, Tensor
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 from ablate.keras.kinds import is_concatenation, is_position
 
 __all__ = ["DenseConnections"]
@@ -20,17 +20,20 @@ class DenseConnections(Ingredient):
     """
 
     name = "dense_connections"
-    description = "earlier maps concatenated with the newest (dense connections)"
+    label = "dense connections"
+    description = "earlier maps concatenated with the newest"
     absence = "no concatenation of a map with what was computed from it"
+    stage = Stage.CONCATENATIONS
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The concatenations."""
-        return tuple(Site((node.key,)) for node in graph.nodes.values() if _newest(graph, node) is not None)
+        return sites_at(node for node in graph.nodes.values() if _newest(graph, node) is not None)
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Puts the newest map in the place of each."""
-        nodes = [graph.nodes[site.nodes[0]] for site in sites]
-        return graph.edited(tensors={node.output: newest for node in nodes if (newest := _newest(graph, node))})
+        return graph.edited(
+            tensors={node.output: newest for node in nodes_at(graph, sites) if (newest := _newest(graph, node))}
+        )
 
 
 def _newest(graph: Graph, node: Node) -> Tensor | None:
@@ -50,16 +53,5 @@ def _computed_from(graph: Graph, tensor: Tensor, sources: set[str]) -> bool:
     """Whether a tensor comes through weights from every one of the sources, and from nothing else."""
     if not sources <= graph.ancestors(graph.nodes[tensor.node]):
         return False
-    stack, seen, weighted = [tensor.node], {tensor.node}, False
-    while stack:
-        node = graph.nodes[stack.pop()]
-        if node.key in sources:
-            continue
-        if not node.inputs:
-            return False
-        layer = graph.layer(node)
-        weighted = weighted or (layer.weighted and not is_position(layer))
-        fresh = {one.node for one in node.inputs} - seen
-        seen |= fresh
-        stack.extend(fresh)
-    return weighted
+    layers = map(graph.layer, graph.computed_between(tensor, sources) or ())
+    return any(layer.weighted and not is_position(layer) for layer in layers)

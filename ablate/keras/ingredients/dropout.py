@@ -6,21 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras import layers
-
 from ablate.keras.graph import Graph, LayerSpec
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
+from ablate.keras.kinds import by_rank
 
 __all__ = ["Dropout"]
 
-_LAYERS: tuple[type, ...] = (
-    layers.Dropout,
-    layers.SpatialDropout1D,
-    layers.SpatialDropout2D,
-    layers.SpatialDropout3D,
-    layers.AlphaDropout,
-    layers.GaussianDropout,
-)
+_LAYERS = ("Dropout", *by_rank("SpatialDropout"), "AlphaDropout", "GaussianDropout")
 _NAMES = re.compile(r"drop|stochasticdepth", re.IGNORECASE)
 _RATES = ("dropout", "recurrent_dropout")
 
@@ -34,20 +26,21 @@ class Dropout(Ingredient):
     """
 
     name = "dropout"
-    description = "dropout and drop path"
+    description = "dropout and drop path; their rates belong to the network"
     absence = "no layer that drops anything"
+    stage = Stage.DROPOUT
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The calls of layers that drop."""
-        return tuple(
-            Site((node.key,))
+        return sites_at(
+            node
             for node in graph.nodes.values()
             if _inside(graph.layer(node)) or (_drops(graph.layer(node)) and len(node.inputs) == 1)
         )
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Skips the layers, and sets the rates within others to 0."""
-        nodes = [graph.nodes[site.nodes[0]] for site in sites]
+        nodes = nodes_at(graph, sites)
         rates = [graph.layer(node).configured(**_inside(graph.layer(node))) for node in nodes]
         skipped = [node for node in nodes if not _inside(graph.layer(node))]
         return graph.edited(layers=rates).without(skipped)
@@ -56,7 +49,7 @@ class Dropout(Ingredient):
 def _drops(layer: LayerSpec) -> bool:
     if layer.weighted or layer.inner is not None:
         return False
-    if not layer.is_a(*_LAYERS) and not (layer.is_a(layers.Layer) and _NAMES.search(layer.kind.__name__)):
+    if not layer.is_a(*_LAYERS) and not (layer.is_a("Layer") and _NAMES.search(layer.kind.__name__)):
         return False
     rates = [layer.config[key] for key in ("rate", "drop_rate", "drop_path_rate", "drop_prob") if key in layer.config]
     return not rates or any(rates)
@@ -64,6 +57,6 @@ def _drops(layer: LayerSpec) -> bool:
 
 def _inside(layer: LayerSpec) -> Mapping[str, Any]:
     """The rates of dropout within a layer that does other things too, set to 0."""
-    if not layer.weighted or layer.inner is not None or not layer.kind.__module__.startswith("keras."):
+    if not layer.weighted or layer.inner is not None or not layer.is_of_keras():
         return {}
     return {key: 0.0 for key in _RATES if layer.config.get(key)}

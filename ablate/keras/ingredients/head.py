@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-
-from keras import config, layers
+from typing import Any
 
 from ablate.errors import NetworkError
 from ablate.keras.graph import Graph, LayerSpec, Node, Shape
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
-from ablate.keras.kinds import CONVOLUTIONS, DENSE, pools_globally
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nested_sites, rewritten_at
+from ablate.keras.kinds import CONVOLUTIONS, DENSE, by_rank, pools_globally
 
 __all__ = ["Head"]
 
-_MAXIMUM = (layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D, layers.GlobalMaxPooling3D)
+_MAXIMUM = by_rank("GlobalMaxPooling")
 
 
 class Head(Ingredient):
@@ -25,23 +24,20 @@ class Head(Ingredient):
     """
 
     name = "head"
-    description = "global pooling in front of the classifier"
+    label = "the head"
+    description = "global pooling before the classifier as built, or gmp (the maximum), or flatten"
     absence = "no global pooling that feeds a dense layer"
     levels = ("gap", "gmp", "flatten")
+    removed = "flatten"
+    stage = Stage.HEAD
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The global poolings that feed a classifier; of one in a nested model, the nested models before its key."""
-        sites = [Site((node.key,)) for node in _poolings(graph) if _feeds_classifier(graph, node)]
-        for layer in graph.layers.values():
-            if layer.inner is not None and all(_feeds_classifier(graph, node) for node in graph.calls(layer.name)):
-                sites += [Site((layer.name, *path)) for path in _closing(layer.inner)]
-        return tuple(sites)
+        return tuple(nested_sites(graph, _poolings, _feeds_classifier, _closes))
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Puts another pooling, or a flattening, in the place of each."""
-        for site in sites:
-            graph = _replaced(graph, site.nodes, level)
-        return graph
+        return rewritten_at(graph, sites, lambda graph, nodes: _replaced(graph, nodes, level))
 
 
 def _poolings(graph: Graph) -> Iterator[Node]:
@@ -50,16 +46,9 @@ def _poolings(graph: Graph) -> Iterator[Node]:
             yield node
 
 
-def _closing(graph: Graph) -> Iterator[tuple[str, ...]]:
-    """Paths of the poolings whose channels a nested model hands out as they are."""
-    for node in _poolings(graph):
-        if _stays_a_vector(graph, node) and _reaches_output_unmixed(graph, node):
-            yield (node.key,)
-    for layer in graph.layers.values():
-        if layer.inner is not None and all(
-            _stays_a_vector(graph, node) and _reaches_output_unmixed(graph, node) for node in graph.calls(layer.name)
-        ):
-            yield from ((layer.name, *path) for path in _closing(layer.inner))
+def _closes(graph: Graph, node: Node) -> bool:
+    """Whether the pooled channels themselves are an output of the nested model."""
+    return _stays_a_vector(graph, node) and _reaches_output_unmixed(graph, node)
 
 
 def _feeds_classifier(graph: Graph, node: Node) -> bool:
@@ -105,18 +94,16 @@ def _is_mixing(layer: LayerSpec) -> bool:
     return layer.is_a(*CONVOLUTIONS, *DENSE)
 
 
-def _replaced(graph: Graph, path: Sequence[str], level: Level) -> Graph:
-    if len(path) > 1:
-        layer = graph.layers[path[0]]
-        if layer.inner is None:
-            return graph
-        return graph.edited(layers=[layer.nested(_replaced(layer.inner, path[1:], level))])
-    node = graph.nodes[path[0]]
-    made = _maximum(graph, node) if level == "gmp" else _flatten(graph, node)
-    return graph.edited(layers=[made], nodes=[node.called_with(node.inputs[0])])
+def _replaced(graph: Graph, nodes: Sequence[Node], level: Level) -> Graph:
+    turned = _maximum if level == "gmp" else _flatten
+    return graph.edited(
+        layers=[turned(graph, node) for node in nodes], nodes=[node.called_with(node.inputs[0]) for node in nodes]
+    )
 
 
-def _arguments(graph: Graph, node: Node) -> dict[str, str]:
+def _arguments(graph: Graph, node: Node) -> dict[str, Any]:
+    from keras import config
+
     layer = graph.layer(node)
     form = layer.config.get("data_format") or config.image_data_format()
     return {**({} if "dtype" in layer.config else graph.number_format(node.inputs[0])), "data_format": form}
@@ -124,7 +111,7 @@ def _arguments(graph: Graph, node: Node) -> dict[str, str]:
 
 def _maximum(graph: Graph, node: Node) -> LayerSpec:
     layer = graph.layer(node)
-    if layer.kind in _MAXIMUM or layer.kind.__name__ == "Max":
+    if layer.is_a(*_MAXIMUM) or layer.is_operation("Max"):
         return layer
     keepdims = bool(layer.config.get("keepdims"))
     kind = _MAXIMUM[len(graph.shape(node.inputs[0])) - 3]
@@ -141,8 +128,8 @@ def _flatten(graph: Graph, node: Node) -> LayerSpec:
         )
     arguments = _arguments(graph, node)
     if not layer.config.get("keepdims"):
-        return layer.turned_into(layers.Flatten, **arguments)
+        return layer.turned_into("Flatten", **arguments)
     places = (1,) * (len(shape) - 2)
     channels_first = arguments.pop("data_format") == "channels_first"
     target = (-1, *places) if channels_first else (*places, -1)
-    return layer.turned_into(layers.Reshape, target_shape=target, **arguments)
+    return layer.turned_into("Reshape", target_shape=target, **arguments)

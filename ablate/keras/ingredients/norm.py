@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from keras import layers
-
 from ablate.keras.graph import Graph, LayerSpec, Node
 from ablate.keras.ingredients.batch_norm import without_norms
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 from ablate.keras.kinds import NORMALIZATIONS
 
 __all__ = ["Norm", "groups"]
 
-_KINDS: dict[str, type] = {
-    "batch": layers.BatchNormalization,
-    "layer": layers.LayerNormalization,
-    "group": layers.GroupNormalization,
-}
-_KEPT = (
+_KINDS = {"batch": "BatchNormalization", "layer": "LayerNormalization", "group": "GroupNormalization"}
+_SHARED_ARGUMENTS = (
     "epsilon center scale beta_initializer gamma_initializer "
     "beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
 ).split()
@@ -34,17 +28,20 @@ class Norm(Ingredient):
     """
 
     name = "norm"
-    description = "kind of normalisation: batch, layer, group or none"
+    label = "the normalisation"
+    description = "all normalisations as built, or of one kind: batch, layer, group, none"
     absence = "no normalisation layer"
     levels = ("built", "batch", "layer", "group", "none")
+    removed = "none"
+    stage = Stage.NORMALIZATIONS
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The normalisations."""
-        return tuple(Site((node.key,)) for node in graph.find(*NORMALIZATIONS))
+        return sites_at(graph.find(*NORMALIZATIONS))
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Puts a normalisation of the kind in the place of each."""
-        nodes = [graph.nodes[site.nodes[0]] for site in sites]
+        nodes = nodes_at(graph, sites)
         if level == "none":
             return without_norms(graph, nodes, everywhere=len(nodes) == len(self.find(graph)))
         changed = [node for node in nodes if not graph.layer(node).is_a(_KINDS[str(level)])]
@@ -60,15 +57,16 @@ def groups(channels: int) -> int:
     Args:
         channels: Number of channels.
     """
-    fitting = (number for number in range(min(32, channels // 4), 1, -1) if channels % number == 0)
-    return next(fitting, 1)
+    divisors = (number for number in range(min(32, channels // 4), 1, -1) if channels % number == 0)
+    return next(divisors, 1)
 
 
 def _turned(graph: Graph, node: Node, level: str) -> LayerSpec:
     layer = graph.layer(node)
-    given = layer.config.get("axis", -1)
-    axis = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
-    arguments: dict[str, Any] = {key: layer.config[key] for key in _KEPT if key in layer.config}
+    axis = layer.config.get("axis", -1)
+    if isinstance(axis, list | tuple) and len(axis) == 1:
+        axis = axis[0]
+    arguments: dict[str, Any] = {key: layer.config[key] for key in _SHARED_ARGUMENTS if key in layer.config}
     if not isinstance(axis, int):
         axis = -1
     if level == "group":

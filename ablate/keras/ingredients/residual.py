@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablate.keras.graph import Graph, Node, Tensor
+from ablate.keras.graph import Graph, LayerSpec, Node, Tensor
 from ablate.keras.ingredients.branch_end import branch_end
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 from ablate.keras.kinds import is_position, keeps_structure, mixes_channels
-from ablate.keras.scaling import adds, scales
 
 __all__ = ["Residual", "Sum", "residual_sum"]
 
@@ -35,31 +34,34 @@ class Residual(Ingredient):
     """
 
     name = "residual"
-    description = "shortcuts around blocks (residual connections)"
+    label = "residual connections"
+    description = "skip connections"
     absence = "no sum of a trunk and its shortcut"
+    stage = Stage.SHORTCUTS
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The residual additions."""
-        return tuple(Site((node.key,)) for node in graph.nodes.values() if residual_sum(graph, node) is not None)
+        return sites_at(node for node in graph.nodes.values() if residual_sum(graph, node) is not None)
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Puts the trunk in the place of each sum; what fed the shortcut alone falls away."""
         # A branch that holds a residual sum of its own looks like a projection only when that is gone: the caller
         # looks again.
-        layers, nodes, passed = [], [], {}  # type: ignore[var-annotated]
-        for site in sites:
-            node = graph.nodes[site.nodes[0]]
-            found = residual_sum(graph, node)
-            if found is None:
+        layers: list[LayerSpec] = []
+        nodes: list[Node] = []
+        passed: dict[Tensor, Tensor] = {}
+        for node in nodes_at(graph, sites):
+            total = residual_sum(graph, node)
+            if total is None:
                 continue
-            for trunk in found.trunks:
-                gone, woken = branch_end(graph, trunk, found.fork)
-                passed |= {one.output: one.inputs[0] for one in gone}
-                layers += woken
-            if len(found.trunks) > 1:
-                nodes.append(Node(node.key, node.layer, (list(found.trunks),), {}, node.shapes))
+            for trunk in total.trunks:
+                skipped, restarted = branch_end(graph, trunk, total.fork)
+                passed |= {one.output: one.inputs[0] for one in skipped}
+                layers += restarted
+            if len(total.trunks) > 1:
+                nodes.append(Node(node.key, node.layer, (list(total.trunks),), {}, node.shapes))
             else:
-                passed[node.output] = found.trunks[0]
+                passed[node.output] = total.trunks[0]
         return graph.edited(layers=layers, nodes=nodes).edited(tensors=passed)
 
 
@@ -87,19 +89,24 @@ def residual_sum(graph: Graph, node: Node) -> Sum | None:
         graph: The graph.
         node: Any node of it.
     """
+    from ablate.keras.scaling import adds  # needs Keras, unlike the declaration of the ingredient
+
     if not 2 <= len(set(node.inputs)) == len(node.inputs):
         return None
     if any(graph.shape(tensor) != node.shape for tensor in node.inputs) or not adds(graph, node):
         return None
     sums = [_sum(graph, branch, node.inputs) for branch in node.inputs]
-    found = [one for one in sums if one is not None]
-    if len(found) > 1:
-        found = [one for one in found if not one.projects]
-    return found[0] if len(found) == 1 else None
+    candidates = [one for one in sums if one is not None]
+    if len(candidates) > 1:
+        # Of two branches, one of which is a shortcut without weights, that one is the shortcut.
+        candidates = [one for one in candidates if not one.projects]
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def _sum(graph: Graph, branch: Tensor, inputs: Sequence[Tensor]) -> Sum | None:
     """The sum with this branch as the shortcut around all others, if it is one."""
+    from ablate.keras.scaling import scales
+
     trunks = tuple(tensor for tensor in inputs if tensor != branch)
     projects = False
     fork = branch
@@ -115,7 +122,9 @@ def _sum(graph: Graph, branch: Tensor, inputs: Sequence[Tensor]) -> Sum | None:
         fork = node.inputs[0]
     subsampled = fork != branch and not projects
     for trunk in trunks:
-        if not _has_weights_between(graph, fork, trunk) or (subsampled and not _is_only_entrance(graph, fork, trunk)):
+        # Without a convolution only the fork tells a shortcut from any other branch: nothing else may feed the trunk.
+        enters_elsewhere = subsampled and graph.computed_between(trunk, {fork.node}) is None
+        if enters_elsewhere or not _has_weights_between(graph, fork, trunk):
             return None
     return Sum(branch, trunks, fork, projects)
 
@@ -132,18 +141,3 @@ def _has_weights_between(graph: Graph, fork: Tensor, trunk: Tensor) -> bool:
         and fork.node in graph.ancestors(graph.nodes[key])
         for key in keys
     )
-
-
-def _is_only_entrance(graph: Graph, fork: Tensor, trunk: Tensor) -> bool:
-    """Whether nothing reaches the trunk but through the fork."""
-    stack, seen = [trunk.node], {trunk.node}
-    while stack:
-        node = graph.nodes[stack.pop()]
-        if node.key == fork.node:
-            continue
-        if not node.inputs:
-            return False
-        fresh = {tensor.node for tensor in node.inputs} - seen
-        seen |= fresh
-        stack.extend(fresh)
-    return True

@@ -7,26 +7,30 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ablate.errors import NetworkError, suggestion
-from ablate.keras.graph import Graph
-from ablate.keras.graph_identity import fingerprint
-from ablate.keras.graph_reader import graph_of
-from ablate.keras.graph_writer import model_of, sketch
-from ablate.keras.ingredients.catalogue import INGREDIENTS
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.formatting import listing
+from ablate.keras.graph import Graph, fingerprint
+from ablate.keras.ingredients.catalogue import INGREDIENTS, catalogue
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
 
-__all__ = ["Patterns", "ablate_model", "ablated_graph", "count", "matching", "present", "rewritten", "sites_of"]
+__all__ = [
+    "Patterns",
+    "ablated_graph",
+    "count",
+    "matching",
+    "present",
+    "remove",
+    "rewriting_order",
+    "rewritten",
+    "sites_of",
+]
 
 Patterns = Sequence[str]
 """Patterns of layer names such as ``block[3-5]*``, as in a shell; none means all."""
 
-# Layers in front of the network and whole blocks go first. Shortcuts go before batch norm, so that one that fed a sum
-# meets its activation; batch norm goes when nothing looks for it any more.
-_ORDER = (
-    "augmentation flip rotation zoom contrast without_block residual dense_connections squeeze_excite separable "
-    "pooling bn_placement activation bias batch_norm norm dropout head"
-).split()
-_VOID_WITHOUT_BATCH_NORM = ("bn_placement", "bias")
-_IN_FRONT = ("augmentation", "flip", "rotation", "zoom", "contrast")
+
+def rewriting_order(ingredients: Mapping[str, Ingredient]) -> tuple[str, ...]:
+    """Names of ingredients in the order in which they are rewritten: by stage, and within one as they are listed."""
+    return tuple(sorted(ingredients, key=lambda name: ingredients[name].stage))
 
 
 def sites_of(ingredient: Ingredient, graph: Graph, prefix: str = "") -> tuple[str, ...]:
@@ -37,9 +41,11 @@ def sites_of(ingredient: Ingredient, graph: Graph, prefix: str = "") -> tuple[st
         graph: Where.
         prefix: What to put before each name.
     """
-    own = tuple(prefix + "/".join(_path(graph, site)) for site in ingredient.find(graph))
-    inner = (layer for layer in graph.layers.values() if layer.inner is not None)
-    return (*own, *(name for one in inner for name in sites_of(ingredient, one.inner, f"{prefix}{one.name}/")))  # type: ignore[arg-type]
+    names = [prefix + "/".join(_path(graph, site)) for site in ingredient.find(graph)]
+    for layer in graph.layers.values():
+        if layer.inner is not None:
+            names += sites_of(ingredient, layer.inner, f"{prefix}{layer.name}/")
+    return tuple(names)
 
 
 def _path(graph: Graph, site: Site) -> tuple[str, ...]:
@@ -64,12 +70,14 @@ def present(model: Any, ingredients: Mapping[str, Ingredient] = INGREDIENTS) -> 
     Raises:
         NetworkError: If the model has no graph.
     """
+    from ablate.keras.graph_reader import graph_of  # needs Keras, unlike the declarations of the ingredients
+
     graph = graph_of(model)
     return {name: count(ingredient, graph) for name, ingredient in ingredients.items()}
 
 
 def matching(graph: Graph, sites: Sequence[Site], only: Patterns, prefix: str = "") -> list[Site]:
-    """The sites with a layer whose name fits one of the patterns.
+    """The sites with a layer whose name matches one of the patterns.
 
     Args:
         graph: Where the sites were found.
@@ -96,9 +104,10 @@ def rewritten(ingredient: Ingredient, graph: Graph, level: Level, only: Patterns
         only: Patterns of the names of the layers to which it is limited.
         prefix: Nested models in which the graph stands, each followed by ``/``.
     """
-    in_front = ingredient.name in _IN_FRONT and level is not False
+    # What is put in front of the network is put there once, not in front of each model nested in it.
+    in_front = ingredient.stage is Stage.INPUT and level is not False
     nested = [
-        layer.nested(rewritten(ingredient, layer.inner, level, only, f"{prefix}{layer.name}/"))
+        layer.with_graph(rewritten(ingredient, layer.inner, level, only, f"{prefix}{layer.name}/"))
         for layer in graph.layers.values()
         if layer.inner is not None and not in_front
     ]
@@ -111,20 +120,24 @@ def rewritten(ingredient: Ingredient, graph: Graph, level: Level, only: Patterns
     return graph
 
 
-def ablate_model(
+def remove(
     model: Any,
-    levels: Mapping[str, Level],
+    *,
     only: Mapping[str, str | Patterns] | None = None,
-    ingredients: Mapping[str, Ingredient] = INGREDIENTS,
+    ingredients: Mapping[str, Ingredient] | None = None,
+    **levels: Level,
 ) -> Any:
-    """The model with its ingredients at the given levels.
+    """The model without some of its ingredients, or with them at other levels.
+
+    ``remove(model, residual=False, head="flatten")`` is the network without residual connections, and with a flattened
+    map instead of global pooling in front of its classifier.
 
     Args:
         model: A functional or Sequential Keras model in its full form; it is left as it is.
-        levels: Levels by ingredient. Those of the full form change nothing. ``bn_placement`` and ``bias`` are void
-            without batch norm: when ``batch_norm`` is false they are ignored.
-        only: By ingredient, patterns of the names of the layers to which it is limited.
-        ingredients: All ingredients by name, where there are others than those built in.
+        only: By ingredient, a pattern of layer names such as ``"block[3-5]*"``, or several, to which it is limited.
+        ingredients: All ingredients by name; by default those built in and those of installed packages.
+        **levels: Levels by ingredient. Those of the full form change nothing, nor does the level of an ingredient that
+            requires another one which is removed: ``bn_placement`` and ``bias`` are void with ``batch_norm=False``.
 
     Returns:
         The model itself if nothing is to be changed, otherwise a new functional model, not compiled, with new weights
@@ -134,6 +147,8 @@ def ablate_model(
         NetworkError: If an ingredient or a level is unknown, if the model does not contain an ingredient that is to be
             changed, if a change leaves it as it is, or if it has no graph.
     """
+    from ablate.keras.graph_writer import model_of
+
     graph = ablated_graph(model, levels, only, ingredients)
     return model if graph is None else model_of(graph)
 
@@ -142,52 +157,69 @@ def ablated_graph(
     model: Any,
     levels: Mapping[str, Level],
     only: Mapping[str, str | Patterns] | None = None,
-    ingredients: Mapping[str, Ingredient] = INGREDIENTS,
+    ingredients: Mapping[str, Ingredient] | None = None,
 ) -> Graph | None:
-    """What `ablate_model` builds, as a graph; None if nothing is to be changed.
+    """What `remove` builds, as a graph; None if nothing is to be changed.
 
     Args:
-        model: As for `ablate_model`, as are the others.
+        model: As for `remove`, as are the others.
         levels: Levels by ingredient.
         only: Patterns of layer names by ingredient.
         ingredients: All ingredients by name.
 
     Raises:
-        NetworkError: As `ablate_model`.
+        NetworkError: As `remove`.
     """
+    from ablate.keras.graph_reader import graph_of
+
+    known = catalogue() if ingredients is None else ingredients
     limits = {name: _patterns(value) for name, value in (only or {}).items() if value is not None}
-    faults = [fault for name, level in levels.items() for fault in _faults(ingredients, name, level)]
+    faults = [fault for name, level in levels.items() for fault in _faults(known, name, level)]
     faults += [
-        f"only.{name}: there is no ingredient '{name}'.{suggestion(name, ingredients)}"
+        f"only.{name}: there is no ingredient '{name}'.{suggestion(name, known)}"
         for name in limits
-        if name not in ingredients
+        if name not in known
     ]
     if faults:
         raise NetworkError("\n".join(faults))
-    order = (*_ORDER, *(name for name in ingredients if name not in _ORDER))
-    changes = {name: levels[name] for name in order if name in levels and levels[name] != ingredients[name].levels[0]}
-    if levels.get("batch_norm") is False and not limits.get("batch_norm"):
-        changes = {name: level for name, level in changes.items() if name not in _VOID_WITHOUT_BATCH_NORM}
+    changes = {
+        name: levels[name]
+        for name in rewriting_order(known)
+        if name in levels and levels[name] != known[name].levels[0] and not _is_void(known[name], levels, limits)
+    }
     if not changes:
         return None
     graph = full = graph_of(model)
-    for name in [name for name in changes if name in _IN_FRONT]:
-        graph = _changed(ingredients, name, graph, changes.pop(name), limits.get(name, ()))
+    in_front = [name for name in changes if known[name].stage is Stage.INPUT]
+    for name in in_front:
+        graph = _changed(known, name, graph, changes.pop(name), limits.get(name, ()))
     if graph is not full:
         graph = _settled(graph)
-    missing = [ingredients[name] for name in ingredients if name in changes and not count(ingredients[name], graph)]
+    missing = [known[name] for name in known if name in changes and not count(known[name], graph)]
     if missing:
-        raise NetworkError(_absence(full, missing, ingredients))
+        raise NetworkError(_absence(full, missing, known))
     last = next(reversed(changes), None)
     for name, level in changes.items():
-        if count(ingredients[name], graph):
-            graph = _changed(ingredients, name, graph, level, limits.get(name, ()))
+        # An earlier change may have taken this one with it, as a block that is left out takes its residual connection.
+        if count(known[name], graph):
+            graph = _changed(known, name, graph, level, limits.get(name, ()))
             graph = graph if name == last else _settled(graph)
     return graph
 
 
+def _is_void(ingredient: Ingredient, levels: Mapping[str, Level], limits: Mapping[str, Patterns]) -> bool:
+    """Whether its level means nothing because all of another ingredient that it requires is removed."""
+    return any(
+        name in levels and levels[name] not in required and not limits.get(name)
+        for name, required in ingredient.requires.items()
+    )
+
+
 def _settled(graph: Graph) -> Graph:
     """The same graph with the shapes and arguments that an edit leaves behind."""
+    from ablate.keras.graph_reader import graph_of
+    from ablate.keras.graph_writer import sketch
+
     return graph_of(sketch(graph))
 
 
@@ -200,17 +232,16 @@ def _changed(ingredients: Mapping[str, Ingredient], name: str, graph: Graph, lev
         raise NetworkError(misfit)
     after = rewritten(ingredient, graph, level, only)
     if fingerprint(after) == fingerprint(graph):
-        raise NetworkError(_nothing(ingredient, graph, level, only))
+        raise NetworkError(_no_change(ingredient, graph, level, only))
     return after
 
 
-def _nothing(ingredient: Ingredient, graph: Graph, level: Level, only: Patterns) -> str:
-    said = f"{ingredient.name}={str(level).lower()} changes nothing in model '{graph.name}'"
+def _no_change(ingredient: Ingredient, graph: Graph, level: Level, only: Patterns) -> str:
+    message = f"{ingredient.name}={str(level).lower()} changes nothing in model '{graph.name}'"
     if not only:
-        return f"{said}: it is like that already."
-    places = sites_of(ingredient, graph)
-    shown = ", ".join(places[:20]) + (f" and {len(places) - 20} more" if len(places) > 20 else "")
-    return f"{said}: no place fits only.{ingredient.name}={', '.join(only)}. Places: {shown or 'none'}."
+        return f"{message}: it is like that already."
+    places = listing(sites_of(ingredient, graph), 20) or "none"
+    return f"{message}: no place fits only.{ingredient.name}={', '.join(only)}. Places: {places}."
 
 
 def _patterns(value: str | Patterns) -> tuple[str, ...]:
@@ -222,16 +253,16 @@ def _faults(ingredients: Mapping[str, Ingredient], name: str, level: Any) -> lis
         return [f"Unknown ingredient '{name}'. Known: {', '.join(ingredients)}.{suggestion(name, ingredients)}"]
     if ingredients[name].allows(level):
         return []
-    words = ingredients[name].allowed()
+    known = ingredients[name].allowed()
     return [
-        f"Unknown level {level!r} of ingredient '{name}'. Known: {', '.join(words)}.{suggestion(str(level), words)}"
+        f"Unknown level {level!r} of ingredient '{name}'. Known: {', '.join(known)}.{suggestion(str(level), known)}"
     ]
 
 
 def _absence(graph: Graph, missing: Sequence[Ingredient], ingredients: Mapping[str, Ingredient]) -> str:
     counts = {name: count(ingredient, graph) for name, ingredient in ingredients.items()}
-    found = [f"{name} ({number})" for name, number in counts.items() if number]
+    contained = [f"{name} ({number})" for name, number in counts.items() if number]
     lines = [
         f"`{ingredient.name}` is not present in model '{graph.name}': {ingredient.absence}." for ingredient in missing
     ]
-    return "\n".join([*lines, f"Present: {', '.join(found) or 'no known ingredient'}."])
+    return "\n".join([*lines, f"Present: {', '.join(contained) or 'no known ingredient'}."])

@@ -5,28 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras import layers
-
 from ablate.keras.graph import Graph, LayerSpec, Node
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.kinds import is_linear, is_pointwise
 
 __all__ = ["Separable"]
 
-_PLAIN: Mapping[type, type] = {
-    layers.SeparableConv1D: layers.Conv1D,
-    layers.SeparableConv2D: layers.Conv2D,
-    layers.DepthwiseConv1D: layers.Conv1D,
-    layers.DepthwiseConv2D: layers.Conv2D,
-}
-_SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
-_DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+_SEPARABLE = ("SeparableConv1D", "SeparableConv2D")
+_DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D")
+_PLAIN = ("Conv1D", "Conv2D")
 _GEOMETRY = ("kernel_size", "strides", "padding", "data_format", "dilation_rate")
 _OUTPUT = ("activation", "use_bias", "bias_initializer", "bias_regularizer", "bias_constraint", "activity_regularizer")
 
 
 class Separable(Ingredient):
-    """A convolution that looks at each channel by itself; without it a plain convolution over all channels.
+    """A convolution of each channel by itself; without it a plain convolution over all channels.
 
     The plain convolution has the kernel, stride, padding, dilation and number of filters of what it replaces. Found are
 
@@ -41,8 +34,10 @@ class Separable(Ingredient):
     """
 
     name = "separable"
-    description = "depthwise separable convolutions"
+    label = "depthwise separable convolutions"
+    description = "depthwise separable convolutions, or plain ones"
     absence = "no separable or depthwise convolution"
+    stage = Stage.LAYERS
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The separable and depthwise convolutions, with the pointwise one that belongs to it."""
@@ -70,7 +65,7 @@ def _is_depthwise(graph: Graph, node: Node) -> bool:
     layer = graph.layer(node)
     if layer.is_a(*_DEPTHWISE):
         return True
-    return layer.is_a(*_PLAIN.values()) and 1 < layer.config["groups"] == _channels(graph, node)
+    return layer.is_a(*_PLAIN) and 1 < layer.config["groups"] == _channels(graph, node)
 
 
 def _channels(graph: Graph, node: Node) -> int | None:
@@ -87,21 +82,17 @@ def _pointwise_after(graph: Graph, node: Node) -> Node | None:
     return after if unshared and all(stride == 1 for stride in graph.layer(after).config["strides"]) else None
 
 
-def _plain_kind(layer: LayerSpec) -> type:
-    return next(plain for kind, plain in _PLAIN.items() if layer.is_a(kind))
-
-
 def _plain(graph: Graph, node: Node) -> LayerSpec:
     layer = graph.layer(node)
     config = layer.config
-    if layer.is_a(*_PLAIN.values()):
+    if layer.is_a(*_PLAIN):
         return layer.configured(groups=1)
     if layer.is_a(*_SEPARABLE):
         filters = config["filters"]
     else:
         filters = (_channels(graph, node) or 0) * config["depth_multiplier"]
-    kept = {key: config[key] for key in (*_GEOMETRY, *_OUTPUT) if key in config}
-    return layer.turned_into(_plain_kind(layer), filters=filters, **kept, **_kernel(config))
+    shared = {key: config[key] for key in (*_GEOMETRY, *_OUTPUT) if key in config}
+    return layer.turned_into(_PLAIN[len(config["kernel_size"]) - 1], filters=filters, **shared, **_kernel(config))
 
 
 def _merged(depthwise: LayerSpec, pointwise: LayerSpec) -> LayerSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ablate.keras.graph import Graph, Node, Tensor
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at
 from ablate.keras.kinds import is_multiplication, pools_globally
 
 __all__ = ["SqueezeExcite"]
@@ -19,25 +19,24 @@ class SqueezeExcite(Ingredient):
     """
 
     name = "squeeze_excite"
-    description = "gates of the channels (squeeze and excitation)"
+    label = "squeeze-and-excitation"
+    description = "gates of the channels"
     absence = "no product of a map with gates computed from its global pooling"
+    stage = Stage.GATES
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The products, each with the pooling behind its gates."""
-        sites = []
-        for node in graph.nodes.values():
-            found = _gated(graph, node)
-            if found is not None:
-                sites.append(Site((node.key, found[1].key)))
-        return tuple(sites)
+        return tuple(
+            Site((node.key, gate[1].key)) for node in graph.nodes.values() if (gate := _gate(graph, node)) is not None
+        )
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Lets the map pass."""
-        nodes = [graph.nodes[site.nodes[0]] for site in sites]
-        return graph.edited(tensors={node.output: found[0] for node in nodes if (found := _gated(graph, node))})
+        gates = ((node, _gate(graph, node)) for node in nodes_at(graph, sites))
+        return graph.edited(tensors={node.output: gate[0] for node, gate in gates if gate is not None})
 
 
-def _gated(graph: Graph, node: Node) -> tuple[Tensor, Node] | None:
+def _gate(graph: Graph, node: Node) -> tuple[Tensor, Node] | None:
     """The map that a product gates, and the pooling of it."""
     if not is_multiplication(graph.layer(node)) or len(node.inputs) != 2:
         return None

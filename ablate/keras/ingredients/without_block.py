@@ -7,11 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from keras import layers
-
 from ablate.errors import suggestion
 from ablate.keras.graph import Graph, Node, Tensor
-from ablate.keras.ingredients.ingredient import Ingredient, Level, Site
+from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.ingredients.residual import residual_sum
 from ablate.keras.kinds import CONVOLUTIONS, NORMALIZATIONS, is_activation
 
@@ -29,16 +27,18 @@ class WithoutBlock(Ingredient):
     """
 
     name = "without_block"
-    description = "blocks, one left out"
+    description = "the name of a block to leave out"
     absence = "no block that can be left out"
     levels = ("none",)
+    removed = None  # each block is a level of its own
+    stage = Stage.BLOCKS
 
     def allows(self, level: object) -> bool:
         """Whether it could be the name of a block."""
         return isinstance(level, str) and bool(level)
 
     def allowed(self) -> tuple[str, ...]:
-        """The levels as words, for messages."""
+        """The levels as text, for messages."""
         return ("none", "the name of a block")
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
@@ -51,9 +51,9 @@ class WithoutBlock(Ingredient):
         for name, site in blocks(graph).items():
             if site in sites and _named(str(level), name):
                 nodes = [graph.nodes[key] for key in site.nodes]
-                found = residual_sum(graph, nodes[0])
-                ways = [(nodes[0], found.shortcut)] if found else [(node, node.inputs[0]) for node in nodes]
-                passed |= {node.output: way for node, way in ways}
+                total = residual_sum(graph, nodes[0])
+                skipped = [(nodes[0], total.shortcut)] if total else [(node, node.inputs[0]) for node in nodes]
+                passed |= {node.output: tensor for node, tensor in skipped}
         return graph.edited(tensors=passed)
 
     def misfit(self, graph: Graph, level: Level) -> str:
@@ -78,20 +78,21 @@ def blocks(graph: Graph) -> Mapping[str, Site]:
         By name, the addition of a residual block, or the nodes of a plain one. A residual block is called after its
         addition, without an ending such as ``_add``; a plain one after its layer.
     """
-    sums = {node.key: found for node in graph.nodes.values() if (found := residual_sum(graph, node))}
+    sums = {node.key: total for node in graph.nodes.values() if (total := residual_sum(graph, node))}
     short = {key: _ENDING.sub("", key) for key in sums}
-    names = Counter(short.values())
-    called = {key: name if name and names[name] == 1 else key for key, name in short.items()}
-    covered = {
-        key for total, found in sums.items() for key in graph.ancestors(graph.nodes[total])
-        if found.fork.node in graph.ancestors(graph.nodes[key])
+    # A short name that two blocks would share stands for neither.
+    counts = Counter(short.values())
+    names = {key: name if name and counts[name] == 1 else key for key, name in short.items()}
+    in_residual_blocks = {
+        key for key_of_sum, total in sums.items() for key in graph.ancestors(graph.nodes[key_of_sum])
+        if total.fork.node in graph.ancestors(graph.nodes[key])
     }  # fmt: skip
     sites: dict[str, Site] = {}
     for node in graph.nodes.values():
         if node.key in sums:
-            sites[called[node.key]] = Site((node.key,))
-        elif node.key not in covered and _can_go(graph, node):
-            sites[node.key] = Site(tuple(one.key for one in _with_what_follows(graph, node)))
+            sites[names[node.key]] = Site((node.key,))
+        elif node.key not in in_residual_blocks and _can_be_left_out(graph, node):
+            sites[node.key] = Site(tuple(one.key for one in _plain_block(graph, node)))
     return sites
 
 
@@ -121,7 +122,7 @@ def _named(level: str, name: str) -> bool:
     return any(one in (name, block_key(name)) for one in level.split(","))
 
 
-def _can_go(graph: Graph, node: Node) -> bool:
+def _can_be_left_out(graph: Graph, node: Node) -> bool:
     layer = graph.layer(node)
     if len(node.inputs) != 1 or len(graph.calls(layer.name)) > 1 or _is_last(graph, node):
         return False
@@ -129,22 +130,21 @@ def _can_go(graph: Graph, node: Node) -> bool:
     if layer.is_a(*CONVOLUTIONS):
         places = slice(2, None) if layer.config["data_format"] == "channels_first" else slice(1, -1)
         return before[places] == node.shape[places]
-    return layer.is_a(layers.Dense) and len(before) == len(node.shape)
+    return layer.is_a("Dense") and len(before) == len(node.shape)
 
 
 def _is_last(graph: Graph, node: Node) -> bool:
-    return not any(graph.layer(other).weighted and _learns(graph, other) for other in graph.descendants(node))
+    """Whether no layer with weights follows, normalisations aside."""
+    following = map(graph.layer, graph.descendants(node))
+    return not any(layer.weighted and not layer.is_a(*NORMALIZATIONS) for layer in following)
 
 
-def _learns(graph: Graph, node: Node) -> bool:
-    return not graph.layer(node).is_a(*NORMALIZATIONS)
-
-
-def _with_what_follows(graph: Graph, node: Node) -> list[Node]:
-    found = [node]
-    while (after := graph.sole_consumer(found[-1])) is not None:
+def _plain_block(graph: Graph, node: Node) -> list[Node]:
+    """A layer with the normalisation, activation and dropout directly behind it."""
+    block = [node]
+    while (after := graph.sole_consumer(block[-1])) is not None:
         layer = graph.layer(after)
-        if len(after.inputs) != 1 or not (layer.is_a(*NORMALIZATIONS, layers.Dropout) or is_activation(layer)):
+        if len(after.inputs) != 1 or not (layer.is_a(*NORMALIZATIONS, "Dropout") or is_activation(layer)):
             break
-        found.append(after)
-    return found
+        block.append(after)
+    return block

@@ -11,7 +11,7 @@ keras = pytest.importorskip("keras")
 
 from ablate.keras.graph_reader import graph_of  # noqa: E402
 from ablate.keras.graph_writer import sketch  # noqa: E402
-from ablate.keras.ingredients import INGREDIENTS, ablate_model, ablated_graph, present  # noqa: E402
+from ablate.keras.ingredients import INGREDIENTS, ablated_graph, present, remove  # noqa: E402
 from ablate.keras.models import build  # noqa: E402
 from ablate.testing import check_ingredient  # noqa: E402
 
@@ -111,7 +111,7 @@ def test_contents_and_each_taken_away(network):
 def test_a_network_without_it_trains_and_saves_and_shares_its_start(network, names):
     full = application(network, 64)
     for name in names:
-        check_ingredient(INGREDIENTS[name], full, AWAY[name], elsewhere=name == "batch_norm")
+        check_ingredient(INGREDIENTS[name], full, AWAY[name], changes_elsewhere=name == "batch_norm")
     gc.collect()
 
 
@@ -179,7 +179,7 @@ def test_scaled_additions_leave_the_trunk_alone():
 def test_layer_scale_and_drop_path_go_with_the_shortcut():
     full = build({"name": "ConvNeXtTiny"}, (32, 32, 3), 4)
     images = np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype("float32")
-    without = ablate_model(full, {"residual": False})
+    without = remove(full, residual=False)
     kinds = {type(layer).__name__ for layer in without.layers}
     assert "LayerScale" not in kinds
     # with the scales of 1e-6 left, 18 blocks in a row would give every image the same answer
@@ -195,7 +195,7 @@ def test_layer_scale_and_drop_path_go_with_the_shortcut():
 
 
 def test_a_rewritten_application_trains_a_step():
-    model = ablate_model(application("MobileNetV2", 64), {"residual": False, "batch_norm": False, "head": "flatten"})
+    model = remove(application("MobileNetV2", 64), residual=False, batch_norm=False, head="flatten")
     model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", run_eagerly=True)
     x = np.random.default_rng(0).normal(size=(8, 64, 64, 3)).astype("float32")
     assert np.isfinite(model.train_on_batch(x, np.arange(8) % 4))

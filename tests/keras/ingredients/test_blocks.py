@@ -7,12 +7,12 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.blocks import factors  # noqa: E402
 from ablate.keras.compiled import levels_of  # noqa: E402
-from ablate.keras.ingredients import INGREDIENTS, ablate_model  # noqa: E402
+from ablate.keras.ingredients import INGREDIENTS, remove  # noqa: E402
 from ablate.keras.ingredients.without_block import block_key  # noqa: E402
 from ablate.keras.models import build  # noqa: E402
 from ablate.keras.preflight import check, validate  # noqa: E402
+from ablate.keras.survey import block_factors  # noqa: E402
 
 pytestmark = pytest.mark.keras
 
@@ -21,10 +21,10 @@ RESNET = {"name": "resnet", "filters": [4, 8], "blocks": [1, 3], "pre_activation
 
 def test_each_block_of_the_network_is_a_factor(tiny):
     config = {**tiny(), "model": RESNET}
-    found = factors(config)
+    found = block_factors(config)
     assert list(found) == ["stem_conv", "stage1_block1", "stage2_block1", "stage2_block2", "stage2_block3"]
     assert found["stage2_block3"] == {"true": [], "false": ["+blocks.stage2_block3=false"]}
-    assert list(factors({**config, "only": {"without_block": ["stage1*", "*block[13]"]}})) == [
+    assert list(block_factors({**config, "only": {"without_block": ["stage1*", "*block[13]"]}})) == [
         "stage1_block1",
         "stage2_block1",
         "stage2_block3",
@@ -34,7 +34,7 @@ def test_each_block_of_the_network_is_a_factor(tiny):
 def test_a_model_without_blocks_and_patterns_that_fit_none_are_told(tiny):
     config = {**tiny(), "model": RESNET, "only": {"without_block": "stage3*"}}
     with pytest.raises(NetworkError) as caught:
-        factors(config)
+        block_factors(config)
     assert str(caught.value) == (
         "Model 'resnet': no block fits only.without_block=stage3*. Blocks: stem_conv, stage1_block1, stage2_block1, "
         "stage2_block2, stage2_block3."
@@ -43,11 +43,11 @@ def test_a_model_without_blocks_and_patterns_that_fit_none_are_told(tiny):
 
 def test_several_blocks_can_be_left_out_at_once():
     full = build(RESNET, (8, 8, 1), 10)
-    without = ablate_model(full, {"without_block": "stage2_block2,stage2_block3"})
+    without = remove(full, without_block="stage2_block2,stage2_block3")
     smaller = build({**RESNET, "blocks": [1, 1]}, (8, 8, 1), 10)
     assert without.count_params() == smaller.count_params()
     with pytest.raises(NetworkError, match=r"^without_block=stage9_block1: model 'resnet' has no such block\. "):
-        ablate_model(full, {"without_block": "stage2_block2,stage9_block1"})
+        remove(full, without_block="stage2_block2,stage9_block1")
 
 
 def test_blocks_of_a_config_are_levels_of_the_ingredient():

@@ -9,7 +9,7 @@ keras = pytest.importorskip("keras")
 
 from keras import layers, ops  # noqa: E402
 
-from ablate.keras.ingredients import INGREDIENTS, ablate_model, present  # noqa: E402
+from ablate.keras.ingredients import INGREDIENTS, present, remove  # noqa: E402
 from ablate.keras.weights import copied_weights  # noqa: E402
 from ablate.testing import check_ingredient  # noqa: E402
 
@@ -127,7 +127,7 @@ def test_the_factor_of_the_branch_goes_with_the_addition(name):
     full, hand = network(block), by_hand()
     assert present(full)["residual"] == 2
     assert full.count_params() - hand.count_params() == numbers
-    without = ablate_model(full, {"residual": False})
+    without = remove(full, residual=False)
     assert present(without)["residual"] == 0
     left = [type(layer).__name__ for layer in without.layers if type(layer) is not layers.Activation]
     assert left == [type(layer).__name__ for layer in hand.layers]
@@ -151,12 +151,12 @@ STAYS = {
 @pytest.mark.parametrize("name", STAYS)
 def test_what_is_no_factor_stays(name):
     ending, kind = STAYS[name]
-    without = ablate_model(network(lambda x, y: x + ending(y)), {"residual": False})
+    without = remove(network(lambda x, y: x + ending(y)), residual=False)
     assert [type(layer).__name__ for layer in without.layers].count(kind) == 2
 
 
 def test_dropout_between_factor_and_sum_stays_alone():
-    without = ablate_model(network(lambda x, y: x + layers.Dropout(0.5)(Gamma()(y))), {"residual": False})
+    without = remove(network(lambda x, y: x + layers.Dropout(0.5)(Gamma()(y))), residual=False)
     hand = network(lambda x, y: layers.Dropout(0.5)(y))
     assert [type(layer).__name__ for layer in without.layers] == [type(layer).__name__ for layer in hand.layers]
 
@@ -165,9 +165,7 @@ def test_a_factor_that_something_else_uses_too_stays():
     inputs = keras.Input((8, 8, 4))
     scaled = Gamma(name="gamma")(plain(inputs, "conv"))
     model = keras.Model(inputs, layers.Concatenate()([layers.Add()([inputs, scaled]), scaled]))
-    assert [layer.name for layer in ablate_model(model, {"residual": False}).layers if layer.name == "gamma"] == [
-        "gamma"
-    ]
+    assert [layer.name for layer in remove(model, residual=False).layers if layer.name == "gamma"] == ["gamma"]
 
 
 def test_a_branch_that_starts_as_zero_starts_like_any_other_without_its_shortcut():
@@ -181,7 +179,7 @@ def test_a_branch_that_starts_as_zero_starts_like_any_other_without_its_shortcut
     full, common = model(gamma_initializer="zeros"), model()
     x = np.ones((1, 8, 8, 4), "float32")
     np.testing.assert_array_equal(full(x), x)
-    without, other = (ablate_model(one, {"residual": False}) for one in (full, common))
+    without, other = (remove(one, residual=False) for one in (full, common))
     for name in ("bn", "last"):
         assert without.get_layer(name).get_config() == other.get_layer(name).get_config()
     assert np.abs(without(x)).max() > 0
@@ -194,6 +192,6 @@ def test_half_precision_does_not_hide_a_factor():
         full = network(lambda x, y: x + Gamma(1e-3)(y) * 0.7)
     finally:
         keras.config.set_dtype_policy("float32")
-    without = ablate_model(full, {"residual": False})
+    without = remove(full, residual=False)
     assert "Gamma" not in {type(layer).__name__ for layer in without.layers}
     assert all(type(operation).__name__ != "Multiply" for operation in without.operations)

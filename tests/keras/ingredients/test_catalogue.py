@@ -10,7 +10,7 @@ keras = pytest.importorskip("keras")
 from keras import layers, ops  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.ingredients import INGREDIENTS, ablate_model, catalogue, present  # noqa: E402
+from ablate.keras.ingredients import INGREDIENTS, catalogue, present, remove  # noqa: E402
 from ablate.keras.ingredients.norm import groups  # noqa: E402
 from ablate.keras.models import build  # noqa: E402
 from ablate.keras.weights import copied_weights  # noqa: E402
@@ -68,7 +68,7 @@ def test_squeeze_excite(kind):
     full = gated(kind)
     assert present(full)["squeeze_excite"] == 1
     assert present(full)["head"] == 1
-    without = ablate_model(full, {"squeeze_excite": False})
+    without = remove(full, squeeze_excite=False)
     assert present(without)["squeeze_excite"] == 0
     same_function(without, gated(kind, on=False))
 
@@ -104,7 +104,7 @@ def dense(on=True, flat=False):
 def test_dense_connections(flat):
     full = dense(flat=flat)
     assert present(full)["dense_connections"] == 3
-    without = ablate_model(full, {"dense_connections": False})
+    without = remove(full, dense_connections=False)
     assert present(without)["dense_connections"] == 0
     same_function(without, dense(on=False))
 
@@ -142,12 +142,12 @@ def normalized(kind):
 
 @pytest.mark.parametrize("kind", ["layer", "group", "none"])
 def test_norm(kind):
-    same_function(ablate_model(normalized("batch"), {"norm": kind}), normalized(kind))
+    same_function(remove(normalized("batch"), norm=kind), normalized(kind))
 
 
 def test_norm_back_to_batch_and_its_sites():
     assert present(normalized("layer"))["norm"] == 1
-    same_function(ablate_model(normalized("layer"), {"norm": "batch"}), normalized("batch"))
+    same_function(remove(normalized("layer"), norm="batch"), normalized("batch"))
 
 
 @pytest.mark.parametrize(("channels", "number"), [(64, 16), (128, 32), (8, 2), (3, 1), (6, 1), (40, 10), (1024, 32)])
@@ -178,7 +178,7 @@ def test_dropout_goes_in_all_its_forms_and_rate_nought_is_none():
 
     full = functional(body)
     assert present(full)["dropout"] == 4
-    without = ablate_model(full, {"dropout": False})
+    without = remove(full, dropout=False)
     assert present(without)["dropout"] == 0
     assert "idle" in [layer.name for layer in without.layers]
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype("float32")
@@ -201,7 +201,7 @@ def activated(kind, gate="sigmoid"):
 @pytest.mark.parametrize("kind", ["linear", "gelu", "tanh"])
 def test_activation_but_not_gates(kind):
     assert present(activated("relu"))["activation"] == 2
-    same_function(ablate_model(activated("relu"), {"activation": kind}), activated(kind))
+    same_function(remove(activated("relu"), activation=kind), activated(kind))
 
 
 def test_activation_operations_and_outputs():
@@ -211,7 +211,7 @@ def test_activation_operations_and_outputs():
     full = functional(body)
     full = keras.Model(full.input, layers.Softmax()(full.output))
     assert present(full)["activation"] == 3
-    without = ablate_model(full, {"activation": "linear"})
+    without = remove(full, activation="linear")
     assert present(without)["activation"] == 0
     assert [layer.name for layer in without.layers][1:4] == ["a", "pool", "classifier"]
 
@@ -230,7 +230,7 @@ def pooled(kind):
 
 @pytest.mark.parametrize("kind", ["average", "strided"])
 def test_pooling(kind):
-    same_function(ablate_model(pooled("max"), {"pooling": kind}), pooled(kind))
+    same_function(remove(pooled("max"), pooling=kind), pooled(kind))
 
 
 def test_subsampling_and_global_pooling_are_no_pooling():
@@ -242,12 +242,12 @@ def test_subsampling_and_global_pooling_are_no_pooling():
 
 def test_augmentation_goes_in_front_and_out_again():
     plain = functional(lambda x: conv(x, 4, name="a"), shape=(8, 8, 3))
-    full = ablate_model(plain, {"augmentation": True, "rotation": False, "zoom": 0.5})
+    full = remove(plain, augmentation=True, rotation=False, zoom=0.5)
     names = [layer.name for layer in full.layers]
     assert names[1:5] == ["augmentation_flip", "augmentation_zoom", "augmentation_contrast", "a"]
     assert full.get_layer("augmentation_zoom").height_factor == 0.5
     assert present(full)["augmentation"] == 3
-    same_function(ablate_model(full, {"augmentation": False}), plain)
+    same_function(remove(full, augmentation=False), plain)
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
     full(x, training=True)
     copied_weights(full, plain)
@@ -257,17 +257,17 @@ def test_augmentation_goes_in_front_and_out_again():
 def test_one_augmentation_of_a_model_that_has_it():
     full = functional(lambda x: conv(layers.RandomFlip(name="mine")(x), 4), shape=(8, 8, 3))
     assert present(full)["flip"] == 1
-    assert present(ablate_model(full, {"flip": False}))["augmentation"] == 0
+    assert present(remove(full, flip=False))["augmentation"] == 0
     with pytest.raises(NetworkError, match=r"^flip=true changes nothing in model 'net': it is like that already\.$"):
-        ablate_model(full, {"flip": True})
+        remove(full, flip=True)
     with pytest.raises(NetworkError, match=r"^`zoom` is not present in model 'net': no RandomZoom layer\.\nPresent: "):
-        ablate_model(full, {"zoom": False})
+        remove(full, zoom=False)
 
 
 @pytest.mark.parametrize("level", [2, 0, -0.1, "yes", float("nan")])
 def test_a_strength_out_of_range(level):
     with pytest.raises(NetworkError, match="Known: built, true, false, a number above 0 and at most 1"):
-        ablate_model(functional(lambda x: x), {"rotation": level})
+        remove(functional(lambda x: x), rotation=level)
 
 
 # Blocks ---------------------------------------------------------------------------------------------------------------
@@ -290,13 +290,13 @@ def residual_net(without=None):
 
 @pytest.mark.parametrize("block", ["one", "two", "three"])
 def test_a_residual_block_goes_and_its_projection_stays(block):
-    same_function(ablate_model(residual_net(), {"without_block": block}), residual_net(block))
+    same_function(remove(residual_net(), without_block=block), residual_net(block))
 
 
 def test_a_plain_block_goes_with_what_follows_it():
     vgg = build({"name": "vgg", "filters": [4, 8], "convolutions": [1, 2], "dense": [5]}, (8, 8, 1), 3)
     assert present(vgg)["without_block"] == 4
-    without = ablate_model(vgg, {"without_block": "block2_conv1"})
+    without = remove(vgg, without_block="block2_conv1")
     gone = {layer.name for layer in vgg.layers} - {layer.name for layer in without.layers}
     assert gone == {"block2_conv1", "block2_bn1", "block2_relu1"}
     # 3*3*4*8 and four numbers for each of 8 channels fall away; the next kernel sees 4 channels instead of 8
@@ -305,7 +305,7 @@ def test_a_plain_block_goes_with_what_follows_it():
 
 def test_message_of_an_unknown_block():
     with pytest.raises(NetworkError) as caught:
-        ablate_model(residual_net(), {"without_block": "tow"})
+        remove(residual_net(), without_block="tow")
     assert str(caught.value) == (
         "without_block=tow: model 'net' has no such block. Blocks: stem, one, two, three. Did you mean 'two'?"
     )
@@ -316,21 +316,21 @@ def test_message_of_an_unknown_block():
 
 def test_only_some_places():
     full = residual_net()
-    without = ablate_model(full, {"residual": False}, {"residual": "t*"})
+    without = remove(full, residual=False, only={"residual": "t*"})
     assert [layer.name for layer in without.layers if layer.name.endswith("add")] == ["one_add"]
     with pytest.raises(NetworkError) as caught:
-        ablate_model(full, {"residual": False}, {"residual": ["four*"]})
+        remove(full, residual=False, only={"residual": ["four*"]})
     assert str(caught.value) == (
         "residual=false changes nothing in model 'net': no place fits only.residual=four*. "
         "Places: one_add, two_add, three_add."
     )
     with pytest.raises(NetworkError, match=r"^only\.residul: there is no ingredient 'residul'\. Did you mean"):
-        ablate_model(full, {"residual": False}, {"residul": "*"})
+        remove(full, residual=False, only={"residul": "*"})
 
 
 def test_batch_norm_of_some_places_gives_a_bias_to_their_convolutions_alone():
     full = build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3)
-    without = ablate_model(full, {"batch_norm": False}, {"batch_norm": "block1*"})
+    without = remove(full, batch_norm=False, only={"batch_norm": "block1*"})
     assert [layer.name for layer in without.layers if getattr(layer, "use_bias", False)] == [
         "stem_conv",
         "block1_sepconv1",
@@ -344,14 +344,14 @@ def test_batch_norm_of_some_places_gives_a_bias_to_their_convolutions_alone():
 
 
 def test_global_maximum_in_the_head():
-    flat = ablate_model(gated("dense"), {"head": "gmp"})
+    flat = remove(gated("dense"), head="gmp")
     assert type(flat.get_layer("pool")) is layers.GlobalMaxPooling2D
     inputs = keras.Input((8, 8, 3))
     mean = keras.Model(inputs, layers.Dense(2, name="d")(ops.mean(conv(inputs, 4, name="a"), axis=(1, 2))))
     largest = keras.Model(inputs, layers.Dense(2, name="d")(ops.max(conv(inputs, 4, name="a"), axis=[-3, -2])))
     assert present(mean)["head"] == 1
-    same_function(ablate_model(mean, {"head": "gmp"}), largest)
-    assert ablate_model(mean, {"head": "flatten"}).get_layer("d").kernel.shape == (256, 2)
+    same_function(remove(mean, head="gmp"), largest)
+    assert remove(mean, head="flatten").get_layer("d").kernel.shape == (256, 2)
 
 
 def test_head_that_closes_a_nested_base():
@@ -359,7 +359,7 @@ def test_head_that_closes_a_nested_base():
     inputs = keras.Input((64, 64, 3))
     model = keras.Model(inputs, layers.Dense(2, name="d")(layers.Dropout(0.5)(base(inputs))))
     assert present(model)["head"] == 1
-    flat = ablate_model(model, {"head": "flatten"})
+    flat = remove(model, head="flatten")
     assert present(flat)["head"] == 0
     assert flat.get_layer("d").kernel.shape == (2 * 2 * 1024, 2)
     assert present(keras.Model(inputs, base(inputs)))["head"] == 0
@@ -374,7 +374,7 @@ def test_a_sum_of_three_keeps_the_two_trunks():
         return functional(body)
 
     assert present(net(True))["residual"] == 1
-    same_function(ablate_model(net(True), {"residual": False}), net(False))
+    same_function(remove(net(True), residual=False), net(False))
 
 
 @keras.saving.register_keras_serializable("test")
@@ -398,7 +398,7 @@ def test_batch_norm_and_activation_by_turns_all_change_places():
         layered += [layers.BatchNormalization(name=f"bn_{name}"), layers.ReLU(name=f"relu_{name}")]
     model = keras.Sequential([*layered, layers.Dense(2)])
     assert present(model)["bn_placement"] == 2
-    after = ablate_model(model, {"bn_placement": "after"})
+    after = remove(model, bn_placement="after")
     assert [layer.name for layer in after.layers][2:6] == ["relu_a", "bn_a", "relu_b", "bn_b"]
     assert present(after)["bn_placement"] == 0
 
@@ -409,7 +409,7 @@ def test_channels_follow_when_several_ingredients_go():
         x = layers.Concatenate()([x, conv(x, 6, name="a")])
         return layers.DepthwiseConv2D(3, padding="same", name="depthwise")(layers.ReLU()(layers.MaxPooling2D()(x)))
 
-    both = ablate_model(functional(body), {"dense_connections": False, "separable": False, "pooling": "strided"})
+    both = remove(functional(body), dense_connections=False, separable=False, pooling="strided")
     assert both.get_layer("depthwise").kernel.shape == (3, 3, 6, 6)
 
 
@@ -418,7 +418,7 @@ def test_channels_follow_when_several_ingredients_go():
 
 def test_a_change_that_changes_nothing():
     with pytest.raises(NetworkError) as caught:
-        ablate_model(pooled("max"), {"pooling": "max"})
+        remove(pooled("max"), pooling="max")
     assert str(caught.value) == "pooling=max changes nothing in model 'net': it is like that already."
 
 
@@ -456,7 +456,7 @@ def test_an_ingredient_of_the_user():
     assert list(known) == [*INGREDIENTS, "noise"]
     full = functional(lambda x: layers.GaussianNoise(0.1, name="n")(conv(x, 4, name="a")))
     assert present(full, known)["noise"] == 1
-    same_function(ablate_model(full, {"noise": False}, ingredients=known), functional(lambda x: conv(x, 4, name="a")))
+    same_function(remove(full, noise=False, ingredients=known), functional(lambda x: conv(x, 4, name="a")))
 
 
 @pytest.mark.usefixtures("own")
@@ -474,8 +474,8 @@ def test_messages_of_ingredients_of_the_user():
             }
         )
     assert str(caught.value).splitlines() == [
-        "ingredients.head: the name is taken by an ingredient that is built in.",
-        "ingredients.a=Noise: must be the dotted path of a class, such as my_package.parts.MyIngredient.",
+        "ingredients.head=my_parts.Noise: the name is taken by an ingredient that is built in.",
+        "ingredients.a=Noise: must be a dotted path, such as my_package.parts.MyIngredient.",
         "ingredients.b=my_prats.Noise: module 'my_prats' cannot be imported: No module named 'my_prats'.",
         "ingredients.c=my_parts.Noize: module 'my_parts' has no 'Noize'. Did you mean 'Noise'?",
         "ingredients.d=my_parts.thing: must be a class derived from ablate.keras.ingredients.Ingredient.",

@@ -56,10 +56,10 @@ def test_an_ingredient_of_a_backbone(make, name, sites):
     model = make()
     assert present(model)[name] == sites
     level = "flatten" if name == "head" else False
-    check_ingredient(INGREDIENTS[name], model, level, elsewhere=name == "head")
+    check_ingredient(INGREDIENTS[name], model, level, changes_elsewhere=name == "head")
 
 
 def test_batch_norms_of_a_backbone():
     model = resnet()
     assert present(model)["batch_norm"] > 0
-    check_ingredient(INGREDIENTS["batch_norm"], model, False, elsewhere=True)
+    check_ingredient(INGREDIENTS["batch_norm"], model, False, changes_elsewhere=True)

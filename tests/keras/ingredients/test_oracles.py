@@ -11,7 +11,7 @@ keras = pytest.importorskip("keras")
 
 from keras import layers, ops  # noqa: E402
 
-from ablate.keras.ingredients import INGREDIENTS, ablate_model, present  # noqa: E402
+from ablate.keras.ingredients import INGREDIENTS, present, remove  # noqa: E402
 from ablate.keras.weights import copied_weights  # noqa: E402
 
 pytestmark = pytest.mark.keras
@@ -195,7 +195,7 @@ def kinds(model):
 @pytest.mark.parametrize(("network", "levels"), CASES)
 def test_rewrite_equals_the_variant_written_by_hand(network, levels):
     full = network(**FULL)
-    rewritten = randomized(ablate_model(full, levels))
+    rewritten = randomized(remove(full, **levels))
     by_hand = network(**{**FULL, **levels})
     assert kinds(rewritten) == kinds(by_hand)
     assert rewritten.count_params() == by_hand.count_params()
@@ -228,7 +228,7 @@ def test_shared_layers_keep_name_and_configuration():
         full = network(**FULL)
         if present(full)[next(iter(levels))]:
             by_hand = {layer.name: layer.get_config() for layer in network(**{**FULL, **levels}).layers[1:]}
-            rewritten = {layer.name: layer.get_config() for layer in ablate_model(full, levels).layers[1:]}
+            rewritten = {layer.name: layer.get_config() for layer in remove(full, **levels).layers[1:]}
             assert rewritten.keys() >= {layer.name for layer in full.layers[1:] if layer.name in by_hand}
             for layer in full.layers[1:]:
                 if by_hand.get(layer.name) == layer.get_config():

@@ -8,7 +8,7 @@ keras = pytest.importorskip("keras")
 
 from keras import layers, ops  # noqa: E402
 
-from ablate.keras.ingredients import ablate_model, present  # noqa: E402
+from ablate.keras.ingredients import present, remove  # noqa: E402
 
 pytestmark = pytest.mark.keras
 
@@ -22,7 +22,7 @@ def found(body, shape=(8, 8, 4)):
     model = keras.Model(inputs, body(inputs))
     sites = present(model)["residual"]
     if sites:
-        without = ablate_model(model, {"residual": False})
+        without = remove(model, residual=False)
         assert present(without)["residual"] == 0
         assert without.output_shape == model.output_shape
     return sites
@@ -87,5 +87,5 @@ def test_trunk_of_a_sum_keeps_its_weights_and_the_projection_falls_away():
     body = layers.Conv2D(8, 3, strides=2, padding="same", name="body")(inputs)
     projection = layers.Conv2D(8, 1, strides=2, name="projection")(inputs)
     model = keras.Model(inputs, layers.Add(name="sum")([projection, body]))
-    without = ablate_model(model, {"residual": False})
+    without = remove(model, residual=False)
     assert [layer.name for layer in without.layers[1:]] == ["body"]

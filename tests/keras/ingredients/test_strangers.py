@@ -9,7 +9,7 @@ keras = pytest.importorskip("keras")
 
 from keras import layers, ops  # noqa: E402
 
-from ablate.keras.ingredients import INGREDIENTS, ablate_model, present  # noqa: E402
+from ablate.keras.ingredients import INGREDIENTS, present, remove  # noqa: E402
 from ablate.keras.streams import seeded  # noqa: E402
 from ablate.keras.weights import copied_weights, named_weights  # noqa: E402
 from ablate.testing import check_ingredient  # noqa: E402
@@ -69,14 +69,14 @@ def test_transformer():
         ({"activation": "linear"}, transformer(activation="linear")),
         ({"norm": "none"}, transformer(norm=False)),
     ):
-        same_function(ablate_model(full, levels), hand)
+        same_function(remove(full, **levels), hand)
 
 
 def test_attention_starts_alike_with_and_without_dropout():
     full = transformer()
     with_it, without = (
         {path: np.asarray(weight) for path, weight in named_weights(seeded(model, 1)) if "seed" not in path}
-        for model in (full, ablate_model(full, {"dropout": False}))
+        for model in (full, remove(full, dropout=False))
     )
     assert with_it.keys() == without.keys()
     assert [path for path, value in with_it.items() if not np.array_equal(value, without[path])] == []
@@ -102,8 +102,8 @@ def test_a_network_with_a_lambda_starts_from_its_streams_and_is_checked():
     assert found(full) == {"residual": 1, "head": 1, "squeeze_excite": 1, "activation": 2, "without_block": 2}
     checked = check_ingredient(INGREDIENTS["residual"], full)
     assert checked.sites == 1
-    same_function(ablate_model(full, {"residual": False}), lambdas(residual=False))
-    same_function(ablate_model(full, {"squeeze_excite": False}), lambdas(squeezed=False))
+    same_function(remove(full, residual=False), lambdas(residual=False))
+    same_function(remove(full, squeeze_excite=False), lambdas(squeezed=False))
 
 
 def towers(activation="relu"):
@@ -126,8 +126,8 @@ def test_activations_at_the_end_of_nested_models_count_but_not_that_of_the_netwo
         **{"batch_norm": 1, "bn_placement": 1, "head": 1, "norm": 1, "dropout": 1, "activation": 1},
     }
     for level in ("linear", "tanh"):
-        same_function(ablate_model(full, {"activation": level}), towers(level))
-    assert present(ablate_model(full, {"activation": "linear"}))["activation"] == 0
+        same_function(remove(full, activation=level), towers(level))
+    assert present(remove(full, activation="linear"))["activation"] == 0
 
 
 def half_precision(residual=True):
@@ -142,7 +142,7 @@ def half_precision(residual=True):
 def test_a_shortcut_through_a_change_of_number_format():
     full = half_precision()
     assert present(full)["residual"] == 1
-    same_function(ablate_model(full, {"residual": False}), half_precision(residual=False))
+    same_function(remove(full, residual=False), half_precision(residual=False))
 
 
 def recurrent(residual=True):
@@ -155,4 +155,4 @@ def recurrent(residual=True):
 
 def test_a_shortcut_around_a_wrapped_recurrent_layer():
     assert present(recurrent())["residual"] == 1
-    same_function(ablate_model(recurrent(), {"residual": False}), recurrent(residual=False))
+    same_function(remove(recurrent(), residual=False), recurrent(residual=False))

@@ -12,7 +12,7 @@ keras = pytest.importorskip("keras")
 from keras import layers  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.ingredients import INGREDIENTS, ablate_model, present  # noqa: E402
+from ablate.keras.ingredients import INGREDIENTS, present, remove  # noqa: E402
 from ablate.keras.models import build  # noqa: E402
 
 pytestmark = pytest.mark.keras
@@ -71,7 +71,7 @@ def one_step(model):
 
 def test_all_sixty_cells_build_and_differ(mini):
     assert len(GRID) == 60
-    cells = [ablate_model(mini, levels) for levels in GRID]
+    cells = [remove(mini, **levels) for levels in GRID]
     assert {cell.output_shape for cell in cells} == {(None, 3)}
     assert len({signature(cell) for cell in cells}) == 60
 
@@ -79,7 +79,7 @@ def test_all_sixty_cells_build_and_differ(mini):
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras with NumPy 2
 @pytest.mark.parametrize(("name", "level"), AWAY.items())
 def test_a_rewritten_network_trains_a_step_and_survives_saving(mini, name, level, tmp_path):
-    model = ablate_model(mini, {name: level})
+    model = remove(mini, **{name: level})
     x = one_step(model)
     path = tmp_path / "model.keras"
     model.save(path)
@@ -88,18 +88,18 @@ def test_a_rewritten_network_trains_a_step_and_survives_saving(mini, name, level
 
 def test_the_full_form_is_the_model_itself_and_a_rewrite_leaves_it_alone(mini):
     before = signature(mini)
-    assert ablate_model(mini, {name: ingredient.levels[0] for name, ingredient in INGREDIENTS.items()}) is mini
-    assert ablate_model(mini, {"residual": False}) is not mini
+    assert remove(mini, **({name: ingredient.levels[0] for name, ingredient in INGREDIENTS.items()})) is mini
+    assert remove(mini, residual=False) is not mini
     assert signature(mini) == before
 
 
 def test_placement_and_bias_are_void_without_batch_norm(mini):
-    void = ablate_model(mini, {"batch_norm": False, "bn_placement": "after", "bias": True})
-    assert signature(void) == signature(ablate_model(mini, {"batch_norm": False}))
+    void = remove(mini, batch_norm=False, bn_placement="after", bias=True)
+    assert signature(void) == signature(remove(mini, batch_norm=False))
 
 
 def test_every_convolution_has_a_bias_without_batch_norm(mini):
-    model = ablate_model(mini, {"batch_norm": False})
+    model = remove(mini, batch_norm=False)
     assert all(layer.use_bias for layer in model.layers if hasattr(layer, "use_bias"))
 
 
@@ -108,13 +108,13 @@ def test_a_dense_layer_that_fed_a_batch_norm_gets_a_bias_too():
         [keras.Input((4,)), layers.Dense(3, use_bias=False, name="fed"), layers.BatchNormalization(),
          layers.Dense(2, use_bias=False, name="last")]
     )  # fmt: skip
-    without = ablate_model(model, {"batch_norm": False})
+    without = remove(model, batch_norm=False)
     assert (without.get_layer("fed").use_bias, without.get_layer("last").use_bias) == (True, False)
 
 
 def test_message_of_an_absent_ingredient(vgg):
     with pytest.raises(NetworkError) as caught:
-        ablate_model(vgg, {"residual": False, "separable": False, "head": "flatten"})
+        remove(vgg, residual=False, separable=False, head="flatten")
     assert str(caught.value) == (
         "`residual` is not present in model 'vgg': no sum of a trunk and its shortcut.\n"
         "`separable` is not present in model 'vgg': no separable or depthwise convolution.\n"
@@ -126,7 +126,7 @@ def test_message_of_an_absent_ingredient(vgg):
 def test_message_of_a_model_without_ingredients():
     model = keras.Sequential([keras.Input((4,)), layers.Dense(2)], name="plain")
     with pytest.raises(NetworkError) as caught:
-        ablate_model(model, {"batch_norm": False})
+        remove(model, batch_norm=False)
     assert str(caught.value) == (
         "`batch_norm` is not present in model 'plain': no BatchNormalization layer.\nPresent: no known ingredient."
     )
@@ -134,7 +134,7 @@ def test_message_of_a_model_without_ingredients():
 
 def test_message_of_unknown_ingredients_and_levels(vgg):
     with pytest.raises(NetworkError) as caught:
-        ablate_model(vgg, {"residul": False, "head": "flat", "batch_norm": "false", "bias": 1})
+        remove(vgg, residul=False, head="flat", batch_norm="false", bias=1)
     assert str(caught.value) == (
         "Unknown ingredient 'residul'. Known: residual, batch_norm, bn_placement, separable, head, bias, norm, "
         "squeeze_excite, dropout, dense_connections, activation, pooling, augmentation, flip, rotation, zoom, "
@@ -164,7 +164,7 @@ def test_message_of_a_head_whose_maps_have_no_fixed_size():
     x = layers.GlobalAveragePooling2D(name="pool")(layers.Conv2D(4, 3)(inputs))
     model = keras.Model(inputs, layers.Dense(2)(x), name="free")
     with pytest.raises(NetworkError) as caught:
-        ablate_model(model, {"head": "flatten"})
+        remove(model, head="flatten")
     assert str(caught.value) == (
         "`head` cannot become flatten in model 'free': layer 'pool' gets maps of no fixed size (None, None, 4). "
         "Build the model with a fixed input shape."
@@ -183,7 +183,7 @@ def test_head_with_its_dense_layers_in_a_nested_model():
     classifier = keras.Sequential([keras.Input((4,)), layers.Dropout(0.5), layers.Dense(2)], name="classifier")
     inputs = keras.Input((6, 6, 3))
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(inputs))
-    flat = ablate_model(keras.Model(inputs, classifier(x)), {"head": "flatten"})
+    flat = remove(keras.Model(inputs, classifier(x)), head="flatten")
     assert flat.get_layer("classifier").input_shape == (None, 64)
 
 
@@ -197,7 +197,7 @@ def test_nested_and_shared_models_are_taken_apart_once():
     pooled = layers.GlobalAveragePooling2D()(merged)
     model = keras.Model([left, right], layers.Dense(2, name="classifier")(pooled))
     assert present(model, {name: INGREDIENTS[name] for name in SIX}) == dict(zip(SIX, (0, 1, 1, 0, 1, 1), strict=True))
-    without = ablate_model(model, {"batch_norm": False})
+    without = remove(model, batch_norm=False)
     assert [layer.name for layer in without.get_layer("tower").layers[1:]] == ["conv", "relu"]
     # 3*3*3*4 weights and 4 biases of the tower, 4*2 weights and 2 biases of the classifier
     assert without.count_params() == 112 + 10
@@ -210,7 +210,7 @@ def test_frozen_layers_stay_frozen_and_number_format_stays():
     x = layers.SeparableConv2D(4, 3, name="body", dtype="mixed_float16", trainable=False)(inputs)
     x = layers.GlobalAveragePooling2D(dtype="mixed_float16")(x)
     model = keras.Model(inputs, layers.Dense(2, dtype="float32")(x))
-    body = ablate_model(model, {"separable": False, "head": "flatten"}).get_layer("body")
+    body = remove(model, separable=False, head="flatten").get_layer("body")
     assert (type(body), body.trainable, body.dtype_policy.name) == (layers.Conv2D, False, "mixed_float16")
 
 
@@ -218,7 +218,7 @@ def test_several_outputs():
     inputs = keras.Input((8, 8, 3))
     x = layers.BatchNormalization(name="bn")(layers.Conv2D(4, 3, name="conv")(inputs))
     model = keras.Model(inputs, {"map": x, "class": layers.Dense(2)(layers.GlobalAveragePooling2D()(x))})
-    without = ablate_model(model, {"batch_norm": False, "head": "flatten"})
+    without = remove(model, batch_norm=False, head="flatten")
     assert {name: tensor.shape for name, tensor in without.output.items()} == {
         "map": (None, 6, 6, 4),
         "class": (None, 2),
@@ -230,7 +230,7 @@ def test_depthwise_written_as_groups_becomes_plain():
     x = layers.Conv2D(6, 5, padding="same", groups=6, name="depthwise")(inputs)
     model = keras.Model(inputs, layers.Conv2D(8, 1, groups=2)(x))
     assert present(model)["separable"] == 1
-    assert ablate_model(model, {"separable": False}).get_layer("depthwise").kernel.shape == (5, 5, 6, 6)
+    assert remove(model, separable=False).get_layer("depthwise").kernel.shape == (5, 5, 6, 6)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -241,7 +241,7 @@ def test_a_network_in_mixed_precision_keeps_its_number_formats(policy):
     finally:
         keras.config.set_dtype_policy("float32")
     levels = {"residual": False, "separable": False, "norm": "group", "activation": "gelu", "pooling": "strided"}
-    for model in (ablate_model(full, levels), ablate_model(full, {"batch_norm": False, "head": "flatten"})):
+    for model in (remove(full, **levels), remove(full, batch_norm=False, head="flatten")):
         formats = {layer.name: layer.dtype_policy.name for layer in model.layers[1:]}
         assert formats.pop("classifier") == "float32"
         assert set(formats.values()) == {policy}
@@ -253,7 +253,7 @@ def test_several_inputs_and_outputs_keep_their_structure():
     x = layers.BatchNormalization()(layers.Conv2D(4, 3, use_bias=False)(image))
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), facts])
     model = keras.Model({"image": image, "facts": facts}, {"a": layers.Dense(2)(x), "b": [layers.Dense(1)(x)]})
-    without = ablate_model(model, {"batch_norm": False, "augmentation": True})
+    without = remove(model, batch_norm=False, augmentation=True)
     given = {"image": np.ones((2, 8, 8, 3), "float32"), "facts": np.ones((2, 4), "float32")}
     told = without(given, training=False)
     assert {"a": told["a"].shape, "b": told["b"][0].shape} == {"a": (2, 2), "b": (2, 1)}
