@@ -32,7 +32,7 @@ def report(words: Sequence[str]) -> int:
 
     A folder of results that another tool wrote is adopted first; several studies are put together.
     """
-    from ablate.adopt import looks_foreign
+    from ablate.foreign import adopt_folder, looks_foreign, parse_settings
 
     words, names = _option(words, "--figures")
     words, width = _option(words, "--width")
@@ -40,28 +40,24 @@ def report(words: Sequence[str]) -> int:
     if len(words) > 1 and all("=" not in word for word in words):
         return _compare(words, figures, width)
     if words and looks_foreign(Path(words[0])) and not StudyFolder(Path("outputs") / words[0]).record():
-        from ablate.adopt import adopt as take_over
-        from ablate.adopt import from_words
-
-        return _collect(take_over(Path(words[0]), from_words(words[1:])), figures, width)
+        return _collect(adopt_folder(Path(words[0]), parse_settings(words[1:])), figures, width)
     (study,) = _studies(words, 1)
     return _collect(study, figures, width)
 
 
 def adopt(words: Sequence[str]) -> int:
     """``ablate adopt PATH [key=value ...]``: make a study of results that another tool wrote."""
-    from ablate.adopt import adopt as take_over
-    from ablate.adopt import from_words
+    from ablate.foreign import adopt_folder, parse_settings
 
     if not words or ("=" in words[0] and not Path(words[0]).exists()):
         raise ConfigError(f"Name a folder or a CSV file of results, for example multirun; received {list(words)}.")
-    return _collect(take_over(Path(words[0]), from_words(words[1:])))
+    return _collect(adopt_folder(Path(words[0]), parse_settings(words[1:])))
 
 
 def merge(words: Sequence[str]) -> int:
     """``ablate merge STUDY STUDY ... --into NAME [--keep first|last]``: parts of one study become one."""
-    from ablate.several import KEEP
-    from ablate.several import merge as put_together
+    from ablate.merging import KEEP
+    from ablate.merging import merge as merge_runs
     from ablate.sweep.console import say
 
     rest, into = _option(words, "--into")
@@ -73,14 +69,14 @@ def merge(words: Sequence[str]) -> int:
             "Name the folders with the parts of a study and where the whole goes, for example: "
             f"ablate merge laptop/outputs/residual server/outputs/residual --into residual; received {list(words)}."
         )
-    merged = put_together(_studies(rest, len(rest)), _output(into), keep)
-    for line in merged.lines:
+    merged = merge_runs(_studies(rest, len(rest)), _output(into), keep)
+    for line in merged.messages:
         say(line)
-    return _collect(merged.study)
+    return _collect(merged.folder)
 
 
 def _compare(words: Sequence[str], figures: Sequence[str] | None, width: str | None) -> int:
-    from ablate.several import compare
+    from ablate.merging import compare
     from ablate.sweep.console import paths_lines, say, show_summary
 
     rest, into = _option(words, "--into")
@@ -89,7 +85,7 @@ def _compare(words: Sequence[str], figures: Sequence[str] | None, width: str | N
     studies = _studies(rest, len(rest))
     name = "+".join(study.name for study in studies) if into is None else into
     found = compare(studies, _output(name), figures, width)
-    for line in (*found.lines, found.why):
+    for line in (*found.messages, found.explanation):
         say(line)
     for title, summary in found.summaries.items():
         if len(found.summaries) > 1:
