@@ -22,7 +22,7 @@ _MOST_SENTENCES = 12
 def _report(
     arguments: Sequence[str], figures: str | None = None, width: str | None = None, into: str | None = None
 ) -> int:
-    from ablate.adopt import looks_foreign
+    from ablate.foreign import looks_foreign
 
     path, names = arguments[0], _figure_names(figures, width)
     if into is not None or (len(arguments) > 1 and all("=" not in word for word in arguments)):
@@ -35,14 +35,14 @@ def _report(
 
 
 def _compare(paths: Sequence[str], figures: Sequence[str] | None, width: str | None, into: str | None) -> int:
-    from ablate.several import compare
+    from ablate.merging import compare
 
     if len(paths) == 1:
         raise ConfigError(f"--into names the report on several studies; received one: {paths[0]}.")
     studies = [find_study(path) for path in paths]
     name = "+".join(study.name for study in studies) if into is None else into
     report = compare(studies, _output_folder(name), figures, width)
-    for line in (*report.lines, report.why):
+    for line in (*report.messages, report.explanation):
         say(line)
     for title, summary in report.summaries.items():
         if len(report.summaries) > 1:
@@ -54,25 +54,25 @@ def _compare(paths: Sequence[str], figures: Sequence[str] | None, width: str | N
 
 
 def _adopt(arguments: Sequence[str], figures: Sequence[str] | None = None, width: str | None = None) -> int:
-    from ablate.adopt import adopt, from_words
+    from ablate.foreign import adopt_folder, parse_settings
 
     path, *settings = arguments
     if "=" in path and not Path(path).exists():
         raise ConfigError(f"Name a folder or a CSV file of results, for example multirun; received {list(arguments)}.")
-    return _collect(adopt(Path(path), from_words(settings)), figures, width)
+    return _collect(adopt_folder(Path(path), parse_settings(settings)), figures, width)
 
 
 def _merge(paths: Sequence[str], into: str | None = None, keep: str | None = None) -> int:
-    from ablate.several import KEEP, merge
+    from ablate.merging import KEEP, merge
 
     if into is None:
         raise ConfigError("Name the merged study: --into NAME.")
     if keep not in (None, *KEEP):
         raise ConfigError(f"--keep {keep}: allowed are {', '.join(KEEP)}.{suggestion(str(keep), KEEP)}")
     merged = merge([find_study(path) for path in paths], _output_folder(into), keep)
-    for line in merged.lines:
+    for line in merged.messages:
         say(line)
-    return _collect(merged.study)
+    return _collect(merged.folder)
 
 
 def _output_folder(name: str) -> StudyFolder:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ablate.adopt import adopt, from_words
+from ablate.foreign import adopt_folder, parse_settings
 from ablate.report import summary_of
 from ablate.store import StudyFolder
 
@@ -50,7 +50,7 @@ def result(**metrics: float) -> str:
 
 def adopted(path: Path, *words: str, outputs: Path | None = None) -> StudyFolder:
     """The study that is made of a path, beside it."""
-    return adopt(path, from_words(words), outputs or path.parent / "outputs")
+    return adopt_folder(path, parse_settings(words), outputs or path.parent / "outputs")
 
 
 def cells(study: StudyFolder) -> pd.DataFrame:

@@ -19,7 +19,8 @@ from ablate.report import summary_of
 from ablate.store import StudyFolder
 
 ROOT = Path(__file__).resolve().parents[2]
-RDSG = ROOT.parent / "shared" / "data" / "hydra_multirun_rdsg"
+SHARED = next((folder / "shared" for folder in ROOT.parents if (folder / "shared").is_dir()), ROOT)
+RDSG = SHARED / "data" / "hydra_multirun_rdsg"
 
 needs_rdsg = pytest.mark.skipif(not RDSG.is_dir(), reason="the shared test data are not here")
 

@@ -202,7 +202,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: py
             raise PermissionError(13, "Permission denied")
         return real(path)  # type: ignore[call-overload]
 
-    monkeypatch.setattr("ablate.adopt.tree.os.scandir", scandir)
+    monkeypatch.setattr("ablate.foreign.files.os.scandir", scandir)
     assert "Not read, or not whole: closed: Permission denied." in notes(adopted(root))
 
 
@@ -214,8 +214,9 @@ def test_a_folder_without_results_says_what_would_be_some(name: str, tmp_path: P
     with pytest.raises(StoreError) as caught:
         adopted(tmp_path / name)
     assert str(caught.value) == (
-        f"There are no results to adopt in '{tmp_path / name}'. Known are folders of Hydra (.hydra/config.yaml in each "
-        "run), CSV files with an 'epoch' column (Keras' CSVLogger), event files of TensorBoard, and one tidy CSV file."
+        f"There are no results to adopt in '{tmp_path / name}'. Formats: hydra (output folders of Hydra, "
+        ".hydra/config.yaml in each run); tensorboard (event files of TensorBoard, a folder a run); table (one tidy "
+        "CSV file, a row a run or an epoch); csv_logger (CSV logs of Keras' CSVLogger and the like, a file a run)."
     )
     assert not (tmp_path / "outputs").exists()
 
@@ -258,15 +259,15 @@ def test_one_metric_in_two_files_that_disagree_is_not_guessed(tmp_path: Path) ->
 def test_unknown_words_metrics_keys_and_levels_give_the_nearest(tmp_path: Path) -> None:
     root = two_runs(tmp_path / "runs")
     for words, message in (
-        (["metrik=score"], "Unknown key 'metrik'. Keys: name, metric, direction, margin, seed, factors, ignore, "
-         "results, rows, repeats, source, reference.KEY, only.KEY. Did you mean 'metric'?"),
+        (["metrik=score"], "Unknown key 'metrik'. Keys: name, metric, direction, margin, seed, factors, "
+         "reference.KEY, only.KEY, ignore, results, rows, repeats, source. Did you mean 'metric'?"),
         (["metric=scor"], "No run has the metric 'scor'. Metrics: score. Did you mean 'score'?"),
         (["factors=[dept]"], "No run has the key 'dept'. Keys: depth. Did you mean 'depth'?"),
         (["only.depth=9"], "'depth' has no level '9'. Levels: 2, 3."),
         (["reference.depth=9"], "reference.depth=9: 'depth' has the levels 2, 3."),
         (["reference.width=9"], "reference.width: no such factor. Factors: depth."),
-        (["direction=maximum", "margin=x", "seed"], "direction=maximum: allowed are max, min. Did you mean 'max'?\n"
-         "margin=x: it must be a number\n'seed' is not key=value."),
+        (["direction=maximum", "margin=x", "seed"], "direction=maximum: must be one of max, min, or null. "
+         "Did you mean 'max'?\nmargin=x: must be a number, or null.\n'seed' is not key=value."),
         (["source=tensorboard"], f"There are no results of tensorboard to adopt in '{root}'. "),
         (["name=../x"], "study.name='../x' cannot be the name of a folder: "),
     ):  # fmt: skip
@@ -287,7 +288,7 @@ def test_aliases_of_aliases_do_not_fill_the_memory(tmp_path: Path) -> None:
     lines = [f"{c}: &{c} [{', '.join(['*' + p] * 9)}]" for p, c in zip("abcdefghijklm", "bcdefghijklmn", strict=True)]
     bomb = "\n".join(["a: &a [x, x]", *lines]) + "\n"
     hydra_run(root / "2", bomb, m__json=result(score=1))
-    assert "repeats itself by 117 aliases; at most 100 are read" in notes(adopted(root))
+    assert "has 117 aliases; at most 100 are read" in notes(adopted(root))
 
 
 def test_a_margin_given_afterwards_is_said_to_be(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 import ablate
 from ablate.app.commands import VERBS
 from ablate.errors import AblateError, ConfigError, StoreError
+from ablate.merging import compare, merge
 from ablate.report import summary_of
-from ablate.several import compare, merge
 from ablate.store import FAILED, Result, Status, StudyFolder
 
 pytestmark = pytest.mark.usefixtures("no_figures")
@@ -41,7 +41,7 @@ def parts(tmp_path: Path) -> list[StudyFolder]:
 def test_parts_of_a_study_become_one_with_each_run_once(parts: list[StudyFolder], tmp_path: Path) -> None:
     into = StudyFolder(tmp_path / "outputs" / "whole")
     merged = merge(parts, into)
-    assert merged.lines == (
+    assert merged.messages == (
         "10 runs of 2 folders, 0 of them still to be trained:",
         "  laptop-outputs-residual: 6 runs, 6 taken from here",
         "  server-outputs-residual: 6 runs, 4 taken from here",
@@ -142,7 +142,7 @@ def test_a_run_at_work_is_waited_for(parts: list[StudyFolder], tmp_path: Path) -
 
 def test_parts_are_merged_by_a_report_on_both(parts: list[StudyFolder], tmp_path: Path) -> None:
     found = compare(parts, StudyFolder(tmp_path / "outputs" / "both"))
-    assert found.why == "Parts of one study: merged run by run."
+    assert found.explanation == "Parts of one study: merged run by run."
     (summary,) = found.summaries.values()
     assert summary.effects["n"].tolist() == [5]
     assert (found.folder.tables / "effects.md").is_file()
@@ -154,7 +154,7 @@ def test_the_same_study_on_two_machines_has_the_machine_as_block(tmp_path: Path)
     into = StudyFolder(tmp_path / "outputs" / "both")
     found = compare([laptop, server], into)
     names = ["laptop-outputs-residual", "server-outputs-residual"]
-    assert found.why == (
+    assert found.explanation == (
         f"One study with the block 'origin': cells are compared within {', '.join(names)}, never across."
     )
     effects = summary_of(into).effects
@@ -180,7 +180,7 @@ def test_studies_that_ask_something_else_stand_side_by_side(tmp_path: Path) -> N
     b = study(tmp_path, "b", 2, factors={"width": [0, 5]}, config={"residual": True})
     c = study(tmp_path, "c", 2, direction="min")
     found = compare([a, b, c], StudyFolder(tmp_path / "outputs" / "all"))
-    assert found.why == (
+    assert found.explanation == (
         "Side by side, since they do not ask the same: direction max (a), max (b), min (c); factors residual (a); "
         "width (b); residual (c)."
     )
@@ -188,7 +188,7 @@ def test_studies_that_ask_something_else_stand_side_by_side(tmp_path: Path) -> N
     assert (found.folder.tables / "b" / "effects.tex").is_file()
     lines = (found.folder.path / "effects.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in lines] == ["study", "a", "b", "c"]
-    assert compare([a, b], StudyFolder(tmp_path / "outputs" / "ab")).why == (
+    assert compare([a, b], StudyFolder(tmp_path / "outputs" / "ab")).explanation == (
         "Side by side, since they do not ask the same: factors residual (a); width (b)."
     )
 
@@ -228,3 +228,18 @@ def test_the_verbs(
     with pytest.raises(AblateError) as twice:
         VERBS["report"].run(["one", "one"])
     assert str(twice.value) == "The same folder stands twice: outputs/one, outputs/one."
+
+
+def test_folders_are_named_by_their_paths(
+    parts: list[StudyFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [str(parts[0].path), parts[1].path]
+    merged = merge(paths, tmp_path / "outputs" / "whole")
+    assert merged.summary.effects["n"].tolist() == [5]
+    monkeypatch.chdir(tmp_path)
+    study(tmp_path, "a", 2)
+    study(tmp_path, "b", 2, bonus=1)
+    assert compare(["outputs/a", "outputs/b"]).folder.path == Path("outputs/a+b")
+    with pytest.raises(ConfigError) as caught:
+        merge(paths, tmp_path / "outputs" / "whole", keep="frist")
+    assert str(caught.value) == "keep=frist: allowed are first, last. Did you mean 'first'?"

@@ -1,0 +1,185 @@
+"""Tables of numbers in foreign CSV files: decimal commas, cut-off lines, repeated headers, logs that began again."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import re
+from typing import TYPE_CHECKING
+
+from ablate.foreign.files import FileNote, SourceFolder, UnreadableFile, read_text
+from ablate.foreign.reader import NumberTable
+from ablate.formatting import plural
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["number_table", "read_log", "read_table", "with_decimal_points", "without_superseded_rows"]
+
+_LARGEST_TABLE = 256_000_000  # bytes
+_STEPS = ("epoch", "step", "global_step", "iteration", "iter", "round", "timestep", "generation")
+_NUMBER = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?(?:[eE][-+]?\d+)?")
+_DECIMAL_COMMA = re.compile(r"[-+]?(?:0,\d|\d{1,3}(?:\.\d{3})+,\d).*")
+
+
+@functools.lru_cache(maxsize=1)  # the format is recognised by the table that is read right after
+def read_table(folder: SourceFolder, file: str) -> pd.DataFrame:
+    """The rows of a CSV file (commas, semicolons or tabs) with stripped column names.
+
+    Notes in the folder what was left out or read in another way.
+
+    Raises:
+        UnreadableFile: If there is no table in it.
+    """
+    import pandas as pd
+
+    text = read_text(folder.root / file, _LARGEST_TABLE)
+    if "\0" in text[:4096]:
+        raise UnreadableFile("is no text")
+    head = text.lstrip("\r\n").partition("\n")[0]
+    if not head.strip():
+        raise UnreadableFile("is empty")
+    separator = max(",;\t", key=head.count)
+    width = len(next(csv.reader([head], delimiter=separator)))
+    last = text.rpartition("\n")[2].split(separator)
+    if not text.endswith("\n") and len(last) < width and "\n" in text:
+        folder.notes.append(FileNote(file, f"its last line was cut off ({len(last)} of {width} fields)"))
+        text = text[: text.rindex("\n") + 1]
+    lines = text.count("\n") + (not text.endswith("\n")) - 1
+    try:
+        frame = pd.read_csv(io.StringIO(text), sep=separator, index_col=False, on_bad_lines="skip", low_memory=False)
+    except (ValueError, pd.errors.ParserError) as error:
+        raise UnreadableFile(f"is no table: {error}") from error
+    frame.columns = [" ".join(str(name).split()) for name in frame.columns]
+    blank = sum(not line.strip() for line in text.splitlines()[1:]) if len(frame) < lines else 0
+    if (skipped := lines - blank - len(frame)) > 0:
+        folder.notes.append(FileNote(file, f"{plural(skipped, 'line')} of another width left out"))
+    # A program that starts again may append its header, too.
+    is_header = pd.Series(True, index=frame.index)
+    for name in frame.columns:
+        is_header &= frame[name].astype(str).str.strip() == name
+    if is_header.any():
+        frame = frame[~is_header].reset_index(drop=True)
+        folder.notes.append(FileNote(file, f"its header stands {int(is_header.sum()) + 1} times", changed=True))
+    frame, converted = with_decimal_points(frame, separator)
+    if converted:
+        phrase = f"the comma in {', '.join(converted)} was read as a decimal point"
+        folder.notes.append(FileNote(file, phrase, changed=True))
+    return frame
+
+
+def with_decimal_points(frame: pd.DataFrame, separator: str) -> tuple[pd.DataFrame, list[str]]:
+    """A table whose decimal commas, as in much of Europe, are read as such.
+
+    ``64,128`` may as well be a list of two widths. So a column counts as one of decimal commas only if the table shows
+    in some column that it writes numbers so (``0,5`` or ``1.234,5``), or separates its columns by semicolons.
+
+    Args:
+        frame: The table.
+        separator: What separates its columns.
+
+    Returns:
+        The table, and the names of the columns that were converted.
+
+    Example:
+        >>> import pandas as pd
+        >>> with_decimal_points(pd.DataFrame({"acc": ["0,5", "0,75"], "n": [1, 2]}), ";")[0]["acc"].tolist()
+        [0.5, 0.75]
+    """
+    import pandas as pd
+
+    candidates = {}
+    for name in frame.columns:
+        if pd.api.types.is_numeric_dtype(frame[name]):
+            continue
+        texts = [str(value).strip() for value in frame[name].dropna().unique()]
+        if any("," in text for text in texts) and all(_NUMBER.fullmatch(text) for text in texts):
+            candidates[str(name)] = texts
+    if separator != ";" and not any(_DECIMAL_COMMA.fullmatch(text) for texts in candidates.values() for text in texts):
+        return frame, []
+    numbers = {
+        name: frame[name].astype("string").str.strip().str.replace(".", "").str.replace(",", ".").astype("Float64")
+        for name in candidates
+    }
+    return frame.assign(**{name: values.astype(float) for name, values in numbers.items()}), list(numbers)
+
+
+def read_log(folder: SourceFolder, file: str) -> NumberTable | None:
+    """The numbers of a CSV file that a training wrote line by line; None where there are none.
+
+    Notes in the folder what was left out, and a file that cannot be read.
+    """
+    table = None
+    with folder.noting_faults(file):
+        frame = read_table(folder, file)
+        table = number_table(frame)
+        if table is not None and table.step:
+            frame, phrase = without_superseded_rows(frame, table.step)
+            if phrase:
+                folder.notes.append(FileNote(file, phrase, changed=True))
+                table = number_table(frame)
+    return table
+
+
+def without_superseded_rows(frame: pd.DataFrame, step: str) -> tuple[pd.DataFrame, str]:
+    """A log without the rows that a later start of the same training replaced.
+
+    Where the count falls back to an epoch, the training went on from there: what had been written from that epoch on
+    is void, and a training that began anew replaces all that stood before. Rows that fill other columns than those
+    above them (validation after training) replace nothing, and a log that counts down throughout is left as it is.
+
+    Args:
+        frame: The rows in the order in which they were written.
+        step: The column that counts.
+
+    Returns:
+        The rows that count, and a phrase on those left out; empty if there are none.
+
+    Example:
+        >>> import pandas as pd
+        >>> log = pd.DataFrame({"epoch": [0, 1, 2, 1, 2], "acc": [0.1, 0.2, 0.3, 0.4, 0.5]})
+        >>> without_superseded_rows(log, "epoch")[0]["acc"].tolist()
+        [0.1, 0.4, 0.5]
+    """
+    import numpy as np
+    import pandas as pd
+
+    steps = pd.to_numeric(frame[step], errors="coerce").to_numpy(dtype=float)
+    falls = np.flatnonzero(np.diff(steps) < 0) + 1
+    filled = frame.drop(columns=step).notna().to_numpy()
+    restarts = [row for row in falls if (filled[row - 1] & filled[row]).any()]
+    if not restarts or 2 * len(restarts) >= len(frame):
+        return frame, ""
+    counts = np.ones(len(frame), dtype=bool)
+    for row in restarts:
+        counts[:row] &= ~(steps[:row] >= steps[row])
+    times = "once" if len(restarts) == 1 else f"{len(restarts)} times"
+    return frame[counts].reset_index(drop=True), (
+        f"its column '{step}' falls back {times}, as where a training began again; "
+        f"{int((~counts).sum())} rows were replaced by later ones"
+    )
+
+
+def number_table(frame: pd.DataFrame) -> NumberTable | None:
+    """The columns of a table that hold numbers, and what its rows are; None where there is no number."""
+    import pandas as pd
+
+    numbers = {}
+    for name in frame.columns:
+        if not name or str(name).startswith("Unnamed:"):
+            continue  # an index that pandas wrote
+        column = frame[name]
+        is_bool = column.map(lambda value: isinstance(value, bool))
+        values = pd.to_numeric(column.mask(is_bool), errors="coerce").astype(float)
+        if values.notna().any() and (values.notna() | column.isna()).all():
+            numbers[str(name)] = values
+    step = next((name for counter in _STEPS for name in numbers if name.lower() == counter), "")
+    if not numbers or list(numbers) == [step]:
+        return None
+    table = pd.DataFrame(numbers)
+    if step:
+        # A logger may write the training and the validation of an epoch as two rows with blanks.
+        last = table.dropna(subset=[step]).groupby(step, sort=True).last().reset_index()
+        return NumberTable("curve", last, step)
+    return NumberTable("single" if len(table) == 1 else "rows", table)

@@ -1,0 +1,160 @@
+"""Output folders of Hydra, with whichever sweeper and folder layout: a folder ``.hydra`` in each run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablate.errors import StoreError
+from ablate.foreign.files import SourceFolder, UnreadableFile, read_json, read_text, read_yaml
+from ablate.foreign.number_tables import number_table, read_log
+from ablate.foreign.reader import ForeignRun, ForeignRuns, NumberTable, Reader
+from ablate.foreign.readers.tensorboard import EVENT_FILES, read_events
+from ablate.foreign.run_names import levels_in_path, unquoted
+from ablate.formatting import listing
+from ablate.store import FINISHED, RunFolder
+from ablate.sweep.identity import flatten
+
+if TYPE_CHECKING:
+    from ablate.foreign.request import AdoptSettings
+
+__all__ = ["HYDRA"]
+
+_MOST_KEYS = 20_000
+_TABLES = ("*.csv", "*.tsv")
+_RECORDED = ("status.json", "result.json", "curves.csv")
+
+
+def _read(folder: SourceFolder, settings: AdoptSettings) -> ForeignRuns:
+    """A run a ``.hydra`` folder, with all CSV and JSON files below it, or else its event files.
+
+    The configuration is that of ``.hydra/config.yaml``, with interpolations as they are written: what a resolver gives
+    is neither computed nor asked of the environment. Nothing is imported or unpickled.
+    """
+    files: dict[str, list[str]] = {location: [] for location in folder.tool_folders[".hydra"]}
+    events: dict[str, list[str]] = {location: [] for location in files}
+    without_run = []
+    tables = folder.named(*_TABLES)
+    for names, by_run in ((tables, files), (folder.named("*.json"), files), (folder.named(EVENT_FILES), events)):
+        for file in names:
+            run = next((location for parent in Path(file).parents if (location := str(parent)) in files), None)
+            if run is not None:
+                by_run[run].append(file)
+            elif names is tables:
+                without_run.append(file)
+    runs = [_read_run(folder, location, files[location], events[location]) for location in files]
+    notes = []
+    if without_run:
+        notes.append(
+            f"{len(without_run)} CSV files belong to no run, since they lie above the run folders: "
+            f"{listing(without_run, 3)}."
+        )
+    return ForeignRuns(tuple(runs), tuple(notes))
+
+
+HYDRA = Reader(
+    "hydra",
+    "output folders of Hydra, .hydra/config.yaml in each run",
+    lambda folder: bool(folder.tool_folders[".hydra"]),
+    _read,
+)
+
+
+def _read_run(folder: SourceFolder, location: str, files: list[str], events: list[str]) -> ForeignRun:
+    hidden = folder.root / location / ".hydra"
+    fault = ""
+    config: dict[str, Any] = {}
+    try:
+        # Hydra writes {} where nothing is configured; a file without a character was never finished.
+        if not read_text(hidden / "config.yaml").strip():
+            raise UnreadableFile("is empty")
+        config = _flat_config(read_yaml(hidden / "config.yaml"))
+    except UnreadableFile as error:
+        fault = f".hydra/config.yaml {error}"
+    overrides = _overrides(folder, location)
+    declared = {**_group_choices(hidden), **levels_in_path(location), **overrides}
+    recorded = _recorded(RunFolder(folder.root / location))
+    tables = dict(recorded)
+    for file in files:
+        name = file if location == "." else file[len(location) + 1 :]
+        if not (recorded and name in _RECORDED) and (table := _table(folder, file)) is not None:
+            tables[name] = table
+    if not tables and events:
+        tables = read_events(folder, location, events)
+    modified = max(map(folder.modified, [f"{location}/.hydra", *files]))
+    return ForeignRun(location, config, declared, tables, modified, fault, frozenset(overrides))
+
+
+def _flat_config(config: Any) -> dict[str, Any]:
+    if config is None:
+        return {}
+    if not isinstance(config, Mapping):
+        raise UnreadableFile(f"holds a {type(config).__name__} in place of keys")
+    flat = flatten({key: value for key, value in config.items() if key != "hydra"})
+    if len(flat) > _MOST_KEYS:
+        raise UnreadableFile(f"has {len(flat)} keys; at most {_MOST_KEYS} are read")
+    return flat
+
+
+def _overrides(folder: SourceFolder, location: str) -> dict[str, str]:
+    """What the run's command line set, by key."""
+    file = f"{location}/.hydra/overrides.yaml"
+    lines: Any = []
+    if (folder.root / file).exists():
+        with folder.noting_faults(file):
+            lines = read_yaml(folder.root / file)
+    overrides = {}
+    for line in lines if isinstance(lines, list) else ():
+        key, sign, value = str(line).partition("=")
+        key = key.lstrip("+~").partition("@")[0]
+        if sign and not key.startswith("hydra"):
+            overrides[key] = unquoted(value)
+    return overrides
+
+
+def _group_choices(hidden: Path) -> dict[str, str]:
+    """Which option of each config group was taken; of no consequence where it cannot be read."""
+    try:
+        choices = read_yaml(hidden / "hydra.yaml")["hydra"]["runtime"]["choices"].items()
+    except (UnreadableFile, KeyError, TypeError, AttributeError):
+        return {}
+    return {str(key): str(value) for key, value in choices if not str(key).startswith("hydra/")}
+
+
+def _recorded(run: RunFolder) -> dict[str, NumberTable]:
+    """What our own recorder left, as under Hydra's basic sweeper."""
+    import pandas as pd
+
+    try:
+        result = run.result() if run.status().state == FINISHED else None
+    except StoreError:
+        return {}
+    if result is None:
+        return {}
+    tables = {"result.json": NumberTable("single", pd.DataFrame([dict(result.metrics)]))}
+    if rows := run.curves():
+        tables["curves.csv"] = NumberTable("curve", pd.DataFrame(rows), "epoch")
+    return tables
+
+
+def _table(folder: SourceFolder, file: str) -> NumberTable | None:
+    import pandas as pd
+
+    if not file.lower().endswith(".json"):
+        return read_log(folder, file)
+    value = None
+    with folder.noting_faults(file):
+        value = read_json(folder.root / file)
+    if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
+        return number_table(pd.DataFrame([_numbers(row) for row in value]))
+    numbers = _numbers(value)
+    return NumberTable("single", pd.DataFrame([numbers])) if numbers else None
+
+
+def _numbers(value: Any) -> dict[str, float]:
+    """The numbers of nested plain values by dotted name; booleans and lists are none."""
+    flat = flatten(value) if isinstance(value, Mapping) else {}
+    return {
+        key: float(item) for key, item in flat.items() if isinstance(item, int | float) and not isinstance(item, bool)
+    }

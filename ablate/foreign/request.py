@@ -1,0 +1,189 @@
+"""What ``ablate adopt PATH key=value ...`` and :func:`ablate.adopt` may be asked for, each key declared once."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ablate.errors import ConfigError, suggestion
+from ablate.foreign.readers import READERS
+from ablate.study import level_label
+from ablate.study.plan import DIRECTIONS
+from ablate.study.setting import (
+    Rule,
+    Setting,
+    choice,
+    list_of,
+    mapping,
+    number,
+    optional,
+    setting_fault,
+    text,
+    written,
+)
+from ablate.study.settings import AUTO
+
+__all__ = ["ADOPT_SETTINGS", "AdoptSettings", "parse_settings"]
+
+
+def _declared(default: Any, rule: Rule, description: str) -> Any:
+    """A field of :class:`AdoptSettings` with its declaration."""
+    factory = functools.partial(copy.copy, default)
+    return field(default_factory=factory, metadata={"setting": Setting(default, rule, description)})
+
+
+def _one_of(names: Iterable[str]) -> Rule:
+    allowed = tuple(names)
+    rule = choice(allowed)  # takes upper case as well, which nothing behind this border does
+    return optional(lambda value: None if value in allowed else rule(value) or f"one of {', '.join(sorted(allowed))}")
+
+
+_KEYS = list_of(text(), "a list of keys, for example [model,lr]")
+
+
+@dataclass(frozen=True)
+class AdoptSettings:
+    """How foreign results are to be read; each field carries its default, its rule and its description."""
+
+    name: str | None = _declared(None, optional(text()), "of the study and its folder; null: after the path")
+    metric: str | None = _declared(None, optional(text()), "the number that decides; null: the only or best known one")
+    direction: str | None = _declared(
+        None, _one_of(DIRECTIONS), "max: higher is better, min: lower is better; null: after the metric's name"
+    )
+    margin: float | None = _declared(None, optional(number()), "the least effect that matters, in units of the metric")
+    seed: str | None = _declared(
+        AUTO, optional(text()), "the key that tells repetitions apart; auto: one called like a seed; null: none"
+    )
+    factors: tuple[str, ...] = _declared(
+        (), _KEYS, "what is compared: keys, their last parts, or as folder names call them; []: every key that differs"
+    )
+    reference: Mapping[str, str] = _declared(
+        {},
+        mapping(),
+        "reference.KEY=LEVEL: what to compare with; else the most frequent level, of equals true or the first",
+    )
+    only: Mapping[str, tuple[str, ...]] = _declared({}, mapping(), "only.KEY=LEVEL,LEVEL: leave other runs out")
+    ignore: tuple[str, ...] = _declared((), _KEYS, "keys that make no difference")
+    results: str | None = _declared(
+        None, optional(text()), "the file in each run that holds its results; null: all CSV and JSON files of a run"
+    )
+    rows: str | None = _declared(
+        None, _one_of(("mean",)), "mean: average the rows of a file; null: only where no other file has the metric"
+    )
+    repeats: str | None = _declared(
+        None,
+        _one_of(("latest", "mean", "replicates")),
+        "what counts of several runs of one cell and seed: latest, mean, or replicates, where no seed was set",
+    )
+    source: str | None = _declared(
+        None, _one_of(READERS), f"the format: {', '.join(READERS)}; null: the first of them that fits"
+    )
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> AdoptSettings:
+        """Settings from plain values by key.
+
+        Raises:
+            ConfigError: If a key is unknown or a value is not allowed; the message names all faults.
+
+        Example:
+            >>> AdoptSettings.from_values({"reference": {"batch_norm": True}, "only": {"data": "mnist"}}).only
+            {'data': ('mnist',)}
+        """
+        faults = []
+        checked: dict[str, Any] = {}
+        keys = [f"{key}.KEY" if setting.default == {} else key for key, setting in ADOPT_SETTINGS.items()]
+        for key, value in values.items():
+            if key not in ADOPT_SETTINGS:
+                faults.append(f"Unknown key '{key}'. Keys: {', '.join(keys)}.{suggestion(key, keys)}")
+            elif (fault := setting_fault(key, value, ADOPT_SETTINGS[key])) is not None:
+                faults.append(fault)
+            else:
+                checked[key] = tuple(value) if isinstance(value, list) else value
+        if faults:
+            raise ConfigError("\n".join(faults))
+        reference = {key: level_label(level) for key, level in checked.pop("reference", {}).items()}
+        only = {
+            key: tuple(map(level_label, levels)) if isinstance(levels, list | tuple) else (level_label(levels),)
+            for key, levels in checked.pop("only", {}).items()
+        }
+        return cls(reference=reference, only=only, **checked)
+
+    @property
+    def seed_key(self) -> str | None:
+        """The key of the seed that was named, or None where none was."""
+        return None if self.seed == AUTO else self.seed
+
+    def arguments(self) -> list[str]:
+        """The settings that differ from their defaults, as arguments of the command line.
+
+        Example:
+            >>> parse_settings(["seed=null", "only.data=mnist,kmnist"]).arguments()
+            ['seed=null', 'only.data=mnist,kmnist']
+        """
+        arguments = []
+        for key, value in vars(self).items():
+            if isinstance(value, Mapping):
+                texts = {name: level if isinstance(level, str) else ",".join(level) for name, level in value.items()}
+                arguments += [f"{key}.{name}={levels}" for name, levels in texts.items()]
+            elif value != ADOPT_SETTINGS[key].default:
+                arguments.append(f"{key}={written(value)}")
+        return arguments
+
+
+ADOPT_SETTINGS: Mapping[str, Setting] = {item.name: item.metadata["setting"] for item in fields(AdoptSettings)}
+"""All declarations by key."""
+
+
+def parse_settings(arguments: Sequence[str]) -> AdoptSettings:
+    """The settings in ``key=value`` arguments of the command line.
+
+    Raises:
+        ConfigError: If an argument is not understood; the message names all that are not.
+
+    Example:
+        >>> parse_settings(["metric=loss", "factors=[model,lr]", "only.data=mnist,kmnist"]).factors
+        ('model', 'lr')
+    """
+    values: dict[str, Any] = {}
+    faults = []
+    for argument in arguments:
+        key, sign, value = argument.partition("=")
+        group, _, name = key.partition(".")
+        if not sign or not value:
+            faults.append(f"'{argument}' is not key=value.")
+        elif name and group in ADOPT_SETTINGS and ADOPT_SETTINGS[group].default == {}:
+            # Levels stay as they are typed: null and 0.10 are names of levels here.
+            values.setdefault(group, {})[name] = _items(value) if group == "only" else value
+        else:
+            values[key] = _value(value, ADOPT_SETTINGS[key]) if key in ADOPT_SETTINGS else value
+    try:
+        settings = AdoptSettings.from_values(values)
+    except ConfigError as error:
+        faults.insert(0, str(error))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return settings
+
+
+def _value(value: str, setting: Setting) -> Any:
+    if isinstance(setting.default, tuple):
+        return _items(value)
+    if value == "null":
+        return None
+    if setting.rule(value) is None:
+        return value  # a text, also where it looks like a number
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def _items(value: str) -> tuple[str, ...]:
+    inner = value[1:-1] if value[0] == "[" and value[-1] == "]" else value
+    # A comma within brackets belongs to a level.
+    return tuple(item.strip() for item in re.split(r",(?![^\[{(]*[\]})])", inner) if item.strip())

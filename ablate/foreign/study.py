@@ -1,0 +1,216 @@
+"""Foreign runs become a study: cells, seeds, runs, and a folder like any other."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablate.errors import DesignError, StoreError, suggestion
+from ablate.foreign import notes
+from ablate.foreign.cells import design_name, integer_seeds, make_cells
+from ablate.foreign.duplicates import CellRun, resolve_duplicates
+from ablate.foreign.levels import factor_levels, find_seed, levels_by_key, resolve_key, same_config_notes
+from ablate.foreign.reader import ForeignRun, ForeignRuns
+from ablate.foreign.readers import read_runs
+from ablate.foreign.request import AdoptSettings
+from ablate.foreign.results import choose_metric, run_result, with_consistent_kinds
+from ablate.store import FAILED, FINISHED, PlannedRun, Result, RunFolder, Status, StudyFolder, write_text
+from ablate.store.study_folder import StudyRecord
+from ablate.study import Plan, Study
+from ablate.sweep.growth import check_name
+from ablate.sweep.identity import run_id
+
+if TYPE_CHECKING:
+    from ablate.analysis import Summary
+
+__all__ = ["adopt", "adopt_folder", "adopted_name", "looks_foreign"]
+
+_NUMBERED = re.compile(r"[\d\-_:.]+")
+
+
+def looks_foreign(path: Path) -> bool:
+    """Whether a path holds something other than a study of ours, to be adopted."""
+    return path.exists() and not (path / "plan.json").is_file()
+
+
+def adopt(path: str | Path, *, name: str | None = None, outputs: str | Path = "outputs", **settings: Any) -> Summary:
+    """Make a study of results that another tool wrote, with the tables and figures of any other.
+
+    The foreign files are read and never changed, executed or unpickled. The same call again reads them again.
+
+    Args:
+        path: A folder (of Hydra runs, logs of Keras' CSVLogger, event files of TensorBoard), or a tidy CSV file.
+        name: Name of the study and its folder; None to name it after the path.
+        outputs: Where study folders live.
+        **settings: ``metric``, ``direction``, ``margin``, ``seed``, ``factors``, ``reference``, ``only``, ``ignore``,
+            ``results``, ``rows``, ``repeats``, ``source``; see :data:`ablate.foreign.ADOPT_SETTINGS`.
+
+    Returns:
+        The summary, with effects and verdicts; the study's folder holds tables and figures, and in ``adopted.csv``
+        what became of every run and file.
+
+    Raises:
+        AblateError: If a setting is not allowed, there is nothing to adopt or to compare, or the folder holds another
+            study.
+
+    Example:
+        >>> folder = getfixture("tmp_path")
+        >>> lines = ["model,seed,acc", "cnn,0,0.75", "mlp,0,0.5"]
+        >>> _ = (folder / "results.csv").write_text(chr(10).join(lines))
+        >>> summary = adopt(folder / "results.csv", metric="acc", outputs=folder)
+        >>> summary.effects[["cell", "difference"]].to_numpy().tolist()
+        [['model=mlp', -0.25]]
+    """
+    from ablate.report import collect
+
+    return collect(adopt_folder(Path(path), AdoptSettings.from_values({"name": name, **settings}), Path(outputs)))
+
+
+def adopt_folder(path: Path, settings: AdoptSettings, outputs: Path = Path("outputs")) -> StudyFolder:
+    """The folder of a study of foreign results, with its plan and its runs; see :func:`adopt`.
+
+    Args:
+        path: A folder, or a CSV file.
+        settings: How to read them.
+        outputs: Where study folders live.
+
+    Raises:
+        AblateError: If there is nothing to adopt, nothing to compare, or the folder holds another study.
+    """
+    folder = StudyFolder(outputs / check_name(settings.name or adopted_name(path)))
+    origin = str(path.resolve())
+    old = folder.record()
+    if old is not None and all(event.get("adopted") != origin for event in old.history):
+        raise StoreError(f"The folder '{folder.path}' holds another study. Choose a name for this one with name=...")
+    found = read_runs(path, settings)
+    found = replace(found, runs=with_consistent_kinds(found.runs))
+    record, runs, table = _study_of(found, settings, folder.name, path)
+    with folder.editing():
+        for planned, run in runs.items():
+            _write_run(folder.run(planned), run)
+        folder.write_record(record)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([("place", "state", "reason"), *table])
+        write_text(folder.path / "adopted.csv", text.getvalue())
+    return folder
+
+
+def _write_run(folder: RunFolder, run: CellRun) -> None:
+    result, ended = run.result, run.modified or None
+    if result.metrics:
+        folder.write_result(Result(dict(result.metrics), other={"source": run.location}))
+    if result.curves is not None:
+        rows = result.curves.to_dict("records")
+        # What is blank in a log stays blank: it is no number.
+        filled = [{str(name): value for name, value in row.items() if value == value} for row in rows]
+        folder.write_curves(filled, [str(name) for name in result.curves.columns])
+    if result.metrics:
+        folder.write_status(Status(FINISHED, ended=ended))
+    else:
+        folder.write_status(Status(FAILED, "no result", f"{run.location}: {result.fault}", ended=ended))
+
+
+def adopted_name(path: Path) -> str:
+    """A study's name, made of the last names of a path: as many as are numbers or dates, and one more.
+
+    Example:
+        >>> adopted_name(Path("/home/me/multirun/2026-03-01/12-00-00"))
+        'multirun-2026-03-01-12-00-00'
+    """
+    path = path.resolve()
+    names: list[str] = []
+    for name in reversed([*path.parts[1:-1], path.stem if path.is_file() else path.name]):
+        names.insert(0, name)
+        if not _NUMBERED.fullmatch(name):
+            break
+    joined = re.sub(r"[^\w.,=+ -]", "-", "-".join(names)).strip("-. ") or "adopted"
+    return joined[:80] if joined not in ("example", "single") else f"{joined}-adopted"
+
+
+def _study_of(
+    found: ForeignRuns, settings: AdoptSettings, name: str, path: Path
+) -> tuple[StudyRecord, dict[PlannedRun, CellRun], Sequence[tuple[str, str, str]]]:
+    """The record of the study that foreign runs amount to, its runs, and what became of every run and file."""
+    runs, excluded = _selected(found, settings)
+    choice = choose_metric(runs, settings)
+    results = {run.location: run_result(run, choice, settings) for run in found.runs}
+    usable = [run for run in runs if run.has_config]
+    levels = levels_by_key(usable)
+    seed_key = find_seed(usable, levels, settings)
+    factors = factor_levels(usable, levels, seed_key, settings)
+    seeds, seed_notes = integer_seeds(levels[seed_key] if seed_key else None, len(usable), seed_key)
+    cell_runs = []
+    for index, (run, seed) in enumerate(zip(usable, seeds, strict=True)):
+        levels_of_run = {factor: labels[index] for factor, labels in factors.levels.items()}
+        cell_runs.append(CellRun(run.location, levels_of_run, seed, results[run.location], run.modified))
+    seeded = seed_key is not None and len(set(seeds)) > 1
+    counted, duplicate_notes = resolve_duplicates(cell_runs, settings.repeats, found.ordered_by_time, seeded)
+    study_factors, cells, reference_notes = make_cells(factors, counted, settings)
+    names = {tuple(cell.levels.values()): cell.name for cell in cells}
+    order = {cell.name: index for index, cell in enumerate(cells)}
+    planned = {
+        PlannedRun(run_id({**run.levels, "seed": run.seed}), names[run.level_row], run.seed): run for run in counted
+    }
+    planned = dict(sorted(planned.items(), key=lambda item: (order[item[0].cell], item[0].seed)))
+    used_seeds = tuple(sorted({run.seed for run in planned}))
+    design = design_name(study_factors, cells)
+    study = Study(name, design, used_seeds, choice.metric, choice.direction, settings.margin)
+    constant = {key: labels[0] for key, labels in levels.items() if len(set(labels)) == 1 and key != seed_key}
+    reference = {factors.keys[factor.name]: factor.reference for factor in study_factors}
+    phrases = [f"{len(found.runs)} runs found", *([f"{len(excluded)} left out by only.KEY"] if excluded else [])]
+    finished = sum(bool(results[run.location].metrics) for run in runs)
+    event = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": ["adopt", str(path), *settings.arguments()],
+        "adopted": str(path.resolve()),
+        "source": found.source,
+        "seeds": list(used_seeds),
+        "finished": 0,
+        "notes": [
+            f"Adopted from {path} ({found.source}): {', '.join([*phrases, f'{finished} with a result'])}.",
+            *notes.missing_notes(results),
+            *notes.file_notes(found),
+            *found.notes,
+            *same_config_notes(found.runs, seed_key),
+            *choice.notes,
+            *notes.row_notes(counted, choice),
+            *factors.notes,
+            *(seed_notes if len(used_seeds) == 1 or settings.repeats != "replicates" else ()),
+            *duplicate_notes,
+            *reference_notes,
+            *(["The margin was declared after the runs."] if settings.margin is not None else []),
+        ],
+    }
+    record = StudyRecord(
+        Plan(study, tuple(study_factors), tuple(cells)), tuple(planned), {**constant, **reference}, (event,)
+    )
+    return record, planned, notes.adoption_table(found, excluded, results, counted)
+
+
+def _selected(found: ForeignRuns, settings: AdoptSettings) -> tuple[list[ForeignRun], set[str]]:
+    """The runs that the settings select, those without a configuration last, and where the others are."""
+    runs = [run for run in found.runs if run.has_config]
+    if not runs:
+        faults = Counter(run.fault for run in found.runs).most_common(3)
+        listed = "; ".join(f"{fault} ({count})" for fault, count in faults)
+        raise StoreError(f"None of {len(found.runs)} runs can be read: {listed}.")
+    levels = levels_by_key(runs)
+    excluded: set[str] = set()
+    for name, wanted in settings.only.items():
+        key = resolve_key(name, runs, levels)
+        known = list(dict.fromkeys(levels[key]))
+        if unknown := [level for level in wanted if level not in known]:
+            hint = suggestion(unknown[0], known)
+            raise DesignError(f"'{key}' has no level '{unknown[0]}'. Levels: {', '.join(known)}.{hint}")
+        excluded |= {run.location for run, level in zip(runs, levels[key], strict=True) if level not in wanted}
+    if len(excluded) == len(runs):
+        raise DesignError("No run has all the levels of only.KEY=... together.")
+    selected = [run for run in runs if run.location not in excluded]
+    return [*selected, *(run for run in found.runs if not run.has_config)], excluded
