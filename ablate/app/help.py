@@ -142,10 +142,9 @@ def model_keys() -> list[Key]:
 
 def adopt_keys() -> list[Key]:
     """What ``ablate adopt`` can be told about foreign results."""
-    from ablate.adopt import request
+    from ablate.foreign.request import ADOPT_SETTINGS
 
-    settings: Mapping[str, Setting] = getattr(request, "ADOPT_SETTINGS", {})
-    return _keys("", settings)
+    return _keys("", ADOPT_SETTINGS)
 
 
 def _keys(prefix: str, settings: Mapping[str, Setting], values: Mapping[str, Any] | None = None) -> list[Key]:
