@@ -35,7 +35,7 @@ def loaded(program: str) -> set[str]:
         "ablate.app.main",
         "ablate.app.schema",
         "ablate.errors",
-        "ablate.keras.ingredients.catalogue",
+        "ablate.keras.ingredients.registry",
         "ablate.keras.settings",
         "ablate.study",
         "ablate.store",

@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 # The Keras layer by name: importing these loads neither Keras nor TensorFlow.
-_INGREDIENTS = "ablate.keras.ingredients.catalogue.INGREDIENTS"
+_INGREDIENTS = "ablate.keras.ingredients.registry.INGREDIENTS"
 _TRAIN_SETTINGS = "ablate.keras.settings.TRAIN_SETTINGS"
 _DATA_SETTINGS = "ablate.keras.settings.data_settings"
 _DATA_SOURCES = "ablate.keras.settings.SOURCES"

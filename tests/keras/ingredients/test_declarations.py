@@ -18,7 +18,7 @@ def test_declarations_load_neither_keras_nor_numpy():
     program = (
         "import json, sys\n"
         "from ablate.objects import load_object\n"
-        "known = load_object('ablate.keras.ingredients.catalogue.catalogue')()\n"
+        "known = load_object('ablate.keras.ingredients.catalogue')()\n"
         "import ablate.keras\n"
         "heavy = [name for name in ('keras', 'tensorflow', 'numpy', 'pandas', 'matplotlib') if name in sys.modules]\n"
         "print(json.dumps([list(known), [known['head'].allows('flat'), known['head'].allowed()], heavy]))"
@@ -98,7 +98,7 @@ def test_an_ingredient_is_registered_by_its_dotted_path(tmp_path, monkeypatch):
         "    def rewrite(self, graph, sites, level): return graph\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    catalogue = load_object("ablate.keras.ingredients.catalogue.catalogue")
+    catalogue = load_object("ablate.keras.ingredients.catalogue")
     assert list(catalogue({"toy": "toys.Toy"})) == [*INGREDIENTS, "toy"]
     assert "toy" not in catalogue()
 

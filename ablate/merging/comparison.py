@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.errors import StoreError
-from ablate.merging.merge import conflicts, merge_studies, merged_record, question_differences
+from ablate.merging.union import conflicts, merge_studies, merged_record, question_differences
 from ablate.merging.studies import Studies, StudyPath, as_folder, copy_result, read_studies, same_folder
 from ablate.store import PlannedRun, RunFolder, StudyFolder, write_text
 from ablate.store.study_folder import StudyRecord
