@@ -11,7 +11,7 @@ import pandas as pd
 from ablate.analysis.comparisons import comparisons, shared_pairs, size_of
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
-from ablate.analysis.sequential import Course
+from ablate.analysis.sequential import SequentialState
 from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
 from ablate.study import Cell, Plan, Study
 
@@ -70,31 +70,30 @@ class Effect:
         return self.difference.n > 1 and math.isnan(self.difference.error)
 
 
-def paired_effects(values: Observations, plan: Plan, course: Course | None = None) -> tuple[Effect, ...]:
+def paired_effects(values: Observations, plan: Plan, state: SequentialState | None = None) -> tuple[Effect, ...]:
     """The effect of every cell that is not a reference itself, in the order of the plan.
 
     Args:
         values: The metric by cell label and seed; under the sequential rule only what has been read.
         plan: The plan.
-        course: Where the study stands under the sequential rule, from which intervals, p values and verdicts are then
-            taken; None where the number of seeds was fixed.
+        state: The study under the sequential rule, from which intervals, p values and verdicts are then taken; None
+            where the number of seeds was fixed.
     """
-    found = []
+    effects = []
     for comparison in comparisons(plan):
         pairs = shared_pairs(values[comparison.reference.label], values[comparison.cell.label])
-        difference = t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs))
-        contribution = _turned(difference, plan.study)
-        raw = evidence(contribution, plan.study.margin)
-        shared = (comparison.cell, comparison.reference, comparison.changed, pairs)
-        if course is None:
-            found.append(Effect(*shared, difference, contribution, raw, raw, ""))
+        if state is None:
+            difference = t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs))
+            contribution = _turned(difference, plan.study)
+            raw = adjusted = evidence(contribution, plan.study.margin)
+            final = ""
         else:
-            decision = course.decisions[comparison.cell.label]
-            back = _turned(decision.contribution, plan.study)
-            found.append(
-                Effect(*shared, back, decision.contribution, decision.raw, decision.adjusted, decision.verdict)
-            )
-    return tuple(found) if course is not None else _judged(found, plan.study)
+            decision = state.decisions[comparison.cell.label]
+            contribution, difference = decision.contribution, _turned(decision.contribution, plan.study)
+            raw, adjusted, final = decision.raw, decision.adjusted, decision.verdict
+        parts = (comparison.cell, comparison.reference, comparison.changed, pairs)
+        effects.append(Effect(*parts, difference, contribution, raw, adjusted, final))
+    return tuple(effects) if state is not None else _judged(effects, plan.study)
 
 
 def _turned(mean: MeanInterval, study: Study) -> MeanInterval:
@@ -103,6 +102,7 @@ def _turned(mean: MeanInterval, study: Study) -> MeanInterval:
 
 
 def _judged(effects: list[Effect], study: Study) -> tuple[Effect, ...]:
+    # Only now, because Holm's adjustment needs the p values of all effects.
     return tuple(
         replace(effect, adjusted=adjusted, verdict=verdict(effect.contribution, adjusted, study.margin))
         for effect, adjusted in zip(effects, adjust([effect.raw for effect in effects]), strict=True)

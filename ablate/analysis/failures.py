@@ -10,6 +10,7 @@ import pandas as pd
 from ablate.analysis.comparisons import block_of
 from ablate.analysis.observations import Observations
 from ablate.errors import AnalysisError, suggestion
+from ablate.formatting import listing, plural
 from ablate.study import FAILURE_POLICIES, Plan, Study
 
 __all__ = ["Failures", "fill", "lost_seeds"]
@@ -63,12 +64,12 @@ class Failures:
 
 def lost_seeds(runs: pd.DataFrame, values: Observations) -> dict[str, frozenset[int]]:
     """By cell label, the seeds whose run failed, or finished without a finite metric."""
-    found: dict[str, set[int]] = {cell: set() for cell in values}
+    lost: dict[str, set[int]] = {cell: set() for cell in values}
     ended = runs[runs["state"].isin(["failed", "finished"])]
     for cell, seed in zip(ended["cell"], ended["seed"], strict=True):
         if int(seed) not in values[cell]:
-            found[cell].add(int(seed))
-    return {cell: frozenset(seeds) for cell, seeds in found.items()}
+            lost[cell].add(int(seed))
+    return {cell: frozenset(seeds) for cell, seeds in lost.items()}
 
 
 def fill(values: Observations, runs: pd.DataFrame, plan: Plan, failures: Failures) -> dict[str, dict[int, float]]:
@@ -90,12 +91,10 @@ def fill(values: Observations, runs: pd.DataFrame, plan: Plan, failures: Failure
     if failures.policy == "fail" and any(lost.values()):
         names = [f"{cell}, seed {seed}" for cell, seeds in lost.items() for seed in sorted(seeds)]
         raise AnalysisError(
-            f"{len(names)} run{'s' if len(names) > 1 else ''} of study '{plan.study.name}' ended without a result and "
-            "the policy for failed runs is "
-            f"'fail': {'; '.join(names[:_LISTED])}{'; ...' if len(names) > _LISTED else ''}. "
-            "Train again what failed to have a result."
+            f"{plural(len(names), 'run')} of study '{plan.study.name}' ended without a result and the policy for "
+            f"failed runs is 'fail': {listing(names, _LISTED, '; ')}. Train again what failed to have a result."
         )
-    filled = {cell: dict(found) for cell, found in values.items()}
+    filled = {cell: dict(by_seed) for cell, by_seed in values.items()}
     if failures.policy == "worst":
         worst = min if plan.study.direction == "max" else max
         by_block: dict[tuple[str, ...], list[float]] = {}
@@ -106,4 +105,4 @@ def fill(values: Observations, runs: pd.DataFrame, plan: Plan, failures: Failure
             if failures.value is not None or known:
                 value = failures.value if failures.value is not None else worst(known)
                 filled[cell.label].update(dict.fromkeys(lost[cell.label], value))
-    return {cell: dict(sorted(found.items())) for cell, found in filled.items()}
+    return {cell: dict(sorted(by_seed.items())) for cell, by_seed in filled.items()}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ablate.errors import AnalysisError, suggestion
+from ablate.formatting import listing
 from ablate.study import Plan
 
 __all__ = ["Observations", "mean_of", "metrics_of", "observe", "ordered", "run_lengths"]
@@ -44,7 +45,7 @@ def ordered(frame: pd.DataFrame, plan: Plan, keys: tuple[str, ...], others: tupl
     if len(twice):
         where = {", ".join(f"{key} {row[key]}" for key in ("cell", *keys)) for _, row in twice.iterrows()}
         raise AnalysisError(
-            f"More than one row for {'; '.join(sorted(where)[:5])}{'; ...' if len(where) > 5 else ''}. "
+            f"More than one row for {listing(sorted(where), 5, '; ')}. "
             "Several rows of one run are not replicates: keep one row a run, or give every repetition its own seed."
         )
     order = np.lexsort([*(rows[key] for key in reversed(keys)), rows["cell"].map(position).astype(int)])
@@ -67,9 +68,9 @@ def _ascending(columns: Sequence[np.ndarray]) -> bool:
 def run_lengths(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Where the rows of each run begin, and how many there are, in rows ordered by cell and seed."""
     cells, seeds = rows["cell"].to_numpy(dtype=object), rows["seed"].to_numpy()
-    other = np.ones(len(rows), dtype=bool)
-    other[1:] = (cells[1:] != cells[:-1]) | (seeds[1:] != seeds[:-1])
-    starts = np.flatnonzero(other)
+    is_start = np.ones(len(rows), dtype=bool)
+    is_start[1:] = (cells[1:] != cells[:-1]) | (seeds[1:] != seeds[:-1])
+    starts = np.flatnonzero(is_start)
     return starts, np.diff(np.append(starts, len(rows)))
 
 
@@ -99,10 +100,10 @@ def observe(runs: pd.DataFrame, plan: Plan) -> dict[str, dict[int, float]]:
     Raises:
         AnalysisError: If runs have finished and none of them has the metric.
     """
-    found: dict[str, dict[int, float]] = {cell.label: {} for cell in plan.cells}
+    observed: dict[str, dict[int, float]] = {cell.label: {} for cell in plan.cells}
     finished = runs[runs["state"] == "finished"]
     if finished.empty:
-        return found
+        return observed
     metric = plan.study.metric
     known = metrics_of(runs, plan)
     if metric not in known:
@@ -114,8 +115,8 @@ def observe(runs: pd.DataFrame, plan: Plan) -> dict[str, dict[int, float]]:
     values = pd.to_numeric(finished[metric], errors="coerce")
     for cell, seed, value in zip(finished["cell"], finished["seed"], values, strict=True):
         if math.isfinite(value):
-            found[cell][int(seed)] = float(value)
-    return found
+            observed[cell][int(seed)] = float(value)
+    return observed
 
 
 def mean_of(runs: pd.DataFrame, column: str) -> dict[Hashable, float]:

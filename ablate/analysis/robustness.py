@@ -1,4 +1,4 @@
-"""Beside each effect: does the claim hang on the t test's assumptions?"""
+"""Whether the claim about an effect depends on the assumptions of the t test."""
 
 from __future__ import annotations
 
@@ -62,16 +62,16 @@ def sign_flip_p(differences: Sequence[float]) -> float:
 
 
 def sign_flip_ps(samples: Sequence[Sequence[float]]) -> list[float]:
-    """:func:`sign_flip_p` of several samples at once: samples of one size share the patterns that are drawn."""
-    found = [_exact_p(sample) if len(sample) <= _EXACT else math.nan for sample in samples]
+    """:func:`sign_flip_p` of many samples at once: samples of one size share the patterns that are drawn."""
+    p_values = [_exact_p(sample) if len(sample) <= _EXACT else math.nan for sample in samples]
     sizes: dict[int, list[int]] = {}
     for place, sample in enumerate(samples):
         if len(sample) > _EXACT:
             sizes.setdefault(len(sample), []).append(place)
     for n, places in sizes.items():
         for place, p in zip(places, _drawn_p([samples[place] for place in places], n), strict=True):
-            found[place] = p
-    return found
+            p_values[place] = p
+    return p_values
 
 
 def _least(sample: Sequence[float]) -> float:

@@ -45,7 +45,7 @@ class Factor:
         reference: Label of the level that the unswept config has.
         block: Whether the factor divides the study into parts that are compared only within (a data set), instead
             of being something that can be taken away.
-        words: What sentences call it, such as ``"residual connections"``; empty for its name.
+        label: What sentences call it, such as ``"residual connections"``; empty for its name.
 
     Example:
         >>> head = Factor("head", (Level("gap"), Level("flatten")), reference="gap")
@@ -57,7 +57,7 @@ class Factor:
     levels: tuple[Level, ...]
     reference: str
     block: bool = False
-    words: str = ""
+    label: str = ""
 
     def __post_init__(self) -> None:
         labels = self.labels
