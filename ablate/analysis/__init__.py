@@ -20,7 +20,6 @@ from ablate.analysis.contrasts import interactions, main_effects
 from ablate.analysis.datasets import Ranking, pool_effects, rank_cells
 from ablate.analysis.estimates import Estimates
 from ablate.analysis.factorial import Factorial, analyse_factorial, factorial_table
-from ablate.analysis.failures import Failures
 from ablate.analysis.prospect import Prospect, plan_prospect, prospect
 from ablate.analysis.roadmap import roadmap
 from ablate.analysis.rounds import Round, next_runs
@@ -33,7 +32,6 @@ __all__ = [
     "Effort",
     "Estimates",
     "Factorial",
-    "Failures",
     "Prospect",
     "Ranking",
     "Round",

@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.comparisons import varied
 from ablate.analysis.factorial import Factorial, analyse_factorial, factorial_table
 from ablate.analysis.intervals import ROUNDING
-from ablate.analysis.observations import Observations
+from ablate.analysis.observations import Observations, varied
 from ablate.analysis.terms import TINY, check_table, new_directions, occurring, term_columns, term_names
 from ablate.errors import AnalysisError
 from ablate.formatting import listing, plural

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.comparisons import blocks_of, varied
 from ablate.analysis.contrasts import interactions, main_effects
 from ablate.analysis.datasets import pool_effects
 from ablate.analysis.estimates import Estimates
-from ablate.analysis.observations import Observations
+from ablate.analysis.observations import Observations, blocks_of, varied
 from ablate.analysis.roadmap import roadmap
 from ablate.analysis.shapley import shapley
 from ablate.errors import AnalysisError

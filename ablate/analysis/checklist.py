@@ -88,14 +88,14 @@ def _pairing(robustness: pd.DataFrame) -> str:
 
 def _failures(summary: Summary) -> str:
     count = int((summary.runs["state"] == "failed").sum())
-    failures = summary.failures
-    counted = {
+    failures = summary.study.failures
+    policies = {
         "drop": "their seeds are left out of the pairs concerned",
         "fail": "no result until they are repaired",
-        "worst": "they count as "
-        + ("the worst run of their block" if failures.value is None else f"{failures.value:g}"),
+        "worst": "they count as " + ("the worst run of their block" if isinstance(failures, str) else f"{failures:g}"),
     }
-    return f"{count} of {len(summary.runs)} runs failed; declared before the runs: {counted[failures.policy]}."
+    declared = policies[summary.study.failure_policy]
+    return f"{count} of {len(summary.runs)} runs failed; declared before the runs: {declared}."
 
 
 def _convergence(convergence: pd.DataFrame) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ablate.analysis.intervals import t_interval
-from ablate.analysis.observations import Observations
+from ablate.analysis.observations import Observations, block_of
 from ablate.analysis.verdicts import ALPHA, evidence, holm
-from ablate.study import Cell, Factor, Plan
+from ablate.study import Cell, Plan
 
-__all__ = ["Comparison", "best_cells", "block_of", "blocks_of", "comparisons", "shared_pairs", "size_of", "varied"]
+__all__ = ["Comparison", "best_cells", "comparisons", "shared_pairs", "size_of"]
 
 Pairs = Mapping[int, tuple[float, float]]
 
@@ -28,23 +28,6 @@ class Comparison:
     cell: Cell
     reference: Cell
     changed: tuple[str, ...]
-
-
-def varied(plan: Plan) -> list[Factor]:
-    """The factors of a plan that are compared: all but its blocks."""
-    return [factor for factor in plan.factors if not factor.block]
-
-
-def block_of(cell: Cell, plan: Plan) -> tuple[str, ...]:
-    """The levels of the plan's blocks (data sets) in a cell; empty where the plan has none."""
-    return tuple(cell.levels[factor.name] for factor in plan.factors if factor.block)
-
-
-def blocks_of(plan: Plan) -> list[dict[str, str]]:
-    """The blocks of a plan in order: level by name of block factor; a single empty one where the plan has none."""
-    names = [factor.name for factor in plan.factors if factor.block]
-    levels = dict.fromkeys(block_of(cell, plan) for cell in plan.cells)
-    return [dict(zip(names, block, strict=True)) for block in levels]
 
 
 def comparisons(plan: Plan) -> tuple[Comparison, ...]:

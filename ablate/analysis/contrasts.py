@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.comparisons import blocks_of, varied
 from ablate.analysis.estimates import Contrast, Estimates, by_seed, estimate
-from ablate.analysis.observations import Observations
+from ablate.analysis.observations import Observations, blocks_of, varied
 from ablate.errors import AnalysisError
 from ablate.study import Cell, Factor, Plan
 

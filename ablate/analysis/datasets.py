@@ -10,11 +10,10 @@ import pandas as pd
 from scipy import special
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.comparisons import block_of, blocks_of, varied
 from ablate.analysis.effects import Effect, paired_effects
 from ablate.analysis.estimates import Estimates
 from ablate.analysis.intervals import t_half_width, t_interval
-from ablate.analysis.observations import Observations
+from ablate.analysis.observations import Observations, block_of, blocks_of, varied
 from ablate.analysis.verdicts import ALPHA, holm
 from ablate.errors import AnalysisError
 from ablate.study import Cell, Factor, Plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -17,23 +17,6 @@ from ablate.study import Cell, Plan, Study
 
 __all__ = ["EFFECT_COLUMNS", "PAIR_COLUMNS", "Effect", "effects_frame", "paired_effects", "pairs_frame"]
 
-EFFECT_COLUMNS = (
-    "study",
-    "cell",
-    "factor",
-    "level",
-    "metric",
-    "n",
-    "reference_mean",
-    "cell_mean",
-    "difference",
-    "low",
-    "high",
-    "contribution",
-    "p",
-    "p_adjusted",
-    "verdict",
-)
 PAIR_COLUMNS = ("cell", "seed", "reference", "value", "difference")
 
 
@@ -109,28 +92,29 @@ def _judged(effects: list[Effect], study: Study) -> tuple[Effect, ...]:
     )
 
 
+_COLUMNS: Mapping[str, Callable[[Effect, Study], object]] = {
+    "study": lambda effect, study: study.name,
+    "cell": lambda effect, study: effect.cell.label,
+    "factor": lambda effect, study: "+".join(effect.changed),
+    "level": lambda effect, study: "+".join(effect.cell.levels[name] for name in effect.changed),
+    "metric": lambda effect, study: study.metric,
+    "n": lambda effect, study: effect.difference.n,
+    "reference_mean": lambda effect, study: t_interval([reference for reference, _ in effect.pairs.values()]).mean,
+    "cell_mean": lambda effect, study: t_interval([value for _, value in effect.pairs.values()]).mean,
+    "difference": lambda effect, study: effect.difference.mean,
+    "low": lambda effect, study: effect.difference.low,
+    "high": lambda effect, study: effect.difference.high,
+    "contribution": lambda effect, study: effect.contribution.mean,
+    "p": lambda effect, study: effect.raw.difference,
+    "p_adjusted": lambda effect, study: effect.adjusted.difference,
+    "verdict": lambda effect, study: effect.verdict,
+}
+EFFECT_COLUMNS = tuple(_COLUMNS)
+
+
 def effects_frame(effects: tuple[Effect, ...], plan: Plan) -> pd.DataFrame:
     """The effects as a table with the columns :data:`EFFECT_COLUMNS`, a row an effect."""
-    rows = [
-        (
-            plan.study.name,
-            effect.cell.label,
-            "+".join(effect.changed),
-            "+".join(effect.cell.levels[name] for name in effect.changed),
-            plan.study.metric,
-            effect.difference.n,
-            t_interval([reference for reference, _ in effect.pairs.values()]).mean,
-            t_interval([value for _, value in effect.pairs.values()]).mean,
-            effect.difference.mean,
-            effect.difference.low,
-            effect.difference.high,
-            effect.contribution.mean,
-            effect.raw.difference,
-            effect.adjusted.difference,
-            effect.verdict,
-        )
-        for effect in effects
-    ]
+    rows = [[value(effect, plan.study) for value in _COLUMNS.values()] for effect in effects]
     return pd.DataFrame(rows, columns=list(EFFECT_COLUMNS))
 
 

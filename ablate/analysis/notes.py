@@ -10,7 +10,6 @@ import pandas as pd
 
 from ablate.analysis.checks import copies
 from ablate.analysis.effects import Effect
-from ablate.analysis.failures import Failures
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.observations import Observations
 from ablate.analysis.power import seeds_more
@@ -30,7 +29,6 @@ def notes_on(
     values: Observations,
     effects: tuple[Effect, ...],
     round: Round | None = None,
-    failures: Failures | None = None,
 ) -> tuple[str, ...]:
     """What is missing, failed, excluded, or not what it seems.
 
@@ -40,12 +38,11 @@ def notes_on(
         values: The metric by cell label and seed, as far as it exists.
         effects: The effects.
         round: The state of the study under the sequential rule, or None where its seeds were fixed.
-        failures: What failed runs count for.
     """
     planned = runs[runs["cell"].isin([cell.label for cell in plan.cells])]
     return (
         *(_on_progress(plan, planned) if round is None else _on_round(plan, planned, round)),
-        *_on_failures(plan, planned, failures or Failures.of(plan.study)),
+        *_on_failures(plan, planned),
         *_on_exclusions(plan, runs, planned, values, round),
         *_on_effects(plan, values, effects),
         *(_on_undecided(plan, effects) if round is None or not round.runs else ()),
@@ -82,7 +79,7 @@ def _on_round(plan: Plan, runs: pd.DataFrame, round: Round) -> Iterator[str]:
         yield f"{plural(unread, 'finished run is', 'finished runs are')} beyond the last look and {verb} unread."
 
 
-def _on_failures(plan: Plan, runs: pd.DataFrame, failures: Failures) -> Iterator[str]:
+def _on_failures(plan: Plan, runs: pd.DataFrame) -> Iterator[str]:
     failed = runs[runs["state"] == "failed"]
     with_failures = set(failed["cell"])
     for label in [cell.label for cell in plan.cells if cell.label in with_failures]:
@@ -90,8 +87,9 @@ def _on_failures(plan: Plan, runs: pd.DataFrame, failures: Failures) -> Iterator
         total = int((runs["cell"] == label).sum())
         reasons = listing((f"seed {row.seed}: {_first_line(row.reason)}" for row in rows.itertuples()), separator="; ")
         yield f"{label}: {len(rows)} of {total} runs failed ({reasons})."
-    if failures.policy == "worst":
-        what = "the worst finished run of their block" if failures.value is None else f"{failures.value:g}"
+    failures = plan.study.failures
+    if plan.study.failure_policy == "worst":
+        what = "the worst finished run of their block" if failures == "worst" else f"{failures:g}"
         yield f"Runs without a result count as {what}, as declared."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ __all__ = [
     "POWER",
     "detectable",
     "holm_power",
+    "least",
     "seeds_more",
     "seeds_needed",
     "sequential_power",
@@ -101,12 +103,23 @@ def detectable(n: int, alpha: float = ALPHA, power: float = POWER) -> float:
     """
     if n < 2:
         return math.inf
-    low, high = 0.0, 1.0
-    while t_power(high, n, alpha) < power:
+    return least(lambda effect: bool(t_power(effect, n, alpha) >= power), 1.0, 60)
+
+
+def least(is_enough: Callable[[float], bool], start: float, steps: int) -> float:
+    """About the least number that is enough, where all larger ones are, too.
+
+    Args:
+        is_enough: Whether a number is.
+        start: The search is below the first of ``start``, twice that, four times that, ... that is enough.
+        steps: How often the interval is halved.
+    """
+    low, high = 0.0, start
+    while not is_enough(high):
         high *= 2
-    for _ in range(60):
+    for _ in range(steps):
         middle = (low + high) / 2
-        low, high = (middle, high) if t_power(middle, n, alpha) < power else (low, middle)
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
     return high
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ablate.analysis.boundary import FIRST_LOOK, SequentialRule
 from ablate.analysis.comparisons import comparisons
 from ablate.analysis.intervals import LEVEL
-from ablate.analysis.power import POWER, detectable, holm_power, seeds_needed, sequential_power, t_power
+from ablate.analysis.power import POWER, detectable, holm_power, least, seeds_needed, sequential_power, t_power
 from ablate.analysis.verdicts import ALPHA
 from ablate.errors import AnalysisError
 from ablate.formatting import percent, plural
@@ -67,28 +67,27 @@ difference to be found in 80% of all studies; one of 4 times is found in 33%, or
     if rule is not None:
         simulated = {size: sequential_power(size, rule, alpha) for size in _SIZES}
         power = {size: chance for size, (chance, _) in simulated.items()}
-        least = _least(
-            lambda size: sequential_power(size, rule, alpha)[0] >= POWER, detectable(rule.max_seeds, alpha), 9
-        )
+        start = 2.0 * detectable(rule.max_seeds, alpha)
+        smallest = least(lambda size: sequential_power(size, rule, alpha)[0] >= POWER, start, 9)
         text = (
-            f"With {FIRST_LOOK} to {rule.max_seeds} seeds as needed and {family}, a single effect of {least:.1f} times "
-            f"the standard deviation of the paired difference is {often}; one of 2 times takes about "
+            f"With {FIRST_LOOK} to {rule.max_seeds} seeds as needed and {family}, a single effect of {smallest:.1f} "
+            f"times the standard deviation of the paired difference is {often}; one of 2 times takes about "
             f"{simulated[2.0][1]:.0f} seeds, one of 4 times about {simulated[4.0][1]:.0f}."
         )
-        return Prospect(rule.max_seeds, comparisons, least, power, text)
+        return Prospect(rule.max_seeds, comparisons, smallest, power, text)
     if seeds == 1:
         text = "With one seed there are numbers, but no interval, test or verdict."
         return Prospect(1, comparisons, math.inf, dict.fromkeys(_SIZES, 0.0), text)
     power = {size: float(t_power(size, seeds, alpha)) for size in _SIZES}
-    least = detectable(seeds, alpha)
-    smaller = max((size for size in _SIZES if size < least), default=_SIZES[0])
+    smallest = detectable(seeds, alpha)
+    smaller = max((size for size in _SIZES if size < smallest), default=_SIZES[0])
     text = (
-        f"With {seeds} seeds and {family} a single effect must be {least:.1f} times the standard deviation of "
+        f"With {seeds} seeds and {family} a single effect must be {smallest:.1f} times the standard deviation of "
         f"the paired difference to be {often}; one of {smaller:g} times is found in {percent(power[smaller])}"
     )
     if comparisons > 1:
         text += f", or in {percent(holm_power(smaller, seeds, comparisons))} where all have it"
-    return Prospect(seeds, comparisons, least, power, f"{text}.")
+    return Prospect(seeds, comparisons, smallest, power, f"{text}.")
 
 
 def plan_prospect(plan: Plan) -> Prospect | None:
@@ -113,10 +112,10 @@ dispensable as often if the margin is at least 1.0 times that standard deviation
     expected = prospect(len(study.seeds), count, rule)
     if study.margin is None or len(study.seeds) < 2:
         return expected
-    least = _least_margin(len(study.seeds), min(ALPHA / count, (1 - LEVEL) / 2), rule)
+    smallest = _least_margin(len(study.seeds), min(ALPHA / count, (1 - LEVEL) / 2), rule)
     text = (
-        f"{expected.text} What does nothing is found dispensable as often if the margin is at least {least:.1f} times "
-        "that standard deviation."
+        f"{expected.text} What does nothing is found dispensable as often if the margin is at least {smallest:.1f} "
+        "times that standard deviation."
     )
     return replace(expected, text=text)
 
@@ -124,20 +123,9 @@ dispensable as often if the margin is at least 1.0 times that standard deviation
 def _least_margin(seeds: int, alpha: float, rule: SequentialRule | None) -> float:
     """In standard deviations of the paired difference, the least margin that is found not to be reached in 80%."""
 
-    def enough(shift: float) -> bool:
+    def is_enough(shift: float) -> bool:
         if rule is not None:
             return seeds_needed(shift, alpha, sides=1, rule=rule) is not None
         return bool(t_power(shift, seeds, alpha, sides=1) >= POWER)
 
-    return _least(enough, 1.0, 12)
-
-
-def _least(enough: Callable[[float], bool], start: float, steps: int) -> float:
-    """About the least number that is enough, by bisection below the first of ``start``, twice that, ... that is."""
-    low, high = 0.0, start
-    while not enough(high):
-        high *= 2
-    for _ in range(steps):
-        middle = (low + high) / 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return least(is_enough, 1.0, 12)

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.comparisons import blocks_of, varied
 from ablate.analysis.estimates import Contrast, Estimates, by_seed, cell_at, estimate
 from ablate.analysis.intervals import t_interval
-from ablate.analysis.observations import Observations
+from ablate.analysis.observations import Observations, blocks_of, varied
 from ablate.errors import AnalysisError
 from ablate.study import Cell, Plan
 

@@ -10,8 +10,7 @@ import pandas as pd
 
 from ablate.analysis.boundary import FIRST_LOOK, SequentialRule
 from ablate.analysis.comparisons import comparisons
-from ablate.analysis.failures import Failures, fill, lost_seeds
-from ablate.analysis.observations import Observations, observe, ordered
+from ablate.analysis.observations import Observations, fill, lost_seeds, observe, ordered
 from ablate.analysis.sequential import SequentialState, Trajectory, follow
 from ablate.errors import AnalysisError
 from ablate.formatting import percent
@@ -57,9 +56,7 @@ class Round:
         )
 
 
-def next_runs(
-    plan: Plan, runs: pd.DataFrame, rule: SequentialRule, failures: Failures | None = None, ahead: int = 0
-) -> Round:
+def next_runs(plan: Plan, runs: pd.DataFrame, rule: SequentialRule, ahead: int = 0) -> Round:
     """Decide what to train next from what has been trained; a pure function, to be called again after every round.
 
     All cells take the first three seeds. From then on a look follows every seed, and only cells without a verdict,
@@ -69,23 +66,19 @@ def next_runs(
         plan: The plan; its seeds, in their order, are the greatest number that any cell may take.
         runs: A row a run: ``cell``, ``seed``, ``state``, ``reason``, metrics.
         rule: The rule, for as many seeds as the plan lists.
-        failures: What failed runs count for; None for what the study declares.
         ahead: How many seeds beyond the next look spare workers may train already. They stay unread until their look.
 
     Raises:
         AnalysisError: If the rule and the plan disagree in the number of seeds, or the table is faulty.
     """
     table = ordered(runs, plan, ("seed",), ("state", "reason"))
-    policy = failures or Failures.of(plan.study)
-    return round_of(plan, table, fill(observe(table, plan), table, plan, policy), rule, policy, ahead)
+    return round_of(plan, table, fill(observe(table, plan), table, plan), rule, ahead)
 
 
-def round_of(
-    plan: Plan, runs: pd.DataFrame, values: Observations, rule: SequentialRule, failures: Failures, ahead: int = 0
-) -> Round:
-    """The same as :func:`next_runs`, of runs in order and values to which the policy has been applied."""
+def round_of(plan: Plan, runs: pd.DataFrame, values: Observations, rule: SequentialRule, ahead: int = 0) -> Round:
+    """The same as :func:`next_runs`, of runs in order and values in which failed runs count as declared."""
     lost = lost_seeds(runs, values)
-    state = follow(_trajectories(plan, values, lost, rule, failures), rule, plan.study.margin)
+    state = follow(_trajectories(plan, values, lost, rule), rule, plan.study.margin)
     targets = {cell.label: FIRST_LOOK for cell in plan.cells}
     for comparison in comparisons(plan):
         label = comparison.cell.label
@@ -104,11 +97,7 @@ def round_of(
 
 
 def _trajectories(
-    plan: Plan,
-    values: Observations,
-    lost: Mapping[str, frozenset[int]],
-    rule: SequentialRule,
-    failures: Failures,
+    plan: Plan, values: Observations, lost: Mapping[str, frozenset[int]], rule: SequentialRule
 ) -> dict[str, Trajectory]:
     """The contributions of every compared cell in the order of the plan's seeds, up to the first that is missing."""
     if rule.max_seeds != len(plan.study.seeds):
@@ -116,7 +105,7 @@ def _trajectories(
             f"The sequential rule allows {rule.max_seeds} seeds and the plan lists {len(plan.study.seeds)}: both must "
             "be the greatest number that a cell may take, fixed before the first run."
         )
-    if failures.policy == "worst" and failures.value is None:
+    if plan.study.failures == "worst":
         raise AnalysisError(
             "Under the sequential rule the worst result must be declared as a number (the score of guessing, say): the "
             "worst run of the study is known only at its end, and looks come before."

@@ -78,11 +78,6 @@ class SequentialState:
     waiting: tuple[str, ...]
 
     @property
-    def is_over(self) -> bool:
-        """Whether nothing remains to be trained: all cells decided, or all seeds used."""
-        return not self.undecided or self.look == self.rule.max_seeds
-
-    @property
     def undecided(self) -> tuple[str, ...]:
         """The cells without a verdict."""
         return tuple(cell for cell, decision in self.decisions.items() if not decision.is_decided)

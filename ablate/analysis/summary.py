@@ -16,10 +16,9 @@ from ablate.analysis.comparisons import best_cells
 from ablate.analysis.curves import counted_curves
 from ablate.analysis.effects import effects_frame, paired_effects, pairs_frame
 from ablate.analysis.estimates import name_of_interval, name_of_test
-from ablate.analysis.failures import Failures, fill
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.notes import notes_on, notes_on_trust
-from ablate.analysis.observations import Observations, mean_of, observe, ordered
+from ablate.analysis.observations import Observations, fill, mean_of, observe, ordered
 from ablate.analysis.robustness import robustness_frame
 from ablate.analysis.rounds import Round, read_values, round_of
 from ablate.analysis.sentences import sentence
@@ -54,7 +53,6 @@ class Summary:
         convergence: How much cells still gained at the end of training, see
             :data:`ablate.analysis.checks.CONVERGENCE_COLUMNS`.
         round: The state of the study under the sequential rule; None where the seeds were fixed.
-        failures: What failed runs count for.
         costs: A row a cell whose network was measured, in the order of the plan: ``cell``, ``weights``, ``flops`` of
             one image, ``activations`` (numbers handed on for one image), ``latency`` (seconds of a forward pass of
             ``batch`` images), ``step`` (seconds of a training step), and for each of these but ``batch`` a column
@@ -73,7 +71,6 @@ class Summary:
     sentences: Mapping[str, str] = field(default_factory=dict)
     convergence: pd.DataFrame = field(default_factory=pd.DataFrame)
     round: Round | None = None
-    failures: Failures = field(default_factory=Failures)
     costs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @cached_property
@@ -112,7 +109,6 @@ def summarise(
     runs: pd.DataFrame,
     curves: pd.DataFrame,
     rule: SequentialRule | None = None,
-    failures: Failures | None = None,
 ) -> Summary:
     """Summarise a study, finished or not.
 
@@ -122,7 +118,6 @@ def summarise(
             names begin with ``seconds``, versions. Planned runs without a row count as waiting.
         curves: A row an epoch of a run: ``cell``, ``seed``, ``epoch`` from 1, then numbers; may be empty.
         rule: The sequential rule under which the study took its seeds; None where their number was fixed.
-        failures: What failed runs count for; None for what the study declares.
 
     Raises:
         AnalysisError: If columns are missing, a run has several rows, or finished runs lack the study's metric.
@@ -139,9 +134,8 @@ def summarise(
         [['w/o residual', 3, -0.023, -0.038, -0.009, 'helps']]
     """
     table = ordered(runs, plan, ("seed",), ("state", "reason"))
-    policy = failures or Failures.of(plan.study)
-    values = fill(observe(table, plan), table, plan, policy)
-    round = None if rule is None else round_of(plan, table, values, rule, policy)
+    values = fill(observe(table, plan), table, plan)
+    round = None if rule is None else round_of(plan, table, values, rule)
     if round is not None:
         values = read_values(plan, values, round.read)
     state = None if round is None else round.state
@@ -157,7 +151,7 @@ def summarise(
         runs=table,
         curves=rows,
         notes=(
-            *notes_on(plan, runs, values, effects, round, policy),
+            *notes_on(plan, runs, values, effects, round),
             *notes_on_trust(plan, table, robustness, gains),
         ),
         values=values,
@@ -165,7 +159,6 @@ def summarise(
         sentences={effect.cell.label: sentence(effect, plan, len(effects), state) for effect in effects},
         convergence=gains,
         round=round,
-        failures=policy,
     )
 
 

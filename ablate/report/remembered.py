@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 import ablate
-from ablate.analysis import Failures, Summary
+from ablate.analysis import Summary
 from ablate.analysis.observations import ordered
 from ablate.errors import StoreError
 from ablate.report.shown import Shown
@@ -30,7 +30,7 @@ __all__ = ["fingerprint", "keep_files", "keep_summary", "kept_files", "kept_summ
 
 _LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")
 _SAID = ("plan.json", "confirmation.json", "costs.json")
-_APART = ("plan", "runs", "curves", "failures", "round")
+_APART = ("plan", "runs", "curves", "round")
 _WORTH_KEEPING = 200
 _PLAIN = {str, int, float, bool, type(None)}
 
@@ -87,10 +87,10 @@ def kept_summary(study: StudyFolder, record: StudyRecord, mark: str) -> Summary 
         return None
     try:
         parts = {name: _plain(value) for name, value in values["summary"].items()}
-        known = {item.name for item in fields(Summary)} - {"plan", "curves", "failures", "round"}
+        known = {item.name for item in fields(Summary)} - {"plan", "curves", "round"}
         if parts.keys() != known:
             return None
-        return _Remembered.of(study, {**parts, "plan": record.plan, "failures": Failures(), "round": None})
+        return _Remembered.of(study, {**parts, "plan": record.plan, "round": None})
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         return None
 
@@ -125,7 +125,7 @@ def keep_summary(study: StudyFolder, mark: str, summary: Summary) -> None:
     # Whether a run that was at work still is, no file says.
     if len(summary.runs) < _WORTH_KEEPING or states & {"running", "killed"}:
         return
-    if summary.round is not None or summary.failures != Failures():
+    if summary.round is not None or summary.study.failures != "drop":
         return
     try:
         parts = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ablate.errors import DesignError, suggestion
@@ -98,16 +97,3 @@ class Factor:
             f"Factor '{self.name}' has no level '{label}'. Levels: {', '.join(self.labels)}."
             f"{suggestion(label, self.labels)}"
         )
-
-
-def find_factor(factors: Sequence[Factor], name: str) -> Factor:
-    """The factor of that name.
-
-    Raises:
-        DesignError: If there is none; the message lists all and the nearest.
-    """
-    for factor in factors:
-        if factor.name == name:
-            return factor
-    names = [factor.name for factor in factors]
-    raise DesignError(f"Unknown factor '{name}'. Factors: {', '.join(names)}.{suggestion(name, names)}")

@@ -53,6 +53,11 @@ class Study:
     sequential: bool = False
     failures: str | float = "drop"
 
+    @property
+    def failure_policy(self) -> str:
+        """One of :data:`FAILURE_POLICIES`; a number is what stands for the worst result."""
+        return self.failures if isinstance(self.failures, str) else "worst"
+
     def __post_init__(self) -> None:
         faults = []
         if not self.seeds:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from studies import NO_CURVES, factor, plan_of, runs_of
 
-from ablate.analysis import Failures, Round, SequentialRule, next_runs, summarise
+from ablate.analysis import Round, SequentialRule, next_runs, summarise
 from ablate.errors import AnalysisError
 from ablate.study import Plan
 
@@ -127,16 +129,20 @@ def test_notes_of_an_unfinished_sequential_study() -> None:
 def test_failed_runs_are_passed_over_or_count_as_declared() -> None:
     failing = (("w/o b", 1), ("full", 2))
     found, runs = play(PLAN, failing=failing)
-    assert found.state.is_over
+    assert found.runs == ()
     summary = summarise(PLAN, runs, NO_CURVES, RULE)
+
+    def declared(failures: str | float) -> Plan:
+        return replace(PLAN, study=replace(PLAN.study, failures=failures))
+
     assert set(summary.pairs.loc[summary.pairs["cell"] == "w/o b", "seed"]) & {1, 2} == set()
     with pytest.raises(AnalysisError) as error:
-        next_runs(PLAN, runs, RULE, Failures("worst"))
+        next_runs(declared("worst"), runs, RULE)
     assert str(error.value) == (
         "Under the sequential rule the worst result must be declared as a number (the score of guessing, say): the "
         "worst run of the study is known only at its end, and looks come before."
     )
-    counted = summarise(PLAN, runs, NO_CURVES, RULE, Failures("worst", -10.0))
+    counted = summarise(declared(-10.0), runs, NO_CURVES, RULE)
     assert counted.values["w/o b"][1] == -10.0
 
 

@@ -35,7 +35,7 @@ def test_each_cell_stops_where_its_verdict_stands() -> None:
     assert verdicts[2] in ("no effect", "dispensable")
     reads = [read for _, read in said(state)]
     assert reads[0] < reads[2] <= 20
-    assert state.is_over and state.waiting == ()
+    assert state.undecided == () and state.waiting == ()
 
 
 def test_what_comes_after_the_decision_is_never_read() -> None:
@@ -56,7 +56,7 @@ def test_a_look_waits_for_every_undecided_cell() -> None:
     assert state.look == 5
     assert state.waiting == ("b",)
     assert [read for _, read in said(state)] == [5, 5, 5]
-    assert not state.is_over
+    assert state.undecided
     # What ran ahead changes nothing.
     assert follow(trajectories_of(*values[:, :5]), RULE).decisions == state.decisions
 
@@ -80,7 +80,7 @@ def test_three_seeds_before_the_first_look() -> None:
     assert state.look == 2 and state.waiting == ("a", "b")
     for decision in state.decisions.values():
         assert math.isnan(decision.raw.difference) and math.isnan(decision.contribution.half)
-    assert follow({}, RULE).is_over
+    assert follow({}, RULE).waiting == ()
     assert follow(trajectories_of([]), RULE).waiting == ("a",)
 
 
