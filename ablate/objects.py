@@ -1,13 +1,15 @@
-"""Objects by dotted path: how the configuration names functions and classes."""
+"""Objects by dotted path, as the configuration names functions and classes, and registries of named values."""
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, TypeVar
 
 from ablate.errors import ConfigError, suggestion
 
-__all__ = ["load_object"]
+__all__ = ["Registry", "load_object"]
 
 
 def load_object(path: object, key: str = "", example: str = "my_package.module.function") -> Any:
@@ -56,3 +58,77 @@ def load_object(path: object, key: str = "", example: str = "my_package.module.f
             raise ConfigError(f"{place}: {kind}'{owner}' has no '{attribute}'.{suggestion(attribute, vars(found))}")
         found = getattr(found, attribute)
     return found
+
+
+class Named(Protocol):
+    """What a registry holds."""
+
+    @property
+    def name(self) -> str:
+        """What the value is called."""
+        ...
+
+
+Value = TypeVar("Value", bound=Named)
+
+
+class Registry(Mapping[str, Value]):
+    """Values by their names, in the order in which they were registered.
+
+    Args:
+        kind: What a value is, for messages: ``"design"``.
+        group: Entry-point group of packages that bring values of their own. They are loaded when a name is looked up
+            that is not known otherwise, so that a command that needs none of them does not pay for the search.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> shapes: Registry[SimpleNamespace] = Registry("shape")
+        >>> shapes.register(SimpleNamespace(name="circle", corners=0)).corners
+        0
+        >>> list(shapes), "square" in shapes
+        (['circle'], False)
+    """
+
+    def __init__(self, kind: str, group: str = "") -> None:
+        self._kind, self._group = kind, group
+        self._values: dict[str, Value] = {}
+
+    def register(self, value: Value) -> Value:
+        """Add a value under its name.
+
+        Returns:
+            The value, so that the call can stand around its definition.
+
+        Raises:
+            ConfigError: If another value has that name.
+        """
+        if self._values.get(value.name, value) != value:
+            raise ConfigError(f"There is a {self._kind} '{value.name}' already; give yours another name.")
+        self._values[value.name] = value
+        return value
+
+    def unregister(self, name: str) -> None:
+        """Remove the value of that name, if there is one."""
+        self._values.pop(name, None)
+
+    def __getitem__(self, name: str) -> Value:
+        if name not in self._values and self._group:
+            self._load_entry_points()
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def _load_entry_points(self) -> None:
+        from importlib.metadata import entry_points
+
+        group, self._group = self._group, ""
+        for entry in entry_points(group=group):
+            # Somebody else's package must not keep this one from working.
+            try:
+                self.register(entry.load())
+            except Exception as error:
+                warnings.warn(f"The {self._kind} '{entry.name}' of {entry.value} is left out: {error}", stacklevel=3)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ablate.analysis.boundary import FIRST_LOOK, SequentialRule
 from ablate.analysis.intervals import t_interval
-from ablate.analysis.sequential import Path, follow
+from ablate.analysis.sequential import Trajectory, follow
 from ablate.analysis.verdicts import adjust, evidence, verdict
 
 INGREDIENTS = 6
@@ -77,8 +77,8 @@ def draw(rng: np.random.Generator, shape: tuple[int, ...], noise: str) -> NDArra
 
 
 def auto(contributions: NDArray[np.float64], truth: Sequence[float], margin: float | None) -> Outcome:
-    paths = {str(index): Path(tuple(row)) for index, row in enumerate(contributions.tolist())}
-    found = list(follow(paths, RULE, margin).decisions.values())
+    trajectories = {str(index): Trajectory(tuple(row)) for index, row in enumerate(contributions.tolist())}
+    found = list(follow(trajectories, RULE, margin).decisions.values())
     return Outcome(
         tuple(decision.verdict for decision in found),
         tuple(decision.read for decision in found),
@@ -160,8 +160,8 @@ def same_networks(count: int) -> int:
             [np.random.default_rng([SEED, study, cell, seed]).normal(0.97, 0.006) for seed in range(RULE.max_seeds)]
             for cell in range(2)
         ]
-        path = Path(tuple(full - cell for full, cell in zip(*scores, strict=True)), (1.0,) * RULE.max_seeds)
-        called += follow({"toggle": path}, RULE).decisions["toggle"].verdict in ("helps", "hurts")
+        trajectory = Trajectory(tuple(full - cell for full, cell in zip(*scores, strict=True)), (1.0,) * RULE.max_seeds)
+        called += follow({"toggle": trajectory}, RULE).decisions["toggle"].verdict in ("helps", "hurts")
     return called
 
 

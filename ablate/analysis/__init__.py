@@ -1,18 +1,17 @@
-"""From the runs of a study to what they say: effects with intervals, adjusted tests, verdicts.
+"""From the runs of a study to results: effects with intervals, adjusted tests, verdicts.
 
-Everything here is a pure function of tables. The parts:
+Everything here is a pure function of tables:
 
 - :func:`summarise` for the effects and verdicts that every study has;
-- :func:`next_runs` with a :class:`SequentialRule` for the seeds a study still needs, :func:`prospect` for what a number
-  of seeds can find;
+- :func:`next_runs` with a :class:`SequentialRule` for the seeds a study still needs, :func:`prospect` for the effects
+  that a number of seeds detects;
 - :func:`main_effects`, :func:`interactions`, :func:`shapley`, :func:`roadmap` and :func:`anova` for designs that answer
   more than "what if this one is gone"; :func:`pool_effects` and :func:`rank_cells` for several data sets;
 - :func:`reduced_levels` and :func:`confirmation` for the network without all that seemed dispensable;
 - :func:`checklist` for what a report must disclose.
 """
 
-from ablate.analysis.aliases import aliases, plan_aliases
-from ablate.analysis.anova import anova
+from ablate.analysis.anova import aliases, anova
 from ablate.analysis.answers import Answers, answers, expected
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.checklist import checklist
@@ -21,7 +20,6 @@ from ablate.analysis.contrasts import interactions, main_effects
 from ablate.analysis.datasets import Ranking, pool_effects, rank_cells
 from ablate.analysis.estimates import Estimates
 from ablate.analysis.factorial import Factorial, analyse_factorial, factorial_table
-from ablate.analysis.failures import Failures
 from ablate.analysis.prospect import Prospect, plan_prospect, prospect
 from ablate.analysis.roadmap import roadmap
 from ablate.analysis.rounds import Round, next_runs
@@ -34,7 +32,6 @@ __all__ = [
     "Effort",
     "Estimates",
     "Factorial",
-    "Failures",
     "Prospect",
     "Ranking",
     "Round",
@@ -53,7 +50,6 @@ __all__ = [
     "interactions",
     "main_effects",
     "next_runs",
-    "plan_aliases",
     "plan_prospect",
     "pool_effects",
     "prospect",

@@ -1,23 +1,26 @@
-"""The analysis of variance of a study: factorial designs and their fractions, with the seed as block."""
+"""The analysis of variance of a study, with the seed as block, and the terms that its design cannot tell apart."""
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
-from ablate.analysis.aliases import aliases
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.factorial import Factorial, analyse_factorial, factorial_table
 from ablate.analysis.intervals import ROUNDING
-from ablate.analysis.observations import Observations
+from ablate.analysis.observations import Observations, varied
+from ablate.analysis.terms import TINY, check_table, new_directions, occurring, term_columns, term_names
 from ablate.errors import AnalysisError
-from ablate.study import Plan
+from ablate.formatting import listing, plural
+from ablate.study import DESIGNS, Plan, designs_of
 
-__all__ = ["anova"]
+__all__ = ["aliases", "anova"]
 
-_ORDERS = {"factorial": 9, "fractional": 2, "screening": 1, "optimal": 1}
 _MOST_FOR_ALL = 5
 """Up to so many factors a full factorial has all its interactions in the table."""
 
@@ -31,7 +34,7 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
     and optimal designs main effects alone. The block is the seed, or the seed within a data set.
 
     Args:
-        plan: The plan, of a design with ``factorial``, ``fractional``, ``screening`` or ``optimal`` in it.
+        plan: The plan, of a design with an ``anova_order``.
         values: The metric by cell label and seed.
         rule: The sequential rule under which the seeds were taken, or None. With it there are no tests or intervals:
             they would hold for a number of seeds fixed in advance.
@@ -48,59 +51,60 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
         >>> anova(plan, values).effects[["term", "effect"]].round(3).values.tolist()
         [['a', -0.2], ['b', -0.1], ['a:b', 0.0]]
     """
-    parts = set(plan.study.design.split("+")) & _ORDERS.keys()
-    factors = [factor for factor in plan.factors if not factor.block]
-    if not parts or len(factors) < 2:
+    factors = varied(plan)
+    orders = [design.anova_order for design in designs_of(plan.study.design) if design.anova_order is not None]
+    if not orders or len(factors) < 2:
+        known = [name for name, design in DESIGNS.items() if design.anova_order is not None]
         raise AnalysisError(
-            f"The design '{plan.study.design}' with {len(factors)} ingredient{'s' if len(factors) > 1 else ''} has no "
-            f"analysis of variance: it takes two or more, and one of {', '.join(_ORDERS)}."
+            f"The design '{plan.study.design}' with {plural(len(factors), 'ingredient')} has no analysis of variance: "
+            f"it takes two or more, and one of {', '.join(known)}."
         )
-    order = max(_ORDERS[part] for part in parts)
+    order = max(orders)
     if len(factors) > _MOST_FOR_ALL:
         order = min(order, 2)
     table, levels = factorial_table(plan, values)
     blocks = [factor.name for factor in plan.factors if factor.block]
+    # Equal seeds on two data sets are two blocks: what a seed draws is another thing there.
     table["seed"] = table[[*blocks, "seed"]].astype(str).agg("/".join, axis=1) if len(table) else table["seed"]
-    varied = {factor.name: levels[factor.name] for factor in factors}
-    found = analyse_factorial(table, plan.study.metric, varied, block="seed", order=order)
-    notes = [*found.notes, *(_partly_mixed(plan, varied) if order == 1 else [])]
+    levels = {factor.name: levels[factor.name] for factor in factors}
+    result = analyse_factorial(table, plan.study.metric, levels, block="seed", order=order)
+    notes = [*result.notes, *(_partly_aliased(plan, levels) if order == 1 else [])]
     if rule is not None:
         notes.append(
             "Seeds were taken until verdicts stood: F tests and t intervals would hold for a number fixed in advance, "
             "so none is given."
         )
-    elif _has_spread(found, table[plan.study.metric]):
-        return replace(found, notes=tuple(notes))
+    elif _has_spread(result, table[plan.study.metric]):
+        return replace(result, notes=tuple(notes))
     else:
         notes.append("What remains is no more than rounding: without spread no F tests and no intervals.")
     noise = ROUNDING * float(table[plan.study.metric].abs().max())
-    effect = found.effects["effect"].where(found.effects["effect"].abs() > noise, 0.0)
+    effect = result.effects["effect"].where(result.effects["effect"].abs() > noise, 0.0)
     return replace(
-        found,
-        anova=found.anova.assign(F=math.nan, p=math.nan),
-        effects=found.effects.assign(effect=effect, error=math.nan, low=math.nan, high=math.nan, p=math.nan),
+        result,
+        anova=result.anova.assign(F=math.nan, p=math.nan),
+        effects=result.effects.assign(effect=effect, error=math.nan, low=math.nan, high=math.nan, p=math.nan),
         notes=tuple(notes),
     )
 
 
-def _has_spread(found: Factorial, values: pd.Series) -> bool:
+def _has_spread(result: Factorial, values: pd.Series) -> bool:
     """Whether the residual is more than the rounding of the numbers behind it; without a residual there is no test."""
-    residual = float(found.anova.loc[found.anova["term"] == "Residual", "ms"].iloc[0])
+    residual = float(result.anova.loc[result.anova["term"] == "Residual", "ms"].iloc[0])
     return not residual <= (ROUNDING * float(values.abs().max())) ** 2
 
 
-def _partly_mixed(plan: Plan, levels: dict[str, tuple[str, ...]]) -> list[str]:
+def _partly_aliased(plan: Plan, levels: Mapping[str, Sequence[object]]) -> list[str]:
     """What main effects are mixed with although only they are fitted."""
     cells = pd.DataFrame([{name: cell.levels[name] for name in levels} for cell in plan.cells]).drop_duplicates()
-    found = aliases(cells, levels)
-    found = found[~found["term"].str.contains(":") & found["other"].str.contains(":")]
-    full = found[found["correlation"] >= 1]
-    partly = found[found["correlation"] < 1].sort_values("correlation", ascending=False, kind="stable")
+    pairs = aliases(cells, levels)
+    pairs = pairs[~pairs["term"].str.contains(":") & pairs["other"].str.contains(":")]
+    full = pairs[pairs["correlation"] >= 1]
+    partly = pairs[pairs["correlation"] < 1].sort_values("correlation", ascending=False, kind="stable")
     notes = []
     if len(full):
-        listed = [f"{row.term} with {row.other}" for row in full.head(_LISTED).itertuples()]
-        more = f"; and {len(full) - _LISTED} more" if len(full) > _LISTED else ""
-        notes.append(f"Main effects that cannot be told apart from interactions: {'; '.join(listed)}{more}.")
+        pairs_text = listing((f"{row.term} with {row.other}" for row in full.itertuples()), _LISTED, "; ")
+        notes.append(f"Main effects that cannot be told apart from interactions: {pairs_text}.")
     if len(partly):
         top = partly.iloc[0]
         notes.append(
@@ -108,3 +112,37 @@ def _partly_mixed(plan: Plan, levels: dict[str, tuple[str, ...]]) -> list[str]:
             f"{top['other']} the most (correlation {top['correlation']:.2f}): they hold as far as these are small."
         )
     return notes
+
+
+def aliases(table: pd.DataFrame, factors: Mapping[str, Sequence[object]], order: int = 2) -> pd.DataFrame:
+    """Which terms a design mixes with each other.
+
+    Args:
+        table: A row a run, a column a factor.
+        factors: Levels by factor.
+        order: Highest order of the terms considered.
+
+    Returns:
+        A row a pair of terms that are correlated: ``term``, ``other``, ``correlation`` from 0 to 1, the greatest
+        between their columns. 1 is a full alias: the design cannot tell the two apart.
+
+    Example:
+        >>> half = pd.DataFrame({"a": [0, 0, 1, 1], "b": [0, 1, 0, 1], "c": [1, 0, 0, 1]})
+        >>> aliases(half, {name: (0, 1) for name in "abc"}).values.tolist()
+        [['a', 'b:c', 1.0], ['b', 'a:c', 1.0], ['c', 'a:b', 1.0]]
+    """
+    check_table(table, None, factors, None, "partial")
+    factors, _ = occurring(table, {name: tuple(dict.fromkeys(levels)) for name, levels in factors.items()})
+    constant = np.full((len(table), 1), 1 / math.sqrt(len(table)))
+    # The mean is taken out of every term: without it all would be correlated through their sums.
+    spans = {
+        term: new_directions(term_columns(table, factors, term), constant) for term in term_names(factors, order, None)
+    }
+    rows = []
+    for (term, one), (other, two) in itertools.combinations(spans.items(), 2):
+        if one.shape[1] and two.shape[1]:
+            # The largest canonical correlation of the two spaces, which for two-level terms is that of two columns.
+            correlation = float(np.linalg.norm(one.T @ two, 2))
+            if correlation > TINY:
+                rows.append((term, other, round(min(correlation, 1.0), 9)))
+    return pd.DataFrame(rows, columns=["term", "other", "correlation"])

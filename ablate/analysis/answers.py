@@ -1,4 +1,4 @@
-"""What a design answers beside the effect of each cell: averages over settings, interactions, shares of a gain."""
+"""The further questions that a study can answer: averages over settings, interactions, shares of a gain."""
 
 from __future__ import annotations
 
@@ -9,20 +9,13 @@ from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.contrasts import interactions, main_effects
 from ablate.analysis.datasets import pool_effects
 from ablate.analysis.estimates import Estimates
-from ablate.analysis.observations import Observations
+from ablate.analysis.observations import Observations, blocks_of, varied
 from ablate.analysis.roadmap import roadmap
 from ablate.analysis.shapley import shapley
 from ablate.errors import AnalysisError
-from ablate.study import Plan
+from ablate.study import Plan, designs_of
 
 __all__ = ["QUESTIONS", "Answers", "answers", "expected"]
-
-_ASKED_OF = {
-    "roadmap": {"cumulative"},
-    "main_effects": {"factorial"},
-    "interactions": {"factorial", "pairs"},
-    "shapley": {"factorial", "fractional", "screening", "optimal"},
-}
 
 QUESTIONS: Mapping[str, Callable[[Plan, Observations, SequentialRule | None], Estimates]] = {
     "roadmap": roadmap,
@@ -36,7 +29,7 @@ QUESTIONS: Mapping[str, Callable[[Plan, Observations, SequentialRule | None], Es
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Further questions that were put to a study.
+    """The answers of a study to further questions.
 
     Args:
         given: Estimates by name of the question, see :data:`QUESTIONS`.
@@ -48,7 +41,7 @@ class Answers:
 
 
 def expected(plan: Plan) -> frozenset[str]:
-    """The questions that a reader of a design will ask, so that a refusal must be told.
+    """The questions that a plan is made to answer: where one has no answer, a report must say why.
 
     Args:
         plan: The plan.
@@ -57,15 +50,14 @@ def expected(plan: Plan) -> frozenset[str]:
         >>> from dataclasses import replace
         >>> from ablate.study import Factor, Level, Study, make_plan
         >>> factors = [Factor(name, (Level("true"), Level("false")), "true") for name in "abcd"]
-        >>> plan = make_plan(Study("demo", "fractional", (0, 1), "score"), factors)
+        >>> plan = make_plan(Study("demo", "pairs", (0, 1), "score"), factors)
         >>> sorted(expected(plan)), sorted(expected(make_plan(replace(plan.study, design="leave_one_out"), factors)))
-        (['shapley'], [])
+        (['interactions', 'main_effects'], [])
     """
-    blocks = [factor for factor in plan.factors if factor.block]
-    several = len(plan.factors) - len(blocks) > 1
-    parts = set(plan.study.design.split("+")) if several else set()
-    found = {question for question, designs in _ASKED_OF.items() if parts & designs}
-    return frozenset(found | ({"datasets"} if blocks else set()))
+    questions: set[str] = set()
+    if len(varied(plan)) > 1:
+        questions.update(*(design.questions for design in designs_of(plan.study.design)))
+    return frozenset(questions | ({"datasets"} if blocks_of(plan) != [{}] else set()))
 
 
 def answers(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Answers:
@@ -80,12 +72,12 @@ def answers(plan: Plan, values: Observations, rule: SequentialRule | None = None
     refused: dict[str, str] = {}
     for name, question in QUESTIONS.items():
         try:
-            found = question(plan, values, rule)
+            estimates = question(plan, values, rule)
         except AnalysisError as error:
             refused[name] = str(error)
             continue
-        if found.table.empty:
-            refused[name] = found.notes[0] if found.notes else "no seed has finished what the answer needs."
+        if estimates.table.empty:
+            refused[name] = estimates.notes[0] if estimates.notes else "no seed has finished what the answer needs."
         else:
-            given[name] = found
+            given[name] = estimates
     return Answers(given, refused)

@@ -1,4 +1,4 @@
-"""The boundary of the sequential rule: what paired t statistics, looked at after every seed, must exceed."""
+"""The boundary of the sequential rule: what paired t statistics, tested after every seed, must exceed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from scipy import special
 
 from ablate.analysis.intervals import LEVEL, ROUNDING
 from ablate.errors import AnalysisError
+from ablate.study.settings import FIRST_SEEDS, MOST_SEEDS
 
-__all__ = ["FIRST_LOOK", "LARGEST", "SHAPE", "SequentialRule", "running_scores"]
+__all__ = ["FIRST_LOOK", "LARGEST", "SHAPE", "Floats", "SequentialRule", "running_scores"]
 
-FIRST_LOOK = 3
+FIRST_LOOK = FIRST_SEEDS
 """Seeds before the first look."""
 
-LARGEST = 50
+LARGEST = MOST_SEEDS
 """Greatest number of seeds for which the boundary is tabulated."""
 
 SHAPE = 0.25
@@ -52,6 +53,7 @@ def running_scores(values: Floats, null: float = 0.0, sizes: Floats | None = Non
         array([ -inf,  -inf, 2.35 , 3.398])
     """
     n = np.arange(1, values.shape[-1] + 1)
+    # All looks at once, by running sums: the rule is simulated millions of times to calibrate it.
     magnitude = np.abs(values if sizes is None else sizes)
     # Squares of very large or small numbers leave the range; dividing by a power of two is exact.
     unit = np.exp2(np.frexp(np.abs(values).max(axis=-1, initial=0.0, keepdims=True))[1].astype(float))
@@ -64,6 +66,7 @@ def running_scores(values: Floats, null: float = 0.0, sizes: Floats | None = Non
     usable = (n >= FIRST_LOOK) & (spread > ROUNDING * np.maximum.accumulate(magnitude, axis=-1) / unit) & (squares > 0)
     error = np.sqrt(np.where(usable, squares, 1.0) / np.maximum(n - 1, 1) / n)
     t = np.where(usable, (mean + origin - null / unit) / error, 0.0)
+    # A tail of zero would have an infinite quantile, which no table holds.
     tail = np.maximum(special.stdtr(np.maximum(n - 1, 1), -np.abs(t)), 1e-300)
     return np.where(usable, -np.sign(t) * special.ndtri(tail) * n**SHAPE, -np.inf)
 
@@ -120,7 +123,10 @@ class SequentialRule:
         score, two, one = _quantiles()
         quantile = (one if one_sided else two)[self.max_seeds - FIRST_LOOK]
         largest = np.asarray(largest, dtype=float)
+        # Interpolated between normal scores, along which the quantiles are nearly straight; below the table the
+        # probability is taken to be one.
         tabulated = np.where(largest < quantile[0], 1.0, special.ndtr(-np.interp(largest, quantile, score)))
+        # Far out the simulation has no studies left: there the smaller of both is the bound, which is certain.
         looks = np.arange(FIRST_LOOK, self.max_seeds + 1)
         bound = special.ndtr(-largest[..., np.newaxis] * looks**-SHAPE).sum(axis=-1) * (1 if one_sided else 2)
         return np.minimum(tabulated, np.where(largest > 0, bound, 1.0))
@@ -142,5 +148,6 @@ class SequentialRule:
             level: Confidence level.
         """
         n = np.asarray(n)
+        # The boundary is one number for scores times n ** SHAPE; undone here, it is a t quantile at every look.
         tail = special.ndtr(-self.critical(1 - level) * n**-SHAPE)
         return -special.stdtrit(n - 1, tail)

@@ -1,4 +1,4 @@
-"""What a report must disclose, filled from the data as far as they know it."""
+"""What a report must disclose, filled in from the data as far as these answer it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ablate.analysis.intervals import LEVEL
-from ablate.analysis.notes import seed_count
 from ablate.analysis.observations import metrics_of
 from ablate.analysis.summary import Summary
 from ablate.analysis.verdicts import ALPHA
+from ablate.formatting import better_direction, fixed, percent, plural, seed_count, typographic
 
 __all__ = ["checklist"]
 
@@ -23,15 +23,15 @@ def checklist(summary: Summary, statements: Mapping[str, str] | None = None) -> 
 
     Args:
         summary: The summary of a study.
-        statements: By item, what those say who made the runs; it stands where the data
-            cannot tell, or for an item more.
+        statements: By item, what only the application knows of its runs; used where the data do not answer it, or
+            for a further item.
 
     Returns:
-        A sentence an item. What neither tells is asked for in words that begin with ``"To be stated"``.
+        A sentence an item. What neither answers begins with ``"To be stated"``.
     """
     study, effects = summary.study, summary.effects
-    rule = None if summary.round is None else summary.round.course.rule
-    kind = "t intervals" if rule is None else "repeated confidence intervals (valid at any look)"
+    rule = summary.rule
+    looks = "" if rule is None else " (valid at any look)"
     seeds = (
         f"{len(study.seeds)} seeds fixed before the runs."
         if rule is None
@@ -43,15 +43,16 @@ def checklist(summary: Summary, statements: Mapping[str, str] | None = None) -> 
         else "None declared: no effect is called negligible."
     )
     counts = [int(n) for n in effects["n"]]
-    found = {
-        "design": f"{study.design}: {len(summary.plan.cells)} cells, {len(effects)} comparisons.",
+    items = {
+        "design": f"{study.design}: {len(summary.plan.cells)} cells, {plural(len(effects), 'comparison')}.",
         "declared": f"Plan {summary.plan.digest}, the hash of metric, direction, margin, seeds, cells and what failed "
         "runs count for, entered in plan.json before the first run.",
-        "primary metric": f"{study.metric}, {'more' if study.direction == 'max' else 'less'} is better.",
+        "primary metric": f"{study.metric}, {better_direction(study.direction)}.",
         "seeds": seeds + (f" Paired differences: {seed_count(counts)}." if counts else ""),
-        "error bars": f"{LEVEL:.0%} {kind} of the paired difference, unadjusted.".replace("%", " %"),
+        "error bars": f"{percent(LEVEL)} {summary.interval_name}s{looks} of the paired difference, unadjusted.",
         "assumptions": _assumptions(summary.robustness),
-        "test": f"Paired t test, Holm-adjusted over {len(effects)} comparisons, alpha = {ALPHA:g}.",
+        "test": f"{summary.test_name.capitalize()}, Holm-adjusted over {plural(len(effects), 'comparison')}, "
+        f"alpha = {ALPHA:g}.",
         "margin": margin,
         "sources of variability": "To be stated: what the seed draws (initialisation, order, augmentation, split).",
         "pairing": _pairing(summary.robustness),
@@ -65,8 +66,8 @@ def checklist(summary: Summary, statements: Mapping[str, str] | None = None) -> 
             "budget; ingredients dispensable one by one may be needed together."
         ),
     }
-    told = {item: words for item, words in (statements or {}).items() if found.get(item, _ASKED).startswith(_ASKED)}
-    return {**found, **told}
+    stated = {item: text for item, text in (statements or {}).items() if items.get(item, _ASKED).startswith(_ASKED)}
+    return {**items, **stated}
 
 
 def _assumptions(robustness: pd.DataFrame) -> str:
@@ -81,29 +82,30 @@ def _pairing(robustness: pd.DataFrame) -> str:
     known = [float(value) for value in robustness["correlation"].dropna()] if len(robustness) else []
     if not known:
         return "Correlation of paired runs not measurable with so few seeds."
-    return f"Measured correlation of paired runs {min(known):.2f} to {max(known):.2f}.".replace("-", "−")
+    low, high = (typographic(fixed(value, 2)) for value in (min(known), max(known)))
+    return f"Measured correlation of paired runs {low} to {high}."
 
 
 def _failures(summary: Summary) -> str:
     count = int((summary.runs["state"] == "failed").sum())
-    failures = summary.failures
-    counted = {
+    failures = summary.study.failures
+    policies = {
         "drop": "their seeds are left out of the pairs concerned",
         "fail": "no result until they are repaired",
-        "worst": "they count as "
-        + ("the worst run of their block" if failures.value is None else f"{failures.value:g}"),
+        "worst": "they count as " + ("the worst run of their block" if isinstance(failures, str) else f"{failures:g}"),
     }
-    return f"{count} of {len(summary.runs)} runs failed; declared before the runs: {counted[failures.policy]}."
+    declared = policies[summary.study.failure_policy]
+    return f"{count} of {len(summary.runs)} runs failed; declared before the runs: {declared}."
 
 
 def _convergence(convergence: pd.DataFrame) -> str:
     if not len(convergence):
         return "No validation curves to judge by."
-    open_ = [str(cell) for cell in convergence.loc[convergence["improving"].astype(bool), "cell"]]
+    improving = [str(cell) for cell in convergence.loc[convergence["improving"].astype(bool), "cell"]]
     metric = convergence["metric"].iloc[0]
-    return (
-        f"{metric} still improving at the end: {', '.join(open_)}." if open_ else f"{metric} had settled in all cells."
-    )
+    if improving:
+        return f"{metric} still improving at the end: {', '.join(improving)}."
+    return f"{metric} had settled in all cells."
 
 
 def _compute(runs: pd.DataFrame) -> str:
@@ -121,9 +123,9 @@ def _versions(summary: Summary) -> str:
     timings = [index for index, name in enumerate(runs.columns) if str(name).startswith("seconds")]
     names = list(runs.columns[timings[-1] + 1 :]) if timings else []
     known = set(metrics_of(runs, summary.plan))
-    found = []
+    versions = []
     for name in names:
         values = sorted({str(value) for value in runs[name].dropna()})
         if name not in known and values:
-            found.append(f"{name} {' and '.join(values)}")
-    return ", ".join(found) + "." if found else "To be stated."
+            versions.append(f"{name} {' and '.join(values)}")
+    return ", ".join(versions) + "." if versions else f"{_ASKED}."

@@ -8,15 +8,16 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from ablate.analysis.curves import end_window
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import metrics_of, ordered, run_lengths
 from ablate.study import Plan
+from ablate.study.metric import metric_stem
 
 __all__ = ["CONVERGENCE_COLUMNS", "convergence", "copies"]
 
 CONVERGENCE_COLUMNS = ("cell", "metric", "n", "epochs", "window", "gain", "low", "high", "improving")
 
-_SHARE, _LEAST = 0.1, 3
 _LARGEST = 1e150
 
 
@@ -75,15 +76,13 @@ def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
             slopes = []
             window = last = 0
             for start, end in runs.get(cell.label, ()):
-                window = max(_LEAST, math.ceil(_SHARE * (end - start)))
+                window = end_window(end - start)
                 last = int(epochs[end - 1])
                 if end - start > window:
                     slopes.append(sign * _slope(epochs[end - window : end], values[end - window : end]))
             if slopes and bool(np.isfinite(slopes).all()):
-                found = t_interval(slopes)
-                rows.append(
-                    (cell.label, column, found.n, last, window, found.mean, found.low, found.high, found.low > 0)
-                )
+                gain = t_interval(slopes)
+                rows.append((cell.label, column, gain.n, last, window, gain.mean, gain.low, gain.high, gain.low > 0))
     return pd.DataFrame(rows, columns=list(CONVERGENCE_COLUMNS))
 
 
@@ -97,8 +96,7 @@ def _slope(epochs: np.ndarray, values: np.ndarray) -> float:
 
 def _curve(curves: pd.DataFrame, plan: Plan) -> tuple[str | None, float]:
     metric, direction = plan.study.metric, 1.0 if plan.study.direction == "max" else -1.0
-    stem = metric.removeprefix("test_").removeprefix("val_")
-    for name, sign in ((f"val_{stem}", direction), ("val_loss", -1.0), (metric, direction)):
+    for name, sign in ((f"val_{metric_stem(metric)}", direction), ("val_loss", -1.0), (metric, direction)):
         if name in curves.columns and pd.to_numeric(curves[name], errors="coerce").notna().any():
             return name, sign
     return None, 1.0

@@ -1,13 +1,16 @@
-"""Which cell is compared with which, and the seeds they share."""
+"""Which cell is compared with which, the seeds they share, and which cells are best."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ablate.analysis.intervals import t_interval
+from ablate.analysis.observations import Observations, block_of
+from ablate.analysis.verdicts import ALPHA, evidence, holm
 from ablate.study import Cell, Plan
 
-__all__ = ["Comparison", "block_of", "comparisons", "shared_pairs", "size_of"]
+__all__ = ["Comparison", "best_cells", "comparisons", "shared_pairs", "size_of"]
 
 Pairs = Mapping[int, tuple[float, float]]
 
@@ -27,11 +30,6 @@ class Comparison:
     changed: tuple[str, ...]
 
 
-def block_of(cell: Cell, plan: Plan) -> tuple[str, ...]:
-    """The levels of the plan's blocks (data sets) in a cell; empty where the plan has none."""
-    return tuple(cell.levels[factor.name] for factor in plan.factors if factor.block)
-
-
 def comparisons(plan: Plan) -> tuple[Comparison, ...]:
     """Every cell that is not a reference itself, with its reference, in the order of the plan.
 
@@ -40,13 +38,13 @@ def comparisons(plan: Plan) -> tuple[Comparison, ...]:
     """
     blocks = {factor.name for factor in plan.factors if factor.block}
     by_levels = {tuple(cell.levels.values()): cell for cell in plan.cells}
-    found = []
+    pairs = []
     for cell in plan.cells:
-        wanted = tuple(cell.levels[factor.name] if factor.block else factor.reference for factor in plan.factors)
-        reference = by_levels.get(wanted)
+        levels = tuple(cell.levels[factor.name] if factor.block else factor.reference for factor in plan.factors)
+        reference = by_levels.get(levels)
         if reference is not None and reference is not cell:
-            found.append(Comparison(cell, reference, tuple(name for name in cell.changed if name not in blocks)))
-    return tuple(found)
+            pairs.append(Comparison(cell, reference, tuple(name for name in cell.changed if name not in blocks)))
+    return tuple(pairs)
 
 
 def shared_pairs(reference: Mapping[int, float], cell: Mapping[int, float]) -> dict[int, tuple[float, float]]:
@@ -57,3 +55,38 @@ def shared_pairs(reference: Mapping[int, float], cell: Mapping[int, float]) -> d
 def size_of(pairs: Pairs) -> float:
     """Magnitude of the numbers in pairs, against which differences count as rounding noise."""
     return max((abs(value) for pair in pairs.values() for value in pair), default=0.0)
+
+
+def best_cells(values: Observations, plan: Plan) -> frozenset[str]:
+    """Labels of the best cell of every block and of all cells that the data do not separate from it.
+
+    The best cell has the best mean. Another one counts as separated when the paired t test of the two, adjusted by
+    Holm over all comparisons with the best cell, has a p value of at most :data:`~ablate.analysis.verdicts.ALPHA`.
+
+    Args:
+        values: The metric by cell label and seed.
+        plan: The plan.
+
+    Returns:
+        No label for a block whose best cell has fewer than two seeds: then nothing could have been separated.
+    """
+    sign = 1 if plan.study.direction == "max" else -1
+    by_block: dict[tuple[str, ...], list[str]] = {}
+    for cell in plan.cells:
+        if values[cell.label]:
+            by_block.setdefault(block_of(cell, plan), []).append(cell.label)
+    best: set[str] = set()
+    for labels in by_block.values():
+        top = max(labels, key=lambda label: sign * t_interval(list(values[label].values())).mean)
+        if len(values[top]) < 2:
+            continue
+        others = [label for label in labels if label != top]
+        p_values = holm([_p_value(values[top], values[label]) for label in others])
+        # Not "p > ALPHA": without a p value (NaN) a cell counts as not separated.
+        best |= {top, *(label for label, p in zip(others, p_values, strict=True) if not p <= ALPHA)}
+    return frozenset(best)
+
+
+def _p_value(one: Mapping[int, float], other: Mapping[int, float]) -> float:
+    pairs = shared_pairs(one, other)
+    return evidence(t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs)), margin=None).difference

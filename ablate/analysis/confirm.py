@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ablate.analysis.comparisons import shared_pairs, size_of
 from ablate.analysis.intervals import LEVEL, MeanInterval, t_interval
 from ablate.analysis.power import POWER, seeds_needed, t_power
-from ablate.analysis.sentences import rounded, unit_of
+from ablate.analysis.sentences import unit_of
 from ablate.analysis.summary import Summary
 from ablate.analysis.verdicts import Evidence, evidence, verdict
 from ablate.errors import AnalysisError
+from ablate.formatting import percent, plural, rounded_interval, signed
 from ablate.study import Study
 
 __all__ = ["NEEDLESS", "Confirmation", "Effort", "confirmation", "effort", "fresh_seeds", "reduced_levels"]
@@ -40,18 +41,18 @@ def reduced_levels(summary: Summary) -> dict[str, str]:
     effects = summary.effects[summary.effects["factor"].isin(names)]
     rows = list(effects[["factor", "level", "contribution", "verdict"]].itertuples(index=False, name=None))
     # With several data sets a level must be dispensable on all of them.
-    needed = {(factor, level) for factor, level, _, said in rows if said not in NEEDLESS}
-    found: dict[str, tuple[float, str]] = {}
+    needed = {(factor, level) for factor, level, _, conclusion in rows if conclusion not in NEEDLESS}
+    chosen: dict[str, tuple[float, str]] = {}
     for factor, level, contribution, _ in rows:
-        if (factor, level) not in needed and (factor not in found or contribution < found[factor][0]):
-            found[factor] = (float(contribution), level)
-    if not found:
+        if (factor, level) not in needed and (factor not in chosen or contribution < chosen[factor][0]):
+            chosen[factor] = (float(contribution), level)
+    if not chosen:
         if summary.study.margin is None:
             hint = "Without a margin nothing can be called dispensable: declare study.margin."
         else:
             hint = "All are needed or undecided."
         raise AnalysisError(f"No ingredient of study '{summary.study.name}' was found dispensable. {hint}")
-    return {factor.name: found[factor.name][1] for factor in summary.plan.factors if factor.name in found}
+    return {factor.name: chosen[factor.name][1] for factor in summary.plan.factors if factor.name in chosen}
 
 
 def fresh_seeds(study: Study, count: int) -> tuple[int, ...]:
@@ -89,7 +90,7 @@ def effort(summary: Summary, levels: Mapping[str, str], seeds: int | None = None
     Args:
         summary: The study.
         levels: What goes, see :func:`reduced_levels`.
-        seeds: Their number, if it was chosen; None for as many as find that nothing is lost in 80 % of all cases, from
+        seeds: Their number, if it was chosen; None for as many as find that nothing is lost in 80% of all cases, from
             5 to 20.
 
     Raises:
@@ -103,22 +104,24 @@ def effort(summary: Summary, levels: Mapping[str, str], seeds: int | None = None
     spreads = []
     for row in summary.effects.itertuples(index=False):
         if levels.get(str(row.factor)) == row.level:
-            found = summary.pairs.loc[summary.pairs["cell"] == row.cell, "difference"].tolist()
-            spreads.append(t_interval(found).error * math.sqrt(len(found)))
+            differences = summary.pairs.loc[summary.pairs["cell"] == row.cell, "difference"].tolist()
+            spreads.append(t_interval(differences).error * math.sqrt(len(differences)))
     known = [spread for spread in spreads if not math.isnan(spread)]
+    # A number of seeds that no spread supports is a guess, and the text says so.
     if not known:
         count = seeds or _MOST_FRESH // 2
         return Effort(count, math.nan, f"{count} fresh seeds; how much they find is not known: there is no spread yet.")
+    # Confirmed is what the two-sided interval shows, so the one-sided level is half of its error.
     shift, level = study.margin / max(known), (1 - LEVEL) / 2
     needed = seeds_needed(shift, level, sides=1, power=POWER)
     count = seeds or max(_LEAST_FRESH, min(needed or _MOST_FRESH, _MOST_FRESH))
     power = float(t_power(shift, count, level, sides=1))
     text = (
-        f"{count} fresh seeds: if nothing is lost, this is confirmed in {power:.0%} of all cases "
+        f"{count} fresh seeds: if nothing is lost, this is confirmed in {percent(power)} of all cases "
         f"(standard deviation of the paired difference {max(known):.2g}, margin {study.margin:g})."
-    ).replace("%", " %")
+    )
     if power < POWER and needed is not None:
-        text += f" For {POWER:.0%} it takes {needed} seeds.".replace("%", " %")
+        text += f" For {percent(POWER)} it takes {needed} seeds."
     return Effort(count, power, text)
 
 
@@ -161,8 +164,8 @@ def confirmation(
 
     Example:
         >>> study = Study("demo", "leave_one_out", (0, 1, 2), "accuracy", margin=0.02)
-        >>> found = confirmation(study, {3: 0.970, 4: 0.965, 5: 0.972}, {3: 0.969, 4: 0.966, 5: 0.970})
-        >>> found.is_confirmed, found.verdict
+        >>> result = confirmation(study, {3: 0.970, 4: 0.965, 5: 0.972}, {3: 0.969, 4: 0.966, 5: 0.970})
+        >>> result.is_confirmed, result.verdict
         (True, 'no effect')
     """
     pairs = shared_pairs(full, reduced)
@@ -179,7 +182,7 @@ def confirmation(
         raise AnalysisError("\n".join(faults))
     difference = t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs))
     sign = -1.0 if study.direction == "max" else 1.0
-    contribution = t_interval([sign * (b - a) for a, b in pairs.values()], scale=size_of(pairs))
+    contribution = replace(difference, mean=0.0 + sign * difference.mean)
     p = evidence(contribution, study.margin)
     # A small sure loss makes the verdict "helps"; here it counts that the loss stays below the margin.
     confirmed = study.margin is not None and contribution.high < study.margin
@@ -202,22 +205,20 @@ def _text(
     confirmed: bool,
     change: str,
 ) -> str:
-    metric, unit = (
-        study.metric.replace("_", " "),
-        unit_of(study.metric, (value for pair in pairs.values() for value in pair)),
-    )
-    shown = unit.of(difference)
+    metric = study.metric.replace("_", " ")
+    unit = unit_of(study.metric, (value for pair in pairs.values() for value in pair))
+    scaled = unit.of(difference)
     if math.isnan(difference.half):
         return (
-            f"Not confirmed: {change} changes {metric} by {shown.mean:.3g}{unit.words} for all {difference.n} "
+            f"Not confirmed: {change} changes {metric} by {signed(scaled.mean)}{unit.suffix} for all {difference.n} "
             "seeds alike, which allows no test."
-        ).replace("-", "−")
-    mean, low, high = rounded(shown)
-    interval = f"95 % CI {low} to {high}, n = {difference.n} fresh seeds"
-    found = f"{change} changes {metric} by {mean}{unit.words} ({interval})"
+        )
+    mean, low, high = rounded_interval(scaled.mean, scaled.low, scaled.high)
+    interval = f"{percent(LEVEL)} CI {low} to {high}, n = {plural(difference.n, 'fresh seed')}"
+    result = f"{change} changes {metric} by {mean}{unit.suffix} ({interval})"
     margin = unit.margin(study.margin or 0.0)
     if confirmed:
-        return f"Confirmed: {found}, which excludes a turn for the worse by the margin of {margin}."
+        return f"Confirmed: {result}, which excludes a turn for the worse by the margin of {margin}."
     if contribution.low > 0:
-        return f"Refuted: {found}, a turn for the worse: what seemed dispensable one by one is needed."
-    return f"Not confirmed: {found}, which does not exclude a turn for the worse by the margin of {margin}."
+        return f"Refuted: {result}, a turn for the worse: what seemed dispensable one by one is needed."
+    return f"Not confirmed: {result}, which does not exclude a turn for the worse by the margin of {margin}."

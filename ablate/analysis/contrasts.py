@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.comparisons import block_of
 from ablate.analysis.estimates import Contrast, Estimates, by_seed, estimate
-from ablate.analysis.observations import Observations
+from ablate.analysis.observations import Observations, blocks_of, varied
 from ablate.errors import AnalysisError
 from ablate.study import Cell, Factor, Plan
 
@@ -37,30 +37,29 @@ def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
     """
     contrasts, notes, counts = [], [], []
     cells = _by_levels(plan)
-    for factor in _varied(plan):
+    for factor in varied(plan):
         for level in factor.alternatives:
             pairs = list(_pairs(plan, cells, factor, level.label))
             if not pairs:
                 notes.append(f"{factor.name}={level.label}: no pair of cells differs in it alone.")
                 continue
             counts.append(len(pairs))
-            weights = [
-                (cell.label, sign / len(pairs)) for pair in pairs for cell, sign in zip(pair, (-1, 1), strict=True)
-            ]
-            found, size = by_seed(values, weights)
-            contrasts.append(Contrast({"factor": factor.name, "level": level.label, "pairs": len(pairs)}, found, size))
+            keys = {"factor": factor.name, "level": level.label, "pairs": len(pairs)}
+            contrasts.append(Contrast(keys, *_average(values, pairs, (-1, 1))))
     # One pair in each data set is still one setting of the ingredients.
-    blocks = len({block_of(cell, plan) for cell in plan.cells})
+    blocks = len(blocks_of(plan))
     if all(pairs <= blocks for pairs in counts):
         raise AnalysisError(
             f"The design '{plan.study.design}' has no main effects: it compares every factor at one setting of the "
             "others only. Use the design 'factorial', or read its effects as they are."
         )
-    return Estimates(
+    return estimate(
         "Main effect: change of the metric when the factor leaves its reference level, averaged over all settings of "
         "the other factors in which both cells exist.",
-        estimate(contrasts, plan.study, rule),
-        (*notes, *_on_seeds(contrasts, plan)),
+        contrasts,
+        plan.study,
+        rule,
+        (*notes, *_on_missing_seeds(contrasts, plan)),
     )
 
 
@@ -82,34 +81,26 @@ def interactions(plan: Plan, values: Observations, rule: SequentialRule | None =
     """
     contrasts = []
     cells = _by_levels(plan)
-    for one, two in itertools.combinations(_varied(plan), 2):
+    for one, two in itertools.combinations(varied(plan), 2):
         for a, b in itertools.product(one.alternatives, two.alternatives):
             squares = list(_squares(plan, cells, (one, a.label), (two, b.label)))
             if squares:
-                signs = (1, -1, -1, 1)
-                weights = [
-                    (cell.label, sign / len(squares))
-                    for square in squares
-                    for cell, sign in zip(square, signs, strict=True)
-                ]
-                found, size = by_seed(values, weights)
                 keys = {"factor": f"{one.name}:{two.name}", "level": f"{a.label}:{b.label}", "pairs": len(squares)}
-                contrasts.append(Contrast(keys, found, size))
+                contrasts.append(Contrast(keys, *_average(values, squares, (1, -1, -1, 1))))
     if not contrasts:
         raise AnalysisError(
             f"The design '{plan.study.design}' has no interactions: no four cells cross two factors. "
             "Use the design 'pairs' or 'factorial'."
         )
-    return Estimates(
+    estimates = estimate(
         "Interaction: effect of changing both factors beyond the sum of changing each alone, averaged over all "
         "settings of the others in which all four cells exist (twice the interaction effect of textbooks).",
-        estimate(contrasts, plan.study, rule).drop(columns=["contribution", "verdict"]),
-        _on_seeds(contrasts, plan),
+        contrasts,
+        plan.study,
+        rule,
+        _on_missing_seeds(contrasts, plan),
     )
-
-
-def _varied(plan: Plan) -> list[Factor]:
-    return [factor for factor in plan.factors if not factor.block]
+    return replace(estimates, table=estimates.table.drop(columns=["contribution", "verdict"]))
 
 
 Cells = Mapping[tuple[str, ...], Cell]
@@ -120,17 +111,14 @@ def _by_levels(plan: Plan) -> Cells:
     return {tuple(cell.levels[factor.name] for factor in plan.factors): cell for cell in plan.cells}
 
 
-def _places(plan: Plan) -> dict[str, int]:
-    return {factor.name: place for place, factor in enumerate(plan.factors)}
-
-
 def _at(key: tuple[str, ...], place: int, level: str) -> tuple[str, ...]:
     return (*key[:place], level, *key[place + 1 :])
 
 
 def _pairs(plan: Plan, cells: Cells, factor: Factor, level: str) -> Iterator[tuple[Cell, Cell]]:
-    place = _places(plan)[factor.name]
+    place = plan.factors.index(factor)
     for key, cell in cells.items():
+        # Where the factor is void, its level is the reference by convention only: there is nothing to change.
         if key[place] == factor.reference and factor.name not in cell.void:
             other = cells.get(_at(key, place, level))
             if other is not None:
@@ -140,19 +128,27 @@ def _pairs(plan: Plan, cells: Cells, factor: Factor, level: str) -> Iterator[tup
 def _squares(
     plan: Plan, cells: Cells, one: tuple[Factor, str], two: tuple[Factor, str]
 ) -> Iterator[tuple[Cell, Cell, Cell, Cell]]:
-    places = _places(plan)
+    """Cells at both reference levels, with each of two changes alone and with both."""
     (first, a), (second, b) = one, two
-    i, j = places[first.name], places[second.name]
+    i, j = plan.factors.index(first), plan.factors.index(second)
     for key, cell in cells.items():
         if key[i] == first.reference and key[j] == second.reference:
-            changed = _at(key, i, a)
-            others = [cells.get(other) for other in (changed, _at(key, j, b), _at(changed, j, b))]
-            found = [other for other in others if other is not None]
-            if len(found) == len(others):
-                yield cell, found[0], found[1], found[2]
+            corners = (_at(key, i, a), _at(key, j, b), _at(_at(key, i, a), j, b))
+            if all(corner in cells for corner in corners):
+                yield cell, cells[corners[0]], cells[corners[1]], cells[corners[2]]
 
 
-def _on_seeds(contrasts: list[Contrast], plan: Plan) -> tuple[str, ...]:
+def _average(
+    values: Observations, groups: Sequence[tuple[Cell, ...]], signs: tuple[int, ...]
+) -> tuple[dict[int, float], float]:
+    """By seed the mean over groups of cells of their signed sum, and the magnitude of what went in."""
+    return by_seed(
+        values,
+        [(cell.label, sign / len(groups)) for group in groups for cell, sign in zip(group, signs, strict=True)],
+    )
+
+
+def _on_missing_seeds(contrasts: Sequence[Contrast], plan: Plan) -> tuple[str, ...]:
     short = [str(contrast.keys["factor"]) for contrast in contrasts if len(contrast.values) < len(plan.study.seeds)]
     if not short:
         return ()

@@ -1,8 +1,9 @@
-"""Curves over seeds: their means, their paired differences, and from which epoch on something is to be said."""
+"""Curves over seeds: their means and paired differences, where an effect begins and where overfitting does."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,19 +12,32 @@ import pandas as pd
 from ablate.analysis.comparisons import comparisons
 from ablate.analysis.intervals import ROUNDING, t_half_width, t_interval
 from ablate.analysis.observations import run_lengths
+from ablate.analysis.rounds import Round
 from ablate.study import Plan
+from ablate.study.metric import metric_stem
 
-__all__ = ["Track", "difference_curves", "end_window", "mean_curves", "onsets", "overfitting", "tracks"]
+__all__ = [
+    "Track",
+    "counted_curves",
+    "curve_columns",
+    "difference_curves",
+    "end_window",
+    "mean_curves",
+    "onsets",
+    "overfitting",
+    "tracks",
+]
 
 _KEYS = ("study", "cell", "seed", "epoch")
 _VALIDATION = ("val_", "validation_", "valid_")
 _TRAINING = ("train_", "training_", "")
+_MEAN_COLUMNS = ("cell", "epoch", "n", "mean", "low", "high")
 _SHARE, _LEAST = 0.1, 3
 
 
 @dataclass(frozen=True)
 class Track:
-    """What a study watches by epoch: a number on data that are not trained on, and the same on the training data.
+    """A number by epoch on data that are not trained on, and the same on the training data.
 
     Args:
         validation: Column of the curves.
@@ -50,42 +64,83 @@ def tracks(curves: pd.DataFrame, metric: str) -> tuple[Track, ...]:
         >>> [(track.validation, track.training) for track in tracks(curves, "test_accuracy")]
         [('val_accuracy', None), ('val_loss', 'loss')]
     """
-    known = [name for name in curves.columns if name not in _KEYS]
-    known = [name for name in known if pd.to_numeric(curves[name], errors="coerce").notna().any()]
-    stem = metric.removeprefix("test_").removeprefix("val_")
+    known = curve_columns(curves)
+    stem = metric_stem(metric)
     scores = [name for name in (*(f"{prefix}{stem}" for prefix in _VALIDATION), metric, stem) if name in known]
     losses = [name for name in (*(f"{prefix}loss" for prefix in _VALIDATION), "test_loss", "loss") if name in known]
-    chosen = list(dict.fromkeys([*scores[:1], *losses[:1]])) or known[:2]
+    chosen = list(dict.fromkeys([*scores[:1], *losses[:1]])) or list(known[:2])
     return tuple(Track(name, _training(name, known), name in losses) for name in chosen)
 
 
-def _training(name: str, known: list[str]) -> str | None:
+def _training(name: str, known: Sequence[str]) -> str | None:
     stem = next((name.removeprefix(prefix) for prefix in (*_VALIDATION, "test_") if name.startswith(prefix)), None)
     if stem is None:
         return None
     return next((f"{prefix}{stem}" for prefix in _TRAINING if f"{prefix}{stem}" in known), None)
 
 
-def mean_curves(curves: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The mean of a curve over the seeds of each cell, with its pointwise 95 % t interval.
+def curve_columns(curves: pd.DataFrame) -> tuple[str, ...]:
+    """The columns of a table of curves that hold numbers to draw.
+
+    Args:
+        curves: A row an epoch of a run, see :class:`ablate.analysis.Summary`.
+    """
+    names = [str(name) for name in curves.columns if name not in _KEYS]
+    return tuple(name for name in names if pd.to_numeric(curves[name], errors="coerce").notna().any())
+
+
+def counted_curves(curves: pd.DataFrame, runs: pd.DataFrame, plan: Plan, round: Round | None = None) -> pd.DataFrame:
+    """The curves of the runs that count, as in the statistics: finished, and under the sequential rule read.
+
+    Args:
+        curves: A row an epoch of a run, ordered by cell and seed.
+        runs: A row a run: ``cell``, ``seed``, ``state``.
+        plan: The plan.
+        round: The state of the study under the sequential rule; None where its seeds were fixed.
+    """
+    ended = runs.loc[runs["state"] == "finished", ["cell", "seed"]]
+    counted = set(zip(ended["cell"], ended["seed"], strict=True))
+    if round is not None:
+        read = {cell: set(plan.study.seeds[:count]) for cell, count in round.read.items()}
+        counted = {(cell, seed) for cell, seed in counted if seed in read[cell]}
+    # Rows of a run stand together: of a million rows only the first of each run need be looked up.
+    starts, lengths = run_lengths(curves)
+    keys = zip(curves["cell"].iloc[starts], curves["seed"].iloc[starts], strict=True)
+    is_counted = np.fromiter((key in counted for key in keys), dtype=bool, count=len(starts))
+    return curves if is_counted.all() else curves[np.repeat(is_counted, lengths)]
+
+
+def mean_curves(curves: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The mean of curves over the seeds of each cell, with its pointwise 95% t interval.
 
     A cell's curve ends with the last epoch that all its runs reached: beyond it, the mean would change because runs
     stop and not because they learn.
 
     Args:
-        curves: A row an epoch of a run: ``cell``, ``seed``, ``epoch``, then numbers; only runs that count.
-        column: The number.
+        curves: A row an epoch of a run: ``cell``, ``seed``, ``epoch``, then numbers; only runs that count, see
+            :attr:`ablate.analysis.Summary.counted_curves`.
+        columns: The numbers.
 
     Returns:
-        A row a cell and epoch: ``cell``, ``epoch``, ``n``, ``mean``, ``low``, ``high`` (NaN for one run, or runs
-        without spread).
+        A row a column, cell and epoch: ``metric`` (the column), ``cell``, ``epoch``, ``n``, ``mean``, ``low``,
+        ``high`` (NaN for one run, or runs without spread).
+
+    Example:
+        >>> curves = pd.DataFrame({"cell": "full", "seed": [0, 0, 1], "epoch": [1, 2, 1], "loss": [1.0, 0.5, 3.0]})
+        >>> mean_curves(curves, "loss")[["metric", "epoch", "n", "mean"]].values.tolist()
+        [['loss', 1, 2, 2.0]]
     """
-    rows = _finite(curves, column)
-    return _summarised(rows, _runs(rows))
+    parts = [_over_runs(_finite(curves, column)).assign(metric=column) for column in columns]
+    # An empty table among others would change the types of their columns.
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return pd.DataFrame(columns=["metric", *_MEAN_COLUMNS])
+    means: pd.DataFrame = pd.concat(parts, ignore_index=True)[["metric", *_MEAN_COLUMNS]]
+    return means
 
 
 def difference_curves(curves: pd.DataFrame, plan: Plan, column: str) -> pd.DataFrame:
-    """The difference of each cell to its reference by epoch, paired by seed, with its pointwise 95 % t interval.
+    """The difference of each cell to its reference by epoch, paired by seed, with its pointwise 95% t interval.
 
     Args:
         curves: As for :func:`mean_curves`.
@@ -97,21 +152,13 @@ def difference_curves(curves: pd.DataFrame, plan: Plan, column: str) -> pd.DataF
         minus reference), ``low``, ``high``.
     """
     rows = _finite(curves, column)
-    partner = {found.cell.label: found.reference.label for found in comparisons(plan)}
-    own = rows[rows["cell"].isin(list(partner))]
-    own = own.assign(reference=own["cell"].map(partner))
-    other = rows.rename(columns={"cell": "reference", "value": "against"})
-    pairs = own.merge(other, on=["reference", "seed", "epoch"])
+    partner = {pair.cell.label: pair.reference.label for pair in comparisons(plan)}
+    cells = rows[rows["cell"].isin(list(partner))]
+    cells = cells.assign(reference=cells["cell"].map(partner))
+    references = rows.rename(columns={"cell": "reference", "value": "against"})
+    pairs = cells.merge(references, on=["reference", "seed", "epoch"])
     size = np.maximum(pairs["value"].abs(), pairs["against"].abs())
-    pairs = pairs.assign(value=pairs["value"] - pairs["against"], size=size)
-    return _summarised(pairs, _runs(pairs))
-
-
-def _runs(rows: pd.DataFrame) -> pd.Series:
-    """How many runs each cell has."""
-    # Rows of a run stand together: a million of them need not be told apart one by one.
-    starts, _ = run_lengths(rows)
-    return rows.iloc[starts].groupby("cell")["seed"].nunique()
+    return _over_runs(pairs.assign(value=pairs["value"] - pairs["against"], size=size))
 
 
 def _finite(curves: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -120,11 +167,14 @@ def _finite(curves: pd.DataFrame, column: str) -> pd.DataFrame:
     return finite
 
 
-def _summarised(rows: pd.DataFrame, runs: pd.Series) -> pd.DataFrame:
+def _over_runs(rows: pd.DataFrame) -> pd.DataFrame:
+    """Mean and interval of ``value`` by cell and epoch, where all runs of the cell have one."""
+    starts, _ = run_lengths(rows)
+    runs = rows.iloc[starts].groupby("cell")["seed"].nunique()
     sizes = rows["size"] if "size" in rows else rows["value"].abs()
     places, labels = pd.factorize(rows["cell"], sort=True)  # a million numbers are compared faster than as many texts
     groups = rows.assign(size=sizes, cell=places).groupby(["cell", "epoch"], sort=True)
-    found = groups.agg(
+    means = groups.agg(
         n=("value", "size"),
         mean=("value", "mean"),
         spread=("value", "std"),
@@ -132,13 +182,13 @@ def _summarised(rows: pd.DataFrame, runs: pd.Series) -> pd.DataFrame:
         most=("value", "max"),
         size=("size", "max"),
     ).reset_index()
-    found = found.assign(cell=labels.take(found["cell"].to_numpy()))
-    found = found[found["n"] == found["cell"].map(runs)]
+    means = means.assign(cell=labels.take(means["cell"].to_numpy()))
+    means = means[means["n"] == means["cell"].map(runs)]
     # As everywhere, a spread within rounding is none: no interval follows from it.
-    varied = (found["n"] > 1) & (found["most"] - found["least"] > ROUNDING * found["size"])
-    half = t_half_width(found["n"].where(varied)) * found["spread"] / np.sqrt(found["n"])
-    found = found.assign(low=found["mean"] - half, high=found["mean"] + half)
-    return found[["cell", "epoch", "n", "mean", "low", "high"]].reset_index(drop=True)
+    varied = (means["n"] > 1) & (means["most"] - means["least"] > ROUNDING * means["size"])
+    half = t_half_width(means["n"].where(varied)) * means["spread"] / np.sqrt(means["n"])
+    means = means.assign(low=means["mean"] - half, high=means["mean"] + half)
+    return means[list(_MEAN_COLUMNS)].reset_index(drop=True)
 
 
 def onsets(differences: pd.DataFrame) -> dict[str, int]:
@@ -160,14 +210,15 @@ def onsets(differences: pd.DataFrame) -> dict[str, int]:
         >>> onsets(pd.DataFrame(epochs))
         {'w/o a': 2}
     """
-    found: dict[str, int] = {}
+    first: dict[str, int] = {}
     for cell, rows in differences.groupby("cell", sort=False):
+        # From the end backwards: the hypotheses are tested in this order, and the first that fails ends it.
         ordered = rows.sort_values("epoch", ascending=False)
         side = np.where(ordered["low"] > 0, 1, np.where(ordered["high"] < 0, -1, 0))
         if side[0]:
             fails = np.flatnonzero(side != side[0])
-            found[str(cell)] = int(ordered["epoch"].iloc[(fails[0] if len(fails) else len(side)) - 1])
-    return found
+            first[str(cell)] = int(ordered["epoch"].iloc[(fails[0] if len(fails) else len(side)) - 1])
+    return first
 
 
 def end_window(epochs: int) -> int:
@@ -181,7 +232,7 @@ def overfitting(curves: pd.DataFrame, validation: str, training: str) -> pd.Data
     The rise is that of the validation loss from this epoch to the end (the mean of the last tenth of the epochs, at
     least three). An epoch that was picked for being the lowest lies low by luck as well, so in each seed the rise is
     measured from the epoch that is lowest in the mean of the *other* seeds, and the onset counts as shown where the
-    95 % t interval of the mean rise is above zero. One seed shows nothing.
+    95% t interval of the mean rise is above zero. One seed shows nothing.
 
     Args:
         curves: As for :func:`mean_curves`.
@@ -202,12 +253,12 @@ def overfitting(curves: pd.DataFrame, validation: str, training: str) -> pd.Data
         ends = losses[:, -window:].mean(axis=1)
         others = (losses.sum(axis=0) - losses) / (len(losses) - 1)
         rises = ends - losses[np.arange(len(losses)), others.argmin(axis=1)]
-        found = t_interval(rises.tolist(), scale=float(np.abs(losses).max()))
+        rise = t_interval(rises.tolist(), scale=float(np.abs(losses).max()))
         lowest = int(losses.mean(axis=0).argmin())
         epoch = int(held_out.columns[lowest])
         fell = _fell(trained, epoch, window)
-        shown = bool(found.low > 0 and fell and lowest < losses.shape[1] - window)
-        rows.append((cell, epoch, found.n, found.mean, found.low, found.high, shown))
+        shown = bool(rise.low > 0 and fell and lowest < losses.shape[1] - window)
+        rows.append((cell, epoch, rise.n, rise.mean, rise.low, rise.high, shown))
     return pd.DataFrame(rows, columns=["cell", "epoch", "n", "rise", "low", "high", "shown"])
 
 

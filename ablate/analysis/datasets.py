@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +10,13 @@ import pandas as pd
 from scipy import special
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.comparisons import block_of
 from ablate.analysis.effects import Effect, paired_effects
 from ablate.analysis.estimates import Estimates
 from ablate.analysis.intervals import t_half_width, t_interval
-from ablate.analysis.multiplicity import holm
-from ablate.analysis.observations import Observations
-from ablate.analysis.verdicts import ALPHA
+from ablate.analysis.observations import Observations, block_of, blocks_of, varied
+from ablate.analysis.verdicts import ALPHA, holm
 from ablate.errors import AnalysisError
-from ablate.study import Plan
+from ablate.study import Cell, Factor, Plan
 
 __all__ = ["FEW", "Ranking", "critical_difference", "pool_effects", "rank_cells"]
 
@@ -49,13 +46,19 @@ def pool_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
     Raises:
         AnalysisError: If the plan has no block factor with two or more levels, or no ingredient was compared in two.
     """
-    groups: dict[tuple[str, str], list[Effect]] = {}
+    if blocks_of(plan) == [{}]:
+        raise AnalysisError(
+            f"Study '{plan.study.name}' runs on one data set: no factor is a block. Sweep the data, for example "
+            "data=digits,telugu."
+        )
+    blocks = [", ".join(block.values()) for block in blocks_of(plan)]
+    by_change: dict[tuple[str, str], list[Effect]] = {}
     for effect in paired_effects(values, plan):
         levels = "+".join(effect.cell.levels[name] for name in effect.changed)
-        groups.setdefault(("+".join(effect.changed), levels), []).append(effect)
-    blocks = _blocks(plan)
+        by_change.setdefault(("+".join(effect.changed), levels), []).append(effect)
     rows, notes = [], []
-    for (factor, level), effects in groups.items():
+    for (factor, level), effects in by_change.items():
+        # Weights are inverse variances: without one an effect would have all the weight, or none.
         usable = [effect for effect in effects if effect.difference.error > 0]
         if len(usable) < len(effects):
             notes.append(f"{factor}={level}: left out where there is no spread or no second seed.")
@@ -77,7 +80,12 @@ def pool_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
         )
     if len(blocks) < FEW:
         notes.append(f"{len(blocks)} data sets say little about others: read the effects of each beside the mean.")
-    return Estimates("Mean effect over data sets of which these are a sample (random effects).", table, tuple(notes))
+    return Estimates(
+        "Mean effect over data sets of which these are a sample (random effects).",
+        table,
+        tuple(notes),
+        interval="Hartung-Knapp interval",
+    )
 
 
 def _combined(effects: list[Effect], plan: Plan) -> tuple[float, ...]:
@@ -90,15 +98,16 @@ def _combined(effects: list[Effect], plan: Plan) -> tuple[float, ...]:
     variances = np.array([(effect.difference.error / unit) ** 2 for effect in effects])
     # Effects that agree to the last digit have no spread to divide by: all of it is noise then, and I² is 0.
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = combine_effects(means / unit, variances, method_re="iterated", use_t=True)
-    mean = float(found.mean_effect_re)
-    error = math.sqrt(max(float(found.var_hksj_re), float(found.var_eff_w_re)))
+        pooled = combine_effects(means / unit, variances, method_re="iterated", use_t=True)
+    mean = float(pooled.mean_effect_re)
+    # Where effects agree by chance, the correction of Hartung and Knapp would narrow the interval.
+    error = math.sqrt(max(float(pooled.var_hksj_re), float(pooled.var_eff_w_re)))
     half = error * float(t_half_width(len(effects)))
     p = 2 * float(special.stdtr(len(effects) - 1, -abs(mean) / error)) if error > 0 else math.nan
     sign = -1.0 if plan.study.direction == "max" else 1.0
-    between = math.sqrt(max(0.0, float(found.tau2))) * unit
+    between = math.sqrt(max(0.0, float(pooled.tau2))) * unit
     ends = (mean - half) * unit, (mean + half) * unit
-    return mean * unit, *ends, 0.0 + sign * mean * unit, p, between, max(0.0, float(found.i2))
+    return mean * unit, *ends, 0.0 + sign * mean * unit, p, between, max(0.0, float(pooled.i2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,34 +163,31 @@ def rank_cells(plan: Plan, values: Observations) -> Ranking:
     """
     from scipy import stats
 
+    ingredients = varied(plan)
     means: dict[tuple[str, ...], dict[str, float]] = {}
-    names = [factor.name for factor in plan.factors if not factor.block]
-    labels: dict[tuple[str, ...], str] = {}
+    cells: dict[str, None] = {}
     for cell in plan.cells:
-        ingredients = tuple(cell.levels[name] for name in names)
+        label = _ingredient_label(cell, ingredients)
+        cells[label] = None
         if values[cell.label]:
-            block = means.setdefault(block_of(cell, plan), {})
-            block["\0".join(ingredients)] = t_interval(list(values[cell.label].values())).mean
-        changed = [name for name in names if cell.levels[name] != _reference(plan, name)]
-        words = [f"{name}={cell.levels[name]}" for name in changed]
-        labels[ingredients] = ", ".join(words) or "full"
-    shared = [key for key in labels if all("\0".join(key) in block for block in means.values())]
+            means.setdefault(block_of(cell, plan), {})[label] = t_interval(list(values[cell.label].values())).mean
+    shared = [label for label in cells if all(label in block for block in means.values())]
     if len(means) < FEW or len(shared) < 2:
         raise AnalysisError(
             f"Ranks need at least {FEW} data sets with two cells or more in common; there are {len(means)} with "
             f"{len(shared)}. For fewer data sets pool the effects."
         )
     sign = -1.0 if plan.study.direction == "max" else 1.0
-    scores = np.array([[block["\0".join(key)] for key in shared] for block in means.values()])
+    scores = np.array([[block[label] for label in shared] for block in means.values()])
+    # Rounded, because the last bits of a mean are no reason to rank one cell before another.
     ranks = stats.rankdata(np.round(sign * scores, 12), axis=1).mean(axis=0)
-    cells = [labels[key] for key in shared]
-    against = _against_reference(cells, scores)
-    table = pd.DataFrame({"cell": cells, "mean_rank": ranks, "p": [against.get(cell, math.nan) for cell in cells]})
+    p_values = _wilcoxon_p_values(shared, scores)
+    table = pd.DataFrame({"cell": shared, "mean_rank": ranks, "p": [p_values.get(cell, math.nan) for cell in shared]})
     tested = table["p"].notna()
     table.loc[tested, "p_adjusted"] = holm(table.loc[tested, "p"].tolist())
     table = table.sort_values("mean_rank", kind="stable", ignore_index=True)
-    distance = critical_difference(len(cells), len(means))
-    left = [labels[key] for key in labels if key not in shared]
+    distance = critical_difference(len(shared), len(means))
+    left_out = [label for label in cells if label not in shared]
     return Ranking(
         "Mean rank of the cells over data sets, each by its mean over seeds. It depends on which cells are ranked.",
         table,
@@ -189,53 +195,47 @@ def rank_cells(plan: Plan, values: Observations) -> Ranking:
         _iman_davenport(ranks, len(means)),
         distance,
         _groups(table, distance),
-        (f"Not on all data sets, left out: {'; '.join(left)}.",) if left else (),
+        (f"Not on all data sets, left out: {'; '.join(left_out)}.",) if left_out else (),
     )
 
 
 def _iman_davenport(ranks: np.ndarray, blocks: int) -> float:
+    """The p value of Friedman's test, by the F statistic that Iman and Davenport found less conservative."""
     k = len(ranks)
     chi2 = 12 * blocks / (k * (k + 1)) * (float(np.sum(ranks**2)) - k * (k + 1) ** 2 / 4)
     rest = blocks * (k - 1) - chi2
     if rest <= 1e-9:
-        return 0.0
+        return 0.0  # the same order in every block
     return float(special.fdtrc(k - 1, (k - 1) * (blocks - 1), (blocks - 1) * chi2 / rest))
 
 
-def _against_reference(cells: list[str], scores: np.ndarray) -> Mapping[str, float]:
+def _wilcoxon_p_values(cells: list[str], scores: np.ndarray) -> dict[str, float]:
+    """By cell, the p value of Wilcoxon's signed-rank test of its scores against the reference's, a score a block."""
     from scipy import stats
 
     if "full" not in cells:
         return {}
     reference = scores[:, cells.index("full")]
-    found = {}
+    p_values = {}
     for index, cell in enumerate(cells):
         differences = np.round(scores[:, index] - reference, 12)
         if cell != "full":
             moved = differences[differences != 0]
-            found[cell] = float(stats.wilcoxon(moved, method="exact").pvalue) if len(moved) else 1.0
-    return found
+            p_values[cell] = float(stats.wilcoxon(moved, method="exact").pvalue) if len(moved) else 1.0
+    return p_values
 
 
 def _groups(table: pd.DataFrame, distance: float) -> tuple[tuple[str, ...], ...]:
+    """The longest runs of cells, by mean rank, that lie within a distance; none is part of another."""
     ranks, cells = table["mean_rank"].tolist(), table["cell"].tolist()
-    found: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     for start in range(len(ranks)):
         end = max(index for index in range(start, len(ranks)) if ranks[index] - ranks[start] <= distance)
-        if end > start and not any(a <= start and end <= b for a, b in found):
-            found.append((start, end))
-    return tuple(tuple(cells[start : end + 1]) for start, end in found)
+        if end > start and not any(a <= start and end <= b for a, b in spans):
+            spans.append((start, end))
+    return tuple(tuple(cells[start : end + 1]) for start, end in spans)
 
 
-def _reference(plan: Plan, name: str) -> str:
-    return next(factor.reference for factor in plan.factors if factor.name == name)
-
-
-def _blocks(plan: Plan) -> list[str]:
-    blocks = [factor for factor in plan.factors if factor.block]
-    if not blocks:
-        raise AnalysisError(
-            f"Study '{plan.study.name}' runs on one data set: no factor is a block. Sweep the data, for example "
-            "data=digits,telugu."
-        )
-    return list(dict.fromkeys(", ".join(block_of(cell, plan)) for cell in plan.cells))
+def _ingredient_label(cell: Cell, ingredients: list[Factor]) -> str:
+    changed = [factor.name for factor in ingredients if cell.levels[factor.name] != factor.reference]
+    return ", ".join(f"{name}={cell.levels[name]}" for name in changed) or "full"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -11,29 +11,12 @@ import pandas as pd
 from ablate.analysis.comparisons import comparisons, shared_pairs, size_of
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
-from ablate.analysis.sequential import Course
+from ablate.analysis.sequential import SequentialState
 from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
 from ablate.study import Cell, Plan, Study
 
 __all__ = ["EFFECT_COLUMNS", "PAIR_COLUMNS", "Effect", "effects_frame", "paired_effects", "pairs_frame"]
 
-EFFECT_COLUMNS = (
-    "study",
-    "cell",
-    "factor",
-    "level",
-    "metric",
-    "n",
-    "reference_mean",
-    "cell_mean",
-    "difference",
-    "low",
-    "high",
-    "contribution",
-    "p",
-    "p_adjusted",
-    "verdict",
-)
 PAIR_COLUMNS = ("cell", "seed", "reference", "value", "difference")
 
 
@@ -70,31 +53,30 @@ class Effect:
         return self.difference.n > 1 and math.isnan(self.difference.error)
 
 
-def paired_effects(values: Observations, plan: Plan, course: Course | None = None) -> tuple[Effect, ...]:
+def paired_effects(values: Observations, plan: Plan, state: SequentialState | None = None) -> tuple[Effect, ...]:
     """The effect of every cell that is not a reference itself, in the order of the plan.
 
     Args:
         values: The metric by cell label and seed; under the sequential rule only what has been read.
         plan: The plan.
-        course: Where the study stands under the sequential rule, from which intervals, p values and verdicts are then
-            taken; None where the number of seeds was fixed.
+        state: The study under the sequential rule, from which intervals, p values and verdicts are then taken; None
+            where the number of seeds was fixed.
     """
-    found = []
+    effects = []
     for comparison in comparisons(plan):
         pairs = shared_pairs(values[comparison.reference.label], values[comparison.cell.label])
-        difference = t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs))
-        contribution = _turned(difference, plan.study)
-        raw = evidence(contribution, plan.study.margin)
-        shared = (comparison.cell, comparison.reference, comparison.changed, pairs)
-        if course is None:
-            found.append(Effect(*shared, difference, contribution, raw, raw, ""))
+        if state is None:
+            difference = t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs))
+            contribution = _turned(difference, plan.study)
+            raw = adjusted = evidence(contribution, plan.study.margin)
+            final = ""
         else:
-            decision = course.decisions[comparison.cell.label]
-            back = _turned(decision.contribution, plan.study)
-            found.append(
-                Effect(*shared, back, decision.contribution, decision.raw, decision.adjusted, decision.verdict)
-            )
-    return tuple(found) if course is not None else _judged(found, plan.study)
+            decision = state.decisions[comparison.cell.label]
+            contribution, difference = decision.contribution, _turned(decision.contribution, plan.study)
+            raw, adjusted, final = decision.raw, decision.adjusted, decision.verdict
+        parts = (comparison.cell, comparison.reference, comparison.changed, pairs)
+        effects.append(Effect(*parts, difference, contribution, raw, adjusted, final))
+    return tuple(effects) if state is not None else _judged(effects, plan.study)
 
 
 def _turned(mean: MeanInterval, study: Study) -> MeanInterval:
@@ -103,34 +85,36 @@ def _turned(mean: MeanInterval, study: Study) -> MeanInterval:
 
 
 def _judged(effects: list[Effect], study: Study) -> tuple[Effect, ...]:
+    # Only now, because Holm's adjustment needs the p values of all effects.
     return tuple(
         replace(effect, adjusted=adjusted, verdict=verdict(effect.contribution, adjusted, study.margin))
         for effect, adjusted in zip(effects, adjust([effect.raw for effect in effects]), strict=True)
     )
 
 
+_COLUMNS: Mapping[str, Callable[[Effect, Study], object]] = {
+    "study": lambda effect, study: study.name,
+    "cell": lambda effect, study: effect.cell.label,
+    "factor": lambda effect, study: "+".join(effect.changed),
+    "level": lambda effect, study: "+".join(effect.cell.levels[name] for name in effect.changed),
+    "metric": lambda effect, study: study.metric,
+    "n": lambda effect, study: effect.difference.n,
+    "reference_mean": lambda effect, study: t_interval([reference for reference, _ in effect.pairs.values()]).mean,
+    "cell_mean": lambda effect, study: t_interval([value for _, value in effect.pairs.values()]).mean,
+    "difference": lambda effect, study: effect.difference.mean,
+    "low": lambda effect, study: effect.difference.low,
+    "high": lambda effect, study: effect.difference.high,
+    "contribution": lambda effect, study: effect.contribution.mean,
+    "p": lambda effect, study: effect.raw.difference,
+    "p_adjusted": lambda effect, study: effect.adjusted.difference,
+    "verdict": lambda effect, study: effect.verdict,
+}
+EFFECT_COLUMNS = tuple(_COLUMNS)
+
+
 def effects_frame(effects: tuple[Effect, ...], plan: Plan) -> pd.DataFrame:
     """The effects as a table with the columns :data:`EFFECT_COLUMNS`, a row an effect."""
-    rows = [
-        (
-            plan.study.name,
-            effect.cell.label,
-            "+".join(effect.changed),
-            "+".join(effect.cell.levels[name] for name in effect.changed),
-            plan.study.metric,
-            effect.difference.n,
-            t_interval([reference for reference, _ in effect.pairs.values()]).mean,
-            t_interval([value for _, value in effect.pairs.values()]).mean,
-            effect.difference.mean,
-            effect.difference.low,
-            effect.difference.high,
-            effect.contribution.mean,
-            effect.raw.difference,
-            effect.adjusted.difference,
-            effect.verdict,
-        )
-        for effect in effects
-    ]
+    rows = [[value(effect, plan.study) for value in _COLUMNS.values()] for effect in effects]
     return pd.DataFrame(rows, columns=list(EFFECT_COLUMNS))
 
 

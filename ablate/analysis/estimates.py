@@ -1,4 +1,4 @@
-"""Estimates that say what they estimate: a number a seed, summarised over seeds."""
+"""Estimates that name what they estimate, and by which interval and test: a number a seed, summarised over seeds."""
 
 from __future__ import annotations
 
@@ -11,29 +11,53 @@ import pandas as pd
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
-from ablate.analysis.sequential import Path, repeated_interval, sequential_evidence
+from ablate.analysis.sequential import Trajectory, repeated_interval, sequential_evidence
 from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
 from ablate.study import Cell, Plan, Study
 
-__all__ = ["ESTIMATE_COLUMNS", "Contrast", "Estimates", "by_seed", "cell_at", "estimate"]
+__all__ = [
+    "ESTIMATE_COLUMNS",
+    "Contrast",
+    "Estimates",
+    "by_seed",
+    "cell_at",
+    "estimate",
+    "name_of_interval",
+    "name_of_test",
+]
 
 ESTIMATE_COLUMNS = ("n", "difference", "low", "high", "contribution", "p", "p_adjusted", "verdict")
 
 
+def name_of_interval(rule: SequentialRule | None) -> str:
+    """What the interval of a mean over seeds is called; ``rule`` is None where the number of seeds was fixed."""
+    return "t interval" if rule is None else "repeated confidence interval"
+
+
+def name_of_test(rule: SequentialRule | None, kind: str = "t test") -> str:
+    """What the test of a mean over seeds is called; ``rule`` is None where the number of seeds was fixed."""
+    return kind if rule is None else f"sequential {kind}"
+
+
 @dataclass(frozen=True, eq=False)
 class Estimates:
-    """A table and the quantity that it estimates.
+    """A table, the quantity that it estimates, and how.
 
     Args:
         estimand: What the numbers are, in a sentence: the same ingredient has different effects under different
             questions.
         table: A row an effect.
         notes: What is left out or not to be had, a sentence each.
+        interval: What the interval from ``low`` to ``high`` is: ``"t interval"``, ``"repeated confidence interval"``
+            (of the sequential rule) or ``"Hartung-Knapp interval"``.
+        test: What the p values are of: ``"t test"`` or ``"sequential t test"``.
     """
 
     estimand: str
     table: pd.DataFrame
     notes: tuple[str, ...] = ()
+    interval: str = name_of_interval(None)
+    test: str = name_of_test(None)
 
 
 @dataclass(frozen=True)
@@ -42,7 +66,8 @@ class Contrast:
 
     Args:
         keys: What it is the contrast of, in the columns of the table.
-        values: By seed, the contrast in units of the metric; more is a greater metric, whatever its direction.
+        values: By seed, the contrast in units of the metric; positive where the metric is higher, whether or not that
+            is good.
         size: Magnitude of the metric, against which the contrast may be rounding noise.
     """
 
@@ -51,20 +76,28 @@ class Contrast:
     size: float = 0.0
 
 
-def estimate(contrasts: Sequence[Contrast], study: Study, rule: SequentialRule | None = None) -> pd.DataFrame:
-    """A row a contrast: its keys, then :data:`ESTIMATE_COLUMNS`; Holm over all rows.
+def estimate(
+    estimand: str,
+    contrasts: Sequence[Contrast],
+    study: Study,
+    rule: SequentialRule | None = None,
+    notes: Iterable[str] = (),
+) -> Estimates:
+    """The estimates of contrasts: a row each with its keys, then :data:`ESTIMATE_COLUMNS`; Holm over all rows.
 
     Args:
+        estimand: What the numbers are, in a sentence.
         contrasts: The contrasts, all with the same keys, which ask one family of questions.
         study: For the direction of the metric and the margin.
         rule: The sequential rule under which the seeds were taken. Intervals are then repeated ones, and p values count
             all looks: both hold at whatever seed the cells of a contrast stopped.
+        notes: What is left out, a sentence each.
     """
     sign = -1.0 if study.direction == "max" else 1.0
     means = [_mean(contrast, rule) for contrast in contrasts]
-    turned = [replace(mean, mean=0.0 + sign * mean.mean) for mean in means]
+    contributions = [replace(mean, mean=0.0 + sign * mean.mean) for mean in means]
     if rule is None:
-        raw = [evidence(mean, study.margin) for mean in turned]
+        raw = [evidence(mean, study.margin) for mean in contributions]
     else:
         raw = [_last_evidence(contrast, sign, rule, study.margin) for contrast in contrasts]
     rows = [
@@ -74,29 +107,32 @@ def estimate(contrasts: Sequence[Contrast], study: Study, rule: SequentialRule |
             "difference": mean.mean,
             "low": mean.low,
             "high": mean.high,
-            "contribution": good.mean,
+            "contribution": contribution.mean,
             "p": single.difference,
             "p_adjusted": adjusted.difference,
-            "verdict": verdict(good, adjusted, study.margin),
+            "verdict": verdict(contribution, adjusted, study.margin),
         }
-        for contrast, mean, good, single, adjusted in zip(contrasts, means, turned, raw, adjust(raw), strict=True)
+        for contrast, mean, contribution, single, adjusted in zip(
+            contrasts, means, contributions, raw, adjust(raw), strict=True
+        )
     ]
-    return pd.DataFrame(rows, columns=[*(contrasts[0].keys if contrasts else ()), *ESTIMATE_COLUMNS])
+    table = pd.DataFrame(rows, columns=[*(contrasts[0].keys if contrasts else ()), *ESTIMATE_COLUMNS])
+    return Estimates(estimand, table, tuple(notes), name_of_interval(rule), name_of_test(rule))
 
 
-def _path(contrast: Contrast, sign: float = 1.0) -> Path:
+def _trajectory(contrast: Contrast, sign: float = 1.0) -> Trajectory:
     values = tuple(sign * value for value in contrast.values.values())
-    return Path(values, (contrast.size,) * len(values))
+    return Trajectory(values, (contrast.size,) * len(values))
 
 
 def _mean(contrast: Contrast, rule: SequentialRule | None) -> MeanInterval:
     if rule is None:
         return t_interval(list(contrast.values.values()), scale=contrast.size)
-    return repeated_interval(_path(contrast), len(contrast.values), rule)
+    return repeated_interval(_trajectory(contrast), len(contrast.values), rule)
 
 
 def _last_evidence(contrast: Contrast, sign: float, rule: SequentialRule, margin: float | None) -> Evidence:
-    looks = sequential_evidence(_path(contrast, sign), rule, margin)
+    looks = sequential_evidence(_trajectory(contrast, sign), rule, margin)
     return looks[-1] if looks else Evidence(math.nan)
 
 
@@ -118,11 +154,12 @@ def by_seed(values: Observations, weights: Iterable[tuple[str, float]]) -> tuple
 
     Args:
         values: The metric by cell label and seed.
-        weights: Cell labels with their weights.
+        weights: Cell labels with their weights; a cell may stand several times.
     """
     total: dict[str, float] = {}
     for cell, weight in weights:
         total[cell] = total.get(cell, 0.0) + weight
+    # A cell whose weights cancel need not have finished.
     used = {cell: weight for cell, weight in total.items() if weight}
     shared = set.intersection(*(set(values[cell]) for cell in used)) if used else set()
     sums = {seed: sum(weight * values[cell][seed] for cell, weight in used.items()) for seed in sorted(shared)}

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy import linalg, special
 
+from ablate.analysis.boundary import Floats
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.observations import Observations
 from ablate.analysis.terms import (
     SQUARES,
-    Floats,
     check_table,
     coded,
     factors_in,
@@ -28,7 +28,8 @@ from ablate.study import Plan
 
 __all__ = ["Factorial", "analyse_factorial", "factorial_table"]
 
-_LARGEST = 1e150
+_LARGEST = 1e150  # beyond it sums of squares leave the range of numbers
+_CORRELATED = 1e-6  # a correlation above it is no rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class Factorial:
             ``ms``, ``F``, ``p``. Without residual degrees of freedom there is no F.
         effects: A row for every estimable term of two-level factors: ``term``, ``effect`` (mean at the second level
             minus mean at the first; for interactions the product of the signs), its standard ``error``, ``low`` and
-            ``high`` end of the 95 % t interval, ``p``.
+            ``high`` end of the 95% t interval, ``p``.
         mixed: Terms that cannot be estimated, with what they are mixed with (``block`` among it).
         squares: Which sums of squares these are, in words.
         estimand: What the effects are.
@@ -83,8 +84,7 @@ def analyse_factorial(
 
     Example:
         >>> table = pd.DataFrame({"a": [0, 1, 0, 1], "b": [0, 0, 1, 1], "y": [1.0, 3.0, 2.0, 8.0]})
-        >>> found = analyse_factorial(table, "y", {"a": (0, 1), "b": (0, 1)})
-        >>> found.effects[["term", "effect"]].values.tolist()
+        >>> analyse_factorial(table, "y", {"a": (0, 1), "b": (0, 1)}).effects[["term", "effect"]].values.tolist()
         [['a', 4.0], ['b', 3.0], ['a:b', 2.0]]
     """
     check_table(table, response, factors, block, squares)
@@ -94,6 +94,7 @@ def analyse_factorial(
         raise AnalysisError(
             f"Numbers of {response} reach {np.abs(y).max():.3g}: above {_LARGEST:g} they have no sums of squares."
         )
+    # Twice: what rounding leaves of a large mean would pass for an effect of it.
     y = y - math.fsum(y) / len(y)
     y = y - math.fsum(y) / len(y)
     columns = {term: term_columns(table, factors, term) for term in term_names(factors, order, terms)}
@@ -104,31 +105,32 @@ def analyse_factorial(
     fitted: dict[str, Floats] = {}
     entered: dict[str, Floats] = {}
     mixed: dict[str, tuple[str, ...]] = {}
-    for term, own in columns.items():
-        fresh = new_directions(own, basis)
-        if fresh.shape[1] < own.shape[1]:
-            mixed[term] = _partners(own, {**({"block": blocks} if block else {}), **fitted})
-        if fresh.shape[1]:
-            fitted[term], entered[term] = own, fresh
-            basis = np.hstack([basis, fresh])
+    for term, term_cols in columns.items():
+        new = new_directions(term_cols, basis)
+        if new.shape[1] < term_cols.shape[1]:
+            mixed[term] = _partners(term_cols, {**({"block": blocks} if block else {}), **fitted})
+        if new.shape[1]:
+            fitted[term], entered[term] = term_cols, new
+            basis = np.hstack([basis, new])
+    # The residual from the orthonormal basis, projected twice: it may be many digits smaller than the numbers.
     rest = y - basis @ (basis.T @ y)
     rest = rest - basis @ (basis.T @ rest)
     freedom = len(y) - basis.shape[1]
     residual = math.fsum(rest**2)
     scale = residual / freedom if freedom > 0 else math.nan
-    given = np.hstack([base, *(_directions(term, fitted, entered, mixed) for term in fitted)])
-    solution = _Solution(given, y)
+    # The coefficients from the columns themselves, which give effects in units of the response; of a term that is mixed
+    # with others only what it adds to them can be estimated.
+    model = {term: entered[term] if term in mixed else fitted[term] for term in fitted}
+    solution = _Solution(np.hstack([base, *model.values()]), y)
     rows = [("block", base.shape[1] - 1, math.fsum((base[:, 1:].T @ y) ** 2))] if block else []
     places: dict[str, slice] = {}
     start = base.shape[1]
-    for term in fitted:
-        width = _directions(term, fitted, entered, mixed).shape[1]
+    for term, term_cols in model.items():
+        width = term_cols.shape[1]
         places[term] = slice(start, start + width)
         start += width
-        if squares == "partial":
-            ss = solution.squares(places[term])
-        else:
-            ss = math.fsum((entered[term].T @ y) ** 2)
+        # Sequential sums of squares follow the order of entry, partial ones have all other terms in the model.
+        ss = solution.squares(places[term]) if squares == "partial" else math.fsum((entered[term].T @ y) ** 2)
         rows.append((term, width, ss))
     anova = [(term, df, ss, ss / df if df else math.nan, *_f_test(ss, df, scale, freedom)) for term, df, ss in rows]
     anova.append(("Residual", freedom, residual, scale, math.nan, math.nan))
@@ -186,32 +188,25 @@ class _Solution:
     def __init__(self, columns: Floats, y: Floats) -> None:
         q, r = np.linalg.qr(columns)
         inverse = linalg.solve_triangular(r, np.eye(len(r)))
-        found = inverse @ (q.T @ y)
-        self.coefficients: Floats = found + inverse @ (q.T @ (y - columns @ found))
+        first = inverse @ (q.T @ y)
+        self.coefficients: Floats = first + inverse @ (q.T @ (y - columns @ first))
         self.covariance: Floats = inverse @ inverse.T
 
     def squares(self, place: slice) -> float:
         """Sum of squares of some columns given all others."""
-        part = self.coefficients[place]
-        return float(part @ np.linalg.solve(self.covariance[place, place], part))
-
-
-def _directions(
-    term: str, fitted: Mapping[str, Floats], entered: Mapping[str, Floats], mixed: Mapping[str, tuple[str, ...]]
-) -> Floats:
-    """The columns of a term, or of one that is mixed with others what it adds to them."""
-    return entered[term] if term in mixed else fitted[term]
+        block = self.coefficients[place]
+        return float(block @ np.linalg.solve(self.covariance[place, place], block))
 
 
 def _partners(columns: Floats, others: Mapping[str, Floats]) -> tuple[str, ...]:
     constant = np.full((len(columns), 1), 1 / math.sqrt(len(columns)))
-    own = new_directions(columns, constant)
-    found = []
+    term = new_directions(columns, constant)
+    partners = []
     for name, other in others.items():
         span = new_directions(other, constant)
-        if own.shape[1] and span.shape[1] and float(np.linalg.norm(own.T @ span, 2)) > 1e-6:
-            found.append(name)
-    return tuple(found) or ("the mean",)
+        if term.shape[1] and span.shape[1] and float(np.linalg.norm(term.T @ span, 2)) > _CORRELATED:
+            partners.append(name)
+    return tuple(partners) or ("the mean",)
 
 
 def _f_test(ss: float, df: int, scale: float, freedom: int) -> tuple[float, float]:

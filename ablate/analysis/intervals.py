@@ -81,8 +81,8 @@ def t_interval(values: Sequence[float], scale: float | None = None, level: float
         The mean in the unit of the values; without an interval where fewer than two values, or no spread, give none.
 
     Example:
-        >>> found = t_interval([1.0, 2.0, 3.0])
-        >>> found.mean, round(found.low, 4), round(found.high, 4)
+        >>> mean = t_interval([1.0, 2.0, 3.0])
+        >>> mean.mean, round(mean.low, 4), round(mean.high, 4)
         (2.0, -0.4841, 4.4841)
     """
     n = len(values)

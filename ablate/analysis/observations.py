@@ -1,4 +1,4 @@
-"""From the table of runs to one number a cell and seed."""
+"""From the table of runs to one number a cell and seed, with what failed runs count for."""
 
 from __future__ import annotations
 
@@ -9,14 +9,44 @@ import numpy as np
 import pandas as pd
 
 from ablate.errors import AnalysisError, suggestion
-from ablate.study import Plan
+from ablate.formatting import listing, plural
+from ablate.study import Cell, Factor, Plan
 
-__all__ = ["Observations", "mean_of", "metrics_of", "observe", "ordered", "run_lengths"]
+__all__ = [
+    "Observations",
+    "block_of",
+    "blocks_of",
+    "fill",
+    "lost_seeds",
+    "mean_of",
+    "metrics_of",
+    "observe",
+    "ordered",
+    "run_lengths",
+    "varied",
+]
 
 _KEYS = ("cell", "seed", "state")
 
 Observations = Mapping[str, Mapping[int, float]]
 """The metric of every finished run: by cell label, then by seed, both in order."""
+
+
+def varied(plan: Plan) -> list[Factor]:
+    """The factors of a plan that are compared: all but its blocks."""
+    return [factor for factor in plan.factors if not factor.block]
+
+
+def block_of(cell: Cell, plan: Plan) -> tuple[str, ...]:
+    """The levels of the plan's blocks (data sets) in a cell; empty where the plan has none."""
+    return tuple(cell.levels[factor.name] for factor in plan.factors if factor.block)
+
+
+def blocks_of(plan: Plan) -> list[dict[str, str]]:
+    """The blocks of a plan in order: level by name of block factor; a single empty one where the plan has none."""
+    names = [factor.name for factor in plan.factors if factor.block]
+    levels = dict.fromkeys(block_of(cell, plan) for cell in plan.cells)
+    return [dict(zip(names, block, strict=True)) for block in levels]
 
 
 def ordered(frame: pd.DataFrame, plan: Plan, keys: tuple[str, ...], others: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -44,7 +74,7 @@ def ordered(frame: pd.DataFrame, plan: Plan, keys: tuple[str, ...], others: tupl
     if len(twice):
         where = {", ".join(f"{key} {row[key]}" for key in ("cell", *keys)) for _, row in twice.iterrows()}
         raise AnalysisError(
-            f"More than one row for {'; '.join(sorted(where)[:5])}{'; ...' if len(where) > 5 else ''}. "
+            f"More than one row for {listing(sorted(where), 5, '; ')}. "
             "Several rows of one run are not replicates: keep one row a run, or give every repetition its own seed."
         )
     order = np.lexsort([*(rows[key] for key in reversed(keys)), rows["cell"].map(position).astype(int)])
@@ -67,9 +97,9 @@ def _ascending(columns: Sequence[np.ndarray]) -> bool:
 def run_lengths(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Where the rows of each run begin, and how many there are, in rows ordered by cell and seed."""
     cells, seeds = rows["cell"].to_numpy(dtype=object), rows["seed"].to_numpy()
-    other = np.ones(len(rows), dtype=bool)
-    other[1:] = (cells[1:] != cells[:-1]) | (seeds[1:] != seeds[:-1])
-    starts = np.flatnonzero(other)
+    is_start = np.ones(len(rows), dtype=bool)
+    is_start[1:] = (cells[1:] != cells[:-1]) | (seeds[1:] != seeds[:-1])
+    starts = np.flatnonzero(is_start)
     return starts, np.diff(np.append(starts, len(rows)))
 
 
@@ -99,10 +129,10 @@ def observe(runs: pd.DataFrame, plan: Plan) -> dict[str, dict[int, float]]:
     Raises:
         AnalysisError: If runs have finished and none of them has the metric.
     """
-    found: dict[str, dict[int, float]] = {cell.label: {} for cell in plan.cells}
+    observed: dict[str, dict[int, float]] = {cell.label: {} for cell in plan.cells}
     finished = runs[runs["state"] == "finished"]
     if finished.empty:
-        return found
+        return observed
     metric = plan.study.metric
     known = metrics_of(runs, plan)
     if metric not in known:
@@ -114,8 +144,8 @@ def observe(runs: pd.DataFrame, plan: Plan) -> dict[str, dict[int, float]]:
     values = pd.to_numeric(finished[metric], errors="coerce")
     for cell, seed, value in zip(finished["cell"], finished["seed"], values, strict=True):
         if math.isfinite(value):
-            found[cell][int(seed)] = float(value)
-    return found
+            observed[cell][int(seed)] = float(value)
+    return observed
 
 
 def mean_of(runs: pd.DataFrame, column: str) -> dict[Hashable, float]:
@@ -127,3 +157,49 @@ def mean_of(runs: pd.DataFrame, column: str) -> dict[Hashable, float]:
     return {
         cell: math.fsum(group) / len(group) for cell, group in values.dropna().groupby(finished["cell"], sort=False)
     }
+
+
+def lost_seeds(runs: pd.DataFrame, values: Observations) -> dict[str, frozenset[int]]:
+    """By cell label, the seeds whose run failed, or finished without a finite metric."""
+    lost: dict[str, set[int]] = {cell: set() for cell in values}
+    ended = runs[runs["state"].isin(["failed", "finished"])]
+    for cell, seed in zip(ended["cell"], ended["seed"], strict=True):
+        if int(seed) not in values[cell]:
+            lost[cell].add(int(seed))
+    return {cell: frozenset(seeds) for cell, seeds in lost.items()}
+
+
+def fill(values: Observations, runs: pd.DataFrame, plan: Plan) -> dict[str, dict[int, float]]:
+    """Apply what the study declared before its first run about runs without a result, see :class:`~ablate.study.Study`.
+
+    Args:
+        values: The metric of every finished run by cell label and seed.
+        runs: The planned runs.
+        plan: The plan.
+
+    Returns:
+        The metric by cell label and seed, in order, with what failed runs count for: nothing, the declared number, or
+        the worst finished run of the same block.
+
+    Raises:
+        AnalysisError: If the policy is ``"fail"`` and a run ended without a result.
+    """
+    study, lost = plan.study, lost_seeds(runs, values)
+    if study.failures == "fail" and any(lost.values()):
+        names = [f"{cell}, seed {seed}" for cell, seeds in lost.items() for seed in sorted(seeds)]
+        raise AnalysisError(
+            f"{plural(len(names), 'run')} of study '{study.name}' ended without a result and the policy for failed "
+            f"runs is 'fail': {listing(names, 5, '; ')}. Train again what failed to have a result."
+        )
+    filled = {cell: dict(by_seed) for cell, by_seed in values.items()}
+    if study.failure_policy == "worst":
+        worst = min if study.direction == "max" else max
+        by_block: dict[tuple[str, ...], list[float]] = {}
+        for cell in plan.cells:
+            by_block.setdefault(block_of(cell, plan), []).extend(values[cell.label].values())
+        for cell in plan.cells:
+            known = by_block[block_of(cell, plan)]
+            if study.failures != "worst" or known:
+                value = worst(known) if study.failures == "worst" else float(study.failures)
+                filled[cell.label].update(dict.fromkeys(lost[cell.label], value))
+    return {cell: dict(sorted(by_seed.items())) for cell, by_seed in filled.items()}

@@ -1,9 +1,10 @@
-"""Power: what a number of seeds can find out, and how many it takes."""
+"""Power: which effects a number of seeds detects, and how many seeds an effect takes."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ __all__ = [
     "POWER",
     "detectable",
     "holm_power",
+    "least",
     "seeds_more",
     "seeds_needed",
     "sequential_power",
@@ -101,12 +103,23 @@ def detectable(n: int, alpha: float = ALPHA, power: float = POWER) -> float:
     """
     if n < 2:
         return math.inf
-    low, high = 0.0, 1.0
-    while t_power(high, n, alpha) < power:
+    return least(lambda effect: bool(t_power(effect, n, alpha) >= power), 1.0, 60)
+
+
+def least(is_enough: Callable[[float], bool], start: float, steps: int) -> float:
+    """About the least number that is enough, where all larger ones are, too.
+
+    Args:
+        is_enough: Whether a number is.
+        start: The search is below the first of ``start``, twice that, four times that, ... that is enough.
+        steps: How often the interval is halved.
+    """
+    low, high = 0.0, start
+    while not is_enough(high):
         high *= 2
-    for _ in range(60):
+    for _ in range(steps):
         middle = (low + high) / 2
-        low, high = (middle, high) if t_power(middle, n, alpha) < power else (low, middle)
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
     return high
 
 
@@ -128,7 +141,7 @@ def sequential_power(effect: float, rule: SequentialRule, alpha: float = ALPHA) 
 
 
 def holm_power(effect: float, n: int, comparisons: int, alpha: float = ALPHA) -> float:
-    """How many of several equal effects Holm's adjustment finds on average, by simulation.
+    """Which share of equal effects Holm's adjustment finds on average, by simulation.
 
     Args:
         effect: Every true mean difference in standard deviations of the paired difference.
@@ -140,17 +153,18 @@ def holm_power(effect: float, n: int, comparisons: int, alpha: float = ALPHA) ->
         The mean share of effects that are found; the same in every call.
     """
     rng = np.random.default_rng(_SEED)
-    own = comparisons * n
-    # Thousands of comparisons are an average themselves and take fewer studies, in blocks that the memory bears.
-    studies = min(_STUDIES, max(_FEWEST_STUDIES, _MOST_DRAWS // own))
-    block = max(1, min(studies, _MOST_DRAWS // own))
+    draws = comparisons * n
+    # Thousands of comparisons are an average themselves and take fewer studies, in blocks that fit into memory.
+    studies = min(_STUDIES, max(_FEWEST_STUDIES, _MOST_DRAWS // draws))
+    block = max(1, min(studies, _MOST_DRAWS // draws))
     counts = [min(block, studies - first) for first in range(0, studies, block)]
-    found = np.concatenate([_holm_found(rng, count, effect, n, comparisons, alpha) for count in counts])
-    return float(found.mean() / comparisons)
+    detected = np.concatenate([_holm_count(rng, count, effect, n, comparisons, alpha) for count in counts])
+    return float(detected.mean() / comparisons)
 
 
-def _holm_found(rng: np.random.Generator, studies: int, effect: float, n: int, comparisons: int, alpha: float) -> Any:
-    """How many effects Holm's adjustment finds in each of some made-up studies."""
+def _holm_count(rng: np.random.Generator, studies: int, effect: float, n: int, comparisons: int, alpha: float) -> Any:
+    """How many effects Holm's adjustment finds in each of some simulated studies."""
+    # All cells of a study are compared with one reference, whose noise their differences share.
     noise = rng.standard_normal((studies, 1, n)) - rng.standard_normal((studies, comparisons, n))
     draws = effect + noise / math.sqrt(2)
     t = np.abs(draws.mean(axis=-1)) * math.sqrt(n) / draws.std(axis=-1, ddof=1)
@@ -185,10 +199,10 @@ def seeds_more(
         return None
     spread = contribution.error * math.sqrt(contribution.n)
     alpha = ALPHA / comparisons
-    found = [seeds_needed(contribution.mean / spread, alpha, rule=rule)]
+    numbers = [seeds_needed(contribution.mean / spread, alpha, rule=rule)]
     if margin is not None and contribution.mean < margin:
         # The claim needs the two-sided interval below the margin, too.
         one_sided = min(alpha, (1 - LEVEL) / 2)
-        found.append(seeds_needed((margin - contribution.mean) / spread, one_sided, sides=1, rule=rule))
-    known = [number for number in found if number is not None]
+        numbers.append(seeds_needed((margin - contribution.mean) / spread, one_sided, sides=1, rule=rule))
+    known = [number for number in numbers if number is not None]
     return max(1, min(known) - contribution.n) if known else None

@@ -1,4 +1,4 @@
-"""Before the first run: what the chosen seeds can find out."""
+"""Before the first run: what the chosen seeds can detect."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ablate.analysis.boundary import SequentialRule
+from ablate.analysis.boundary import FIRST_LOOK, SequentialRule
 from ablate.analysis.comparisons import comparisons
 from ablate.analysis.intervals import LEVEL
-from ablate.analysis.power import POWER, detectable, holm_power, seeds_needed, sequential_power, t_power
+from ablate.analysis.power import POWER, detectable, holm_power, least, seeds_needed, sequential_power, t_power
 from ablate.analysis.verdicts import ALPHA
 from ablate.errors import AnalysisError
+from ablate.formatting import percent, plural
 from ablate.study import Plan
 
 __all__ = ["Prospect", "plan_prospect", "prospect"]
 
+_SIZES = (0.5, 1.0, 2.0, 4.0)  # of effects, in standard deviations of the paired difference
+
 
 @dataclass(frozen=True)
 class Prospect:
-    """What a design can find out, said before its first run.
+    """What a design can detect, computed before its first run.
 
     Args:
         seeds: Number of seeds, or the greatest number under the sequential rule.
         comparisons: Number of comparisons that share the error probability.
-        detectable: Least effect, in standard deviations of the paired difference, found in 80 % of all studies.
+        detectable: Least effect, in standard deviations of the paired difference, found in 80% of all studies.
         power: By effect in standard deviations, how often it is found.
         text: The same in a sentence or two.
     """
@@ -53,41 +56,38 @@ def prospect(seeds: int, comparisons: int, rule: SequentialRule | None = None) -
     Example:
         >>> print(prospect(3, 6).text)
         With 3 seeds and 6 comparisons a single effect must be 8.0 times the standard deviation of the paired \
-difference to be found in 80 % of all studies; one of 4 times is found in 33 %, or in 54 % where all have it.
+difference to be found in 80% of all studies; one of 4 times is found in 33%, or in 54% where all have it.
     """
     if seeds < 1 or comparisons < 1:
         raise AnalysisError(f"{seeds} seeds and {comparisons} comparisons: both must be at least 1.")
+    # Holm tests the smallest p value at this level: what is found then is found however the others turn out.
     alpha = ALPHA / comparisons
-    many = f"{comparisons} comparison{'' if comparisons == 1 else 's'}"
-    sizes = (0.5, 1.0, 2.0, 4.0)
+    family = plural(comparisons, "comparison")
+    often = f"found in {percent(POWER)} of all studies"
     if rule is not None:
-        found = {size: sequential_power(size, rule, alpha) for size in sizes}
-        power = {size: chance for size, (chance, _) in found.items()}
-        low, high = 0.0, 2.0 * detectable(rule.max_seeds, alpha)
-        for _ in range(9):
-            middle = (low + high) / 2
-            low, high = (middle, high) if sequential_power(middle, rule, alpha)[0] < POWER else (low, middle)
+        simulated = {size: sequential_power(size, rule, alpha) for size in _SIZES}
+        power = {size: chance for size, (chance, _) in simulated.items()}
+        start = 2.0 * detectable(rule.max_seeds, alpha)
+        smallest = least(lambda size: sequential_power(size, rule, alpha)[0] >= POWER, start, 9)
         text = (
-            f"With 3 to {rule.max_seeds} seeds as needed and {many}, a single effect of {high:.1f} times the "
-            f"standard deviation of the paired difference is found in 80 % of all studies; one of 2 times takes about "
-            f"{found[2.0][1]:.0f} seeds, one of 4 times about {found[4.0][1]:.0f}."
+            f"With {FIRST_LOOK} to {rule.max_seeds} seeds as needed and {family}, a single effect of {smallest:.1f} "
+            f"times the standard deviation of the paired difference is {often}; one of 2 times takes about "
+            f"{simulated[2.0][1]:.0f} seeds, one of 4 times about {simulated[4.0][1]:.0f}."
         )
-        return Prospect(rule.max_seeds, comparisons, high, power, text)
+        return Prospect(rule.max_seeds, comparisons, smallest, power, text)
     if seeds == 1:
         text = "With one seed there are numbers, but no interval, test or verdict."
-        return Prospect(1, comparisons, math.inf, dict.fromkeys(sizes, 0.0), text)
-    power = {size: float(t_power(size, seeds, alpha)) for size in sizes}
-    least = detectable(seeds, alpha)
-    shown = max((size for size in sizes if size < least), default=sizes[0])
+        return Prospect(1, comparisons, math.inf, dict.fromkeys(_SIZES, 0.0), text)
+    power = {size: float(t_power(size, seeds, alpha)) for size in _SIZES}
+    smallest = detectable(seeds, alpha)
+    smaller = max((size for size in _SIZES if size < smallest), default=_SIZES[0])
     text = (
-        f"With {seeds} seeds and {many} a single effect must be {least:.1f} times the standard deviation of "
-        f"the paired difference to be found in 80 % of all studies; one of {shown:g} times is found in "
-        f"{100 * power[shown]:.0f} %"
+        f"With {seeds} seeds and {family} a single effect must be {smallest:.1f} times the standard deviation of "
+        f"the paired difference to be {often}; one of {smaller:g} times is found in {percent(power[smaller])}"
     )
     if comparisons > 1:
-        text += f", or in {100 * holm_power(shown, seeds, comparisons):.0f} % where all have it"
-    text += "."
-    return Prospect(seeds, comparisons, least, power, text)
+        text += f", or in {percent(holm_power(smaller, seeds, comparisons))} where all have it"
+    return Prospect(seeds, comparisons, smallest, power, f"{text}.")
 
 
 def plan_prospect(plan: Plan) -> Prospect | None:
@@ -102,36 +102,30 @@ def plan_prospect(plan: Plan) -> Prospect | None:
         >>> plan = make_plan(Study("demo", "leave_one_out", tuple(range(10)), "score", margin=0.01), [residual])
         >>> print(plan_prospect(plan).text)
         With 10 seeds and 1 comparison a single effect must be 1.0 times the standard deviation of the paired \
-difference to be found in 80 % of all studies; one of 0.5 times is found in 29 %. What does nothing is found \
+difference to be found in 80% of all studies; one of 0.5 times is found in 29%. What does nothing is found \
 dispensable as often if the margin is at least 1.0 times that standard deviation.
     """
     count, study = len(comparisons(plan)), plan.study
     if not count:
         return None
     rule = SequentialRule(len(study.seeds)) if study.sequential else None
-    found = prospect(len(study.seeds), count, rule)
+    expected = prospect(len(study.seeds), count, rule)
     if study.margin is None or len(study.seeds) < 2:
-        return found
-    least = _least_margin(len(study.seeds), min(ALPHA / count, (1 - LEVEL) / 2), rule)
+        return expected
+    smallest = _least_margin(len(study.seeds), min(ALPHA / count, (1 - LEVEL) / 2), rule)
     text = (
-        f"{found.text} What does nothing is found dispensable as often if the margin is at least {least:.1f} times "
-        "that standard deviation."
+        f"{expected.text} What does nothing is found dispensable as often if the margin is at least {smallest:.1f} "
+        "times that standard deviation."
     )
-    return replace(found, text=text)
+    return replace(expected, text=text)
 
 
 def _least_margin(seeds: int, alpha: float, rule: SequentialRule | None) -> float:
-    """In standard deviations of the paired difference, the least margin that is found not to be reached in 80 %."""
+    """In standard deviations of the paired difference, the least margin that is found not to be reached in 80%."""
 
-    def enough(shift: float) -> bool:
+    def is_enough(shift: float) -> bool:
         if rule is not None:
             return seeds_needed(shift, alpha, sides=1, rule=rule) is not None
         return bool(t_power(shift, seeds, alpha, sides=1) >= POWER)
 
-    low, high = 0.0, 1.0
-    while not enough(high):
-        high *= 2
-    for _ in range(12):
-        middle = (low + high) / 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return least(is_enough, 1.0, 12)

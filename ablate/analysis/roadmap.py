@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
+from dataclasses import replace
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.comparisons import block_of
 from ablate.analysis.estimates import Contrast, Estimates, by_seed, cell_at, estimate
 from ablate.analysis.intervals import t_interval
-from ablate.analysis.observations import Observations
+from ablate.analysis.observations import Observations, blocks_of, varied
 from ablate.errors import AnalysisError
 from ablate.study import Cell, Plan
 
@@ -32,30 +33,28 @@ def roadmap(plan: Plan, values: Observations, rule: SequentialRule | None = None
     Raises:
         AnalysisError: If a cell on the way is not in the plan.
     """
-    blocks = [factor.name for factor in plan.factors if factor.block]
     contrasts = []
-    for block in dict.fromkeys(block_of(cell, plan) for cell in plan.cells):
-        where = dict(zip(blocks, block, strict=True))
-        chain = _chain(plan, where)
-        for step, ((before, _), (after, added)) in enumerate(itertools.pairwise(chain), start=1):
-            found, size = by_seed(values, [(before.label, -1.0), (after.label, 1.0)])
+    for block in blocks_of(plan):
+        for step, ((before, _), (after, added)) in enumerate(itertools.pairwise(_chain(plan, block)), start=1):
             mean = t_interval(list(values[after.label].values())).mean
-            keys = {**where, "step": step, "cell": after.label, "added": "+".join(added), "mean": mean}
-            contrasts.append(Contrast(keys, found, size))
-    table = estimate(contrasts, plan.study, rule)
-    # A step adds an ingredient where an effect takes it away: what is good for the metric is positive here.
-    table["contribution"] = 0.0 - table["contribution"]
-    names = [factor.name for factor in plan.factors if not factor.block]
-    return Estimates(
-        f"Step of a roadmap: what an ingredient adds to those before it, in the one order {', '.join(names)}. Another "
-        "order may share the same total gain differently.",
-        table.drop(columns=["verdict"]),
+            keys = {**block, "step": step, "cell": after.label, "added": "+".join(added), "mean": mean}
+            contrasts.append(Contrast(keys, *by_seed(values, [(before.label, -1.0), (after.label, 1.0)])))
+    names = ", ".join(factor.name for factor in varied(plan))
+    estimates = estimate(
+        f"Step of a roadmap: what an ingredient adds to those before it, in the one order {names}. Another order may "
+        "share the same total gain differently.",
+        contrasts,
+        plan.study,
+        rule,
     )
+    # A step adds an ingredient where an effect takes it away: what is good for the metric is positive here.
+    table = estimates.table.assign(contribution=0.0 - estimates.table["contribution"])
+    return replace(estimates, table=table.drop(columns=["verdict"]))
 
 
-def _chain(plan: Plan, where: dict[str, str]) -> list[tuple[Cell, list[str]]]:
+def _chain(plan: Plan, block: Mapping[str, str]) -> list[tuple[Cell, list[str]]]:
     """The cells on the way, each with the ingredients put back since the one before."""
-    factors = [factor for factor in plan.factors if not factor.block]
+    factors = varied(plan)
     chain: list[tuple[Cell, list[str]]] = []
     waiting: list[str] = []
     for step in range(len(factors) + 1):
@@ -63,7 +62,7 @@ def _chain(plan: Plan, where: dict[str, str]) -> list[tuple[Cell, list[str]]]:
             factor.name: factor.reference if position < step else factor.removed.label
             for position, factor in enumerate(factors)
         }
-        cell = cell_at(plan, {**levels, **where})
+        cell = cell_at(plan, {**levels, **block})
         if cell is None:
             without = ", ".join(factor.name for factor in factors[step:]) or "nothing"
             raise AnalysisError(

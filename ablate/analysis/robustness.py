@@ -1,4 +1,4 @@
-"""Beside each effect: does the claim hang on the t test's assumptions?"""
+"""Whether the claim about an effect depends on the assumptions of the t test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ __all__ = [
     "outliers",
     "pairing_correlation",
     "robustness_frame",
-    "sign_flip_p",
     "sign_flip_ps",
     "skewness",
     "welch_p",
@@ -41,40 +40,36 @@ _AT_ONCE = 2**12
 _FEW = 5
 
 
-def sign_flip_p(differences: Sequence[float]) -> float:
-    """Two-sided p value of the mean under all ways to flip signs, exact where an ingredient does nothing.
+def sign_flip_ps(samples: Sequence[Sequence[float]]) -> list[float]:
+    """Two-sided p values of means under all ways to flip signs, exact where an ingredient does nothing.
 
     Swapping the names of two equal cells flips the sign of a paired difference, so that all ``2 ** n`` sign patterns
-    are equally likely. Beyond 20 differences 65,536 patterns are drawn, always the same ones.
+    are equally likely. Beyond 20 differences 65,536 patterns are drawn, always the same ones, which samples of one size
+    share.
 
     Args:
-        differences: One a seed.
+        samples: Samples of differences, one a seed.
 
     Returns:
-        The p value, never below ``2 ** (1 - n)``; NaN for fewer than two differences.
+        A p value a sample, never below ``2 ** (1 - n)``; NaN for fewer than two differences.
 
     Example:
-        >>> sign_flip_p([1.0, 2.0, 3.0])
-        0.25
+        >>> sign_flip_ps([[1.0, 2.0, 3.0], [1.0]])
+        [0.25, nan]
     """
-    (p,) = sign_flip_ps([differences])
-    return p
-
-
-def sign_flip_ps(samples: Sequence[Sequence[float]]) -> list[float]:
-    """:func:`sign_flip_p` of several samples at once: samples of one size share the patterns that are drawn."""
-    found = [_exact_p(sample) if len(sample) <= _EXACT else math.nan for sample in samples]
+    p_values = [_exact_p(sample) if len(sample) <= _EXACT else math.nan for sample in samples]
     sizes: dict[int, list[int]] = {}
     for place, sample in enumerate(samples):
         if len(sample) > _EXACT:
             sizes.setdefault(len(sample), []).append(place)
     for n, places in sizes.items():
         for place, p in zip(places, _drawn_p([samples[place] for place in places], n), strict=True):
-            found[place] = p
-    return found
+            p_values[place] = p
+    return p_values
 
 
-def _least(sample: Sequence[float]) -> float:
+def _threshold(sample: Sequence[float]) -> float:
+    # A sum that differs from the observed one by rounding alone counts as equal to it.
     return abs(math.fsum(sample)) * (1 - 1e-9)
 
 
@@ -86,17 +81,17 @@ def _exact_p(sample: Sequence[float]) -> float:
     sums = values[:1]
     for value in values[1:]:
         sums = np.concatenate([sums + value, sums - value])
-    return float(np.mean(np.abs(sums) >= _least(sample)))
+    return float(np.mean(np.abs(sums) >= _threshold(sample)))
 
 
 def _drawn_p(samples: Sequence[Sequence[float]], n: int) -> list[float]:
     values = np.sort(np.abs(np.asarray(samples, dtype=float)), axis=1).T
-    least = np.array([_least(sample) for sample in samples])
+    thresholds = np.array([_threshold(sample) for sample in samples])
     signs = np.random.default_rng(_SEED).integers(0, 2, size=(_DRAWS, n), dtype=np.int8) * 2 - 1
     reached = np.zeros(len(samples), dtype=int)
     for begin in range(0, _DRAWS, _AT_ONCE):
         sums = signs[begin : begin + _AT_ONCE].astype(float) @ values
-        reached += np.count_nonzero(np.abs(sums) >= least, axis=0)
+        reached += np.count_nonzero(np.abs(sums) >= thresholds, axis=0)
     return [float(p) for p in (1 + reached) / (1 + _DRAWS)]
 
 

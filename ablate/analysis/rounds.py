@@ -10,13 +10,13 @@ import pandas as pd
 
 from ablate.analysis.boundary import FIRST_LOOK, SequentialRule
 from ablate.analysis.comparisons import comparisons
-from ablate.analysis.failures import Failures, fill, lost_seeds
-from ablate.analysis.observations import Observations, observe, ordered
-from ablate.analysis.sequential import Course, Path, follow
+from ablate.analysis.observations import Observations, fill, lost_seeds, observe, ordered
+from ablate.analysis.sequential import SequentialState, Trajectory, follow
 from ablate.errors import AnalysisError
+from ablate.formatting import percent
 from ablate.study import Plan
 
-__all__ = ["Round", "course_of", "next_runs", "read_values", "round_of"]
+__all__ = ["Round", "next_runs", "read_values", "round_of"]
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Round:
     """What a study under the sequential rule needs next.
 
     Args:
-        course: Where it stands, with the decisions and what has been claimed.
+        state: The decisions so far.
         runs: Cell label and seed of every run that has not ended and is needed, the earliest seeds first; empty when
             the study is over.
         read: By cell label, how many of the plan's seeds have been read: what the study costs.
         fixed: Runs of the same study with the greatest number of seeds for every cell.
     """
 
-    course: Course
+    state: SequentialState
     runs: tuple[tuple[str, int], ...]
     read: Mapping[str, int]
     fixed: int
@@ -46,22 +46,18 @@ class Round:
         """What the rule has cost and saved, for a terminal.
 
         Example:
-            >>> course = follow({}, SequentialRule(20))
-            >>> Round(course, (), {"full": 8, "w/o a": 8, "w/o b": 4}, 60).sentence
-            '20 runs read instead of 60 with 20 seeds for every cell: 40 saved (67 %).'
+            >>> state = follow({}, SequentialRule(20))
+            >>> Round(state, (), {"full": 8, "w/o a": 8, "w/o b": 4}, 60).sentence
+            '20 runs read instead of 60 with 20 seeds for every cell: 40 saved (67%).'
         """
-        spent = sum(self.read.values())
-        share = f" ({self.saved / self.fixed:.0%})".replace("%", " %")
         return (
-            f"{spent} runs read instead of {self.fixed} with {self.course.rule.max_seeds} seeds for every cell: "
-            f"{self.saved} saved{share}."
+            f"{sum(self.read.values())} runs read instead of {self.fixed} with {self.state.rule.max_seeds} seeds for "
+            f"every cell: {self.saved} saved ({percent(self.saved / self.fixed)})."
         )
 
 
-def next_runs(
-    plan: Plan, runs: pd.DataFrame, rule: SequentialRule, failures: Failures | None = None, ahead: int = 0
-) -> Round:
-    """Decide what to train next from what has been trained; a pure function, to be asked again after every round.
+def next_runs(plan: Plan, runs: pd.DataFrame, rule: SequentialRule, ahead: int = 0) -> Round:
+    """Decide what to train next from what has been trained; a pure function, to be called again after every round.
 
     All cells take the first three seeds. From then on a look follows every seed, and only cells without a verdict,
     and their references, take the next one. Nothing is needed once every cell is decided or out of seeds.
@@ -70,102 +66,93 @@ def next_runs(
         plan: The plan; its seeds, in their order, are the greatest number that any cell may take.
         runs: A row a run: ``cell``, ``seed``, ``state``, ``reason``, metrics.
         rule: The rule, for as many seeds as the plan lists.
-        failures: What failed runs count for; None for what the study declares.
         ahead: How many seeds beyond the next look spare workers may train already. They stay unread until their look.
 
     Raises:
         AnalysisError: If the rule and the plan disagree in the number of seeds, or the table is faulty.
     """
     table = ordered(runs, plan, ("seed",), ("state", "reason"))
-    policy = failures or Failures.of(plan.study)
-    return round_of(plan, table, fill(observe(table, plan), table, plan, policy), rule, policy, ahead)
+    return round_of(plan, table, fill(observe(table, plan), table, plan), rule, ahead)
 
 
-def round_of(
-    plan: Plan, runs: pd.DataFrame, values: Observations, rule: SequentialRule, failures: Failures, ahead: int = 0
-) -> Round:
-    """The same as :func:`next_runs`, of runs in order and values to which the policy has been applied."""
+def round_of(plan: Plan, runs: pd.DataFrame, values: Observations, rule: SequentialRule, ahead: int = 0) -> Round:
+    """The same as :func:`next_runs`, of runs in order and values in which failed runs count as declared."""
     lost = lost_seeds(runs, values)
-    course = course_of(plan, values, lost, rule, failures)
-    last = rule.max_seeds
-    wanted = {cell.label: FIRST_LOOK for cell in plan.cells}
+    state = follow(_trajectories(plan, values, lost, rule), rule, plan.study.margin)
+    targets = {cell.label: FIRST_LOOK for cell in plan.cells}
     for comparison in comparisons(plan):
         label = comparison.cell.label
-        if not course.decisions[label].is_decided:
-            reach = min(last, max(FIRST_LOOK, course.look + 1 + ahead))
+        if not state.decisions[label].is_decided:
+            target = min(rule.max_seeds, max(FIRST_LOOK, state.look + 1 + ahead))
+            # A reference goes on as long as any cell that is compared with it.
             for cell in (label, comparison.reference.label):
-                wanted[cell] = max(wanted[cell], reach)
+                targets[cell] = max(targets[cell], target)
     needed = tuple(
         (cell.label, seed)
         for position, seed in enumerate(plan.study.seeds)
         for cell in plan.cells
-        if position < wanted[cell.label] and seed not in values[cell.label] and seed not in lost[cell.label]
+        if position < targets[cell.label] and seed not in values[cell.label] and seed not in lost[cell.label]
     )
-    return Round(course, needed, _read(plan, course), len(plan.cells) * last)
+    return Round(state, needed, _seeds_read(plan, state), len(plan.cells) * rule.max_seeds)
 
 
-def course_of(
-    plan: Plan,
-    values: Observations,
-    lost: Mapping[str, frozenset[int]],
-    rule: SequentialRule,
-    failures: Failures,
-) -> Course:
-    """Follow the rule through what has been observed.
-
-    Args:
-        plan: The plan.
-        values: The metric by cell label and seed.
-        lost: By cell label, the seeds that ended without a result and count for nothing.
-        rule: The rule.
-        failures: The policy that was applied to ``values``.
-    """
+def _trajectories(
+    plan: Plan, values: Observations, lost: Mapping[str, frozenset[int]], rule: SequentialRule
+) -> dict[str, Trajectory]:
+    """The contributions of every compared cell in the order of the plan's seeds, up to the first that is missing."""
     if rule.max_seeds != len(plan.study.seeds):
         raise AnalysisError(
             f"The sequential rule allows {rule.max_seeds} seeds and the plan lists {len(plan.study.seeds)}: both must "
             "be the greatest number that a cell may take, fixed before the first run."
         )
-    if failures.policy == "worst" and failures.value is None:
+    if plan.study.failures == "worst":
         raise AnalysisError(
             "Under the sequential rule the worst result must be declared as a number (the score of guessing, say): the "
             "worst run of the study is known only at its end, and looks come before."
         )
     sign = -1.0 if plan.study.direction == "max" else 1.0
-    paths: dict[str, Path] = {}
+    trajectories: dict[str, Trajectory] = {}
     for comparison in comparisons(plan):
         cell, reference = comparison.cell.label, comparison.reference.label
-        found: list[float] = []
+        contributions: list[float] = []
         sizes: list[float] = []
         for seed in plan.study.seeds:
             if seed in values[cell] and seed in values[reference]:
                 a, b = values[reference][seed], values[cell][seed]
-                found.append(sign * (b - a))
+                contributions.append(sign * (b - a))
                 sizes.append(max(abs(a), abs(b)))
             elif seed in lost[cell] or seed in lost[reference]:
-                found.append(math.nan)
+                # The seed is used up: a failed run must not be replaced by a luckier one.
+                contributions.append(math.nan)
                 sizes.append(0.0)
             else:
                 break
-        paths[cell] = Path(tuple(found), tuple(sizes))
-    return follow(paths, rule, plan.study.margin)
+        trajectories[cell] = Trajectory(tuple(contributions), tuple(sizes))
+    return trajectories
 
 
-def read_values(plan: Plan, values: Observations, course: Course) -> dict[str, dict[int, float]]:
-    """What has been read of the observations, and nothing beyond."""
-    read = _read(plan, course)
+def read_values(plan: Plan, values: Observations, read: Mapping[str, int]) -> dict[str, dict[int, float]]:
+    """What has been read of the observations, and nothing beyond.
+
+    Args:
+        plan: The plan.
+        values: The metric by cell label and seed.
+        read: By cell label, how many of the plan's seeds have been read.
+    """
     return {
-        cell: {seed: value for seed, value in found.items() if seed in plan.study.seeds[: read[cell]]}
-        for cell, found in values.items()
+        cell: {seed: value for seed, value in by_seed.items() if seed in plan.study.seeds[: read[cell]]}
+        for cell, by_seed in values.items()
     }
 
 
-def _read(plan: Plan, course: Course) -> dict[str, int]:
-    # A cell without comparison (the empty block of a data set) has its first seeds shown.
+def _seeds_read(plan: Plan, state: SequentialState) -> dict[str, int]:
+    """By cell label how many seeds count: for a reference as many as for the longest of its comparisons."""
     compared = comparisons(plan)
-    partners = {comparison.reference.label for comparison in compared} | set(course.decisions)
-    read = {cell.label: 0 if cell.label in partners else FIRST_LOOK for cell in plan.cells}
+    in_comparison = {comparison.reference.label for comparison in compared} | set(state.decisions)
+    # A cell without comparison (the empty block of a data set) has its first seeds in the tables.
+    read = {cell.label: 0 if cell.label in in_comparison else FIRST_LOOK for cell in plan.cells}
     for comparison in compared:
-        count = course.decisions[comparison.cell.label].read
+        count = state.decisions[comparison.cell.label].read
         for label in (comparison.cell.label, comparison.reference.label):
             read[label] = max(read[label], count)
     return read

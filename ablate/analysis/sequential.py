@@ -1,4 +1,4 @@
-"""Sequential seeds: which cells need another seed, and what is claimed about the others."""
+"""The sequential rule applied to a study: which cells need another seed, and what is claimed about the others."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ablate.analysis.boundary import FIRST_LOOK, SequentialRule, running_scores
+from ablate.analysis.boundary import FIRST_LOOK, Floats, SequentialRule, running_scores
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.verdicts import ALPHA, Evidence, adjust, verdict
 
-__all__ = ["Course", "Decision", "Path", "follow", "repeated_interval", "sequential_evidence"]
+__all__ = ["Decision", "SequentialState", "Trajectory", "follow", "repeated_interval", "sequential_evidence"]
 
 
 @dataclass(frozen=True)
-class Path:
+class Trajectory:
     """The contributions of one cell in the order of the study's seeds.
 
     Args:
@@ -29,17 +28,17 @@ class Path:
     values: tuple[float, ...]
     sizes: tuple[float, ...] = ()
 
-    def known(self, read: int | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def known(self, read: int | None = None) -> tuple[Floats, Floats]:
         """The values and sizes among the first ``read`` seeds that were not lost."""
         values = np.array(self.values[:read], dtype=float)
         sizes = np.array((self.sizes or self.values)[:read], dtype=float)
-        kept = ~np.isnan(values)
-        return values[kept], np.abs(sizes[kept])
+        is_known = ~np.isnan(values)
+        return values[is_known], np.abs(sizes[is_known])
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Where a cell stands after the seeds read so far.
+    """What has been decided of a cell after the seeds read so far.
 
     Args:
         read: How many of the study's seeds have been read for this cell, lost ones included.
@@ -63,13 +62,13 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Course:
+class SequentialState:
     """A study under the sequential rule, as far as its runs allow.
 
     Args:
         rule: The rule.
         look: Seeds read so far: each undecided cell has been judged on that many.
-        decisions: By cell, in the order in which they were given.
+        decisions: By cell, in the order in which they were passed.
         waiting: The cells whose next seed is still missing and must come before the next look.
     """
 
@@ -79,17 +78,14 @@ class Course:
     waiting: tuple[str, ...]
 
     @property
-    def is_over(self) -> bool:
-        """Whether nothing remains to be trained: all cells decided, or all seeds used."""
-        return not self.undecided or self.look == self.rule.max_seeds
-
-    @property
     def undecided(self) -> tuple[str, ...]:
         """The cells without a verdict."""
         return tuple(cell for cell, decision in self.decisions.items() if not decision.is_decided)
 
 
-def follow(paths: Mapping[str, Path], rule: SequentialRule, margin: float | None = None) -> Course:
+def follow(
+    trajectories: Mapping[str, Trajectory], rule: SequentialRule, margin: float | None = None
+) -> SequentialState:
     """Look after every seed from the third on, and freeze each cell at the look that decides it.
 
     A look needs the seed of every cell that is still undecided; what lies beyond stays unread, so that the result does
@@ -99,29 +95,30 @@ def follow(paths: Mapping[str, Path], rule: SequentialRule, margin: float | None
     goes on until that is settled, too.
 
     Args:
-        paths: The contributions by cell.
+        trajectories: The contributions by cell.
         rule: The rule.
         margin: The least effect that matters, in the metric's units, or None.
 
     Returns:
-        Where the study stands; the same for the same contributions, however often it is asked.
+        The state of the study; the same for the same contributions, however often it is computed.
 
     Example:
-        >>> paths = {"w/o a": Path((0.50, 0.52, 0.51, 0.50)), "w/o b": Path((0.1, -0.2, 0.0, 0.1))}
-        >>> course = follow(paths, SequentialRule(20))
-        >>> [(cell, found.read, found.verdict) for cell, found in course.decisions.items()]
+        >>> values = {"w/o a": Trajectory((0.50, 0.52, 0.51, 0.50)), "w/o b": Trajectory((0.1, -0.2, 0.0, 0.1))}
+        >>> state = follow(values, SequentialRule(20))
+        >>> [(cell, decision.read, decision.verdict) for cell, decision in state.decisions.items()]
         [('w/o a', 4, 'helps'), ('w/o b', 4, 'undecided')]
-        >>> course.look, course.waiting
+        >>> state.look, state.waiting
         (4, ('w/o b',))
     """
-    tests = {cell: sequential_evidence(path, rule, margin) for cell, path in paths.items()}
+    tests = {cell: sequential_evidence(trajectory, rule, margin) for cell, trajectory in trajectories.items()}
     nothing = Evidence(math.nan)
-    decisions = {cell: Decision(0, t_interval([]), nothing, nothing, "undecided") for cell in paths}
+    decisions = {cell: Decision(0, t_interval([]), nothing, nothing, "undecided") for cell in trajectories}
     look = 0
     waiting: tuple[str, ...] = ()
     while look < rule.max_seeds:
         active = [cell for cell, decision in decisions.items() if not decision.is_decided]
-        waiting = tuple(cell for cell in active if len(paths[cell].values) <= look)
+        # A look at some cells alone would let the fastest worker choose which cells are tested when.
+        waiting = tuple(cell for cell in active if len(trajectories[cell].values) <= look)
         if waiting or not active:
             break
         look += 1
@@ -129,69 +126,74 @@ def follow(paths: Mapping[str, Path], rule: SequentialRule, margin: float | None
             decisions[cell] = replace(decisions[cell], read=look, raw=tests[cell][look - 1])
         if look < FIRST_LOOK:
             continue
+        # Cells that are decided stay in Holm's family with the p values of their last look: a smaller family would
+        # make the claims that follow easier than was declared.
         adjusted = adjust([decision.raw for decision in decisions.values()])
-        for cell, found in zip(decisions, adjusted, strict=True):
+        for cell, p in zip(decisions, adjusted, strict=True):
             decision = decisions[cell]
-            judged = decision.verdict
-            if not decision.is_decided and _may_decide(found):
-                interval = repeated_interval(paths[cell], look, rule)
-                judged = verdict(interval, found, margin)
-                if _hurts_perhaps(judged, interval, margin) and look < rule.max_seeds:
-                    judged = "undecided"
-            decisions[cell] = replace(decision, adjusted=found, verdict=judged)
+            current = decision.verdict
+            # The interval costs more than the p values, which at most looks rule out any claim.
+            if not decision.is_decided and _may_decide(p):
+                interval = repeated_interval(trajectories[cell], look, rule)
+                current = verdict(interval, p, margin)
+                if _may_still_hurt(current, interval, margin) and look < rule.max_seeds:
+                    current = "undecided"
+            decisions[cell] = replace(decision, adjusted=p, verdict=current)
     final = {
-        cell: replace(decision, contribution=repeated_interval(paths[cell], decision.read, rule))
+        cell: replace(decision, contribution=repeated_interval(trajectories[cell], decision.read, rule))
         for cell, decision in decisions.items()
     }
-    return Course(rule, look, final, waiting)
+    return SequentialState(rule, look, final, waiting)
 
 
-def repeated_interval(path: Path, read: int, rule: SequentialRule) -> MeanInterval:
+def repeated_interval(trajectory: Trajectory, read: int, rule: SequentialRule) -> MeanInterval:
     """The mean of the first contributions with its repeated confidence interval, NaN before the third.
 
     Args:
-        path: The contributions.
+        trajectory: The contributions.
         read: How many of the study's seeds have been read.
-        rule: The rule, which says how much wider than a t interval it must be.
+        rule: The rule, which determines how much wider than a t interval it must be.
     """
-    values, sizes = path.known(read)
-    plain = t_interval(values.tolist(), float(sizes.max(initial=0.0)))
-    half = plain.error * float(rule.half_width(plain.n)) if plain.n >= FIRST_LOOK else math.nan
-    return replace(plain, half=half)
+    values, sizes = trajectory.known(read)
+    fixed = t_interval(values.tolist(), float(sizes.max(initial=0.0)))
+    half = fixed.error * float(rule.half_width(fixed.n)) if fixed.n >= FIRST_LOOK else math.nan
+    return replace(fixed, half=half)
 
 
 def _may_decide(adjusted: Evidence) -> bool:
     return any(p <= ALPHA for p in (adjusted.difference, adjusted.equivalence, adjusted.dispensability))
 
 
-def _hurts_perhaps(judged: str, contribution: MeanInterval, margin: float | None) -> bool:
+def _may_still_hurt(current: str, contribution: MeanInterval, margin: float | None) -> bool:
     # What harms by more than the margin is dispensable before it is known to harm: the stronger claim is close.
-    return judged == "dispensable" and margin is not None and contribution.mean < -margin
+    return current == "dispensable" and margin is not None and contribution.mean < -margin
 
 
-def sequential_evidence(path: Path, rule: SequentialRule, margin: float | None) -> list[Evidence]:
-    """The sequential p values of a cell after every seed of its path, lost ones included.
+def sequential_evidence(trajectory: Trajectory, rule: SequentialRule, margin: float | None) -> list[Evidence]:
+    """The sequential p values of a cell after every seed of its trajectory, lost ones included.
 
     Args:
-        path: The contributions.
+        trajectory: The contributions.
         rule: The rule.
         margin: The least effect that matters, or None.
     """
-    values, sizes = path.known()
+    values, sizes = trajectory.known()
     scores = running_scores(values, 0.0, sizes)
     # Minus infinity marks looks at which there is nothing to test, and its magnitude must not count as evidence.
     tests = [rule.tail(_largest(np.where(np.isneginf(scores), scores, np.abs(scores))))]
     if margin is not None:
+        # Two one-sided tests against the ends of the margin: equivalence needs both, dispensability the upper one.
         above = rule.tail(_largest(running_scores(values, -margin, sizes)), one_sided=True)
         against = running_scores(values, margin, sizes)
         below = rule.tail(_largest(np.where(np.isneginf(against), against, -against)), one_sided=True)
         tests += [np.maximum(above, below), below]
-    found = [Evidence(math.nan)]
+    by_count = [Evidence(math.nan)]
     for column, score in zip(zip(*(test.tolist() for test in tests), strict=True), scores, strict=True):
-        found.append(Evidence(math.nan) if np.isneginf(score) else Evidence(*column))
-    counts = np.cumsum([not math.isnan(value) for value in path.values])
-    return [found[count] for count in counts.tolist()]
+        by_count.append(Evidence(math.nan) if np.isneginf(score) else Evidence(*column))
+    # A lost seed brings no new number: the evidence after it is that of the seeds before it.
+    counts = np.cumsum([not math.isnan(value) for value in trajectory.values])
+    return [by_count[count] for count in counts.tolist()]
 
 
-def _largest(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def _largest(scores: Floats) -> Floats:
     return np.maximum.accumulate(scores, axis=-1) if scores.size else scores

@@ -1,4 +1,4 @@
-"""Shapley values: how the total gain over the empty network is shared among the ingredients."""
+"""Shapley values: how the total gain over the empty network is divided among the ingredients."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import itertools
 from collections.abc import Mapping
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.comparisons import block_of
 from ablate.analysis.estimates import Contrast, Estimates, by_seed, cell_at, estimate
 from ablate.analysis.intervals import t_interval
-from ablate.analysis.observations import Observations
+from ablate.analysis.observations import Observations, blocks_of, varied
 from ablate.errors import AnalysisError
 from ablate.study import Cell, Plan
 
@@ -43,37 +42,38 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
     Raises:
         AnalysisError: If cells that the value needs are not in the design.
     """
-    factors = [factor for factor in plan.factors if not factor.block]
-    blocks = [factor.name for factor in plan.factors if factor.block]
+    factors = varied(plan)
     names = [factor.name for factor in factors]
     if len(names) > _MOST:
         raise AnalysisError(f"Shapley values of {len(names)} ingredients need 2^{len(names)} cells; at most {_MOST}.")
     contrasts, notes = [], []
-    for block in dict.fromkeys(block_of(cell, plan) for cell in plan.cells):
-        cells = _lattice(plan, dict(zip(blocks, block, strict=True)))
+    for block in blocks_of(plan):
+        cells = _lattice(plan, block)
         weights = _weights(names, cells)
-        shared = set.intersection(*(set(values[cell.label]) for cell in cells.values()))
-        seen = set().union(*(values[cell.label] for cell in cells.values()))
-        where = f" on {', '.join(block)}" if block else ""
-        if seen - shared:
-            left = ", ".join(str(seed) for seed in sorted(seen - shared))
-            notes.append(f"Left out{where}, because not all cells have finished them: seeds {left}.")
-        for name in names:
-            terms = [(cells[present].label, weight) for present, weight in weights[name].items()]
-            # "Without minus with", like every difference; contributions turn the sign by the metric's direction.
-            found, size = by_seed(values, [(label, -weight) for label, weight in terms])
-            kept = {seed: value for seed, value in found.items() if seed in shared}
-            contrasts.append(Contrast({**dict(zip(blocks, block, strict=True)), "factor": name}, kept, size))
-    for factor in factors:
-        if len(factor.levels) > 2:
+        # One set of seeds for all values of a block, or they would not add up to the gain.
+        shared, dropped = _seeds(values, cells)
+        where = f" on {', '.join(block.values())}" if block else ""
+        if dropped:
             notes.append(
-                f"{factor.name}: '{factor.removed.label}' stands for taken away; its other levels do not count."
+                f"Left out{where}, because not all cells have finished them: seeds {', '.join(map(str, dropped))}."
             )
-    return Estimates(
+        for name in names:
+            # "Without minus with", like every difference; contributions turn the sign by the metric's direction.
+            sums, size = by_seed(values, [(cells[present].label, -share) for present, share in weights[name].items()])
+            counted = {seed: value for seed, value in sums.items() if seed in shared}
+            contrasts.append(Contrast({**block, "factor": name}, counted, size))
+    notes += [
+        f"{factor.name}: '{factor.removed.label}' stands for taken away; its other levels do not count."
+        for factor in factors
+        if len(factor.levels) > 2
+    ]
+    return estimate(
         "Shapley value: mean of what the ingredient adds over all orders of building the network up from the one "
         "without any, parents before what depends on them. The values add up to the total gain.",
-        estimate(contrasts, plan.study, rule),
-        tuple(notes),
+        contrasts,
+        plan.study,
+        rule,
+        notes,
     )
 
 
@@ -89,17 +89,28 @@ def ends_of_gain(plan: Plan, values: Observations, block: Mapping[str, str]) -> 
         Means over the seeds that all cells of the block have finished; None where there is none.
     """
     cells = _lattice(plan, block)
-    shared = set.intersection(*(set(values[cell.label]) for cell in cells.values()))
+    shared, _ = _seeds(values, cells)
     if not shared:
         return None
-    ends = (cells[frozenset()], max(cells.items(), key=lambda item: len(item[0]))[1])
-    empty, full = (t_interval([values[cell.label][seed] for seed in sorted(shared)]).mean for cell in ends)
+    ends = (cells[frozenset()], cells[max(cells, key=len)])
+    empty, full = (t_interval([values[cell.label][seed] for seed in shared]).mean for cell in ends)
     return empty, full
 
 
+def _seeds(values: Observations, cells: Mapping[Present, Cell]) -> tuple[list[int], list[int]]:
+    """The seeds that all cells have finished, and those that only some have."""
+    finished = [set(values[cell.label]) for cell in cells.values()]
+    shared = set.intersection(*finished)
+    return sorted(shared), sorted(set.union(*finished) - shared)
+
+
 def _lattice(plan: Plan, block: Mapping[str, str]) -> dict[Present, Cell]:
-    """The cell of every set of present ingredients that can exist, in one block."""
-    factors = [factor for factor in plan.factors if not factor.block]
+    """The cell of every set of present ingredients that can exist, in one block.
+
+    A set in which an ingredient is present without what it depends on is no cell of its own: with it void, the network
+    is the same as without it.
+    """
+    factors = varied(plan)
     cells: dict[Present, Cell] = {}
     missing: list[str] = []
     for size in range(len(factors), -1, -1):
@@ -127,7 +138,12 @@ def _lattice(plan: Plan, block: Mapping[str, str]) -> dict[Present, Cell]:
 
 
 def _weights(names: list[str], cells: Mapping[Present, Cell]) -> dict[str, dict[Present, float]]:
-    """By ingredient, how much each cell counts in its value: orders through an edge, over all orders."""
+    """By ingredient, the weight of each cell in its value: the share of all orders that pass through an edge.
+
+    An order of building the network up is a path from the empty set to the full one, along sets that exist. The edge
+    that adds an ingredient to a set lies on (paths up to the set) times (paths on from the larger set) of them, so that
+    all orders need not be listed: of sixteen ingredients there are 2e13.
+    """
     by_size = sorted(cells, key=len)
     up: dict[Present, int] = {}
     for present in by_size:
@@ -138,12 +154,12 @@ def _weights(names: list[str], cells: Mapping[Present, Cell]) -> dict[str, dict[
         above = [present | {name} for name in names if name not in present and present | {name} in cells]
         down[present] = sum(down[more] for more in above) if len(present) < len(names) else 1
     total = up[frozenset(names)]
-    found: dict[str, dict[Present, float]] = {name: {} for name in names}
+    weights: dict[str, dict[Present, float]] = {name: {} for name in names}
     for present in by_size:
         for name in present:
             less = present - {name}
             if less in cells:
                 share = up[less] * down[present] / total
-                found[name][present] = found[name].get(present, 0.0) + share
-                found[name][less] = found[name].get(less, 0.0) - share
-    return found
+                weights[name][present] = weights[name].get(present, 0.0) + share
+                weights[name][less] = weights[name].get(less, 0.0) - share
+    return weights

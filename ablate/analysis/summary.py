@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from ablate.analysis.answers import Answers, answers
-from ablate.analysis.best import best_cells
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.checks import convergence
+from ablate.analysis.comparisons import best_cells
+from ablate.analysis.curves import counted_curves
 from ablate.analysis.effects import effects_frame, paired_effects, pairs_frame
-from ablate.analysis.failures import Failures, fill
+from ablate.analysis.estimates import name_of_interval, name_of_test
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.notes import notes_on, notes_on_trust
-from ablate.analysis.observations import Observations, mean_of, observe, ordered, run_lengths
+from ablate.analysis.observations import Observations, fill, mean_of, observe, ordered
 from ablate.analysis.robustness import robustness_frame
 from ablate.analysis.rounds import Round, read_values, round_of
 from ablate.analysis.sentences import sentence
@@ -36,7 +36,7 @@ class Summary:
     Args:
         plan: The plan, with the study.
         cells: A row a cell in the order of the plan: ``cell``, one column a factor (the level's label), ``n``
-            finished seeds, ``mean`` of the metric and the ``half`` width, ``low`` and ``high`` end of its 95 % t
+            finished seeds, ``mean`` of the metric and the ``half`` width, ``low`` and ``high`` end of its 95% t
             interval, ``best`` (not separable from the best cell), mean number of ``weights``, mean ``seconds`` a run,
             number of ``failed`` runs. A factor that is called like one of these columns is shown as ``"n (factor)"``.
         effects: A row for every cell that has a reference to be compared with, see
@@ -47,13 +47,12 @@ class Summary:
         curves: Their curves, ordered by cell, seed and epoch.
         notes: What is missing, failed or excluded, a sentence each.
         values: The metric by cell label and seed, as it was analysed: failed runs as the policy has it, nothing unread.
-        robustness: Beside each effect what does not rest on the t test, see
+        robustness: For each effect what does not rest on the t test, see
             :data:`ablate.analysis.robustness.ROBUSTNESS_COLUMNS`.
         sentences: By cell label, the effect as a sentence for a paper.
         convergence: How much cells still gained at the end of training, see
             :data:`ablate.analysis.checks.CONVERGENCE_COLUMNS`.
-        round: Where the study stands under the sequential rule; None where the seeds were fixed.
-        failures: What failed runs count for.
+        round: The state of the study under the sequential rule; None where the seeds were fixed.
         costs: A row a cell whose network was measured, in the order of the plan: ``cell``, ``weights``, ``flops`` of
             one image, ``activations`` (numbers handed on for one image), ``latency`` (seconds of a forward pass of
             ``batch`` images), ``step`` (seconds of a training step), and for each of these but ``batch`` a column
@@ -72,28 +71,32 @@ class Summary:
     sentences: Mapping[str, str] = field(default_factory=dict)
     convergence: pd.DataFrame = field(default_factory=pd.DataFrame)
     round: Round | None = None
-    failures: Failures = field(default_factory=Failures)
     costs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @cached_property
     def answers(self) -> Answers:
-        """What the design answers beside the effects, computed when first asked for."""
+        """The answers to further questions, computed when they are first used."""
         return answers(self.plan, self.values, self.rule)
+
+    @cached_property
+    def counted_curves(self) -> pd.DataFrame:
+        """The curves of the runs that count; see :func:`ablate.analysis.curves.counted_curves`."""
+        return counted_curves(self.curves, self.runs, self.plan, self.round)
 
     @property
     def rule(self) -> SequentialRule | None:
         """The sequential rule under which the seeds were taken; None where their number was fixed."""
-        return None if self.round is None else self.round.course.rule
+        return None if self.round is None else self.round.state.rule
 
     @property
     def interval_name(self) -> str:
         """What the intervals of differences are."""
-        return "t interval" if self.rule is None else "repeated confidence interval"
+        return name_of_interval(self.rule)
 
     @property
     def test_name(self) -> str:
         """What the p values of differences are of."""
-        return "paired t test" if self.rule is None else "sequential paired t test"
+        return name_of_test(self.rule, "paired t test")
 
     @property
     def study(self) -> Study:
@@ -106,7 +109,6 @@ def summarise(
     runs: pd.DataFrame,
     curves: pd.DataFrame,
     rule: SequentialRule | None = None,
-    failures: Failures | None = None,
 ) -> Summary:
     """Summarise a study, finished or not.
 
@@ -116,7 +118,6 @@ def summarise(
             names begin with ``seconds``, versions. Planned runs without a row count as waiting.
         curves: A row an epoch of a run: ``cell``, ``seed``, ``epoch`` from 1, then numbers; may be empty.
         rule: The sequential rule under which the study took its seeds; None where their number was fixed.
-        failures: What failed runs count for; None for what the study declares.
 
     Raises:
         AnalysisError: If columns are missing, a run has several rows, or finished runs lack the study's metric.
@@ -133,16 +134,15 @@ def summarise(
         [['w/o residual', 3, -0.023, -0.038, -0.009, 'helps']]
     """
     table = ordered(runs, plan, ("seed",), ("state", "reason"))
-    policy = failures or Failures.of(plan.study)
-    values = fill(observe(table, plan), table, plan, policy)
-    stand = None if rule is None else round_of(plan, table, values, rule, policy)
-    course = None if stand is None else stand.course
-    if course is not None:
-        values = read_values(plan, values, course)
-    effects = paired_effects(values, plan, course)
+    values = fill(observe(table, plan), table, plan)
+    round = None if rule is None else round_of(plan, table, values, rule)
+    if round is not None:
+        values = read_values(plan, values, round.read)
+    state = None if round is None else round.state
+    effects = paired_effects(values, plan, state)
     robustness = robustness_frame(effects)
     rows = ordered(curves, plan, ("seed", "epoch"))
-    settled = convergence(_finished_curves(rows, table), plan)
+    gains = convergence(counted_curves(rows, table, plan, round), plan)
     return Summary(
         plan=plan,
         cells=_cells_frame(plan, table, values),
@@ -151,25 +151,15 @@ def summarise(
         runs=table,
         curves=rows,
         notes=(
-            *notes_on(plan, runs, values, effects, stand, policy),
-            *notes_on_trust(plan, table, robustness, settled),
+            *notes_on(plan, runs, values, effects, round),
+            *notes_on_trust(plan, table, robustness, gains),
         ),
         values=values,
         robustness=robustness,
-        sentences={effect.cell.label: sentence(effect, plan, len(effects), course) for effect in effects},
-        convergence=settled,
-        round=stand,
-        failures=policy,
+        sentences={effect.cell.label: sentence(effect, plan, len(effects), state) for effect in effects},
+        convergence=gains,
+        round=round,
     )
-
-
-def _finished_curves(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """The rows, ordered by cell and seed, that belong to finished runs."""
-    ended = runs.loc[runs["state"] == "finished", ["cell", "seed"]]
-    finished = set(zip(ended["cell"], ended["seed"], strict=True))
-    starts, counts = run_lengths(rows)
-    kept = [key in finished for key in zip(rows["cell"].iloc[starts], rows["seed"].iloc[starts], strict=True)]
-    return rows if all(kept) else rows[np.repeat(np.array(kept, dtype=bool), counts)]
 
 
 def _cells_frame(plan: Plan, runs: pd.DataFrame, values: Observations) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The terms of a linear model of factors, and the columns that stand for them."""
+"""The terms of a linear model of factors, and the columns that represent them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from ablate.analysis.boundary import Floats
 from ablate.errors import AnalysisError, suggestion
 
 __all__ = [
     "SQUARES",
     "TINY",
-    "Floats",
     "check_table",
     "coded",
     "factors_in",
@@ -32,8 +31,6 @@ SQUARES = {
 
 TINY = 1e-9
 """Relative length below which a column adds nothing to others."""
-
-Floats = NDArray[np.float64]
 
 
 def check_table(
@@ -71,7 +68,8 @@ def occurring(
 ) -> tuple[dict[str, tuple[object, ...]], list[str]]:
     """The levels that occur, by factor, and the factors of which only one does."""
     levels = {name: tuple(level for level in known if (table[name] == level).any()) for name, known in factors.items()}
-    return {name: own for name, own in levels.items() if len(own) > 1}, [n for n, own in levels.items() if len(own) < 2]
+    used = {name: present for name, present in levels.items() if len(present) > 1}
+    return used, [name for name in levels if name not in used]
 
 
 def term_names(factors: Mapping[str, Sequence[object]], order: int | None, terms: Sequence[str] | None) -> list[str]:
@@ -89,6 +87,8 @@ def term_names(factors: Mapping[str, Sequence[object]], order: int | None, terms
 
 def coded(values: pd.Series, levels: Sequence[object]) -> Floats:
     """Columns that sum to zero over the levels; for two levels a single one, -1 and +1."""
+    # Sum coding: the first level is minus the sum of the others, so that a main effect is one around the mean and
+    # partial sums of squares do not depend on which level comes first.
     position = {level: index for index, level in enumerate(levels)}
     index = values.map(position).to_numpy(dtype=int)
     coding = np.vstack([-np.ones((1, len(levels) - 1)), np.eye(len(levels) - 1)])
@@ -97,11 +97,10 @@ def coded(values: pd.Series, levels: Sequence[object]) -> Floats:
 
 def term_columns(table: pd.DataFrame, factors: Mapping[str, Sequence[object]], term: str) -> Floats:
     """The columns of a term: products of its factors' columns."""
-    names = [name for name in factors if name in factors_in(term, factors)]
     product = np.ones((len(table), 1))
-    for name in names:
-        own = coded(table[name], tuple(factors[name]))
-        product = np.einsum("ij,ik->ijk", product, own).reshape(len(table), -1)
+    for name in factors_in(term, factors):
+        columns = coded(table[name], tuple(factors[name]))
+        product = np.einsum("ij,ik->ijk", product, columns).reshape(len(table), -1)
     return product
 
 
@@ -119,14 +118,18 @@ def new_directions(columns: Floats, basis: Floats) -> Floats:
     """An orthonormal basis of what columns add to a space that is spanned by an orthonormal basis."""
     if not columns.shape[1]:
         return columns
-    left = columns
-    for _ in range(2):
-        left = left - basis @ (basis.T @ left)
     size = np.linalg.norm(columns, axis=0).max(initial=0.0)
     if size == 0:
         return columns[:, :0]
-    directions, strength, _ = np.linalg.svd(left / size, full_matrices=False)
-    kept = directions[:, strength > TINY]
+    # Relative to the columns' length, so that a column of rounding noise is recognised as nothing new.
+    directions, strength, _ = np.linalg.svd(_orthogonal(columns, basis) / size, full_matrices=False)
+    new = _orthogonal(directions[:, strength > TINY], basis)
+    return np.linalg.qr(new)[0] if new.shape[1] else new
+
+
+def _orthogonal(columns: Floats, basis: Floats) -> Floats:
+    # One projection leaves what rounding makes of nearly parallel columns; the second one removes that ("twice is
+    # enough", Kahan).
     for _ in range(2):
-        kept = kept - basis @ (basis.T @ kept)
-    return np.linalg.qr(kept)[0] if kept.shape[1] else kept
+        columns = columns - basis @ (basis.T @ columns)
+    return columns

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from ablate.analysis import Summary
+from ablate.analysis.costs import pareto_front
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.notes import seed_count
-from ablate.analysis.pareto import pareto_front
 from ablate.figures.figure import Figure
 from ablate.figures.legends import cell_entries, legend_height, put_legend
 from ablate.figures.lines import outstanding, with_looks

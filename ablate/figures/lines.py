@@ -17,11 +17,7 @@ __all__ = ["counted_curves", "draw_line", "fit_means", "outstanding", "place_epo
 
 def counted_curves(summary: Summary) -> pd.DataFrame:
     """The curves of the runs that count: finished, and under the sequential rule read."""
-    runs = summary.runs.loc[summary.runs["state"] == "finished", ["cell", "seed"]]
-    if summary.round is not None:
-        read = [seed in summary.values[cell] for cell, seed in zip(runs["cell"], runs["seed"], strict=True)]
-        runs = runs[read]
-    return summary.curves.merge(runs, on=["cell", "seed"], how="inner")
+    return summary.counted_curves
 
 
 def outstanding(summary: Summary, most: int) -> set[str]:

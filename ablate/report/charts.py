@@ -66,13 +66,13 @@ def curves_data(summary: Summary) -> dict[str, Any]:
         ``means`` by metric and cell, ``runs`` by metric, ``thinned`` (how many points of a line are kept, None for
         all), ``left_out`` (whether there are too many single runs to hold).
     """
-    from ablate.analysis.learning import curve_columns, mean_curves
+    from ablate.analysis.curves import curve_columns, mean_curves
     from ablate.figures.colours import cell_looks
 
     cells = [cell.label for cell in summary.plan.cells]
     looks = cell_looks(summary.plan)
     columns = curve_columns(summary.curves)
-    means = mean_curves(summary.curves, summary.runs)
+    means = mean_curves(summary.counted_curves, *columns)
     runs = summary.curves[["cell", "seed"]].drop_duplicates()
     lines = max(len(columns) * max(means["cell"].nunique(), 1), 1)
     points = max(min(_LONGEST, _MOST_IN_MEANS // (4 * lines)), 2)

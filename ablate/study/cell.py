@@ -50,7 +50,9 @@ class Cell:
         unambiguous = not any({",", "="} & {*name, *self.levels[name]} for name in self.changed)
         if safe == plain and unambiguous and len(safe) <= _LONGEST_NAME:
             return safe
-        return f"{safe[:_LONGEST_NAME]}-{hashlib.sha256(plain.encode()).hexdigest()[:8]}"
+        # With a separator in the name of a factor two cells could read alike.
+        unique = plain if not any({",", "="} & {*name} for name in self.changed) else repr(self.levels)
+        return f"{safe[:_LONGEST_NAME]}-{hashlib.sha256(unique.encode()).hexdigest()[:8]}"
 
 
 def cell_of(assignment: Mapping[str, str], factors: Sequence[Factor], void: Sequence[str] = ()) -> Cell:
@@ -72,11 +74,11 @@ def cell_of(assignment: Mapping[str, str], factors: Sequence[Factor], void: Sequ
     """
     levels = {factor.name: assignment.get(factor.name, factor.reference) for factor in factors}
     changed = [factor for factor in factors if levels[factor.name] != factor.reference]
-    words = [_change(factor, levels[factor.name]) for factor in changed]
+    changes = [_change(factor, levels[factor.name]) for factor in changed]
     return Cell(
         levels=levels,
         changed=tuple(factor.name for factor in changed),
-        label=", ".join(words) or "full",
+        label=", ".join(changes) or "full",
         void=tuple(void),
     )
 

@@ -45,9 +45,9 @@ Constraint = Requires | Forbidden
 
 
 def check_constraints(constraints: Sequence[Constraint], factors: Sequence[Factor]) -> None:
-    """Refuse constraints that speak of levels the factors do not have, or that go round in a circle.
+    """Refuse constraints on levels that the factors do not have, and requirements that form a circle.
 
-    A constraint on a factor that is not varied is left alone: it has no say in the study.
+    A constraint on a factor that is not varied has no consequence and is not checked.
 
     Raises:
         DesignError: With all faults at once.
@@ -77,14 +77,14 @@ def check_constraints(constraints: Sequence[Constraint], factors: Sequence[Facto
 
 
 def _ancestors(child: str, parents: Mapping[str, set[str]]) -> set[str]:
-    found: set[str] = set()
+    ancestors: set[str] = set()
     waiting = list(parents.get(child, ()))
     while waiting:
         parent = waiting.pop()
-        if parent not in found:
-            found.add(parent)
+        if parent not in ancestors:
+            ancestors.add(parent)
             waiting.extend(parents.get(parent, ()))
-    return found
+    return ancestors
 
 
 def settle(

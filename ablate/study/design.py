@@ -1,171 +1,149 @@
-"""Designs: which combinations of levels a study has.
+"""Designs: which cells a study has, which questions these answer, and which figures and tables show the answers.
 
-Each design is a pure function from a :class:`DesignSpace` to a :class:`Layout`. A combination names the factors that
-are not at their reference level, by their level's label; duplicates, void factors and the reference cell itself are the
-plan's business.
+A design is a value in the registry :data:`DESIGNS`. A package adds its own by the entry-point group
+``ablate.designs``, a script with ``DESIGNS.register(Design(...))``.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ablate.errors import DesignError, suggestion
-from ablate.study.constraint import Constraint, Requires
+from ablate.objects import Registry, load_object
+from ablate.study import layout as layouts
+from ablate.study.constraint import Constraint
 from ablate.study.factor import Factor
+from ablate.study.layout import DesignSpace, Layout
 
-__all__ = ["DESIGNS", "DesignSpace", "Layout", "combinations"]
-
-Combination = dict[str, str]
-
-
-@dataclass(frozen=True)
-class DesignSpace:
-    """What a design chooses from.
-
-    Args:
-        factors: The factors, at least one.
-        constraints: What makes a factor void or a combination impossible.
-        resolution: Of a fractional design: 3 keeps main effects apart from each other, 4 also from interactions of
-            two, 5 these from each other.
-        cells: How many cells an optimal design has, or None for two more than it has effects to estimate.
-    """
-
-    factors: tuple[Factor, ...]
-    constraints: tuple[Constraint, ...] = ()
-    resolution: int = 4
-    cells: int | None = None
-
-    def without_all(self) -> Combination:
-        """Everything removed."""
-        return {factor.name: factor.removed.label for factor in self.factors}
-
-    def family(self, name: str) -> set[str]:
-        """A factor and everything that it needs to mean something."""
-        found, waiting = set(), [name]
-        while waiting:
-            child = waiting.pop()
-            if child not in found:
-                found.add(child)
-                waiting += [
-                    rule.parent for rule in self.constraints if isinstance(rule, Requires) and rule.child == child
-                ]
-        return found
+__all__ = ["DESIGNS", "Design", "combinations", "designs_of"]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What a design chose.
+class Design:
+    """Which cells a study has and what they answer, beside the effect of each cell, which every design answers.
 
     Args:
-        combinations: Level label by factor name; factors that one does not name are at their reference.
-        notes: What a user should know about the choice, a sentence each.
-    """
-
-    combinations: tuple[Combination, ...]
-    notes: tuple[str, ...] = ()
-
-
-def leave_one_out(space: DesignSpace) -> Layout:
-    """The full network and, for each factor, the network without it: k + 1 combinations.
-
-    Example:
-        >>> from ablate.study.factor import Level
-        >>> on_off = (Level("true"), Level("false"))
-        >>> space = DesignSpace((Factor("a", on_off, "true"), Factor("b", on_off, "true")))
-        >>> leave_one_out(space).combinations
-        ({}, {'a': 'false'}, {'b': 'false'})
-    """
-    return Layout(({}, *({factor.name: factor.removed.label} for factor in space.factors)))
-
-
-def one_factor_at_a_time(space: DesignSpace) -> Layout:
-    """The full network and every other level of every factor, one at a time."""
-    return Layout(({}, *({factor.name: level.label} for factor in space.factors for level in factor.alternatives)))
-
-
-def baseline(space: DesignSpace) -> Layout:
-    """The full network and the one with everything removed."""
-    return Layout(({}, space.without_all()))
-
-
-def add_one_in(space: DesignSpace) -> Layout:
-    """The empty baseline and, for each factor, the baseline with that factor alone put back.
-
-    A factor that means nothing without another is put back together with it.
-    """
-    empty = space.without_all()
-    added = [_put_back(empty, space.family(factor.name)) for factor in space.factors]
-    return Layout(({}, empty, *added))
-
-
-def cumulative(space: DesignSpace) -> Layout:
-    """A roadmap: from the empty baseline one factor after the other is put back, in the given order."""
-    steps = [space.without_all()]
-    for factor in space.factors:
-        steps.append(_put_back(steps[-1], space.family(factor.name)))
-    return Layout(tuple(steps))
-
-
-def pairs(space: DesignSpace) -> Layout:
-    """Leave-one-out and, beside it, every two factors removed together."""
-    couples = itertools.combinations(space.factors, 2)
-    both = ({a.name: a.removed.label, b.name: b.removed.label} for a, b in couples)
-    return Layout((*leave_one_out(space).combinations, *both))
-
-
-def factorial(space: DesignSpace) -> Layout:
-    """Every combination of all levels, the reference first.
+        name: What ``study.design`` calls it; without a plus sign, which joins designs.
+        description: What it is for, in one line.
+        layout: The function from a :class:`DesignSpace` to the :class:`Layout`, or its dotted path where it is to be
+            imported only when it is used.
+        questions: Names of the further questions it is made to answer, of :data:`ablate.analysis.answers.QUESTIONS`:
+            ``"roadmap"``, ``"main_effects"``, ``"interactions"``, ``"shapley"``. Where a study's cells or runs do not
+            allow one of them after all, its report says why.
+        anova_order: Highest order of the interactions that its analysis of variance fits, 1 for main effects alone;
+            None where it has none.
+        figures: Names of the figures that answer it, beside those that every study has.
+        tables: Names of the tables that answer it, beside those that every study has.
+        takes_every_level: Whether all levels of a factor stand in its cells, and not only the reference and the last.
 
     Example:
-        >>> from ablate.study.factor import Level
-        >>> on_off = (Level("true"), Level("false"))
-        >>> len(factorial(DesignSpace(tuple(Factor(name, on_off, "true") for name in "abc"))).combinations)
-        8
+        >>> DESIGNS["cumulative"].questions
+        ('roadmap',)
     """
-    columns = [[factor.reference, *(level.label for level in factor.alternatives)] for factor in space.factors]
-    names = [factor.name for factor in space.factors]
-    return Layout(tuple(dict(zip(names, row, strict=True)) for row in itertools.product(*columns)))
+
+    name: str
+    description: str
+    layout: Callable[[DesignSpace], Layout] | str
+    questions: tuple[str, ...] = ()
+    anova_order: int | None = None
+    figures: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    takes_every_level: bool = False
+
+    def lay_out(self, space: DesignSpace) -> Layout:
+        """The combinations of levels that the design chooses.
+
+        Raises:
+            DesignError: If the design is not possible with these factors.
+        """
+        chosen = load_object(self.layout, f"design {self.name}") if isinstance(self.layout, str) else self.layout
+        return chosen(space)
 
 
-def fractional(space: DesignSpace) -> Layout:
-    """An orthogonal fraction of the grid of two-level factors; see :mod:`ablate.study.fraction`."""
-    from ablate.study import fraction
+DESIGNS: Registry[Design] = Registry("design", group="ablate.designs")
+"""All designs by name."""
 
-    return fraction.fractional(space)
+_MODEL_TABLES = ("anova", "least_squares")
+_GRID = ("main_effects", "interactions", "shapley")
+
+for _design in (
+    Design("leave_one_out", "the full network, and each part taken away alone", layouts.leave_one_out),
+    Design(
+        "one_factor_at_a_time",
+        "the full network, and every other level of each factor alone",
+        layouts.one_factor_at_a_time,
+        takes_every_level=True,
+    ),
+    Design("add_one_in", "the network without any part, and each part put back alone", layouts.add_one_in),
+    Design("baseline", "the full network, and the one without any part", layouts.baseline),
+    Design(
+        "cumulative",
+        "a roadmap: from the network without any part, one after the other put back",
+        layouts.cumulative,
+        questions=("roadmap",),
+        figures=("roadmap",),
+        tables=("roadmap",),
+    ),
+    Design(
+        "pairs",
+        "each part taken away alone, and every two together",
+        layouts.pairs,
+        questions=("main_effects", "interactions"),
+        figures=("main_effects", "interactions"),
+        tables=("main_effects", "interactions"),
+    ),
+    Design(
+        "factorial",
+        "every combination of all levels",
+        layouts.factorial,
+        questions=_GRID,
+        anova_order=9,
+        figures=_GRID,
+        # The cells of a roadmap are among those of the grid.
+        tables=("roadmap", *_GRID, *_MODEL_TABLES),
+        takes_every_level=True,
+    ),
+    # Of a fraction main effects follow from a linear model alone: hardly any two of its cells differ in one factor
+    # only, as averages over pairs of cells need, and Shapley values need every combination.
+    Design(
+        "fractional",
+        "an orthogonal fraction of the grid of two-level factors",
+        "ablate.study.fraction.fractional",
+        anova_order=2,
+        tables=_MODEL_TABLES,
+    ),
+    Design(
+        "screening",
+        "the fewest cells for the main effects of many two-level factors (Plackett-Burman)",
+        "ablate.study.fraction.screening",
+        anova_order=1,
+        tables=_MODEL_TABLES,
+    ),
+    Design(
+        "optimal",
+        "a chosen number of cells for the main effects of any factors under constraints (D-optimal)",
+        "ablate.study.fraction.optimal",
+        anova_order=1,
+        tables=_MODEL_TABLES,
+        takes_every_level=True,
+    ),
+):
+    DESIGNS.register(_design)
 
 
-def screening(space: DesignSpace) -> Layout:
-    """A Plackett-Burman design for the main effects of many factors; see :mod:`ablate.study.fraction`."""
-    from ablate.study import fraction
+def designs_of(name: str) -> tuple[Design, ...]:
+    """The designs that a study's design joins.
 
-    return fraction.screening(space)
+    Args:
+        name: Of a design or of a union with ``+``. Parts that are not registered, such as ``confirmation``, are left
+            out.
 
-
-def optimal(space: DesignSpace) -> Layout:
-    """A D-optimal choice among all valid cells; see :mod:`ablate.study.fraction`."""
-    from ablate.study import fraction
-
-    return fraction.optimal(space)
-
-
-def _put_back(combination: Combination, names: set[str]) -> Combination:
-    return {name: label for name, label in combination.items() if name not in names}
-
-
-DESIGNS: Mapping[str, Callable[[DesignSpace], Layout]] = {
-    "leave_one_out": leave_one_out,
-    "one_factor_at_a_time": one_factor_at_a_time,
-    "add_one_in": add_one_in,
-    "baseline": baseline,
-    "cumulative": cumulative,
-    "pairs": pairs,
-    "factorial": factorial,
-    "fractional": fractional,
-    "screening": screening,
-    "optimal": optimal,
-}
+    Example:
+        >>> [design.name for design in designs_of("leave_one_out+add_one_in")], designs_of("confirmation")
+        (['leave_one_out', 'add_one_in'], ())
+    """
+    return tuple(DESIGNS[part.strip()] for part in name.split("+") if part.strip() in DESIGNS)
 
 
 def combinations(
@@ -190,8 +168,7 @@ def combinations(
     Raises:
         DesignError: If a name is unknown, or a design is not possible with these factors.
     """
-    names = [name.strip() for name in design.split("+")]
-    unknown = [name for name in names if name not in DESIGNS]
+    unknown = [name for part in design.split("+") if (name := part.strip()) not in DESIGNS]
     if unknown:
         raise DesignError(
             "\n".join(
@@ -201,8 +178,8 @@ def combinations(
             )
         )
     space = DesignSpace(tuple(factors), tuple(constraints), resolution, cells)
-    layouts = [DESIGNS[name](space) for name in names]
+    chosen = [part.lay_out(space) for part in designs_of(design)]
     return Layout(
-        tuple(combination for layout in layouts for combination in layout.combinations),
-        tuple(note for layout in layouts for note in layout.notes),
+        tuple(combination for layout in chosen for combination in layout.combinations),
+        tuple(note for layout in chosen for note in layout.notes),
     )

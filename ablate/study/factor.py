@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ablate.errors import DesignError, suggestion
@@ -45,7 +44,7 @@ class Factor:
         reference: Label of the level that the unswept config has.
         block: Whether the factor divides the study into parts that are compared only within (a data set), instead
             of being something that can be taken away.
-        words: What sentences call it, such as ``"residual connections"``; empty for its name.
+        label: What sentences call it, such as ``"residual connections"``; empty for its name.
 
     Example:
         >>> head = Factor("head", (Level("gap"), Level("flatten")), reference="gap")
@@ -57,7 +56,7 @@ class Factor:
     levels: tuple[Level, ...]
     reference: str
     block: bool = False
-    words: str = ""
+    label: str = ""
 
     def __post_init__(self) -> None:
         labels = self.labels
@@ -98,16 +97,3 @@ class Factor:
             f"Factor '{self.name}' has no level '{label}'. Levels: {', '.join(self.labels)}."
             f"{suggestion(label, self.labels)}"
         )
-
-
-def find_factor(factors: Sequence[Factor], name: str) -> Factor:
-    """The factor of that name.
-
-    Raises:
-        DesignError: If there is none; the message lists all and the nearest.
-    """
-    for factor in factors:
-        if factor.name == name:
-            return factor
-    names = [factor.name for factor in factors]
-    raise DesignError(f"Unknown factor '{name}'. Factors: {', '.join(names)}.{suggestion(name, names)}")

@@ -9,9 +9,10 @@ import numpy as np
 import pydoe
 
 from ablate.errors import DesignError
+from ablate.formatting import percent
 from ablate.study.constraint import Requires, forbidden_by, settle
-from ablate.study.design import Combination, DesignSpace, Layout, factorial
 from ablate.study.factor import Factor
+from ablate.study.layout import Combination, DesignSpace, Layout, factorial
 
 __all__ = ["fractional", "optimal", "screening"]
 
@@ -99,7 +100,8 @@ def optimal(space: DesignSpace) -> Layout:
     rows = {tuple(row): combination for row, combination in zip(columns.tolist(), candidates, strict=True)}
     picked = {tuple(row): rows[tuple(row)] for row in np.asarray(chosen).tolist()}
     note = (
-        f"A D-optimal choice of {len(picked)} of {len(candidates)} valid cells; D-efficiency {_efficiency(chosen):.0%}."
+        f"A D-optimal choice of {len(picked)} of {len(candidates)} valid cells; "
+        f"D-efficiency {percent(_efficiency(chosen))}."
     )
     return Layout(tuple(picked.values()), (note,))
 
@@ -108,8 +110,8 @@ def _exchanged(columns: np.ndarray, cells: int) -> np.ndarray:
     """The best of several exchanges: each starts from other candidates, and a singular start cannot be left."""
     shuffle = np.random.default_rng(0).permutation
     starts = (columns[shuffle(len(columns))] for _ in range(_STARTS))
-    found = [pydoe.optimal_design(start, cells, degree=1, criterion="D", method="fedorov")[0] for start in starts]
-    best: np.ndarray = max(found, key=lambda design: (_efficiency(design), design.tolist()))
+    designs = [pydoe.optimal_design(start, cells, degree=1, criterion="D", method="fedorov")[0] for start in starts]
+    best: np.ndarray = max(designs, key=lambda design: (_efficiency(design), design.tolist()))
     reference = np.ones(columns.shape[1])
     if (best == reference).all(axis=1).any():
         return best
@@ -126,7 +128,7 @@ def _efficiency(design: np.ndarray) -> float:
 
 
 def _refuse_what_breaks(design: str, space: DesignSpace) -> None:
-    several = [factor.name for factor in space.factors if len(factor.levels) > 2]
+    many_levels = [factor.name for factor in space.factors if len(factor.levels) > 2]
     names = {factor.name for factor in space.factors}
     bound = sorted(
         {
@@ -137,8 +139,8 @@ def _refuse_what_breaks(design: str, space: DesignSpace) -> None:
         }
     )
     faults = []
-    if several:
-        faults.append(f"it takes factors of two levels; {', '.join(several)} has more")
+    if many_levels:
+        faults.append(f"it takes factors of two levels; {', '.join(many_levels)} has more")
     if bound:
         faults.append(f"constraints take cells out of it, and it is orthogonal no longer ({'; '.join(bound)})")
     if faults:
@@ -161,20 +163,21 @@ def _aliases(signs: np.ndarray, factors: Sequence[Factor]) -> list[str]:
     letters = {chr(ord("a") + place): factor.name for place, factor in enumerate(factors)}
     notes = []
     for group in groups:
-        words = [word for word in re.split(r"\s*=\s*", group) if 1 <= len(word) <= 2]
-        terms = [":".join(letters[letter] for letter in word) for word in words]
+        # A term is written as the letters of its factors; those of three and more are taken to be small.
+        short = [term for term in re.split(r"\s*=\s*", group) if 1 <= len(term) <= 2]
+        terms = [":".join(letters[letter] for letter in term) for term in short]
         if len(terms) > 1:
             notes.append(f"Confounded: {terms[0]} with {' and '.join(terms[1:])}.")
     return notes
 
 
 def _valid(space: DesignSpace) -> list[Combination]:
-    found: dict[tuple[str, ...], Combination] = {}
+    valid: dict[tuple[str, ...], Combination] = {}
     for combination in factorial(space).combinations:
         settled, _ = settle(combination, space.factors, space.constraints)
         if forbidden_by(settled, space.constraints) is None:
-            found.setdefault(tuple(settled.values()), settled)
-    return list(found.values())
+            valid.setdefault(tuple(settled.values()), settled)
+    return list(valid.values())
 
 
 def _coded(combinations: Sequence[Combination], factors: Sequence[Factor]) -> np.ndarray:

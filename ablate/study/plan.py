@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablate.errors import DesignError, suggestion
+from ablate.formatting import enumeration
 from ablate.study.cell import Cell, cell_of
 from ablate.study.constraint import Constraint, check_constraints, forbidden_by, settle
-from ablate.study.design import DesignSpace, Layout, combinations, factorial
+from ablate.study.design import DESIGNS, combinations, designs_of
 from ablate.study.factor import Factor, Level
+from ablate.study.layout import DesignSpace, Layout, factorial
 
 __all__ = ["FAILURE_POLICIES", "Plan", "Study", "make_plan"]
 
@@ -32,7 +34,7 @@ class Study:
         design: Name of the design, or of a union with ``+``.
         seeds: The seeds with which every cell is trained, each once.
         metric: The number that decides, as a run reports it.
-        direction: ``"max"`` where more of the metric is better, ``"min"`` where less is.
+        direction: ``"max"`` where a higher metric is better, ``"min"`` where a lower one is.
         margin: The least effect that matters, in the metric's units, or None.
         resolution: Of a fractional design.
         cells: How many cells an optimal design has, or None.
@@ -50,6 +52,11 @@ class Study:
     cells: int | None = None
     sequential: bool = False
     failures: str | float = "drop"
+
+    @property
+    def failure_policy(self) -> str:
+        """One of :data:`FAILURE_POLICIES`; a number is what stands for the worst result."""
+        return self.failures if isinstance(self.failures, str) else "worst"
 
     def __post_init__(self) -> None:
         faults = []
@@ -114,7 +121,7 @@ class Plan:
                     "name": factor.name,
                     "reference": factor.reference,
                     "block": factor.block,
-                    "words": factor.words,
+                    "label": factor.label,
                     "levels": {level.label: list(level.overrides) for level in factor.levels},
                 }
                 for factor in self.factors
@@ -135,7 +142,7 @@ class Plan:
                 levels=tuple(Level(label, tuple(overrides)) for label, overrides in item["levels"].items()),
                 reference=item["reference"],
                 block=item["block"],
-                words=item.get("words", ""),
+                label=item.get("label", item.get("words", "")),  # older plans say "words"
             )
             for item in values["factors"]
         )
@@ -184,22 +191,22 @@ def make_plan(
     dropped: dict[str, int] = {}
     varied = [factor for factor in factors if not factor.block]
     if layout is None:
-        found = combinations(study.design, varied, constraints, study.resolution, study.cells) if varied else None
-        layout = found or Layout(({},))
+        layout = Layout(({},))
+        if varied:
+            layout = combinations(study.design, varied, constraints, study.resolution, study.cells)
     # Within every block the whole design is done, so that its cells can be compared there.
     blocks = factorial(DesignSpace(tuple(factor for factor in factors if factor.block))).combinations
     for combination in [{**block, **choice} for block in blocks for choice in ({}, *layout.combinations)]:
-        wanted = {factor.name: combination.get(factor.name, factor.reference) for factor in factors}
-        settled, void = settle(wanted, factors, constraints)
+        levels = {factor.name: combination.get(factor.name, factor.reference) for factor in factors}
+        settled, void = settle(levels, factors, constraints)
         rule = forbidden_by(settled, constraints)
         if rule is not None:
-            words = rule.reason or ", ".join(f"{name}={label}" for name, label in rule.levels)
-            dropped[words] = dropped.get(words, 0) + 1
+            reason = rule.reason or ", ".join(f"{name}={label}" for name, label in rule.levels)
+            dropped[reason] = dropped.get(reason, 0) + 1
             continue
-        moved = [name for name in void if settled.get(name) != wanted.get(name)]
+        moved = ", ".join(name for name in void if settled.get(name) != levels.get(name))
         if moved:
-            words = ", ".join(moved)
-            collapsed[words] = collapsed.get(words, 0) + 1
+            collapsed[moved] = collapsed.get(moved, 0) + 1
         cells.setdefault(tuple(settled.values()), cell_of(settled, factors, void))
     if not any(cell.is_reference for cell in cells.values()):
         raise DesignError("The reference cell itself is a forbidden combination.")
@@ -207,17 +214,19 @@ def make_plan(
         raise DesignError("Nothing to compare: every combination collapses onto the reference cell.")
     notes = list(layout.notes)
     notes += [
-        f"{count} combinations differ only in {words}, void there: trained once." for words, count in collapsed.items()
+        f"{count} combinations differ only in {moved}, void there: trained once." for moved, count in collapsed.items()
     ]
-    notes += [f"{count} combinations fall away: {words}." for words, count in dropped.items()]
+    notes += [f"{count} combinations fall away: {reason}." for reason, count in dropped.items()]
     notes += _unused_levels(study.design, varied, tuple(cells.values()))
     return Plan(study=study, factors=tuple(factors), cells=tuple(cells.values()), notes=tuple(notes))
 
 
 def _unused_levels(design: str, factors: Sequence[Factor], cells: Sequence[Cell]) -> list[str]:
     """What a user who listed more than two levels may not expect of a design that only removes."""
-    if set(design.split("+")) & {"factorial", "one_factor_at_a_time", "optimal"}:
+    designs = designs_of(design)
+    if not designs or any(part.takes_every_level for part in designs):
         return []
+    others = enumeration([part.name for part in DESIGNS.values() if part.takes_every_level])
     notes = []
     for factor in factors:
         used = {cell.levels[factor.name] for cell in cells}
@@ -225,6 +234,6 @@ def _unused_levels(design: str, factors: Sequence[Factor], cells: Sequence[Cell]
         if unused and len(factor.labels) > 2:
             notes.append(
                 f"{factor.name}={','.join(unused)} stands in no cell: {design} takes the last level for removed "
-                f"({factor.removed.label}); one_factor_at_a_time and factorial take every level."
+                f"({factor.removed.label}); {others} take every level."
             )
     return notes

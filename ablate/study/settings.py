@@ -30,7 +30,15 @@ from ablate.study.setting import (
     whole,
 )
 
-__all__ = ["AUTO", "FIRST_SEEDS", "LAUNCHER_SETTINGS", "RUN_SETTINGS", "STUDY_SETTINGS", "StudySettings"]
+__all__ = [
+    "AUTO",
+    "FIRST_SEEDS",
+    "LAUNCHER_SETTINGS",
+    "MOST_SEEDS",
+    "RUN_SETTINGS",
+    "STUDY_SETTINGS",
+    "StudySettings",
+]
 
 AUTO = "auto"
 """``seeds=auto``: one seed at a time under the sequential rule."""
@@ -38,7 +46,8 @@ AUTO = "auto"
 FIRST_SEEDS = 3
 """How many seeds every cell takes before the rule's first look."""
 
-_MOST_SEEDS = 50
+MOST_SEEDS = 50
+"""The most that a cell may take: the boundary of the sequential rule is tabulated as far."""
 
 
 def _declared(default: Any, rule: Rule, description: str, *, hydra_only: bool = False) -> Any:
@@ -91,7 +100,7 @@ class StudySettings:
     seeds: int | str | tuple[int, ...] = _declared(
         3, _seeds(), "how many, or a list [0, 7, 9], or auto: one at a time until a verdict stands"
     )
-    max_seeds: int = _declared(20, whole(FIRST_SEEDS, _MOST_SEEDS), "the most that a cell may take with seeds=auto")
+    max_seeds: int = _declared(20, whole(FIRST_SEEDS, MOST_SEEDS), "the most that a cell may take with seeds=auto")
     seed_key: str = _declared("seed", text(), "the configuration key that holds a run's seed", hydra_only=True)
     metric: str | None = _declared(
         None, optional(text()), "the number that decides; null: the only one that runs report"

@@ -110,7 +110,7 @@ class Planner:
         )
         void = self._void_children()
         factors = [
-            replace(factor, words=settings.words.get(factor.name, factor.words))
+            replace(factor, label=settings.words.get(factor.name, factor.label))
             for factor in self.asked.factors
             if factor.name not in (*drop, *void)
         ]

@@ -12,7 +12,7 @@ from ablate.sweep.growth import add_runs, name_metric
 from ablate.sweep.settings import FIRST_SEEDS
 
 if TYPE_CHECKING:
-    from ablate.analysis.sequential import Course
+    from ablate.analysis.sequential import SequentialState
 
 __all__ = ["carry_out_rounds"]
 
@@ -54,9 +54,9 @@ def carry_out_rounds(
         wanted = {(names[label], seed) for label, seed in now.runs}
         if not wanted or wanted <= tried:
             return
-        if now.course.look >= FIRST_SEEDS and now.course.look > told.look:
-            say(_look_in_words(told, now.course, len(wanted)))
-            told = now.course
+        if now.state.look >= FIRST_SEEDS and now.state.look > told.look:
+            say(_look_in_words(told, now.state, len(wanted)))
+            told = now.state
         tried |= wanted
         batch = [by_run[key] for key in by_run if key in wanted]
         add_runs(folder, [job.run for job in batch])
@@ -66,7 +66,7 @@ def carry_out_rounds(
             return  # stopped on the way, as after a failure without keep_going
 
 
-def _look_in_words(before: Course, now: Course, runs: int) -> str:
+def _look_in_words(before: SequentialState, now: SequentialState, runs: int) -> str:
     """What a look has decided, and what comes next."""
     known = {cell for cell, found in before.decisions.items() if found.is_decided}
     fresh = [cell for cell, found in now.decisions.items() if found.is_decided and cell not in known]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ablate.analysis import Factorial, Summary
 from ablate.analysis.intervals import LEVEL
-from ablate.analysis.multiplicity import holm
-from ablate.analysis.verdicts import ALPHA
+from ablate.analysis.verdicts import ALPHA, holm
 from ablate.tables.answers import better
 from ablate.tables.table import Column, Estimate, Row, Table, label_of
 

@@ -135,5 +135,5 @@ def _caption(summary: Summary) -> Iterator[str]:
     if cells["best"].any():
         yield "Bold: the best mean and all that a paired t test (Holm) does not separate from it."
     failed = int(cells["failed"].sum())
-    if failed and summary.failures.policy != "worst":
+    if failed and summary.study.failure_policy != "worst":
         yield f"{failed} failed run{'s are' if failed > 1 else ' is'} not in the means."

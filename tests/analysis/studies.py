@@ -25,8 +25,10 @@ def plan_of(
     direction: str = "max",
     margin: float | None = None,
     constraints: Sequence[Constraint] = (),
+    failures: str | float = "drop",
 ) -> Plan:
-    return make_plan(Study("demo", design, tuple(seeds), metric, direction, margin), factors, constraints)
+    study = Study("demo", design, tuple(seeds), metric, direction, margin, failures=failures)
+    return make_plan(study, factors, constraints)
 
 
 def runs_of(scores: Mapping[str, Sequence[float]], **columns: Any) -> pd.DataFrame:

@@ -94,11 +94,11 @@ def test_the_checklist_is_filled_from_the_data() -> None:
     runs = runs_of(SCORES, seconds=1200.0, python="3.11", keras="3.15")
     runs.loc[5, ["state", "score"]] = ["failed", np.nan]
     items = checklist(summarise(plan_of(factor("a"), margin=0.02), runs, curves_of(0.01)))
-    assert items["design"] == "leave_one_out: 2 cells, 1 comparisons."
-    assert items["primary metric"] == "score, more is better."
+    assert items["design"] == "leave_one_out: 2 cells, 1 comparison."
+    assert items["primary metric"] == "score, higher is better."
     assert items["seeds"] == "3 seeds fixed before the runs. Paired differences: n = 2 seeds."
-    assert items["error bars"] == "95 % t intervals of the paired difference, unadjusted."
-    assert items["test"] == "Paired t test, Holm-adjusted over 1 comparisons, alpha = 0.05."
+    assert items["error bars"] == "95% t intervals of the paired difference, unadjusted."
+    assert items["test"] == "Paired t test, Holm-adjusted over 1 comparison, alpha = 0.05."
     assert items["margin"] == "0.02 in units of score, declared before the runs."
     assert items["failures"] == (
         "1 of 6 runs failed; declared before the runs: their seeds are left out of the pairs concerned."
@@ -117,6 +117,7 @@ def test_the_checklist_of_a_sequential_or_empty_study() -> None:
         "n = 3 seeds."
     )
     assert "repeated confidence intervals" in checklist(summary)["error bars"]
+    assert checklist(summary)["test"].startswith("Sequential paired t test, ")
     empty = checklist(summarise(plan, runs_of({}), NO_CURVES))
     assert empty["versions"] == "To be stated."
     assert empty["convergence"] == "No validation curves to judge by."

@@ -70,7 +70,7 @@ def test_confirmed() -> None:
     found = confirmation(STUDY, *pair(-0.002))
     assert found.is_confirmed
     assert found.text == (
-        "Confirmed: removing all of them changes test accuracy by −0.195 points (95 % CI −0.268 to −0.122, n = 6 fresh "
+        "Confirmed: removing all of them changes test accuracy by −0.195 points (95% CI −0.268 to −0.122, n = 6 fresh "
         "seeds), which excludes a turn for the worse by the margin of 1 point."
     )
     assert found.difference.mean == pytest.approx(-found.contribution.mean)
@@ -80,7 +80,7 @@ def test_redundant_parts_that_passed_one_by_one_are_caught() -> None:
     found = confirmation(STUDY, *pair(-0.08))
     assert not found.is_confirmed and found.verdict == "helps"
     assert found.text == (
-        "Refuted: removing all of them changes test accuracy by −7.995 points (95 % CI −8.068 to −7.922, n = 6 fresh "
+        "Refuted: removing all of them changes test accuracy by −7.995 points (95% CI −8.068 to −7.922, n = 6 fresh "
         "seeds), a turn for the worse: what seemed dispensable one by one is needed."
     )
 
@@ -91,7 +91,7 @@ def test_not_enough_to_tell() -> None:
     reduced[4] += 0.02
     found = confirmation(STUDY, full, reduced)
     assert not found.is_confirmed
-    assert found.text.startswith("Not confirmed: removing all of them changes test accuracy by −0.2 points (95 % CI ")
+    assert found.text.startswith("Not confirmed: removing all of them changes test accuracy by −0.2 points (95% CI ")
     assert found.text.endswith(
         "n = 6 fresh seeds), which does not exclude a turn for the worse by the margin of 1 point."
     )
@@ -127,15 +127,15 @@ def test_what_a_confirmation_needs() -> None:
 def test_the_effort_follows_from_spread_and_margin() -> None:
     summary = study_of(0.01, a=0.0, b=-0.1)
     assert effort(summary, {"a": "false"}).text == (
-        "5 fresh seeds: if nothing is lost, this is confirmed in 100 % of all cases (standard deviation of the paired "
+        "5 fresh seeds: if nothing is lost, this is confirmed in 100% of all cases (standard deviation of the paired "
         "difference 0.0007, margin 0.01)."
     )
     tight = study_of(0.0006, a=0.05)
     found = effort(tight, {"a": "false"})
     assert (found.seeds, round(found.power, 2)) == (13, 0.81)
     assert effort(tight, {"a": "false"}, 4).text == (
-        "4 fresh seeds: if nothing is lost, this is confirmed in 23 % of all cases (standard deviation of the paired "
-        "difference 0.0007, margin 0.0006). For 80 % it takes 13 seeds."
+        "4 fresh seeds: if nothing is lost, this is confirmed in 23% of all cases (standard deviation of the paired "
+        "difference 0.0007, margin 0.0006). For 80% it takes 13 seeds."
     )
     assert effort(study_of(0.00001, a=0.05), {"a": "false"}).seeds == 20
 

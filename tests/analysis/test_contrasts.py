@@ -8,7 +8,7 @@ from studies import factor, plan_of, values_of
 from ablate.analysis import SequentialRule, interactions, main_effects
 from ablate.analysis.estimates import Contrast, estimate
 from ablate.analysis.intervals import t_interval
-from ablate.analysis.sequential import Path, follow
+from ablate.analysis.sequential import Trajectory, follow
 from ablate.errors import AnalysisError
 from ablate.study import Requires
 
@@ -115,16 +115,16 @@ def test_repeated_intervals_of_contrasts_cover_wherever_a_study_stops() -> None:
         stop = next((n for n in range(3, 10) if abs(t_interval(values[:n].tolist()).mean - 0.5) > 0.6), 10)
         contrast = Contrast({"factor": "a"}, dict(enumerate(values[:stop].tolist())))
         for kept, used in ((repeated, rule), (ordinary, None)):
-            row = estimate([contrast], study, used).iloc[0]
+            row = estimate("", [contrast], study, used).table.iloc[0]
             kept.append(row["low"] <= 0.5 <= row["high"])
     assert np.mean(repeated) >= 0.94 > np.mean(ordinary)
 
 
-def test_sequential_p_values_of_contrasts_are_those_of_the_course() -> None:
+def test_sequential_p_values_of_contrasts_are_those_of_the_rule() -> None:
     values = (0.5, 0.52, 0.51, 0.5)
-    decision = follow({"a": Path(values)}, SequentialRule(20)).decisions["a"]
+    decision = follow({"a": Trajectory(values)}, SequentialRule(20)).decisions["a"]
     contrast = Contrast({"factor": "a"}, dict(enumerate(values[: decision.read])))
-    row = estimate([contrast], plan_of(factor("a"), direction="min").study, SequentialRule(20)).iloc[0]
+    row = estimate("", [contrast], plan_of(factor("a"), direction="min").study, SequentialRule(20)).table.iloc[0]
     assert row["p"] == pytest.approx(decision.raw.difference)
     assert (row["low"], row["high"]) == pytest.approx((decision.contribution.low, decision.contribution.high))
     assert row["verdict"] == decision.verdict

@@ -13,8 +13,9 @@ import pytest
 import scipy
 from studies import factor, plan_of, values_of
 
-from ablate.analysis import aliases, analyse_factorial, factorial_table, plan_aliases
+from ablate.analysis import aliases, analyse_factorial, factorial_table
 from ablate.errors import AnalysisError
+from ablate.study import Plan
 
 DOE = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "doe"
 NIST = Path(scipy.__file__).parent / "stats" / "tests" / "data" / "nist_anova"
@@ -260,9 +261,11 @@ def test_levels_that_do_not_occur_do_not_count() -> None:
 
 
 def test_aliases_of_a_plan_are_known_before_the_first_run() -> None:
-    plan = plan_of(factor("a"), factor("b"), factor("norm", "batch", "layer", "none"), design="factorial")
-    assert plan_aliases(plan).empty
-    leave = plan_aliases(plan_of(factor("a"), factor("b")))
+    def of(plan: Plan) -> pd.DataFrame:
+        return aliases(pd.DataFrame([cell.levels for cell in plan.cells]), {f.name: f.labels for f in plan.factors})
+
+    assert of(plan_of(factor("a"), factor("b"), factor("norm", "batch", "layer", "none"), design="factorial")).empty
+    leave = of(plan_of(factor("a"), factor("b")))
     assert leave.values.tolist() == [["a", "b", 0.5], ["a", "a:b", 0.5], ["b", "a:b", 0.5]]
 
 

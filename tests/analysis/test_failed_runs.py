@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from studies import NO_CURVES, factor, plan_of, runs_of
 
-from ablate.analysis import Failures, summarise
+from ablate.analysis import summarise
 from ablate.errors import AnalysisError
 
 PLAN = plan_of(factor("a"))
@@ -22,11 +22,10 @@ def broken() -> pd.DataFrame:
 def test_drop_leaves_the_seed_out() -> None:
     summary = summarise(PLAN, broken(), NO_CURVES)
     assert list(summary.pairs["seed"]) == [0, 2]
-    assert summary.failures == Failures("drop")
 
 
 def test_worst_counts_them_as_declared() -> None:
-    summary = summarise(PLAN, broken(), NO_CURVES, failures=Failures("worst", 0.1))
+    summary = summarise(plan_of(factor("a"), failures=0.1), broken(), NO_CURVES)
     assert list(summary.pairs["value"]) == [0.80, 0.1, 0.80, 0.84]
     assert list(summary.pairs["reference"]) == [0.90, 0.92, 0.91, 0.1]
     assert "Runs without a result count as 0.1, as declared." in summary.notes
@@ -34,35 +33,23 @@ def test_worst_counts_them_as_declared() -> None:
 
 @pytest.mark.parametrize(("direction", "worst"), [("max", 0.80), ("min", 0.92)])
 def test_worst_without_a_number_takes_the_worst_run(direction: str, worst: float) -> None:
-    summary = summarise(plan_of(factor("a"), direction=direction), broken(), NO_CURVES, failures=Failures("worst"))
+    summary = summarise(plan_of(factor("a"), direction=direction, failures="worst"), broken(), NO_CURVES)
     assert summary.values["w/o a"][1] == summary.values["full"][3] == worst
 
 
 def test_worst_is_that_of_the_same_data_set() -> None:
-    plan = plan_of(factor("a"), factor("data", "x", "y", block=True), design="factorial")
+    plan = plan_of(factor("a"), factor("data", "x", "y", block=True), design="factorial", failures="worst")
     runs = runs_of({"full": [0.9], "w/o a": [0.8], "data=y": [0.4], "w/o a, data=y": [np.nan]})
-    summary = summarise(plan, runs, NO_CURVES, failures=Failures("worst"))
+    summary = summarise(plan, runs, NO_CURVES)
     assert summary.values["w/o a, data=y"][0] == 0.4
 
 
 def test_fail_refuses_a_result() -> None:
+    plan = plan_of(factor("a"), failures="fail")
     with pytest.raises(AnalysisError) as error:
-        summarise(PLAN, broken(), NO_CURVES, failures=Failures("fail"))
+        summarise(plan, broken(), NO_CURVES)
     assert str(error.value) == (
         "2 runs of study 'demo' ended without a result and the policy for failed runs is 'fail': full, seed 3; w/o a, "
         "seed 1. Train again what failed to have a result."
     )
-    assert not summarise(PLAN, runs_of(SCORES), NO_CURVES, failures=Failures("fail")).effects.empty
-
-
-def test_policies_that_are_refused() -> None:
-    with pytest.raises(AnalysisError) as error:
-        Failures("wurst")
-    assert str(error.value) == (
-        "Unknown policy 'wurst' for failed runs. Policies: drop, fail, worst. Did you mean 'worst'?"
-    )
-    with pytest.raises(AnalysisError) as error:
-        Failures("drop", 0.1)
-    assert str(error.value) == (
-        "The value 0.1 for failed runs under the policy 'drop': only 'worst' takes one, and it must be finite."
-    )
+    assert not summarise(plan, runs_of(SCORES), NO_CURVES).effects.empty

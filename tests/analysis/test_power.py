@@ -44,14 +44,14 @@ def test_three_seeds_find_even_a_huge_effect_half_of_the_time() -> None:
     assert holm_power(4.0, 3, 6) == pytest.approx(0.54, abs=0.02)  # the reference simulation, 10,000 studies
     assert found.text == (
         "With 3 seeds and 6 comparisons a single effect must be 8.0 times the standard deviation of the paired "
-        "difference to be found in 80 % of all studies; one of 4 times is found in 33 %, or in 54 % where all have it."
+        "difference to be found in 80% of all studies; one of 4 times is found in 33%, or in 54% where all have it."
     )
     assert found.power[4.0] == pytest.approx(0.334, abs=0.001)
 
 
 def test_prospects_at_the_edges() -> None:
     assert prospect(1, 6).text == "With one seed there are numbers, but no interval, test or verdict."
-    assert prospect(10, 1).text.endswith("one of 0.5 times is found in 29 %.")
+    assert prospect(10, 1).text.endswith("one of 0.5 times is found in 29%.")
     for seeds, comparisons in ((0, 6), (3, 0)):
         with pytest.raises(AnalysisError) as error:
             prospect(seeds, comparisons)

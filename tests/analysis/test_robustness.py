@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,13 +13,18 @@ from ablate.analysis.robustness import (
     ROBUSTNESS_COLUMNS,
     outliers,
     pairing_correlation,
-    sign_flip_p,
+    sign_flip_ps,
     skewness,
     welch_p,
 )
 
 A = [0.90, 0.92, 0.91, 0.95, 0.89, 0.93]
 B = [0.88, 0.93, 0.85, 0.90, 0.86, 0.91]
+
+
+def sign_flip_p(differences: Sequence[float]) -> float:
+    (p,) = sign_flip_ps([differences])
+    return p
 
 
 def test_against_scipy() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from studies import NO_CURVES, factor, plan_of, runs_of
 
-from ablate.analysis import Failures, Round, SequentialRule, next_runs, summarise
+from ablate.analysis import Round, SequentialRule, next_runs, summarise
 from ablate.errors import AnalysisError
 from ablate.study import Plan
 
@@ -60,18 +62,18 @@ def test_then_only_undecided_cells_and_the_reference_go_on() -> None:
         found = next_runs(PLAN, runs, RULE)
         asked.append(found.runs)
         runs = train(runs, found.runs)
-        decided = {cell for cell, decision in found.course.decisions.items() if decision.is_decided}
+        decided = {cell for cell, decision in found.state.decisions.items() if decision.is_decided}
         assert not decided & {cell for cell, _ in found.runs}
         if found.runs:
             assert "full" in {cell for cell, _ in found.runs}
     assert {seed for _, seed in asked[1]} == {3}
     assert asked[-1] == ()
-    assert found.course.decisions["w/o a"].verdict == "helps"
+    assert found.state.decisions["w/o a"].verdict == "helps"
     assert sum(found.read.values()) == len(runs) == 48 - found.saved
     assert found.saved > 0
     assert found.sentence == (
         f"{len(runs)} runs read instead of 48 with 12 seeds for every cell: {found.saved} saved "
-        f"({100 * found.saved / 48:.0f} %)."
+        f"({100 * found.saved / 48:.0f}%)."
     )
 
 
@@ -79,7 +81,7 @@ def test_then_only_undecided_cells_and_the_reference_go_on() -> None:
 def test_workers_that_run_ahead_change_no_result(ahead: int) -> None:
     plain, runs = play(PLAN)
     hurried, more = play(PLAN, ahead)
-    assert hurried.course == plain.course
+    assert hurried.state == plain.state
     assert hurried.read == plain.read
     assert len(more) >= len(runs)
     one = summarise(PLAN, runs, NO_CURVES, RULE)
@@ -94,7 +96,7 @@ def test_a_run_that_is_still_going_is_waited_for() -> None:
     runs = train(NOTHING, first.runs)
     runs.loc[runs.index[-1], ["state", "score"]] = ["running", np.nan]
     found = next_runs(PLAN, runs, RULE)
-    assert found.course.look == 2
+    assert found.state.look == 2
     assert ("w/o c", 2) in found.runs
 
 
@@ -102,7 +104,7 @@ def test_the_summary_of_a_sequential_study() -> None:
     found, runs = play(PLAN)
     summary = summarise(PLAN, runs, NO_CURVES, RULE)
     effects = summary.effects.set_index("cell")
-    decision = found.course.decisions["w/o a"]
+    decision = found.state.decisions["w/o a"]
     row = effects.loc["w/o a"]
     assert row["n"] == decision.read < 12
     assert row["contribution"] == decision.contribution.mean
@@ -110,7 +112,7 @@ def test_the_summary_of_a_sequential_study() -> None:
     assert (row["low"], row["high"]) == (-decision.contribution.high, -decision.contribution.low)
     assert row["verdict"] == "helps"
     assert found.sentence in summary.notes
-    assert "95 % repeated CI" in summary.sentences["w/o a"]
+    assert "95% repeated CI" in summary.sentences["w/o a"]
     assert summary.round is not None and summary.round.saved == found.saved
 
 
@@ -127,16 +129,20 @@ def test_notes_of_an_unfinished_sequential_study() -> None:
 def test_failed_runs_are_passed_over_or_count_as_declared() -> None:
     failing = (("w/o b", 1), ("full", 2))
     found, runs = play(PLAN, failing=failing)
-    assert found.course.is_over
+    assert found.runs == ()
     summary = summarise(PLAN, runs, NO_CURVES, RULE)
+
+    def declared(failures: str | float) -> Plan:
+        return replace(PLAN, study=replace(PLAN.study, failures=failures))
+
     assert set(summary.pairs.loc[summary.pairs["cell"] == "w/o b", "seed"]) & {1, 2} == set()
     with pytest.raises(AnalysisError) as error:
-        next_runs(PLAN, runs, RULE, Failures("worst"))
+        next_runs(declared("worst"), runs, RULE)
     assert str(error.value) == (
         "Under the sequential rule the worst result must be declared as a number (the score of guessing, say): the "
         "worst run of the study is known only at its end, and looks come before."
     )
-    counted = summarise(PLAN, runs, NO_CURVES, RULE, Failures("worst", -10.0))
+    counted = summarise(declared(-10.0), runs, NO_CURVES, RULE)
     assert counted.values["w/o b"][1] == -10.0
 
 
@@ -152,11 +158,11 @@ def test_rule_and_plan_must_agree() -> None:
 def test_every_data_set_has_its_own_reference() -> None:
     plan = plan_of(factor("a"), factor("data", "x", "y", block=True), design="factorial", seeds=range(12))
     found, _ = play(plan)
-    assert set(found.course.decisions) == {"w/o a", "w/o a, data=y"}
+    assert set(found.state.decisions) == {"w/o a", "w/o a, data=y"}
     assert found.read["data=y"] == found.read["w/o a, data=y"]
 
 
 def test_minimised_metrics_turn_the_verdicts() -> None:
     down = plan_of(*PLAN.factors, seeds=range(12), margin=1.5, direction="min")
     found, _ = play(down)
-    assert found.course.decisions["w/o a"].verdict == "hurts"
+    assert found.state.decisions["w/o a"].verdict == "hurts"

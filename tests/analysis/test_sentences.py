@@ -26,35 +26,35 @@ LOSS = [-0.012, -0.004, -0.020, -0.010, -0.014]
 
 def test_helps() -> None:
     assert sentence_of(LOSS) == (
-        "Removing residual lowers test accuracy by 1.20 points (95 % CI 0.48 to 1.92, n = 5 paired seeds, p = .010)."
+        "Removing residual lowers test accuracy by 1.20 points (95% CI 0.48 to 1.92, n = 5 paired seeds, p = .010)."
     )
 
 
 def test_hurts_and_directions() -> None:
     gain = [-value for value in LOSS]
     assert sentence_of(gain) == (
-        "Removing residual raises test accuracy by 1.20 points (95 % CI 0.48 to 1.92, n = 5 paired seeds, p = .010)."
+        "Removing residual raises test accuracy by 1.20 points (95% CI 0.48 to 1.92, n = 5 paired seeds, p = .010)."
     )
     assert sentence_of(gain, direction="min") == sentence_of(gain)
 
 
 def test_no_effect() -> None:
     assert sentence_of([0.001, -0.002, 0.001, 0.0, -0.001], margin=0.01) == (
-        "Removing residual changes test accuracy by −0.02 points (95 % CI −0.18 to 0.14, n = 5 paired seeds), by "
+        "Removing residual changes test accuracy by −0.02 points (95% CI −0.18 to 0.14, n = 5 paired seeds), by "
         "less than the margin of 1 point in either direction (equivalence p < .001)."
     )
 
 
 def test_dispensable() -> None:
     assert sentence_of([0.001, 0.030, 0.010, 0.002, 0.013], margin=0.01) == (
-        "Removing residual changes test accuracy by 1.1 points (95 % CI −0.3 to 2.6, n = 5 paired seeds), which "
+        "Removing residual changes test accuracy by 1.1 points (95% CI −0.3 to 2.6, n = 5 paired seeds), which "
         "excludes a turn for the worse by the margin of 1 point (non-inferiority p = .008)."
     )
 
 
 def test_undecided_says_how_many_seeds_more() -> None:
     assert sentence_of([-0.012, 0.004, -0.020, 0.010, -0.014]) == (
-        "Removing residual changes test accuracy by −0.6 points (95 % CI −2.2 to 0.9, n = 5 paired seeds, p = .32), "
+        "Removing residual changes test accuracy by −0.6 points (95% CI −2.2 to 0.9, n = 5 paired seeds, p = .32), "
         "which decides nothing. If this is its true size, about 29 more seeds would decide."
     )
     assert sentence_of([-0.012, 0.012, -0.020, 0.021]).endswith(
@@ -114,7 +114,8 @@ def test_several_changes_and_data_sets() -> None:
         ("accuracy", [0.5, 40.0], Unit()),
         ("accumulated", [0.5], Unit()),
         ("test_loss", [0.5], Unit()),
-        ("seconds", [12.0], Unit()),
+        ("seconds", [12.0], Unit(1.0, " s")),
+        ("top_5_accuracy", [0.5], Unit(100.0, " points")),
     ],
 )
 def test_accuracies_are_said_in_points(metric: str, values: list[float], unit: Unit) -> None:
@@ -122,13 +123,13 @@ def test_accuracies_are_said_in_points(metric: str, values: list[float], unit: U
 
 
 @pytest.mark.parametrize("direction", ["max", "min"])
-def test_other_metrics_keep_their_units(direction: str) -> None:
+def test_other_metrics_have_their_own_units(direction: str) -> None:
     plan = plan_of(factor("train.learning_rate", "0.1", "0.01"), seeds=range(5), metric="seconds", direction=direction)
     cell = plan.cells[1].label
     runs = runs_of({"full": [100.0, 110, 120, 105, 99], cell: [90.0, 102, 110, 93, 91]})
     said = summarise(plan, runs.rename(columns={"score": "seconds"}), NO_CURVES).sentences[cell]
     assert said == (
-        "Setting learning rate to 0.01 instead of 0.1 lowers seconds by 9.6 (95 % CI 7.5 to 11.7, n = 5 paired seeds, "
+        "Setting learning rate to 0.01 instead of 0.1 lowers seconds by 9.6 s (95% CI 7.5 to 11.7, n = 5 paired seeds, "
         "p < .001)."
     )
 
@@ -138,5 +139,5 @@ def test_an_accuracy_in_per_cent_says_the_same_as_one_in_shares() -> None:
     cell = plan.cells[1].label
     runs = runs_of({"full": [100 * a for a in FULL], cell: [100 * (a + d) for a, d in zip(FULL, LOSS, strict=True)]})
     assert summarise(plan, runs.rename(columns={"score": "accuracy"}), NO_CURVES).sentences[cell] == (
-        "Removing residual lowers accuracy by 1.20 points (95 % CI 0.48 to 1.92, n = 5 paired seeds, p = .010)."
+        "Removing residual lowers accuracy by 1.20 points (95% CI 0.48 to 1.92, n = 5 paired seeds, p = .010)."
     )

@@ -305,14 +305,14 @@ def test_importing_the_room_is_light() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_an_interval_that_reaches_the_margin_is_a_reservation() -> None:
-    # One-sided p = .034 for "below the margin", but the two-sided 95 % interval reaches it.
+def test_an_interval_that_reaches_the_margin_forbids_the_claim() -> None:
+    # One-sided p = .034 for "below the margin", but the two-sided 95% interval reaches it.
     scores = {"full": [0.90, 0.80, 0.70, 0.60, 0.75], "w/o a": [0.892, 0.801, 0.690, 0.605, 0.747]}
     summary = summary_of(scores, plan_of(factor("a"), seeds=range(5), margin=0.0099))
     assert list(summary.effects["verdict"]) == ["undecided"]
     assert summary.notes == (
         "Undecided though the Holm-adjusted p value is at most 0.05, because the unadjusted 95% interval reaches the "
-        "margin of 0.0099: w/o a (p = 0.034).",
+        "margin of 0.0099: w/o a (p = .034).",
         "Seeds that would decide, if the effects are as large as they look: w/o a 9.",
     )
 

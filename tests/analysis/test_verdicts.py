@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from ablate.analysis.intervals import MeanInterval, t_interval
-from ablate.analysis.verdicts import Evidence, evidence, objection, verdict
+from ablate.analysis.verdicts import Evidence, blocking_interval, blocking_p_value, evidence, holm, verdict
 
 
 def at(mean: float, half: float) -> MeanInterval:
@@ -63,7 +65,32 @@ def test_nothing_to_test() -> None:
     assert all(math.isnan(p) for p in (found.difference, found.equivalence, found.dispensability))
 
 
-def test_objections() -> None:
-    assert objection(at(2.0, 1.0), UNSURE, None) == ("excludes 0", 0.2)
-    assert objection(at(-0.6, 1.0), UNSURE, 0.5) == ("stays below the margin of 0.5", 0.2)
-    assert objection(at(0.0, 1.0), UNSURE, None) is None
+def test_what_forbids_the_claim_of_an_interval() -> None:
+    assert blocking_p_value(at(2.0, 1.0), UNSURE, None) == ("excludes 0", 0.2)
+    assert blocking_p_value(at(-0.6, 1.0), UNSURE, 0.5) == ("stays below the margin of 0.5", 0.2)
+    assert blocking_p_value(at(0.0, 1.0), UNSURE, None) is None
+
+
+def test_what_in_an_interval_forbids_a_claim() -> None:
+    assert blocking_interval(at(0.5, 1.0), SURE, None) == ("includes 0", 0.001)
+    assert blocking_interval(at(0.0, 1.0), Evidence(0.2, 0.2, 0.001), 0.5) == ("reaches the margin of 0.5", 0.001)
+    assert blocking_interval(at(0.5, 1.0), UNSURE, None) is None
+
+
+@settings(max_examples=15, deadline=None)  # the oracle takes 50 ms a call
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_agrees_with_statsmodels(p: list[float]) -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    assert holm(p) == pytest.approx(list(multipletests(p, method="holm")[1]), abs=1e-12)
+
+
+def test_a_question_that_cannot_be_tested_yet_stays_in_the_family() -> None:
+    adjusted = holm([0.02, math.nan, 0.01, math.nan])
+    assert adjusted[2] == pytest.approx(0.04)
+    assert adjusted[0] == pytest.approx(0.06)
+    assert math.isnan(adjusted[1]) and math.isnan(adjusted[3])
+
+
+def test_an_empty_family() -> None:
+    assert holm([]) == []

@@ -3,15 +3,31 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablate.errors import DesignError
-from ablate.study import DESIGNS, Constraint, Factor, Forbidden, Level, Plan, Requires, Study, cell_of, make_plan
+from ablate.errors import ConfigError, DesignError
+from ablate.objects import Registry
+from ablate.study import (
+    DESIGNS,
+    Constraint,
+    Design,
+    DesignSpace,
+    Factor,
+    Forbidden,
+    Layout,
+    Level,
+    Plan,
+    Requires,
+    Study,
+    cell_of,
+    designs_of,
+    make_plan,
+)
 from ablate.study.design import combinations
 
 
@@ -124,7 +140,7 @@ def test_levels_that_a_design_does_not_take_are_said() -> None:
     study = Study("demo", "leave_one_out", (0,), "score")
     assert make_plan(study, [head]).notes == (
         "head=gmp stands in no cell: leave_one_out takes the last level for removed (flatten); "
-        "one_factor_at_a_time and factorial take every level.",
+        "one_factor_at_a_time, factorial and optimal take every level.",
     )
     for design in ("factorial", "one_factor_at_a_time", "leave_one_out+one_factor_at_a_time"):
         assert make_plan(replace(study, design=design), [head]).notes == ()
@@ -282,3 +298,54 @@ def test_constraints_never_leave_a_child_without_its_parent(factors: list[Factor
             if cell.levels[rule.parent] not in rule.levels:
                 assert rule.child in cell.void
                 assert cell.levels[rule.child] == reference[rule.child]
+
+
+@pytest.fixture
+def toy_design() -> Iterator[Design]:
+    def ends(space: DesignSpace) -> Layout:
+        return Layout(({}, {space.factors[0].name: space.factors[0].labels[-1]}), ("The first factor alone.",))
+
+    yield DESIGNS.register(Design("toy", "the first factor alone", ends, takes_every_level=True))
+    DESIGNS.unregister("toy")
+
+
+def test_a_registered_design_is_one_of_the_designs(toy_design: Design) -> None:
+    head = Factor("head", (Level("gap"), Level("gmp"), Level("flatten")), "gap")
+    made = plan("toy", [head, switch("a")])
+    assert [cell.label for cell in made.cells] == ["full", "head=flatten"]
+    # It takes every level, so that no note says which one it left out.
+    assert made.notes == ("The first factor alone.",)
+    assert labels("toy+leave_one_out", [head, switch("a")]) == ["full", "head=flatten", "w/o a"]
+    assert designs_of("toy + leave_one_out") == (toy_design, DESIGNS["leave_one_out"])
+    with pytest.raises(DesignError, match=r"Designs: leave_one_out, .*, toy, and unions of them with"):
+        plan("toyy", [head])
+
+
+def test_a_name_is_given_once(toy_design: Design) -> None:
+    assert DESIGNS.register(toy_design) is toy_design
+    with pytest.raises(ConfigError, match=r"There is a design 'toy' already; give yours another name\."):
+        DESIGNS.register(Design("toy", "another", toy_design.layout))
+
+
+def test_what_is_no_registered_design_has_no_questions() -> None:
+    assert designs_of("confirmation") == ()
+    assert [part.name for part in designs_of("pairs+confirmation")] == ["pairs"]
+
+
+def test_a_design_of_another_package_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    class EntryPoint:
+        def __init__(self, name: str, value: object) -> None:
+            self.name, self.value, self._object = name, f"package:{name}", value
+
+        def load(self) -> object:
+            if isinstance(self._object, Exception):
+                raise self._object
+            return self._object
+
+    theirs = Design("theirs", "of a package", DESIGNS["baseline"].layout)
+    found = [EntryPoint("theirs", theirs), EntryPoint("broken", ImportError("no module"))]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: found if group == "ablate.toys" else [])
+    designs: Registry[Design] = Registry("design", group="ablate.toys")
+    with pytest.warns(UserWarning, match="The design 'broken' of package:broken is left out: no module"):
+        assert designs["theirs"] is theirs
+    assert list(designs) == ["theirs"] and "other" not in designs

@@ -4,7 +4,6 @@ import pytest
 
 from ablate.errors import DesignError
 from ablate.study import Factor, Level, level_label
-from ablate.study.factor import find_factor
 
 
 def factor(name: str, *labels: str, reference: str | None = None) -> Factor:
@@ -49,11 +48,3 @@ def test_an_unknown_level_names_the_nearest() -> None:
     with pytest.raises(DesignError) as caught:
         factor("head", "gap", "flatten").level("flat")
     assert str(caught.value) == "Factor 'head' has no level 'flat'. Levels: gap, flatten. Did you mean 'flatten'?"
-
-
-def test_an_unknown_factor_names_the_nearest() -> None:
-    factors = [factor("residual", "true", "false"), factor("head", "gap", "flatten")]
-    assert find_factor(factors, "head") is factors[1]
-    with pytest.raises(DesignError) as caught:
-        find_factor(factors, "residul")
-    assert str(caught.value) == "Unknown factor 'residul'. Factors: residual, head. Did you mean 'residual'?"

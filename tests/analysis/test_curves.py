@@ -4,10 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from studies import factor, plan_of
+from studies import factor, plan_of, runs_of
 
-from ablate.analysis.curves import difference_curves, end_window, mean_curves, onsets, overfitting, tracks
-from ablate.analysis.pareto import pareto_front
+from ablate.analysis import SequentialRule, Summary, summarise
+from ablate.analysis.curves import (
+    curve_columns,
+    difference_curves,
+    end_window,
+    mean_curves,
+    onsets,
+    overfitting,
+    tracks,
+)
 
 PLAN = plan_of(factor("a"))
 
@@ -47,6 +55,35 @@ def test_means_are_those_of_all_runs_at_every_epoch() -> None:
     low, high = stats.t.interval(0.95, 3, table.mean(axis=0), stats.sem(table, axis=0))
     assert found["mean"].to_numpy() == pytest.approx(table.mean(axis=0))
     assert found["low"].to_numpy() == pytest.approx(low) and found["high"].to_numpy() == pytest.approx(high)
+
+
+def test_means_of_many_columns_are_named_by_column() -> None:
+    curves = frame({"full": noise(2, 3)}).assign(loss=1.0, note="text")
+    assert curve_columns(curves) == ("val_loss", "loss")
+    found = mean_curves(curves, *curve_columns(curves))
+    assert found.groupby("metric", sort=False).size().to_dict() == {"val_loss": 3, "loss": 3}
+    assert mean_curves(curves).empty
+
+
+def test_curves_of_runs_beyond_the_last_look_or_without_an_end_do_not_count() -> None:
+    # Three seeds decide about w/o a, so that the others are not read. The fifth run of the reference failed.
+    plan = plan_of(factor("a"), seeds=range(8))
+    scores = {"full": [0.9, 0.91, 0.9, 0.92, 0.91], "w/o a": [0.1, 0.12, 0.1, 0.13, 0.11]}
+    runs = runs_of(scores)
+    runs.loc[4, "state"] = "failed"
+    curves = frame({cell: noise(5, 4, seed=place) for place, cell in enumerate(scores)})
+
+    def seeds_of(summary: Summary) -> dict[str, list[int]]:
+        return summary.counted_curves.groupby("cell")["seed"].unique().map(list).to_dict()
+
+    fixed = summarise(plan, runs, curves)
+    assert seeds_of(fixed) == {"full": [0, 1, 2, 3], "w/o a": [0, 1, 2, 3, 4]}
+    assert dict(zip(fixed.convergence["cell"], fixed.convergence["n"], strict=True)) == {"full": 4, "w/o a": 5}
+    summary = summarise(plan, runs, curves, SequentialRule(8))
+    assert summary.effects["n"].tolist() == [3]
+    assert seeds_of(summary) == {"full": [0, 1, 2], "w/o a": [0, 1, 2]}
+    assert set(mean_curves(summary.counted_curves, "val_loss")["n"]) == {3}
+    assert set(summary.convergence["n"]) == {3}
 
 
 def test_runs_without_spread_have_no_interval_and_gaps_no_mean() -> None:
@@ -124,9 +161,3 @@ def test_noise_alone_is_rarely_called_overfitting() -> None:
     curves = frame(cells).assign(loss=frame(dict.fromkeys(cells, falling))["val_loss"])
     found = overfitting(curves, "val_loss", "loss")["shown"]
     assert len(found) == 150 and found.sum() <= stats.binom.ppf(0.999, 150, 0.05)
-
-
-def test_the_front_is_of_those_that_none_beats() -> None:
-    assert pareto_front([1, 1, 2, 3], [0.5, 0.5, 0.4, 0.6]) == [True, True, False, True]
-    assert pareto_front([1, 2, 3], [5.0, 4.0, 4.5], "min") == [True, True, False]
-    assert pareto_front([1, 2, np.nan], [np.nan, 0.4, 0.9]) == [False, True, False]

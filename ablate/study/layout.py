@@ -1,0 +1,141 @@
+"""Layouts: the combinations of levels that a design chooses, as pure functions of its factors.
+
+A combination names the factors that are not at their reference level, by their level's label; duplicates, void factors
+and the reference cell itself are added or removed by :func:`ablate.study.make_plan`. Fractions of the grid, which need
+NumPy, are in :mod:`ablate.study.fraction`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from ablate.study.constraint import Constraint, Requires
+from ablate.study.factor import Factor
+
+__all__ = [
+    "Combination",
+    "DesignSpace",
+    "Layout",
+    "add_one_in",
+    "baseline",
+    "cumulative",
+    "factorial",
+    "leave_one_out",
+    "one_factor_at_a_time",
+    "pairs",
+]
+
+Combination = dict[str, str]
+
+
+@dataclass(frozen=True)
+class DesignSpace:
+    """What a design chooses from.
+
+    Args:
+        factors: The factors, at least one.
+        constraints: What makes a factor void or a combination impossible.
+        resolution: Of a fractional design: 3 separates main effects from each other, 4 also from interactions of
+            two, 5 these from each other.
+        cells: How many cells an optimal design has, or None for two more than it has effects to estimate.
+    """
+
+    factors: tuple[Factor, ...]
+    constraints: tuple[Constraint, ...] = ()
+    resolution: int = 4
+    cells: int | None = None
+
+    def without_all(self) -> Combination:
+        """Everything removed."""
+        return {factor.name: factor.removed.label for factor in self.factors}
+
+    def family(self, name: str) -> set[str]:
+        """A factor and everything that it needs to mean something."""
+        members, waiting = set(), [name]
+        while waiting:
+            child = waiting.pop()
+            if child not in members:
+                members.add(child)
+                waiting += [
+                    rule.parent for rule in self.constraints if isinstance(rule, Requires) and rule.child == child
+                ]
+        return members
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a design chose.
+
+    Args:
+        combinations: Level label by factor name; factors that one does not name are at their reference.
+        notes: What a user should know about the choice, a sentence each.
+    """
+
+    combinations: tuple[Combination, ...]
+    notes: tuple[str, ...] = ()
+
+
+def leave_one_out(space: DesignSpace) -> Layout:
+    """The full network and, for each factor, the network without it: k + 1 combinations.
+
+    Example:
+        >>> from ablate.study.factor import Level
+        >>> on_off = (Level("true"), Level("false"))
+        >>> space = DesignSpace((Factor("a", on_off, "true"), Factor("b", on_off, "true")))
+        >>> leave_one_out(space).combinations
+        ({}, {'a': 'false'}, {'b': 'false'})
+    """
+    return Layout(({}, *({factor.name: factor.removed.label} for factor in space.factors)))
+
+
+def one_factor_at_a_time(space: DesignSpace) -> Layout:
+    """The full network and every other level of every factor, one at a time."""
+    return Layout(({}, *({factor.name: level.label} for factor in space.factors for level in factor.alternatives)))
+
+
+def baseline(space: DesignSpace) -> Layout:
+    """The full network and the one with everything removed."""
+    return Layout(({}, space.without_all()))
+
+
+def add_one_in(space: DesignSpace) -> Layout:
+    """The empty network and, for each factor, the empty network with that factor alone put back.
+
+    A factor that means nothing without another is put back together with it.
+    """
+    empty = space.without_all()
+    return Layout(({}, empty, *(_put_back(empty, space.family(factor.name)) for factor in space.factors)))
+
+
+def cumulative(space: DesignSpace) -> Layout:
+    """A roadmap: from the empty network one factor after the other is put back, in the given order."""
+    steps = [space.without_all()]
+    for factor in space.factors:
+        steps.append(_put_back(steps[-1], space.family(factor.name)))
+    return Layout(tuple(steps))
+
+
+def pairs(space: DesignSpace) -> Layout:
+    """Leave-one-out, and every two factors removed together."""
+    couples = itertools.combinations(space.factors, 2)
+    both = ({a.name: a.removed.label, b.name: b.removed.label} for a, b in couples)
+    return Layout((*leave_one_out(space).combinations, *both))
+
+
+def factorial(space: DesignSpace) -> Layout:
+    """Every combination of all levels, the reference first.
+
+    Example:
+        >>> from ablate.study.factor import Level
+        >>> on_off = (Level("true"), Level("false"))
+        >>> len(factorial(DesignSpace(tuple(Factor(name, on_off, "true") for name in "abc"))).combinations)
+        8
+    """
+    columns = [[factor.reference, *(level.label for level in factor.alternatives)] for factor in space.factors]
+    names = [factor.name for factor in space.factors]
+    return Layout(tuple(dict(zip(names, row, strict=True)) for row in itertools.product(*columns)))
+
+
+def _put_back(combination: Combination, names: set[str]) -> Combination:
+    return {name: label for name, label in combination.items() if name not in names}

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from studies import factor, plan_of, values_of
+
+from ablate.analysis import Estimates, SequentialRule, anova, answers, expected
+from ablate.analysis.answers import QUESTIONS
+from ablate.analysis.intervals import t_interval
+from ablate.analysis.observations import Observations
+from ablate.analysis.sequential import Trajectory, repeated_interval
+from ablate.analysis.verdicts import evidence
+from ablate.errors import AnalysisError
+from ablate.study import DESIGNS, Design, Plan, Requires
+
+RULE = SequentialRule(8)
+WORTH = {"a": 0.5, "b": 0.3, "c": -0.2, "d": 0.1, "e": 0.0}
+
+
+def score(levels: dict[str, str], seed: int) -> float:
+    noise = 0.1 * ((seed * 7 + 3 * sum(level == "true" for level in levels.values())) % 5)
+    both = 0.2 * (levels["a"] == levels["b"] == "true")
+    return noise + both + sum(WORTH.get(name, 1.0) for name, level in levels.items() if level == "true")
+
+
+def study(design: str, *names: str, blocks: bool = False) -> tuple[Plan, Observations]:
+    factors = [factor(name) for name in names or "abc"]
+    factors += [factor("data", "x", "y", block=True)] if blocks else []
+    plan = plan_of(*factors, design=design, seeds=range(8))
+    return plan, values_of(plan, score, range(5))
+
+
+@pytest.mark.parametrize(
+    ("question", "design"),
+    [
+        ("roadmap", "cumulative"),
+        ("main_effects", "factorial"),
+        ("main_effects", "pairs"),
+        ("interactions", "factorial"),
+        ("shapley", "factorial"),
+    ],
+)
+def test_estimates_name_the_interval_and_the_test_that_they_have(question: str, design: str) -> None:
+    plan, values = study(design)
+    fixed = QUESTIONS[question](plan, values, None)
+    sequential = QUESTIONS[question](plan, values, RULE)
+    assert (fixed.interval, fixed.test) == ("t interval", "t test")
+    assert (sequential.interval, sequential.test) == ("repeated confidence interval", "sequential t test")
+    assert len(fixed.table) == len(sequential.table) > 0
+    for row, other in zip(fixed.table.to_dict("records"), sequential.table.to_dict("records"), strict=True):
+        mean = t_interval(numbers_like(row))
+        assert (row["low"], row["high"]) == pytest.approx((mean.low, mean.high))
+        assert row["p"] == pytest.approx(evidence(mean, None).difference)
+        wider = repeated_interval(Trajectory(tuple(numbers_like(row))), int(row["n"]), RULE)
+        assert (other["low"], other["high"]) == pytest.approx((wider.low, wider.high))
+        assert other["p"] != pytest.approx(row["p"])
+
+
+def numbers_like(row: dict[str, float]) -> list[float]:
+    """Numbers with the mean and the standard error of an estimate, as many as it has seeds."""
+    n = int(row["n"])
+    ramp = t_interval(range(n))
+    scale = (row["high"] - row["low"]) / 2 / ramp.half
+    return [row["difference"] + (place - ramp.mean) * scale for place in range(n)]
+
+
+def test_pooled_effects_name_their_interval_under_both_rules() -> None:
+    plan, values = study("leave_one_out", blocks=True)
+    for rule in (None, RULE):
+        pooled = QUESTIONS["datasets"](plan, values, rule)
+        assert (pooled.interval, pooled.test) == ("Hartung-Knapp interval", "t test")
+        # Over data sets nothing is known under the rule, so there is none.
+        assert pooled.table["low"].notna().all() == (rule is None)
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_a_design_answers_the_questions_that_it_declares(design: str) -> None:
+    plan, values = study(design, *"abcde")
+    found = answers(plan, values)
+    assert expected(plan) == set(DESIGNS[design].questions)
+    assert set(DESIGNS[design].questions) <= set(found.given)
+    for question in DESIGNS[design].questions:
+        assert isinstance(found.given[question], Estimates)
+        wanted = {"interactions": 10}.get(question, 5)
+        assert len(found.given[question].table) == wanted
+    if DESIGNS[design].anova_order is None:
+        with pytest.raises(AnalysisError, match="has no analysis of variance"):
+            anova(plan, values)
+    else:
+        terms = anova(plan, values).effects["term"]
+        assert {"a", "b", "c", "d", "e"} <= set(terms)
+        assert terms.str.contains(":").any() == (DESIGNS[design].anova_order > 1)
+
+
+def test_a_question_of_the_design_that_its_cells_do_not_allow_is_refused_with_a_reason() -> None:
+    plan = plan_of(
+        factor("a"), factor("b"), factor("c"), design="factorial", constraints=[Requires("c", "a", ("false",))]
+    )
+    found = answers(plan, values_of(plan, score))
+    assert "shapley" in expected(plan)
+    assert found.refused["shapley"].endswith("with everything at its reference some ingredients mean nothing.")
+
+
+def test_a_design_of_ones_own_is_analysed_as_it_declares() -> None:
+    own = Design("own", "the whole grid", DESIGNS["factorial"].layout, questions=("interactions",), anova_order=1)
+    DESIGNS.register(own)
+    try:
+        plan, values = study("own")
+        assert expected(plan) == {"interactions"}
+        table: pd.DataFrame = anova(plan, values).effects
+        assert table["term"].tolist() == ["a", "b", "c"]
+    finally:
+        DESIGNS.unregister("own")
