@@ -61,7 +61,7 @@ def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
         "the other factors in which both cells exist.",
         estimate(contrasts, plan.study, rule),
         (*notes, *_on_seeds(contrasts, plan)),
-    )
+    ).under(rule)
 
 
 def interactions(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Estimates:
@@ -105,7 +105,7 @@ def interactions(plan: Plan, values: Observations, rule: SequentialRule | None =
         "settings of the others in which all four cells exist (twice the interaction effect of textbooks).",
         estimate(contrasts, plan.study, rule).drop(columns=["contribution", "verdict"]),
         _on_seeds(contrasts, plan),
-    )
+    ).under(rule)
 
 
 def _varied(plan: Plan) -> list[Factor]:

@@ -77,7 +77,12 @@ def pool_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
         )
     if len(blocks) < FEW:
         notes.append(f"{len(blocks)} data sets say little about others: read the effects of each beside the mean.")
-    return Estimates("Mean effect over data sets of which these are a sample (random effects).", table, tuple(notes))
+    return Estimates(
+        "Mean effect over data sets of which these are a sample (random effects).",
+        table,
+        tuple(notes),
+        "Hartung-Knapp interval",
+    )
 
 
 def _combined(effects: list[Effect], plan: Plan) -> tuple[float, ...]:

@@ -29,11 +29,21 @@ class Estimates:
             questions.
         table: A row an effect.
         notes: What is left out or not to be had, a sentence each.
+        interval: What the intervals are.
+        test: What the p values are of.
     """
 
     estimand: str
     table: pd.DataFrame
     notes: tuple[str, ...] = ()
+    interval: str = "t interval"
+    test: str = "t test"
+
+    def under(self, rule: SequentialRule | None) -> Estimates:
+        """The same, with the interval and the test of a sequential rule."""
+        if rule is None:
+            return self
+        return replace(self, interval="repeated confidence interval", test="sequential t test")
 
 
 @dataclass(frozen=True)

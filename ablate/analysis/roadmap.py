@@ -50,7 +50,7 @@ def roadmap(plan: Plan, values: Observations, rule: SequentialRule | None = None
         f"Step of a roadmap: what an ingredient adds to those before it, in the one order {', '.join(names)}. Another "
         "order may share the same total gain differently.",
         table.drop(columns=["verdict"]),
-    )
+    ).under(rule)
 
 
 def _chain(plan: Plan, where: dict[str, str]) -> list[tuple[Cell, list[str]]]:

@@ -74,7 +74,7 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
         "without any, parents before what depends on them. The values add up to the total gain.",
         estimate(contrasts, plan.study, rule),
         tuple(notes),
-    )
+    ).under(rule)
 
 
 def ends_of_gain(plan: Plan, values: Observations, block: Mapping[str, str]) -> tuple[float, float] | None:

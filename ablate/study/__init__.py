@@ -2,7 +2,7 @@
 
 from ablate.study.cell import Cell, cell_of
 from ablate.study.constraint import Constraint, Forbidden, Requires
-from ablate.study.design import DESIGNS, Layout
+from ablate.study.design import DESIGNS, Design, Layout, designs_of
 from ablate.study.factor import Factor, Level, level_label
 from ablate.study.plan import FAILURE_POLICIES, Plan, Study, make_plan
 
@@ -11,6 +11,7 @@ __all__ = [
     "FAILURE_POLICIES",
     "Cell",
     "Constraint",
+    "Design",
     "Factor",
     "Forbidden",
     "Layout",
@@ -19,6 +20,7 @@ __all__ = [
     "Requires",
     "Study",
     "cell_of",
+    "designs_of",
     "level_label",
     "make_plan",
 ]

@@ -15,7 +15,7 @@ from ablate.errors import DesignError, suggestion
 from ablate.study.constraint import Constraint, Requires
 from ablate.study.factor import Factor
 
-__all__ = ["DESIGNS", "DesignSpace", "Layout", "combinations"]
+__all__ = ["DESIGNS", "Design", "DesignSpace", "Layout", "combinations", "designs_of"]
 
 Combination = dict[str, str]
 
@@ -206,3 +206,41 @@ def combinations(
         tuple(combination for layout in layouts for combination in layout.combinations),
         tuple(note for layout in layouts for note in layout.notes),
     )
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a design answers beside the effect of each cell.
+
+    Args:
+        figures: Names of the figures that show it.
+        tables: Names of the tables that show it.
+        questions: Names of the questions that one asks of it.
+        anova_order: Highest order of the interactions in its analysis of variance; None where it has none.
+    """
+
+    figures: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    anova_order: int | None = None
+
+
+_FRACTION = ("main_effects",), ("shapley", "anova", "least_squares"), ("shapley",)
+_ANSWERS = {
+    "cumulative": Design(("roadmap",), ("roadmap",), ("roadmap",)),
+    "pairs": Design(("interactions",), ("interactions",), ("interactions",)),
+    "factorial": Design(
+        ("main_effects", "interactions", "shapley"),
+        ("main_effects", "interactions", "shapley", "anova", "least_squares"),
+        ("main_effects", "interactions", "shapley"),
+        9,
+    ),
+    "fractional": Design(*_FRACTION, 2),
+    "screening": Design(*_FRACTION, 1),
+    "optimal": Design(*_FRACTION, 1),
+}
+
+
+def designs_of(design_name: str) -> tuple[Design, ...]:
+    """The designs of a union with ``+``."""
+    return tuple(_ANSWERS.get(name.strip(), Design()) for name in design_name.split("+"))
