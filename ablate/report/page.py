@@ -32,13 +32,6 @@ _ROOM = 1_800_000
 _MOST_ROWS = 1000
 _SECONDS = 5
 
-_TITLES = {
-    "by_dataset": "by data set",
-    "datasets": "effects over data sets",
-    "shapley": "Shapley values",
-    "anova": "analysis of variance",
-}
-
 
 def write_page(path: Path, parts: Sequence[Part], live: bool = False) -> None:
     """Write the page of one or several studies.
@@ -137,9 +130,11 @@ def _markup(table: Table | None, name: str, links: Sequence[Sequence[tuple[str, 
 
 def _answers(part: Part, prefix: str) -> list[Mapping[str, Any]]:
     """What the design answers beside the effects."""
+    from ablate.tables import TABLES
+
     others = [(name, table) for name, table in part.tables.items() if name not in ("effects", "costs")]
     return [
-        {"name": name, "title": _TITLES.get(name, name.replace("_", " ")), "table": _markup(table, f"{prefix}-{name}")}
+        {"name": name, "title": TABLES[name].title, "table": _markup(table, f"{prefix}-{name}")}
         for name, table in others
     ]
 
@@ -147,7 +142,7 @@ def _answers(part: Part, prefix: str) -> list[Mapping[str, Any]]:
 def _costs(part: Part, prefix: str) -> Any:
     from ablate.tables import costs_table
 
-    return _markup(costs_table(part.summary), f"{prefix}-costs") if len(part.summary.costs) else None
+    return _markup(costs_table(part.summary), f"{prefix}-costs")
 
 
 def _failures(table: Table | None, part: Part, here: Path, prefix: str) -> Any:

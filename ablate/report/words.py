@@ -171,7 +171,7 @@ def versions(summary: Summary) -> list[Entry]:
 
 def compute(part: Part) -> list[Entry]:
     """How long the runs took, failed ones included."""
-    from ablate.tables.numbers import duration
+    from ablate.formatting import duration
 
     took = {FINISHED: [0.0, 0], FAILED: [0.0, 0]}
     for status in part.statuses.values():
