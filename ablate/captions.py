@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import pandas as pd
+
 from ablate.analysis import Estimates, Factorial, Summary
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.verdicts import ALPHA
@@ -16,20 +18,19 @@ from ablate.study import Cell, Factor, Plan, cell_of
 
 __all__ = [
     "CONFIDENCE",
-    "NO_INFERENCE",
     "Inference",
     "block_label",
     "cell_label",
     "change_label",
     "contribution_label",
     "inference",
+    "inference_sentences",
+    "margin_sentence",
     "metric_direction",
 ]
 
 CONFIDENCE = percent(LEVEL)
 """The confidence level of all intervals, as it is written."""
-
-NO_INFERENCE = "No interval or test: too few seeds, or no spread between them."
 
 _EXPLANATIONS = {
     "repeated confidence interval": " (valid at every look of the sequential rule)",
@@ -72,6 +73,31 @@ def inference(
         f"{CONFIDENCE} {interval}s{_EXPLANATIONS.get(interval, '')}, unadjusted",
         f"{test}s, Holm-adjusted over {plural(count, noun)} ({bounds})",
     )
+
+
+def inference_sentences(
+    source: Summary | Estimates | None, ends: pd.Series, count: int, sentences: str, noun: str = "comparison"
+) -> str:
+    """What a caption says about the interval and the test, or that there is neither.
+
+    Args:
+        source: Where the numbers come from, see :func:`inference`.
+        ends: Ends of the intervals that are drawn; NaN where there is none.
+        count: Over how many numbers p values are adjusted.
+        sentences: Where the interval is and what the test says, with ``{interval}`` and ``{test}`` in their places.
+        noun: What one of the numbers is.
+    """
+    if source is None or not ends.notna().any():
+        return "No interval or test: too few seeds, or no spread between them."
+    stated = inference(source, count, noun)
+    # Not str.format: names of factors may hold braces.
+    return sentences.replace("{interval}", stated.interval, 1).replace("{test}", stated.test, 1)
+
+
+def margin_sentence(summary: Summary) -> list[str]:
+    """The sentence on the margin in the caption of a figure, where one was declared."""
+    margin = summary.study.margin
+    return [] if margin is None else [f"Grey band: the margin of ±{margin:g}."]
 
 
 def metric_direction(summary: Summary) -> str:

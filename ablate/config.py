@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ablate.errors import ConfigError, suggestion
-from ablate.figures.choice import choice_faults
+from ablate.figures.registry import choice_faults
 
 __all__ = ["Config", "ReportConfig", "StudyConfig", "conf_dir", "faults", "register"]
 

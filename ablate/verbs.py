@@ -262,7 +262,7 @@ def _option(words: Sequence[str], name: str) -> tuple[list[str], str | None]:
 
 def _figures(names: str | None, width: str | None) -> list[str] | None:
     """The names of figures in a word such as ``forest,curves``, checked together with the width."""
-    from ablate.figures.choice import choice_faults
+    from ablate.figures.registry import choice_faults
 
     chosen = None if names is None else [name.strip() for name in names.split(",") if name.strip()]
     faults = ["--figures needs names, for example --figures forest,curves."] if chosen == [] else []

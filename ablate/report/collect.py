@@ -101,7 +101,7 @@ def _write(
 ) -> None:
     from ablate.analysis import checklist
     from ablate.figures import write_figures
-    from ablate.figures.paper import DEFAULT
+    from ablate.figures.registry import DEFAULT_WIDTH
     from ablate.report.page import write_page
     from ablate.report.part import part_of
     from ablate.store.curves import write_curves
@@ -113,5 +113,5 @@ def _write(
     write_curves(study, record, summary.curves)
     write_tables(summary, study.tables, part.errors, part.tables)
     write_text(study.checklist, checklist_markdown(checklist(summary, record.report.get("statements"))))
-    write_figures(summary, study.figures, choice.get("figures"), choice.get("width") or DEFAULT, drawn)
+    write_figures(summary, study.figures, choice.get("figures"), choice.get("width") or DEFAULT_WIDTH, drawn)
     write_page(study.page, [part], live=part.is_running)

@@ -169,7 +169,7 @@ def _side_by_side(
     import pandas as pd
 
     from ablate.figures import write_figures
-    from ablate.figures.paper import DEFAULT
+    from ablate.figures.registry import DEFAULT_WIDTH
     from ablate.report import summary_of
     from ablate.report.page import write_page
     from ablate.report.part import part_of
@@ -182,6 +182,6 @@ def _side_by_side(
     parts = [part_of(study, summary) for study, summary in zip(studies, found.values(), strict=True)]
     for part, (name, summary) in zip(parts, found.items(), strict=True):
         write_tables(summary, into.tables / name, part.errors, part.tables)
-        write_figures(summary, into.figures / name, figures, width or DEFAULT)
+        write_figures(summary, into.figures / name, figures, width or DEFAULT_WIDTH)
     write_page(into.page, parts, live=any(part.is_running for part in parts))
     return found

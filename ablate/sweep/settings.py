@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ablate.errors import DesignError
-from ablate.figures.choice import choice_faults
+from ablate.figures.registry import choice_faults
 from ablate.study import FAILURE_POLICIES, Constraint, Forbidden, Requires, level_label
 
 __all__ = ["AUTO", "FIRST_SEEDS", "Settings"]

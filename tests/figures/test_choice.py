@@ -7,8 +7,7 @@ import pytest
 from made import DATA, study_of
 
 from ablate.figures import FIGURES
-from ablate.figures.choice import FIGURE_NAMES, choice_faults, default_figures
-from ablate.figures.paper import PAPERS
+from ablate.figures.registry import PAGE_WIDTHS, choice_faults, default_figures
 
 ALWAYS = {"forest", "effects", "curves", "difference_curves", "seeds", "cost"}
 
@@ -42,7 +41,7 @@ def test_a_wrong_choice_is_answered_with_all_faults_at_once() -> None:
     assert choice_faults(["curve", "forest", "pie"], "nips") == [
         f"Unknown figure 'curve'. Figures: {names}. Did you mean 'curves'?",
         f"Unknown figure 'pie'. Figures: {names}.",
-        f"Unknown width 'nips'. Widths: {', '.join(PAPERS)}. Did you mean 'neurips'?",
+        f"Unknown width 'nips'. Widths: {', '.join(PAGE_WIDTHS)}. Did you mean 'neurips'?",
     ]
     assert choice_faults(7) == [f"Unknown figure '7'. Figures: {names}."]
     assert choice_faults(None) == choice_faults("forest", "icml") == choice_faults(("forest", "cost")) == []

@@ -11,7 +11,7 @@ from scipy import stats
 
 from ablate.analysis import SequentialRule, summarise
 from ablate.figures import curves, difference_curves
-from ablate.figures.paper import PAPERS
+from ablate.figures.registry import PAGE_WIDTHS
 from ablate.study import Cell
 
 
@@ -26,7 +26,7 @@ def learning(cell: Cell, seed: int, epoch: int) -> Sequence[float]:
 def test_curves_have_means_and_t_bands_of_training_and_validation() -> None:
     summary = study_of()
     data = curves.prepare(summary)
-    assert list(dict.fromkeys(zip(data["metric"], data["part"], strict=True))) == [
+    assert list(dict.fromkeys(zip(data["metric"], data["split"], strict=True))) == [
         ("train_accuracy", "training"),
         ("val_accuracy", "validation"),
         ("train_loss", "training"),
@@ -215,7 +215,7 @@ def test_of_many_cells_twelve_differences_are_drawn() -> None:
     data = difference_curves.prepare(summary)
     assert data["cell"].nunique() == 12 and {f"w/o {name}" for name in "abcde"} <= set(data["cell"])
     assert "12 of 31 cells are shown" in difference_curves.caption(summary)
-    assert len(difference_curves.compose(data, PAPERS["one"]).axes) == 12
+    assert len(difference_curves.compose(data, PAGE_WIDTHS["one"]).axes) == 12
 
 
 def test_curves_without_numbers_draw_nothing() -> None:

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure as Sheet
 
 from ablate.analysis import summarise
 from ablate.figures import datasets, interactions, roadmap, shapley
-from ablate.figures.paper import PAPERS
-from ablate.figures.sheet import our_style
+from ablate.figures.figure import figure_style
+from ablate.figures.registry import PAGE_WIDTHS
 from ablate.study import Cell, Factor, Level
 
 
@@ -97,9 +97,9 @@ def test_interactions_whose_interval_holds_zero_are_pale() -> None:
 def test_heads_of_very_long_names_stand_beside_each_other() -> None:
     names = [f"an_ingredient_whose_name_goes_on_for_well_over_fifty_letters_{end}" for end in "abcd"]
     data = interactions.prepare(study_of(names, design="pairs"))
-    with our_style():
-        sheet = interactions.compose(data, PAPERS["acl"])
-        sheet.settle()
+    with figure_style():
+        sheet = interactions.compose(data, PAGE_WIDTHS["acl"])
+        sheet.fix_layout()
     boxes = sorted((label.get_window_extent() for label in sheet.axes[0].get_xticklabels()), key=lambda box: box.x0)
     assert len(boxes) == 3
     assert all(left.x1 <= right.x0 for left, right in itertools.pairwise(boxes))

@@ -20,9 +20,9 @@ import ablate
 from ablate.analysis import Summary, summarise
 from ablate.errors import AblateError, AnalysisError
 from ablate.figures import FIGURES, write_figures
-from ablate.figures.paper import PAPERS
-from ablate.figures.sheet import our_style
-from ablate.figures.style import shown, wrapped
+from ablate.figures.figure import figure_style
+from ablate.figures.registry import PAGE_WIDTHS
+from ablate.figures.style import literal_text, wrapped
 from ablate.study import Factor, Level
 
 HOSTILE = ["a_b&c%", "$x$", "<script>alert(1)</script>", "잔차_연결", "_hidden", "x" * 70]
@@ -30,7 +30,7 @@ RATE = Factor("lr", (Level("0.001"), Level("$5&%#_{}^~\\")), "0.001")
 
 
 def test_names_are_shown_literally() -> None:
-    assert shown("$a$") == r"\$a\$"
+    assert literal_text("$a$") == r"\$a\$"
     assert wrapped("w/o residual, head=flatten", 14) == "w/o residual,\nhead=flatten"
     long = "w/o optimizer.learning_rate_schedule"
     assert wrapped(long, 20).replace("\n", "") == long
@@ -103,9 +103,9 @@ def test_nothing_is_cut_off_or_overlaps(kind: str) -> None:
     summary = make()
     for name in names:
         assert "nan" not in FIGURES[name].caption(summary)
-        with our_style():
+        with figure_style():
             sheet = FIGURES[name].compose(FIGURES[name].prepare(summary))
-            sheet.settle()
+            sheet.fix_layout()
             tight, size = sheet.get_tightbbox(), sheet.get_size_inches()
             where = f"{name} of {kind}"
             assert tight.x0 >= -0.02 and tight.y0 >= -0.02, where
@@ -124,9 +124,9 @@ def test_nothing_is_cut_off_or_overlaps(kind: str) -> None:
 def test_twenty_long_names_fit_into_one_column(name: str, width: str) -> None:
     design = "cumulative" if name == "roadmap" else "leave_one_out"
     summary = study_of([f"{'excitation_' * 3}{i}_with_ratio" for i in range(19)], design=design, epochs=0)
-    with our_style():
-        sheet = FIGURES[name].compose(FIGURES[name].prepare(summary), PAPERS[width])
-        sheet.settle()
+    with figure_style():
+        sheet = FIGURES[name].compose(FIGURES[name].prepare(summary), PAGE_WIDTHS[width])
+        sheet.fix_layout()
         assert sheet.get_tightbbox().x1 <= sheet.get_figwidth() + 0.02
         low, high = sheet.axes[0].get_xlim()
         ticks = [tick for tick in sheet.axes[0].xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
@@ -140,10 +140,10 @@ def test_sheets_are_as_wide_as_the_paper_wants_them(width: str) -> None:
     for figure in FIGURES.values():
         data = figure.prepare(summary)
         if len(data):
-            with our_style():
-                sheet = figure.compose(data, PAPERS[width])
-                sheet.settle()
-            assert sheet.get_figwidth() in (PAPERS[width].column, PAPERS[width].text)
+            with figure_style():
+                sheet = figure.compose(data, PAGE_WIDTHS[width])
+                sheet.fix_layout()
+            assert sheet.get_figwidth() in (PAGE_WIDTHS[width].column, PAGE_WIDTHS[width].text)
             assert sheet.get_tightbbox().x1 <= sheet.get_figwidth() + 0.02, figure.name
 
 
@@ -225,7 +225,7 @@ def test_unknown_figures_are_all_named(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_drawn_figure_shows_in_a_notebook_in_our_style() -> None:
+def test_a_drawn_figure_shows_in_a_notebook_in_figure_style() -> None:
     summary = study_of(["a", "잔차"], epochs=0)
     with mpl.rc_context({"font.size": 30}), warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -3,11 +3,11 @@ from __future__ import annotations
 import math
 
 import pytest
+from ablate.tables.numbers import count, decimals, duration, fixed, typographic
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ablate.tables.cells import plain
-from ablate.tables.numbers import count, decimals, duration, fixed, typographic
 from ablate.tables.table import Column, Estimate
 
 
