@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 
-from made import DATA, study_of, switch
+from toy_studies import DATA, study_of, switch
 
 from ablate.figures.colours import cell_styles, factor_colours
 from ablate.study import Factor, Level, Study, make_plan

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from made import DATA, study_of
 from matplotlib.figure import Figure as Sheet
 from scipy import stats
+from toy_studies import DATA, study_of
 
 from ablate.analysis import SequentialRule, summarise
 from ablate.figures import curves, difference_curves

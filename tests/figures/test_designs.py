@@ -5,9 +5,9 @@ import zlib
 
 import numpy as np
 import pytest
-from made import DATA, study_of
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure as Sheet
+from toy_studies import DATA, study_of
 
 from ablate.analysis import summarise
 from ablate.figures import datasets, interactions, roadmap, shapley
@@ -91,7 +91,7 @@ def test_interactions_whose_interval_holds_zero_are_pale() -> None:
     assert ax.texts[0].get_text() == "+.0300*" or ax.texts[0].get_text().endswith("*")
     assert [label.get_text() for label in ax.get_yticklabels()] == ["w/o b", "w/o c"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["w/o a", "w/o b"]
-    assert "Pale: the 95% t interval, unadjusted, includes zero." in interactions.caption(summary)
+    assert "Pale: the interval includes zero (95% t intervals, unadjusted)." in interactions.caption(summary)
 
 
 def test_heads_of_very_long_names_stand_beside_each_other() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from made import DATA, NO_CURVES, study_of
+from toy_studies import DATA, NO_CURVES, study_of
 
 import ablate
 from ablate.analysis import Summary, summarise
@@ -137,14 +137,14 @@ def test_twenty_long_names_fit_into_one_column(name: str, width: str) -> None:
 @pytest.mark.parametrize("width", ["one", "neurips"])
 def test_sheets_are_as_wide_as_the_paper_wants_them(width: str) -> None:
     summary = study_of("ab", design="factorial", epochs=2)
-    for figure in FIGURES.values():
+    for name, figure in FIGURES.items():
         data = figure.prepare(summary)
         if len(data):
             with figure_style():
                 sheet = figure.compose(data, PAGE_WIDTHS[width])
                 sheet.fix_layout()
             assert sheet.get_figwidth() in (PAGE_WIDTHS[width].column, PAGE_WIDTHS[width].text)
-            assert sheet.get_tightbbox().x1 <= sheet.get_figwidth() + 0.02, figure.name
+            assert sheet.get_tightbbox().x1 <= sheet.get_figwidth() + 0.02, name
 
 
 def test_the_files_are_the_same_bytes_and_leave_the_settings_alone(tmp_path: Path) -> None:
@@ -165,17 +165,17 @@ def test_the_files_are_the_same_bytes_and_leave_the_settings_alone(tmp_path: Pat
 
 
 def test_what_was_drawn_of_the_same_data_stays_and_the_rest_is_drawn(tmp_path: Path) -> None:
-    drawn: dict[str, str] = {}
+    digests: dict[str, str] = {}
     names = ["effects", "seeds", "forest"]
-    write_figures(study_of(), tmp_path, names, drawn=drawn)
+    write_figures(study_of(), tmp_path, names, digests=digests)
     (tmp_path / "seeds.svg").write_text("as it was")
     (tmp_path / "forest.pdf").unlink()
-    write_figures(study_of(), tmp_path, names, drawn=drawn)
+    write_figures(study_of(), tmp_path, names, digests=digests)
     assert (tmp_path / "seeds.svg").read_text() == "as it was"
     assert (tmp_path / "forest.pdf").is_file()
     other = study_of(score=lambda cell, seed: 0.5 + 0.01 * seed + 0.1 * len(cell.changed))
     for changed in ({"summary": other, "width": "auto"}, {"summary": study_of(), "width": "icml"}):
-        files = write_figures(names=names, folder=tmp_path, drawn=drawn, **changed)
+        files = write_figures(names=names, folder=tmp_path, digests=digests, **changed)
         alone = write_figures(names=names, folder=tmp_path / "alone", **changed)
         assert [path.read_bytes() for path in files] == [path.read_bytes() for path in alone]
 

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import DATA, study_of
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Sheet
+from toy_studies import DATA, study_of
 
-from ablate.analysis import SequentialRule
 from ablate.figures import forest, main_effects
 from ablate.figures.colours import VERDICT_STYLES
 from ablate.study import Factor, Level
@@ -83,13 +82,7 @@ def test_the_caption_says_estimand_number_interval_and_test() -> None:
         "good ingredient positive. Markers: mean; lines: 95% t intervals, unadjusted. Verdicts: paired t tests, "
         "Holm-adjusted over 2 comparisons (α = 0.05); hollow: undecided. Grey band: the margin of ±0.02."
     )
-    assert "No interval, test or verdict" in forest.caption(study_of(seeds=1))
-
-
-def test_the_caption_names_the_interval_of_the_sequential_rule() -> None:
-    said = forest.caption(study_of(seeds=4, rule=SequentialRule(4)))
-    assert "lines: 95% repeated confidence intervals of the sequential rule, which hold at every look" in said
-    assert "Verdicts: sequential paired t tests, Holm-adjusted over 2 comparisons" in said
+    assert "No interval or test" in forest.caption(study_of(seeds=1))
 
 
 def test_blocks_stay_together_and_are_named() -> None:

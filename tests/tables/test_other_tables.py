@@ -16,7 +16,6 @@ from ablate.tables import (
     Estimate,
     Row,
     Table,
-    by_dataset_table,
     csv,
     effects_table,
     failures_table,
@@ -27,6 +26,7 @@ from ablate.tables import (
     runs_table,
     write_tables,
 )
+from ablate.tables.effects import by_dataset_table
 from ablate.tables.macros import keys, macros
 
 NO_CURVES = pd.DataFrame(columns=["study", "cell", "seed", "epoch"])
