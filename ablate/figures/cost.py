@@ -17,6 +17,7 @@ from ablate.figures.figure import Canvas, Figure
 from ablate.figures.lines import highlighted_cells, with_cell_styles
 from ablate.figures.panels import (
     cell_entries,
+    draw_point,
     format_ticks,
     legend_height,
     ordered_rows,
@@ -34,8 +35,15 @@ __all__ = ["COST", "caption", "compose", "draw", "prepare"]
 _COLUMNS = (
     "block measure cell label position cost mean low high n front metric direction batch highlighted colour marker"
 ).split()
-_MEASURES = {"weights": "weights", "flops": "floating-point operations an image", "latency": "latency"}
-"""Columns of the costs, and what an axis calls them."""
+_MEASURES = {
+    "weights": ("weights", "number of weights"),
+    "flops": (
+        "floating-point operations an image",
+        "floating-point operations of one image (multiplication and addition count as two)",
+    ),
+    "latency": ("latency", "measured latency of a forward pass"),
+}
+"""Columns of the costs, what an axis calls them, and what a caption."""
 _HIGHLIGHTED = 9
 _LOG_FROM = 4.0
 _PANEL_HEIGHT = 1.75
@@ -80,15 +88,13 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         axes: As many axes as the data have pairs of block and measure, in their order, or one for a single pair.
         data: What :func:`prepare` returned, or some of its measures and cells.
     """
-    for ax, (block, measure), rows in panels_of(axes, data, ("block", "measure"), "panels"):
+    for ax, (_, measure), rows in panels_of(axes, data, ("block", "measure"), "panels"):
         _scale(ax, rows, measure)
         _front(ax, rows)
         for row in records(rows):
             _point(ax, row)
         format_ticks(ax.yaxis)
         ax.set_ylabel(direction_label(readable_name(rows["metric"].iloc[0]), rows["direction"].iloc[0]))
-        if block:
-            ax.set_title(readable_name(block))
 
 
 def _point(ax: Axes, row: dict[Hashable, Any]) -> None:
@@ -96,33 +102,16 @@ def _point(ax: Axes, row: dict[Hashable, Any]) -> None:
     colour = row["colour"] if bright else "0.75"
     if np.isfinite(row["low"]):
         ax.plot([row["cost"]] * 2, [row["low"], row["high"]], color=colour, linewidth=0.7, alpha=0.6, zorder=2)
-    ax.plot(
-        [row["cost"]],
-        [row["mean"]],
-        marker=row["marker"] if bright else ".",
-        markersize=5 if bright else 3,
-        markerfacecolor=colour if row["front"] else "white",
-        markeredgecolor=colour,
-        markeredgewidth=0.9,
-        linestyle="none",
-        zorder=4 if bright else 3,
-        label=literal_text(str(row["cell"])),
-    )
+    marker, size, zorder = (row["marker"], 5, 4) if bright else (".", 3, 3)
+    face, label = colour if row["front"] else "white", literal_text(str(row["cell"]))
+    draw_point(ax, row["cost"], row["mean"], marker, size, face, colour, zorder, markeredgewidth=0.9, label=label)
 
 
 def _front(ax: Axes, rows: pd.DataFrame) -> None:
     front = rows[rows["front"].astype(bool)].sort_values("cost")
     if len(front) > 1:
-        ax.plot(
-            front["cost"],
-            front["mean"],
-            drawstyle="steps-post",
-            color="0.6",
-            linewidth=0.7,
-            linestyle="--",
-            zorder=1,
-            label="_front",
-        )
+        dashed: dict[str, Any] = {"color": "0.6", "linewidth": 0.7, "linestyle": "--"}
+        ax.plot(front["cost"], front["mean"], drawstyle="steps-post", zorder=1, label="_front", **dashed)
 
 
 def _scale(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
@@ -134,7 +123,7 @@ def _scale(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
     else:
         ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.margins(x=0.1, y=0.08)
-    label = _MEASURES[measure]
+    label = _MEASURES[measure][0]
     if measure == "latency":
         ax.xaxis.set_major_formatter(EngFormatter(unit="s", sep="\u2009"))
         batch = rows["batch"].iloc[0]
@@ -166,12 +155,7 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the figure shows: the costs, the mean, its interval, the front."""
     study = summary.study
     data = prepare(summary) if data is None else data
-    names = {
-        "weights": "number of weights",
-        "flops": "floating-point operations of one image (multiplication and addition count as two)",
-        "latency": "measured latency of a forward pass",
-    }
-    costs = ", ".join(names[measure] for measure in dict.fromkeys(data["measure"]))
+    costs = ", ".join(_MEASURES[measure][1] for measure in dict.fromkeys(data["measure"]))
     sentences = [
         f"{study.metric} of the cells of the study {study.name} against what they cost: {costs}.",
         f"Markers: mean over {seed_count(data['n'])}.",

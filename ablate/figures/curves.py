@@ -14,20 +14,13 @@ from ablate.analysis import Summary
 from ablate.analysis.curves import end_window, mean_curves, overfitting, tracks
 from ablate.captions import CONFIDENCE
 from ablate.figures.figure import Canvas, Figure
-from ablate.figures.lines import (
-    draw_line,
-    epoch_axis,
-    finished_curves,
-    fit_means,
-    highlighted_cells,
-    with_cell_styles,
-)
+from ablate.figures.lines import draw_line, epoch_axis, finished_curves, fit_means, highlighted_cells, with_cell_styles
 from ablate.figures.panels import cell_entries, legend_height, ordered_rows, panels_of, put_legend
 from ablate.figures.registry import DEFAULT_PAGE, PageWidth
 from ablate.figures.style import literal_text, readable_name
 from ablate.formatting import seed_count
 
-__all__ = ["CURVES", "caption", "compose", "curve_metrics", "draw", "prepare"]
+__all__ = ["CURVES", "caption", "compose", "draw", "prepare"]
 
 _COLUMNS = "block metric split cell label position epoch n mean low high onset highlighted colour line marker".split()
 _HIGHLIGHTED = 7
@@ -37,11 +30,6 @@ _LOWEST = 0.9
 _MOST_LINES = 40
 _FAINTEST, _STRONGEST = 0.06, 0.15
 _RING: dict[str, Any] = {"marker": "o", "markersize": 8.5, "markerfacecolor": "none", "markeredgewidth": 1.1}
-
-
-def curve_metrics(summary: Summary) -> tuple[str, ...]:
-    """The columns of the curves that are drawn on data that are not trained on; see :func:`.tracks`."""
-    return tuple(track.validation for track in tracks(summary.curves, summary.study.metric))
 
 
 def prepare(summary: Summary) -> pd.DataFrame:
@@ -82,7 +70,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         axes: As many axes as the data have pairs of block and metric, in their order, or one for a single pair.
         data: What :func:`prepare` returned, or some of its metrics and cells.
     """
-    for ax, (block, metric), rows in panels_of(axes, data, ("block", "metric"), "panels"):
+    for ax, (_, metric), rows in panels_of(axes, data, ("block", "metric"), "panels"):
         _others(ax, rows[~rows["highlighted"].astype(bool)])
         bright = rows[rows["highlighted"].astype(bool)]
         # The more bands lie over each other, the fainter each must be.
@@ -96,8 +84,6 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
                 ax.plot([first["onset"]], [lowest], label="_onset", zorder=6, **ring)
         fit_means(ax, rows, bounded=True)
         ax.set_ylabel(readable_name(metric))
-        if block:
-            ax.set_title(readable_name(block))
         epoch_axis(ax)
         ax.set_xlabel("epoch")
 

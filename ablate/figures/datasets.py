@@ -12,7 +12,7 @@ from ablate.analysis.verdicts import ALPHA
 from ablate.captions import block_label, contribution_label, inference, margin_sentence
 from ablate.figures.colours import BLACK, cell_styles
 from ablate.figures.figure import Canvas, Figure, estimates_of
-from ablate.figures.panels import legend_height, ordered_rows, put_legend, records
+from ablate.figures.panels import draw_point, legend_height, ordered_rows, put_legend, records
 from ablate.figures.registry import DEFAULT_PAGE, PageWidth
 from ablate.figures.rows import contribution_axis, contributions, margin_band
 from ablate.figures.style import wrapped
@@ -82,20 +82,10 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
         for row in records(group):
             y += _STEP
             colour, pooled = row["colour"], row["pooled"]
+            marker, size, line, face = ("D", 4.5, 1.8, colour) if pooled else (markers[row["block"]], 3.5, 0.9, "white")
             if np.isfinite(row["low"]):
-                line = 1.8 if pooled else 0.9
                 ax.plot([row["low"], row["high"]], [y, y], color=colour, linewidth=line, zorder=2)
-            ax.plot(
-                [row["contribution"]],
-                [y],
-                marker="D" if pooled else markers[row["block"]],
-                markersize=4.5 if pooled else 3.5,
-                markerfacecolor=colour if pooled else "white",
-                markeredgecolor=colour,
-                markeredgewidth=0.9,
-                linestyle="none",
-                zorder=3,
-            )
+            draw_point(ax, row["contribution"], y, marker, size, face, colour, markeredgewidth=0.9)
         ticks.append((first + y + _STEP) / 2)
         labels.append(wrapped(str(label), _LABEL_WIDTH))
         y += _STEP + _GAP / 2

@@ -14,14 +14,7 @@ from ablate.analysis.curves import difference_curves, onsets, tracks
 from ablate.analysis.intervals import LEVEL
 from ablate.captions import CONFIDENCE
 from ablate.figures.figure import Canvas, Figure
-from ablate.figures.lines import (
-    draw_line,
-    epoch_axis,
-    finished_curves,
-    fit_means,
-    highlighted_cells,
-    with_cell_styles,
-)
+from ablate.figures.lines import draw_line, epoch_axis, finished_curves, fit_means, highlighted_cells, with_cell_styles
 from ablate.figures.panels import ordered_rows, panel_grid, panels_of
 from ablate.figures.registry import DEFAULT_PAGE, PageWidth
 from ablate.figures.style import direction_label, literal_text, readable_name, wrapped

@@ -17,7 +17,7 @@ from ablate.figures.rows import (
     MANY_ROWS,
     MOST_ROWS,
     ROW_GAP,
-    label_width,
+    counted_labels,
     margin_band,
     put_labels,
     row_heights,
@@ -48,9 +48,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
     bars = summary.effects.loc[size.index[:MOST_ROWS]]
     data = pairs.merge(bars[["cell", "difference", "low", "high", "contribution", "n", "verdict"]], on="cell")
     data = with_cell_styles(data, summary).assign(
-        metric=study.metric,
-        direction=study.direction,
-        margin=np.nan if study.margin is None else study.margin,
+        metric=study.metric, direction=study.direction, margin=np.nan if study.margin is None else study.margin
     )
     block = data.groupby("block")["position"].transform("min")
     return ordered_rows(data, _COLUMNS, block, -data["contribution"], data["position"], data["seed"])
@@ -107,11 +105,8 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
 
 
 def _labels(data: pd.DataFrame, inches: float) -> list[str]:
-    counts = data.groupby("cell", sort=False)["n"].first()
-    width = label_width(len(counts), inches)
-    # Blanks that do not break keep the count in one piece.
-    suffixes = [f" (n\u00a0=\u00a0{n})" if counts.nunique() > 1 else "" for n in counts]
-    return [wrapped(f"{cell}{suffix}", width) for cell, suffix in zip(counts.index, suffixes, strict=True)]
+    cells = data.drop_duplicates("cell")
+    return counted_labels(cells["cell"], cells["n"], inches)
 
 
 EFFECTS = Figure(prepare, draw, compose, caption, lambda _: "no cell shares a finished seed with its reference")

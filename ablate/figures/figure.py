@@ -30,7 +30,7 @@ FORMATS: Mapping[str, Mapping[str, Any]] = {
 }
 """File formats and how they are written."""
 
-_SCREEN = {"dpi": 160, "metadata": {"Software": None}}
+_SCREEN_DPI = 160
 
 
 @contextmanager
@@ -65,22 +65,20 @@ class Canvas(figure.Figure):
             # None at all: for one that only does nothing, matplotlib still draws twice a format.
             self.set_layout_engine(None)
 
-    def to_bytes(self, file_format: str) -> bytes:
+    def to_bytes(self, file_format: str, **options: Any) -> bytes:
         """The canvas as a file.
 
         Args:
             file_format: One of :data:`FORMATS`.
+            **options: As ``matplotlib.figure.Figure.savefig`` takes them, instead of those of the format.
         """
-        return self._saved(file_format, FORMATS[file_format])
-
-    def _repr_png_(self) -> bytes:
-        return self._saved("png", _SCREEN)
-
-    def _saved(self, file_format: str, options: Mapping[str, Any]) -> bytes:
         buffer = io.BytesIO()
         with figure_style():
-            self.savefig(buffer, format=file_format, **options)
+            self.savefig(buffer, format=file_format, **{**FORMATS[file_format], **options})
         return buffer.getvalue()
+
+    def _repr_png_(self) -> bytes:
+        return self.to_bytes("png", dpi=_SCREEN_DPI)
 
 
 def _thin_out(ax: Axes) -> bool:

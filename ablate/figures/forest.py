@@ -10,11 +10,12 @@ from ablate.analysis import Summary
 from ablate.captions import block_label, contribution_label, inference_sentences, margin_sentence
 from ablate.figures.colours import VERDICT_STYLES
 from ablate.figures.figure import Canvas, Figure
-from ablate.figures.panels import ordered_rows, records
+from ablate.figures.panels import draw_point, ordered_rows, records
 from ablate.figures.registry import DEFAULT_PAGE, PageWidth
 from ablate.figures.rows import (
     MANY_ROWS,
     MOST_ROWS,
+    ROW_GAP,
     annotate_columns,
     contribution_axis,
     contributions,
@@ -70,16 +71,8 @@ def _draw(ax: Axes, data: pd.DataFrame, label_width: int, estimates: bool = Fals
         style = VERDICT_STYLES[row["verdict"]]
         if np.isfinite(row["low"]):
             ax.plot([row["low"], row["high"]], [y, y], color=style.colour, marker="|", markersize=4.5, zorder=2)
-        ax.plot(
-            [row["contribution"]],
-            [y],
-            marker=style.marker,
-            markersize=4.2,
-            markerfacecolor="white" if row["verdict"] == "undecided" else style.colour,
-            markeredgecolor=style.colour,
-            linestyle="none",
-            zorder=3,
-        )
+        face = "white" if row["verdict"] == "undecided" else style.colour
+        draw_point(ax, row["contribution"], y, style.marker, 4.2, face, style.colour)
     for index in np.flatnonzero(np.diff(pd.factorize(data["block"])[0])):
         ax.axhline((centres[index] + centres[index + 1]) / 2, color="0.8", linewidth=0.5, zorder=0.5)
     contribution_axis(ax, data, bins=5 if estimates else 4)
@@ -99,9 +92,8 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     """The plot in one column of a page, or as wide as the text where there are many rows."""
     width = page.column if len(data) <= MANY_ROWS else page.text
     letters = _WIDE_LABEL_WIDTH if width > _WIDE else _LABEL_WIDTH
-    labels = _labels(data, letters)
-    lines = sum(label.count("\n") + 1 for label in labels)
-    canvas = Canvas(width, 0.7 + len(labels) * 0.085 + lines * LINE_HEIGHT)
+    lines = sum(label.count("\n") + 1 for label in _labels(data, letters))
+    canvas = Canvas(width, 0.7 + len(data) * ROW_GAP + lines * LINE_HEIGHT)
     _draw(canvas.subplots(), data, letters, estimates=width > _WIDE)
     return canvas
 

@@ -15,13 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ablate.figures.colours import LINES
 from ablate.figures.figure import Canvas
-from ablate.figures.style import wrapped
+from ablate.figures.style import readable_name, wrapped
 from ablate.formatting import typographic
 
 __all__ = [
     "LegendEntry",
     "Panel",
     "cell_entries",
+    "draw_point",
     "format_ticks",
     "legend_height",
     "ordered_rows",
@@ -61,7 +62,7 @@ def panel_grid(canvas: Canvas, count: int, across: int, **options: Any) -> NDArr
 
 
 def panels_of(axes: Axes | Sequence[Axes], data: pd.DataFrame, keys: Sequence[str], noun: str) -> list[Panel]:
-    """Hand out the axes to groups of the data, in the order in which these begin.
+    """Hand out the axes to groups of the data, in the order in which these begin; blocks become titles.
 
     Args:
         axes: As many as there are groups; one for a single group.
@@ -77,6 +78,9 @@ def panels_of(axes: Axes | Sequence[Axes], data: pd.DataFrame, keys: Sequence[st
     if len(flat) != len(groups):
         names = ", ".join(" ".join(str(value) for value in key if value) for key, _ in groups)
         raise ValueError(f"{len(groups)} {noun} ({names}) need as many axes, not {len(flat)}.")
+    for ax, (_, rows) in zip(flat, groups, strict=True):
+        if "block" in keys and rows["block"].iloc[0]:
+            ax.set_title(readable_name(str(rows["block"].iloc[0])))
     return [(ax, tuple(str(value) for value in key), rows) for ax, (key, rows) in zip(flat, groups, strict=True)]
 
 
@@ -103,6 +107,26 @@ def format_ticks(axis: Axis) -> None:
     else:
         axis.set_major_locator(MaxNLocator(_FEW))
         axis.set_major_formatter(FuncFormatter(lambda number, _: typographic(f"{number:.3g}")))
+
+
+def draw_point(
+    ax: Axes, x: float, y: float, marker: str, size: float, face: str, edge: str, zorder: float = 3, **options: Any
+) -> None:
+    """Draw a marker.
+
+    Args:
+        ax: The axes.
+        x: Where.
+        y: Where.
+        marker: As matplotlib takes it.
+        size: In points.
+        face: Colour within.
+        edge: Colour of the edge.
+        zorder: What it lies above.
+        **options: Further ones of ``matplotlib.axes.Axes.plot``.
+    """
+    options |= {"markersize": size, "markerfacecolor": face, "markeredgecolor": edge}
+    ax.plot([x], [y], marker=marker, linestyle="none", zorder=zorder, **options)
 
 
 def cell_entries(data: pd.DataFrame, lines: bool = True) -> list[LegendEntry]:

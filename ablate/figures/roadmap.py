@@ -30,26 +30,19 @@ def prepare(summary: Summary) -> pd.DataFrame:
     plan = summary.plan
     colours = factor_colours(plan)
     removed = {factor.name: factor.removed.label for factor in plan.factors if not factor.block}
-    cells = summary.cells.set_index("cell")
+    cells = {row["cell"]: row for row in records(summary.cells)}
 
     def steps(where: dict[str, str], table: pd.DataFrame) -> Iterator[Step]:
         empty = cell_at(plan, {**removed, **where})
         if empty is None:
             return
-        level = cells.at[empty.label, "mean"]
-        yield {"label": "none", "end": level, "n": cells.at[empty.label, "n"], "colour": BLACK}
+        level = cells[empty.label]["mean"]
+        yield Step("none", level, cells[empty.label]["n"], BLACK)
         for row in records(table):
             added = str(row["added"])
-            yield {
-                "label": f"+ {added.replace('+', ' + ') if added not in colours else added}",
-                "start": level,
-                "end": row["mean"],
-                "change": row["difference"],
-                "low": row["low"],
-                "high": row["high"],
-                "n": row["n"],
-                "colour": colours.get(added, _SEVERAL_FACTORS),
-            }
+            label = f"+ {added if added in colours else added.replace('+', ' + ')}"
+            colour = colours.get(added, _SEVERAL_FACTORS)
+            yield Step(label, row["mean"], row["n"], colour, level, row["difference"], row["low"], row["high"])
             level = row["mean"]
 
     return steps_by_block(summary, "roadmap", steps)

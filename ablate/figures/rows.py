@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ablate.analysis import Summary
 from ablate.figures.colours import BLACK
 from ablate.figures.panels import format_ticks
-from ablate.figures.style import LINE_HEIGHT, readable_name
+from ablate.figures.style import LINE_HEIGHT, readable_name, wrapped
 
 __all__ = [
     "MANY_ROWS",
@@ -22,7 +22,7 @@ __all__ = [
     "annotate_columns",
     "contribution_axis",
     "contributions",
-    "label_width",
+    "counted_labels",
     "margin_band",
     "put_labels",
     "row_heights",
@@ -56,14 +56,20 @@ def contributions(effects: pd.DataFrame, summary: Summary) -> pd.DataFrame:
     return effects.assign(low=ends[:, 0], high=ends[:, 1], metric=study.metric, margin=margin)
 
 
-def label_width(rows: int, inches: float) -> int:
-    """How many letters a line of a label has: where there are many rows, more, so that a page holds them.
+def counted_labels(labels: Iterable[str], counts: Iterable[int], inches: float) -> list[str]:
+    """Labels on as many lines as they need, each with its number of seeds where these numbers differ.
 
     Args:
-        rows: How many rows there are.
+        labels: A label a row.
+        counts: The number of seeds of each row.
         inches: How wide the whole figure is.
     """
-    return 64 if rows > MANY_ROWS and inches > 4.5 else 24
+    pairs = list(zip(labels, counts, strict=True))
+    is_counted = len({n for _, n in pairs}) > 1
+    # Where there are many rows, their labels have longer lines, so that a page holds them.
+    width = 64 if len(pairs) > MANY_ROWS and inches > 4.5 else 24
+    # Blanks that do not break keep the count in one piece.
+    return [wrapped(f"{label} (n\u00a0=\u00a0{n})" if is_counted else str(label), width) for label, n in pairs]
 
 
 def row_heights(labels: Sequence[str]) -> NDArray[np.float64]:

@@ -15,8 +15,8 @@ from ablate.figures.figure import Canvas, Figure
 from ablate.figures.lines import with_cell_styles
 from ablate.figures.panels import ordered_rows, panel_grid, panels_of, records
 from ablate.figures.registry import DEFAULT_PAGE, PageWidth
-from ablate.figures.rows import MANY_ROWS, MOST_ROWS, label_width, put_labels, row_heights, value_axis
-from ablate.figures.style import direction_label, readable_name, wrapped
+from ablate.figures.rows import MANY_ROWS, MOST_ROWS, counted_labels, put_labels, row_heights, value_axis
+from ablate.figures.style import direction_label, readable_name
 from ablate.formatting import seed_count
 
 __all__ = ["SEEDS", "caption", "compose", "draw", "prepare"]
@@ -56,7 +56,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         axes: As many axes as the data have blocks, in their order, or one for a single block.
         data: What :func:`prepare` returned, or some of its cells.
     """
-    for ax, (block,), rows in panels_of(axes, data, ("block",), "blocks"):
+    for ax, _, rows in panels_of(axes, data, ("block",), "blocks"):
         cells = rows.drop_duplicates("cell")
         labels = _labels(rows, ax.figure.bbox.width / ax.figure.dpi)
         centres = dict(zip(cells["cell"], put_labels(ax, labels), strict=True))
@@ -79,19 +79,12 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
             zorder=4,
             label="_runs",
         )
-        if block:
-            ax.set_title(readable_name(block))
         value_axis(ax, direction_label(readable_name(rows["metric"].iloc[0]), rows["direction"].iloc[0]))
 
 
 def _labels(rows: pd.DataFrame, inches: float) -> list[str]:
     cells = rows.drop_duplicates("cell")
-    counts = cells["n"].nunique() > 1
-    names = [
-        f"{label} (n\u00a0=\u00a0{n})" if counts else str(label)
-        for label, n in zip(cells["label"], cells["n"], strict=True)
-    ]
-    return [wrapped(name, label_width(len(names), inches)) for name in names]
+    return counted_labels(cells["label"], cells["n"], inches)
 
 
 def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:

@@ -32,22 +32,14 @@ def prepare(summary: Summary) -> pd.DataFrame:
         if ends is None:
             return
         level, full = ends
-        yield {"label": "none", "end": level, "n": table["n"].max(), "colour": BLACK}
+        yield Step("none", level, table["n"].max(), BLACK)
         for row in records(table.sort_values("contribution", ascending=False, kind="stable")):
             # The table says "without minus with"; a waterfall puts the ingredient in. 0 - x, as -0.0 has a sign.
             change = 0.0 - row["difference"]
-            yield {
-                "label": row["factor"],
-                "start": level,
-                "end": level + change,
-                "change": change,
-                "low": 0.0 - row["high"],
-                "high": 0.0 - row["low"],
-                "n": row["n"],
-                "colour": colours[row["factor"]],
-            }
+            name, low, high = row["factor"], 0.0 - row["high"], 0.0 - row["low"]
+            yield Step(name, level + change, row["n"], colours[name], level, change, low, high)
             level += change
-        yield {"label": "full", "end": full, "n": table["n"].max(), "colour": BLACK}
+        yield Step("full", full, table["n"].max(), BLACK)
 
     return steps_by_block(summary, "shapley", steps)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,16 +21,38 @@ from ablate.figures.rows import ROW_GAP, annotate_columns, put_labels, row_heigh
 from ablate.figures.style import LINE_HEIGHT, direction_label, readable_name, wrapped
 from ablate.formatting import interval, typographic
 
-__all__ = ["STEP_COLUMNS", "compose_steps", "draw_steps", "step_sentences", "steps_by_block"]
-
-STEP_COLUMNS = "block label start end change low high n colour metric direction".split()
-"""What a step is: ``block`` (the data set, or empty), ``label``, where it ``start``s and ``end``s in units of the
-metric, its ``change`` (end minus start) with interval ``low`` to ``high``, ``n`` seeds, ``colour``, ``metric``,
-``direction``. A row without ``start`` is a level of its own."""
+__all__ = ["STEP_COLUMNS", "Step", "compose_steps", "draw_steps", "step_sentences", "steps_by_block"]
 
 _LABEL_WIDTH = 22
 
-Step = Mapping[str, Any]
+
+class Step(NamedTuple):
+    """A step of a waterfall.
+
+    Args:
+        label: What is put in.
+        end: Where the step ends, in units of the metric.
+        n: Number of seeds.
+        colour: Of its bar.
+        start: Where it starts; NaN for a level of its own.
+        change: ``end`` minus ``start``.
+        low: Lower end of the interval of the change.
+        high: Upper end of the interval of the change.
+    """
+
+    label: str
+    end: float
+    n: int
+    colour: str
+    start: float = math.nan
+    change: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+
+STEP_COLUMNS = ["block", "metric", "direction", *Step._fields]
+"""The data of a waterfall: the fields of a :class:`Step`, its ``block`` (the data set, or empty), and the ``metric``
+with its ``direction``."""
 
 
 def steps_by_block(
@@ -40,7 +63,7 @@ def steps_by_block(
     Args:
         summary: The summary.
         question: The question whose estimates are the steps; see :data:`ablate.analysis.answers.QUESTIONS`.
-        steps: From the levels of the blocks and the estimates there to steps with some of :data:`STEP_COLUMNS`.
+        steps: From the levels of the blocks and the estimates there to steps.
 
     Returns:
         A row a step and block with the columns :data:`STEP_COLUMNS`; no rows where the study does not answer.
@@ -51,12 +74,7 @@ def steps_by_block(
     names = [factor.name for factor in summary.plan.factors if factor.block]
     groups = estimates.table.groupby(names, sort=False) if names else [((), estimates.table)]
     rows = [
-        {
-            "block": ", ".join(map(str, key)),
-            "metric": summary.study.metric,
-            "direction": summary.study.direction,
-            **step,
-        }
+        (", ".join(map(str, key)), summary.study.metric, summary.study.direction, *step)
         for key, table in groups
         for step in steps(dict(zip(names, map(str, key), strict=True)), table)
     ]
@@ -73,7 +91,7 @@ def draw_steps(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         axes: As many axes as the data have blocks, in their order, or one for a single block.
         data: The columns :data:`STEP_COLUMNS`.
     """
-    for ax, (block,), group in panels_of(axes, data, ("block",), "blocks"):
+    for ax, _, group in panels_of(axes, data, ("block",), "blocks"):
         rows = records(group)
         centres = put_labels(ax, _labels(group))
         thickness = 0.75 * (ROW_GAP + LINE_HEIGHT)
@@ -86,22 +104,13 @@ def draw_steps(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
                 ax.plot([row["end"]] * 2, [y, centres[place + 1]], color="0.6", linewidth=0.6, zorder=1)
         ax.use_sticky_edges = False
         value_axis(ax, direction_label(readable_name(rows[0]["metric"]), rows[0]["direction"]), margin=0.08)
-        if block:
-            ax.set_title(readable_name(block))
         annotate_columns(ax, centres, _columns(group))
 
 
 def _bar(ax: Axes, y: float, row: Mapping[Hashable, Any], thickness: float) -> None:
     colour = row["colour"]
     ax.barh(
-        y,
-        row["change"],
-        left=row["start"],
-        height=thickness,
-        color=colour,
-        edgecolor=colour,
-        linewidth=0.7,
-        zorder=2,
+        y, row["change"], left=row["start"], height=thickness, color=colour, edgecolor=colour, linewidth=0.7, zorder=2
     )
     if np.isfinite(row["low"]):
         ends = [row["start"] + row["low"], row["start"] + row["high"]]

@@ -107,9 +107,7 @@ INTERACTIONS = answer_table(
     ],
 )
 SHAPLEY = answer_table(
-    "shapley",
-    "Shapley values",
-    [_FACTOR, (Column("Shapley value", "difference"), _contribution), _P, _VERDICT, _SEEDS],
+    "shapley", "Shapley values", [_FACTOR, (Column("Shapley value", "difference"), _contribution), _P, _VERDICT, _SEEDS]
 )
 POOLED_EFFECTS = answer_table(
     "datasets",

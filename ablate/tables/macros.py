@@ -70,12 +70,12 @@ def keys(plan: Plan) -> dict[str, tuple[str, ...]]:
     for cell in plan.cells:
         if len(cell.changed) == 1:
             alone.setdefault(_key(cell.changed[0]), []).append(cell)
-    found: dict[str, list[str]] = {cell.label: [cell.name] for cell in plan.cells}
+    cell_keys: dict[str, list[str]] = {cell.label: [cell.name] for cell in plan.cells}
     taken = {cell.name for cell in plan.cells}
     for name, cells in alone.items():
         if len(cells) == 1 and name and name not in taken:
-            found[cells[0].label].insert(0, name)
-    return {label: tuple(names) for label, names in found.items()}
+            cell_keys[cells[0].label].insert(0, name)
+    return {label: tuple(names) for label, names in cell_keys.items()}
 
 
 def _key(name: str) -> str:
@@ -125,7 +125,7 @@ Number = tuple[str, str, str]
 def _of_study(summary: Summary) -> Iterator[Number]:
     study, states = summary.study, summary.runs["state"]
     margin = {} if study.margin is None else {"margin": _math(f"{study.margin:g}")}
-    found = {
+    values = {
         "name": escape_tex(study.name),
         "metric": escape_tex(study.metric.replace("_", " ")),
         "design": escape_tex(study.design.replace("_", " ")),
@@ -138,7 +138,7 @@ def _of_study(summary: Summary) -> Iterator[Number]:
         "alpha": _math(f"{ALPHA:g}"),
         **margin,
     }
-    yield from (("study", key, text) for key, text in found.items())
+    yield from (("study", key, text) for key, text in values.items())
 
 
 def _of_cells(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
@@ -197,8 +197,8 @@ def _estimated(row: Mapping[Any, Any], is_share: bool) -> Iterator[tuple[str, st
 def _of_answers(summary: Summary) -> Iterator[Number]:
     for question, estimates in summary.answers.given.items():
         table = estimates.table
-        words = table.select_dtypes(exclude="number").columns
-        names = [str(name) for name in words if name not in ESTIMATE_COLUMNS]
+        columns = table.select_dtypes(exclude="number").columns
+        names = [str(name) for name in columns if name not in ESTIMATE_COLUMNS]
         names = [name for name in names if name != "cell"] or names
         for row in table.to_dict("records"):
             key = "+".join(_key(str(row[name])) for name in names)
