@@ -46,10 +46,8 @@ def draw(figure: str, study: Summary, ax: Any = None, width: str = "auto") -> An
     Raises:
         AblateError: If there is no such figure or width, or nothing to draw.
     """
-    from ablate.figures import FIGURES
-    from ablate.figures.choice import choice_faults
-    from ablate.figures.paper import PAPERS
-    from ablate.figures.sheet import our_style
+    from ablate.figures.figure import figure_style
+    from ablate.figures.registry import FIGURES, PAGE_WIDTHS, choice_faults
 
     if faults := choice_faults([figure], width):
         raise AblateError("\n".join(faults))
@@ -58,8 +56,8 @@ def draw(figure: str, study: Summary, ax: Any = None, width: str = "auto") -> An
     if data.empty:
         raise AblateError(f"Nothing to draw: {kind.absence(study)}")
     if ax is None:
-        with our_style():
-            return kind.compose(data, PAPERS[width])
+        with figure_style():
+            return kind.compose(data, PAGE_WIDTHS[width])
     kind.draw(ax, data)
     axes = ax if hasattr(ax, "figure") else next(iter(getattr(ax, "flat", ax)))
     return axes.figure

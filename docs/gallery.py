@@ -11,8 +11,8 @@ import pandas as pd
 
 from ablate.analysis import Summary, summarise
 from ablate.figures import FIGURES
-from ablate.figures.paper import DEFAULT, PAPERS
-from ablate.figures.sheet import our_style
+from ablate.figures.figure import figure_style
+from ablate.figures.registry import PAGE_WIDTHS
 from ablate.study import Cell, Factor, Level, Requires, Study, make_plan
 
 HERE = Path(__file__).resolve().parent
@@ -138,7 +138,7 @@ def text(drawn: dict[str, Summary]) -> str:
     Args:
         drawn: What :func:`pictures` returned.
     """
-    parts = [HEAD.format(widths=", ".join(f"`{name}`" for name in PAPERS))]
+    parts = [HEAD.format(widths=", ".join(f"`{name}`" for name in PAGE_WIDTHS))]
     for name, summary in drawn.items():
         caption = FIGURES[name].caption(summary).replace("_", "\\_").replace("*", "\\*")
         parts.append(f"## {name}\n![{name}](gallery/{name}.png)\n\n{caption}\n")
@@ -150,10 +150,10 @@ def main() -> None:
     drawn = pictures()
     (HERE / "gallery").mkdir(exist_ok=True)
     for name, summary in drawn.items():
-        with our_style():
-            sheet = FIGURES[name].compose(FIGURES[name].prepare(summary), PAPERS[DEFAULT])
-            sheet.settle()
-            sheet.savefig(HERE / "gallery" / f"{name}.png", dpi=DPI, metadata={"Software": None})
+        with figure_style():
+            canvas = FIGURES[name].compose(FIGURES[name].prepare(summary))
+            canvas.fix_layout()
+            canvas.savefig(HERE / "gallery" / f"{name}.png", dpi=DPI, metadata={"Software": None})
     (HERE / "gallery.md").write_text(text(drawn), encoding="utf-8")
 
 

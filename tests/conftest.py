@@ -23,6 +23,9 @@ from ablate.store import StudyFolder
 hypothesis.settings.register_profile("ablate", deadline=None)
 hypothesis.settings.load_profile("ablate")
 
+# All of them are modules called "conftest": collected for doctests, they would be taken for each other.
+collect_ignore_glob = ["conftest.py", "*/conftest.py"]
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # Decoded images of tests are nobody's to keep.

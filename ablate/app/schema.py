@@ -17,8 +17,7 @@ from typing import Any
 
 import ablate
 from ablate.errors import ConfigError, suggestion
-from ablate.figures import choice
-from ablate.figures.paper import PAPERS
+from ablate.figures.registry import FIGURES, PAGE_WIDTHS, choice_faults
 from ablate.objects import load_object
 from ablate.study.design import DESIGNS
 from ablate.study.setting import Setting, anything, check_section, config_node, mapping, text, whole
@@ -109,8 +108,8 @@ def known_names() -> dict[str, Iterable[str]]:
     return {
         "study.design": DESIGNS,
         "study.metric": load_object(_METRICS),
-        "report.figures": choice.FIGURE_NAMES,
-        "report.width": PAPERS,
+        "report.figures": FIGURES,
+        "report.width": PAGE_WIDTHS,
     }
 
 
@@ -221,7 +220,7 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
     report = values.get("report") or {}
     messages += check_section("study", _without_null(values.get("study")), _STUDY_SETTINGS)[1]
     messages += check_section("report", report, REPORT_SETTINGS)[1]
-    messages += choice.choice_faults(report.get("figures"), report.get("width"))
+    messages += choice_faults(report.get("figures"), report.get("width"))
     return [*messages, *load_object(_KERAS_FAULTS)(values, explicit)]
 
 

@@ -1,4 +1,4 @@
-"""Colours, lines and markers: one colour a factor in all figures of a study, one look a verdict."""
+"""Colours, lines and markers: one colour a factor in all figures of a study, one style a verdict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from ablate.study import Cell, Plan
 
-__all__ = ["BLACK", "LINES", "VERDICT_LOOKS", "Look", "cell_looks", "factor_colours", "paler"]
+__all__ = ["BLACK", "LINES", "VERDICT_STYLES", "SeriesStyle", "cell_styles", "factor_colours", "paler"]
 
 BLACK = "#000000"
 
@@ -34,7 +34,7 @@ _BROKEN = tuple(name for name in LINES if name != "solid")
 
 
 @dataclass(frozen=True)
-class Look:
+class SeriesStyle:
     """How a cell, or a verdict, is told from others: by any one of three, so that grey prints stay readable.
 
     Args:
@@ -49,14 +49,14 @@ class Look:
 
 
 # The high-contrast palette of P. Tol, Colour Schemes (2021), which no factor shares: a claim stands out, none is grey.
-VERDICT_LOOKS: Mapping[str, Look] = {
-    "helps": Look("#004488", "solid", "o"),
-    "hurts": Look("#BB5566", "solid", "X"),
-    "no effect": Look("#8F6C00", "solid", "s"),
-    "dispensable": Look("#8F6C00", "solid", "D"),
-    "undecided": Look("#6E6E6E", "solid", "o"),
+VERDICT_STYLES: Mapping[str, SeriesStyle] = {
+    "helps": SeriesStyle("#004488", "solid", "o"),
+    "hurts": SeriesStyle("#BB5566", "solid", "X"),
+    "no effect": SeriesStyle("#8F6C00", "solid", "s"),
+    "dispensable": SeriesStyle("#8F6C00", "solid", "D"),
+    "undecided": SeriesStyle("#6E6E6E", "solid", "o"),
 }
-"""The look of each verdict; the marker of ``undecided`` is hollow."""
+"""The style of each verdict; the marker of ``undecided`` is hollow."""
 
 
 def factor_colours(plan: Plan) -> dict[str, str]:
@@ -71,12 +71,12 @@ def factor_colours(plan: Plan) -> dict[str, str]:
     return {name: _COLOURS[place % len(_COLOURS)] for place, name in enumerate(names)}
 
 
-def cell_looks(plan: Plan) -> dict[str, Look]:
-    """The look of every cell by its label, whatever is drawn beside it.
+def cell_styles(plan: Plan) -> dict[str, SeriesStyle]:
+    """The style of every cell by its label, whatever is drawn beside it.
 
     A cell that differs from its reference in one factor has the colour of that factor, further levels of the factor a
     darker or lighter shade of it. A cell that differs in several factors is grey, as its effect is that of none of
-    them; a reference is black and solid. Cells that differ only in the block (the data set) look alike.
+    them; a reference is black and solid. Cells that differ only in the block (the data set) have the same style.
 
     Args:
         plan: The plan.
@@ -84,30 +84,32 @@ def cell_looks(plan: Plan) -> dict[str, Look]:
     Example:
         >>> from ablate.study import Factor, Level, Study, make_plan
         >>> factors = [Factor(name, (Level("true"), Level("false")), "true") for name in "ab"]
-        >>> looks = cell_looks(make_plan(Study("demo", "factorial", (0, 1), "score"), factors))
-        >>> [(cell, look.colour, look.line) for cell, look in looks.items()]  # doctest: +NORMALIZE_WHITESPACE
+        >>> styles = cell_styles(make_plan(Study("demo", "factorial", (0, 1), "score"), factors))
+        >>> [(cell, style.colour, style.line) for cell, style in styles.items()]  # doctest: +NORMALIZE_WHITESPACE
         [('full', '#000000', 'solid'), ('w/o b', '#0072B2', 'dashdot'), ('w/o a', '#D55E00', 'dashed'),
          ('w/o a, w/o b', '#4D4D4D', 'dashdot')]
     """
     colours = factor_colours(plan)
     places = {name: place for place, name in enumerate(colours)}
-    several: dict[tuple[str, ...], int] = {}
-    looks = {}
+    combinations: dict[tuple[str, ...], int] = {}
+    styles = {}
     for cell in plan.cells:
         changed = tuple(name for name in cell.changed if name in places)
         if not changed:
-            looks[cell.label] = Look(BLACK, "solid", "o")
+            styles[cell.label] = SeriesStyle(BLACK, "solid", "o")
         elif len(changed) == 1:
-            place, shade = places[changed[0]], _level(plan, cell, changed[0])
+            place, shade = places[changed[0]], _level_index(plan, cell, changed[0])
             step = place + shade
-            looks[cell.label] = Look(_shaded(colours[changed[0]], shade), _nth(_BROKEN, step), _nth(_MARKERS, step))
+            styles[cell.label] = SeriesStyle(
+                _shaded(colours[changed[0]], shade), _nth(_BROKEN, step), _nth(_MARKERS, step)
+            )
         else:
             levels = tuple(f"{name}={cell.levels[name]}" for name in changed)
-            place = several.setdefault(levels, len(several))
-            # The three lists have lengths that share no divisor but 1 with the next: 140 cells pass before a look
+            place = combinations.setdefault(levels, len(combinations))
+            # The three lists have lengths that share no divisor but 1 with the next: 140 cells pass before a style
             # returns.
-            looks[cell.label] = Look(_nth(_GREYS, place), _nth(_BROKEN, place + 1), _nth(_MARKERS, place + 1))
-    return looks
+            styles[cell.label] = SeriesStyle(_nth(_GREYS, place), _nth(_BROKEN, place + 1), _nth(_MARKERS, place + 1))
+    return styles
 
 
 def paler(colour: str, share: float = 0.3) -> str:
@@ -129,13 +131,13 @@ def _mixed(colour: str, share: float, other: float) -> tuple[float, float, float
     return red, green, blue
 
 
-def _level(plan: Plan, cell: Cell, name: str) -> int:
+def _level_index(plan: Plan, cell: Cell, name: str) -> int:
     factor = next(factor for factor in plan.factors if factor.name == name)
     return [level.label for level in factor.alternatives].index(cell.levels[name])
 
 
-def _shaded(colour: str, place: int) -> str:
-    shade = _nth(_SHADES, place)
+def _shaded(colour: str, index: int) -> str:
+    shade = _nth(_SHADES, index)
     if shade == 0:
         return colour
     if shade > 0:

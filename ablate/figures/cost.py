@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,39 +12,38 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatt
 
 from ablate.analysis import Summary
 from ablate.analysis.costs import pareto_front
-from ablate.analysis.intervals import LEVEL
-from ablate.analysis.notes import seed_count
-from ablate.figures.figure import Figure
-from ablate.figures.legends import cell_entries, legend_height, put_legend
-from ablate.figures.lines import outstanding, with_looks
-from ablate.figures.panels import panels_of, plain_numbers, records
-from ablate.figures.paper import DEFAULT, PAPERS, Paper
-from ablate.figures.sheet import Sheet
-from ablate.figures.style import shown, spoken, wrapped
-from ablate.figures.wording import sides
+from ablate.captions import CONFIDENCE
+from ablate.figures.figure import Canvas, Figure
+from ablate.figures.lines import highlighted_cells, with_cell_styles
+from ablate.figures.panels import (
+    cell_entries,
+    draw_point,
+    format_ticks,
+    legend_height,
+    ordered_rows,
+    panel_grid,
+    panels_of,
+    put_legend,
+    records,
+)
+from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.style import direction_label, literal_text, readable_name, wrapped
+from ablate.formatting import seed_count
 
 __all__ = ["COST", "caption", "compose", "draw", "prepare"]
 
 _COLUMNS = (
-    *(
-        "block",
-        "measure",
-        "cell",
-        "label",
-        "position",
-        "cost",
-        "mean",
-        "low",
-        "high",
-        "n",
-        "front",
-        "metric",
-        "direction",
+    "block measure cell label position cost mean low high n front metric direction batch highlighted colour marker"
+).split()
+_MEASURES = {
+    "weights": ("weights", "number of weights"),
+    "flops": (
+        "floating-point operations an image",
+        "floating-point operations of one image (multiplication and addition count as two)",
     ),
-    *("batch", "highlighted", "colour", "marker"),
-)
-_MEASURES = ("weights", "flops", "latency")
-_WORDS = {"weights": "weights", "flops": "floating-point operations an image", "latency": "latency"}
+    "latency": ("latency", "measured latency of a forward pass"),
+}
+"""Columns of the costs, what an axis calls them, and what a caption."""
 _HIGHLIGHTED = 9
 _LOG_FROM = 4.0
 _PANEL_HEIGHT = 1.75
@@ -56,32 +55,30 @@ def prepare(summary: Summary) -> pd.DataFrame:
     Returns:
         A row for every cell with a result and cost that was measured: ``block`` (the data set, or empty), ``measure``
         (``weights``, ``flops``, ``latency`` in seconds), ``cell``, its ``label`` within the block and ``position`` in
-        the plan, ``cost``, ``mean`` of the metric with the 95 % t interval ``low`` to ``high``, ``n``, whether it is on
+        the plan, ``cost``, ``mean`` of the metric with the 95% t interval ``low`` to ``high``, ``n``, whether it is on
         the Pareto ``front`` of the block, ``metric``, ``direction``, images a ``batch`` of the latency, whether the
         cell is ``highlighted`` (of many cells not all are), and its ``colour`` and ``marker``. A measure in which all
         cells are alike is left out.
     """
     study = summary.study
     measured = summary.costs if len(summary.costs) else summary.cells[["cell", "weights"]]
-    parts = []
+    groups = []
     for measure in _MEASURES:
         if measure not in measured or measured[measure].nunique() < 2:
             continue
         batch = measured["batch"] if "batch" in measured else np.nan
         rows = measured[["cell"]].assign(cost=measured[measure].astype(float), batch=batch)
-        rows = rows.merge(summary.cells[["cell", "mean", "low", "high", "n"]], on="cell").dropna(
-            subset=["cost", "mean"]
-        )
-        for _, own in with_looks(rows, summary).groupby("block", sort=False):
-            front = pareto_front(list(own["cost"]), list(own["mean"]), study.direction)
-            parts.append(own.assign(measure=measure, front=front))
-    if not parts:
-        return pd.DataFrame(columns=list(_COLUMNS))
-    data = pd.concat(parts, ignore_index=True).assign(metric=study.metric, direction=study.direction)
-    data["highlighted"] = data["cell"].isin(outstanding(summary, _HIGHLIGHTED)) | data["front"]
-    blocks = list(dict.fromkeys(data.sort_values("position")["block"]))
-    keys = [data["position"], data["measure"].map(_MEASURES.index), data["block"].map(blocks.index)]
-    return data.iloc[np.lexsort(keys)].reset_index(drop=True)[list(_COLUMNS)]
+        rows = rows.merge(summary.cells[["cell", "mean", "low", "high", "n"]], on="cell")
+        rows = rows.dropna(subset=["cost", "mean"])
+        for _, group in with_cell_styles(rows, summary).groupby("block", sort=False):
+            front = pareto_front(list(group["cost"]), list(group["mean"]), study.direction)
+            groups.append(group.assign(measure=measure, front=front))
+    if not groups:
+        return pd.DataFrame(columns=_COLUMNS)
+    data = pd.concat(groups, ignore_index=True).assign(metric=study.metric, direction=study.direction)
+    data["highlighted"] = data["cell"].isin(highlighted_cells(summary, _HIGHLIGHTED)) | data["front"]
+    block = data.groupby("block")["position"].transform("min")
+    return ordered_rows(data, _COLUMNS, block, data["measure"].map(list(_MEASURES).index), data["position"])
 
 
 def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
@@ -91,50 +88,30 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         axes: As many axes as the data have pairs of block and measure, in their order, or one for a single pair.
         data: What :func:`prepare` returned, or some of its measures and cells.
     """
-    for ax, (block, measure), rows in panels_of(axes, data, ("block", "measure"), "panels"):
+    for ax, (_, measure), rows in panels_of(axes, data, ("block", "measure"), "panels"):
         _scale(ax, rows, measure)
         _front(ax, rows)
         for row in records(rows):
             _point(ax, row)
-        plain_numbers(ax.yaxis)
-        less, more = sides(rows["direction"].iloc[0])
-        ax.set_ylabel(f"{spoken(rows['metric'].iloc[0])}\n← {less}      {more} →")
-        if block:
-            ax.set_title(spoken(block))
+        format_ticks(ax.yaxis)
+        ax.set_ylabel(direction_label(readable_name(rows["metric"].iloc[0]), rows["direction"].iloc[0]))
 
 
-def _point(ax: Axes, row: dict[str, Any]) -> None:
+def _point(ax: Axes, row: dict[Hashable, Any]) -> None:
     bright = bool(row["highlighted"])
     colour = row["colour"] if bright else "0.75"
     if np.isfinite(row["low"]):
         ax.plot([row["cost"]] * 2, [row["low"], row["high"]], color=colour, linewidth=0.7, alpha=0.6, zorder=2)
-    ax.plot(
-        [row["cost"]],
-        [row["mean"]],
-        marker=row["marker"] if bright else ".",
-        markersize=5 if bright else 3,
-        markerfacecolor=colour if row["front"] else "white",
-        markeredgecolor=colour,
-        markeredgewidth=0.9,
-        linestyle="none",
-        zorder=4 if bright else 3,
-        label=shown(str(row["cell"])),
-    )
+    marker, size, zorder = (row["marker"], 5, 4) if bright else (".", 3, 3)
+    face, label = colour if row["front"] else "white", literal_text(str(row["cell"]))
+    draw_point(ax, row["cost"], row["mean"], marker, size, face, colour, zorder, markeredgewidth=0.9, label=label)
 
 
 def _front(ax: Axes, rows: pd.DataFrame) -> None:
     front = rows[rows["front"].astype(bool)].sort_values("cost")
     if len(front) > 1:
-        ax.plot(
-            front["cost"],
-            front["mean"],
-            drawstyle="steps-post",
-            color="0.6",
-            linewidth=0.7,
-            linestyle="--",
-            zorder=1,
-            label="_front",
-        )
+        dashed: dict[str, Any] = {"color": "0.6", "linewidth": 0.7, "linestyle": "--"}
+        ax.plot(front["cost"], front["mean"], drawstyle="steps-post", zorder=1, label="_front", **dashed)
 
 
 def _scale(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
@@ -146,54 +123,45 @@ def _scale(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
     else:
         ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.margins(x=0.1, y=0.08)
-    words = _WORDS[measure]
+    label = _MEASURES[measure][0]
     if measure == "latency":
         ax.xaxis.set_major_formatter(EngFormatter(unit="s", sep="\u2009"))
         batch = rows["batch"].iloc[0]
-        words += f" of a batch of {batch:.0f}" if np.isfinite(batch) else ""
+        label += f" of a batch of {batch:.0f}" if np.isfinite(batch) else ""
     else:
         ax.xaxis.set_major_formatter(EngFormatter(sep="\u2009"))
     log = " (log scale)" if ax.get_xscale() == "log" else ""
-    ax.set_xlabel(wrapped(f"{words}{log}", 26))
+    ax.set_xlabel(wrapped(f"{label}{log}", 26))
 
 
-def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
+def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     """A panel a measure, a row a block; the names of the cells below."""
-    blocks = list(dict.fromkeys(data["block"]))
     measures = data["measure"].nunique()
-    groups = list(dict.fromkeys(zip(data["block"], data["measure"], strict=True)))
-    across = measures if measures > 1 and len(groups) == measures * len(blocks) else min(3, len(groups))
-    width = paper.column if across == 1 else paper.text
+    count = data.groupby(["block", "measure"]).ngroups
+    across = measures if measures > 1 and count == measures * data["block"].nunique() else min(3, count)
+    width = page.column if across == 1 else page.text
     entries = cell_entries(data, lines=False)
-    rows = -(-len(groups) // across)
-    sheet = Sheet(width, min(_PANEL_HEIGHT, 8.5 / rows) * rows + 0.25 + legend_height(entries, width))
-    axes = sheet.subplots(rows, across, squeeze=False)
-    draw(list(axes.flat)[: len(groups)], data)
-    for ax in list(axes.flat)[len(groups) :]:
-        ax.set_axis_off()
-    for row in axes:
-        for ax in row[1:]:
-            ax.set_ylabel("")
-    put_legend(sheet, entries)
-    return sheet
+    rows = -(-count // across)
+    canvas = Canvas(width, min(_PANEL_HEIGHT, 8.5 / rows) * rows + 0.25 + legend_height(entries, width))
+    axes = panel_grid(canvas, count, across)
+    draw(list(axes.flat)[:count], data)
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
+    put_legend(canvas, entries)
+    return canvas
 
 
 def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the figure shows: the costs, the mean, its interval, the front."""
     study = summary.study
     data = prepare(summary) if data is None else data
-    words = {
-        "weights": "number of weights",
-        "flops": "floating-point operations of one image (multiplication and addition count as two)",
-        "latency": "measured latency of a forward pass",
-    }
-    costs = ", ".join(words[measure] for measure in dict.fromkeys(data["measure"]))
+    costs = ", ".join(_MEASURES[measure][1] for measure in dict.fromkeys(data["measure"]))
     sentences = [
         f"{study.metric} of the cells of the study {study.name} against what they cost: {costs}.",
         f"Markers: mean over {seed_count(data['n'])}.",
     ]
     if data["low"].notna().any():
-        sentences.append(f"Lines: its {LEVEL:.0%} t interval.")
+        sentences.append(f"Lines: its {CONFIDENCE} t interval.")
     sentences.append(
         "Filled, and joined by the dashed line: the Pareto front of the means, of which no other cell is as good for "
         "as little; neighbours on it need not differ significantly."
@@ -201,8 +169,4 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     return " ".join(sentences)
 
 
-def _absence(summary: Summary) -> str:
-    return "no cost was measured in which cells differ"
-
-
-COST = Figure("cost", prepare, draw, compose, caption, _absence)
+COST = Figure(prepare, draw, compose, caption, lambda _: "no cost was measured in which cells differ")

@@ -12,37 +12,24 @@ from matplotlib.lines import Line2D
 
 from ablate.analysis import Summary
 from ablate.analysis.curves import end_window, mean_curves, overfitting, tracks
-from ablate.analysis.intervals import LEVEL
-from ablate.analysis.notes import seed_count
-from ablate.figures.figure import Figure
-from ablate.figures.legends import cell_entries, legend_height, put_legend
-from ablate.figures.lines import counted_curves, draw_line, fit_means, outstanding, place_epochs, with_looks
-from ablate.figures.panels import panels_of
-from ablate.figures.paper import DEFAULT, PAPERS, Paper
-from ablate.figures.sheet import Sheet
-from ablate.figures.style import shown, spoken
+from ablate.captions import CONFIDENCE
+from ablate.figures.figure import Canvas, Figure
+from ablate.figures.lines import draw_line, epoch_axis, finished_curves, fit_means, highlighted_cells, with_cell_styles
+from ablate.figures.panels import cell_entries, legend_height, ordered_rows, panels_of, put_legend
+from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.style import literal_text, readable_name
+from ablate.formatting import seed_count
 
-__all__ = ["CURVES", "caption", "compose", "curve_metrics", "draw", "prepare"]
+__all__ = ["CURVES", "caption", "compose", "draw", "prepare"]
 
-_COLUMNS = (
-    *("block", "metric", "part", "cell", "label", "position", "epoch", "n", "mean", "low", "high"),
-    *("onset", "highlighted", "colour", "line", "marker"),
-)
+_COLUMNS = "block metric split cell label position epoch n mean low high onset highlighted colour line marker".split()
 _HIGHLIGHTED = 7
 _PANEL_HEIGHT = 1.5
 _TALLEST = 7.5
 _LOWEST = 0.9
 _MOST_LINES = 40
 _FAINTEST, _STRONGEST = 0.06, 0.15
-_RING: dict[str, Any] = {
-    **{"marker": "o", "markersize": 8.5, "markerfacecolor": "none", "markeredgewidth": 1.1},
-    **{"markeredgecolor": "0.2", "linestyle": "none"},
-}
-
-
-def curve_metrics(summary: Summary) -> tuple[str, ...]:
-    """The columns of the curves that are drawn on data that are not trained on; see :func:`.tracks`."""
-    return tuple(track.validation for track in tracks(summary.curves, summary.study.metric))
+_RING: dict[str, Any] = {"marker": "o", "markersize": 8.5, "markerfacecolor": "none", "markeredgewidth": 1.1}
 
 
 def prepare(summary: Summary) -> pd.DataFrame:
@@ -50,33 +37,30 @@ def prepare(summary: Summary) -> pd.DataFrame:
 
     Returns:
         A row for every block, metric, cell and epoch: ``block`` (the data set, or empty), ``metric`` (a column of the
-        curves), ``part`` (``training`` or ``validation``), ``cell``, its ``label`` within the block and ``position``
-        in the plan, ``epoch``, ``n`` runs, ``mean``, its 95 % t interval ``low`` to ``high`` (NaN for one run), the
+        curves), ``split`` (``training`` or ``validation``), ``cell``, its ``label`` within the block and ``position``
+        in the plan, ``epoch``, ``n`` runs, ``mean``, its 95% t interval ``low`` to ``high`` (NaN for one run), the
         ``onset`` of overfitting of the cell (an epoch; NaN where none is shown, and for all that is no validation
         loss), whether the cell is ``highlighted`` (of many cells not all are), and its ``colour``, ``line`` and
         ``marker``.
     """
-    curves = counted_curves(summary)
-    chosen = outstanding(summary, _HIGHLIGHTED)
-    parts = []
+    curves = finished_curves(summary)
+    chosen = highlighted_cells(summary, _HIGHLIGHTED)
+    means = []
     for track in tracks(curves, summary.study.metric):
-        for part, column in (("training", track.training), ("validation", track.validation)):
+        for split, column in (("training", track.training), ("validation", track.validation)):
             if column is not None:
-                parts.append(mean_curves(curves, column).assign(metric=column, part=part, onset=np.nan))
+                means.append(mean_curves(curves, column).assign(metric=column, split=split, onset=np.nan))
         if track.is_loss and track.training is not None:
-            found = overfitting(curves[curves["cell"].isin(chosen)], track.validation, track.training)
-            begins: dict[str, int] = dict(
-                found.loc[found["shown"].astype(bool), ["cell", "epoch"]].itertuples(index=False)
-            )
-            parts[-1]["onset"] = parts[-1]["cell"].map(begins).astype(float)
-    parts = [part for part in parts if len(part)]
-    if not parts:
-        return pd.DataFrame(columns=list(_COLUMNS))
-    data = with_looks(pd.concat(parts, ignore_index=True), summary)
+            rises = overfitting(curves[curves["cell"].isin(chosen)], track.validation, track.training)
+            onsets = rises[rises["shown"].astype(bool)].set_index("cell")["epoch"]
+            means[-1]["onset"] = means[-1]["cell"].map(onsets).astype(float)
+    means = [frame for frame in means if len(frame)]
+    if not means:
+        return pd.DataFrame(columns=_COLUMNS)
+    data = with_cell_styles(pd.concat(means, ignore_index=True), summary)
     data["highlighted"] = data["cell"].isin(chosen)
-    blocks, metrics = list(dict.fromkeys(data.sort_values("position")["block"])), list(dict.fromkeys(data["metric"]))
-    keys = [data["epoch"], data["position"], data["metric"].map(metrics.index), data["block"].map(blocks.index)]
-    return data.iloc[np.lexsort(keys)].reset_index(drop=True)[list(_COLUMNS)]
+    block = data.groupby("block")["position"].transform("min")
+    return ordered_rows(data, _COLUMNS, block, pd.factorize(data["metric"])[0], data["position"], data["epoch"])
 
 
 def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
@@ -86,27 +70,26 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         axes: As many axes as the data have pairs of block and metric, in their order, or one for a single pair.
         data: What :func:`prepare` returned, or some of its metrics and cells.
     """
-    for ax, (block, metric), rows in panels_of(axes, data, ("block", "metric"), "panels"):
+    for ax, (_, metric), rows in panels_of(axes, data, ("block", "metric"), "panels"):
         _others(ax, rows[~rows["highlighted"].astype(bool)])
         bright = rows[rows["highlighted"].astype(bool)]
         # The more bands lie over each other, the fainter each must be.
         band = max(_FAINTEST, min(_STRONGEST, 0.5 / max(1, bright["cell"].nunique())))
         for _, line in bright.groupby("position"):
-            place = int(line["position"].iloc[0])
-            draw_line(ax, line, shown(str(line["cell"].iloc[0])), stagger=place, band=band)
-            onset = line["onset"].iloc[0]
-            if np.isfinite(onset):
-                _ring(ax, onset, float(line.loc[line["epoch"] == onset, "mean"].iloc[0]), line["colour"].iloc[0])
+            first = line.iloc[0]
+            draw_line(ax, line, literal_text(str(first["cell"])), stagger=int(first["position"]), band=band)
+            if np.isfinite(first["onset"]):
+                lowest = float(line.loc[line["epoch"] == first["onset"], "mean"].iloc[0])
+                ring = _RING | {"markeredgecolor": first["colour"], "linestyle": "none"}
+                ax.plot([first["onset"]], [lowest], label="_onset", zorder=6, **ring)
         fit_means(ax, rows, bounded=True)
-        ax.set_ylabel(spoken(metric))
-        if block:
-            ax.set_title(spoken(block))
-        place_epochs(ax)
+        ax.set_ylabel(readable_name(metric))
+        epoch_axis(ax)
         ax.set_xlabel("epoch")
 
 
 def _others(ax: Axes, pale: pd.DataFrame) -> None:
-    """The cells that do not stand out: a line each, or of very many, which would cover each other, the range."""
+    """The cells that are not highlighted: a line each, or of very many, which would cover each other, the range."""
     if pale["cell"].nunique() > _MOST_LINES:
         means = pale.groupby("epoch")["mean"]
         low, high = means.min(), means.max()
@@ -116,12 +99,8 @@ def _others(ax: Axes, pale: pd.DataFrame) -> None:
         ax.plot(line["epoch"], line["mean"], color="0.82", linewidth=0.6, zorder=1, label="_other")
 
 
-def _ring(ax: Axes, epoch: float, loss: float, colour: str) -> None:
-    ax.plot([epoch], [loss], label="_onset", zorder=6, **_RING | {"markeredgecolor": colour})
-
-
-def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
-    """The curves as wide as the text of a paper: training left, validation right, a row a metric and block.
+def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
+    """The curves as wide as the text of a page: training left, validation right, a row a metric and block.
 
     Without training curves the panels stand below each other in one column. Where there are more data sets than a page
     holds, only the first metric is drawn.
@@ -130,30 +109,26 @@ def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
     if blocks * data["metric"].nunique() * _LOWEST > 2 * _TALLEST:
         first = data["metric"].iloc[0].partition("_")[2] or data["metric"].iloc[0]
         data = data[data["metric"].str.endswith(first)]
-    panels = list(dict.fromkeys(zip(data["block"], data["metric"], data["part"], strict=True)))
-    across = 2 if [part for _, _, part in panels] == ["training", "validation"] * (len(panels) // 2) else 1
+    panels = list(dict.fromkeys(zip(data["block"], data["metric"], data["split"], strict=True)))
+    across = 2 if [split for _, _, split in panels] == ["training", "validation"] * (len(panels) // 2) else 1
     rows = len(panels) // across
-    width = paper.text if across == 2 else paper.column
+    width = page.text if across == 2 else page.column
     entries = cell_entries(data)
     if data["onset"].notna().any():
-        entries.append((Line2D([], [], **_RING), "overfitting begins"))
+        entries.append((Line2D([], [], markeredgecolor="0.2", linestyle="none", **_RING), "overfitting begins"))
     height = min(_PANEL_HEIGHT, _TALLEST / rows) + (0.15 if blocks > 1 else 0)
-    sheet = Sheet(width, height * rows + 0.35 + legend_height(entries, width))
-    axes = sheet.subplots(rows, across, sharex=True, squeeze=False)
+    canvas = Canvas(width, height * rows + 0.35 + legend_height(entries, width))
+    axes = canvas.subplots(rows, across, sharex=True, squeeze=False)
     draw(list(axes.flat), data)
     for row in axes:
-        _share_height(row)
+        # Training and validation of one metric on one scale.
+        limits = [ax.get_ylim() for ax in row]
+        for ax in row:
+            ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     for ax in axes[:-1].flat:
         ax.set_xlabel("")
-    put_legend(sheet, entries)
-    return sheet
-
-
-def _share_height(row: Sequence[Axes]) -> None:
-    """Training and validation of one metric on one scale."""
-    limits = [ax.get_ylim() for ax in row]
-    for ax in row:
-        ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+    put_legend(canvas, entries)
+    return canvas
 
 
 def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
@@ -165,7 +140,7 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
         f"Lines: mean over {seed_count(data['n'])}.",
     ]
     if data["low"].notna().any():
-        sentences.append(f"Bands: pointwise {LEVEL:.0%} t intervals of the mean, cut off at the edge of the axes.")
+        sentences.append(f"Bands: pointwise {CONFIDENCE} t intervals of the mean, cut off at the edge of the axes.")
     else:
         sentences.append("No bands: one seed has no interval.")
     lengths = data.groupby("cell")["epoch"].max()
@@ -191,7 +166,7 @@ def _on_overfitting(summary: Summary, data: pd.DataFrame) -> list[str]:
     window = end_window(int(data["epoch"].max()))
     rule = (
         f"the lowest mean {losses[0].validation}, where from there to the mean of the last {window} epochs it rises "
-        f"({LEVEL:.0%} t interval over seeds, each measured from the epoch that is lowest in the others) while "
+        f"({CONFIDENCE} t interval over seeds, each measured from the epoch that is lowest in the others) while "
         f"{losses[0].training} falls"
     )
     if data["onset"].isna().all():
@@ -199,8 +174,4 @@ def _on_overfitting(summary: Summary, data: pd.DataFrame) -> list[str]:
     return [f"Rings, where overfitting begins: {rule}."]
 
 
-def _absence(summary: Summary) -> str:
-    return "no finished run wrote curves"
-
-
-CURVES = Figure("curves", prepare, draw, compose, caption, _absence)
+CURVES = Figure(prepare, draw, compose, caption, lambda _: "no finished run wrote curves")

@@ -7,21 +7,29 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
-from ablate.analysis.intervals import LEVEL
-from ablate.analysis.notes import seed_count
-from ablate.analysis.verdicts import ALPHA
-from ablate.figures.colours import cell_looks, paler
-from ablate.figures.figure import Figure
-from ablate.figures.panels import plain_numbers
-from ablate.figures.paper import DEFAULT, PAPERS, Paper
-from ablate.figures.rows import MANY_ROWS, MOST_ROWS, ROW_GAP, heights_of, label_width, put_labels
-from ablate.figures.sheet import Sheet
-from ablate.figures.style import LINE_HEIGHT, wrapped
-from ablate.figures.wording import block_label, sides
+from ablate.captions import inference_sentences, margin_sentence
+from ablate.figures.colours import paler
+from ablate.figures.figure import Canvas, Figure
+from ablate.figures.lines import with_cell_styles
+from ablate.figures.panels import ordered_rows
+from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.rows import (
+    MANY_ROWS,
+    MOST_ROWS,
+    ROW_GAP,
+    counted_labels,
+    margin_band,
+    put_labels,
+    row_heights,
+    value_axis,
+)
+from ablate.figures.style import LINE_HEIGHT, direction_label, wrapped
+from ablate.formatting import seed_count
 
 __all__ = ["EFFECTS", "caption", "compose", "draw", "prepare"]
 
-_LABEL_WIDTH = 24
+_COLUMNS = "cell position colour seed value difference low high n verdict metric direction margin".split()
+_LABEL_WIDTH = 36
 
 
 def prepare(summary: Summary) -> pd.DataFrame:
@@ -34,24 +42,16 @@ def prepare(summary: Summary) -> pd.DataFrame:
         units of the metric), and, the same in all rows of a cell, mean ``difference``, its interval ``low`` to
         ``high``, ``n``, ``verdict``, ``metric``, ``direction``, ``margin``.
     """
-    study, looks = summary.study, cell_looks(summary.plan)
-    position = {cell.label: index for index, cell in enumerate(summary.plan.cells)}
-    blocks = {cell.label: block_label(cell, summary.plan) for cell in summary.plan.cells}
+    study = summary.study
     pairs = summary.pairs[["cell", "seed", "difference"]].rename(columns={"difference": "value"})
     size = summary.effects["difference"].abs().sort_values(ascending=False, kind="stable")
     bars = summary.effects.loc[size.index[:MOST_ROWS]]
     data = pairs.merge(bars[["cell", "difference", "low", "high", "contribution", "n", "verdict"]], on="cell")
-    data = data.assign(
-        position=data["cell"].map(position).astype(int),
-        colour=data["cell"].map({cell: look.colour for cell, look in looks.items()}),
-        metric=study.metric,
-        direction=study.direction,
-        margin=np.nan if study.margin is None else study.margin,
+    data = with_cell_styles(data, summary).assign(
+        metric=study.metric, direction=study.direction, margin=np.nan if study.margin is None else study.margin
     )
-    places = {block: place for place, block in enumerate(dict.fromkeys(blocks.values()))}
-    group = data["cell"].map(blocks).map(places)
-    order = np.lexsort([data["seed"], data["position"], -data["contribution"], group])
-    return data.drop(columns="contribution").iloc[order].reset_index(drop=True)
+    block = data.groupby("block")["position"].transform("min")
+    return ordered_rows(data, _COLUMNS, block, -data["contribution"], data["position"], data["seed"])
 
 
 def draw(ax: Axes, data: pd.DataFrame) -> None:
@@ -61,9 +61,7 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
         ax: The axes.
         data: What :func:`prepare` returned, or some of its cells.
     """
-    margin = float(data["margin"].iloc[0])
-    if np.isfinite(margin):
-        ax.axvspan(-margin, margin, color="0.92", linewidth=0, zorder=0)
+    margin_band(ax, data)
     centres = put_labels(ax, _labels(data, ax.figure.bbox.width / ax.figure.dpi))
     thickness = 0.75 * (ROW_GAP + LINE_HEIGHT)
     for y, (_, rows) in zip(centres, data.groupby("cell", sort=False), strict=True):
@@ -78,56 +76,37 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
             rows["value"], y + spread, s=7, facecolor="white", edgecolor="0.15", linewidth=0.6, zorder=4, clip_on=False
         )
     ax.axvline(0, color="0.15", linewidth=0.7, zorder=5)
-    ax.locator_params(axis="x", nbins=5)
-    plain_numbers(ax.xaxis)
-    less, more = sides(data["direction"].iloc[0])
-    metric = wrapped(f"difference in {data['metric'].iloc[0]}".replace("_", " "), _LABEL_WIDTH + 12)
-    ax.set_xlabel(f"{metric}\n← {less}      {more} →")
+    metric = wrapped(f"difference in {data['metric'].iloc[0]}".replace("_", " "), _LABEL_WIDTH)
+    value_axis(ax, direction_label(metric, data["direction"].iloc[0]), bins=5, margin=0.05)
 
 
-def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
-    """The chart in one column of a paper, or as wide as the text where there are many cells."""
-    width = paper.column if data["cell"].nunique() <= MANY_ROWS else paper.text
-    heights = heights_of(_labels(data, width))
-    sheet = Sheet(width, 0.62 + float(heights.sum()))
-    draw(sheet.subplots(), data)
-    return sheet
+def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
+    """The chart in one column of a page, or as wide as the text where there are many cells."""
+    width = page.column if data["cell"].nunique() <= MANY_ROWS else page.text
+    canvas = Canvas(width, 0.62 + float(row_heights(_labels(data, width)).sum()))
+    draw(canvas.subplots(), data)
+    return canvas
 
 
 def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the chart shows: estimand, n, interval, test."""
-    study, found = summary.study, summary.effects
-    n = seed_count(found.loc[found["n"] > 0, "n"])
+    study, effects = summary.study, summary.effects
+    n = seed_count(effects.loc[effects["n"] > 0, "n"])
     sentences = [
         f"Effect on {study.metric} in the study {study.name} ({study.design}): difference of each cell to the "
         f"reference cell, where every factor is at its reference level, paired by seed ({n}).",
         "Bars: mean; dots: single seeds.",
     ]
-    if len(found) > MOST_ROWS:
-        sentences.append(f"Only the {MOST_ROWS} largest of {len(found)} differences are shown.")
-    if found["low"].notna().any():
-        sentences += [
-            f"Whiskers: {LEVEL:.0%} {summary.interval_name}s, unadjusted.",
-            f"Pale bars: undecided by {summary.test_name}s, Holm-adjusted over {len(found)} "
-            f"comparison{'s' if len(found) > 1 else ''} (α = {ALPHA:g}).",
-        ]
-    else:
-        sentences.append("No interval or test: too few seeds, or no spread between them.")
-    if study.margin is not None:
-        sentences.append(f"Grey band: the margin of ±{study.margin:g}.")
-    return " ".join(sentences)
-
-
-def _absence(summary: Summary) -> str:
-    return "no cell shares a finished seed with its reference"
+    if len(effects) > MOST_ROWS:
+        sentences.append(f"Only the {MOST_ROWS} largest of {len(effects)} differences are shown.")
+    stated = "Whiskers: {interval}. Pale bars: undecided by {test}."
+    sentences.append(inference_sentences(summary, effects["low"], len(effects), stated))
+    return " ".join([*sentences, *margin_sentence(summary)])
 
 
 def _labels(data: pd.DataFrame, inches: float) -> list[str]:
-    counts = data.groupby("cell", sort=False)["n"].first()
-    width = label_width(len(counts), inches)
-    # Blanks that do not break keep the count in one piece.
-    suffixes = [f" (n\u00a0=\u00a0{n})" if counts.nunique() > 1 else "" for n in counts]
-    return [wrapped(f"{cell}{suffix}", width) for cell, suffix in zip(counts.index, suffixes, strict=True)]
+    cells = data.drop_duplicates("cell")
+    return counted_labels(cells["cell"], cells["n"], inches)
 
 
-EFFECTS = Figure("effects", prepare, draw, compose, caption, _absence)
+EFFECTS = Figure(prepare, draw, compose, caption, lambda _: "no cell shares a finished seed with its reference")

@@ -9,10 +9,8 @@ from pathlib import Path
 
 from ablate.analysis import Summary
 from ablate.errors import AnalysisError
-from ablate.figures.choice import choice_faults, default_figures
-from ablate.figures.paper import DEFAULT, PAPERS
-from ablate.figures.registry import FIGURES
-from ablate.figures.sheet import FORMATS, our_style
+from ablate.figures.figure import FORMATS, figure_style
+from ablate.figures.registry import DEFAULT_WIDTH, FIGURES, PAGE_WIDTHS, choice_faults, default_figures
 from ablate.store.atomic import write_bytes, write_text
 
 __all__ = ["write_figures"]
@@ -22,20 +20,20 @@ def write_figures(
     summary: Summary,
     folder: Path,
     names: Iterable[str] | None = None,
-    width: str = DEFAULT,
-    drawn: dict[str, str] | None = None,
+    width: str = DEFAULT_WIDTH,
+    digests: dict[str, str] | None = None,
 ) -> list[Path]:
     """Write figures as PNG, SVG and PDF, and what they show as ``captions.md``.
 
     A figure for which the summary has no data is left out; ``captions.md`` says why. Figures of an earlier call that
-    this one does not write are removed: what stands in the folder belongs together.
+    this one does not write are removed: all files in the folder are of one call.
 
     Args:
         summary: The summary of the study.
         folder: Where to write; made if need be.
         names: Names of :data:`FIGURES`; by default those that the design calls for.
-        width: How wide, a name of :data:`ablate.figures.paper.PAPERS`.
-        drawn: Digests of what earlier calls of this process drew in this folder, by figure, to which this one's are
+        width: How wide, a name of :data:`ablate.figures.registry.PAGE_WIDTHS`.
+        digests: Digests of what earlier calls of this process drew in this folder, by figure, to which this one's are
             added: a figure of the same data is left as it is.
 
     Returns:
@@ -48,7 +46,7 @@ def write_figures(
     chosen = list(default_figures(summary.plan) if names is None else dict.fromkeys(names))
     if faults := choice_faults(chosen, width):
         raise AnalysisError("\n".join(faults))
-    known = {} if drawn is None else drawn
+    known = {} if digests is None else digests
     written: list[Path] = []
     captions = []
     for name in chosen:
@@ -63,11 +61,11 @@ def write_figures(
         digest = hashlib.sha256(pickle.dumps((width, data, data.attrs))).hexdigest()
         if known.get(name) == digest and all(path.is_file() for path in paths.values()):
             continue
-        with our_style():
-            sheet = figure.compose(data, PAPERS[width])
-            sheet.settle()
+        with figure_style():
+            canvas = figure.compose(data, PAGE_WIDTHS[width])
+            canvas.fix_layout()
         for form, path in paths.items():
-            write_bytes(path, sheet.content(form))
+            write_bytes(path, canvas.to_bytes(form))
         known[name] = digest
     for path in (folder / f"{name}.{form}" for name in FIGURES for form in FORMATS):
         if path not in written:

@@ -14,23 +14,18 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from ablate.analysis import Summary
-from ablate.analysis.intervals import LEVEL
-from ablate.analysis.notes import seed_count
 from ablate.analysis.verdicts import ALPHA
-from ablate.figures.figure import Figure
+from ablate.captions import inference_sentences
+from ablate.figures.figure import Canvas, Figure, estimates_of, unanswered
 from ablate.figures.panels import records
-from ablate.figures.paper import DEFAULT, PAPERS, Paper
-from ablate.figures.sheet import Sheet
-from ablate.figures.style import wrapped
-from ablate.figures.wording import refusal, sides
-from ablate.study import Factor, Plan
+from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.style import direction_label, wrapped
+from ablate.formatting import decimal_places, seed_count, typographic
+from ablate.study import Factor, Plan, cell_of
 
 __all__ = ["INTERACTIONS", "caption", "compose", "draw", "prepare"]
 
-_COLUMNS = (
-    *("row", "column", "row_label", "column_label", "difference", "low", "high", "n", "p_adjusted", "pairs"),
-    *("metric", "direction"),
-)
+_COLUMNS = "row column row_label column_label difference low high n p_adjusted pairs metric direction".split()
 # Blue and orange stay apart for all eyes; both ends are equally dark, so that grey prints show the size.
 _MAP = "PuOr_r"
 _PALE = "#F7F7F7"
@@ -52,45 +47,33 @@ def prepare(summary: Summary) -> pd.DataFrame:
         ones, in units of the metric) with its interval ``low`` to ``high``, ``n`` seeds, Holm-adjusted ``p_adjusted``,
         number of ``pairs`` averaged over, ``metric``, ``direction``.
     """
-    given = summary.answers.given.get("interactions")
-    if given is None:
-        return pd.DataFrame(columns=list(_COLUMNS))
-    # Names may hold colons, so the words of the table are looked up and not taken apart.
-    names = _names(summary.plan)
-    keys = list(zip(given.table["factor"], given.table["level"], strict=True))
-    places = [names[key] for key in keys]
-    used = sorted({change for pair in places for change in pair})
-    rank = {change: place for place, change in enumerate(used)}
-    labels = [label for _, _, label in _changes(summary.plan)]
-    data = given.table.assign(
-        row=[rank[two] for _, two in places],
-        column=[rank[one] for one, _ in places],
-        row_label=[labels[two] for _, two in places],
-        column_label=[labels[one] for one, _ in places],
+    estimates = estimates_of(summary, "interactions")
+    if estimates is None:
+        return pd.DataFrame(columns=_COLUMNS)
+    table, changes = estimates.table, _changes(summary.plan)
+    # Names may hold colons, so those of the table are looked up and not taken apart.
+    names = {
+        (f"{a.name}:{b.name}", f"{x}:{y}"): (one, two)
+        for (one, (a, x, _)), (two, (b, y, _)) in itertools.combinations(enumerate(changes), 2)
+        if a is not b
+    }
+    pairs = [names[key] for key in zip(table["factor"], table["level"], strict=True)]
+    rank = {change: place for place, change in enumerate(sorted({change for pair in pairs for change in pair}))}
+    data = table.assign(
+        row=[rank[two] for _, two in pairs],
+        column=[rank[one] for one, _ in pairs],
+        row_label=[changes[two][2] for _, two in pairs],
+        column_label=[changes[one][2] for one, _ in pairs],
         metric=summary.study.metric,
         direction=summary.study.direction,
     )
-    return data[data["n"] > 0].reset_index(drop=True)[list(_COLUMNS)]
+    return data[data["n"] > 0].reset_index(drop=True)[_COLUMNS]
 
 
 def _changes(plan: Plan) -> list[tuple[Factor, str, str]]:
     """Every change of one factor, with its label."""
-    found = []
-    for factor in plan.factors:
-        for level in () if factor.block else factor.alternatives:
-            binary = {factor.reference, level.label} == {"true", "false"}
-            label = f"{'w/o' if level.label == 'false' else 'with'} {factor.name}"
-            found.append((factor, level.label, label if binary else f"{factor.name}={level.label}"))
-    return found
-
-
-def _names(plan: Plan) -> dict[tuple[str, str], tuple[int, int]]:
-    changes = list(enumerate(_changes(plan)))
-    return {
-        (f"{a.name}:{b.name}", f"{x}:{y}"): (one, two)
-        for (one, (a, x, _)), (two, (b, y, _)) in itertools.combinations(changes, 2)
-        if a is not b
-    }
+    single = [(factor, level.label) for factor in plan.factors if not factor.block for level in factor.alternatives]
+    return [(factor, level, cell_of({factor.name: level}, [factor]).label) for factor, level in single]
 
 
 def draw(ax: Axes, data: pd.DataFrame) -> None:
@@ -126,11 +109,10 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
 def _heads(labels: Iterable[str]) -> list[str]:
     """Labels on several lines, none on more than stand beside each other in a row of squares."""
     known = list(labels)
-    for width in itertools.count(_LABEL_WIDTH):
-        heads = [wrapped(label, width) for label in known]
-        if all(head.count("\n") < _MOST_LINES for head in heads):
-            break
-    return heads
+    width = _LABEL_WIDTH
+    while any(wrapped(label, width).count("\n") >= _MOST_LINES for label in known):
+        width += 1
+    return [wrapped(label, width) for label in known]
 
 
 def _number(value: float, low: float, high: float) -> str:
@@ -138,60 +120,50 @@ def _number(value: float, low: float, high: float) -> str:
     if value == 0:
         return "0"
     half = (high - low) / 2
-    places = 3 if not half > 0 else min(4, max(0, 1 - int(f"{half:.1e}".split("e")[1])))
+    places = min(4, max(0, decimal_places(half, 2))) if half > 0 else 3
     text = f"{value:+.{places}f}" if 1e-4 <= abs(value) < 1e4 else f"{value:+.1e}"
-    return text.replace("+0.", "+.").replace("-0.", "-.").replace("-", "−")
+    return typographic(text.replace("+0.", "+.").replace("-0.", "-."))
 
 
-def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
-    """The map in one column of a paper where its squares fit, else as wide as the text, with its scale."""
+def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
+    """The map in one column of a page where its squares fit, else as wide as the text, with its scale."""
     across, down = data["column"].nunique(), data["row"].nunique()
     left, below = (_LETTER * _longest(data[f"{side}_label"]) + 0.15 for side in ("row", "column"))
-    width = paper.column if left + _BAR + across * _LEAST_SIDE <= paper.column else paper.text
+    width = page.column if left + _BAR + across * _LEAST_SIDE <= page.column else page.text
     side = min(_SIDE, (width - left - _BAR) / across)
-    sheet = Sheet(width, below + max(side * down, _LEAST_HEIGHT) + 0.1)
-    ax = sheet.subplots()
+    canvas = Canvas(width, below + max(side * down, _LEAST_HEIGHT) + 0.1)
+    ax = canvas.subplots()
     draw(ax, data)
-    _scale(sheet, ax, data)
-    return sheet
+    _scale(canvas, ax, data)
+    return canvas
 
 
 def _longest(labels: pd.Series) -> int:
     return max(len(line) for head in _heads(labels.unique()) for line in head.split("\n"))
 
 
-def _scale(sheet: Sheet, ax: Axes, data: pd.DataFrame) -> None:
+def _scale(canvas: Canvas, ax: Axes, data: pd.DataFrame) -> None:
     top = float(data["difference"].abs().max()) or 1.0
-    bar = sheet.colorbar(ScalarMappable(Normalize(-top, top), _MAP), ax=ax, shrink=0.9, aspect=18, pad=0.03)
+    bar = canvas.colorbar(ScalarMappable(Normalize(-top, top), _MAP), ax=ax, shrink=0.9, aspect=18, pad=0.03)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=2)
     bar.locator = MaxNLocator(5)
     bar.update_ticks()
-    less, more = sides(data["direction"].iloc[0])
     metric = wrapped(f"interaction in {data['metric'].iloc[0]}".replace("_", " "), 20)
-    bar.set_label(f"{metric}\n← {less}  {more} →", fontsize=6.5)
+    bar.set_label(direction_label(metric, data["direction"].iloc[0], gap=2), fontsize=6.5)
 
 
 def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the map shows: estimand, n, interval, test."""
     data = prepare(summary) if data is None else data
-    sentences = [
+    estimates = estimates_of(summary, "interactions")
+    stated = f"Pale: the interval includes zero ({{interval}}). Star: p ≤ {ALPHA:g} ({{test}})."
+    return (
         f"Interactions in {summary.study.metric} in the study {summary.study.name} ({summary.study.design}): the "
         "effect of both changes beyond the sum of each alone, averaged over all settings of the other factors in "
-        f"which all four cells exist, paired by seed ({seed_count(data['n'])})."
-    ]
-    if data["low"].notna().any():
-        sentences.append(
-            f"Pale: the {LEVEL:.0%} t interval, unadjusted, includes zero. Star: t test over seeds, Holm-adjusted over "
-            f"{len(data)} interaction{'' if len(data) == 1 else 's'}, p ≤ {ALPHA:g}."
-        )
-    else:
-        sentences.append("All are pale: too few seeds, or no spread between them, for an interval or test.")
-    return " ".join(sentences)
+        f"which all four cells exist, paired by seed ({seed_count(data['n'])}). "
+        + inference_sentences(estimates, data["low"], len(data), stated, "interaction")
+    )
 
 
-def _absence(summary: Summary) -> str:
-    return refusal(summary, "interactions")
-
-
-INTERACTIONS = Figure("interactions", prepare, draw, compose, caption, _absence)
+INTERACTIONS = Figure(prepare, draw, compose, caption, unanswered("interactions"))

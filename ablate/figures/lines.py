@@ -8,24 +8,24 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from ablate.analysis import Summary
-from ablate.figures.colours import LINES, cell_looks
-from ablate.figures.panels import plain_numbers
-from ablate.figures.wording import block_label, cell_label
+from ablate.captions import block_label, cell_label
+from ablate.figures.colours import LINES, cell_styles
+from ablate.figures.panels import format_ticks
 
-__all__ = ["counted_curves", "draw_line", "fit_means", "outstanding", "place_epochs", "with_looks"]
+__all__ = ["draw_line", "epoch_axis", "finished_curves", "fit_means", "highlighted_cells", "with_cell_styles"]
 
 
-def counted_curves(summary: Summary) -> pd.DataFrame:
+def finished_curves(summary: Summary) -> pd.DataFrame:
     """The curves of the runs that count: finished, and under the sequential rule read."""
     return summary.counted_curves
 
 
-def outstanding(summary: Summary, most: int) -> set[str]:
-    """The cells that stand out where there are many.
+def highlighted_cells(summary: Summary, most: int) -> set[str]:
+    """The cells that are drawn in colour where there are many.
 
     Args:
         summary: The summary.
-        most: How many cells of a block may stand out beside its reference. First come those that differ in one
+        most: How many cells of a block may be so beside its reference. First come those that differ in one
             factor, the largest difference first, then the others.
     """
     plan = summary.plan
@@ -42,19 +42,20 @@ def outstanding(summary: Summary, most: int) -> set[str]:
     return chosen
 
 
-def with_looks(data: pd.DataFrame, summary: Summary) -> pd.DataFrame:
-    """The data with the place of each cell in the plan, its block, its label within that, and its look."""
-    plan, looks = summary.plan, cell_looks(summary.plan)
-    position = {cell.label: place for place, cell in enumerate(plan.cells)}
-    blocks = {cell.label: block_label(cell, plan) for cell in plan.cells}
-    return data.assign(
-        position=data["cell"].map(position).astype(int),
-        block=data["cell"].map(blocks),
-        label=data["cell"].map({cell.label: cell_label(cell, plan) for cell in plan.cells}),
-        colour=data["cell"].map({cell: look.colour for cell, look in looks.items()}),
-        line=data["cell"].map({cell: look.line for cell, look in looks.items()}),
-        marker=data["cell"].map({cell: look.marker for cell, look in looks.items()}),
+def with_cell_styles(data: pd.DataFrame, summary: Summary) -> pd.DataFrame:
+    """The data with the position of each cell in the plan, its block, its label within that, and how it is drawn."""
+    plan, styles = summary.plan, cell_styles(summary.plan)
+    columns = ("position", "block", "label", "colour", "line", "marker")
+    known = pd.DataFrame(
+        [
+            (position, block_label(cell, plan), cell_label(cell, plan), style.colour, style.line, style.marker)
+            for position, cell in enumerate(plan.cells)
+            for style in (styles[cell.label],)
+        ],
+        index=[cell.label for cell in plan.cells],
+        columns=list(columns),
     )
+    return data.assign(**{name: data["cell"].map(known[name]) for name in columns})
 
 
 def draw_line(ax: Axes, rows: pd.DataFrame, label: str, stagger: int = 0, band: float = 0.12) -> None:
@@ -86,29 +87,29 @@ def draw_line(ax: Axes, rows: pd.DataFrame, label: str, stagger: int = 0, band: 
 
 
 def fit_means(ax: Axes, rows: pd.DataFrame, share: float = 0.25, bounded: bool = False) -> None:
-    """Show all means whole; a band may leave the axes, as with three seeds it can dwarf what it surrounds.
+    """Show all means in full; a band may leave the axes, as with three seeds it can dwarf what it surrounds.
 
     Args:
         ax: The axes.
         rows: Columns ``mean``, ``low``, ``high``.
-        share: How much room bands get on either side, as a share of what the means span.
+        share: How much space bands get on either side, as a share of what the means span.
         bounded: Whether no band may suggest numbers below 0 where no mean is, or above 1 where all means are shares.
     """
     rows = rows[["mean", "low", "high"]].replace([np.inf, -np.inf], np.nan)
     if rows["mean"].isna().all():
         return
     low, high = float(rows["mean"].min()), float(rows["mean"].max())
-    room = share * (high - low) or 0.05 * abs(high) or 1.0
+    space = share * (high - low) or 0.05 * abs(high) or 1.0
     bottom, top = float(np.nanmin([rows["low"].min(), low])), float(np.nanmax([rows["high"].max(), high]))
-    edge = 0.05 * (high - low) or 0.2 * room
-    bottom, top = max(bottom, low - room), min(top, high + room)
+    edge = 0.05 * (high - low) or 0.2 * space
+    bottom, top = max(bottom, low - space), min(top, high + space)
     if bounded and low >= 0:
         bottom, top = max(bottom, 0.0), min(top, 1.0) if high <= 1 else top
     ax.set_ylim(bottom - edge, top + edge)
-    plain_numbers(ax.yaxis)
+    format_ticks(ax.yaxis)
 
 
-def place_epochs(ax: Axes) -> None:
+def epoch_axis(ax: Axes) -> None:
     """Whole epochs on the horizontal axis."""
     ax.margins(x=0.02)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))

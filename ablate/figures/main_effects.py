@@ -1,4 +1,4 @@
-"""What every level of every factor does on average over the settings of the others: the plot of a factorial design."""
+"""Main effects: what each level contributes on average over all settings of the other factors."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
-from ablate.analysis.intervals import LEVEL
-from ablate.analysis.notes import seed_count
-from ablate.analysis.verdicts import ALPHA
+from ablate.captions import change_label, inference_sentences, margin_sentence
 from ablate.figures import forest
-from ablate.figures.figure import Figure
-from ablate.figures.paper import DEFAULT, PAPERS, Paper
-from ablate.figures.sheet import Sheet
-from ablate.figures.wording import change_label, contribution_ends, margin_words, refusal
+from ablate.figures.figure import Canvas, Figure, estimates_of, unanswered
+from ablate.figures.panels import ordered_rows
+from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.rows import contributions
+from ablate.formatting import seed_count
 
 __all__ = ["MAIN_EFFECTS", "caption", "compose", "draw", "prepare"]
 
-_COLUMNS = ["block", "label", "pairs", "contribution", "low", "high", "n", "verdict", "metric", "margin"]
+_COLUMNS = "block label pairs contribution low high n verdict metric margin".split()
 
 
 def prepare(summary: Summary) -> pd.DataFrame:
@@ -30,23 +29,15 @@ def prepare(summary: Summary) -> pd.DataFrame:
         the reference level is good) and its interval ``low`` to ``high``, ``n`` seeds, ``verdict``, ``metric``,
         ``margin``.
     """
-    study = summary.study
-    given = summary.answers.given.get("main_effects")
-    if given is None:
+    estimates = estimates_of(summary, "main_effects")
+    if estimates is None:
         return pd.DataFrame(columns=_COLUMNS)
-    found = given.table[given.table["n"] > 0]
-    ends = contribution_ends(found, study.direction)
+    table = estimates.table[estimates.table["n"] > 0]
     factors = {factor.name: factor for factor in summary.plan.factors}
-    changes = zip(found["factor"], found["level"], strict=True)
-    data = found.assign(
-        block="",
-        label=[change_label(factors[name], level) for name, level in changes],
-        low=ends[:, 0],
-        high=ends[:, 1],
-        metric=study.metric,
-        margin=np.nan if study.margin is None else study.margin,
-    )
-    return data.sort_values("contribution", ascending=False, kind="stable", ignore_index=True)[_COLUMNS]
+    changes = zip(table["factor"], table["level"], strict=True)
+    labels = [change_label(factors[name], level) for name, level in changes]
+    data = contributions(table, summary).assign(block="", label=labels)
+    return ordered_rows(data, _COLUMNS, -data["contribution"], np.arange(len(data)))
 
 
 def draw(ax: Axes, data: pd.DataFrame) -> None:
@@ -57,14 +48,14 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
         data: What :func:`prepare` returned, or some of its rows.
     """
     forest.draw(ax, data)
-    ax.set_xlabel("average " + ax.get_xlabel())
+    ax.set_xlabel(f"average {ax.get_xlabel()}")
 
 
-def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
-    """The plot in one column of a paper, or as wide as the text where there are many rows."""
-    sheet = forest.compose(data, paper)
-    sheet.axes[0].set_xlabel("average " + sheet.axes[0].get_xlabel())
-    return sheet
+def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
+    """The plot in one column of a page, or as wide as the text where there are many rows."""
+    canvas = forest.compose(data, page)
+    canvas.axes[0].set_xlabel(f"average {canvas.axes[0].get_xlabel()}")
+    return canvas
 
 
 def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
@@ -76,18 +67,10 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
         f"exist, paired by seed ({seed_count(data['n'])}). Under interaction this is not what the factor contributes "
         "to the full network."
     ]
-    if data["low"].notna().any():
-        sentences += [
-            f"Markers: mean; lines: {LEVEL:.0%} t intervals, unadjusted.",
-            f"Verdicts: t tests over seeds, Holm-adjusted over {len(data)} effects (α = {ALPHA:g}); hollow: undecided.",
-        ]
-    else:
-        sentences.append("No interval, test or verdict: too few seeds, or no spread between them.")
-    return " ".join([*sentences, *margin_words(summary)])
+    stated = "Markers: mean; lines: {interval}. Verdicts: {test}; hollow: undecided."
+    estimates = estimates_of(summary, "main_effects")
+    sentences.append(inference_sentences(estimates, data["low"], len(data), stated, "effect"))
+    return " ".join([*sentences, *margin_sentence(summary)])
 
 
-def _absence(summary: Summary) -> str:
-    return refusal(summary, "main_effects")
-
-
-MAIN_EFFECTS = Figure("main_effects", prepare, draw, compose, caption, _absence)
+MAIN_EFFECTS = Figure(prepare, draw, compose, caption, unanswered("main_effects"))

@@ -1,18 +1,33 @@
-"""Rows of estimates with intervals below each other, and columns of text beside them."""
+"""Rows from the top down, each as high as its label needs, and the horizontal axis of values below them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from ablate.analysis import Summary
 from ablate.figures.colours import BLACK
-from ablate.figures.style import LINE_HEIGHT
+from ablate.figures.panels import format_ticks
+from ablate.figures.style import LINE_HEIGHT, readable_name, wrapped
 
-__all__ = ["MANY_ROWS", "MOST_ROWS", "ROW_GAP", "beside", "heights_of", "label_width", "put_labels", "zero_line"]
+__all__ = [
+    "MANY_ROWS",
+    "MOST_ROWS",
+    "ROW_GAP",
+    "annotate_columns",
+    "contribution_axis",
+    "contributions",
+    "counted_labels",
+    "margin_band",
+    "put_labels",
+    "row_heights",
+    "value_axis",
+]
 
 ROW_GAP = 0.085
 """Inches between rows."""
@@ -26,17 +41,38 @@ MANY_ROWS = 12
 _POINTS_A_LETTER = 3.6
 
 
-def label_width(rows: int, inches: float) -> int:
-    """How many letters a line of a label has: where there are many rows, more, so that a page holds them.
+def contributions(effects: pd.DataFrame, summary: Summary) -> pd.DataFrame:
+    """Effects with the intervals of their contributions instead of those of their differences.
 
     Args:
-        rows: How many rows there are.
+        effects: Columns ``low`` and ``high`` of differences, in units of the metric.
+        summary: Of their study, whose metric's name and margin (NaN without one) become columns.
+    """
+    study = summary.study
+    sign = -1.0 if study.direction == "max" else 1.0
+    # 0 + x, as -0.0 would print a sign.
+    ends = np.sort(0.0 + sign * effects[["low", "high"]].to_numpy(dtype=float), axis=1)
+    margin = np.nan if study.margin is None else study.margin
+    return effects.assign(low=ends[:, 0], high=ends[:, 1], metric=study.metric, margin=margin)
+
+
+def counted_labels(labels: Iterable[str], counts: Iterable[int], inches: float) -> list[str]:
+    """Labels on as many lines as they need, each with its number of seeds where these numbers differ.
+
+    Args:
+        labels: A label a row.
+        counts: The number of seeds of each row.
         inches: How wide the whole figure is.
     """
-    return 64 if rows > MANY_ROWS and inches > 4.5 else 24
+    pairs = list(zip(labels, counts, strict=True))
+    is_counted = len({n for _, n in pairs}) > 1
+    # Where there are many rows, their labels have longer lines, so that a page holds them.
+    width = 64 if len(pairs) > MANY_ROWS and inches > 4.5 else 24
+    # Blanks that do not break keep the count in one piece.
+    return [wrapped(f"{label} (n\u00a0=\u00a0{n})" if is_counted else str(label), width) for label, n in pairs]
 
 
-def heights_of(labels: Sequence[str]) -> NDArray[np.float64]:
+def row_heights(labels: Sequence[str]) -> NDArray[np.float64]:
     """The height in inches of each row, by the number of lines of its label."""
     return np.array([ROW_GAP + LINE_HEIGHT * (label.count("\n") + 1) for label in labels])
 
@@ -47,7 +83,7 @@ def put_labels(ax: Axes, labels: Sequence[str]) -> NDArray[np.float64]:
     Returns:
         The centre of each row.
     """
-    heights = heights_of(labels)
+    heights = row_heights(labels)
     centres = np.cumsum(heights) - heights / 2
     ax.set_yticks(centres, labels)
     ax.set_ylim(float(heights.sum()), 0)
@@ -56,7 +92,7 @@ def put_labels(ax: Axes, labels: Sequence[str]) -> NDArray[np.float64]:
     return np.asarray(centres)
 
 
-def beside(
+def annotate_columns(
     ax: Axes,
     centres: NDArray[np.float64],
     columns: Sequence[tuple[str, Sequence[str]]],
@@ -70,17 +106,17 @@ def beside(
         columns: Each with its head and a text a row.
         colours: A colour a row for the first column; black by default.
     """
-    place = 7.0
+    offset = 7.0
     for index, (head, texts) in enumerate(columns):
-        paint = colours if colours is not None and index == 0 else [BLACK] * len(texts)
-        for y, text, colour in zip(centres, texts, paint, strict=True):
-            _write(ax, place, y, text, color=colour, va="center_baseline")
+        text_colours = colours if colours is not None and index == 0 else [BLACK] * len(texts)
+        for y, text, colour in zip(centres, texts, text_colours, strict=True):
+            _annotate(ax, offset, y, text, color=colour, va="center_baseline")
         if head:
-            _write(ax, place, ax.get_ylim()[1], head, color="0.35", va="bottom")
-        place += _POINTS_A_LETTER * (2 + max(len(text) for text in (head, *texts)))
+            _annotate(ax, offset, ax.get_ylim()[1], head, color="0.35", va="bottom")
+        offset += _POINTS_A_LETTER * (2 + max(len(text) for text in (head, *texts)))
 
 
-def _write(ax: Axes, points: float, y: float, text: str, **options: Any) -> None:
+def _annotate(ax: Axes, points: float, y: float, text: str, **options: Any) -> None:
     ax.annotate(
         text,
         (1.0, y),
@@ -93,6 +129,29 @@ def _write(ax: Axes, points: float, y: float, text: str, **options: Any) -> None
     )
 
 
-def zero_line(ax: Axes) -> None:
-    """The line of no effect."""
+def margin_band(ax: Axes, data: pd.DataFrame) -> None:
+    """A grey band from minus the margin to the margin, where one was declared."""
+    margin = float(data["margin"].iloc[0])
+    if np.isfinite(margin):
+        ax.axvspan(-margin, margin, color="0.92", linewidth=0, zorder=0)
+
+
+def value_axis(ax: Axes, label: str, bins: int = 4, margin: float = 0.06) -> None:
+    """Finish the horizontal axis: room on both sides, few ticks, numbers in full.
+
+    Args:
+        ax: The axes, with everything drawn.
+        label: Of the axis.
+        bins: Spaces between ticks, at most.
+        margin: Room on either side, as a share of what the data span.
+    """
+    ax.margins(x=margin)
+    ax.locator_params(axis="x", nbins=bins)
+    format_ticks(ax.xaxis)
+    ax.set_xlabel(label)
+
+
+def contribution_axis(ax: Axes, data: pd.DataFrame, bins: int = 4) -> None:
+    """The horizontal axis of contributions, with the line of no effect."""
     ax.axvline(0, color="0.15", linewidth=0.7, zorder=1.5)
+    value_axis(ax, f"contribution to {readable_name(data['metric'].iloc[0])}\n← hurts      helps →", bins)

@@ -1,21 +1,18 @@
-"""How the gain of the full network over the empty one is shared: a waterfall of Shapley values."""
+"""Shapley values as a waterfall: how the gain of the full network is shared among its ingredients."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pandas as pd
 
 from ablate.analysis import Summary
-from ablate.analysis.intervals import LEVEL
-from ablate.analysis.notes import seed_count
 from ablate.analysis.shapley import ends_of_gain
-from ablate.analysis.verdicts import ALPHA
 from ablate.figures.colours import BLACK, factor_colours
-from ablate.figures.figure import Figure
+from ablate.figures.figure import Figure, unanswered
 from ablate.figures.panels import records
-from ablate.figures.paper import DEFAULT, PAPERS, Paper
-from ablate.figures.sheet import Sheet
-from ablate.figures.waterfall import STEP_COLUMNS, by_block, draw_steps, steps_sheet
-from ablate.figures.wording import refusal
+from ablate.figures.waterfall import Step, compose_steps, draw_steps, step_sentences, steps_by_block
+from ablate.formatting import seed_count
 
 __all__ = ["SHAPLEY", "caption", "compose", "draw", "prepare"]
 
@@ -28,62 +25,39 @@ def prepare(summary: Summary) -> pd.DataFrame:
         row of the level of the full network, with the columns :data:`ablate.figures.waterfall.STEP_COLUMNS`. All
         numbers are means over the seeds that all cells have finished, so the steps lead exactly from one to the other.
     """
-    given = summary.answers.given.get("shapley")
-    if given is None:
-        return pd.DataFrame(columns=list(STEP_COLUMNS))
-    plan, study = summary.plan, summary.study
-    colours = factor_colours(plan)
-    rows = []
-    for where, shares in by_block(given.table, plan):
-        ends = ends_of_gain(plan, summary.values, where)
+    colours = factor_colours(summary.plan)
+
+    def steps(where: dict[str, str], table: pd.DataFrame) -> Iterator[Step]:
+        ends = ends_of_gain(summary.plan, summary.values, where)
         if ends is None:
-            continue
+            return
         level, full = ends
-        shared = {"block": ", ".join(where.values()), "metric": study.metric, "direction": study.direction}
-        rows.append({**shared, "label": "none", "end": level, "n": shares["n"].max(), "colour": BLACK})
-        for share in records(shares.sort_values("contribution", ascending=False, kind="stable")):
-            # The table says "without minus with"; a waterfall puts the ingredient in.
-            change = 0.0 - share["difference"]
-            row = {"label": share["factor"], "start": level, "end": level + change, "change": change}
-            ends_of_share = {"low": 0.0 - share["high"], "high": 0.0 - share["low"]}
-            rows.append({**shared, **row, **ends_of_share, "n": share["n"], "colour": colours[share["factor"]]})
+        yield Step("none", level, table["n"].max(), BLACK)
+        for row in records(table.sort_values("contribution", ascending=False, kind="stable")):
+            # The table says "without minus with"; a waterfall puts the ingredient in. 0 - x, as -0.0 has a sign.
+            change = 0.0 - row["difference"]
+            name, low, high = row["factor"], 0.0 - row["high"], 0.0 - row["low"]
+            yield Step(name, level + change, row["n"], colours[name], level, change, low, high)
             level += change
-        rows.append({**shared, "label": "full", "end": full, "n": shares["n"].max(), "colour": BLACK})
-    return pd.DataFrame(rows, columns=list(STEP_COLUMNS))
+        yield Step("full", full, table["n"].max(), BLACK)
+
+    return steps_by_block(summary, "shapley", steps)
 
 
 draw = draw_steps
-
-
-def compose(data: pd.DataFrame, paper: Paper = PAPERS[DEFAULT]) -> Sheet:
-    """The waterfall in one column of a paper, blocks below each other."""
-    return steps_sheet(data, paper)
+compose = compose_steps
 
 
 def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     """What the waterfall shows: estimand, n, interval, test."""
     data = prepare(summary) if data is None else data
-    steps = data[data["start"].notna()]
-    table = summary.answers.given["shapley"].table
-    sentences = [
+    n = seed_count(data.loc[data["start"].notna(), "n"])
+    return (
         f"Shapley values of {summary.study.metric} in the study {summary.study.name}: the mean of what an ingredient "
         "adds over all orders of building the network up from the one without any. They share the whole gain of the "
-        f"full network; each is computed in every seed ({seed_count(steps['n'])}). The axis need not begin at zero.",
-    ]
-    if steps["low"].notna().any():
-        clear = list(dict.fromkeys(str(name) for name in table.loc[table["p_adjusted"] <= ALPHA, "factor"]))
-        sentences.append(f"Whiskers: {LEVEL:.0%} t interval of the value, unadjusted.")
-        sentences.append(
-            f"By t tests over seeds, Holm-adjusted over {len(table)} values (α = {ALPHA:g}), "
-            + (f"those that differ from zero are: {', '.join(clear)}." if clear else "none differs from zero.")
-        )
-    else:
-        sentences.append("No interval or test: too few seeds, or no spread between them.")
-    return " ".join(sentences)
+        f"full network; each is computed in every seed ({n}). The axis need not begin at zero. "
+        + step_sentences(summary, "shapley", data, "factor", "value")
+    )
 
 
-def _absence(summary: Summary) -> str:
-    return refusal(summary, "shapley")
-
-
-SHAPLEY = Figure("shapley", prepare, draw, compose, caption, _absence)
+SHAPLEY = Figure(prepare, draw, compose, caption, unanswered("shapley"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib import font_manager
 
-__all__ = ["LINE_HEIGHT", "rc_params", "shown", "spoken", "wrapped"]
+__all__ = ["LINE_HEIGHT", "direction_label", "literal_text", "rc_params", "readable_name", "wrapped"]
 
 LINE_HEIGHT = 0.115
 """Inches that a line of small text takes."""
@@ -48,21 +48,38 @@ def rc_params() -> Mapping[str, Any]:
     }
 
 
-def spoken(name: str) -> str:
-    """The name of a metric or factor as it is said.
+def direction_label(label: str, direction: str, gap: int = 6) -> str:
+    """The label of an axis of a metric, with arrows to the side that is better and the one that is worse.
+
+    Args:
+        label: What the axis shows.
+        direction: Of the metric, ``"max"`` or ``"min"``.
+        gap: Blanks between the arrows.
 
     Example:
-        >>> spoken("val_accuracy")
+        >>> print(direction_label("loss", "min", 2))
+        loss
+        ← better  worse →
+    """
+    less, more = ("worse", "better") if direction == "max" else ("better", "worse")
+    return f"{label}\n← {less}{' ' * gap}{more} →"
+
+
+def readable_name(name: str) -> str:
+    """The name of a metric or factor for reading.
+
+    Example:
+        >>> readable_name("val_accuracy")
         'val accuracy'
     """
-    return shown(name.replace("_", " "))
+    return literal_text(name.replace("_", " "))
 
 
-def shown(text: str) -> str:
+def literal_text(text: str) -> str:
     r"""A text as matplotlib prints it literally: no formulas between dollar signs, no hidden legend entries.
 
     Example:
-        >>> shown("a$b$"), shown("_x")
+        >>> literal_text("a$b$"), literal_text("_x")
         ('a\\$b\\$', ' _x')
     """
     escaped = text.replace("$", r"\$")
@@ -70,7 +87,7 @@ def shown(text: str) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """A label on as many lines as it needs; see :func:`shown`.
+    """A label on as many lines as it needs; see :func:`literal_text`.
 
     Lines break between words, but not within "w/o residual"; only a word that is wider than a line breaks inside, after
     one of ``= _ .`` where it can.
@@ -83,15 +100,15 @@ def wrapped(text: str, width: int) -> str:
         with_restarts
     """
     words = re.findall(r"(?:(?:w/o|with) )?[^ ]+ ?", text)
-    pieces = [piece for word in words for piece in (_broken(word, width) if len(word.rstrip()) > width else [word])]
+    pieces = [piece for word in words for piece in (_pieces(word, width) if len(word.rstrip()) > width else [word])]
     lines = [""]
     for piece in pieces:
         if lines[-1] and len((lines[-1] + piece).rstrip()) > width:
             lines.append("")
         lines[-1] += piece
-    return "\n".join(shown(line.rstrip()) for line in lines)
+    return "\n".join(literal_text(line.rstrip()) for line in lines)
 
 
-def _broken(word: str, width: int) -> list[str]:
-    parts = re.findall(r"[^=_.]*[=_.]+|[^=_.]+", word)
-    return [part[start : start + width] for part in parts for start in range(0, len(part), width)]
+def _pieces(word: str, width: int) -> list[str]:
+    pieces = re.findall(r"[^=_.]*[=_.]+|[^=_.]+", word)
+    return [piece[start : start + width] for piece in pieces for start in range(0, len(piece), width)]

@@ -2,40 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ablate.analysis import Summary
+from ablate.analysis.verdicts import ALPHA
+from ablate.captions import inference_sentences
 from ablate.figures.colours import BLACK
-from ablate.figures.panels import panels_of, plain_numbers, records
-from ablate.figures.paper import Paper
-from ablate.figures.rows import ROW_GAP, beside, heights_of, put_labels
-from ablate.figures.sheet import Sheet
-from ablate.figures.style import LINE_HEIGHT, spoken, wrapped
-from ablate.figures.wording import interval_text, sides
-from ablate.study import Plan
+from ablate.figures.figure import Canvas, estimates_of
+from ablate.figures.panels import panels_of, records
+from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.rows import ROW_GAP, annotate_columns, put_labels, row_heights, value_axis
+from ablate.figures.style import LINE_HEIGHT, direction_label, readable_name, wrapped
+from ablate.formatting import interval, typographic
 
-__all__ = ["STEP_COLUMNS", "by_block", "draw_steps", "steps_sheet"]
-
-STEP_COLUMNS = ("block", "label", "start", "end", "change", "low", "high", "n", "colour", "metric", "direction")
-"""What a step is: ``block`` (the data set, or empty), ``label``, where it ``start``s and ``end``s in units of the
-metric, its ``change`` (end minus start) with interval ``low`` to ``high``, ``n`` seeds, ``colour``, ``metric``,
-``direction``. A row without ``start`` is a level of its own."""
+__all__ = ["STEP_COLUMNS", "Step", "compose_steps", "draw_steps", "step_sentences", "steps_by_block"]
 
 _LABEL_WIDTH = 22
-_MANY = 12
 
 
-def by_block(table: pd.DataFrame, plan: Plan) -> list[tuple[dict[str, str], pd.DataFrame]]:
-    """The rows of each block of a plan, with its level of every block factor; one part where the plan has none."""
-    blocks = [factor.name for factor in plan.factors if factor.block]
-    if not blocks:
-        return [({}, table)]
-    parts = table.groupby(blocks, sort=False)
-    return [(dict(zip(blocks, map(str, key), strict=True)), rows) for key, rows in parts]
+class Step(NamedTuple):
+    """A step of a waterfall.
+
+    Args:
+        label: What is put in.
+        end: Where the step ends, in units of the metric.
+        n: Number of seeds.
+        colour: Of its bar.
+        start: Where it starts; NaN for a level of its own.
+        change: ``end`` minus ``start``.
+        low: Lower end of the interval of the change.
+        high: Upper end of the interval of the change.
+    """
+
+    label: str
+    end: float
+    n: int
+    colour: str
+    start: float = math.nan
+    change: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+
+STEP_COLUMNS = ["block", "metric", "direction", *Step._fields]
+"""The data of a waterfall: the fields of a :class:`Step`, its ``block`` (the data set, or empty), and the ``metric``
+with its ``direction``."""
+
+
+def steps_by_block(
+    summary: Summary, question: str, steps: Callable[[dict[str, str], pd.DataFrame], Iterator[Step]]
+) -> pd.DataFrame:
+    """The data of a waterfall.
+
+    Args:
+        summary: The summary.
+        question: The question whose estimates are the steps; see :data:`ablate.analysis.answers.QUESTIONS`.
+        steps: From the levels of the blocks and the estimates there to steps.
+
+    Returns:
+        A row a step and block with the columns :data:`STEP_COLUMNS`; no rows where the study does not answer.
+    """
+    estimates = estimates_of(summary, question)
+    if estimates is None:
+        return pd.DataFrame(columns=STEP_COLUMNS)
+    names = [factor.name for factor in summary.plan.factors if factor.block]
+    groups = estimates.table.groupby(names, sort=False) if names else [((), estimates.table)]
+    rows = [
+        (", ".join(map(str, key)), summary.study.metric, summary.study.direction, *step)
+        for key, table in groups
+        for step in steps(dict(zip(names, map(str, key), strict=True)), table)
+    ]
+    data = pd.DataFrame(rows, columns=STEP_COLUMNS)
+    return data[data["end"].notna()].reset_index(drop=True)
 
 
 def draw_steps(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
@@ -47,9 +91,9 @@ def draw_steps(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         axes: As many axes as the data have blocks, in their order, or one for a single block.
         data: The columns :data:`STEP_COLUMNS`.
     """
-    for ax, (block,), own in panels_of(axes, data, ("block",), "blocks"):
-        rows = records(own)
-        centres = put_labels(ax, _labels(own))
+    for ax, _, group in panels_of(axes, data, ("block",), "blocks"):
+        rows = records(group)
+        centres = put_labels(ax, _labels(group))
         thickness = 0.75 * (ROW_GAP + LINE_HEIGHT)
         for place, (y, row) in enumerate(zip(centres, rows, strict=True)):
             if np.isfinite(row["start"]):
@@ -59,56 +103,60 @@ def draw_steps(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
             if place + 1 < len(rows):
                 ax.plot([row["end"]] * 2, [y, centres[place + 1]], color="0.6", linewidth=0.6, zorder=1)
         ax.use_sticky_edges = False
-        ax.margins(x=0.08)
-        ax.locator_params(axis="x", nbins=4)
-        plain_numbers(ax.xaxis)
-        less, more = sides(rows[0]["direction"])
-        ax.set_xlabel(f"{spoken(rows[0]['metric'])}\n← {less}      {more} →")
-        if block:
-            ax.set_title(spoken(block))
-        beside(ax, centres, _columns(own))
+        value_axis(ax, direction_label(readable_name(rows[0]["metric"]), rows[0]["direction"]), margin=0.08)
+        annotate_columns(ax, centres, _columns(group))
 
 
-def _bar(ax: Axes, y: float, row: Mapping[str, Any], thickness: float) -> None:
+def _bar(ax: Axes, y: float, row: Mapping[Hashable, Any], thickness: float) -> None:
+    colour = row["colour"]
     ax.barh(
-        y,
-        row["change"],
-        left=row["start"],
-        height=thickness,
-        color=row["colour"],
-        edgecolor=row["colour"],
-        linewidth=0.7,
-        zorder=2,
+        y, row["change"], left=row["start"], height=thickness, color=colour, edgecolor=colour, linewidth=0.7, zorder=2
     )
     if np.isfinite(row["low"]):
         ends = [row["start"] + row["low"], row["start"] + row["high"]]
         ax.plot(ends, [y, y], color="0.15", linewidth=0.9, marker="|", markersize=4, zorder=3)
 
 
-def _columns(own: pd.DataFrame) -> list[tuple[str, list[str]]]:
+def _columns(group: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    rows = records(group)
     texts = [
-        interval_text(row["change"], row["low"], row["high"])
+        interval(row["change"], row["low"], row["high"])
         if np.isfinite(row["start"])
-        else f"{row['end']:.4g}".replace("-", "−")
-        for row in records(own)
+        else typographic(f"{row['end']:.4g}")
+        for row in rows
     ]
-    counts = own.loc[own["start"].notna(), "n"]
-    head = "step" + (f" (n = {counts.iloc[0]})" if counts.nunique() == 1 else "")
-    columns = [(head, texts)]
-    if counts.nunique() > 1:
-        columns.append(("n", [str(row["n"]) for row in records(own)]))
-    return columns
+    counts = group.loc[group["start"].notna(), "n"]
+    if counts.nunique() == 1:
+        return [(f"step (n = {counts.iloc[0]})", texts)]
+    return [("step", texts), *([("n", [str(row["n"]) for row in rows])] if counts.nunique() else [])]
 
 
-def _labels(own: pd.DataFrame) -> list[str]:
-    return [wrapped(str(label), _LABEL_WIDTH) for label in own["label"]]
+def _labels(group: pd.DataFrame) -> list[str]:
+    return [wrapped(str(label), _LABEL_WIDTH) for label in group["label"]]
 
 
-def steps_sheet(data: pd.DataFrame, paper: Paper) -> Sheet:
-    """The blocks below each other on a sheet in one column of a paper."""
-    blocks = list(dict.fromkeys(data["block"]))
-    heights = [float(heights_of(_labels(data[data["block"] == block])).sum()) for block in blocks]
-    sheet = Sheet(paper.column, sum(heights) + (0.75 + 0.2 * (len(blocks) > 1)) * len(blocks))
-    axes = sheet.subplots(len(blocks), 1, squeeze=False, height_ratios=heights)
+def compose_steps(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
+    """The steps in one column of a page, blocks below each other."""
+    heights = [float(row_heights(_labels(group)).sum()) for _, group in data.groupby("block", sort=False)]
+    canvas = Canvas(page.column, sum(heights) + (0.75 + 0.2 * (len(heights) > 1)) * len(heights))
+    axes = canvas.subplots(len(heights), 1, squeeze=False, height_ratios=heights)
     draw_steps(list(axes.flat), data)
-    return sheet
+    return canvas
+
+
+def step_sentences(summary: Summary, question: str, data: pd.DataFrame, column: str, noun: str) -> str:
+    """What a caption says about interval and test of the steps, and which of them differ from zero.
+
+    Args:
+        summary: The summary.
+        question: The question whose estimates are the steps.
+        data: The data that are drawn.
+        column: Of the estimates, which names a step.
+        noun: What a step is.
+    """
+    estimates = estimates_of(summary, question)
+    table = pd.DataFrame(columns=[column, "p_adjusted"]) if estimates is None else estimates.table
+    clear = list(dict.fromkeys(str(name) for name in table.loc[table["p_adjusted"] <= ALPHA, column]))
+    which = f"the {noun}s that differ from zero are: {', '.join(clear)}" if clear else f"no {noun} differs from zero"
+    stated = f"Whiskers: {{interval}}. By {{test}}, {which}."
+    return inference_sentences(estimates, data["low"], len(table), stated, noun)

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from ablate.figures.style import rc_params, shown
+from ablate.figures.style import literal_text, rc_params
 from ablate.keras.diagram_parts import Branches, Item, Piece, Repeat, Row, parts
 from ablate.keras.diagram_words import sizes
 from ablate.keras.graph import Graph
@@ -184,7 +184,7 @@ class _Pen:
     axes: Any
 
     def write(self, x: float, y: float, text: str, **options: Any) -> Any:
-        return self.axes.text(x, y, shown(text), va="center", **{"size": 6.3, **options})
+        return self.axes.text(x, y, literal_text(text), va="center", **{"size": 6.3, **options})
 
     def line(self, xs: Sequence[float], ys: Sequence[float], gone: bool = False) -> None:
         colour, dash = (_COLOURS["gone"], "--") if gone else ("#444444", "-")

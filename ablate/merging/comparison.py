@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.errors import StoreError
-from ablate.merging.union import conflicts, merge_studies, merged_record, question_differences
 from ablate.merging.studies import Studies, StudyPath, as_folder, copy_result, read_studies, same_folder
+from ablate.merging.union import conflicts, merge_studies, merged_record, question_differences
 from ablate.store import PlannedRun, RunFolder, StudyFolder, write_text
 from ablate.store.study_folder import StudyRecord
 from ablate.study import Factor, Level, Plan, cell_of
@@ -165,7 +165,7 @@ def _side_by_side(
     import pandas as pd
 
     from ablate.figures import write_figures
-    from ablate.figures.paper import DEFAULT
+    from ablate.figures.registry import DEFAULT_WIDTH
     from ablate.report.page import write_page
     from ablate.report.study_report import read_report
     from ablate.tables import write_tables
@@ -177,6 +177,6 @@ def _side_by_side(
         write_text(into.path / f"{kind}.csv", pd.concat(frames, ignore_index=True).to_csv(index=False))
     for report, (name, summary) in zip(reports, summaries.items(), strict=True):
         write_tables(summary, into.tables / name, report.errors, report.tables)
-        write_figures(summary, into.figures / name, figures, width or DEFAULT)
+        write_figures(summary, into.figures / name, figures, width or DEFAULT_WIDTH)
     write_page(into.page, reports, live=any(report.is_running for report in reports))
     return summaries

@@ -67,10 +67,10 @@ def curves_data(summary: Summary) -> dict[str, Any]:
         all), ``left_out`` (whether there are too many single runs to hold).
     """
     from ablate.analysis.curves import curve_columns, mean_curves
-    from ablate.figures.colours import cell_looks
+    from ablate.figures.colours import cell_styles
 
     cells = [cell.label for cell in summary.plan.cells]
-    looks = cell_looks(summary.plan)
+    looks = cell_styles(summary.plan)
     columns = curve_columns(summary.curves)
     means = mean_curves(summary.counted_curves, *columns)
     runs = summary.curves[["cell", "seed"]].drop_duplicates()

@@ -66,7 +66,7 @@ def collect(
 
 def _write(report: StudyReport, choice: Mapping[str, Any], drawn: dict[str, str] | None) -> None:
     from ablate.figures import write_figures
-    from ablate.figures.paper import DEFAULT
+    from ablate.figures.registry import DEFAULT_WIDTH
     from ablate.report.page import write_page
     from ablate.store.curves import curves_csv
     from ablate.tables import checklist_markdown, write_tables
@@ -77,5 +77,5 @@ def _write(report: StudyReport, choice: Mapping[str, Any], drawn: dict[str, str]
     write_bytes(study.path / "curves.csv", curves_csv(summary.curves))
     write_tables(summary, study.tables, report.errors, report.tables)
     write_text(study.checklist, checklist_markdown(report.checklist))
-    write_figures(summary, study.figures, choice.get("figures"), choice.get("width") or DEFAULT, drawn)
+    write_figures(summary, study.figures, choice.get("figures"), choice.get("width") or DEFAULT_WIDTH, drawn)
     write_page(study.page, [report], live=report.is_running)

@@ -35,13 +35,6 @@ _IMAGE_LIMIT = 1_800_000
 _MOST_ROWS = 1000
 _RELOAD_SECONDS = 5
 
-_TITLES = {
-    "by_dataset": "by data set",
-    "datasets": "effects over data sets",
-    "shapley": "Shapley values",
-    "anova": "analysis of variance",
-}
-
 
 def write_page(path: Path, reports: Sequence[StudyReport], live: bool = False) -> None:
     """Write the page of one or several studies.
@@ -83,7 +76,7 @@ def page(reports: Sequence[StudyReport], here: Path, live: bool = False) -> str:
 
 def _study_values(report: StudyReport, prefix: str, here: Path, limit: int, live: bool) -> Mapping[str, Any]:
     """What the template shows of a study; ``prefix`` distinguishes the identifiers of several studies."""
-    from ablate.tables import costs_table, effects_table, failures_table, runs_table
+    from ablate.tables import TABLES, costs_table, effects_table, failures_table, runs_table
 
     summary, snapshot = report.summary, report.snapshot
     counts = Counter(status.state for status in snapshot.statuses.values())
@@ -113,16 +106,12 @@ def _study_values(report: StudyReport, prefix: str, here: Path, limit: int, live
         "stems": list(dict.fromkeys(metric["stem"] for metric in charts["curves"]["metrics"])),
         "effects": _markup(replace(effects_table(summary), notes=()), f"{prefix}-effects"),
         "answers": [
-            {
-                "name": name,
-                "title": _TITLES.get(name, name.replace("_", " ")),
-                "table": _markup(table, f"{prefix}-{name}"),
-            }
+            {"name": name, "title": TABLES[name].title, "table": _markup(table, f"{prefix}-{name}")}
             for name, table in answers.items()
         ],
         "failures": failures and _markup(failures, f"{prefix}-failures", _links(report, failures, here)),
         "runs": _markup(runs, f"{prefix}-runs", _links(report, runs, here)) if runs.rows else None,
-        "costs": _markup(costs_table(summary), f"{prefix}-costs") if len(summary.costs) else None,
+        "costs": (costs := costs_table(summary)) and _markup(costs, f"{prefix}-costs"),
         "figures": figures,
         "diagrams": diagram_images(
             snapshot.folder, summary.plan.cells, limit - sum(len(image.source) for image in figures)

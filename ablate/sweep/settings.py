@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ablate.errors import DesignError
-from ablate.figures.choice import choice_faults
+from ablate.figures.registry import choice_faults
 from ablate.study import FAILURE_POLICIES, Constraint, Forbidden, Requires, level_label
 
 __all__ = ["AUTO", "FIRST_SEEDS", "Settings"]
@@ -104,7 +104,9 @@ class Settings:
         """
         renamed = {"labels": "words", "extra_factors": "own"}
         plain: dict[str, Any] = {
-            renamed.get(key, key): OmegaConf.to_container(value, resolve=True) if isinstance(value, DictConfig | ListConfig) else value
+            renamed.get(key, key): OmegaConf.to_container(value, resolve=True)
+            if isinstance(value, DictConfig | ListConfig)
+            else value
             for key, value in values.items()
         }
         plain = {key: value for key, value in plain.items() if value is not None}

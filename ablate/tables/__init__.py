@@ -1,31 +1,29 @@
 """Tables of a study: a specification of raw values, and renderers that make text of it."""
 
-from ablate.tables.comma import csv
-from ablate.tables.costs import costs_table
-from ablate.tables.datasets import datasets_table
+from ablate.tables.cells import Column, Estimate, RelativeValue, Row
 from ablate.tables.effects import effects_table
-from ablate.tables.files import FORMS, study_tables, write_tables
+from ablate.tables.files import FORMS, write_tables
 from ablate.tables.html import html
 from ablate.tables.latex import latex, preamble
-from ablate.tables.macros import macros
-from ablate.tables.markdown import markdown
-from ablate.tables.prose import checklist_markdown
-from ablate.tables.references import references
-from ablate.tables.runs import failures_table, runs_table
-from ablate.tables.table import Beside, Column, Estimate, Row, Table
+from ablate.tables.macros import macros, references
+from ablate.tables.registry import TABLES, register_table, study_tables
+from ablate.tables.runs import costs_table, failures_table, runs_table
+from ablate.tables.table import Table, TableKind, table_of
 from ablate.tables.terminal import terminal
+from ablate.tables.text import checklist_markdown, csv, markdown
 
 __all__ = [
     "FORMS",
-    "Beside",
+    "TABLES",
     "Column",
     "Estimate",
+    "RelativeValue",
     "Row",
     "Table",
+    "TableKind",
     "checklist_markdown",
     "costs_table",
     "csv",
-    "datasets_table",
     "effects_table",
     "failures_table",
     "html",
@@ -34,8 +32,10 @@ __all__ = [
     "markdown",
     "preamble",
     "references",
+    "register_table",
     "runs_table",
     "study_tables",
+    "table_of",
     "terminal",
     "write_tables",
 ]

@@ -1,165 +1,123 @@
-"""Tables of what a design answers beside the effect of each cell."""
+"""Tables of what a design answers beside the effect of each cell, one a question."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ablate.analysis import Estimates, Summary
-from ablate.analysis.intervals import LEVEL
-from ablate.analysis.notes import seed_count
-from ablate.analysis.verdicts import ALPHA
-from ablate.tables.table import Column, Estimate, Row, Table, Value, label_of
+from ablate.captions import inference, metric_direction
+from ablate.formatting import seed_count
+from ablate.tables.cells import Column, Estimate, Value
+from ablate.tables.table import Table, TableKind, table_of
 
-__all__ = ["TITLES", "answer_tables", "better", "refusals"]
+__all__ = ["INTERACTIONS", "MAIN_EFFECTS", "POOLED_EFFECTS", "ROADMAP", "SHAPLEY", "answer_table"]
 
-TITLES = {
-    "roadmap": "Roadmap",
-    "main_effects": "Main effects",
-    "interactions": "Interactions",
-    "shapley": "Shapley values",
-    "datasets": "Effects over data sets",
-}
-
-Found = Mapping[Hashable, Any]
+AnswerColumn = tuple[Column, Callable[[Mapping[Any, Any]], Value]]
+"""A column, and its value in a row of the estimates."""
 
 
-def answer_tables(summary: Summary) -> dict[str, Table]:
-    """A table a question that the study answers, by the question's name.
+def answer_table(question: str, title: str, columns: Sequence[AnswerColumn], explanation: str = "") -> TableKind:
+    """The table of a question of :data:`ablate.analysis.answers.QUESTIONS`.
 
     Args:
-        summary: The summary.
+        question: The name of the question, which is that of the table, too.
+        title: Its heading.
+        columns: Its columns; a column of p values is left out where there are none.
+        explanation: What the caption says of columns beside difference, interval and test.
 
     Returns:
-        The tables in the order of :data:`TITLES`; none where only one ingredient is varied on one data set, whose
-        effect is the whole answer.
+        A table for studies with an answer, in which more than one ingredient is varied: else its effect is the whole
+        answer. A mean over data sets says more than that of one ingredient, too.
     """
-    varied = [factor for factor in summary.plan.factors if not factor.block]
-    given = summary.answers.given
-    return {
-        question: _table(question, given[question], summary)
-        for question in TITLES
-        if question in given and (len(varied) > 1 or question == "datasets")
-    }
+
+    def build(summary: Summary) -> Table | None:
+        estimates = summary.answers.given.get(question)
+        varied = [factor for factor in summary.plan.factors if not factor.block]
+        if estimates is None or (len(varied) < 2 and "blocks" not in estimates.table):
+            return None
+        rows = estimates.table.to_dict("records")
+        blocks = [factor.name for factor in summary.plan.factors if factor.block and factor.name in estimates.table]
+        all_columns = [*((Column(name, "text"), _field(name)) for name in blocks), *columns]
+        filled = [(column, [value(row) for row in rows]) for column, value in all_columns]
+        known = [(column, values) for column, values in filled if column.kind != "p" or any(p == p for p in values)]
+        caption = " ".join(_caption(title, estimates, summary, explanation))
+        return table_of(summary, question, known, caption, estimates.notes)
+
+    return TableKind(question, title, build)
 
 
-def refusals(summary: Summary) -> dict[str, str]:
-    """Why a question that one asks of such a design has no answer, by the question's name."""
-    from ablate.analysis import expected
-
-    wanted = expected(summary.plan)
-    return {question: why for question, why in summary.answers.refused.items() if question in wanted}
-
-
-def better(summary: Summary) -> str:
-    """The metric and which way is good, as captions say it."""
-    return f"{summary.study.metric} ({'larger' if summary.study.direction == 'max' else 'smaller'} is better)"
-
-
-def _table(question: str, found: Estimates, summary: Summary) -> Table:
-    rows = found.table.to_dict("records")
-    columns = [column for column in _COLUMNS[question] if _is_known(column, rows)]
-    blocks = [factor.name for factor in summary.plan.factors if factor.block and factor.name in found.table.columns]
-    heads = [Column(name, "text") for name in blocks]
-    return Table(
-        columns=(*heads, *(column for column, _ in columns)),
-        rows=tuple(Row((*(row[name] for name in blocks), *(value(row) for _, value in columns))) for row in rows),
-        caption=" ".join(_caption(question, found, summary)),
-        label=label_of(summary.study.name, question),
-        notes=found.notes,
-    )
+def _caption(title: str, estimates: Estimates, summary: Summary, explanation: str) -> Iterator[str]:
+    study, table = summary.study, estimates.table
+    seeds = f"; {seed_count(table['n'])}" if "n" in table else ""
+    yield f"{title} of the study {study.name} ({study.design}{seeds})."
+    yield f"{estimates.estimand} {metric_direction(summary)}."
+    if table["low"].notna().any():
+        stated = inference(estimates, len(table), "row", study.margin if "verdict" in table else None)
+        yield f"{stated.interval}; {stated.test}{explanation}."
+    else:
+        yield "No interval or test."
 
 
-def _is_known(column: tuple[Column, Callable[[Found], Value]], rows: list[dict[Hashable, Any]]) -> bool:
-    # Verdicts of a study without margin or interval would be a column of "undecided".
-    head, value = column
-    return head.kind != "p" or any(value(row) == value(row) for row in rows)
-
-
-def _field(name: str) -> Callable[[Found], Value]:
+def _field(name: str) -> Callable[[Mapping[Any, Any]], Value]:
     return lambda row: row[name]
 
 
-def _difference(row: Found) -> Value:
+def _difference(row: Mapping[Any, Any]) -> Value:
     return Estimate(row["difference"], row["low"], row["high"])
 
 
-def _contribution(row: Found) -> Value:
-    turned = row["contribution"] != row["difference"]
-    low, high = (-row["high"], -row["low"]) if turned else (row["low"], row["high"])
+def _contribution(row: Mapping[Any, Any]) -> Value:
+    is_turned = row["contribution"] != row["difference"]
+    low, high = (-row["high"], -row["low"]) if is_turned else (row["low"], row["high"])
     return Estimate(row["contribution"], low, high)
 
 
-_SEEDS = (Column("seeds", "count", in_caption=True), _field("n"))
+_FACTOR = (Column("factor", "text"), _field("factor"))
+_LEVEL = (Column("level", "text"), _field("level"))
+_DIFFERENCE = (Column("difference", "difference"), _difference)
 _P = (Column("p (Holm)", "p"), _field("p_adjusted"))
 _VERDICT = (Column("verdict", "text"), _field("verdict"))
+_SEEDS = (Column("seeds", "count", in_caption=True), _field("n"))
 
-_COLUMNS: dict[str, list[tuple[Column, Callable[[Found], Value]]]] = {
-    "roadmap": [
+ROADMAP = answer_table(
+    "roadmap",
+    "Roadmap",
+    [
         (Column("step", "count"), _field("step")),
         (Column("added", "text"), _field("added")),
         (Column("mean", "mean"), lambda row: Estimate(row["mean"])),
-        (Column("difference", "difference"), _difference),
-        _P,
-        _SEEDS,
+        *(_DIFFERENCE, _P, _SEEDS),
     ],
-    "main_effects": [
-        (Column("factor", "text"), _field("factor")),
-        (Column("level", "text"), _field("level")),
-        (Column("pairs", "count"), _field("pairs")),
-        (Column("difference", "difference"), _difference),
-        _P,
-        _VERDICT,
-        _SEEDS,
-    ],
-    "interactions": [
+)
+MAIN_EFFECTS = answer_table(
+    "main_effects",
+    "Main effects",
+    [_FACTOR, _LEVEL, (Column("pairs", "count"), _field("pairs")), _DIFFERENCE, _P, _VERDICT, _SEEDS],
+)
+INTERACTIONS = answer_table(
+    "interactions",
+    "Interactions",
+    [
         (Column("factors", "text"), _field("factor")),
         (Column("levels", "text"), _field("level")),
         (Column("squares", "count"), _field("pairs")),
         (Column("interaction", "difference"), _difference),
-        _P,
-        _SEEDS,
+        *(_P, _SEEDS),
     ],
-    "shapley": [
-        (Column("factor", "text"), _field("factor")),
-        (Column("Shapley value", "difference"), _contribution),
-        _P,
-        _VERDICT,
-        _SEEDS,
-    ],
-    "datasets": [
-        (Column("factor", "text"), _field("factor")),
-        (Column("level", "text"), _field("level")),
+)
+SHAPLEY = answer_table(
+    "shapley", "Shapley values", [_FACTOR, (Column("Shapley value", "difference"), _contribution), _P, _VERDICT, _SEEDS]
+)
+POOLED_EFFECTS = answer_table(
+    "datasets",
+    "Effects over data sets",
+    [
+        *(_FACTOR, _LEVEL),
         (Column("data sets", "count"), _field("blocks")),
-        (Column("difference", "difference"), _difference),
-        _P,
+        *(_DIFFERENCE, _P),
         (Column("sd between", "number"), _field("between")),
         (Column("I²", "ratio"), _field("i2")),
     ],
-}
-
-
-def _caption(question: str, found: Estimates, summary: Summary) -> Iterator[str]:
-    study, table = summary.study, found.table
-    seeds = "" if question == "datasets" else f"; {seed_count(table['n'])}"
-    yield f"{TITLES[question]} of the study {study.name} ({study.design}{seeds})."
-    yield f"{found.estimand} {better(summary)}."
-    if not table["low"].notna().any():
-        yield "No interval or test."
-        return
-    if question == "datasets":
-        yield (
-            f"{LEVEL:.0%} interval of Hartung and Knapp for a mean over data sets, unadjusted; sd between: standard "
-            "deviation of the true effects between data sets; I²: share of the spread that is not noise."
-        )
-    elif summary.rule is not None:
-        yield (
-            f"{LEVEL:.0%} repeated confidence interval over seeds, valid at whatever seed the sequential rule stopped, "
-            "unadjusted."
-        )
-    else:
-        yield f"{LEVEL:.0%} t interval over seeds, each seed giving one number, unadjusted."
-    kind = "sequential p values" if summary.rule is not None and question != "datasets" else "p values"
-    margin = "" if study.margin is None or "verdict" not in table else f", margin {study.margin:g}"
-    rows = f"{len(table)} row{'s' if len(table) > 1 else ''}"
-    yield f"{kind[0].upper()}{kind[1:]} Holm-adjusted over the {rows} of this table, α = {ALPHA:g}{margin}."
+    "; sd between: standard deviation of the true effects between data sets; I²: share of the spread that is not noise",
+)

@@ -1,19 +1,21 @@
-"""The table of an ablation study: what each cell has, what it reaches, and what that costs against the reference."""
+"""The tables of effects: the main one, the means on several data sets, and what does not rest on the t test."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ablate.analysis import Summary
-from ablate.analysis.intervals import LEVEL
-from ablate.analysis.notes import seed_count
-from ablate.analysis.verdicts import ALPHA
-from ablate.study import Cell, Factor
-from ablate.tables.table import Column, Estimate, Row, Table, Value, label_of
+import pandas as pd
 
-__all__ = ["MARKS", "effects_table", "mark_of"]
+from ablate.analysis import Summary
+from ablate.analysis.verdicts import ALPHA
+from ablate.captions import CONFIDENCE, block_label, cell_label, inference, metric_direction
+from ablate.formatting import plural, seed_count
+from ablate.study import Cell, Factor
+from ablate.tables.cells import Column, Estimate, Value
+from ablate.tables.table import Table, table_of
+
+__all__ = ["MARKS", "by_dataset_table", "effects_table", "mark_of", "robustness_table"]
 
 MARKS = ((0.01, "‡"), (ALPHA, "†"))
 """Behind a difference that the verdict rests on: the sign of the least bound that its adjusted p value keeps."""
@@ -32,44 +34,27 @@ def effects_table(summary: Summary) -> Table:
         weights and operations of one image (where they are known), number of seeds, and, for the screen alone, seconds
         a run.
     """
-    study = summary.study
-    weights, flops = _costs(summary)
-    unit = next((scale for scale in _SCALES if max(flops.values(), default=0.0) >= scale[0]), _SCALES[-1])
-    has_seconds = bool(summary.cells["seconds"].notna().any())
-    columns = [
-        Column("cell", "text", is_name=True),
-        *(Column(factor.name, "level") for factor in summary.plan.factors),
-        Column(study.metric, "mean"),
-        Column("difference", "difference"),
-        Column("verdict", "text"),
-        *([Column("weights", "count")] if weights else []),
-        *([Column(unit[1], "number")] if flops else []),
-        Column("seeds", "count", in_caption=True),
-        *([Column("seconds", "seconds", screen_only=True)] if has_seconds else []),
-    ]
+    plan, results = summary.plan, summary.cells
+    labels = [cell.label for cell in plan.cells]
+    means = [Estimate(row["mean"], row["low"], row["high"]) for row in results.to_dict("records")]
     effects = {row["cell"]: row for row in summary.effects.to_dict("records")}
-    rows = []
-    for cell, found in zip(summary.plan.cells, summary.cells.to_dict("records"), strict=True):
-        effect = effects.get(cell.label)
-        values: list[Value] = [
-            cell.label,
-            *(_level(factor, cell) for factor in summary.plan.factors),
-            Estimate(found["mean"], found["low"], found["high"]),
-            Estimate(effect["difference"], effect["low"], effect["high"], mark_of(effect)) if effect else None,
-            effect["verdict"] if effect else None,
-            *([weights.get(cell.label)] if weights else []),
-            *([flops[cell.label] / unit[0] if cell.label in flops else None] if flops else []),
-            found["n"],
-            *([found["seconds"]] if has_seconds else []),
-        ]
-        rows.append(Row(tuple(values), bold=bool(found["best"])))
-    return Table(
-        columns=tuple(columns),
-        rows=tuple(rows),
-        caption=" ".join(_caption(summary)),
-        label=label_of(study.name),
-        notes=summary.notes,
-    )
+    weights, flops = _costs(summary)
+    scale, unit = next((scale for scale in _SCALES if max(flops.values(), default=0.0) >= scale[0]), _SCALES[-1])
+    columns: list[tuple[Column, list[Any]]] = [
+        (Column("cell", "text", is_name=True), labels),
+        *((Column(factor.name, "level"), [_level(factor, cell) for cell in plan.cells]) for factor in plan.factors),
+        (Column(summary.study.metric, "mean"), means),
+        (Column("difference", "difference"), [_difference(effects.get(label)) for label in labels]),
+        (Column("verdict", "text"), [effects[label]["verdict"] if label in effects else None for label in labels]),
+    ]
+    if weights:
+        columns.append((Column("weights", "count"), [weights.get(label) for label in labels]))
+    if flops:
+        columns.append((Column(unit, "number"), [flops[name] / scale if name in flops else None for name in labels]))
+    columns.append((Column("seeds", "count", in_caption=True), list(results["n"])))
+    if results["seconds"].notna().any():
+        columns.append((Column("seconds", "seconds", screen_only=True), list(results["seconds"])))
+    return table_of(summary, "", columns, " ".join(_caption(summary)), summary.notes, bold=list(results["best"]))
 
 
 def mark_of(effect: Mapping[Any, Any]) -> str:
@@ -86,17 +71,21 @@ def mark_of(effect: Mapping[Any, Any]) -> str:
     return next((mark for bound, mark in MARKS if effect["p_adjusted"] <= bound), "")
 
 
+def _difference(effect: Mapping[Any, Any] | None) -> Estimate | None:
+    if effect is None:
+        return None
+    return Estimate(effect["difference"], effect["low"], effect["high"], mark_of(effect))
+
+
 def _costs(summary: Summary) -> tuple[dict[str, float], dict[str, float]]:
     """Weights and floating-point operations by cell: as runs report them, else as they were measured."""
-    weights = dict(zip(summary.cells["cell"], summary.cells["weights"], strict=True))
-    measured = summary.costs
-    if len(measured):
-        for cell, number in zip(measured["cell"], measured["weights"], strict=True):
-            if not weights.get(cell, math.nan) == weights.get(cell):
-                weights[cell] = number
-    flops = dict(zip(measured["cell"], measured["flops"], strict=True)) if "flops" in measured else {}
-    known = {cell: float(number) for cell, number in weights.items() if number == number}
-    return known, {cell: float(number) for cell, number in flops.items() if number == number}
+    return _known(summary.costs, "weights") | _known(summary.cells, "weights"), _known(summary.costs, "flops")
+
+
+def _known(frame: pd.DataFrame, name: str) -> dict[str, float]:
+    if name not in frame:
+        return {}
+    return {str(cell): float(value) for cell, value in zip(frame["cell"], frame[name], strict=True) if value == value}
 
 
 def _level(factor: Factor, cell: Cell) -> Value:
@@ -107,28 +96,20 @@ def _level(factor: Factor, cell: Cell) -> Value:
 
 
 def _caption(summary: Summary) -> Iterator[str]:
-    study, cells = summary.study, summary.cells
-    better = "larger is better" if study.direction == "max" else "smaller is better"
+    study, cells, effects = summary.study, summary.cells, summary.effects
+    stated = inference(summary, len(effects), margin=study.margin)
     yield f"Ablation study {study.name} ({study.design}; {seed_count(cells['n'])} a cell)."
     if cells["half"].notna().any():
-        yield f"{study.metric} ({better}): mean ± half of its {LEVEL:.0%} t interval over seeds."
+        yield f"{metric_direction(summary)}: mean ± half of its {CONFIDENCE} t interval over seeds."
         if summary.rule is not None:
             yield "Seeds were taken until verdicts stood: intervals of single means, and bold type, are a rough guide."
     else:
-        yield f"{study.metric} ({better}): mean over seeds."
-    yield "Difference: cell minus reference (every factor at its reference level)," + (
-        f" paired by seed, with unadjusted {LEVEL:.0%} {summary.interval_name}."
-        if summary.effects["low"].notna().any()
-        else " paired by seed."
-    )
-    if summary.effects["p_adjusted"].notna().any():
-        margin = "" if study.margin is None else f", margin {study.margin:g}"
-        comparisons = f"{len(summary.effects)} comparison{'s' if len(summary.effects) > 1 else ''}"
-        yield (
-            f"Verdict: what the reference level of the changed factor does; {summary.test_name}s, "
-            f"Holm-adjusted over {comparisons}, α = {ALPHA:g}{margin}."
-        )
-    used = {mark_of(row) for row in summary.effects.to_dict("records")}
+        yield f"{metric_direction(summary)}: mean over seeds."
+    intervals = f", with {stated.interval}" if effects["low"].notna().any() else ""
+    yield f"Difference: cell minus reference (every factor at its reference level), paired by seed{intervals}."
+    if effects["p_adjusted"].notna().any():
+        yield f"Verdict: what the reference level of the changed factor does; {stated.test}."
+    used = {mark_of(row) for row in effects.to_dict("records")}
     marks = ", ".join(f"{mark} p ≤ {bound:g}" for bound, mark in reversed(MARKS) if mark in used)
     if marks:
         yield f"Marks: {marks}, adjusted."
@@ -136,4 +117,83 @@ def _caption(summary: Summary) -> Iterator[str]:
         yield "Bold: the best mean and all that a paired t test (Holm) does not separate from it."
     failed = int(cells["failed"].sum())
     if failed and summary.study.failure_policy != "worst":
-        yield f"{failed} failed run{'s are' if failed > 1 else ' is'} not in the means."
+        yield f"{plural(failed, 'failed run is', 'failed runs are')} not in the means."
+
+
+def by_dataset_table(summary: Summary) -> Table | None:
+    """What each combination of ingredients reaches on each data set.
+
+    Args:
+        summary: The summary.
+
+    Returns:
+        The columns cell (its ingredients alone) and one a data set with the metric's mean, bold where nothing on that
+        data set is better, marked where the verdict there says that it differs from the reference; None for a study
+        without a block.
+    """
+    plan = summary.plan
+    blocks = [factor.name for factor in plan.factors if factor.block]
+    if not blocks:
+        return None
+    effects = {row["cell"]: row for row in summary.effects.to_dict("records")}
+    columns: dict[str, dict[str, Estimate]] = {}
+    for cell, row in zip(plan.cells, summary.cells.to_dict("records"), strict=True):
+        mark = mark_of(effects[cell.label]) if cell.label in effects else ""
+        value = Estimate(row["mean"], row["low"], row["high"], mark, bold=bool(row["best"]))
+        columns.setdefault(block_label(cell, plan), {})[cell_label(cell, plan)] = value
+    labels = list(dict.fromkeys(cell_label(cell, plan) for cell in plan.cells))
+    return table_of(
+        summary,
+        "by_dataset",
+        [
+            (Column("cell", "text", is_name=True), labels),
+            *((Column(block, "mean"), [values.get(label) for label in labels]) for block, values in columns.items()),
+        ],
+        f"Study {summary.study.name} by {', '.join(blocks)}: {metric_direction(summary)}, mean ± half of its "
+        f"{CONFIDENCE} t interval over seeds. Bold: the best mean of a column and all that a paired t test (Holm) does "
+        "not separate from it. Marked: differs from the first row of its column († adjusted p ≤ 0.05, ‡ p ≤ 0.01; "
+        f"{inference(summary, len(effects)).test}).",
+    )
+
+
+def robustness_table(summary: Summary) -> Table | None:
+    """Standardised effect, p values of three tests, pairing correlation and flags, a row an effect.
+
+    Returns:
+        None where no effect has two seeds.
+    """
+    frame = summary.robustness
+    if not len(frame) or not frame["n"].gt(1).any():
+        return None
+    sequential = summary.rule is not None
+    flags = [
+        "; ".join([*(["skewed"] if skewed else []), *([f"outlying: seed {seeds}"] if seeds else [])]) or None
+        for skewed, seeds in zip(frame["skewed"], frame["outliers"], strict=True)
+    ]
+    caption = (
+        f"Robustness of the effects on {summary.study.metric} in the study {summary.study.name}. d_z: mean "
+        "contribution in standard deviations of the paired difference, positive where the reference level is good. "
+        "No p value here is adjusted. p (sign flip): exact under all sign patterns, never below 2^(1−n). p "
+        "(Welch): without pairing. Correlation: of the paired runs; skewness: of their differences."
+    )
+    if sequential:
+        caption += (
+            " The sign-flip and Welch tests are those of a number of seeds fixed in advance; only the first p value "
+            "counts the looks."
+        )
+    return table_of(
+        summary,
+        "robustness",
+        [
+            (Column("cell", "text"), frame["cell"]),
+            (Column("seeds", "count"), frame["n"]),
+            (Column("d_z", "ratio"), frame["d_z"]),
+            (Column("p (sequential)" if sequential else "p (paired t)", "p"), frame["p"]),
+            (Column("p (sign flip)", "p"), frame["p_sign_flip"]),
+            (Column("p (Welch)", "p"), frame["p_welch"]),
+            (Column("correlation", "ratio"), frame["correlation"]),
+            (Column("skewness", "ratio"), frame["skewness"]),
+            (Column("flags", "text"), flags),
+        ],
+        caption,
+    )

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from ablate.tables.cells import is_bold, is_missing, plain
-from ablate.tables.table import Beside, Column, Estimate, Row, Table, Value
+from ablate.tables.cells import Column, Row, Value, cell_text, is_bold, is_missing, number_of
+
+if TYPE_CHECKING:
+    # A table shows itself in notebooks, so its module needs this one.
+    from ablate.tables.table import Table
 
 __all__ = ["Link", "html"]
 
 Link = tuple[str, str]
-"""A word and the address that it leads to."""
+"""A text and the address that it leads to."""
 
 _LEVELS = {True: "yes", False: "no"}
 
@@ -20,8 +24,8 @@ _LEVELS = {True: "yes", False: "no"}
 def html(table: Table, links: Sequence[Sequence[Link]] = ()) -> str:
     """The table in HTML: caption, heads with their scope, and behind the table its notes as a list.
 
-    Numbers are written like everywhere; beside them stands, as ``data-value``, the number itself, by which a script can
-    sort. Words of a column are its cells' ``data-word``, by which a style can colour verdicts and states.
+    Numbers are rounded like everywhere; the attribute ``data-value`` of a cell has the exact number, by which a script
+    can sort, and ``data-word`` its text, by which a style can colour verdicts and states.
 
     Args:
         table: The table.
@@ -57,27 +61,26 @@ def html(table: Table, links: Sequence[Sequence[Link]] = ()) -> str:
 def _row(table: Table, row: Row, links: Sequence[Link] | None) -> Markup:
     cells = [_cell(column, row, index) for index, column in enumerate(table.columns)]
     if links is not None:
-        words = Markup(" ").join(Markup('<a href="{}">{}</a>').format(address, word) for word, address in links)
-        cells.append(Markup('<td class="links">{}</td>').format(words))
+        anchors = Markup(" ").join(Markup('<a href="{}">{}</a>').format(address, text) for text, address in links)
+        cells.append(Markup('<td class="links">{}</td>').format(anchors))
     return Markup("<tr>{}</tr>").format(Markup("").join(cells))
 
 
 def _cell(column: Column, row: Row, index: int) -> Markup:
     value = row.values[index]
-    text = escape(plain(column, value))
+    text = escape(cell_text(column, value))
     if isinstance(value, bool):
         text = Markup('<span role="img" aria-label="{}">{}</span>').format(_LEVELS[value], text)
     if is_bold(column, row, index):
         text = Markup("<strong>{}</strong>").format(text)
     if column.is_name:
         return Markup('<th scope="row" class="{}">{}</th>').format(column.kind, text)
-    return Markup('<td class="{}"{}>{}</td>').format(column.kind, _raw(value), text)
+    return Markup('<td class="{}"{}>{}</td>').format(column.kind, _data(value), text)
 
 
-def _raw(value: Value) -> Markup:
+def _data(value: Value) -> Markup:
     if is_missing(value):
         return Markup("")
     if isinstance(value, str):
         return Markup(' data-word="{}"').format(value)
-    number = value.value if isinstance(value, Estimate | Beside) else value
-    return Markup(' data-value="{}"').format(repr(float(number or 0)))
+    return Markup(' data-value="{}"').format(repr(float(number_of(value) or 0)))

@@ -5,11 +5,22 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from ablate.tables.cells import is_bold, is_missing
-from ablate.tables.numbers import bare, decimals, fixed, probability, significant
-from ablate.tables.table import Beside, Column, Estimate, Row, Table, Value
+from ablate.formatting import fixed, probability, significant
+from ablate.tables.cells import (
+    Column,
+    Estimate,
+    RelativeValue,
+    Row,
+    Value,
+    estimate_places,
+    is_bold,
+    is_missing,
+    number_of,
+    number_text,
+)
+from ablate.tables.table import Table
 from ablate.tables.tex_text import escape_tex
 
 __all__ = ["COMMANDS", "latex", "preamble"]
@@ -53,19 +64,16 @@ def latex(table: Table, environment: Literal["table", "table*"] = "table") -> st
         Source that only needs the packages named in its first lines, see :func:`preamble`.
     """
     has_levels = any(column.kind == "level" for column in table.columns)
-    shown = table.only(lambda column: not (column.is_name and has_levels))
-    columns = [(column, [row.values[index] for row in shown.rows]) for index, column in enumerate(shown.columns)]
-    formats = [form for column, values in columns for form in _formats(column, values)]
-    heads = [head for column, values in columns for head in _heads(column, values)]
+    printed = table.only(lambda column: not (column.is_name and has_levels))
     # Once a column, not once a cell: tables have a thousand rows.
-    looks = [(_is_long(values), _is_marked(values)) for _, values in columns]
+    layouts = [
+        _layout(column, [row.values[index] for row in printed.rows]) for index, column in enumerate(printed.columns)
+    ]
+    formats = [form for layout in layouts for form in layout.formats]
+    heads = [_head(layout) for layout in layouts]
     rows = [
-        [
-            word
-            for index, ((column, _), (long, marked)) in enumerate(zip(columns, looks, strict=True))
-            for word in _words(column, row, index, long, marked)
-        ]
-        for row in shown.rows
+        [source for index, layout in enumerate(layouts) for source in _sources(layout, row, index)]
+        for row in printed.rows
     ]
     pages = [rows[start : start + _MOST_ROWS] for start in range(0, len(rows), _MOST_ROWS)] or [[]]
     lines = ["% This table needs:", *(f"% {line}" for line in _PACKAGES.splitlines()), *COMMANDS.splitlines()]
@@ -95,14 +103,36 @@ def latex(table: Table, environment: Literal["table", "table*"] = "table") -> st
     return "\n".join(lines) + "\n"
 
 
-def _heads(column: Column, values: Sequence[Value]) -> list[str]:
-    text = escape_tex(column.header)
-    if column.kind == "level":
-        lines = [escape_tex(line) for line in _lines(column.header)]
+class _Layout(NamedTuple):
+    """How a column is set: what it is, its formats, whether its texts are long, whether its numbers have marks."""
+
+    column: Column
+    formats: list[str]
+    is_long: bool
+    is_marked: bool
+
+
+def _layout(column: Column, values: Sequence[Value]) -> _Layout:
+    is_long = any(isinstance(value, str) and len(value) > _LONG_TEXT for value in values)
+    is_marked = any(isinstance(value, Estimate) and value.mark for value in values)
+    letters = {"text": _PARAGRAPH if is_long else "l", "level": "c", "p": "r"}
+    if column.kind in letters:
+        return _Layout(column, [letters[column.kind]], is_long, is_marked)
+    numbers = [_number(column, value) for value in values if not is_missing(value)]
+    aligned = [number for number in numbers if number[0] != "{" and "e" not in number]
+    formats = [f"S[table-format={_format(aligned)}]", *(["@{}l"] if is_marked else [])]
+    formats += {"cost": ["r"], "difference": ["c"]}.get(column.kind, [])
+    return _Layout(column, formats, is_long, is_marked)
+
+
+def _head(layout: _Layout) -> str:
+    text = escape_tex(layout.column.header)
+    if layout.column.kind == "level":
+        lines = [escape_tex(line) for line in _lines(layout.column.header)]
         upright = lines[0] if len(lines) == 1 else "\\shortstack[l]{" + "\\\\".join(lines) + "}"
-        return [f"\\rotatebox{{90}}{{{upright}}}"]
-    width = len(_formats(column, values))
-    return [f"\\multicolumn{{{width}}}{{c}}{{{text}}}" if width > 1 else f"{{{text}}}"]
+        return f"\\rotatebox{{90}}{{{upright}}}"
+    width = len(layout.formats)
+    return f"\\multicolumn{{{width}}}{{c}}{{{text}}}" if width > 1 else f"{{{text}}}"
 
 
 def _lines(head: str) -> list[str]:
@@ -118,30 +148,6 @@ def _lines(head: str) -> list[str]:
     return [line.strip() for line in lines if line.strip()] or [head]
 
 
-def _formats(column: Column, values: Sequence[Value]) -> list[str]:
-    if column.kind == "text":
-        return [_PARAGRAPH if _is_long(values) else "l"]
-    if column.kind == "level":
-        return ["c"]
-    if column.kind == "p":
-        return ["r"]
-    numbers = [_number(column, value) for value in values if not is_missing(value)]
-    aligned = [number for number in numbers if number[0] != "{" and "e" not in number]
-    widest = f"S[table-format={_format(aligned)}]"
-    marks = ["@{}l"] if _is_marked(values) else []
-    if column.kind == "cost":
-        return [widest, "r"]
-    return [widest, *marks, "c"] if column.kind == "difference" else [widest, *marks]
-
-
-def _is_marked(values: Sequence[Value]) -> bool:
-    return any(isinstance(value, Estimate) and value.mark for value in values)
-
-
-def _is_long(values: Sequence[Value]) -> bool:
-    return any(isinstance(value, str) and len(value) > _LONG_TEXT for value in values)
-
-
 def _format(numbers: Sequence[str]) -> str:
     """The ``table-format`` that reserves room for all numbers of a column, such as ``-1.3(2)``."""
     parts = [number.rstrip(")").partition("(") for number in numbers]
@@ -154,46 +160,47 @@ def _format(numbers: Sequence[str]) -> str:
 
 
 def _number(column: Column, value: Value) -> str:
-    number = value.value if isinstance(value, Estimate | Beside) else value
+    number = number_of(value)
     if not isinstance(number, int | float):
         return ""
     if math.isinf(number):
         return "{$\\infty$}" if number > 0 else "{$-\\infty$}"
     if isinstance(value, Estimate):
-        places = decimals(value)
+        places = estimate_places(value)
         text = fixed(number, places)
         if column.kind not in ("mean", "change") or math.isnan(value.half):
             return text
         # siunitx counts the uncertainty in steps of the last digit: 0.972(13) is 0.972 ± 0.013.
         return f"{text}({fixed(value.half, places).replace('.', '').lstrip('0')})"
     if column.kind in ("number", "ratio"):
-        return bare(column, number)
+        return number_text(column, number)
     if column.kind == "cost" and number != round(number):
         return significant(number)
     return fixed(number, 1) if column.kind == "seconds" else str(round(number))
 
 
-def _words(column: Column, row: Row, index: int, long: bool, marked: bool) -> list[str]:
-    value = row.values[index]
+def _sources(layout: _Layout, row: Row, index: int) -> list[str]:
+    """The source of a cell, for each format of its column."""
+    column, value = layout.column, row.values[index]
     if column.kind == "cost":
-        if not isinstance(value, Beside) or is_missing(value):
+        if not isinstance(value, RelativeValue) or is_missing(value):
             return [_MISSING, ""]
         return [_number(column, value), f"({significant(value.ratio)}\\,$\\times$)"]
     if isinstance(value, bool):
         return ["\\cmark" if value else "\\xmark"]
     if isinstance(value, str):
         text = escape_tex(value)
-        return [_breakable(text) if column.kind == "text" and long else text]
+        return [_breakable(text) if column.kind == "text" and layout.is_long else text]
     if column.kind == "p" and isinstance(value, float) and not is_missing(value):
         return [f"${probability(value)}$"]
     number = _MISSING if is_missing(value) else _number(column, value)
     if "e" in number:
         number = f"{{\\num{{{number}}}}}"
-    words = [f"\\bfseries {number}" if is_bold(column, row, index) and number[0] != "{" else number]
-    if column.kind not in ("text", "level") and marked:
+    sources = [f"\\bfseries {number}" if is_bold(column, row, index) and number[0] != "{" else number]
+    if column.kind not in ("text", "level") and layout.is_marked:
         mark = value.mark if isinstance(value, Estimate) else ""
-        words.append(f"\\textsuperscript{{{escape_tex(mark)}}}" if mark else "")
-    return [*words, _ends(value)] if column.kind == "difference" else words
+        sources.append(f"\\textsuperscript{{{escape_tex(mark)}}}" if mark else "")
+    return [*sources, _ends(value)] if column.kind == "difference" else sources
 
 
 def _breakable(text: str) -> str:
@@ -203,16 +210,13 @@ def _breakable(text: str) -> str:
 def _ends(value: Value) -> str:
     if not isinstance(value, Estimate) or math.isnan(value.half):
         return ""
-    places = decimals(value)
+    places = estimate_places(value)
     return f"{{[}}\\num{{{fixed(value.low, places)}}}, \\num{{{fixed(value.high, places)}}}{{]}}"
 
 
 def _notes(notes: Sequence[str]) -> list[str]:
     if not notes:
         return []
-    words = (
-        _breakable(escape_tex(word)) if len(word) > _LONG_WORD else escape_tex(word)
-        for note in notes
-        for word in note.split(" ")
-    )
-    return ["  \\par\\smallskip", f"  {{\\raggedright {' '.join(words)}\\par}}"]
+    words = [word for note in notes for word in note.split(" ")]
+    sources = [_breakable(escape_tex(word)) if len(word) > _LONG_WORD else escape_tex(word) for word in words]
+    return ["  \\par\\smallskip", f"  {{\\raggedright {' '.join(sources)}\\par}}"]

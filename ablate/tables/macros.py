@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ablate.analysis import Summary
 from ablate.analysis.estimates import ESTIMATE_COLUMNS
-from ablate.analysis.sentences import p_text
 from ablate.analysis.verdicts import ALPHA
+from ablate.formatting import count, fixed, p_value
 from ablate.study import Cell, Plan
+from ablate.tables.cells import Estimate, estimate_places
 from ablate.tables.latex import COMMANDS
-from ablate.tables.numbers import count, decimals, fixed
-from ablate.tables.table import Estimate, slug
+from ablate.tables.table import slug
 from ablate.tables.tex_text import escape_tex
 
-__all__ = ["keys", "macros"]
+__all__ = ["keys", "macros", "references"]
 
 _QUANTITIES = {
     "Effect": ("effect", "difference to the reference"),
@@ -68,16 +69,16 @@ def keys(plan: Plan) -> dict[str, tuple[str, ...]]:
     alone: dict[str, list[Cell]] = {}
     for cell in plan.cells:
         if len(cell.changed) == 1:
-            alone.setdefault(_plain(cell.changed[0]), []).append(cell)
-    found: dict[str, list[str]] = {cell.label: [cell.name] for cell in plan.cells}
+            alone.setdefault(_key(cell.changed[0]), []).append(cell)
+    cell_keys: dict[str, list[str]] = {cell.label: [cell.name] for cell in plan.cells}
     taken = {cell.name for cell in plan.cells}
     for name, cells in alone.items():
         if len(cells) == 1 and name and name not in taken:
-            found[cells[0].label].insert(0, name)
-    return {label: tuple(names) for label, names in found.items()}
+            cell_keys[cells[0].label].insert(0, name)
+    return {label: tuple(names) for label, names in cell_keys.items()}
 
 
-def _plain(name: str) -> str:
+def _key(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-")
 
 
@@ -124,7 +125,7 @@ Number = tuple[str, str, str]
 def _of_study(summary: Summary) -> Iterator[Number]:
     study, states = summary.study, summary.runs["state"]
     margin = {} if study.margin is None else {"margin": _math(f"{study.margin:g}")}
-    found = {
+    values = {
         "name": escape_tex(study.name),
         "metric": escape_tex(study.metric.replace("_", " ")),
         "design": escape_tex(study.design.replace("_", " ")),
@@ -137,7 +138,7 @@ def _of_study(summary: Summary) -> Iterator[Number]:
         "alpha": _math(f"{ALPHA:g}"),
         **margin,
     }
-    yield from (("study", key, text) for key, text in found.items())
+    yield from (("study", key, text) for key, text in values.items())
 
 
 def _of_cells(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
@@ -145,7 +146,7 @@ def _of_cells(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterato
         estimate = Estimate(row["mean"], row["low"], row["high"])
         for key in names[row["cell"]]:
             if math.isfinite(estimate.value):
-                places = decimals(estimate)
+                places = estimate_places(estimate)
                 score = fixed(estimate.value, places)
                 yield "mean", key, _math(score)
                 if math.isfinite(estimate.half):
@@ -174,7 +175,7 @@ def _estimated(row: Mapping[Any, Any], is_share: bool) -> Iterator[tuple[str, st
     estimate = Estimate(row["difference"], row["low"], row["high"])
     if not math.isfinite(estimate.value):
         return
-    places = decimals(estimate)
+    places = estimate_places(estimate)
     effect, size = fixed(estimate.value, places), fixed(abs(estimate.value), places)
     yield "effect", _math(effect)
     yield "size", _math(size)
@@ -190,24 +191,24 @@ def _estimated(row: Mapping[Any, Any], is_share: bool) -> Iterator[tuple[str, st
             ends = (_points(estimate.low, places), _points(estimate.high, places))
             yield "interval-points", f"{_math(ends[0])} to {_math(ends[1])}~points"
     if math.isfinite(row["p_adjusted"]):
-        yield "p", _math(p_text(row["p_adjusted"]))
+        yield "p", _math(p_value(row["p_adjusted"]))
 
 
 def _of_answers(summary: Summary) -> Iterator[Number]:
     for question, estimates in summary.answers.given.items():
         table = estimates.table
-        words = table.select_dtypes(exclude="number").columns
-        names = [str(name) for name in words if name not in ESTIMATE_COLUMNS]
+        columns = table.select_dtypes(exclude="number").columns
+        names = [str(name) for name in columns if name not in ESTIMATE_COLUMNS]
         names = [name for name in names if name != "cell"] or names
         for row in table.to_dict("records"):
-            key = "+".join(_plain(str(row[name])) for name in names)
+            key = "+".join(_key(str(row[name])) for name in names)
             estimate = Estimate(row["difference"], row["low"], row["high"])
-            places = decimals(estimate)
+            places = estimate_places(estimate)
             for quantity in ("difference", "low", "high", "contribution"):
                 if quantity in row and math.isfinite(row[quantity]):
                     yield f"{question}.{quantity}", key, _math(fixed(row[quantity], places))
             if math.isfinite(row["p_adjusted"]):
-                yield f"{question}.p", key, _math(p_text(row["p_adjusted"]))
+                yield f"{question}.p", key, _math(p_value(row["p_adjusted"]))
 
 
 def _points(value: float, places: int) -> str:
@@ -216,3 +217,37 @@ def _points(value: float, places: int) -> str:
 
 def _math(text: str) -> str:
     return f"\\ensuremath{{{text}}}"
+
+
+def references(summary: Summary) -> str:
+    """The file ``references.bib``: one entry for the study, one for the tool.
+
+    Args:
+        summary: The summary.
+    """
+    study, states = summary.study, summary.runs["state"]
+    name = slug(study.name) or "study"
+    finished = int((states == "finished").sum())
+    design = escape_tex(study.design.replace("_", " "))
+    return f"""@misc{{ablate-{name},
+  key = {{ablate-{name}}},
+  title = {{Ablation study {{{escape_tex(study.name)}}}}},
+  howpublished = {{Runs, tables and figures of the study}},
+  note = {{{design}; {len(summary.plan.cells)} cells, {len(study.seeds)} seeds, {finished} of {len(states)} runs \
+finished; metric {escape_tex(study.metric)}}},
+}}
+
+@misc{{ablate,
+  key = {{ablate}},
+  title = {{{{ablate-study}}: ablation studies of neural networks in one command}},
+  howpublished = {{Python package}},
+  note = {{Version {_version()}}},
+}}
+"""
+
+
+def _version() -> str:
+    try:
+        return version("ablate-study")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,19 +1,26 @@
-"""The tables of single runs: what each brought, and which failed and why."""
+"""The tables of runs, of failures among them, and of what networks cost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ablate.analysis import Summary
+from ablate.analysis.costs import disagreements
 from ablate.analysis.observations import metrics_of
-from ablate.tables.table import Column, Row, Table, label_of
+from ablate.formatting import plural
+from ablate.tables.cells import Column, RelativeValue
+from ablate.tables.table import Table, table_of
 
-__all__ = ["failures_table", "runs_table"]
+__all__ = ["costs_table", "failures_table", "runs_table"]
 
 _STATES = ("finished", "failed", "running", "waiting")
+
+_LARGEST_COUNT = 1e15
+"""From here on floating-point numbers have no digits after the decimal point anyway."""
 
 
 def runs_table(summary: Summary, most: int | None = None) -> Table:
@@ -21,7 +28,7 @@ def runs_table(summary: Summary, most: int | None = None) -> Table:
 
     Args:
         summary: The summary.
-        most: How many rows it may have; those that have not finished, which need a look, come before others. All by
+        most: How many rows it may have; those that have not finished, which need attention, come before others. All by
             default.
 
     Returns:
@@ -29,49 +36,48 @@ def runs_table(summary: Summary, most: int | None = None) -> Table:
         report, and, for the screen alone, seconds.
     """
     runs, study = summary.runs, summary.study
-    known = [name for name in metrics_of(runs, summary.plan) if not name.startswith("seconds")]
-    metrics = [name for name in dict.fromkeys([study.metric, *known]) if name in runs.columns]
-    numbers = {name: pd.to_numeric(runs[name], errors="coerce") for name in metrics}
-    seconds = pd.to_numeric(runs["seconds"], errors="coerce") if "seconds" in runs.columns else None
-    reasons = [_word(reason) for reason in runs["reason"]]
-    columns = [
-        Column("cell", "text", is_name=True),
-        Column("seed", "text"),
-        Column("state", "text"),
-        *([Column("reason", "text")] if any(reasons) else []),
-        *(Column(name, "count" if _is_whole(numbers[name]) else "number") for name in metrics),
-        *([Column("seconds", "seconds", screen_only=True)] if seconds is not None else []),
+    listed = runs.iloc[_listed(runs["state"], most)]
+    columns: list[tuple[Column, Any]] = [
+        (Column("cell", "text", is_name=True), listed["cell"].map(str)),
+        (Column("seed", "text"), listed["seed"].map(str)),
+        (Column("state", "text"), listed["state"].map(str)),
     ]
-    kept = _kept(runs["state"], most)
-    shown = runs.iloc[kept]
-    cells = [
-        *(shown[name].map(str).tolist() for name in ("cell", "seed", "state")),
-        *([[reasons[place] or None for place in kept]] if any(reasons) else []),
-        *(numbers[name].iloc[kept].astype(float).tolist() for name in metrics),
-        *([seconds.iloc[kept].astype(float).tolist()] if seconds is not None else []),
-    ]
-    rows = [Row(values) for values in zip(*cells, strict=True)]
+    if any(map(_reason, runs["reason"])):
+        columns.append((Column("reason", "text"), [_reason(reason) for reason in listed["reason"]]))
+    numbers = [name for name in metrics_of(runs, summary.plan) if not name.startswith("seconds")]
+    for name in (name for name in dict.fromkeys([study.metric, *numbers]) if name in runs.columns):
+        values = pd.to_numeric(runs[name], errors="coerce")
+        column = Column(name, "count" if _is_count(values) else "number")
+        columns.append((column, values.loc[listed.index].astype(float)))
+    if "seconds" in runs.columns:
+        seconds = pd.to_numeric(listed["seconds"], errors="coerce").astype(float)
+        columns.append((Column("seconds", "seconds", screen_only=True), seconds))
     states = runs["state"].value_counts()
-    counted = ", ".join(f"{states[state]} {state}" for state in _STATES if state in states)
-    left_out = (
-        f" Of {len(runs)} runs {len(kept)} are listed, those that have not finished before others; runs.csv has all."
-        if len(kept) < len(runs)
-        else ""
-    )
-    return Table(
-        columns=tuple(columns),
-        rows=tuple(rows),
-        caption=f"Runs of the study {study.name}: {counted or 'none yet'}. One row a cell and seed.{left_out}",
-        label=label_of(study.name, "runs"),
-    )
+    counts = ", ".join(f"{states[state]} {state}" for state in _STATES if state in states)
+    caption = f"Runs of the study {study.name}: {counts or 'none yet'}. One row a cell and seed."
+    if len(listed) < len(runs):
+        caption += (
+            f" Of {len(runs)} runs {len(listed)} are listed, those that have not finished before others; runs.csv has "
+            "all."
+        )
+    return table_of(summary, "runs", columns, caption)
 
 
-def _kept(states: pd.Series, most: int | None) -> list[int]:
-    """The places of the rows that are listed, in their order."""
+def _listed(states: pd.Series, most: int | None) -> list[int]:
+    """The positions of the rows that are listed, in their order."""
     if most is None or len(states) <= most:
         return list(range(len(states)))
-    finished = (states == "finished").to_numpy()
-    return sorted(np.argsort(finished, kind="stable")[:most].tolist())
+    is_finished = (states == "finished").to_numpy()
+    return sorted(np.argsort(is_finished, kind="stable")[:most].tolist())
+
+
+def _is_count(values: pd.Series) -> bool:
+    known = values.dropna()
+    return bool(len(known) and (known == known.round()).all() and (known.abs() < _LARGEST_COUNT).all())
+
+
+def _reason(reason: object) -> str | None:
+    return reason if isinstance(reason, str) and reason else None
 
 
 def failures_table(summary: Summary, errors: Mapping[tuple[str, int], str] | None = None) -> Table | None:
@@ -88,24 +94,18 @@ def failures_table(summary: Summary, errors: Mapping[tuple[str, int], str] | Non
     if failed.empty:
         return None
     known = errors or {}
-    rows = [
-        Row((str(cell), str(seed), _word(reason) or None, known.get((str(cell), int(seed))) or None))
-        for cell, seed, reason in zip(failed["cell"], failed["seed"], failed["reason"], strict=True)
-    ]
-    total = len(summary.runs)
-    return Table(
-        columns=(
-            Column("cell", "text", is_name=True),
-            Column("seed", "text"),
-            Column("reason", "text"),
-            Column("error", "text"),
-        ),
-        rows=tuple(rows),
-        caption=(
-            f"Failed runs of the study {summary.study.name}: {len(failed)} of {total}. "
-            f"What they count for: {_POLICIES[summary.failures.policy]}."
-        ),
-        label=label_of(summary.study.name, "failures"),
+    runs = [(str(cell), int(seed)) for cell, seed in zip(failed["cell"], failed["seed"], strict=True)]
+    return table_of(
+        summary,
+        "failures",
+        [
+            (Column("cell", "text", is_name=True), [cell for cell, _ in runs]),
+            (Column("seed", "text"), [str(seed) for _, seed in runs]),
+            (Column("reason", "text"), [_reason(reason) for reason in failed["reason"]]),
+            (Column("error", "text"), [known.get(run) or None for run in runs]),
+        ],
+        f"Failed runs of the study {summary.study.name}: {len(failed)} of {len(summary.runs)}. What they count for: "
+        f"{_POLICIES[summary.study.failure_policy]}.",
     )
 
 
@@ -115,11 +115,39 @@ _POLICIES = {
     "worst": "the worst result, as declared before the first run",
 }
 
+_MEASURES = {
+    "weights": ("weights", 1.0),
+    "flops": ("MFLOPs", 1e-6),
+    "activations": ("activations", 1.0),
+    "latency": ("latency (ms)", 1e3),
+    "step": ("training step (ms)", 1e3),
+}
+"""Columns of the measured costs, each with its heading and unit."""
 
-def _is_whole(values: pd.Series) -> bool:
-    found = values.dropna()
-    return bool(len(found)) and bool((found == found.round()).all()) and bool((found.abs() < 1e15).all())
 
+def costs_table(summary: Summary) -> Table | None:
+    """The table of what networks cost, a row a cell that was measured.
 
-def _word(reason: object) -> str:
-    return reason if isinstance(reason, str) else ""
+    Args:
+        summary: The summary.
+
+    Returns:
+        The columns cell, weights, operations, activations, latency and training step, each number with its ratio to
+        the reference, and as notes where theory and machine disagree; None where nothing was measured.
+    """
+    costs = summary.costs
+    if costs.empty:
+        return None
+    columns: list[tuple[Column, Any]] = [(Column("cell", "text"), costs["cell"])]
+    for name, (header, unit) in _MEASURES.items():
+        values = zip(costs[name] * unit, costs[f"{name}_ratio"], strict=True)
+        columns.append((Column(header, "cost"), [RelativeValue(*each) for each in values]))
+    notes = list(disagreements(costs))
+    if costs["flops"].isna().all():
+        notes.insert(0, "Operations were not counted, which TensorFlow does and no other back end of Keras.")
+    caption = (
+        f"What the networks of study {summary.study.name} cost, and how many times that of the full network: "
+        "operations and numbers handed from layer to layer for 1 image; latency (a forward pass) and training step of "
+        f"{plural(int(costs['batch'].iloc[0]), 'image')}, medians of measurements in turn in one process."
+    )
+    return table_of(summary, "costs", columns, caption, notes)

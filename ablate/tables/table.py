@@ -2,111 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-__all__ = ["Beside", "Column", "Estimate", "Kind", "Row", "Table", "Value", "label_of", "slug"]
+from ablate.analysis import Summary
+from ablate.tables.cells import Column, Row, Value
+from ablate.tables.html import html
 
-Kind = Literal["text", "level", "mean", "difference", "change", "number", "ratio", "p", "count", "seconds", "cost"]
-"""What a column holds, and so how a renderer writes it.
-
-``text``: words. ``level``: True and False as check mark and cross, None for a level without meaning, else its label.
-``mean``: an :class:`Estimate` written with ± half its interval. ``difference``: one written with the ends of its
-interval. ``change``: a difference written like a mean. ``number``: a number with four significant digits. ``ratio``:
-one with two decimals. ``p``: a probability. ``count``: a whole number. ``seconds``: a duration. ``cost``: a
-:class:`Beside`, a number and how many times that of the reference it is.
-"""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its interval; NaN where there is none.
-
-    Args:
-        value: The number.
-        low: Lower end of its interval.
-        high: Upper end of its interval.
-        mark: What stands behind the number and the caption explains, such as a dagger.
-        bold: Whether it is set in bold, whatever its row.
-    """
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-    mark: str = ""
-    bold: bool = False
-
-    @property
-    def half(self) -> float:
-        """Half the width of the interval."""
-        return (self.high - self.low) / 2
-
-
-@dataclass(frozen=True)
-class Beside:
-    """A number and its ratio to that of the reference; NaN where there is none."""
-
-    value: float
-    ratio: float = math.nan
-
-
-Value = str | bool | int | float | Estimate | Beside | None
-"""A raw value; None and NaN are shown as a dash."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column.
-
-    Args:
-        header: Its heading.
-        kind: What it holds.
-        screen_only: Whether it stays out of files: timings differ from one machine and day to the next.
-        is_name: Whether it only names what the ``level`` columns spell out.
-        in_caption: Whether the caption says its value where all rows have the same.
-    """
-
-    header: str
-    kind: Kind
-    screen_only: bool = False
-    is_name: bool = False
-    in_caption: bool = False
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row.
-
-    Args:
-        values: One a column.
-        bold: Whether its mean is set in bold.
-    """
-
-    values: tuple[Value, ...]
-    bold: bool = False
-
-
-def label_of(study: str, table: str = "") -> str:
-    """An identifier for references to a table.
-
-    Example:
-        >>> label_of("a/b c"), label_of("demo", "main_effects")
-        ('tab:ablate-a-b-c', 'tab:ablate-demo-main-effects')
-    """
-    return "-".join(["tab:ablate", *(part for part in (slug(study or "study"), slug(table)) if part)])
-
-
-def slug(name: str) -> str:
-    """A name as part of an identifier.
-
-    Example:
-        >>> slug("a/b_c")
-        'a-b-c'
-    """
-    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
+__all__ = ["Table", "TableKind", "slug", "table_label", "table_of"]
 
 
 @dataclass(frozen=True)
@@ -133,8 +37,6 @@ class Table:
             raise ValueError(f"Rows {wrong} do not have {len(self.columns)} values, one a column.")
 
     def _repr_html_(self) -> str:
-        from ablate.tables.html import html
-
         return html(self)
 
     @property
@@ -144,9 +46,69 @@ class Table:
 
     def only(self, wanted: Callable[[Column], bool]) -> Table:
         """The table with the columns for which ``wanted`` holds."""
-        kept = [index for index, column in enumerate(self.columns) if wanted(column)]
+        indices = [index for index, column in enumerate(self.columns) if wanted(column)]
         return replace(
             self,
-            columns=tuple(self.columns[index] for index in kept),
-            rows=tuple(replace(row, values=tuple(row.values[index] for index in kept)) for row in self.rows),
+            columns=tuple(self.columns[index] for index in indices),
+            rows=tuple(replace(row, values=tuple(row.values[index] for index in indices)) for row in self.rows),
         )
+
+
+@dataclass(frozen=True)
+class TableKind:
+    """A table that studies may have.
+
+    Args:
+        name: Its name, which is that of its files.
+        title: Its heading, such as ``"Shapley values"``.
+        build: From a summary to the table; None for a study that has nothing to put into it.
+    """
+
+    name: str
+    title: str
+    build: Callable[[Summary], Table | None]
+
+
+def table_of(
+    summary: Summary,
+    name: str,
+    columns: Iterable[tuple[Column, Iterable[Value]]],
+    caption: str,
+    notes: Sequence[str] = (),
+    bold: Sequence[bool] = (),
+) -> Table:
+    """A table of a study, column by column.
+
+    Args:
+        summary: The summary of the study.
+        name: The name of the table; empty for the main one.
+        columns: The columns, each with one value a row.
+        caption: What the numbers are.
+        notes: What a reader must know besides, a sentence each.
+        bold: For each row whether its mean is set in bold; none is by default.
+    """
+    heads, values = zip(*columns, strict=True)
+    rows = [Row(tuple(cells)) for cells in zip(*values, strict=True)]
+    if bold:
+        rows = [replace(row, bold=is_bold) for row, is_bold in zip(rows, bold, strict=True)]
+    return Table(tuple(heads), tuple(rows), caption, table_label(summary.study.name, name), tuple(notes))
+
+
+def table_label(study: str, table: str = "") -> str:
+    """An identifier for references to a table.
+
+    Example:
+        >>> table_label("a/b c"), table_label("demo", "main_effects")
+        ('tab:ablate-a-b-c', 'tab:ablate-demo-main-effects')
+    """
+    return "-".join(["tab:ablate", *(part for part in (slug(study or "study"), slug(table)) if part)])
+
+
+def slug(name: str) -> str:
+    """A name as part of an identifier.
+
+    Example:
+        >>> slug("a/b_c")
+        'a-b-c'
+    """
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ablate.tables.cells import is_bold, plain
-from ablate.tables.table import Column, Row, Table
+from ablate.tables.cells import Column, Row, cell_text, is_bold
+from ablate.tables.table import Table
 
 if TYPE_CHECKING:
     import rich.table
@@ -30,32 +30,32 @@ def terminal(table: Table, width: int | None = None) -> rich.table.Table:
     Returns:
         What ``rich.console.Console.print`` prints.
     """
-    drawn = _rich(table)
-    if width is None or _width(drawn) <= width:
-        return drawn
+    result = _rich(table)
+    if width is None or _width(result) <= width:
+        return result
     if any(column.is_name for column in table.columns):
         table = table.only(lambda column: column.kind != "level")
-    drawn = _rich(table)
-    return drawn if _width(drawn) <= width else _rich(_narrow(table))
+    result = _rich(table)
+    return result if _width(result) <= width else _rich(_narrow(table))
 
 
 def _narrow(table: Table) -> Table:
-    known = {
+    constant = {
         column
         for index, column in enumerate(table.columns)
         if column.in_caption and len({row.values[index] for row in table.rows}) == 1
     }
-    short = table.only(lambda column: column not in known)
+    short = table.only(lambda column: column not in constant)
     columns = (replace(column, kind="change") if column.kind == "difference" else column for column in short.columns)
     return replace(short, columns=tuple(columns))
 
 
-def _width(drawn: rich.table.Table) -> int:
+def _width(result: rich.table.Table) -> int:
     from rich.console import Console
     from rich.measure import Measurement
 
     console = Console(width=10_000, force_terminal=False)
-    return Measurement.get(console, console.options, drawn).maximum
+    return Measurement.get(console, console.options, result).maximum
 
 
 def _rich(table: Table) -> rich.table.Table:
@@ -64,9 +64,9 @@ def _rich(table: Table) -> rich.table.Table:
     from rich.text import Text
 
     # Text objects, not strings: rich would read markup such as [red] out of a hostile name.
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    result = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in table.columns:
-        drawn.add_column(
+        result.add_column(
             Text(column.header),
             justify=_JUSTIFY.get(column.kind, "right"),  # type: ignore[arg-type]
             # Where space is short only the names of the cells may wrap, and nothing may be cut off.
@@ -76,10 +76,10 @@ def _rich(table: Table) -> rich.table.Table:
         )
     for row in table.rows:
         pairs = enumerate(table.columns)
-        drawn.add_row(
-            *(Text(plain(column, row.values[index]), style=_style(column, row, index)) for index, column in pairs)
+        result.add_row(
+            *(Text(cell_text(column, row.values[index]), style=_style(column, row, index)) for index, column in pairs)
         )
-    return drawn
+    return result
 
 
 def _style(column: Column, row: Row, index: int) -> str:

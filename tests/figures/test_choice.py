@@ -4,18 +4,12 @@ import subprocess
 import sys
 
 import pytest
-from made import DATA, study_of
+from toy_studies import DATA, study_of
 
 from ablate.figures import FIGURES
-from ablate.figures.choice import FIGURE_NAMES, choice_faults, default_figures
-from ablate.figures.paper import PAPERS
+from ablate.figures.registry import PAGE_WIDTHS, choice_faults, default_figures
 
 ALWAYS = {"forest", "effects", "curves", "difference_curves", "seeds", "cost"}
-
-
-def test_the_names_that_can_be_chosen_are_the_figures_there_are() -> None:
-    assert tuple(FIGURES) == FIGURE_NAMES
-    assert all(name == figure.name for name, figure in FIGURES.items())
 
 
 @pytest.mark.parametrize(
@@ -42,7 +36,7 @@ def test_a_wrong_choice_is_answered_with_all_faults_at_once() -> None:
     assert choice_faults(["curve", "forest", "pie"], "nips") == [
         f"Unknown figure 'curve'. Figures: {names}. Did you mean 'curves'?",
         f"Unknown figure 'pie'. Figures: {names}.",
-        f"Unknown width 'nips'. Widths: {', '.join(PAPERS)}. Did you mean 'neurips'?",
+        f"Unknown width 'nips'. Widths: {', '.join(PAGE_WIDTHS)}. Did you mean 'neurips'?",
     ]
     assert choice_faults(7) == [f"Unknown figure '7'. Figures: {names}."]
     assert choice_faults(None) == choice_faults("forest", "icml") == choice_faults(("forest", "cost")) == []
@@ -50,7 +44,7 @@ def test_a_wrong_choice_is_answered_with_all_faults_at_once() -> None:
 
 def test_checking_a_choice_loads_no_matplotlib() -> None:
     code = (
-        "import sys, ablate.figures.choice; print([n for n in ('matplotlib', 'pandas', 'numpy') if n in sys.modules])"
+        "import sys, ablate.figures.registry; print([n for n in ('matplotlib', 'pandas', 'numpy') if n in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from made import DATA, study_of
 from matplotlib.figure import Figure as Sheet
 from scipy import stats
+from toy_studies import DATA, study_of
 
 from ablate.analysis import SequentialRule, summarise
 from ablate.figures import curves, difference_curves
-from ablate.figures.paper import PAPERS
+from ablate.figures.registry import PAGE_WIDTHS
 from ablate.study import Cell
 
 
@@ -26,7 +26,7 @@ def learning(cell: Cell, seed: int, epoch: int) -> Sequence[float]:
 def test_curves_have_means_and_t_bands_of_training_and_validation() -> None:
     summary = study_of()
     data = curves.prepare(summary)
-    assert list(dict.fromkeys(zip(data["metric"], data["part"], strict=True))) == [
+    assert list(dict.fromkeys(zip(data["metric"], data["split"], strict=True))) == [
         ("train_accuracy", "training"),
         ("val_accuracy", "validation"),
         ("train_loss", "training"),
@@ -130,7 +130,8 @@ def test_curves_end_with_the_shortest_run_and_leave_out_failed_ones() -> None:
 def test_which_columns_of_the_curves_are_drawn(
     metric: str, columns: tuple[str, ...], expected: tuple[str, ...]
 ) -> None:
-    assert curves.curve_metrics(study_of(metric=metric, columns=columns)) == expected
+    data = curves.prepare(study_of(metric=metric, columns=columns))
+    assert tuple(dict.fromkeys(data.loc[data["split"] == "validation", "metric"])) == expected
 
 
 def test_of_many_cells_the_reference_and_the_single_changes_stand_out() -> None:
@@ -215,7 +216,7 @@ def test_of_many_cells_twelve_differences_are_drawn() -> None:
     data = difference_curves.prepare(summary)
     assert data["cell"].nunique() == 12 and {f"w/o {name}" for name in "abcde"} <= set(data["cell"])
     assert "12 of 31 cells are shown" in difference_curves.caption(summary)
-    assert len(difference_curves.compose(data, PAPERS["one"]).axes) == 12
+    assert len(difference_curves.compose(data, PAGE_WIDTHS["one"]).axes) == 12
 
 
 def test_curves_without_numbers_draw_nothing() -> None:

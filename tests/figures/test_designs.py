@@ -5,14 +5,14 @@ import zlib
 
 import numpy as np
 import pytest
-from made import DATA, study_of
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure as Sheet
+from toy_studies import DATA, study_of
 
 from ablate.analysis import summarise
 from ablate.figures import datasets, interactions, roadmap, shapley
-from ablate.figures.paper import PAPERS
-from ablate.figures.sheet import our_style
+from ablate.figures.figure import figure_style
+from ablate.figures.registry import PAGE_WIDTHS
 from ablate.study import Cell, Factor, Level
 
 
@@ -91,15 +91,15 @@ def test_interactions_whose_interval_holds_zero_are_pale() -> None:
     assert ax.texts[0].get_text() == "+.0300*" or ax.texts[0].get_text().endswith("*")
     assert [label.get_text() for label in ax.get_yticklabels()] == ["w/o b", "w/o c"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["w/o a", "w/o b"]
-    assert "Pale: the 95% t interval, unadjusted, includes zero." in interactions.caption(summary)
+    assert "Pale: the interval includes zero (95% t intervals, unadjusted)." in interactions.caption(summary)
 
 
 def test_heads_of_very_long_names_stand_beside_each_other() -> None:
     names = [f"an_ingredient_whose_name_goes_on_for_well_over_fifty_letters_{end}" for end in "abcd"]
     data = interactions.prepare(study_of(names, design="pairs"))
-    with our_style():
-        sheet = interactions.compose(data, PAPERS["acl"])
-        sheet.settle()
+    with figure_style():
+        sheet = interactions.compose(data, PAGE_WIDTHS["acl"])
+        sheet.fix_layout()
     boxes = sorted((label.get_window_extent() for label in sheet.axes[0].get_xticklabels()), key=lambda box: box.x0)
     assert len(boxes) == 3
     assert all(left.x1 <= right.x0 for left, right in itertools.pairwise(boxes))

@@ -3,10 +3,10 @@ from __future__ import annotations
 import matplotlib as mpl
 import numpy as np
 import pytest
-from made import NO_CURVES, study_of
 from matplotlib.colors import to_rgb
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure as Sheet
+from toy_studies import NO_CURVES, study_of
 
 from ablate.analysis import summarise
 from ablate.figures import effects

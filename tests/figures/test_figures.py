@@ -14,15 +14,15 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from made import DATA, NO_CURVES, study_of
+from toy_studies import DATA, NO_CURVES, study_of
 
 import ablate
 from ablate.analysis import Summary, summarise
 from ablate.errors import AblateError, AnalysisError
 from ablate.figures import FIGURES, write_figures
-from ablate.figures.paper import PAPERS
-from ablate.figures.sheet import our_style
-from ablate.figures.style import shown, wrapped
+from ablate.figures.figure import figure_style
+from ablate.figures.registry import PAGE_WIDTHS
+from ablate.figures.style import literal_text, wrapped
 from ablate.study import Factor, Level
 
 HOSTILE = ["a_b&c%", "$x$", "<script>alert(1)</script>", "잔차_연결", "_hidden", "x" * 70]
@@ -30,7 +30,7 @@ RATE = Factor("lr", (Level("0.001"), Level("$5&%#_{}^~\\")), "0.001")
 
 
 def test_names_are_shown_literally() -> None:
-    assert shown("$a$") == r"\$a\$"
+    assert literal_text("$a$") == r"\$a\$"
     assert wrapped("w/o residual, head=flatten", 14) == "w/o residual,\nhead=flatten"
     long = "w/o optimizer.learning_rate_schedule"
     assert wrapped(long, 20).replace("\n", "") == long
@@ -103,9 +103,9 @@ def test_nothing_is_cut_off_or_overlaps(kind: str) -> None:
     summary = make()
     for name in names:
         assert "nan" not in FIGURES[name].caption(summary)
-        with our_style():
+        with figure_style():
             sheet = FIGURES[name].compose(FIGURES[name].prepare(summary))
-            sheet.settle()
+            sheet.fix_layout()
             tight, size = sheet.get_tightbbox(), sheet.get_size_inches()
             where = f"{name} of {kind}"
             assert tight.x0 >= -0.02 and tight.y0 >= -0.02, where
@@ -124,9 +124,9 @@ def test_nothing_is_cut_off_or_overlaps(kind: str) -> None:
 def test_twenty_long_names_fit_into_one_column(name: str, width: str) -> None:
     design = "cumulative" if name == "roadmap" else "leave_one_out"
     summary = study_of([f"{'excitation_' * 3}{i}_with_ratio" for i in range(19)], design=design, epochs=0)
-    with our_style():
-        sheet = FIGURES[name].compose(FIGURES[name].prepare(summary), PAPERS[width])
-        sheet.settle()
+    with figure_style():
+        sheet = FIGURES[name].compose(FIGURES[name].prepare(summary), PAGE_WIDTHS[width])
+        sheet.fix_layout()
         assert sheet.get_tightbbox().x1 <= sheet.get_figwidth() + 0.02
         low, high = sheet.axes[0].get_xlim()
         ticks = [tick for tick in sheet.axes[0].xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
@@ -137,14 +137,14 @@ def test_twenty_long_names_fit_into_one_column(name: str, width: str) -> None:
 @pytest.mark.parametrize("width", ["one", "neurips"])
 def test_sheets_are_as_wide_as_the_paper_wants_them(width: str) -> None:
     summary = study_of("ab", design="factorial", epochs=2)
-    for figure in FIGURES.values():
+    for name, figure in FIGURES.items():
         data = figure.prepare(summary)
         if len(data):
-            with our_style():
-                sheet = figure.compose(data, PAPERS[width])
-                sheet.settle()
-            assert sheet.get_figwidth() in (PAPERS[width].column, PAPERS[width].text)
-            assert sheet.get_tightbbox().x1 <= sheet.get_figwidth() + 0.02, figure.name
+            with figure_style():
+                sheet = figure.compose(data, PAGE_WIDTHS[width])
+                sheet.fix_layout()
+            assert sheet.get_figwidth() in (PAGE_WIDTHS[width].column, PAGE_WIDTHS[width].text)
+            assert sheet.get_tightbbox().x1 <= sheet.get_figwidth() + 0.02, name
 
 
 def test_the_files_are_the_same_bytes_and_leave_the_settings_alone(tmp_path: Path) -> None:
@@ -165,17 +165,17 @@ def test_the_files_are_the_same_bytes_and_leave_the_settings_alone(tmp_path: Pat
 
 
 def test_what_was_drawn_of_the_same_data_stays_and_the_rest_is_drawn(tmp_path: Path) -> None:
-    drawn: dict[str, str] = {}
+    digests: dict[str, str] = {}
     names = ["effects", "seeds", "forest"]
-    write_figures(study_of(), tmp_path, names, drawn=drawn)
+    write_figures(study_of(), tmp_path, names, digests=digests)
     (tmp_path / "seeds.svg").write_text("as it was")
     (tmp_path / "forest.pdf").unlink()
-    write_figures(study_of(), tmp_path, names, drawn=drawn)
+    write_figures(study_of(), tmp_path, names, digests=digests)
     assert (tmp_path / "seeds.svg").read_text() == "as it was"
     assert (tmp_path / "forest.pdf").is_file()
     other = study_of(score=lambda cell, seed: 0.5 + 0.01 * seed + 0.1 * len(cell.changed))
     for changed in ({"summary": other, "width": "auto"}, {"summary": study_of(), "width": "icml"}):
-        files = write_figures(names=names, folder=tmp_path, drawn=drawn, **changed)
+        files = write_figures(names=names, folder=tmp_path, digests=digests, **changed)
         alone = write_figures(names=names, folder=tmp_path / "alone", **changed)
         assert [path.read_bytes() for path in files] == [path.read_bytes() for path in alone]
 
@@ -225,7 +225,7 @@ def test_unknown_figures_are_all_named(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_drawn_figure_shows_in_a_notebook_in_our_style() -> None:
+def test_a_drawn_figure_shows_in_a_notebook_in_figure_style() -> None:
     summary = study_of(["a", "잔차"], epochs=0)
     with mpl.rc_context({"font.size": 30}), warnings.catch_warnings():
         warnings.simplefilter("error")

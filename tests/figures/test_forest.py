@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import DATA, study_of
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Sheet
+from toy_studies import DATA, study_of
 
-from ablate.analysis import SequentialRule
 from ablate.figures import forest, main_effects
-from ablate.figures.colours import VERDICT_LOOKS
+from ablate.figures.colours import VERDICT_STYLES
 from ablate.study import Factor, Level
 
 HEAD = Factor("head", (Level("gap"), Level("flatten")), "gap")
@@ -48,7 +47,7 @@ def test_a_row_has_marker_interval_verdict_and_number_of_seeds() -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     texts = [text.get_text() for text in ax.texts]
     assert texts == ["helps", "dispensable", "3", "3", "n"]
-    assert to_rgb(ax.texts[0].get_color()) == to_rgb(VERDICT_LOOKS["helps"].colour)
+    assert to_rgb(ax.texts[0].get_color()) == to_rgb(VERDICT_STYLES["helps"].colour)
     lines = ax.get_lines()
     spans = [
         tuple(line.get_xdata()) for line in lines if len(set(line.get_ydata())) == 1 and len(line.get_xdata()) == 2
@@ -57,7 +56,7 @@ def test_a_row_has_marker_interval_verdict_and_number_of_seeds() -> None:
     points = {line.get_xdata()[0]: line for line in lines if len(line.get_xdata()) == 1}
     assert list(points) == list(data["contribution"])
     assert [(point.get_marker(), point.get_markerfacecolor()) for point in points.values()] == [
-        (VERDICT_LOOKS[verdict].marker, VERDICT_LOOKS[verdict].colour) for verdict in ("helps", "dispensable")
+        (VERDICT_STYLES[verdict].marker, VERDICT_STYLES[verdict].colour) for verdict in ("helps", "dispensable")
     ]
     band = next(patch for patch in ax.patches if patch.get_width() == pytest.approx(0.04))
     assert band.get_x() == pytest.approx(-0.02)
@@ -68,12 +67,12 @@ def test_what_is_undecided_is_hollow() -> None:
     ax = Sheet().subplots()
     forest.draw(ax, forest.prepare(study_of()))
     faces = [line.get_markerfacecolor() for line in ax.get_lines() if len(line.get_xdata()) == 1]
-    assert faces == [VERDICT_LOOKS["helps"].colour, "white"]
+    assert faces == [VERDICT_STYLES["helps"].colour, "white"]
 
 
 def test_every_verdict_has_a_look_of_its_own_in_colour_or_marker() -> None:
-    looks = {(look.colour, look.marker) for look in VERDICT_LOOKS.values()}
-    assert len(looks) == len(VERDICT_LOOKS) == 5
+    looks = {(look.colour, look.marker) for look in VERDICT_STYLES.values()}
+    assert len(looks) == len(VERDICT_STYLES) == 5
 
 
 def test_the_caption_says_estimand_number_interval_and_test() -> None:
@@ -83,13 +82,7 @@ def test_the_caption_says_estimand_number_interval_and_test() -> None:
         "good ingredient positive. Markers: mean; lines: 95% t intervals, unadjusted. Verdicts: paired t tests, "
         "Holm-adjusted over 2 comparisons (α = 0.05); hollow: undecided. Grey band: the margin of ±0.02."
     )
-    assert "No interval, test or verdict" in forest.caption(study_of(seeds=1))
-
-
-def test_the_caption_names_the_interval_of_the_sequential_rule() -> None:
-    said = forest.caption(study_of(seeds=4, rule=SequentialRule(4)))
-    assert "lines: 95% repeated confidence intervals of the sequential rule, which hold at every look" in said
-    assert "Verdicts: sequential paired t tests, Holm-adjusted over 2 comparisons" in said
+    assert "No interval or test" in forest.caption(study_of(seeds=1))
 
 
 def test_blocks_stay_together_and_are_named() -> None:
@@ -106,9 +99,9 @@ def test_blocks_stay_together_and_are_named() -> None:
 
 
 def test_wide_plots_write_the_estimates_out() -> None:
-    from ablate.figures.paper import PAPERS
+    from ablate.figures.registry import PAGE_WIDTHS
 
-    sheet = forest.compose(forest.prepare(study_of()), PAPERS["neurips"])
+    sheet = forest.compose(forest.prepare(study_of()), PAGE_WIDTHS["neurips"])
     texts = [text.get_text() for text in sheet.axes[0].texts]
     assert "0.100 [0.075, 0.125]" in texts
     assert sheet.get_figwidth() == 5.5

@@ -3,7 +3,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from ablate.figures.choice import FIGURE_NAMES
+from ablate.figures import FIGURES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -14,11 +14,11 @@ def test_the_gallery_shows_every_figure_as_it_is_captioned_now() -> None:
     gallery = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(gallery)
     drawn = gallery.pictures()
-    assert set(drawn) == set(FIGURE_NAMES)
+    assert set(drawn) == set(FIGURES)
     assert (DOCS / "gallery.md").read_text(encoding="utf-8") == gallery.text(drawn)
 
 
 def test_the_pictures_of_the_gallery_are_small() -> None:
     pictures = {path.stem: path.stat().st_size for path in (DOCS / "gallery").glob("*.png")}
-    assert set(pictures) == set(FIGURE_NAMES)
+    assert set(pictures) == set(FIGURES)
     assert sum(pictures.values()) < 600_000

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from made import DATA, study_of
 from matplotlib.figure import Figure as Sheet
+from toy_studies import DATA, study_of
 
 from ablate.figures import cost, seeds
 

@@ -9,10 +9,9 @@ import pytest
 from ablate.app.commands import VERBS
 from ablate.app.main import main
 from ablate.errors import ConfigError
-from ablate.figures.choice import FIGURE_NAMES
-from ablate.figures.paper import PAPERS
+from ablate.figures.registry import FIGURES, PAGE_WIDTHS
 
-NAMES = ", ".join(sorted(FIGURE_NAMES))
+NAMES = ", ".join(sorted(FIGURES))
 Drawn = list[tuple[Any, Any]]
 
 
@@ -40,7 +39,7 @@ def test_a_wrong_choice_costs_no_training(toy_here: Any, drawn: Drawn) -> None:
     assert (ended.code, toy_here.trained(), drawn) == (2, [], [])
     assert ended.err == (
         f"Unknown figure 'kurves'. Figures: {NAMES}. Did you mean 'curves'?\n"
-        f"Unknown width 'nips'. Widths: {', '.join(PAPERS)}. Did you mean 'neurips'?\n"
+        f"Unknown width 'nips'. Widths: {', '.join(PAGE_WIDTHS)}. Did you mean 'neurips'?\n"
     )
 
 
@@ -63,7 +62,7 @@ def test_the_report_is_drawn_otherwise_on_request(toy_here: Any, drawn: Drawn) -
     [
         ("--figures=forrest", f"Unknown figure 'forrest'. Figures: {NAMES}. Did you mean 'forest'?"),
         ("--figures=,", "--figures needs names, for example --figures forest,curves."),
-        ("--width=", f"Unknown width ''. Widths: {', '.join(PAPERS)}."),
+        ("--width=", f"Unknown width ''. Widths: {', '.join(PAGE_WIDTHS)}."),
     ],
 )
 def test_a_report_of_unknown_figures(word: str, message: str) -> None:

@@ -100,15 +100,13 @@ def test_a_screening_design_says_what_its_main_effects_are_mixed_with() -> None:
 def test_sequential_studies_claim_no_interval_that_does_not_hold() -> None:
     found = study_tables(study_of("factorial", *on_off("a", "b"), seeds=6, sequential=True))
     for name in ("main_effects", "interactions", "shapley"):
-        assert "95% repeated confidence interval over seeds, valid at whatever seed the sequential rule stopped" in (
-            found[name].caption
-        )
-        assert "Sequential p values Holm-adjusted" in found[name].caption
+        assert "95% repeated confidence intervals" in found[name].caption
+        assert "sequential t tests, Holm-adjusted" in found[name].caption
     assert [column.header for column in found["anova"].columns] == ["term", "df", "SS", "MS"]
     assert "No tests." in found["anova"].caption
     assert found["anova"].notes[-1].startswith("Seeds were taken until verdicts stood: F tests and t intervals ")
     assert "only the first p value counts the looks." in found["robustness"].caption
-    assert "with unadjusted 95% repeated confidence interval." in found["effects"].caption
+    assert "with 95% repeated confidence intervals" in found["effects"].caption
 
 
 @pytest.mark.parametrize("count", [3, 5])
@@ -116,7 +114,7 @@ def test_several_data_sets(count: int) -> None:
     data = Factor("data", tuple(Level(f"set{index}") for index in range(count)), "set0", block=True)
     found = study_tables(study_of("leave_one_out", *on_off("a", "b"), data))
     assert [row.values[:3] for row in found["datasets"].rows] == [("a", "false", count), ("b", "false", count)]
-    assert "interval of Hartung and Knapp for a mean over data sets" in found["datasets"].caption
+    assert "95% Hartung-Knapp intervals (of a mean over data sets), unadjusted" in found["datasets"].caption
     assert ("ranks" in found) == (count == 5)
     assert "main_effects" not in found
     if count == 5:

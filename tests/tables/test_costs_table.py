@@ -22,7 +22,7 @@ def summary():
 
 def test_each_number_stands_beside_that_of_the_full_network(summary):
     lines = markdown(costs_table(summary)).splitlines()
-    assert lines[0] == "| cell | weights | MFLOPs | activations | inference (ms) | training step (ms) |"
+    assert lines[0] == "| cell | weights | MFLOPs | activations | latency (ms) | training step (ms) |"
     assert lines[2:4] == [
         "| full | 4,672 (1.00 ×) | 2.39 (1.00 ×) | 32,768 (1.00 ×) | 1.25 (1.00 ×) | 10 (1.00 ×) |",
         "| w/o separable | 36,864 (7.89 ×) | – | 32,768 (1.00 ×) | 1.38 (1.10 ×) | 20.5 (2.05 ×) |",

@@ -14,7 +14,9 @@ from ablate.analysis import Summary
 from ablate.errors import StoreError
 from ablate.tables import (
     FORMS,
+    Column,
     Estimate,
+    Row,
     Table,
     effects_table,
     latex,
@@ -23,7 +25,6 @@ from ablate.tables import (
     terminal,
     write_tables,
 )
-from ablate.tables.table import Column, Row
 
 GOLDEN = Path(__file__).parent / "golden"
 

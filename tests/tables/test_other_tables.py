@@ -17,7 +17,6 @@ from ablate.tables import (
     Row,
     Table,
     csv,
-    datasets_table,
     effects_table,
     failures_table,
     html,
@@ -27,6 +26,7 @@ from ablate.tables import (
     runs_table,
     write_tables,
 )
+from ablate.tables.effects import by_dataset_table
 from ablate.tables.macros import keys, macros
 
 NO_CURVES = pd.DataFrame(columns=["study", "cell", "seed", "epoch"])
@@ -118,7 +118,7 @@ def test_failures(mixed: Summary) -> None:
 
 
 def test_data_sets(mixed: Summary) -> None:
-    table = datasets_table(mixed)
+    table = by_dataset_table(mixed)
     assert table is not None
     assert markdown(table).splitlines()[:4] == [
         "| cell | digits | telugu |",
@@ -142,7 +142,7 @@ def test_a_marked_mean_takes_two_columns_in_latex() -> None:
 
 
 def test_a_study_on_one_data_set_has_no_such_table(summary: Summary) -> None:
-    assert datasets_table(summary) is None
+    assert by_dataset_table(summary) is None
 
 
 def test_marks_are_defined_in_the_caption_where_they_are_used(summary: Summary, hostile: Summary) -> None:

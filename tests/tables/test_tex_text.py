@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ablate.tables import preamble
+from ablate.tables import Column, Row, Table, preamble
 from ablate.tables.latex import latex
-from ablate.tables.markdown import escape_markdown
-from ablate.tables.table import Column, Row, Table
 from ablate.tables.tex_text import escape_tex
+from ablate.tables.text import escape_markdown
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from ablate.app.commands.studies import find_study
 from ablate.app.help import adopt_keys
 from ablate.app.verb import Option, Verb
 from ablate.errors import ConfigError, suggestion
-from ablate.figures.choice import choice_faults
+from ablate.figures.registry import choice_faults
 from ablate.store import StudyFolder
 from ablate.study.settings import STUDY_SETTINGS
 from ablate.sweep.console import paths_lines, say, show_summary

@@ -14,8 +14,8 @@ Importing this package loads no Keras: configuration and help page read the decl
 
 from __future__ import annotations
 
-from ablate.keras.ingredients.registry import INGREDIENTS, catalogue
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
+from ablate.keras.ingredients.registry import INGREDIENTS, catalogue
 from ablate.keras.ingredients.rewriting import ablated_graph, count, present, remove, rewritten, sites_of
 
 __all__ = [

@@ -9,8 +9,8 @@ from typing import Any
 from ablate.errors import NetworkError, suggestion
 from ablate.formatting import listing
 from ablate.keras.graph import Graph, fingerprint
-from ablate.keras.ingredients.registry import INGREDIENTS, catalogue
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
+from ablate.keras.ingredients.registry import INGREDIENTS, catalogue
 
 __all__ = [
     "Patterns",

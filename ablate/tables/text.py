@@ -1,0 +1,125 @@
+"""Tables as Markdown and as CSV, and the lists that stand beside them."""
+
+from __future__ import annotations
+
+import csv as csv_format
+import io
+import math
+import re
+from collections.abc import Mapping
+
+from ablate.analysis import Summary
+from ablate.formatting import fixed, significant
+from ablate.tables.cells import (
+    Column,
+    Estimate,
+    RelativeValue,
+    Row,
+    Value,
+    cell_text,
+    estimate_places,
+    is_bold,
+    is_missing,
+)
+from ablate.tables.table import Table
+
+__all__ = ["checklist_markdown", "csv", "escape_markdown", "markdown", "sentences_markdown"]
+
+_RULES = {"text": ":---", "level": ":---:"}
+
+
+def escape_markdown(text: str) -> str:
+    r"""A text that Markdown shows as it is.
+
+    Example:
+        >>> print(escape_markdown("a|b *c* _d_ batch_norm"))
+        a\|b \*c\* \_d\_ batch_norm
+    """
+    one_line = " ".join(text.split())
+    escaped = re.sub(r"([\\|*`<>\[\]$~&#])", r"\\\1", one_line)
+    # An underscore within a word has no meaning in Markdown, and names of factors are full of them.
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", escaped)
+
+
+def markdown(table: Table) -> str:
+    """The table in Markdown with its caption and notes below it, ending in a newline."""
+    lines = [
+        _line([escape_markdown(column.header) for column in table.columns]),
+        _line([_RULES.get(column.kind, "---:") for column in table.columns]),
+        *(_line([_cell(column, row, index) for index, column in enumerate(table.columns)]) for row in table.rows),
+        "",
+        escape_markdown(table.caption),
+    ]
+    if table.notes:
+        lines += ["", *(f"- {escape_markdown(note)}" for note in table.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(column: Column, row: Row, index: int) -> str:
+    text = escape_markdown(cell_text(column, row.values[index]))
+    if column.kind == "difference":
+        text = text.replace("\\[", "[").replace("\\]", "]")  # no link can follow: nothing else is in the cell
+    return f"**{text}**" if is_bold(column, row, index) else text
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def sentences_markdown(summary: Summary) -> str:
+    """A sentence a cell, and what a reader must know beside them."""
+    lines = [f"- {escape_markdown(text)}" for text in summary.sentences.values()]
+    if summary.notes:
+        lines += ["", "Notes:", "", *(f"- {escape_markdown(note)}" for note in summary.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def checklist_markdown(items: Mapping[str, str]) -> str:
+    """What a report must disclose, an item a line.
+
+    Example:
+        >>> print(checklist_markdown({"margin": "0.01 in units of accuracy."}), end="")
+        - **margin**: 0.01 in units of accuracy.
+    """
+    return "".join(f"- **{escape_markdown(name)}**: {escape_markdown(text)}\n" for name, text in items.items())
+
+
+def csv(table: Table) -> str:
+    """The table as CSV: numbers rounded like everywhere, but bare; caption and notes are left to the other formats.
+
+    An estimate takes one column a number: mean and half, or difference, low and high. What is missing is empty.
+    """
+    text = io.StringIO()
+    writer = csv_format.writer(text, lineterminator="\n")
+    writer.writerow([header for column in table.columns for header in _headers(column)])
+    for row in table.rows:
+        pairs = zip(table.columns, row.values, strict=True)
+        writer.writerow([field for column, value in pairs for field in _fields(column, value)])
+    return text.getvalue()
+
+
+def _headers(column: Column) -> list[str]:
+    if column.kind == "mean":
+        return [column.header, "half"]
+    if column.kind == "cost":
+        return [column.header, f"{column.header} ratio"]
+    return [column.header, "low", "high"] if column.kind == "difference" else [column.header]
+
+
+def _fields(column: Column, value: Value) -> list[str]:
+    if is_missing(value):
+        return [""] * len(_headers(column))
+    if isinstance(value, Estimate):
+        numbers = [value.value, value.half] if column.kind == "mean" else [value.value, value.low, value.high]
+        return ["" if math.isnan(number) else fixed(number, estimate_places(value)) for number in numbers]
+    if isinstance(value, RelativeValue):
+        is_count = value.value == round(value.value)
+        number = str(round(value.value)) if is_count else significant(value.value, 6)
+        return [number, "" if math.isnan(value.ratio) else significant(value.ratio, 4)]
+    if isinstance(value, bool):
+        return ["true" if value else "false"]
+    if column.kind in ("number", "ratio", "p") and isinstance(value, int | float):
+        return [f"{value:.4g}"]
+    if column.kind == "count" and isinstance(value, int | float):
+        return [str(round(value))]
+    return [str(value)]
