@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ablate.keras import device  # isort: skip  (it must come before everything that imports TensorFlow)
+from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
 
 from ablate.errors import NetworkError
-from ablate.keras.compiled import full_model
-from ablate.keras.fitting import fitting_data
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.ingredients.without_block import WithoutBlock, block_key, block_names
-from ablate.keras.preflight import checked
+from ablate.keras.networks import full_model
+from ablate.keras.run_config import prepare_process
+from ablate.keras.run_data import load_run_data
 
 __all__ = ["factors"]
 
@@ -32,9 +32,8 @@ def factors(config: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
         ConfigError: If a key or value is wrong.
         NetworkError: If the network cannot be built, or has no such block.
     """
-    values = checked(config)
-    device.prepare(values["threads"])
-    graph = graph_of(full_model(config, fitting_data(config)[0], values["mixed_precision"]))
+    values = prepare_process(config)
+    graph = graph_of(full_model(config, load_run_data(config)[0], values["mixed_precision"]))
     limit = (config.get("only") or {}).get(WithoutBlock.name)
     names = block_names(graph, limit)
     if not names:

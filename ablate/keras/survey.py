@@ -9,9 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from ablate.errors import NetworkError
-from ablate.keras import device
-from ablate.keras.capacity import TIMES
-from ablate.keras.cost import flops, weights
+from ablate.keras.cost import CAPACITY_RATIO, flops, weights
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
 from ablate.keras.ingredients import INGREDIENTS, Ingredient, Level, ablated_graph, catalogue, sites_of
@@ -87,7 +85,7 @@ def survey(model: Any, ingredients: Mapping[str, Ingredient] = INGREDIENTS) -> t
                 without, less = weights(smaller), _counted(smaller)
             except NetworkError as error:
                 remark = str(error).splitlines()[0]
-        if without is not None and without > TIMES * full:
+        if without is not None and without > CAPACITY_RATIO * full:
             remark = f"{without / full:.2g} times the weights without it: a change of capacity"
         rows.append(
             Row(
@@ -118,13 +116,12 @@ def main(config: Mapping[str, Any]) -> tuple[Row, ...]:
         ConfigError: If a key or value is wrong.
         NetworkError: If the data cannot be had, or the network cannot be built or has no graph.
     """
-    from ablate.keras.compiled import full_model
-    from ablate.keras.fitting import fitting_data
-    from ablate.keras.preflight import checked
+    from ablate.keras.networks import full_model
+    from ablate.keras.run_config import prepare_process
+    from ablate.keras.run_data import load_run_data
 
-    values = checked(config)
-    device.prepare(values["threads"])
-    dataset, _ = fitting_data(config)
+    values = prepare_process(config)
+    dataset, _ = load_run_data(config)
     return survey(full_model(config, dataset, values["mixed_precision"]), catalogue(config.get("ingredients")))
 
 

@@ -8,11 +8,11 @@ keras = pytest.importorskip("keras")
 
 from ablate.errors import NetworkError  # noqa: E402
 from ablate.keras.blocks import factors  # noqa: E402
-from ablate.keras.compiled import levels_of  # noqa: E402
 from ablate.keras.ingredients import INGREDIENTS, ablate_model  # noqa: E402
 from ablate.keras.ingredients.without_block import block_key  # noqa: E402
 from ablate.keras.models import build  # noqa: E402
-from ablate.keras.preflight import check, validate  # noqa: E402
+from ablate.keras.preflight import check  # noqa: E402
+from ablate.keras.run_config import levels_of, validate  # noqa: E402
 
 pytestmark = pytest.mark.keras
 

@@ -1,0 +1,313 @@
+"""The settings of our own application, declared once, and the checks that need no Keras.
+
+Nothing here loads Keras, TensorFlow or NumPy, so that the help page, the configuration schema and the check of a
+command line can use it. What needs Keras (names of optimizers, callbacks) is checked by
+:func:`ablate.keras.run_config.check_config`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
+
+from ablate.errors import suggestion
+from ablate.keras.data import SOURCES
+from ablate.study.setting import (
+    Rule,
+    Setting,
+    check_section,
+    choice,
+    flag,
+    fraction,
+    mapping,
+    number,
+    optional,
+    sizes,
+    text,
+    whole,
+    written,
+)
+
+__all__ = [
+    "BACKENDS",
+    "DATA_SETTINGS",
+    "METRICS",
+    "SCHEDULES",
+    "TASK",
+    "TRAINING_KEYS",
+    "TRAIN_SETTINGS",
+    "check_data",
+    "check_train",
+    "data_settings",
+    "faults",
+    "level_faults",
+]
+
+TASK = "ablate.keras.train.train"
+"""The task of our own application, as the configuration names it; it belongs to the identity of a run."""
+
+METRICS = (
+    *(f"{subset}_{kind}" for subset in ("test", "val", "train") for kind in ("accuracy", "loss")),
+    *("weights", "epoch", "epochs", "seconds", "seconds_fit", "seconds_test"),
+)
+"""The numbers that a run of our own task reports and a study can compare."""
+
+BACKENDS = ("jax", "tensorflow", "torch")
+"""The back ends of Keras that can train, as ``KERAS_BACKEND`` names them."""
+
+SCHEDULES = ("constant", "cosine", "exponential", "linear", "step")
+"""Schedules of the learning rate; see :class:`ablate.keras.optimization.Schedule`."""
+
+_REQUIRED_PACKAGES = ("tensorflow", "keras")
+
+TRAIN_SETTINGS: Mapping[str, Setting] = {
+    "epochs": Setting(10, whole(1), "how often the network sees the training images", fallback="data.epochs"),
+    "batch_size": Setting(32, whole(1), "images a step", fallback="data.batch_size"),
+    "optimizer": Setting("adam", text(), "any optimizer of Keras, by name"),
+    "learning_rate": Setting(
+        0.001, number(0, open_low=True), "the highest of the schedule", fallback="data.learning_rate"
+    ),
+    "schedule": Setting("constant", choice(SCHEDULES), " | ".join(SCHEDULES), fallback="data.schedule"),
+    "warmup_epochs": Setting(
+        0,
+        number(0),
+        "epochs in which the learning rate rises from 0; need not be whole",
+        fallback="data.warmup_epochs",
+    ),
+    "weight_decay": Setting(
+        None,
+        optional(number(0)),
+        "decoupled; biases and normalisations are left alone; null is the optimizer's own default",
+    ),
+    "momentum": Setting(
+        None, optional(number(0, 1, open_high=True)), "of optimizers that have one; null is their own default"
+    ),
+    "clip_norm": Setting(
+        None, optional(number(0, open_low=True)), "greatest norm of a weight's gradient; null does not clip"
+    ),
+    "label_smoothing": Setting(0.0, number(0, 1, open_high=True), "share of a label that is spread over all classes"),
+    "early_stopping": Setting(
+        None, optional(whole(1)), "stop after so many epochs without a lower validation loss; null never stops"
+    ),
+    "epoch": Setting(
+        "last", choice(("last", "best_val")), "whose weights are tested: last | best_val (highest validation accuracy)"
+    ),
+    "mixed_precision": Setting(None, optional(choice(("bfloat16", "float16"))), "null | float16 | bfloat16"),
+    "jit": Setting(False, flag(), "compile with XLA; slow on a CPU"),
+    "threads": Setting(1, whole(1), "threads within an operation on the CPU; another number gives other bits"),
+    "callbacks": Setting(
+        {},
+        mapping(),
+        "Keras callbacks: {plateau: {name: ReduceLROnPlateau, patience: 3}}; {run} is the run's folder",
+    ),
+    "save": Setting(
+        None, optional(choice(("best", "last"))), "null | best | last: keep these weights as best.keras or last.keras"
+    ),
+    "backup": Setting(True, flag(), "after epochs, a fiftieth of the time at most, so that an interrupted run goes on"),
+}
+"""The ``train`` section."""
+
+TRAINING_KEYS = tuple(key for key, setting in TRAIN_SETTINGS.items() if setting.fallback == f"data.{key}")
+"""Keys of the train section whose default a data set may bring; nothing else reads them in the data section."""
+
+
+def _channels() -> Rule:
+    def rule(value: Any) -> str | None:
+        return None if value in (1, 3, 4) and isinstance(value, int) else "1 (grey), 3 (colour) or 4 (with alpha)"
+
+    return rule
+
+
+DATA_SETTINGS: Mapping[str, Setting] = {
+    "source": Setting(None, choice(SOURCES), "where the images come from"),
+    "size": Setting(
+        None, optional(sizes()), "pixels a side, or [height, width]; null keeps them where all images have the same"
+    ),
+    "channels": Setting(3, _channels(), "1 grey, 3 colour, 4 with alpha; transparent becomes white without alpha"),
+    "fit": Setting(
+        "stretch", choice(("crop", "pad", "stretch")), "to the size: stretch | crop (the middle) | pad (black)"
+    ),
+    "validation": Setting(
+        0.15, fraction(), "share of the training images that becomes the validation part, where the source has none"
+    ),
+    "test": Setting(0.15, fraction(), "share that becomes the test part, where the source has none"),
+    "resplit": Setting(
+        True, flag(), "every seed draws its own split; false: one split for all; parts of the source stay"
+    ),
+    "limit": Setting(
+        None,
+        optional(whole(2)),
+        "at most so many images for training and validation together; a larger limit holds the smaller",
+    ),
+    "scaling": Setting(
+        "unit",
+        choice(("none", "standard", "unit")),
+        "unit (0 to 1) | standard (mean 0, deviation 1, from the training part) | none (0 to 255)",
+    ),
+    "memory": Setting(
+        0.25,
+        number(0, 1),
+        "share of the machine's memory that decoded images may fill; beyond it they stay in their file",
+    ),
+    "cache": Setting(
+        None, optional(text()), "folder of decoded images, for all processes; null is $ABLATE_CACHE or ~/.cache/ablate"
+    ),
+    **{
+        key: replace(
+            TRAIN_SETTINGS[key],
+            rule=optional(TRAIN_SETTINGS[key].rule),
+            description=f"what suits this set; train.{key} takes it over",
+            fallback=None,
+        )
+        for key in TRAINING_KEYS
+    },
+}
+"""The keys of the ``data`` section that all sources have."""
+
+_LOWERED = ("schedule", "epoch", "mixed_precision", "save")
+
+
+def check_train(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The ``train`` section with its defaults, and every fault that shows without Keras.
+
+    Args:
+        config: The ``train`` node of the configuration.
+
+    Returns:
+        The values by key, names in lower case, and one sentence a fault.
+    """
+    values, found = check_section("train", config, TRAIN_SETTINGS)
+    values |= {key: values[key].lower() for key in _LOWERED if isinstance(values[key], str)}
+    if not found and values["warmup_epochs"] >= values["epochs"]:
+        found.append(f"train.warmup_epochs={values['warmup_epochs']}: must be below train.epochs={values['epochs']}.")
+    return values, found
+
+
+def data_settings(source: str) -> dict[str, Setting]:
+    """The keys of the ``data`` section for one source.
+
+    Args:
+        source: A name of `ablate.keras.data.SOURCES`.
+
+    Example:
+        >>> settings = data_settings("digits")
+        >>> settings["channels"].default, settings["fit"].default, settings["name"].default
+        (1, 'stretch', 'digits')
+    """
+    module = SOURCES[source]
+    defaults = {"source": source, **module.DEFAULTS}
+    shared = {
+        key: replace(setting, default=defaults[key]) if key in defaults else setting
+        for key, setting in DATA_SETTINGS.items()
+    }
+    return shared | module.SETTINGS
+
+
+def check_data(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The ``data`` section with its defaults, and every fault in it.
+
+    Args:
+        config: The ``data`` node of the configuration.
+
+    Returns:
+        The values by key, and one sentence a fault.
+    """
+    source = config.get("source")
+    if not isinstance(source, str) or source not in SOURCES:
+        near = suggestion(str(source), SOURCES)
+        return dict(config), [f"data.source={source}: must be one of {', '.join(sorted(SOURCES))}.{near}"]
+    values, found = check_section("data", config, data_settings(source))
+    if not found and values["validation"] + values["test"] >= 1:
+        found.append(
+            f"data.validation={values['validation']} and data.test={values['test']} leave nothing to train on: "
+            "their sum must be below 1."
+        )
+    return values, found
+
+
+def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
+    """What is wrong with a configuration of our own application, as far as it shows without building anything.
+
+    Args:
+        values: The resolved configuration as plain values.
+        explicit: Whether somebody asked for all levels in it, so that a level without effect is a mistake.
+
+    Returns:
+        A sentence a fault; empty if there is none.
+
+    Example:
+        >>> faults({"train": {"epochs": -1}})
+        ['train.epochs=-1: must be a whole number of at least 1.']
+    """
+    from ablate.keras.ingredients.catalogue import INGREDIENTS
+
+    task = str(values.get("task", TASK))
+    train = values.get("train") or {}
+    found = level_faults(values, INGREDIENTS)
+    if task == TASK:
+        found += check_train(train)[1]
+        metric = (values.get("study") or {}).get("metric", METRICS[0])
+        if metric not in METRICS:
+            near = suggestion(str(metric), METRICS)
+            found.append(f"study.metric={written(metric)}: a run reports {', '.join(METRICS)}.{near}")
+    else:
+        # A task of the user may have further keys, and combine ours as it likes.
+        found += check_section("train", {key: train[key] for key in train if key in TRAIN_SETTINGS}, TRAIN_SETTINGS)[1]
+    found += _installation_faults(task)
+    return found + (_void_levels(values, INGREDIENTS) if explicit else [])
+
+
+def level_faults(config: Mapping[str, Any], ingredients: Mapping[str, Any]) -> list[str]:
+    """A sentence for each ingredient whose level in a configuration is not one of its levels.
+
+    Args:
+        config: The configuration as plain values.
+        ingredients: Ingredients by name.
+    """
+    return [
+        f"{name}={written(config[name])}: allowed are {', '.join(ingredient.allowed())}."
+        f"{suggestion(str(config[name]), ingredient.allowed())}"
+        for name, ingredient in ingredients.items()
+        if name in config and not ingredient.allows(config[name])
+    ]
+
+
+def _void_levels(config: Mapping[str, Any], ingredients: Mapping[str, Any]) -> list[str]:
+    """A sentence for each level that changes nothing, because of the level of another ingredient."""
+    return [
+        f"{name}={written(config[name])}: has no effect with {parent}={written(config[parent])}. "
+        f"Leave it out, or set {parent}={written(levels[0])}."
+        for name, ingredient in ingredients.items()
+        if config.get(name, ingredient.levels[0]) != ingredient.levels[0]
+        for parent, levels in getattr(ingredient, "requires", {}).items()
+        if parent in config and config[parent] not in levels
+    ]
+
+
+def _installation_faults(task: str) -> list[str]:
+    if task.startswith("ablate.keras."):
+        if not all(map(find_spec, _REQUIRED_PACKAGES)):
+            return ["Training networks needs TensorFlow and Keras: pip install 'ablate-study[keras]'."]
+        return _backend_faults(os.environ.get("KERAS_BACKEND") or "tensorflow")
+    if not task.startswith("ablate.") and not _is_importable(task.rpartition(".")[0]):
+        return [f"task={task}: there is no such module. Name a function by its dotted path."]
+    return []
+
+
+def _backend_faults(backend: str) -> list[str]:
+    if backend not in BACKENDS:
+        near = suggestion(backend, BACKENDS)
+        return [f"KERAS_BACKEND={backend}: networks are trained with {', '.join(BACKENDS)}.{near}"]
+    if find_spec(backend) is None:
+        return [f"KERAS_BACKEND={backend} is not installed: pip install 'ablate-study[{backend}]'."]
+    return []
+
+
+def _is_importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
