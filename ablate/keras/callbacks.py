@@ -1,9 +1,8 @@
-"""The user's Keras callbacks: made from the config, checked, and kept across an interruption."""
+"""The user's Keras callbacks: checked, created from the config, and restored after an interruption."""
 
 from __future__ import annotations
 
 import base64
-import importlib
 import inspect
 import io
 import pickle
@@ -14,9 +13,10 @@ from typing import Any
 import cloudpickle
 import keras
 
-from ablate.errors import suggestion
+from ablate.errors import ConfigError, suggestion
+from ablate.objects import load_object
 
-__all__ = ["callback_faults", "frozen_state", "make_callbacks", "restore_state", "watches_batches"]
+__all__ = ["callback_faults", "make_callbacks", "restore_state", "stored_state", "watches_batches"]
 
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 _NOT_STATE = {"_model", "_params", "model", "params", "validation_data"}
@@ -30,21 +30,23 @@ def callback_faults(config: Mapping[str, Any], *, scheduled: bool) -> list[str]:
         scheduled: Whether a schedule already sets the learning rate.
     """
     faults = []
-    for key, given in config.items():
+    for key, entry in config.items():
         where = f"train.callbacks.{key}"
-        if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
-            faults.append(f"{where}={given}: must be a mapping with a 'name', such as {{name: ReduceLROnPlateau}}.")
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
+            faults.append(f"{where}={entry}: must be a mapping with a 'name', such as {{name: ReduceLROnPlateau}}.")
             continue
-        found = _find(given["name"])
-        if isinstance(found, str):
-            faults.append(f"{where}.name={given['name']}: {found}")
+        name = entry["name"]
+        try:
+            kind = _callback_class(name, f"{where}.name")
+        except ConfigError as error:
+            faults.append(str(error))
             continue
         try:
-            inspect.signature(found).bind(**_arguments(given))
+            inspect.signature(kind).bind(**_arguments(entry))
         except TypeError as error:
-            faults.append(f"{where}: {given['name']} {error}.")
-        if scheduled and found in (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler):
-            faults.append(f"{where}: {given['name']} sets the learning rate, so train.schedule must be constant.")
+            faults.append(f"{where}: {name} {error}.")
+        if scheduled and kind in (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler):
+            faults.append(f"{where}: {name} sets the learning rate, so train.schedule must be constant.")
     return faults
 
 
@@ -56,45 +58,46 @@ def make_callbacks(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         folder: Replaces ``{run}`` in their text arguments, so that no run overwrites another's files.
     """
     return {
-        key: _find(given["name"])(
+        key: _callback_class(entry["name"])(
             **{
                 name: value.replace("{run}", str(folder)) if isinstance(value, str) else value
-                for name, value in _arguments(given).items()
+                for name, value in _arguments(entry).items()
             }
         )
-        for key, given in config.items()
+        for key, entry in config.items()
     }
 
 
 def watches_batches(config: Mapping[str, Any]) -> bool:
-    """Whether a callback wants to be called after every batch, not only after a bundle of them."""
+    """Whether a callback overrides a hook of batches, so that it must be called at every single one."""
     base = keras.callbacks.Callback
     return any(
-        getattr(_find(given["name"]), hook, None) is not getattr(base, hook)
-        for given in config.values()
+        getattr(_callback_class(entry["name"]), hook, None) is not getattr(base, hook)
+        for entry in config.values()
         for hook in _BATCH_HOOKS
     )
 
 
-def frozen_state(callback: Any) -> str | None:
-    """What a callback remembers, as text; ``None`` where it holds what cannot be stored, such as an open file."""
+def stored_state(callback: Any) -> str | None:
+    """The state of a callback as text; ``None`` where it cannot be stored, as an open file cannot."""
     state = {name: value for name, value in vars(callback).items() if name not in _NOT_STATE}
     memory = io.BytesIO()
     try:
         _Pickler(memory).dump(state)
-    except Exception:  # whatever a user's object raises, the answer is the same
+    except Exception:  # a user's object may raise anything
         return None
     return base64.b64encode(memory.getvalue()).decode()
 
 
 def restore_state(callback: Any, state: str) -> None:
-    """Gives a callback back what it remembered."""
+    """Sets a callback to what `stored_state` returned."""
+    # The backup is our own file, written by this run; nothing that was received is unpickled here.
     for name, value in pickle.loads(base64.b64decode(state)).items():
         setattr(callback, name, value)
 
 
 class _Pickler(cloudpickle.Pickler):
-    """Refuses parts of the model: their copies would not be those that are trained."""
+    """Refuses layers, variables and optimizers: their copies would not be those that are trained."""
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, keras.Layer | keras.Variable | keras.optimizers.Optimizer):
@@ -102,26 +105,27 @@ class _Pickler(cloudpickle.Pickler):
         return super().reducer_override(value)
 
 
-def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in given.items() if key != "name"}
+def _arguments(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "name"}
 
 
-def _find(name: str) -> Any:
-    """The class, or a sentence that says why there is none."""
-    module, _, attribute = name.rpartition(".")
-    if not module:
-        known = {
-            key: kind
-            for key, kind in inspect.getmembers(keras.callbacks, inspect.isclass)
-            if issubclass(kind, keras.callbacks.Callback)
-        }
-        if name in known:
-            return known[name]
-        return f"must be a dotted path, or one of {', '.join(sorted(known))}.{suggestion(name, known)}"
-    try:
-        found = getattr(importlib.import_module(module), attribute, None)
-    except ImportError as error:
-        return f"cannot be imported ({error})."
-    if not (inspect.isclass(found) and issubclass(found, keras.callbacks.Callback)):
-        return "is not a Keras callback."
-    return found
+def _callback_class(name: str, key: str = "") -> Any:
+    """The class of a callback of Keras, or at a dotted path.
+
+    Raises:
+        ConfigError: There is none; ``key`` is what the message calls the name.
+    """
+    if "." in name:
+        kind = load_object(name, key, "my_package.callbacks.MyCallback")
+        if not (inspect.isclass(kind) and issubclass(kind, keras.callbacks.Callback)):
+            raise ConfigError(f"{key}={name}: is not a Keras callback.")
+        return kind
+    known = {
+        known_name: kind
+        for known_name, kind in inspect.getmembers(keras.callbacks, inspect.isclass)
+        if issubclass(kind, keras.callbacks.Callback)
+    }
+    if name not in known:
+        names = ", ".join(sorted(known))
+        raise ConfigError(f"{key}={name}: must be a dotted path, or one of {names}.{suggestion(name, known)}")
+    return known[name]

@@ -1,19 +1,31 @@
-"""What a network costs in theory: weights, operations, memory."""
+"""Theoretical cost of a network: weights, operations, memory; and limits of a change of size."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+from ablate.keras import device  # isort: skip  (it must come before everything that imports TensorFlow)
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from ablate.errors import NetworkError
-from ablate.keras import backend
 from ablate.keras.graph import Graph
 from ablate.keras.graph_reader import graph_of
+from ablate.memory import total_memory
 
-__all__ = ["activations", "flops", "weights"]
+__all__ = ["BYTES_PER_WEIGHT", "CAPACITY_RATIO", "activations", "capacity_note", "flops", "refuse_too_large", "weights"]
+
+CAPACITY_RATIO = 3.0
+"""From so many times the weights on, a difference may come from capacity and not from the ingredient."""
+
+BYTES_PER_WEIGHT = 16
+"""A weight, its gradient and the two moments of Adam, in 32 bits each."""
+
+_MEMORY_SHARE = 0.8
+"""Share of the memory that the training of a network may take."""
 
 
 def weights(model: Any) -> int:
@@ -36,14 +48,14 @@ def flops(model: Any) -> int:
     Raises:
         NetworkError: If the model has an input of no fixed size, or Keras has another back end than TensorFlow.
     """
-    if backend.name() != "tensorflow":
-        raise NetworkError(f"Operations are counted by TensorFlow; Keras's back end is {backend.name()}.")
-    open_inputs = [tensor.name for tensor in model.inputs if None in tensor.shape[1:]]
-    if open_inputs:
+    if device.backend_name() != "tensorflow":
+        raise NetworkError(f"Operations are counted by TensorFlow; Keras's back end is {device.backend_name()}.")
+    unsized = [tensor.name for tensor in model.inputs if None in tensor.shape[1:]]
+    if unsized:
         raise NetworkError(
-            f"Operations of model '{model.name}' cannot be counted: input {', '.join(open_inputs)} has no fixed size."
+            f"Operations of model '{model.name}' cannot be counted: input {', '.join(unsized)} has no fixed size."
         )
-    # Weights are arguments, so that none need exist.
+    # Weights are arguments, so that a sketch without their values can be counted.
     signature = [
         [tf.TensorSpec(weight.shape, weight.dtype) for weight in group]
         for group in (model.trainable_variables, model.non_trainable_variables)
@@ -60,18 +72,59 @@ def flops(model: Any) -> int:
 
 
 def activations(model: Any) -> int:
-    """Numbers that the layers hand on for one image; training keeps about as many for the way back.
+    """Numbers that the layers output for one image; training stores about as many for the backward pass.
 
     Args:
         model: A functional or Sequential model; a side of no fixed size counts as 1.
     """
-    return _handed_on(graph_of(model))
+    return _count_activations(graph_of(model))
 
 
-def _handed_on(graph: Graph) -> int:
+def _count_activations(graph: Graph) -> int:
     total = 0
     for node in graph.nodes.values():
         inner = graph.layer(node).inner
-        own = sum(int(np.prod([side or 1 for side in shape[1:]], dtype=np.int64)) for shape in node.shapes)
-        total += own if inner is None else _handed_on(inner)
+        outputs = sum(int(np.prod([side or 1 for side in shape[1:]], dtype=np.int64)) for shape in node.shapes)
+        total += outputs if inner is None else _count_activations(inner)
     return total
+
+
+def capacity_note(change: str, weight_count: int, full: int) -> str | None:
+    """A sentence about a network that is much larger than the full one; ``None`` about others.
+
+    Args:
+        change: What was changed, ``"head=flatten"``.
+        weight_count: Number of weights with the change.
+        full: Number of weights of the full network.
+
+    Example:
+        >>> print(capacity_note("head=flatten", 400, 100))
+        head=flatten is a change of capacity too: 4 times the weights of the full network (400 against 100).
+        >>> capacity_note("bias=true", 101, 100)
+    """
+    if weight_count <= full * CAPACITY_RATIO:
+        return None
+    return (
+        f"{change} is a change of capacity too: {weight_count / full:.2g} times the weights of the full network "
+        f"({weight_count:,} against {full:,})."
+    )
+
+
+def refuse_too_large(change: str, weight_count: int, budget: float | None = None) -> None:
+    """Refuses a network whose training needs more memory than there is.
+
+    Args:
+        change: What was changed, ``"head=flatten"``.
+        weight_count: Number of weights with the change.
+        budget: Bytes; by default four fifths of the memory of the machine or container.
+
+    Raises:
+        NetworkError: If weights, gradients and the optimizer's state need more.
+    """
+    allowed = (total_memory() or math.inf) * _MEMORY_SHARE if budget is None else budget
+    needed = weight_count * BYTES_PER_WEIGHT
+    if needed > allowed:
+        raise NetworkError(
+            f"{change} makes a network of {weight_count:,} weights, which needs at least {needed / 2**30:.1f} GiB to "
+            f"train; {allowed / 2**30:.1f} GiB may be used. Use smaller images, or leave it out."
+        )

@@ -1,8 +1,9 @@
-"""What the networks of a study's cells cost, each beside that of the full network."""
+"""Costs of the networks of a study's cells, each relative to that of the full network."""
 
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -13,15 +14,15 @@ from ablate.keras import device  # isort: skip  (it must come before everything 
 import numpy as np
 
 from ablate.errors import AblateError
-from ablate.keras import backend, recipe
-from ablate.keras.capacity import memory_of_machine
-from ablate.keras.compiled import FullModels, build_model, forget, levels_of
-from ablate.keras.cost import activations, flops, weights
-from ablate.keras.fitting import fitting_data
+from ablate.keras.compiled import clear_models
+from ablate.keras.cost import BYTES_PER_WEIGHT, activations, flops, weights
 from ablate.keras.graph_writer import sketch
-from ablate.keras.ingredients import ablated_graph, catalogue
-from ablate.keras.preflight import checked
+from ablate.keras.networks import FullModelCache, build_model, cell_graph
+from ablate.keras.optimization import loss, optimizer
+from ablate.keras.run_config import check_config, prepare_process
+from ablate.keras.run_data import load_run_data
 from ablate.keras.timing import forward_pass, in_turn, training_step
+from ablate.memory import total_memory
 
 __all__ = ["measure"]
 
@@ -29,9 +30,8 @@ _COUNTED = ("weights", "flops", "activations")
 _TIMED = ("latency", "step")
 _SECONDS = 4.0  # of timing a network
 _LIMIT = 20.0  # seconds a network, with building, after which no further ones are timed
-_TOGETHER = 8  # networks beside the full one at a time
-_MEMORY = 0.25  # share of the machine's memory for networks that are timed together
-_BYTES = 16  # a weight, its gradient and the optimizer's state
+_GROUP_SIZE = 8  # networks that are timed together, in addition to the full one
+_MEMORY_SHARE = 0.25  # of the machine's memory, for networks that are timed together
 # A forward pass of so many operations takes less than a second on a core; larger networks get fewer images.
 _OPERATIONS = 2e10
 
@@ -43,18 +43,18 @@ def measure(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         configs: Resolved configs of runs as plain values, that of the reference cell first.
 
     Returns:
-        One mapping a config: ``weights``, ``flops`` of one image, ``activations`` (numbers handed on for one image),
-        ``latency`` (seconds of a forward pass of ``batch`` images), ``step`` (seconds of a training step of as many),
-        ``batch``, and for each but the last ``<name>_ratio`` to the first config: for times the median of the ratios
-        within rounds, which noise of the machine leaves alone. ``flops`` may be missing, and times where networks take
-        too long to build; where a network cannot be built there is an ``error`` instead of all of it.
+        One mapping a config: ``weights``, ``flops`` of one image, ``activations`` (numbers that layers output for one
+        image), ``latency`` (seconds of a forward pass of ``batch`` images), ``step`` (seconds of a training step of as
+        many), ``batch``, and for each but the last ``<name>_ratio`` to the first config: for times the median of the
+        ratios within rounds, from which the load of the machine cancels out. ``flops`` may be missing, and times where
+        networks take too long to build; where a network cannot be built there is an ``error`` and nothing else.
     """
-    forget()
+    clear_models()
     rows: list[dict[str, Any]] = []
-    models = FullModels()
+    models = FullModelCache()
     for config in configs:
         try:
-            rows.append(_counted(config, models))
+            rows.append(_count(config, models))
         except AblateError as error:
             rows.append({"error": str(error)})
     if not rows or "error" in rows[0]:
@@ -66,39 +66,39 @@ def measure(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             row["batch"] = batch
             row |= {f"{name}_ratio": row[name] / rows[0][name] for name in counted if name in row}
     with ThreadPoolExecutor(1) as starter:
-        full = _Timed(configs[0], batch, starter)
+        full = _TimedNetwork(configs[0], batch, starter)
         end = time.monotonic() + _LIMIT * len(configs)
         for group in _groups(rows):
             if time.monotonic() > end:
                 break
-            timed = [full, *(_Timed(configs[place], batch, starter) for place in group)]
-            for one in timed:
-                one.wait()
+            timed = [full, *(_TimedNetwork(configs[index], batch, starter) for index in group)]
+            for network in timed:
+                network.wait()
             for name in _TIMED:
-                seconds = in_turn([getattr(one, name) for one in timed], _SECONDS / 2 * len(timed))
+                seconds = in_turn([getattr(network, name) for network in timed], _SECONDS / 2 * len(timed))
                 ratios = np.median(seconds / seconds[:, :1], axis=0)
-                for column, place in enumerate([0, *group]):
-                    rows[place].setdefault(name, float(np.median(seconds[:, column])))
-                    rows[place].setdefault(f"{name}_ratio", float(ratios[column]))
-            del timed, one
+                for column, index in enumerate([0, *group]):
+                    rows[index].setdefault(name, float(np.median(seconds[:, column])))
+                    rows[index].setdefault(f"{name}_ratio", float(ratios[column]))
+            del timed, network
             gc.collect()
     return rows
 
 
-class _Timed:
+class _TimedNetwork:
     """A network to be timed.
 
-    Its first passes, in which TensorFlow optimizes the graph, run beside the tracing of the next network.
+    Its first passes, in which TensorFlow optimizes the graph, run while the next network is traced.
     """
 
     def __init__(self, config: Mapping[str, Any], batch: int, starter: Executor) -> None:
-        values = checked(config)
-        model = build_model(config, fitting_data(config)[0], values["mixed_precision"])
+        values = check_config(config)
+        model = build_model(config, load_run_data(config)[0], values["mixed_precision"])
         model.compile(
-            recipe.optimizer(values, 100),
-            recipe.loss(values, logits=False),
+            optimizer(values, 100),
+            loss(values, logits=False),
             metrics=["accuracy"],
-            jit_compile=backend.compiles(values["jit"]),
+            jit_compile=device.compiles(values["jit"]),
         )
         model.optimizer.build(model.trainable_variables)
         self.latency = forward_pass(model, batch)
@@ -106,41 +106,39 @@ class _Timed:
         self._first = [starter.submit(run) for run in (self.latency, self.step)]
 
     def wait(self) -> None:
-        """Comes back when the first passes are over."""
+        """Returns when the first passes are over."""
         for first in self._first:
             first.result()
 
 
-def _counted(config: Mapping[str, Any], models: FullModels) -> dict[str, Any]:
-    values = checked(config)
-    device.prepare(values["threads"])
-    full = models.of(config, fitting_data(config)[0], values["mixed_precision"])
-    known = catalogue(config.get("ingredients"))
-    graph = ablated_graph(full, levels_of(config, known), config.get("only"), known)
+def _count(config: Mapping[str, Any], models: FullModelCache) -> dict[str, Any]:
+    values = prepare_process(config)
+    full = models.get(config, load_run_data(config)[0], values["mixed_precision"])
+    graph = cell_graph(full, config)
     model = full if graph is None else sketch(graph)
-    found = {"weights": weights(model), "activations": activations(model)}
+    counts = {"weights": weights(model), "activations": activations(model)}
     try:
-        return found | {"flops": flops(model)}
-    except (AblateError, ValueError, TypeError):  # not every operation has a count
-        return found
+        return counts | {"flops": flops(model)}
+    except (AblateError, ValueError, TypeError):  # TensorFlow cannot count every operation
+        return counts
 
 
 def _batch(config: Mapping[str, Any], row: Mapping[str, Any]) -> int:
-    size = int(checked(config)["batch_size"])
+    size = int(check_config(config)["batch_size"])
     return max(1, min(size, int(_OPERATIONS / row["flops"]))) if row.get("flops") else size
 
 
 def _groups(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[int]]:
-    """Places of the networks that are timed together beside the first: as many as memory bears."""
-    room = memory_of_machine() * _MEMORY / _BYTES - rows[0]["weights"]
+    """Rows of the networks that are timed together with the first: as many as the memory holds."""
+    limit = (total_memory() or math.inf) * _MEMORY_SHARE / BYTES_PER_WEIGHT - rows[0]["weights"]
     group: list[int] = []
     used = 0
-    for place, row in enumerate(rows[1:], 1):
+    for index, row in enumerate(rows[1:], 1):
         if "error" in row:
             continue
-        if group and (len(group) == _TOGETHER or used + row["weights"] > room):
+        if group and (len(group) == _GROUP_SIZE or used + row["weights"] > limit):
             yield group
             group, used = [], 0
-        group.append(place)
+        group.append(index)
         used += row["weights"]
     yield group

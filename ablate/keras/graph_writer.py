@@ -11,7 +11,7 @@ import keras
 
 from ablate.errors import NetworkError
 from ablate.keras.graph import Graph, LayerSpec, Shape, Tensor, substituted, tensors_in
-from ablate.keras.models.naming import with_fresh_names
+from ablate.keras.models.builder import with_fresh_names
 
 __all__ = ["model_of", "sketch"]
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from ablate.errors import NetworkError
 from ablate.keras.cost import activations, flops, weights
 from ablate.keras.diagram import draw
-from ablate.keras.diagram_parts import parts
+from ablate.keras.diagram_blocks import diagram_blocks
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.streams import generator
 from ablate.store.run_folder import current_run
@@ -90,7 +90,7 @@ def diagram(model: Any, ablated: Any = None, title: str = "") -> Diagram:
         NetworkError: If a model has no graph.
     """
     with style.context("default"):
-        return Diagram(draw(parts(graph_of(model), None if ablated is None else graph_of(ablated)), title))
+        return Diagram(draw(diagram_blocks(graph_of(model), None if ablated is None else graph_of(ablated)), title))
 
 
 class ShuffledBatches(keras.utils.PyDataset):

@@ -1,7 +1,8 @@
-"""Passes over the parts of a data set in a few traced calls, with the callbacks that Keras's own ``fit`` makes.
+"""Training and evaluation loops: a few traced calls with TensorFlow, Keras's own ``fit`` with other back ends.
 
-Keras hands each pass a new iterator, traces a train step twice and a while loop around it; for small data that costs
-as much as the training. Here the batches are cut out of tensors within the trace.
+Keras creates an iterator for each pass, traces a train step twice and a while loop around it; for small data that costs
+as much as the training. `TracedLoop` gathers the batches from tensors within the trace, and makes the same calls of
+callbacks as ``fit``.
 """
 
 from __future__ import annotations
@@ -12,39 +13,39 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ablate.keras.data.feed import Feed
+from ablate.keras.data.batches import ArrayBatches, TensorBatches
 
-__all__ = ["Loop", "make_metrics"]
+__all__ = ["FitLoop", "TracedLoop", "build_metrics"]
 
 _Pass = Callable[[Any, Any, Any], Mapping[str, Any]]
 
 
-class Loop:
+class TracedLoop:
     """Trains and evaluates a compiled model.
 
     Args:
         model: The compiled model, its optimizer built.
-        feeds: The pipelines, ``training`` and ``evaluation``.
-        steps: Steps that TensorFlow takes before it comes back to Python and calls the callbacks of batches.
+        batches: Its data, by ``training`` and ``evaluation``.
+        steps: Steps that TensorFlow takes before it returns to Python and calls the callbacks of batches.
     """
 
-    def __init__(self, model: Any, feeds: Mapping[str, Feed], steps: int) -> None:
-        self._model, self._feeds, self._steps = model, feeds, steps
-        make_metrics(model, feeds["training"].one_hot)
-        self._train = _traced(model, model.train_step, feeds["training"])
-        self._test = _traced(model, model.test_step, feeds["evaluation"])
+    def __init__(self, model: Any, batches: Mapping[str, TensorBatches], steps: int) -> None:
+        self._model, self._batches, self._steps = model, batches, steps
+        build_metrics(model, batches["training"].one_hot)
+        self._train = _traced(model, model.train_step, batches["training"])
+        self._test = _traced(model, model.test_step, batches["evaluation"])
 
     def fit(self, epochs: int, first: int, callbacks: Sequence[Any]) -> None:
-        """Trains, and evaluates after each epoch what the evaluation feed is aimed at.
+        """Trains, and evaluates after each epoch on the selected evaluation images.
 
         Args:
             epochs: How many epochs the whole training has.
             first: How many of them are done already.
-            callbacks: Called as by ``keras.Model.fit``; a bundle of steps counts as one batch. They may aim the
-                training feed anew when an epoch begins.
+            callbacks: Called as by ``keras.Model.fit``; steps that are taken in one call count as one batch. They may
+                select other training images when an epoch begins.
         """
-        model, steps = self._model, self._feeds["training"].steps
-        heard = keras.callbacks.CallbackList(
+        model, steps = self._model, self._batches["training"].steps
+        callback_list = keras.callbacks.CallbackList(
             list(callbacks),
             add_history=True,
             model=model,
@@ -54,50 +55,81 @@ class Loop:
         )
         model.stop_training = False
         logs: dict[str, float] = {}
-        heard.on_train_begin()
+        callback_list.on_train_begin()
         for epoch in range(first, epochs):
-            heard.on_epoch_begin(epoch)
-            logs = self._pass(self._train, "training", heard.on_train_batch_begin, heard.on_train_batch_end)
-            logs |= {f"val_{name}": value for name, value in self.evaluate(heard).items()}
-            heard.on_epoch_end(epoch, logs)
+            callback_list.on_epoch_begin(epoch)
+            logs = self._pass(
+                self._train, "training", callback_list.on_train_batch_begin, callback_list.on_train_batch_end
+            )
+            logs |= {f"val_{name}": value for name, value in self.evaluate(callback_list).items()}
+            callback_list.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
         model.optimizer.finalize_variable_values(model.trainable_weights)
-        heard.on_train_end(logs)
+        callback_list.on_train_end(logs)
 
-    def evaluate(self, heard: Any = None) -> dict[str, float]:
-        """Loss and metrics of what the evaluation feed is aimed at.
+    def evaluate(self, callbacks: Any = None) -> dict[str, float]:
+        """Loss and metrics of the selected evaluation images.
 
         Args:
-            heard: Callbacks to tell of it.
+            callbacks: A list of Keras to call.
         """
-        told = heard or keras.callbacks.CallbackList(model=self._model)
-        told.on_test_begin()
-        logs = self._pass(self._test, "evaluation", told.on_test_batch_begin, told.on_test_batch_end)
-        told.on_test_end(logs)
+        callbacks = callbacks or keras.callbacks.CallbackList(model=self._model)
+        callbacks.on_test_begin()
+        logs = self._pass(self._test, "evaluation", callbacks.on_test_batch_begin, callbacks.on_test_batch_end)
+        callbacks.on_test_end(logs)
         return logs
 
     def _pass(
         self, traced: _Pass, name: str, begins: Callable[..., None], ends: Callable[..., None]
     ) -> dict[str, float]:
-        feed = self._feeds[name]
-        source = None if feed.direct else iter(feed.batches)
+        batches = self._batches[name]
+        iterator = None if batches.direct else iter(batches.pipeline)
         self._model.reset_metrics()
         logs: Mapping[str, Any] = {}
-        for begin in range(0, feed.steps, self._steps):
-            end = min(begin + self._steps, feed.steps)
+        for begin in range(0, batches.steps, self._steps):
+            end = min(begin + self._steps, batches.steps)
             begins(begin)
-            logs = traced(tf.constant(begin, tf.int64), tf.constant(end, tf.int64), source)
+            logs = traced(tf.constant(begin, tf.int64), tf.constant(end, tf.int64), iterator)
             ends(end - 1, logs)
             if name == "training" and self._model.stop_training:
                 break
         return {key: float(value) for key, value in logs.items()}
 
 
-def make_metrics(model: Any, one_hot: bool) -> None:
-    """Has a compiled model make the variables of its metrics.
+class FitLoop:
+    """Trains and evaluates a compiled model by Keras's ``fit`` and ``evaluate``; see `TracedLoop`.
 
-    It would make them when it first sees numbers, which within a trace costs a second trace.
+    Args:
+        model: The compiled model, its optimizer built.
+        batches: Its data, by ``training`` and ``evaluation``.
+    """
+
+    def __init__(self, model: Any, batches: Mapping[str, ArrayBatches]) -> None:
+        self._model, self._batches = model, batches
+
+    def fit(self, epochs: int, first: int, callbacks: Sequence[Any]) -> None:
+        """See `TracedLoop.fit`."""
+        self._model.fit(
+            self._batches["training"],
+            validation_data=self._batches["evaluation"],
+            epochs=epochs,
+            initial_epoch=first,
+            callbacks=list(callbacks),
+            shuffle=False,
+            verbose=0,
+        )
+
+    def evaluate(self) -> dict[str, float]:
+        """See `TracedLoop.evaluate`."""
+        logs = self._model.evaluate(self._batches["evaluation"], verbose=0, return_dict=True)
+        return {name: float(value) for name, value in logs.items()}
+
+
+def build_metrics(model: Any, one_hot: bool) -> None:
+    """Creates the variables of the metrics of a compiled model.
+
+    Keras would create them on the first batch, which within a trace costs a second trace.
 
     Args:
         model: The compiled model, with one output.
@@ -108,17 +140,17 @@ def make_metrics(model: Any, one_hot: bool) -> None:
     model.reset_metrics()
 
 
-def _traced(model: Any, step: Callable[[Any], Any], feed: Feed) -> _Pass:
+def _traced(model: Any, step: Callable[[Any], Any], batches: TensorBatches) -> _Pass:
     """The steps from one number to another as one call, which returns the metrics after them."""
     if model.jit_compile:
         step = tf.function(step, jit_compile=True, reduce_retracing=True, autograph=False)
 
-    def taken(begin: Any, end: Any, source: Any) -> Mapping[str, Any]:
-        def body(place: Any) -> tuple[Any]:
-            step(feed.batch(place) if source is None else feed.scaled(*source.get_next()))
-            return (place + 1,)
+    def steps(begin: Any, end: Any, iterator: Any) -> Mapping[str, Any]:
+        def body(number: Any) -> tuple[Any]:
+            step(batches.batch(number) if iterator is None else batches.scaled(*iterator.get_next()))
+            return (number + 1,)
 
-        tf.while_loop(lambda place: place < end, body, [begin])
+        tf.while_loop(lambda number: number < end, body, [begin])
         return model.get_metrics_result()
 
-    return tf.function(taken, reduce_retracing=True, autograph=False)
+    return tf.function(steps, reduce_retracing=True, autograph=False)

@@ -1,4 +1,4 @@
-"""What a trained network makes of pictures."""
+"""Predictions of a trained network for pictures."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from ablate.keras import device  # noqa: F401  isort: skip  (it must come before
 import numpy as np
 
 from ablate.errors import NetworkError
-from ablate.keras.data.class_folders import pictures_in
+from ablate.keras.data.class_folders import picture_files
+from ablate.keras.optimization import are_probabilities
 from ablate.keras.saving import load_model
 
 __all__ = ["Prediction", "main", "predict"]
 
-_SHOWN = 3
-"""Classes told for a picture, the most probable first."""
-_TOGETHER = 256
+_LISTED = 3
+"""Classes that are printed for a picture, the most probable first."""
+_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -35,34 +36,34 @@ class Prediction:
 
 
 def predict(run: Path, images: Sequence[Path]) -> tuple[Path, list[Prediction]]:
-    """Reads pictures as a run read its data, and asks the network it kept.
+    """Predicts the classes of pictures with the network that a run saved.
 
     Args:
-        run: The folder of a run that kept its weights (``train.save``); ``best.keras`` is preferred to ``last.keras``.
+        run: The folder of a run with ``train.save``; ``best.keras`` is preferred to ``last.keras``.
         images: Image files, or folders whose images count.
 
     Returns:
         The file of the network, and a prediction a picture, in their order.
 
     Raises:
-        NetworkError: The run kept no network, or a picture cannot be read.
+        NetworkError: The run saved no network, or a picture cannot be read.
     """
-    path = next((run / name for name in ("best.keras", "last.keras") if (run / name).is_file()), None)
-    if path is None:
-        there = "keeps no trained network" if run.is_dir() else "does not exist"
-        raise NetworkError(f"The run '{run}' {there}: train it with train.save=best or train.save=last.")
-    files = [file for given in images for file in (pictures_in(given) if given.is_dir() else [given])]
+    model_path = next((run / name for name in ("best.keras", "last.keras") if (run / name).is_file()), None)
+    if model_path is None:
+        reason = "has no saved network" if run.is_dir() else "does not exist"
+        raise NetworkError(f"The run '{run}' {reason}: train it with train.save=best or train.save=last.")
+    files = [file for path in images for file in (picture_files(path) if path.is_dir() else [path])]
     if not files:
         raise NetworkError(f"No picture to predict among {', '.join(map(str, images)) or 'nothing'}: name image files.")
-    model, preparation = load_model(path)
-    found = []
-    for start in range(0, len(files), _TOGETHER):
-        some = files[start : start + _TOGETHER]
-        given = np.asarray(model.predict(preparation.images(some), verbose=0), np.float64)
-        for file, row in zip(some, _probabilities(given), strict=True):
-            ranked = {preparation.class_names[place]: float(row[place]) for place in np.argsort(-row, kind="stable")}
-            found.append(Prediction(file, ranked))
-    return path, found
+    model, preprocessing = load_model(model_path)
+    predictions = []
+    for start in range(0, len(files), _BATCH):
+        batch = files[start : start + _BATCH]
+        outputs = np.asarray(model.predict(preprocessing.images(batch), verbose=0), np.float64)
+        for file, row in zip(batch, _probabilities(outputs), strict=True):
+            ranked = {preprocessing.class_names[label]: float(row[label]) for label in np.argsort(-row, kind="stable")}
+            predictions.append(Prediction(file, ranked))
+    return model_path, predictions
 
 
 def main(run_folder: Path | str, images: Sequence[Path | str]) -> list[str]:
@@ -76,17 +77,17 @@ def main(run_folder: Path | str, images: Sequence[Path | str]) -> list[str]:
     width = max(len(str(one.path)) for one in predictions)
     return [
         f"Predictions of {path}:",
-        *(f"  {one.path!s:{width}}  {_words(one.probabilities)}" for one in predictions),
+        *(f"  {one.path!s:{width}}  {_most_probable(one.probabilities)}" for one in predictions),
     ]
 
 
-def _words(probabilities: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in list(probabilities.items())[:_SHOWN])
+def _most_probable(probabilities: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in list(probabilities.items())[:_LISTED])
 
 
-def _probabilities(given: np.ndarray) -> np.ndarray:
-    """A network that ends without a softmax gives logits."""
-    if (given >= 0).all() and np.allclose(given.sum(axis=-1), 1, atol=1e-3):
-        return given
-    powers = np.exp(given - given.max(axis=-1, keepdims=True))
+def _probabilities(outputs: np.ndarray) -> np.ndarray:
+    """The outputs, after a softmax where the network ends without one."""
+    if are_probabilities(outputs):
+        return outputs
+    powers = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)

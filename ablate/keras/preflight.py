@@ -1,4 +1,4 @@
-"""What can be found wrong before any training."""
+"""What can be found wrong with the cells of a study before any training."""
 
 from __future__ import annotations
 
@@ -7,77 +7,24 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablate.keras import device  # isort: skip  (it must come before everything that imports TensorFlow)
+from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from ablate.errors import AblateError, ConfigError, NetworkError, suggestion
-from ablate.keras import data, recipe
-from ablate.keras.capacity import capacity_note, refuse_beyond
-from ablate.keras.compiled import FullModels, cell, levels_of
-from ablate.keras.data import Dataset
+from ablate.errors import AblateError, ConfigError
+from ablate.keras.cost import capacity_note, refuse_too_large
+from ablate.keras.data.dataset import Dataset
 from ablate.keras.data.quality import leaks
-from ablate.keras.fitting import fitting_data
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
-from ablate.keras.ingredients import Ingredient, ablated_graph, catalogue, present
+from ablate.keras.ingredients import Ingredient, catalogue, present
 from ablate.keras.ingredients.without_block import block_key, block_names
+from ablate.keras.networks import FullModelCache, cell_graph
+from ablate.keras.run_config import cell_config, levels_of, plain_values, prepare_process
+from ablate.keras.run_data import load_run_data
+from ablate.study.setting import written
 
-__all__ = ["check", "checked", "validate"]
-
-
-_FLAGS = (True, False)
-
-
-def validate(config: Mapping[str, Any] | DictConfig) -> None:
-    """Refuses a config whose faults show without loading data or building the network.
-
-    Args:
-        config: The resolved config of a run.
-
-    Raises:
-        ConfigError: With every fault, a line each.
-    """
-    checked(_plain(config))
-
-
-def checked(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The train section of a config with its defaults.
-
-    Args:
-        config: The resolved config of a run, as plain values.
-
-    Raises:
-        ConfigError: With every fault of the whole config, a line each.
-    """
-    seed = config.get("seed")
-    faults = []
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        faults.append(f"seed={seed}: must be a whole number of at least 0.")
-    try:
-        known = catalogue(config.get("ingredients"))
-    except NetworkError as error:
-        known = {}
-        faults.append(str(error))
-    for name, ingredient in known.items():
-        if name in config and not ingredient.allows(config[name]):
-            words = ingredient.allowed()
-            near = suggestion(str(config[name]), words)
-            faults.append(f"{name}={config[name]}: must be one of {', '.join(words)}.{near}")
-    kept = config.get("blocks") or {}
-    faults += [f"blocks.{name}={value}: must be true or false." for name, value in kept.items() if value not in _FLAGS]
-    sections = {}
-    for name in ("model", "data", "train"):
-        sections[name] = config.get(name) or {}
-        if not isinstance(sections[name], Mapping):
-            faults.append(f"{name}={sections[name]}: must be a mapping.")
-            sections[name] = {}
-    values, train_faults = recipe.settings(sections["train"])
-    _, data_faults = data.settings(sections["data"])
-    faults += data_faults + train_faults
-    if faults:
-        raise ConfigError("\n".join(faults))
-    return values
+__all__ = ["check"]
 
 
 def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, Any]]:
@@ -89,36 +36,37 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
     Returns:
         One mapping a config: ``error`` (a message or ``None``), ``absent`` (ingredients that the full network does not
         have), ``weights`` (all of the network), ``sites`` (of each ingredient in the full network), ``input_shape``,
-        ``classes``, and ``notes`` (a sentence for each change that nobody asked for, of data or capacity, and for test
-        images that another part has too).
+        ``classes``, and ``notes`` (a sentence for each change that the config does not ask for, of data or capacity,
+        and for test images that another subset has too).
     """
     answers: dict[str, dict[str, Any]] = {}
-    first: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    first_with_graph: dict[str, Mapping[str, Any]] = {}
     keys = []
-    models = FullModels()
+    models = FullModelCache()
     for config in configs:
-        plain = _plain(config)
-        key = json.dumps(cell(plain) | {"seed": None}, sort_keys=True, default=str)
+        plain = plain_values(config)
+        cell = cell_config(plain)
+        key = json.dumps(cell, sort_keys=True, default=str)
         keys.append(key)
         if key in answers:
             continue
-        answers[key], graph = _looked_at(plain, models)
-        if graph is not None:
-            rest = {
-                name: value
-                for name, value in cell(plain).items()
-                if name not in (*catalogue(plain.get("ingredients")), "blocks")
-            }
-            same = json.dumps([rest, graph], sort_keys=True, default=str)
-            if same in first and _differs_in_blocks(plain, first[same][1]):
-                answers[key]["notes"].append(_same_blocks(plain, first[same][1]))
-            elif same in first:
-                answers[key]["error"] = _changes_nothing(plain, first[same][1])
-            first.setdefault(same, (key, plain))
+        answers[key], graph = _build(plain, models)
+        if graph is None:
+            continue
+        levels = (*catalogue(plain.get("ingredients")), "blocks")
+        rest = {name: value for name, value in cell.items() if name not in levels}
+        other = first_with_graph.setdefault(json.dumps([rest, graph], sort_keys=True, default=str), plain)
+        if other is plain:
+            continue
+        if _differ_in_blocks(plain, other):
+            answers[key]["notes"].append(_same_without_blocks(plain, other))
+        else:
+            answers[key]["error"] = _changes_nothing(plain, other)
     return [dict(answers[key]) for key in keys]
 
 
-def _looked_at(config: Mapping[str, Any], models: FullModels) -> tuple[dict[str, Any], str | None]:
+def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str, Any], str | None]:
+    """The answer for one config, and the fingerprint of its network if that can be built."""
     answer: dict[str, Any] = {
         **{"error": None, "absent": [], "weights": 0, "input_shape": None, "classes": 0},
         "sites": {},
@@ -126,48 +74,46 @@ def _looked_at(config: Mapping[str, Any], models: FullModels) -> tuple[dict[str,
     }
     full = None
     try:
-        values = checked(config)
-        device.prepare(values["threads"])
-        dataset, notes = fitting_data(config)
+        values = prepare_process(config)
+        dataset, notes = load_run_data(config)
         answer |= {
             "input_shape": dataset.input_shape,
             "classes": dataset.classes,
             "notes": [*notes, *dataset.pool.notes, *leaks(dataset)],
         }
-        _refuse_batch(values, dataset)
-        known = catalogue(config.get("ingredients"))
-        full = models.of(config, dataset, values["mixed_precision"])
-        answer["sites"] = present(full, known)
-        answer["absent"] = [name for name, sites in answer["sites"].items() if not sites and not known[name].adds]
-        levels = levels_of(config, known)
-        graph = ablated_graph(full, levels, config.get("only"), known)
+        _refuse_large_batch(values, dataset)
+        ingredients = catalogue(config.get("ingredients"))
+        full = models.get(config, dataset, values["mixed_precision"])
+        answer["sites"] = present(full, ingredients)
+        answer["absent"] = [name for name, sites in answer["sites"].items() if not sites and not ingredients[name].adds]
+        graph = cell_graph(full, config)
         model = full if graph is None else sketch(graph)
         answer["weights"] = model.count_params()
-        said = _said(levels, known)
-        refuse_beyond(said, answer["weights"])
-        note = capacity_note(said, answer["weights"], full.count_params())
+        change = _change(levels_of(config, ingredients), ingredients)
+        refuse_too_large(change, answer["weights"])
+        note = capacity_note(change, answer["weights"], full.count_params())
         answer["notes"] += [note] if note else []
     except AblateError as error:
-        return answer | {"error": f"{error}{_other_blocks(config, full)}"}, None
+        return answer | {"error": f"{error}{_advice_on_blocks(config, full)}"}, None
     return answer, _graph_fingerprint(model)
 
 
-def _other_blocks(config: Mapping[str, Any], full: Any) -> str:
-    """How to have a study without a block that the network cannot be built without."""
-    gone = "none" if full is None else _blocks_gone(config)
-    if gone == "none":
+def _advice_on_blocks(config: Mapping[str, Any], full: Any) -> str:
+    """The limit under which a study leaves out every block but those without which the network cannot be built."""
+    removed = "none" if full is None else _removed_blocks(config)
+    if removed == "none":
         return ""
     limit = (config.get("only") or {}).get("without_block")
-    rest = [name for name in block_names(graph_of(full), limit) if block_key(name) not in gone.split(",")]
+    rest = [name for name in block_names(graph_of(full), limit) if block_key(name) not in removed.split(",")]
     return f" All blocks but this: 'only.without_block=[{','.join(rest)}]'." if rest else ""
 
 
-def _said(levels: Mapping[str, Any], known: Mapping[str, Ingredient]) -> str:
-    changed = [f"{name}={_word(level)}" for name, level in levels.items() if level != known[name].levels[0]]
+def _change(levels: Mapping[str, Any], ingredients: Mapping[str, Ingredient]) -> str:
+    changed = [f"{name}={written(level)}" for name, level in levels.items() if level != ingredients[name].levels[0]]
     return ", ".join(changed) or "the full network"
 
 
-def _refuse_batch(values: Mapping[str, Any], dataset: Dataset) -> None:
+def _refuse_large_batch(values: Mapping[str, Any], dataset: Dataset) -> None:
     if values["batch_size"] > len(dataset.train):
         raise ConfigError(
             f"train.batch_size={values['batch_size']}: data set '{dataset.name}' has {len(dataset.train)} training "
@@ -176,52 +122,41 @@ def _refuse_batch(values: Mapping[str, Any], dataset: Dataset) -> None:
 
 
 def _graph_fingerprint(model: Any) -> str:
-    """Hash of the layers, their ties and weight shapes; names do not count."""
-    places: dict[str, str] = {}
+    """Hash of the layers, their connections and the shapes of their weights; names do not count."""
+    numbers: dict[str, str] = {}
 
     def unnamed(value: Any) -> Any:
         if isinstance(value, Mapping):
             return {key: unnamed(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [unnamed(item) for item in value]
-        return places.get(value, value) if isinstance(value, str) else value
+        return numbers.get(value, value) if isinstance(value, str) else value
 
-    for place, layer in enumerate(model.layers):
-        places[layer.name] = f"#{place}"
-    places[model.name] = "#model"
-    told = [unnamed(model.get_config()), [list(weight.shape) for weight in model.weights]]
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+    for number, layer in enumerate(model.layers):
+        numbers[layer.name] = f"#{number}"
+    numbers[model.name] = "#model"
+    content = [unnamed(model.get_config()), [list(weight.shape) for weight in model.weights]]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _changes_nothing(config: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    known = catalogue(config.get("ingredients"))
-    differing = [name for name in known if config.get(name) != other.get(name)]
-    own = ", ".join(f"{name}={_word(config.get(name))}" for name in differing)
-    theirs = ", ".join(f"{name}={_word(other.get(name))}" for name in differing)
-    return f"{own} changes nothing: the network is the same as with {theirs}."
+    names = [name for name in catalogue(config.get("ingredients")) if config.get(name) != other.get(name)]
+    levels, other_levels = (", ".join(f"{name}={written(one.get(name))}" for name in names) for one in (config, other))
+    return f"{levels} changes nothing: the network is the same as with {other_levels}."
 
 
-def _blocks_gone(config: Mapping[str, Any]) -> str:
-    gone = levels_of(config, catalogue(config.get("ingredients"))).get("without_block", "none")
-    return str(gone)
+def _removed_blocks(config: Mapping[str, Any]) -> str:
+    return str(levels_of(config, catalogue(config.get("ingredients"))).get("without_block", "none"))
 
 
-def _differs_in_blocks(config: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _differ_in_blocks(config: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether both leave out blocks, and not the same ones: two of a row of equal blocks, say."""
-    mine, theirs = _blocks_gone(config), _blocks_gone(other)
-    return mine != theirs and "none" not in (mine, theirs)
+    removed, others = _removed_blocks(config), _removed_blocks(other)
+    return removed != others and "none" not in (removed, others)
 
 
-def _same_blocks(config: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+def _same_without_blocks(config: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     return (
-        f"Without {_blocks_gone(config)} and without {_blocks_gone(other)} the network is the same: these cells differ "
-        "in their initial weights alone."
+        f"Without {_removed_blocks(config)} and without {_removed_blocks(other)} the network is the same: these cells "
+        "differ in their initial weights alone."
     )
-
-
-def _word(level: Any) -> str:
-    return str(level).lower()
-
-
-def _plain(config: Mapping[str, Any] | DictConfig) -> Any:
-    return OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else config

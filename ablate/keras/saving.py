@@ -1,4 +1,4 @@
-"""Trained networks as `.keras` files that know their classes and how their images are prepared."""
+"""Trained networks as `.keras` files that hold their classes and the preprocessing of their images."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import keras
 import numpy as np
 
 from ablate.errors import NetworkError
-from ablate.keras.data import Dataset
+from ablate.keras.data.dataset import Dataset
 from ablate.keras.data.images import UNREADABLE, fitted, opened
+from ablate.store.atomic import replacing
 
-__all__ = ["Preparation", "load_model", "save_model"]
+__all__ = ["Preprocessing", "load_model", "save_model"]
 
 _MEMBER = "ablate.json"
 """The file within the archive; Keras does not look at it."""
 
 
 @dataclass(frozen=True)
-class Preparation:
-    """From a picture to what a network was trained on.
+class Preprocessing:
+    """What is done to a picture before a network takes it.
 
     Args:
         data: Name of the data set.
@@ -42,8 +43,8 @@ class Preparation:
     factor: tuple[float, ...]
 
     @classmethod
-    def of(cls, dataset: Dataset, fit: str) -> Preparation:
-        """The preparation of a data set."""
+    def of(cls, dataset: Dataset, fit: str) -> Preprocessing:
+        """The preprocessing of a data set."""
         return cls(
             dataset.name,
             dataset.class_names,
@@ -54,7 +55,7 @@ class Preparation:
         )
 
     def images(self, paths: list[Path]) -> np.ndarray:
-        """Pictures as a network takes them.
+        """Pictures, read and converted as the training images were.
 
         Args:
             paths: Image files.
@@ -81,23 +82,22 @@ class Preparation:
         return (np.stack(arrays).astype(np.float32) - offset) * factor
 
 
-def save_model(model: Any, preparation: Preparation, path: Path) -> None:
-    """Writes a network so that `keras.models.load_model` reads it, in one step: never half a file.
+def save_model(model: Any, preprocessing: Preprocessing, path: Path) -> None:
+    """Writes a network so that `keras.models.load_model` reads it.
 
     Args:
         model: The network; its optimizer is left out, so that Keras alone can load it.
-        preparation: What `load_model` gives back beside it.
+        preprocessing: The preprocessing of its images.
         path: The ``.keras`` file.
     """
-    temporary = path.with_name(f".{path.name}")
-    model.save(temporary, include_optimizer=False)
-    with zipfile.ZipFile(temporary, "a") as archive:
-        archive.writestr(_MEMBER, json.dumps(asdict(preparation)))
-    temporary.replace(path)
+    with replacing(path, path.suffix) as temporary:
+        model.save(temporary, include_optimizer=False)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(_MEMBER, json.dumps(asdict(preprocessing)))
 
 
-def load_model(path: Path) -> tuple[Any, Preparation]:
-    """A network that `save_model` wrote.
+def load_model(path: Path) -> tuple[Any, Preprocessing]:
+    """A network that `save_model` wrote, and the preprocessing of its images.
 
     Args:
         path: The ``.keras`` file.
@@ -107,11 +107,11 @@ def load_model(path: Path) -> tuple[Any, Preparation]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            facts = json.loads(archive.read(_MEMBER))
+            member = json.loads(archive.read(_MEMBER))
         model = keras.models.load_model(path, compile=False)
     except KeyError as error:
         raise NetworkError(f"'{path}' does not say how its images are prepared: ablate did not save it.") from error
     except Exception as error:
         raise NetworkError(f"'{path}' cannot be loaded: {type(error).__name__}: {error}") from error
-    known: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
-    return model, Preparation(**known)
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in member.items()}
+    return model, Preprocessing(**fields)

@@ -1,4 +1,9 @@
-"""The settings of training, declared without Keras, and what is wrong with a configuration of our own application."""
+"""The settings of our own application, declared once, and the checks that need no Keras.
+
+Nothing here loads Keras, TensorFlow or NumPy, so that the help page, the configuration schema and the check of a
+command line can use it. What needs Keras (names of optimizers, callbacks) is checked by
+:func:`ablate.keras.run_config.check_config`.
+"""
 
 from __future__ import annotations
 
@@ -9,42 +14,68 @@ from importlib.util import find_spec
 from typing import Any
 
 from ablate.errors import suggestion
+from ablate.keras.data import SOURCES
 from ablate.study.setting import (
     Rule,
     Setting,
+    check_section,
     choice,
     flag,
     fraction,
     mapping,
     number,
     optional,
-    setting_fault,
     sizes,
     text,
     whole,
+    written,
 )
 
-__all__ = ["METRICS", "SCHEDULES", "TRAIN_SETTINGS", "faults"]
+__all__ = [
+    "BACKENDS",
+    "DATA_SETTINGS",
+    "METRICS",
+    "SCHEDULES",
+    "TASK",
+    "TRAINING_KEYS",
+    "TRAIN_SETTINGS",
+    "check_data",
+    "check_train",
+    "data_settings",
+    "faults",
+    "level_faults",
+]
 
-SOURCES = ("builder", "digits", "folder", "tfds")
-SCHEDULES = ("constant", "cosine", "exponential", "linear", "step")
+TASK = "ablate.keras.train.train"
+"""The task of our own application, as the configuration names it; it belongs to the identity of a run."""
 
 METRICS = (
-    *(f"{part}_{kind}" for part in ("test", "val", "train") for kind in ("accuracy", "loss")),
+    *(f"{subset}_{kind}" for subset in ("test", "val", "train") for kind in ("accuracy", "loss")),
     *("weights", "epoch", "epochs", "seconds", "seconds_fit", "seconds_test"),
 )
-"""The numbers that a run reports."""
+"""The numbers that a run of our own task reports and a study can compare."""
+
+BACKENDS = ("jax", "tensorflow", "torch")
+"""The back ends of Keras that can train, as ``KERAS_BACKEND`` names them."""
+
+SCHEDULES = ("constant", "cosine", "exponential", "linear", "step")
+"""Schedules of the learning rate; see :class:`ablate.keras.optimization.Schedule`."""
+
+_REQUIRED_PACKAGES = ("tensorflow", "keras")
 
 TRAIN_SETTINGS: Mapping[str, Setting] = {
-    "epochs": Setting(10, whole(1), "how often the network sees the training part", "data.epochs"),
-    "batch_size": Setting(32, whole(1), "images a step", "data.batch_size"),
+    "epochs": Setting(10, whole(1), "how often the network sees the training images", fallback="data.epochs"),
+    "batch_size": Setting(32, whole(1), "images a step", fallback="data.batch_size"),
     "optimizer": Setting("adam", text(), "any optimizer of Keras, by name"),
-    "learning_rate": Setting(0.001, number(0, open_low=True), "the highest of the schedule", "data.learning_rate"),
-    "schedule": Setting(
-        "constant", choice(SCHEDULES), "constant | cosine | exponential | linear | step", "data.schedule"
+    "learning_rate": Setting(
+        0.001, number(0, open_low=True), "the highest of the schedule", fallback="data.learning_rate"
     ),
+    "schedule": Setting("constant", choice(SCHEDULES), " | ".join(SCHEDULES), fallback="data.schedule"),
     "warmup_epochs": Setting(
-        0, number(0), "epochs in which the learning rate rises from 0; need not be whole", "data.warmup_epochs"
+        0,
+        number(0),
+        "epochs in which the learning rate rises from 0; need not be whole",
+        fallback="data.warmup_epochs",
     ),
     "weight_decay": Setting(
         None,
@@ -57,7 +88,7 @@ TRAIN_SETTINGS: Mapping[str, Setting] = {
     "clip_norm": Setting(
         None, optional(number(0, open_low=True)), "greatest norm of a weight's gradient; null does not clip"
     ),
-    "label_smoothing": Setting(0.0, number(0, 1, open_high=True), "part of a label that is shared among all classes"),
+    "label_smoothing": Setting(0.0, number(0, 1, open_high=True), "share of a label that is spread over all classes"),
     "early_stopping": Setting(
         None, optional(whole(1)), "stop after so many epochs without a lower validation loss; null never stops"
     ),
@@ -73,12 +104,11 @@ TRAIN_SETTINGS: Mapping[str, Setting] = {
         "Keras callbacks: {plateau: {name: ReduceLROnPlateau, patience: 3}}; {run} is the run's folder",
     ),
     "save": Setting(
-        None,
-        optional(choice(("best", "last"))),
-        "null | best | last: keep these weights as best.keras or last.keras",
+        None, optional(choice(("best", "last"))), "null | best | last: keep these weights as best.keras or last.keras"
     ),
     "backup": Setting(True, flag(), "after epochs, a fiftieth of the time at most, so that an interrupted run goes on"),
 }
+"""The ``train`` section."""
 
 TRAINING_KEYS = tuple(key for key, setting in TRAIN_SETTINGS.items() if setting.fallback == f"data.{key}")
 """Keys of the train section whose default a data set may bring; nothing else reads them in the data section."""
@@ -137,83 +167,143 @@ DATA_SETTINGS: Mapping[str, Setting] = {
 }
 """The keys of the ``data`` section that all sources have."""
 
+_LOWERED = ("schedule", "epoch", "mixed_precision", "save")
 
-_OWN: dict[str, dict[str, Setting]] = {
-    "builder": {
-        "builder": Setting(None, text()),
-        "args": Setting({}, mapping()),
-        "name": Setting(None, optional(text())),
-        "white": Setting(1, number(0, open_low=True)),
-    },
-    "digits": {"name": Setting("digits", text())},
-    "folder": {
-        "path": Setting(None, text()),
-        "name": Setting(None, optional(text())),
-        "skip_corrupt": Setting(False, flag()),
-    },
-    "tfds": {
-        "name": Setting(None, text()),
-        "download": Setting(True, flag()),
-        "data_dir": Setting(None, optional(text())),
-        "manual_dir": Setting(None, optional(text())),
-        "image": Setting(None, optional(text())),
-        "label": Setting(None, optional(text())),
-        "train_split": Setting(None, optional(text())),
-        "validation_split": Setting(None, optional(text())),
-        "test_split": Setting(None, optional(text())),
-    },
-}
+
+def check_train(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The ``train`` section with its defaults, and every fault that shows without Keras.
+
+    Args:
+        config: The ``train`` node of the configuration.
+
+    Returns:
+        The values by key, names in lower case, and one sentence a fault.
+    """
+    values, found = check_section("train", config, TRAIN_SETTINGS)
+    values |= {key: values[key].lower() for key in _LOWERED if isinstance(values[key], str)}
+    if not found and values["warmup_epochs"] >= values["epochs"]:
+        found.append(f"train.warmup_epochs={values['warmup_epochs']}: must be below train.epochs={values['epochs']}.")
+    return values, found
 
 
 def data_settings(source: str) -> dict[str, Setting]:
-    """The keys of the ``data`` section for one source."""
-    return {**DATA_SETTINGS, **_OWN[source]}
+    """The keys of the ``data`` section for one source.
+
+    Args:
+        source: A name of `ablate.keras.data.SOURCES`.
+
+    Example:
+        >>> settings = data_settings("digits")
+        >>> settings["channels"].default, settings["fit"].default, settings["name"].default
+        (1, 'stretch', 'digits')
+    """
+    module = SOURCES[source]
+    defaults = {"source": source, **module.DEFAULTS}
+    shared = {
+        key: replace(setting, default=defaults[key]) if key in defaults else setting
+        for key, setting in DATA_SETTINGS.items()
+    }
+    return shared | module.SETTINGS
 
 
-_TASK = "ablate.keras.train.train"
-_BACKENDS = ("jax", "tensorflow", "torch")
-_LEVELS = {
-    "bn_placement": ("before", "after"),
-    "head": ("gap", "gmp", "flatten"),
-    "norm": ("built", "batch", "layer", "group", "none"),
-    "pooling": ("built", "max", "average", "strided"),
-}
+def check_data(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The ``data`` section with its defaults, and every fault in it.
+
+    Args:
+        config: The ``data`` node of the configuration.
+
+    Returns:
+        The values by key, and one sentence a fault.
+    """
+    source = config.get("source")
+    if not isinstance(source, str) or source not in SOURCES:
+        near = suggestion(str(source), SOURCES)
+        return dict(config), [f"data.source={source}: must be one of {', '.join(sorted(SOURCES))}.{near}"]
+    values, found = check_section("data", config, data_settings(source))
+    if not found and values["validation"] + values["test"] >= 1:
+        found.append(
+            f"data.validation={values['validation']} and data.test={values['test']} leave nothing to train on: "
+            "their sum must be below 1."
+        )
+    return values, found
 
 
 def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
-    """What is wrong with a configuration as far as it can be said without Keras.
+    """What is wrong with a configuration of our own application, as far as it shows without building anything.
 
     Args:
-        values: The configuration as plain values.
-        explicit: Whether all levels in it are there because somebody asked for them, so that a void one is a mistake.
+        values: The resolved configuration as plain values.
+        explicit: Whether somebody asked for all levels in it, so that a level without effect is a mistake.
+
+    Returns:
+        A sentence a fault; empty if there is none.
 
     Example:
-        >>> faults({"head": "flat"})
-        ["head=flat: allowed are gap, gmp, flatten. Did you mean 'flatten'?"]
+        >>> faults({"train": {"epochs": -1}})
+        ['train.epochs=-1: must be a whole number of at least 1.']
     """
-    found = [
-        f"{key}={values[key]}: allowed are {', '.join(levels)}.{suggestion(str(values[key]), levels)}"
-        for key, levels in _LEVELS.items()
-        if key in values and values[key] not in levels
-    ]
+    from ablate.keras.ingredients.registry import INGREDIENTS
+
+    task = str(values.get("task", TASK))
     train = values.get("train") or {}
-    checked = {key: TRAIN_SETTINGS[key] for key in ("epochs", "batch_size", "threads", "learning_rate") if key in train}
-    found += [
-        fault
-        for key, setting in checked.items()
-        if (fault := setting_fault(f"train.{key}", train[key], setting)) is not None
+    found = level_faults(values, INGREDIENTS)
+    if task == TASK:
+        found += check_train(train)[1]
+        metric = (values.get("study") or {}).get("metric", METRICS[0])
+        if metric not in METRICS:
+            near = suggestion(str(metric), METRICS)
+            found.append(f"study.metric={written(metric)}: a run reports {', '.join(METRICS)}.{near}")
+    else:
+        # A task of the user may have further keys, and combine ours as it likes.
+        found += check_section("train", {key: train[key] for key in train if key in TRAIN_SETTINGS}, TRAIN_SETTINGS)[1]
+    found += _installation_faults(task)
+    return found + (_void_levels(values, INGREDIENTS) if explicit else [])
+
+
+def level_faults(config: Mapping[str, Any], ingredients: Mapping[str, Any]) -> list[str]:
+    """A sentence for each ingredient whose level in a configuration is not one of its levels.
+
+    Args:
+        config: The configuration as plain values.
+        ingredients: Ingredients by name.
+    """
+    return [
+        f"{name}={written(config[name])}: allowed are {', '.join(ingredient.allowed())}."
+        f"{suggestion(str(config[name]), ingredient.allowed())}"
+        for name, ingredient in ingredients.items()
+        if name in config and not ingredient.allows(config[name])
     ]
-    task = str(values.get("task", _TASK))
-    metric = (values.get("study") or {}).get("metric", METRICS[0])
-    if task == _TASK and metric not in METRICS:
-        found.append(f"study.metric={metric}: a run reports {', '.join(METRICS)}.{suggestion(str(metric), METRICS)}")
-    if task.startswith("ablate.keras.") and not all(map(find_spec, ("tensorflow", "keras"))):
-        found.append("Training networks needs TensorFlow and Keras: pip install 'ablate-study[keras]'.")
-    elif task.startswith("ablate.keras."):
-        found += _backend_faults(os.environ.get("KERAS_BACKEND") or "tensorflow")
-    elif not task.startswith("ablate.") and not _is_importable(task.rpartition(".")[0]):
-        found.append(f"task={task}: there is no such module. Name a function by its dotted path.")
-    return [*found, *_void(values)] if explicit else found
+
+
+def _void_levels(config: Mapping[str, Any], ingredients: Mapping[str, Any]) -> list[str]:
+    """A sentence for each level that changes nothing, because of the level of another ingredient."""
+    return [
+        f"{name}={written(config[name])}: has no effect with {parent}={written(config[parent])}. "
+        f"Leave it out, or set {parent}={written(levels[0])}."
+        for name, ingredient in ingredients.items()
+        if config.get(name, ingredient.levels[0]) != ingredient.levels[0]
+        for parent, levels in getattr(ingredient, "requires", {}).items()
+        if parent in config and config[parent] not in levels
+    ]
+
+
+def _installation_faults(task: str) -> list[str]:
+    if task.startswith("ablate.keras."):
+        if not all(map(find_spec, _REQUIRED_PACKAGES)):
+            return ["Training networks needs TensorFlow and Keras: pip install 'ablate-study[keras]'."]
+        return _backend_faults(os.environ.get("KERAS_BACKEND") or "tensorflow")
+    if not task.startswith("ablate.") and not _is_importable(task.rpartition(".")[0]):
+        return [f"task={task}: there is no such module. Name a function by its dotted path."]
+    return []
+
+
+def _backend_faults(backend: str) -> list[str]:
+    if backend not in BACKENDS:
+        near = suggestion(backend, BACKENDS)
+        return [f"KERAS_BACKEND={backend}: networks are trained with {', '.join(BACKENDS)}.{near}"]
+    if find_spec(backend) is None:
+        return [f"KERAS_BACKEND={backend} is not installed: pip install 'ablate-study[{backend}]'."]
+    return []
 
 
 def _is_importable(module: str) -> bool:
@@ -221,28 +311,3 @@ def _is_importable(module: str) -> bool:
         return find_spec(module) is not None
     except (ImportError, ValueError):
         return False
-
-
-def _backend_faults(chosen: str) -> list[str]:
-    if chosen not in _BACKENDS:
-        near = suggestion(chosen, _BACKENDS)
-        return [f"KERAS_BACKEND={chosen}: networks are trained with {', '.join(_BACKENDS)}.{near}"]
-    if find_spec(chosen) is None:
-        return [f"KERAS_BACKEND={chosen} is not installed: pip install 'ablate-study[{chosen}]'."]
-    return []
-
-
-def _void(values: Mapping[str, Any]) -> list[str]:
-    if values.get("batch_norm", True):
-        return []
-    found = []
-    if values.get("bn_placement", "before") != "before":
-        found.append(
-            f"bn_placement={values['bn_placement']}: without batch norm there is nothing to place. "
-            "Leave it out, or set batch_norm=true."
-        )
-    if values.get("bias", False):
-        found.append(
-            "bias=true: without batch norm all convolutions have a bias anyway. Leave it out, or set batch_norm=true."
-        )
-    return found

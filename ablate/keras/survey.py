@@ -102,8 +102,7 @@ def ingredients(model: Any, known: Mapping[str, Ingredient] | None = None) -> Su
 def _report(
     model: Any, graph: Graph, full: int, operations: int | None, name: str, known: Mapping[str, Ingredient]
 ) -> IngredientReport:
-    from ablate.keras.capacity import TIMES
-    from ablate.keras.cost import weights
+    from ablate.keras.cost import CAPACITY_RATIO, weights
     from ablate.keras.graph_writer import sketch
 
     ingredient = known[name]
@@ -120,7 +119,7 @@ def _report(
             weights_without, flops_without = weights(without), _flops(without)
         except NetworkError as error:
             remark = str(error).splitlines()[0]
-    if weights_without is not None and weights_without > TIMES * full:
+    if weights_without is not None and weights_without > CAPACITY_RATIO * full:
         remark = f"{weights_without / full:.2g} times the weights without it: a change of capacity"
     return IngredientReport(
         ingredient=name,
@@ -179,15 +178,13 @@ def block_factors(config: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
 
 
 def _full_model(config: Mapping[str, Any]) -> Any:
-    from ablate.keras import device  # isort: skip  (it must come before everything that imports TensorFlow)
+    from ablate.keras.networks import full_model
+    from ablate.keras.run_config import prepare_process
+    from ablate.keras.run_data import load_run_data
 
-    from ablate.keras.compiled import full_model
-    from ablate.keras.fitting import fitting_data
-    from ablate.keras.preflight import checked
-
-    values = checked(config)
-    device.prepare(values["threads"])
-    return full_model(config, fitting_data(config)[0], values["mixed_precision"])
+    values = prepare_process(config)
+    dataset, _ = load_run_data(config)
+    return full_model(config, dataset, values["mixed_precision"])
 
 
 def rendered(reports: Iterable[IngredientReport]) -> Table:

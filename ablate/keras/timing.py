@@ -1,4 +1,4 @@
-"""What networks cost on this machine: seconds of a forward pass and of a training step, several networks in turn."""
+"""Seconds of a forward pass and of a training step on this machine, several networks in turn."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ablate.keras import backend
-from ablate.keras.loop import make_metrics
+from ablate.keras import device
+from ablate.keras.loop import build_metrics
 
 __all__ = ["Pass", "forward_pass", "in_turn", "training_step"]
 
 Pass = Callable[[], Any]
-"""Does the thing to be timed once, and comes back when it is done."""
+"""Computes what is timed once, and returns when it is done."""
 
 
 def in_turn(passes: Sequence[Pass], seconds: float, least: int = 3, most: int = 30) -> np.ndarray:
-    """Times several passes in turn, so that what else the machine does strikes all alike.
+    """Times several passes in turn, so that other load on the machine affects all alike.
 
     Args:
         passes: What to time; each runs twice before it counts, the first time to be built.
@@ -40,12 +40,12 @@ def in_turn(passes: Sequence[Pass], seconds: float, least: int = 3, most: int = 
     rounds = int(min(most, max(least, seconds / max(round_seconds, 1e-9))))
     timed = np.empty((rounds, len(passes)))
     for number in range(rounds):
-        # Every second round goes backwards: no network always runs behind the same other.
+        # Every second round goes backwards, so that no network always runs after the same other.
         order = range(len(passes)) if number % 2 == 0 else reversed(range(len(passes)))
-        for place in order:
+        for index in order:
             begin = time.perf_counter()
-            passes[place]()
-            timed[number, place] = time.perf_counter() - begin
+            passes[index]()
+            timed[number, index] = time.perf_counter() - begin
     return timed
 
 
@@ -57,10 +57,10 @@ def forward_pass(model: Any, batch: int) -> Pass:
         batch: Number of images.
     """
     images = _images(model, batch)
-    if backend.name() != "tensorflow":
+    if device.backend_name() != "tensorflow":
         return lambda: model.predict_on_batch(images)
     forward = tf.function(lambda x: model(x, training=False), autograph=False).get_concrete_function(images)
-    return lambda: _done(forward(images))
+    return lambda: _wait(forward(images))
 
 
 def training_step(model: Any, batch: int, jit: bool = False) -> Pass:
@@ -76,12 +76,12 @@ def training_step(model: Any, batch: int, jit: bool = False) -> Pass:
     smooth = isinstance(model.loss, keras.losses.CategoricalCrossentropy)
     values = np.eye(classes, dtype="float32")[labels] if smooth else labels
     images = _images(model, batch)
-    if backend.name() != "tensorflow":
+    if device.backend_name() != "tensorflow":
         return lambda: model.train_on_batch(images, values)
     targets = tf.constant(values)
-    make_metrics(model, smooth)
+    build_metrics(model, smooth)
     step = tf.function(model.train_step, jit_compile=jit, autograph=False).get_concrete_function((images, targets))
-    return lambda: _done(step((images, targets)))
+    return lambda: _wait(step((images, targets)))
 
 
 def _images(model: Any, batch: int) -> Any:
@@ -94,6 +94,6 @@ def _images(model: Any, batch: int) -> Any:
     return keras.tree.map_structure(values, model.input)
 
 
-def _done(outputs: Any) -> None:
-    """Waits for what an accelerator still computes."""
+def _wait(outputs: Any) -> None:
+    """Waits until an accelerator has computed the outputs."""
     keras.tree.map_structure(np.asarray, outputs)

@@ -1,14 +1,32 @@
-"""Weights carried from one model to another."""
+"""Values of Keras variables: read, assigned, and carried from one model to another by the names of their layers."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
-__all__ = ["copied_weights", "named_weights"]
+__all__ = ["assign_values", "copied_weights", "named_weights", "values_of"]
+
+
+def values_of(variables: Iterable[Any]) -> list[np.ndarray]:
+    """Copies of the values of Keras variables."""
+    return [np.asarray(variable).copy() for variable in variables]
+
+
+def assign_values(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
+    """Sets Keras variables.
+
+    Args:
+        variables: The variables.
+        values: As many values of the same shapes; each is cast to the type of its variable, since a stored one may
+            have another.
+    """
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(np.asarray(value).astype(keras.backend.standardize_dtype(variable.dtype)))
 
 
 def copied_weights(source: Any, target: Any) -> tuple[str, ...]:
@@ -19,7 +37,7 @@ def copied_weights(source: Any, target: Any) -> tuple[str, ...]:
         target: The model whose weights are set.
 
     Returns:
-        Where the copied weights stand: nested models, layer, name, number.
+        The paths of the copied weights, as of `named_weights`.
     """
     values = dict(named_weights(source))
     copied = []
@@ -35,13 +53,16 @@ def named_weights(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
     Args:
         model: The model.
-        prefix: What to put before each name.
+        prefix: What to put before each path.
+
+    Yields:
+        Path, such as ``"encoder/conv1/kernel/0"``, and variable.
     """
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from named_weights(layer, f"{prefix}{layer.name}/")
             continue
-        seen: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for weight in layer.weights:
-            yield f"{prefix}{layer.name}/{weight.name}/{seen[weight.name]}", weight
-            seen[weight.name] += 1
+            yield f"{prefix}{layer.name}/{weight.name}/{counts[weight.name]}", weight
+            counts[weight.name] += 1

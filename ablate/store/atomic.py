@@ -6,31 +6,36 @@ import json
 import os
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ablate.errors import StoreError
 
-__all__ = ["make_folder", "write_bytes", "write_json", "write_text"]
+__all__ = ["make_folder", "replacing", "write_bytes", "write_json", "write_text"]
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Put a file in place whole, or leave what was there.
+@contextmanager
+def replacing(path: Path, ending: str = ".tmp") -> Iterator[Path]:
+    """A temporary path that a library writes to and that replaces a file at the end, unless an exception comes first.
 
     Args:
         path: The file; its folder is made if need be.
-        data: The contents.
+        ending: Of the temporary file, for libraries that go by it.
+
+    Yields:
+        A path in the same folder.
 
     Raises:
         StoreError: If the folder cannot be written or the disk is full.
     """
-    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}-{threading.get_ident()}.tmp")
+    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}-{threading.get_ident()}{ending}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
+            yield temporary
+            with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             temporary.replace(path)
         except BaseException:
@@ -38,6 +43,17 @@ def write_bytes(path: Path, data: bytes) -> None:
             raise
     except OSError as error:
         raise StoreError(f"Cannot write '{path}': {error.strerror or error}.") from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Put a file in place whole, or leave what was there; see :func:`replacing`.
+
+    Args:
+        path: The file.
+        data: The contents.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:

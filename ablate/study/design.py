@@ -105,11 +105,13 @@ for _design in (
         takes_every_level=True,
     ),
     # Of a fraction main effects follow from a linear model alone: hardly any two of its cells differ in one factor
-    # only, as averages over pairs of cells need, and Shapley values need every combination.
+    # only, as averages over pairs of cells need. Shapley values need every combination; since readers look for them
+    # here as well, the question is among them, and the report says why there is no answer.
     Design(
         "fractional",
         "an orthogonal fraction of the grid of two-level factors",
         "ablate.study.fraction.fractional",
+        questions=("shapley",),
         anova_order=2,
         tables=_MODEL_TABLES,
     ),
@@ -117,6 +119,7 @@ for _design in (
         "screening",
         "the fewest cells for the main effects of many two-level factors (Plackett-Burman)",
         "ablate.study.fraction.screening",
+        questions=("shapley",),
         anova_order=1,
         tables=_MODEL_TABLES,
     ),
@@ -124,6 +127,7 @@ for _design in (
         "optimal",
         "a chosen number of cells for the main effects of any factors under constraints (D-optimal)",
         "ablate.study.fraction.optimal",
+        questions=("shapley",),
         anova_order=1,
         tables=_MODEL_TABLES,
         takes_every_level=True,

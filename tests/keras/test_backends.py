@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("keras")
 
-from ablate.keras import backend
-from ablate.keras.compiled import forget
+from ablate.keras import device
+from ablate.keras.compiled import clear_models
 from ablate.keras.train import train
 from ablate.store.run_folder import RunFolder
 
@@ -25,11 +25,11 @@ pytestmark = [
 @pytest.fixture
 def neutral(monkeypatch):
     """Trains as with a back end of which nothing is known but what Keras makes of it."""
-    forget()
-    monkeypatch.setattr(backend, "name", lambda: "other")
-    monkeypatch.setattr(backend, "version", lambda: "other 1")
+    clear_models()
+    monkeypatch.setattr(device, "backend_name", lambda: "other")
+    monkeypatch.setattr(device, "backend_version", lambda: "other 1")
     yield
-    forget()
+    clear_models()
 
 
 class Interrupted(Exception):
@@ -43,7 +43,7 @@ def test_the_neutral_path_gives_the_numbers_of_the_traced_one_also_after_an_inte
     config = tiny(augmentation=True, train=settings, data={"scaling": "standard"})
     expected = train(config, RunFolder(tmp_path / "traced"))
     request.getfixturevalue("neutral")
-    monkeypatch.setattr("ablate.keras.compiled.Loop", None)
+    monkeypatch.setattr("ablate.keras.compiled.TracedLoop", None)
 
     def interrupt(number, *_):
         if number == 2:

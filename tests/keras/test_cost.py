@@ -9,8 +9,7 @@ keras = pytest.importorskip("keras")
 from keras import layers  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.capacity import capacity_note, refuse_beyond  # noqa: E402
-from ablate.keras.cost import activations, flops, weights  # noqa: E402
+from ablate.keras.cost import activations, capacity_note, flops, refuse_too_large, weights  # noqa: E402
 from ablate.keras.costing import _batch, _groups, measure  # noqa: E402
 from ablate.keras.graph_reader import graph_of  # noqa: E402
 from ablate.keras.graph_writer import sketch  # noqa: E402
@@ -79,7 +78,7 @@ def test_large_networks_are_timed_on_fewer_images(tiny):
 
 
 def test_memory_bounds_how_many_networks_are_timed_together(monkeypatch):
-    monkeypatch.setattr("ablate.keras.costing.memory_of_machine", lambda: 16 * 4 * 300)
+    monkeypatch.setattr("ablate.keras.costing.total_memory", lambda: 16 * 4 * 300)
     rows = [{"weights": weights} for weights in (100, 90, 90, 150, 500, 20)]
     assert list(_groups([*rows[:2], {"error": "no"}, *rows[2:]])) == [[1, 3], [4], [5], [6]]
 
@@ -96,9 +95,9 @@ def test_capacity():
     assert capacity_note("separable=false", 1_550, 100) == (
         "separable=false is a change of capacity too: 16 times the weights of the full network (1,550 against 100)."
     )
-    refuse_beyond("head=flatten", 1000, budget=16_000)
+    refuse_too_large("head=flatten", 1000, budget=16_000)
     with pytest.raises(NetworkError) as caught:
-        refuse_beyond("head=flatten", 10**9, budget=2**30)
+        refuse_too_large("head=flatten", 10**9, budget=2**30)
     assert str(caught.value) == (
         "head=flatten makes a network of 1,000,000,000 weights, which needs at least 14.9 GiB to train; 1.0 GiB may be "
         "used. Use smaller images, or leave it out."

@@ -8,9 +8,8 @@ keras = pytest.importorskip("keras")
 
 from keras import layers  # noqa: E402
 
-from ablate.keras.cell_diagrams import write  # noqa: E402
-from ablate.keras.diagram import draw  # noqa: E402
-from ablate.keras.diagram_parts import Branches, Piece, Repeat, Row, parts  # noqa: E402
+from ablate.keras.diagram import draw, write_cells  # noqa: E402
+from ablate.keras.diagram_blocks import Branches, LayerLabel, LayerRow, Repeat, diagram_blocks  # noqa: E402
 from ablate.keras.graph_reader import graph_of  # noqa: E402
 from ablate.keras.ingredients import remove  # noqa: E402
 from ablate.keras.models import build  # noqa: E402
@@ -18,31 +17,31 @@ from ablate.keras.models import build  # noqa: E402
 pytestmark = pytest.mark.keras
 
 
-def told(items):
-    """Parts as plain text: rows as words, folds as (number, parts), branches as their parts in a list."""
+def plain(items):
+    """Blocks as plain text: rows as labels, repetitions as (number, blocks), branches as their paths in a list."""
     found = []
     for item in items:
-        if isinstance(item, Row):
-            found.append(" ".join(piece.text for piece in item.pieces))
+        if isinstance(item, LayerRow):
+            found.append(" ".join(label.text for label in item.labels))
         elif isinstance(item, Repeat):
-            found.append((item.title or item.times, told(item.items)))
+            found.append((item.title or item.times, plain(item.blocks)))
         else:
-            found.append([told(item.main), [told(side) for side in item.sides], told([item.join])])
+            found.append([plain(item.main), [plain(side) for side in item.sides], plain([item.join])])
     return found
 
 
 def states(items):
-    """All parts that are not as they were."""
+    """All labels and paths that a cell changes."""
     found = []
     for item in items:
-        if isinstance(item, Row):
-            found += [(piece.text, piece.state) for piece in item.pieces if piece.state != "kept"]
+        if isinstance(item, LayerRow):
+            found += [(label.text, label.state) for label in item.labels if label.state != "unchanged"]
         elif isinstance(item, Repeat):
-            found += states(item.items)
+            found += states(item.blocks)
         else:
             found += states(item.main)
-            for side, gone in zip(item.sides, item.gone, strict=True):
-                found += [("way", "gone")] if gone else []
+            for side, removed in zip(item.sides, item.removed, strict=True):
+                found += [("path", "removed")] if removed else []
                 found += states(side)
             found += states([item.join] if item.join else [])
     return found
@@ -59,7 +58,7 @@ def block(size):
 
 
 def test_parts_of_mini_xception(mini):
-    assert told(parts(graph_of(mini))) == [
+    assert plain(diagram_blocks(graph_of(mini))) == [
         "Input 8×8×1",
         "Conv 3×3, 4",
         block(4),
@@ -72,7 +71,7 @@ def test_parts_of_mini_xception(mini):
 
 def test_equal_blocks_are_folded():
     model = build({"name": "resnet", "filters": [4], "blocks": [4]}, (8, 8, 1), 3)
-    assert told(parts(graph_of(model)))[2:-3] == [
+    assert plain(diagram_blocks(graph_of(model)))[2:-3] == [
         (4, [[["Conv 3×3, 4 BN ReLU", "Conv 3×3, 4 BN"], [[]], ["+ ReLU"]]]),
     ]
 
@@ -80,22 +79,22 @@ def test_equal_blocks_are_folded():
 @pytest.mark.parametrize(
     ("levels", "expected"),
     [
-        ({"residual": False}, [("way", "gone"), ("Conv 1×1, 4 /2", "gone"), ("+", "gone")]),
+        ({"residual": False}, [("path", "removed"), ("Conv 1×1, 4 /2", "removed"), ("+", "removed")]),
         ({"bn_placement": "after"}, [("BN behind", "changed")]),
         ({"separable": False}, [("SepConv → Conv 3×3, 4", "changed")]),
         ({"bias": True}, [("SepConv 3×3, 4 + bias", "changed"), ("Conv 1×1, 4 /2 + bias", "changed")]),
-        ({"without_block": "block1"}, [("BN", "gone"), ("ReLU", "gone"), ("SepConv 3×3, 4", "gone")]),
+        ({"without_block": "block1"}, [("BN", "removed"), ("ReLU", "removed"), ("SepConv 3×3, 4", "removed")]),
     ],
 )
 def test_what_a_cell_lacks_is_marked(mini, levels, expected):
-    items = parts(graph_of(mini), graph_of(remove(mini, **levels)))
+    items = diagram_blocks(graph_of(mini), graph_of(remove(mini, **levels)))
     first = next(item for item in items if isinstance(item, Branches))
     assert states([first])[: len(expected)] == expected
 
 
 def test_added_layers_are_marked(mini):
-    items = parts(graph_of(mini), graph_of(remove(mini, flip=True)))
-    assert items[1] == Row((Piece("RandomFlip", "new"),))
+    items = diagram_blocks(graph_of(mini), graph_of(remove(mini, flip=True)))
+    assert items[1] == LayerRow((LayerLabel("RandomFlip", "added"),))
 
 
 def test_a_gate_that_is_gone_leaves_the_way_beside_it():
@@ -103,9 +102,9 @@ def test_a_gate_that_is_gone_leaves_the_way_beside_it():
     gate = layers.Dense(4, "sigmoid")(layers.Dense(2)(layers.GlobalAveragePooling2D(keepdims=True)(inputs)))
     x = layers.Conv2D(2, 1)(layers.Multiply()([inputs, gate]))
     model = keras.Model(inputs, x)
-    items = parts(graph_of(model), graph_of(remove(model, squeeze_excite=False)))
-    assert items[1].gone == (False,)
-    assert ("GAP", "gone") in states(items)
+    items = diagram_blocks(graph_of(model), graph_of(remove(model, squeeze_excite=False)))
+    assert items[1].removed == (False,)
+    assert ("GAP", "removed") in states(items)
 
 
 def test_side_by_side_branches_tangles_inputs_and_nested_models():
@@ -115,7 +114,7 @@ def test_side_by_side_branches_tangles_inputs_and_nested_models():
     a, b = layers.Conv2D(4, 1)(left), layers.Conv2D(4, 1)(right)
     c, d = layers.Add()([a, b]), layers.Multiply()([a, b])
     model = keras.Model([left, right], inner(layers.Concatenate()([c, d])))
-    items = told(parts(graph_of(model)))
+    items = plain(diagram_blocks(graph_of(model)))
     assert items[0].startswith("6 layers: ")
     assert items[1:] == ["Concat", ("inner", ["Input 8×8×8", "ReLU"])]
 
@@ -125,17 +124,17 @@ def test_activations_are_called_by_their_names():
     x = layers.Conv2D(3, 3, activation=layers.LeakyReLU(negative_slope=0.1))(inputs)
     x = keras.ops.relu6(layers.LeakyReLU()(layers.PReLU()(layers.Flatten()(x))))
     model = keras.Model(inputs, layers.Dense(2, activation=keras.ops.sin)(x))
-    items = parts(graph_of(model))
-    said = [piece.text for item in items for piece in item.pieces]
+    items = diagram_blocks(graph_of(model))
+    said = [label.text for item in items for label in item.labels]
     assert said == [
         *("Input 8×8×4", "Conv 3×3, 3 LeakyReLU", "Flatten", "PReLU", "LeakyReLU", "ReLU6", "Dense 2 activation"),
     ]
 
 
 def test_figures_are_as_wide_as_a_column_and_as_high_as_a_page(mini):
-    assert draw(parts(graph_of(mini)), "full").get_size_inches()[0] == pytest.approx(3.3)
+    assert draw(diagram_blocks(graph_of(mini)), "full").get_size_inches()[0] == pytest.approx(3.3)
     long = keras.Sequential([keras.Input((4,)), *(layers.Dense(4 + n % 2 * n) for n in range(90)), layers.Dense(4)])
-    width, height = draw(parts(graph_of(long))).get_size_inches()
+    width, height = draw(diagram_blocks(graph_of(long))).get_size_inches()
     assert width == pytest.approx(3 * 3.3)
     assert height < 10
 
@@ -143,12 +142,12 @@ def test_figures_are_as_wide_as_a_column_and_as_high_as_a_page(mini):
 def test_every_cell_has_its_diagram_and_what_cannot_be_drawn_is_told(tiny, tmp_path):
     cells = [("full", "full"), ("residual=false", "w/o residual"), ("squeeze_excite=false", "w/o squeeze_excite")]
     configs = [tiny(), tiny(residual=False), tiny(squeeze_excite=False)]
-    (fault,) = write(cells, configs, str(tmp_path / "diagrams"))
+    (fault,) = write_cells(cells, configs, str(tmp_path / "diagrams"))
     assert fault.startswith("w/o squeeze_excite is not drawn: `squeeze_excite` is not present in model 'mini_xception'")
     files = sorted((tmp_path / "diagrams").iterdir())
     assert [file.name for file in files] == ["full.pdf", "full.svg", "residual=false.pdf", "residual=false.svg"]
     assert "taken away" in files[3].read_text()
     assert "taken away" not in files[1].read_text()
     first = [file.read_bytes() for file in files]
-    write(cells[:2], configs[:2], str(tmp_path / "diagrams"))
+    write_cells(cells[:2], configs[:2], str(tmp_path / "diagrams"))
     assert [file.read_bytes() for file in files] == first

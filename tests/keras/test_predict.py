@@ -9,7 +9,7 @@ from PIL import Image
 keras = pytest.importorskip("keras")
 
 from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.data import load  # noqa: E402
+from ablate.keras.data.loading import load  # noqa: E402
 from ablate.keras.predict import main, predict  # noqa: E402
 from ablate.keras.train import train  # noqa: E402
 from ablate.store.run_folder import RunFolder  # noqa: E402
@@ -60,7 +60,7 @@ def test_what_cannot_be_predicted_is_told(trained, tmp_path):
         return str(caught.value)
 
     assert message(tmp_path / "empty", "x.png") == (
-        f"The run '{tmp_path}/empty' keeps no trained network: train it with train.save=best or train.save=last."
+        f"The run '{tmp_path}/empty' has no saved network: train it with train.save=best or train.save=last."
     )
     assert message(tmp_path / "none", "x.png").startswith(f"The run '{tmp_path}/none' does not exist: ")
     assert message(run, tmp_path / "empty") == (f"No picture to predict among {tmp_path}/empty: name image files.")

@@ -5,7 +5,8 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from ablate.errors import ConfigError  # noqa: E402
-from ablate.keras.preflight import check, validate  # noqa: E402
+from ablate.keras.preflight import check  # noqa: E402
+from ablate.keras.run_config import validate  # noqa: E402
 
 pytestmark = pytest.mark.keras
 
@@ -54,8 +55,8 @@ def test_all_faults_that_need_no_network_are_told_at_once(tiny):
         validate(config)
     assert str(caught.value).splitlines() == [
         "seed=-1: must be a whole number of at least 0.",
-        "residual=maybe: must be one of true, false.",
-        "head=flat: must be one of gap, gmp, flatten. Did you mean 'flatten'?",
+        "residual=maybe: allowed are true, false.",
+        "head=flat: allowed are gap, gmp, flatten. Did you mean 'flatten'?",
         "data has no key 'sizes'. Did you mean 'size'?",
         "data.validation=2: must be a number above 0 and below 1.",
         "train.epochs=0: must be a whole number of at least 1.",

@@ -14,11 +14,12 @@ from PIL import Image
 keras = pytest.importorskip("keras")
 
 from ablate.errors import ConfigError, Diverged  # noqa: E402
-from ablate.keras import data, device  # noqa: E402
-from ablate.keras.compiled import compiled, forget  # noqa: E402
-from ablate.keras.fitting import fitting_data  # noqa: E402
-from ablate.keras.preflight import checked  # noqa: E402
-from ablate.keras.recipe import Schedule, settings  # noqa: E402
+from ablate.keras import device  # noqa: E402
+from ablate.keras.compiled import clear_models, compiled_model  # noqa: E402
+from ablate.keras.data.loading import clear_pools  # noqa: E402
+from ablate.keras.optimization import Schedule, check_training  # noqa: E402
+from ablate.keras.run_config import check_config  # noqa: E402
+from ablate.keras.run_data import load_run_data  # noqa: E402
 from ablate.keras.streams import generator  # noqa: E402
 from ablate.keras.train import train  # noqa: E402
 from ablate.store.run_folder import RunFolder  # noqa: E402
@@ -88,7 +89,7 @@ print(json.dumps(train(json.loads(sys.argv[1]), RunFolder(Path(sys.argv[2])))))
 
 def test_a_reused_network_gives_the_bits_of_a_fresh_process(tiny, tmp_path):
     config = tiny(seed=1, train={"save": "last", "schedule": "linear"})
-    forget()
+    clear_models()
     train({**config, "seed": 0}, RunFolder(tmp_path / "before"))
     reused = train(config, RunFolder(tmp_path / "reused"))
     again = subprocess.run(
@@ -136,14 +137,14 @@ def test_the_loop_gives_the_numbers_of_the_fit_of_keras(tiny, tmp_path):
     config = tiny(augmentation=True, train={"epochs": 1, "schedule": "cosine"})
     train(config, RunFolder(tmp_path))
     row = RunFolder(tmp_path).curves()[0]
-    values, (dataset, _) = checked(config), fitting_data(config)
-    ready = compiled(config, dataset, values)
-    ready.restart(config["seed"])
+    values, (dataset, _) = check_config(config), load_run_data(config)
+    compiled = compiled_model(config, dataset, values)
+    compiled.reset(config["seed"])
     index = dataset.train.index
-    ready.feeds["training"].aim(dataset, index[generator(config["seed"], "order", 1).permutation(len(index))])
-    ready.feeds["evaluation"].aim(dataset, dataset.validation.index)
-    parts = [ready.feeds[one].batches.map(ready.feeds[one].scaled) for one in ("training", "evaluation")]
-    logs = ready.model.fit(parts[0], validation_data=parts[1], shuffle=False, verbose=0).history
+    compiled.batches["training"].select(dataset, index[generator(config["seed"], "order", 1).permutation(len(index))])
+    compiled.batches["evaluation"].select(dataset, dataset.validation.index)
+    parts = [compiled.batches[one].pipeline.map(compiled.batches[one].scaled) for one in ("training", "evaluation")]
+    logs = compiled.model.fit(parts[0], validation_data=parts[1], shuffle=False, verbose=0).history
     kept = {"loss": "train_loss", "accuracy": "train_accuracy", "val_loss": "val_loss", "val_accuracy": "val_accuracy"}
     assert {ours: logs[name][0] for name, ours in kept.items()} == {ours: row[ours] for ours in kept.values()}
 
@@ -161,7 +162,7 @@ def test_no_result_depends_on_the_number_of_workers(tmp_path):
 
 
 def test_an_interrupted_run_goes_on_with_the_same_bits(tiny, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr("ablate.keras.train._REST", 0)
+    monkeypatch.setattr("ablate.keras.train._BACKUP_PAUSE", 0)
     caplog.set_level(logging.INFO, logger="ablate.keras.train")
     plateau = {"name": "ReduceLROnPlateau", "monitor": "loss", "patience": 1, "min_delta": 10.0, "cooldown": 1}
     config = tiny(train={"epochs": 5, "epoch": "best_val", "save": "best", "callbacks": {"plateau": plateau}})
@@ -185,7 +186,7 @@ def test_an_interrupted_run_goes_on_with_the_same_bits(tiny, tmp_path, caplog, m
 
 def test_backups_rest_where_they_take_longer_than_epochs(tiny, tmp_path, monkeypatch):
     whole = train(tiny(train={"epochs": 4}), RunFolder(tmp_path / "whole"))
-    monkeypatch.setattr("ablate.keras.train._REST", 10**9)
+    monkeypatch.setattr("ablate.keras.train._BACKUP_PAUSE", 10**9)
     part = RunFolder(tmp_path / "part")
     with pytest.raises(Interrupted):
         train(tiny(train={"epochs": 4}), part, interrupt_after(3))
@@ -223,7 +224,7 @@ def test_a_callback_whose_memory_cannot_be_stored_starts_the_run_afresh(tiny, tm
     seen = []
     train(config, folder, lambda number, *_: seen.append(number))
     assert seen == [1, 2]
-    assert "The run starts afresh: what the callbacks hoarder remember cannot be stored." in caplog.messages
+    assert "The run starts afresh: the state of the callbacks hoarder cannot be stored." in caplog.messages
     assert [row["epoch"] for row in folder.curves()] == [1, 2]
 
 
@@ -263,7 +264,7 @@ def test_the_best_epoch_is_chosen_on_validation_and_tested_with_its_weights(tiny
     best = max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"], -row["epoch"]))
     assert result["epoch"] == best["epoch"]
     assert (result["val_accuracy"], result["val_loss"]) == (best["val_accuracy"], best["val_loss"])
-    from ablate.keras.data import load
+    from ablate.keras.data.loading import load
 
     test = load(config["data"], config["seed"]).test
     model = keras.models.load_model(tmp_path / "best.keras")
@@ -285,8 +286,8 @@ def test_a_run_that_reads_a_file_goes_on_with_the_bits_of_one_that_reads_memory(
     config = tiny(data={**photos, "memory": 0, "cache": str(tmp_path / "cache")})
     with pytest.raises(Interrupted):
         train(config, RunFolder(tmp_path / "part"), interrupt_after(1))
-    forget()
-    data.forget()
+    clear_models()
+    clear_pools()
     assert without_timings(train(config, RunFolder(tmp_path / "part"))) == without_timings(whole)
     assert len(list((tmp_path / "cache").glob("*.npy"))) == 1
 
@@ -358,7 +359,7 @@ def test_schedules_warm_up_and_follow_their_curve(name, expected):
 
 
 def test_every_fault_of_the_train_section_is_told_at_once():
-    _, faults = settings(
+    _, faults = check_training(
         {
             "epochs": -1,
             "batchsize": 3,
@@ -390,10 +391,10 @@ def test_every_fault_of_the_train_section_is_told_at_once():
 
 
 def test_faults_between_keys_of_training_are_told():
-    _, faults = settings({"epochs": 2, "warmup_epochs": 2})
+    _, faults = check_training({"epochs": 2, "warmup_epochs": 2})
     assert faults == ["train.warmup_epochs=2: must be below train.epochs=2."]
     plateau = {"p": {"name": "ReduceLROnPlateau"}}
-    _, faults = settings({"schedule": "cosine", "optimizer": "Adam", "momentum": 0.5, "callbacks": plateau})
+    _, faults = check_training({"schedule": "cosine", "optimizer": "Adam", "momentum": 0.5, "callbacks": plateau})
     assert faults == [
         "train.momentum=0.5: Adam has no momentum; leave it at null.",
         "train.callbacks.p: ReduceLROnPlateau sets the learning rate, so train.schedule must be constant.",

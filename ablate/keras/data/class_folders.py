@@ -1,4 +1,4 @@
-"""Where the image files of a folder lie, and which class and part each belongs to."""
+"""The image files of a folder: which class and part each belongs to, and which cannot be read."""
 
 from __future__ import annotations
 
@@ -8,18 +8,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from ablate.errors import NetworkError
+from ablate.formatting import listing
+from ablate.keras.data.images import UNREADABLE, fitted, opened
 
-__all__ = ["ENDINGS", "Listing", "few", "listed", "pictures_in"]
+__all__ = [
+    "ENDINGS",
+    "Listing",
+    "common_size",
+    "corrupt_notes",
+    "list_images",
+    "picture_files",
+    "refuse_empty_classes",
+]
 
 ENDINGS = frozenset(
     {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
-_PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
+_PART_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
     ("validation", "val", "valid"), "validation"
 )
-_SHOWN = 5
+_LISTED = 5
+"""Files or endings that a message names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +53,7 @@ class Listing:
     notes: tuple[str, ...]
 
 
-def listed(root: Path) -> Listing:
+def list_images(root: Path) -> Listing:
     """The image files of a folder of class folders, or of parts that hold class folders.
 
     Args:
@@ -56,17 +68,17 @@ def listed(root: Path) -> Listing:
         trees, notes = _trees(root)
         class_names = tuple(sorted({folder.name for tree in trees.values() for folder in _folders(tree)}))
         if len(class_names) < 2:
-            found = f"found {class_names[0]}" if class_names else "found no folder"
-            raise NetworkError(f"data.path={root}: at least two class folders are needed, {found}.")
+            present = class_names[0] if class_names else "no folder"
+            raise NetworkError(f"data.path={root}: at least two class folders are needed, found {present}.")
         files: list[Path] = []
         labels: list[int] = []
         official = {}
         for part, tree in sorted(trees.items()):
             start = len(files)
             for label, name in enumerate(class_names):
-                own = pictures_in(tree / name)
-                files += own
-                labels += [label] * len(own)
+                class_files = picture_files(tree / name)
+                files += class_files
+                labels += [label] * len(class_files)
             official[part] = np.arange(start, len(files))
         notes += _other_files(root, trees)
     except OSError as error:
@@ -74,28 +86,104 @@ def listed(root: Path) -> Listing:
     return Listing(files, np.array(labels, np.int64), class_names, official, tuple(notes))
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def picture_files(folder: Path) -> list[Path]:
     """The image files in a folder and those in it, by their ending, sorted; hidden ones do not count."""
     return sorted(file for file in _files(folder) if file.suffix.lower() in ENDINGS)
 
 
-def few(words: Sequence[str]) -> str:
-    """The first of some words, and how many there are besides.
+def refuse_empty_classes(root: Path, labels: np.ndarray, class_names: tuple[str, ...]) -> None:
+    """Refuses classes without an image.
 
-    Example:
-        >>> few(["a", "b"]), few(list("abcdefg"))
-        ('a, b', 'a, b, c, d, e and 2 more')
+    Args:
+        root: The folder.
+        labels: (files,), the class of each; -1 where a file is left out.
+        class_names: Names of the classes, by label.
+
+    Raises:
+        NetworkError: With all empty classes.
     """
-    return ", ".join(words[:_SHOWN]) + (f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else "")
+    counts = np.bincount(labels[labels >= 0], minlength=len(class_names))
+    empty = [name for name, count in zip(class_names, counts, strict=True) if not count]
+    if empty:
+        raise NetworkError(
+            f"data.path={root}: no image in the class folder{'s' * (len(empty) > 1)} {', '.join(empty)}. "
+            f"Known endings: {', '.join(sorted(ENDINGS))}."
+        )
+
+
+def corrupt_notes(root: Path, files: Sequence[Path], labels: np.ndarray, *, skip: bool) -> tuple[str, ...]:
+    """A sentence about files that cannot be read.
+
+    Args:
+        root: The folder.
+        files: All image files.
+        labels: (files,), -1 where a file could not be read.
+        skip: Whether to leave such files out.
+
+    Raises:
+        NetworkError: There are such files, and ``skip`` is false.
+    """
+    corrupt = [files[position] for position in np.flatnonzero(labels < 0).tolist()]
+    if not corrupt:
+        return ()
+    fault = f"{len(corrupt)} of {len(files)} images"
+    if not skip:
+        reasons = [f"{file.relative_to(root)} ({_fault(file)})" for file in corrupt[:_LISTED]]
+        more = f" and {len(corrupt) - _LISTED} more" if len(corrupt) > _LISTED else ""
+        raise NetworkError(
+            f"data.path={root}: {fault} cannot be read: {'; '.join(reasons)}{more}. "
+            "Mend them, or leave them out with data.skip_corrupt=true."
+        )
+    names = listing([file.relative_to(root) for file in corrupt], _LISTED)
+    return (f"{fault} of {root} cannot be read and are left out: {names}.",)
+
+
+def common_size(root: Path, files: Sequence[Path]) -> tuple[int, int]:
+    """Height and width that all images have; those that cannot be read do not count.
+
+    Raises:
+        NetworkError: The images differ in size, or none can be read.
+    """
+    sizes = set()
+    for file in files:
+        try:
+            with opened(file, None) as (_, size):
+                sizes.add(size)
+        except UNREADABLE:
+            continue
+    if not sizes:
+        raise NetworkError(f"data.path={root}: none of its {len(files)} images can be read.")
+    if len(sizes) > 1:
+        low, high = np.min(list(sizes), axis=0), np.max(list(sizes), axis=0)
+        raise NetworkError(
+            f"data.path={root}: the images differ in size, from {low[0]} to {high[0]} pixels high and from {low[1]} "
+            f"to {high[1]} wide. Set data.size, a number or [height, width]."
+        )
+    return sizes.pop()
+
+
+def _fault(file: Path) -> str:
+    if not file.exists():
+        return "a link to nowhere"
+    if not file.stat().st_size:
+        return "empty file"
+    try:
+        with opened(file, None) as (image, _):
+            fitted(image, None, 3, "stretch")
+    except (ValueError, Image.DecompressionBombError) as error:
+        return str(error)
+    except UNREADABLE:
+        pass
+    return "not an image, or cut short"
 
 
 def _trees(root: Path) -> tuple[dict[str, Path], list[str]]:
-    """The folder of class folders of each part, and what lies beside them."""
-    inside = _folders(root)
+    """The folder of class folders of each part, and a sentence about further folders."""
+    folders_of_root = _folders(root)
     parts: dict[str, list[Path]] = {}
-    for folder in inside:
-        if folder.name.lower() in _PARTS:
-            parts.setdefault(_PARTS[folder.name.lower()], []).append(folder)
+    for folder in folders_of_root:
+        if folder.name.lower() in _PART_NAMES:
+            parts.setdefault(_PART_NAMES[folder.name.lower()], []).append(folder)
     if not any(_folders(folder) for folders in parts.values() for folder in folders):
         return {"train": root}, []
     faults = [
@@ -114,8 +202,10 @@ def _trees(root: Path) -> tuple[dict[str, Path], list[str]]:
     if faults:
         raise NetworkError(f"data.path={root}: {'; '.join(faults)}.")
     trees = {part: folders[0] for part, folders in parts.items()}
-    others = [folder.name for folder in inside if folder not in trees.values()]
-    return trees, [f"Beside the parts, {root} has folders that are left out: {few(others)}."] if others else []
+    others = [folder.name for folder in folders_of_root if folder not in trees.values()]
+    return trees, [
+        f"Beside the parts, {root} has folders that are left out: {listing(others, _LISTED)}."
+    ] if others else []
 
 
 def _files(folder: Path) -> list[Path]:
@@ -141,5 +231,5 @@ def _other_files(root: Path, trees: dict[str, Path]) -> list[str]:
     )
     if not others:
         return []
-    endings = few([f"{ending} ({count})" for ending, count in sorted(others.items())])
+    endings = listing([f"{ending} ({count})" for ending, count in sorted(others.items())], _LISTED)
     return [f"{root} holds files that are left out, by their ending or outside of class folders: {endings}."]

@@ -1,4 +1,4 @@
-"""Decoded images and their named parts, as plain values."""
+"""Decoded images and their named subsets, as plain values."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
-__all__ = ["Dataset", "Part", "Pool", "contents_of"]
+__all__ = ["Dataset", "Pool", "Subset", "consecutive", "content_hashes"]
 
 
-def contents_of(images: np.ndarray) -> np.ndarray:
+def content_hashes(images: np.ndarray) -> np.ndarray:
     """A hash of the pixels of each image: equal images have equal ones.
 
     Args:
@@ -23,6 +23,20 @@ def contents_of(images: np.ndarray) -> np.ndarray:
     """
     hashes = (hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images)
     return np.fromiter(hashes, dtype="V16", count=len(images))
+
+
+def consecutive(counts: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Positions of parts that follow one another.
+
+    Args:
+        counts: Images by part, in the order in which the parts lie.
+
+    Example:
+        >>> {part: index.tolist() for part, index in consecutive({"train": 2, "test": 1}).items()}
+        {'train': [0, 1], 'test': [2]}
+    """
+    ends = np.cumsum(list(counts.values()))
+    return {part: np.arange(end - counts[part], end) for part, end in zip(counts, ends, strict=True)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +52,7 @@ class Pool:
             there, and what is missing is drawn from it. An image in none of them is not used.
         sizes: (images, 2), height and width of each image in its source.
         notes: A sentence for each thing of the source that was left out.
-        hashes: What `contents_of` gives for the images, where that is known already.
+        hashes: The `content_hashes` of the images, where they are known already.
     """
 
     name: str
@@ -62,7 +76,7 @@ class Pool:
     @cached_property
     def contents(self) -> np.ndarray:
         """(images,), a hash of the pixels of each image, 16 bytes: equal images have equal ones."""
-        return contents_of(self.images) if self.hashes is None else self.hashes
+        return content_hashes(self.images) if self.hashes is None else self.hashes
 
     @cached_property
     def twins(self) -> np.ndarray:
@@ -73,8 +87,8 @@ class Pool:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """One part of a pool: positions, so that no split copies an image.
+class Subset:
+    """Some images of a pool, by position, so that no split copies an image.
 
     Args:
         pool: Where the images are.
@@ -103,16 +117,16 @@ class Dataset:
     """A data set split for one seed.
 
     Args:
-        train: What the weights are fitted on.
-        validation: What stops training, or chooses its epoch.
-        test: Read once, at the end.
+        train: Images that the weights are fitted on.
+        validation: Images that stop training, or choose its epoch.
+        test: Images that are read once, at the end.
         offset: (channels,), subtracted from an image before ``factor`` is applied.
         factor: (channels,), what an image is multiplied with.
     """
 
-    train: Part
-    validation: Part
-    test: Part
+    train: Subset
+    validation: Subset
+    test: Subset
     offset: np.ndarray
     factor: np.ndarray
 
@@ -143,23 +157,23 @@ class Dataset:
         return len(self.class_names)
 
     @property
-    def parts(self) -> dict[str, Part]:
-        """The three parts by name."""
+    def subsets(self) -> dict[str, Subset]:
+        """The three subsets by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Images by part and class name."""
+        """Images by subset and class name."""
         return {
-            name: dict(zip(self.class_names, np.bincount(part.labels, minlength=self.classes).tolist(), strict=True))
-            for name, part in self.parts.items()
+            name: dict(zip(self.class_names, np.bincount(subset.labels, minlength=self.classes).tolist(), strict=True))
+            for name, subset in self.subsets.items()
         }
 
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits of the images, the split and the scaling."""
         digest = hashlib.blake2b(self.pool.fingerprint.encode(), digest_size=8)
-        for name, part in self.parts.items():
-            digest.update(name.encode() + part.index.tobytes())
+        for name, subset in self.subsets.items():
+            digest.update(name.encode() + subset.index.tobytes())
         digest.update(self.offset.tobytes() + self.factor.tobytes())
         return digest.hexdigest()

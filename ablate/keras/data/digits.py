@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from ablate.study.setting import Setting, text
 
-from ablate.keras.data.dataset import Pool
-from ablate.keras.data.images import fitted, picture
-from ablate.keras.options import Option, text
+if TYPE_CHECKING:
+    from ablate.keras.data.dataset import Pool
 
-__all__ = ["OPTIONS", "pool"]
+__all__ = ["DEFAULTS", "SETTINGS", "read"]
 
-OPTIONS = {"name": Option("digits", text())}
+SETTINGS = {"name": Setting("digits", text(), "what tables call the set")}
+DEFAULTS = {"size": 16, "channels": 1}
 
 
-def pool(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
+def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     """The digits.
 
     Args:
-        values: The checked config: ``channels`` and ``fit`` count here.
+        values: The checked data section, of which ``channels`` and ``fit`` are read here.
         size: Height and width to which the 8 x 8 pixels are scaled, or ``None`` to keep them.
 
     Returns:
         All images; there is no official test part.
     """
+    import numpy as np
     from sklearn.datasets import load_digits
 
+    from ablate.keras.data.dataset import Pool
+    from ablate.keras.data.images import fitted, picture
+
     digits = load_digits()
-    # The pixels count from 0 to 16.
+    # scikit-learn's pixels go from 0 to 16.
     pixels = np.round(digits.images * (255 / 16)).astype(np.uint8)
     images = np.stack([fitted(picture(image), size, values["channels"], values["fit"]) for image in pixels])
     labels = digits.target.astype(np.int64)

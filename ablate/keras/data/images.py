@@ -1,4 +1,4 @@
-"""From any picture to whole numbers of one shape: channels, then size."""
+"""Converts any picture to whole numbers of one shape: channels first, then size."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-__all__ = ["FITS", "UNREADABLE", "fitted", "opened", "picture"]
+__all__ = ["UNREADABLE", "fitted", "opened", "picture"]
 
-FITS = ("crop", "pad", "stretch")
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises where a file is not a picture, or not a whole one."""
 _ORIENTATION = 0x0112
@@ -23,15 +22,15 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 @contextmanager
 def opened(source: Path | bytes, size: tuple[int, int] | None) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
-    """A picture of a file, upright, not larger than its use needs.
+    """A picture from a file, upright, reduced where its use needs fewer pixels.
 
     Args:
         source: The file, or what it holds.
-        size: Height and width for which it is opened; a JPEG is then read at a half, a quarter or an eighth where that
-            leaves twice as many pixels, which is many times faster. ``None`` reads it whole.
+        size: Height and width that it will be resized to; a JPEG is then read at a half, a quarter or an eighth where
+            that leaves twice as many pixels, which is many times faster. ``None`` reads all pixels.
 
     Yields:
-        The picture, and the height and width of the file's.
+        The picture, and the height and width in the file.
 
     Raises:
         OSError: Or another of `UNREADABLE`.
@@ -83,7 +82,7 @@ def picture(array: np.ndarray, white: float = 1) -> Image.Image:
 
 
 def fitted(image: Image.Image, size: tuple[int, int] | None, channels: int, fit: str) -> np.ndarray:
-    """The picture in the wanted channels and size.
+    """The picture with the given channels and size.
 
     What is transparent becomes white where the alpha channel is dropped.
 
@@ -97,17 +96,17 @@ def fitted(image: Image.Image, size: tuple[int, int] | None, channels: int, fit:
         (height, width, channels), whole numbers 0 to 255.
 
     Raises:
-        ValueError: The picture's numbers do not say what white is.
+        ValueError: The values of the picture do not tell what white is.
     """
     image = _in_mode(image, _MODES[channels])
     if size is not None and image.size != (size[1], size[0]):
-        wanted: Any = (size[1], size[0])
+        width_height: Any = (size[1], size[0])
         if fit == "crop":
-            image = ImageOps.fit(image, wanted, Image.Resampling.BILINEAR)
+            image = ImageOps.fit(image, width_height, Image.Resampling.BILINEAR)
         elif fit == "pad":
-            image = ImageOps.pad(image, wanted, Image.Resampling.BILINEAR)
+            image = ImageOps.pad(image, width_height, Image.Resampling.BILINEAR)
         else:
-            image = image.resize(wanted, Image.Resampling.BILINEAR)
+            image = image.resize(width_height, Image.Resampling.BILINEAR)
     return np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, channels)
 
 

@@ -1,4 +1,4 @@
-"""Labels of any kind as class numbers."""
+"""Class numbers for labels of any kind."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 
 from ablate.errors import NetworkError
+from ablate.formatting import listing
 
 __all__ = ["Labels"]
 
 
 class Labels:
-    """Numbers labels in the order in which they come, and knows at the end which class each number is.
+    """Codes labels in the order of their first appearance, and maps the codes to classes at the end.
+
+    The classes are known only when all labels have been seen.
 
     Args:
         where: What the messages call the source of the labels.
-        names: Names of the classes, if they are known; without them the classes are called after their labels.
+        names: Names of the classes, if known; otherwise the classes are named after their labels.
     """
 
     def __init__(self, where: str, names: Sequence[Any] | None) -> None:
@@ -26,7 +29,7 @@ class Labels:
         self._codes: dict[int | str, int] = {}
 
     def code(self, label: Any) -> int:
-        """A number for a label: a whole number (of any type), a text or a one-hot vector.
+        """The code of a label: a whole number (of any type), a text or a one-hot vector.
 
         Raises:
             NetworkError: The label is none of these.
@@ -63,13 +66,13 @@ class Labels:
         else:
             known = list(range(len(self.names)) if isinstance(keys[0], int) else self.names)
         names = self.names or tuple(map(str, known))
-        strange = sorted(str(key) for key in keys if key not in known)
-        if strange:
+        unknown = [str(key) for key in keys if key not in known]
+        if unknown:
             raise NetworkError(
-                f"{self.where} gives labels that its {len(names)} classes ({', '.join(names[:20])}) do not have: "
-                f"{', '.join(strange[:5])}."
+                f"{self.where} gives labels that its {len(names)} classes ({listing(names, 20)}) do not have: "
+                f"{listing(sorted(unknown), 5)}."
             )
         if len(names) < 2:
             raise NetworkError(f"{self.where} gives one class alone: {names[0]}. At least two are needed.")
-        places = {key: place for place, key in enumerate(known)}
-        return np.array([places[key] for key in keys], np.int64), names
+        numbers = {key: number for number, key in enumerate(known)}
+        return np.array([numbers[key] for key in keys], np.int64), names

@@ -1,4 +1,4 @@
-"""What a reader of results wants to know of a data set: images that are there twice, and classes of unequal size."""
+"""What limits the results on a data set: images that occur twice, and classes of unequal size."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["Overlap", "chance", "imbalance", "leaks", "overlaps", "repeats"]
 
 @dataclass(frozen=True)
 class Overlap:
-    """Images that two parts share by their pixels, although not by their place.
+    """Images that two subsets share by their pixels, although not by their position.
 
     Args:
-        first: Name of the part that is learnt from, or of the earlier one.
-        second: Name of the other part.
-        images: How many images of the second part are in the first as well.
+        first: Name of the earlier subset in the order training, validation, test.
+        second: Name of the other subset.
+        images: How many images of the second subset are in the first as well.
         contrary: How many of these have another class there.
     """
 
@@ -30,31 +30,32 @@ class Overlap:
 
 
 def overlaps(dataset: Dataset) -> tuple[Overlap, ...]:
-    """Equal images in two parts, found by a hash of their pixels as the network sees them.
+    """Equal images in two subsets, recognised by a hash of their pixels as the network sees them.
 
-    Official parts often share some, near copies (neighbouring frames, mirrored photos) are not found.
+    Official parts often share some. Near copies (neighbouring frames, mirrored photos) are not recognised.
 
     Args:
         dataset: A data set that is split.
 
     Returns:
-        Only pairs of parts that share an image.
+        Only pairs of subsets that share an image.
     """
-    found = []
+    pairs = []
     contents, labels = dataset.pool.contents, dataset.pool.labels
-    for (first, one), (second, other) in combinations(dataset.parts.items(), 2):
+    for (first, one), (second, other) in combinations(dataset.subsets.items(), 2):
         classes: dict[bytes, set[int]] = {}
-        for place in one.index:
-            classes.setdefault(contents[place].tobytes(), set()).add(int(labels[place]))
-        known = [(classes.get(contents[place].tobytes()), int(labels[place])) for place in other.index]
-        shared = [(there, label) for there, label in known if there]
+        for position in one.index:
+            classes.setdefault(contents[position].tobytes(), set()).add(int(labels[position]))
+        matches = [(classes.get(contents[position].tobytes()), int(labels[position])) for position in other.index]
+        shared = [(in_first, label) for in_first, label in matches if in_first]
         if shared:
-            found.append(Overlap(first, second, len(shared), sum(label not in there for there, label in shared)))
-    return tuple(found)
+            contrary = sum(label not in in_first for in_first, label in shared)
+            pairs.append(Overlap(first, second, len(shared), contrary))
+    return tuple(pairs)
 
 
 def leaks(dataset: Dataset) -> tuple[str, ...]:
-    """A sentence for each part whose images the test part holds too."""
+    """A sentence for each subset that shares images with the test images."""
     return tuple(
         f"{one.images} of the {len(dataset.test)} test images of '{dataset.name}' {'is' if one.images == 1 else 'are'} "
         f"in the {'training' if one.first == 'train' else one.first} part too, pixel by pixel."
@@ -64,9 +65,10 @@ def leaks(dataset: Dataset) -> tuple[str, ...]:
 
 
 def repeats(dataset: Dataset) -> dict[str, int]:
-    """How many images of each part repeat another one of it; only parts where there are any."""
+    """How many images of each subset repeat another one of it; only subsets where there are any."""
     counts = {
-        name: len(part) - len(np.unique(dataset.pool.contents[part.index])) for name, part in dataset.parts.items()
+        name: len(subset) - len(np.unique(dataset.pool.contents[subset.index]))
+        for name, subset in dataset.subsets.items()
     }
     return {name: count for name, count in counts.items() if count}
 

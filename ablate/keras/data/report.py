@@ -1,4 +1,4 @@
-"""What a data section resolves to, in words and as a sheet of samples."""
+"""The facts of a data set as lines of text, and samples of it as an image file."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ablate.keras import device  # isort: skip  (it must come before everything that imports TensorFlow)
+from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
 
 import numpy as np
 
 from ablate.errors import AblateError
-from ablate.keras.compiled import build_model
-from ablate.keras.data import Dataset
+from ablate.keras.data.dataset import Dataset
+from ablate.keras.data.decoding import file_of, memory_limit
 from ablate.keras.data.quality import chance, imbalance, overlaps, repeats
-from ablate.keras.data.sheet import augmentation_of, draw_sheet
-from ablate.keras.data.store import file_of, memory_size
-from ablate.keras.fitting import fitting_data
-from ablate.keras.preflight import checked
+from ablate.keras.data.samples import augmentation_of, draw_samples
+from ablate.keras.networks import build_model
+from ablate.keras.run_config import prepare_process
+from ablate.keras.run_data import load_run_data
 from ablate.keras.streams import reseed
 
 __all__ = ["describe", "main"]
 
-_MOST = 20
-"""Classes that the table names one by one."""
+_MAX_ROWS = 20
+"""Classes that the table lists one by one."""
 
 
 def main(config: Mapping[str, Any], folder: Path) -> list[str]:
@@ -39,24 +39,23 @@ def main(config: Mapping[str, Any], folder: Path) -> list[str]:
     Raises:
         ConfigError: The config is wrong; every fault is in the message.
         NetworkError: The data cannot be had.
-        StoreError: The sheet cannot be written.
+        StoreError: The samples cannot be written.
     """
-    values = checked(config)
-    device.prepare(values["threads"])
-    dataset, notes = fitting_data(config)
+    values = prepare_process(config)
+    dataset, notes = load_run_data(config)
     lines = describe(dataset, config)
     try:
         network = build_model(config, dataset, values["mixed_precision"])
         reseed(network, config["seed"])
         model = augmentation_of(network)
-        shown = "as they come and augmented" if model is not None else "the network has no augmentation"
+        kind = "as stored and augmented" if model is not None else "the network has no augmentation"
     except AblateError as error:
-        model, shown = None, f"without augmentation, because the network cannot be built: {error}"
-    path = draw_sheet(dataset, model, folder / "samples.png")
+        model, kind = None, f"without augmentation, because the network cannot be built: {error}"
+    path = draw_samples(dataset, model, folder / "samples.png")
     return [
         *lines,
         *(f"  note         {note}" for note in (*notes, *dataset.pool.notes)),
-        f"  samples      {path} ({shown})",
+        f"  samples      {path} ({kind})",
     ]
 
 
@@ -71,17 +70,17 @@ def describe(dataset: Dataset, config: Mapping[str, Any]) -> list[str]:
     kind = {1: "grey", 3: "colour", 4: "colour with alpha"}[channels]
     lines = [
         f"Data set '{dataset.name}' at seed {config['seed']}, fingerprint {dataset.fingerprint}",
-        f"  images       {height} x {width} pixels, {kind}; {_original(dataset)}",
+        f"  images       {height} x {width} pixels, {kind}; {_original_sizes(dataset)}",
         f"  classes      {dataset.classes}",
         *_counts(dataset),
         f"  balance      {_balance(dataset)}",
     ]
-    lines += [f"  equal images {line}" for line in _equal(dataset)]
+    lines += [f"  equal images {line}" for line in _equal_images(dataset)]
     return [*lines, f"  memory       {_memory(dataset, config)}", f"  scaling      {_scaling(dataset)}"]
 
 
-def _original(dataset: Dataset) -> str:
-    used = np.concatenate([part.index for part in dataset.parts.values()])
+def _original_sizes(dataset: Dataset) -> str:
+    used = np.concatenate([subset.index for subset in dataset.subsets.values()])
     sizes = dataset.pool.sizes[used]
     low, high = sizes.min(axis=0), sizes.max(axis=0)
     if (low == high).all():
@@ -91,27 +90,27 @@ def _original(dataset: Dataset) -> str:
 
 def _counts(dataset: Dataset) -> list[str]:
     counts = dataset.counts
-    names = dataset.class_names[:_MOST]
+    names = dataset.class_names[:_MAX_ROWS]
     rows = [("", *counts)]
-    rows += [(name, *(str(part[name]) for part in counts.values())) for name in names]
-    if len(dataset.class_names) > _MOST:
-        rows.append((f"{len(dataset.class_names) - _MOST} more", *("..." for _ in counts)))
-    rows.append(("all", *(str(len(part)) for part in dataset.parts.values())))
+    rows += [(name, *(str(count[name]) for count in counts.values())) for name in names]
+    if len(dataset.class_names) > _MAX_ROWS:
+        rows.append((f"{len(dataset.class_names) - _MAX_ROWS} more", *("..." for _ in counts)))
+    rows.append(("all", *(str(len(subset)) for subset in dataset.subsets.values())))
     first = max(len(row[0]) for row in rows)
     return [f"               {row[0]:{first}}" + "".join(f"  {cell:>10}" for cell in row[1:]) for row in rows]
 
 
 def _balance(dataset: Dataset) -> str:
     ratio = imbalance(dataset)
-    words = (
+    sizes = (
         "all classes have as many training images"
         if ratio == 1
-        else (f"the largest class has {ratio:.2f} times the training images of the smallest")
+        else f"the largest class has {ratio:.2f} times the training images of the smallest"
     )
-    return f"{words}; always guessing the largest scores {chance(dataset):.3f} on the test part"
+    return f"{sizes}; always guessing the largest scores {chance(dataset):.3f} on the test part"
 
 
-def _equal(dataset: Dataset) -> list[str]:
+def _equal_images(dataset: Dataset) -> list[str]:
     lines = [
         f"{one.images} of {one.second} {'is' if one.images == 1 else 'are'} in {one.first} too"
         + (f", {one.contrary} of them with another class" if one.contrary else "")
@@ -126,17 +125,17 @@ def _equal(dataset: Dataset) -> list[str]:
 def _memory(dataset: Dataset, config: Mapping[str, Any]) -> str:
     images = dataset.pool.images
     file = file_of(images)
-    where = "kept in memory" if file is None else f"mapped from {file}"
+    where = "in memory" if file is None else f"mapped from {file}"
     share = config["data"].get("memory", 0.25)
     return (
         f"{images.nbytes / 2**20:,.1f} MiB of images, {where}; data.memory={share} allows "
-        f"{share * memory_size() / 2**20:,.0f} MiB"
+        f"{memory_limit(share) / 2**20:,.0f} MiB"
     )
 
 
 def _scaling(dataset: Dataset) -> str:
-    shown = [
+    formulas = [
         f"(x - {offset:.4g}) x {factor:.4g}" if offset else f"x * {factor:.4g}"
         for offset, factor in zip(dataset.offset, dataset.factor, strict=True)
     ]
-    return ", ".join(dict.fromkeys(shown))
+    return ", ".join(dict.fromkeys(formulas))

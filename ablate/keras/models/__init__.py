@@ -23,20 +23,20 @@ from ablate.keras.models.resnet import resnet
 from ablate.keras.models.saved import saved
 from ablate.keras.models.vgg import least_size as least_vgg
 from ablate.keras.models.vgg import vgg
-from ablate.keras.options import Option, Rule, check, flag, mapping, number, optional, text
+from ablate.study.setting import Rule, Setting, check_section, flag, mapping, number, optional, text
 
-__all__ = ["NETWORKS", "Network", "build", "chosen", "least_side"]
+__all__ = ["NETWORKS", "Network", "build", "least_side", "resolve_name"]
 
 
 def _widths(least: int = 1, empty: bool = False, length: int | None = None) -> Rule:
     """A list of whole numbers."""
-    words = f"a list of {'' if length is None else f'{length} '}whole numbers of at least {least}"
+    allowed = f"a list of {'' if length is None else f'{length} '}whole numbers of at least {least}"
 
     def rule(value: Any) -> str | None:
         good = isinstance(value, Sequence) and not isinstance(value, str)
         good = good and all(isinstance(one, int) and not isinstance(one, bool) and one >= least for one in value)
         good = good and (empty or len(value) > 0) and length in (None, len(value))
-        return None if good else words + ("" if empty or length is not None else ", not empty")
+        return None if good else allowed + ("" if empty or length is not None else ", not empty")
 
     return rule
 
@@ -47,27 +47,27 @@ class Network:
 
     Args:
         build: The function that builds it, called with ``input_shape``, ``classes`` and the keys as keywords.
-        keys: What each of its keys may hold.
-        least_size: The least height and width for its ``filters``; None if the function tells itself.
+        rules: What each of its keys may hold.
+        least_size: The least height and width for its ``filters``; ``None`` if the function checks that itself.
         equal_length: Keys whose lists must have the same length.
     """
 
     build: Callable[..., Any]
-    keys: Mapping[str, Rule]
+    rules: Mapping[str, Rule]
     least_size: Callable[[Sequence[int]], int] | None = None
     equal_length: tuple[str, ...] = ()
 
-    def options(self) -> dict[str, Option]:
+    def settings(self) -> dict[str, Setting]:
         """The keys with the defaults of the function."""
         parameters = inspect.signature(self.build).parameters
-        defaults = {key: parameters[key].default for key in self.keys}
+        defaults = {key: parameters[key].default for key in self.rules}
         return {
-            key: Option(None if defaults[key] is inspect.Parameter.empty else defaults[key], rule)
-            for key, rule in self.keys.items()
+            key: Setting(None if defaults[key] is inspect.Parameter.empty else defaults[key], rule)
+            for key, rule in self.rules.items()
         }
 
 
-_TRAINED = {
+_REGULARISATION = {
     "dropout": number(0, 1, open_high=True),
     "batch_norm_momentum": number(0, 1, open_low=True, open_high=True),
 }
@@ -75,18 +75,18 @@ _TRAINED = {
 NETWORKS: Mapping[str, Network] = {
     "mini_xception": Network(
         mini_xception,
-        {"filters": optional(_widths()), "stem": optional(_widths(length=2)), **_TRAINED},
+        {"filters": optional(_widths()), "stem": optional(_widths(length=2)), **_REGULARISATION},
         least_mini_xception,
     ),
     "vgg": Network(
         vgg,
-        {"filters": _widths(), "convolutions": _widths(), "dense": _widths(empty=True), **_TRAINED},
+        {"filters": _widths(), "convolutions": _widths(), "dense": _widths(empty=True), **_REGULARISATION},
         least_vgg,
         equal_length=("filters", "convolutions"),
     ),
     "resnet": Network(
         resnet,
-        {"filters": _widths(), "blocks": _widths(), "pre_activation": flag(), **_TRAINED},
+        {"filters": _widths(), "blocks": _widths(), "pre_activation": flag(), **_REGULARISATION},
         least_resnet,
         equal_length=("filters", "blocks"),
     ),
@@ -103,7 +103,7 @@ def build(config: Mapping[str, Any], input_shape: tuple[int, int, int], classes:
     """The network that a configuration names, in its full form.
 
     Args:
-        config: The ``model`` node as a plain mapping: ``name`` (see `chosen`) and the keys of that network.
+        config: The ``model`` node as a plain mapping: ``name`` (see `resolve_name`) and the keys of that network.
         input_shape: Height, width, channels of the images.
         classes: Number of classes.
 
@@ -113,8 +113,8 @@ def build(config: Mapping[str, Any], input_shape: tuple[int, int, int], classes:
     Raises:
         NetworkError: If a name, key or value is wrong (all that are wrong are named), or if the images are too small.
     """
-    given = chosen(config)
-    name = given["name"]
+    node = resolve_name(config)
+    name = node["name"]
     if name not in NETWORKS:
         known = (*sorted(NETWORKS), *applications())
         near = suggestion(str(name), known)
@@ -123,9 +123,8 @@ def build(config: Mapping[str, Any], input_shape: tuple[int, int, int], classes:
             f"and every network of keras.applications.{near}"
         )
     network = NETWORKS[name]
-    values, faults = check(
-        "model", {key: value for key, value in given.items() if key not in _NOT_OF_THE_NETWORK}, network.options()
-    )
+    keys = {key: value for key, value in node.items() if key not in _NOT_OF_THE_NETWORK}
+    values, faults = check_section("model", keys, network.settings())
     faults += _data_faults(input_shape, classes)
     if not faults:
         faults += _misfits(name, network, values, input_shape)
@@ -134,7 +133,7 @@ def build(config: Mapping[str, Any], input_shape: tuple[int, int, int], classes:
     return network.build(tuple(input_shape), classes, **values)
 
 
-def chosen(config: Mapping[str, Any]) -> dict[str, Any]:
+def resolve_name(config: Mapping[str, Any]) -> dict[str, Any]:
     """The ``model`` node with the name of one of `NETWORKS`.
 
     Args:
@@ -153,24 +152,20 @@ def least_side(model: Mapping[str, Any], input_shape: tuple[int, int, int]) -> i
     """The least height and width of the images that a network takes.
 
     Args:
-        model: The ``model`` node as `chosen` returns it; what is wrong in it counts as left out.
+        model: The ``model`` node as `resolve_name` returns it; what is wrong in it counts as left out.
         input_shape: Height, width, channels of the images at hand.
 
     Returns:
-        Pixels; 1 where the network does not tell.
+        Pixels; 1 where that is unknown.
     """
     if model.get("network") in applications():
         return least_application(model["network"])
     network = NETWORKS.get(str(model["name"]))
     if network is None or network.least_size is None:
         return 1
-    values, faults = check("model", {key: model[key] for key in network.keys if key in model}, network.options())
-    return 1 if faults else network.least_size(_widths_of(values, input_shape))
-
-
-def _widths_of(values: Mapping[str, Any], input_shape: tuple[int, int, int]) -> Sequence[int]:
-    given: Sequence[int] | None = values["filters"]
-    return default_filters(input_shape) if given is None else given
+    keys = {key: model[key] for key in network.rules if key in model}
+    values, faults = check_section("model", keys, network.settings())
+    return 1 if faults else network.least_size(values["filters"] or default_filters(input_shape))
 
 
 def _data_faults(input_shape: Any, classes: Any) -> list[str]:
@@ -183,14 +178,14 @@ def _data_faults(input_shape: Any, classes: Any) -> list[str]:
 
 
 def _misfits(name: str, network: Network, values: Mapping[str, Any], input_shape: tuple[int, int, int]) -> list[str]:
-    """What is wrong between values that are right each for itself."""
+    """What is wrong between values that are each allowed."""
     lengths = {key: len(values[key]) for key in network.equal_length}
     if len(set(lengths.values())) > 1:
-        shown = " and ".join(f"model.{key} has {length}" for key, length in lengths.items())
-        return [f"Lists of one length are needed, one entry a block: {shown}."]
+        counts = " and ".join(f"model.{key} has {length}" for key, length in lengths.items())
+        return [f"Lists of one length are needed, one entry a block: {counts}."]
     if network.least_size is None:
         return []
-    filters = _widths_of(values, input_shape)
+    filters: Sequence[int] = values["filters"] or default_filters(input_shape)
     least = network.least_size(filters)
     height, width, _ = input_shape
     if min(height, width) >= least:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from ablate.errors import NetworkError, suggestion
-from ablate.keras.models.naming import with_fresh_names
+from ablate.keras.models.builder import with_fresh_names
 
 __all__ = ["application", "applications", "least_size"]
 
@@ -51,17 +51,17 @@ def application(
         raise NetworkError(f"keras.applications has no network '{network}'.{near}")
     parameters = inspect.signature(known[network]).parameters
     allowed = [name for name in parameters if name not in _FIXED]
-    chosen = dict(args or {})
+    arguments = dict(args or {})
     faults = [
         f"keras.applications.{network} takes no argument '{name}' here. "
         f"Allowed: {', '.join(sorted(allowed))}.{suggestion(name, allowed)}"
-        for name in chosen
+        for name in arguments
         if name not in allowed
     ]
     if faults:
         raise NetworkError("\n".join(faults))
     if "include_preprocessing" in parameters:
-        chosen.setdefault("include_preprocessing", False)
+        arguments.setdefault("include_preprocessing", False)
     build = known[network]
     size = least_size(network)
     if min(input_shape[:2]) < size:
@@ -70,7 +70,7 @@ def application(
             f"at least {size}x{size} are needed."
         )
     try:
-        return with_fresh_names(lambda: build(weights=None, input_shape=input_shape, classes=classes, **chosen))
+        return with_fresh_names(lambda: build(weights=None, input_shape=input_shape, classes=classes, **arguments))
     except (ValueError, TypeError) as error:
         shape = "x".join(map(str, input_shape))
         raise NetworkError(f"keras.applications.{network} cannot be built for images of {shape}: {error}") from error
@@ -84,12 +84,12 @@ def least_size(network: str) -> int:
         network: Name in `keras.applications`.
 
     Returns:
-        Pixels; 1 where the network does not tell.
+        Pixels; 1 where that is unknown.
     """
-    # It says so when asked for less, before it builds anything.
+    # The functions of Keras check the size before they build anything, and name the least one in the message.
     try:
         applications()[network](weights=None, input_shape=(1, 1, 3), classes=2)
     except ValueError as error:
-        told = re.search(r"at least (\d+)x\d+", str(error))
-        return int(told[1]) if told else 1
+        least = re.search(r"at least (\d+)x\d+", str(error))
+        return int(least[1]) if least else 1
     return 1

@@ -2,53 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
 
 from ablate.errors import NetworkError, suggestion
-from ablate.keras.models.naming import with_fresh_names
+from ablate.objects import load_object
 
-__all__ = ["built_by", "found_builder"]
-
-
-def found_builder(path: str) -> Callable[..., Any]:
-    """The function at a dotted path.
-
-    Args:
-        path: ``"my_package.nets.make"``.
-
-    Raises:
-        NetworkError: If the module cannot be imported, or has no such function.
-    """
-    module_name, _, name = path.rpartition(".")
-    if not module_name or not all(part.isidentifier() for part in path.split(".")):
-        raise NetworkError(
-            f"model.builder={path}: must be the dotted path of a function, such as my_package.nets.make."
-        )
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module_name + ".").startswith(error.name + "."):
-            raise NetworkError(f"model.builder={path}: module '{module_name}' cannot be imported: {error}.") from error
-        raise NetworkError(
-            f"model.builder={path}: there is no module '{error.name}', "
-            "neither in the working folder nor among the installed packages."
-        ) from error
-    except Exception as error:
-        raise NetworkError(
-            f"model.builder={path}: module '{module_name}' cannot be imported: {type(error).__name__}: {error}"
-        ) from error
-    functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-    if not callable(getattr(module, name, None)):
-        raise NetworkError(
-            f"model.builder={path}: module '{module_name}' has no function '{name}'.{suggestion(name, functions)}"
-        )
-    found: Callable[..., Any] = getattr(module, name)
-    return found
+__all__ = ["built_by", "with_fresh_names"]
 
 
 def built_by(
@@ -70,19 +34,22 @@ def built_by(
         The Keras model that the function returned.
 
     Raises:
-        NetworkError: If the function cannot be found, does not take the arguments, fails, or returns no Keras model.
+        ConfigError: If there is no such function.
+        NetworkError: If the function does not take the arguments, fails, or returns no Keras model.
     """
-    function = found_builder(builder)
-    given = dict(args or {})
+    function = load_object(builder, "model.builder", "my_package.nets.make")
+    if not callable(function):
+        raise NetworkError(f"model.builder={builder}: must be a function, not {type(function).__name__}.")
+    arguments = dict(args or {})
     parameters = inspect.signature(function).parameters
     named = [name for name, one in parameters.items() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
     takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
     automatic = {"input_shape": input_shape, "classes": classes}
-    call = {**{name: value for name, value in automatic.items() if name in named or takes_any}, **given}
+    call = {name: value for name, value in automatic.items() if name in named or takes_any} | arguments
     faults = [
         f"model.args.{name}: {builder} takes no argument '{name}'. "
         f"It takes: {', '.join(named) or 'none'}.{suggestion(name, named)}"
-        for name in given
+        for name in arguments
         if name not in named and not takes_any
     ]
     faults += [
@@ -101,3 +68,29 @@ def built_by(
     if not isinstance(model, keras.Model):
         raise NetworkError(f"model.builder={builder} must return a Keras model, not {type(model).__name__}.")
     return model
+
+
+def with_fresh_names(build: Callable[[], Any]) -> Any:
+    """Calls a function that builds a model, with the numbers of layer names starting anew.
+
+    Keras numbers layers without a name by a counter (``conv2d``, ``conv2d_1``, ...) that goes on from model to model,
+    whereas initial weights are drawn by layer name. `keras.utils.clear_session` would set the counter back, but also
+    drops the caller's number format and TensorFlow's compiled kernels. The counter belongs to a thread, so the function
+    runs in a new one, with the caller's number format and distribution.
+
+    Args:
+        build: A function without arguments.
+
+    Returns:
+        The result of the function; its exceptions are raised here.
+    """
+    policy, distribution = keras.config.dtype_policy(), keras.distribution.distribution()
+
+    def run() -> Any:
+        keras.config.set_dtype_policy(policy)
+        if distribution is not None:
+            keras.distribution.set_distribution(distribution)
+        return build()
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="build") as pool:
+        return pool.submit(run).result()

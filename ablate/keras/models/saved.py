@@ -13,7 +13,7 @@ __all__ = ["saved"]
 
 
 def saved(input_shape: tuple[int, int, int], classes: int, *, path: str) -> Any:
-    """The network in a file that Keras wrote; only its form counts, since every run starts from weights of its own.
+    """The network in a file that Keras wrote; its weights are not used, since every run starts from its own.
 
     Args:
         input_shape: Height, width, channels of an image; the file says what the network takes.
@@ -24,7 +24,7 @@ def saved(input_shape: tuple[int, int, int], classes: int, *, path: str) -> Any:
         The model, not compiled.
 
     Raises:
-        NetworkError: If there is no such file, or if it holds no network that can be made here.
+        NetworkError: If there is no such file, or if Keras cannot build the network in it.
     """
     file = Path(path).expanduser()
     if not file.is_file():

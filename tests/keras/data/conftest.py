@@ -14,12 +14,12 @@ SHARED = Path(__file__).resolve().parents[3].parent / "shared/data"
 @pytest.fixture
 def offline(monkeypatch):
     """No test may reach the network: every connection fails at once."""
-    from ablate.keras.data import forget
+    from ablate.keras.data.loading import clear_pools
 
     def refuse(*args, **kwargs):
         raise OSError("no network in tests")
 
-    forget()
+    clear_pools()
     monkeypatch.setattr("socket.create_connection", refuse)
 
 

@@ -9,8 +9,8 @@ from PIL import Image
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
-from ablate.errors import ConfigError, NetworkError  # noqa: E402
-from ablate.keras.data import forget, load  # noqa: E402
+from ablate.errors import AblateError, ConfigError, NetworkError  # noqa: E402
+from ablate.keras.data.loading import clear_pools, load  # noqa: E402
 
 pytestmark = pytest.mark.keras
 
@@ -21,7 +21,7 @@ LABELS = np.tile([3, 7], 20)
 
 @pytest.fixture(autouse=True)
 def fresh():
-    forget()
+    clear_pools()
 
 
 def arrays():
@@ -57,7 +57,7 @@ def config(function, **more):
 
 
 def message(function, **more):
-    with pytest.raises(NetworkError) as caught:
+    with pytest.raises(AblateError) as caught:
         load(config(function, **more), 0)
     return str(caught.value)
 
@@ -149,7 +149,7 @@ FORMS = (
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("array", "{}: module '" + HERE + "' has no function 'array'. Did you mean 'arrays'?"),
+        ("array", "{}: module '" + HERE + "' has no 'array'. Did you mean 'arrays'?"),
         ("broken", "{} failed: OSError: the disk is gone"),
         ("words", "{} returned str for train. " + FORMS),
         ("uneven", "{} returned 40 images and 5 labels for train."),
@@ -291,7 +291,7 @@ def test_other_faults_of_functions_are_told():
     assert message("two_parts", args={"cuont": 3}) == (
         f"data.args={{'cuont': 3}}: {HERE}.two_parts got an unexpected keyword argument 'cuont'."
     )
-    with pytest.raises(NetworkError, match=r"^data.builder=no.such: module 'no' cannot be imported: ModuleNotFound"):
+    with pytest.raises(ConfigError, match=r"^data.builder=no.such: module 'no' cannot be imported: No module"):
         load({"source": "builder", "builder": "no.such"}, 0)
     with pytest.raises(ConfigError, match=r"^data.builder is missing: give it a value, data.builder=\.\.\.$"):
         load({"source": "builder", "builder": "???"}, 0)

@@ -15,9 +15,9 @@ from PIL import Image
 
 pytest.importorskip("keras")
 
-from ablate.keras.data import forget, load
-from ablate.keras.data.feed import Feed
-from ablate.keras.data.store import file_of
+from ablate.keras.data.batches import TensorBatches
+from ablate.keras.data.decoding import file_of
+from ablate.keras.data.loading import clear_pools, load
 
 pytestmark = pytest.mark.keras
 
@@ -25,17 +25,18 @@ pytestmark = pytest.mark.keras
 PROGRAM = """
 import json, sys, time
 from pathlib import Path
-from ablate.keras.data import folder, load
+from ablate.keras.data import images
+from ablate.keras.data.loading import load
 
 decoded = []
-fitted = folder.fitted
+fitted = images.fitted
 
 def counted(*args):
     decoded.append(args)
     time.sleep(0.02)
     return fitted(*args)
 
-folder.fitted = counted
+images.fitted = counted
 config, gate = json.loads(sys.argv[1]), Path(sys.argv[2])
 (gate / str(time.monotonic_ns())).touch()
 while len(list(gate.iterdir())) < 2:
@@ -54,17 +55,17 @@ def config(tmp_path):
         for number in range(12):
             pixels = rng.integers(0, 256, (7, 6, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / f"set/{name}/{number:02d}.png")
-    forget()
+    clear_pools()
     return {"source": "folder", "path": str(tmp_path / "set"), "size": 5, "cache": str(tmp_path / "cache")}
 
 
 @pytest.fixture
 def decoded(monkeypatch):
     """One entry an image that is decoded in this process."""
-    from ablate.keras.data import folder
+    from ablate.keras.data import images
 
-    calls, fitted = [], folder.fitted
-    monkeypatch.setattr(folder, "fitted", lambda *args: calls.append(args) or fitted(*args))
+    calls, fitted = [], images.fitted
+    monkeypatch.setattr(images, "fitted", lambda *args: calls.append(args) or fitted(*args))
     return calls
 
 
@@ -73,7 +74,7 @@ def files(config):
 
 
 def loaded(config, **more):
-    forget()
+    clear_pools()
     return load({**config, **more}, 0)
 
 
@@ -99,19 +100,19 @@ def test_images_come_from_the_file_with_the_same_bits(config, decoded, tmp_path)
         for name in ("images", "labels", "sizes", "contents"):
             assert np.array_equal(getattr(data.pool, name), getattr(own.pool, name))
         assert data.fingerprint == own.fingerprint
-    batches = []
+    contents = []
     for data in (own, again, loaded(config, memory=0)):
-        feed = Feed(data.pool, 4, one_hot=False)
-        feed.aim(data, data.train.index)
-        batches.append(b"".join(images.tobytes() for images, _ in feed.batches.as_numpy_iterator()))
-    assert len(set(batches)) == 1
+        batches = TensorBatches(data.pool, 4, one_hot=False)
+        batches.select(data, data.train.index)
+        contents.append(b"".join(images.tobytes() for images, _ in batches.pipeline.as_numpy_iterator()))
+    assert len(set(contents)) == 1
 
 
 def test_a_step_reads_the_file_that_all_share_and_no_copy_of_it(config):
     data = loaded(config)
-    feed = Feed(data.pool, 4, one_hot=False)
-    assert feed.direct
-    assert np.shares_memory(np.from_dlpack(feed._images), data.pool.images)
+    batches = TensorBatches(data.pool, 4, one_hot=False)
+    assert batches.direct
+    assert np.shares_memory(np.from_dlpack(batches._images), data.pool.images)
 
 
 @pytest.mark.parametrize("place", ["images", "labels", "end"])
@@ -170,7 +171,7 @@ def test_files_used_longest_ago_go_when_all_take_too_much(config, monkeypatch):
         time.sleep(0.01)
     loaded(config, size=4)
     assert len(files(config)) == 3
-    monkeypatch.setattr("ablate.keras.data.cache._MOST", 5000)
+    monkeypatch.setattr("ablate.keras.data.cache._MAX_BYTES", 5000)
     loaded(config, size=7)
     assert {np.load(file, mmap_mode="r").shape[1] for file in files(config)} == {4, 7}
 
@@ -185,7 +186,7 @@ def test_what_a_function_returns_is_shared_by_its_contents(tmp_path, monkeypatch
     config = {"source": "builder", "builder": "shared_sets.make", "cache": str(tmp_path / "cache")}
     own = loaded(config)
     assert file_of(own.pool.images) is None
-    monkeypatch.setattr("ablate.keras.data.store._OWN", 0)
+    monkeypatch.setattr("ablate.keras.data.decoding._UNSHARED", 0)
     first, again, other = loaded(config), loaded(config), loaded(config, args={"seed": 1})
     assert first.fingerprint == again.fingerprint == own.fingerprint != other.fingerprint
     assert file_of(first.pool.images) == file_of(again.pool.images) != file_of(other.pool.images)

@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 pytest.importorskip("keras")
 
 from ablate.app.schema import conf_dir, register
-from ablate.keras.data import settings
-from ablate.keras.preflight import validate
+from ablate.keras.run_config import validate
+from ablate.keras.settings import check_data
 
 pytestmark = pytest.mark.keras
 
@@ -30,7 +30,7 @@ def composed(*overrides):
 @pytest.mark.parametrize("name", READY)
 def test_every_ready_set_is_without_fault_and_sets_epochs_and_batch_size(name):
     config = composed(f"data={name}", *NEEDED.get(name, []))
-    assert settings(config["data"])[1] == []
+    assert check_data(config["data"])[1] == []
     validate({key: value for key, value in config.items() if key not in ("study", "task")})
     assert config["train"]["epochs"] == config["data"]["epochs"]
     assert config["train"]["batch_size"] == config["data"]["batch_size"]

@@ -19,7 +19,8 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from ablate.errors import NetworkError
-from ablate.keras.data import forget, load, network
+from ablate.keras.data import downloads
+from ablate.keras.data.loading import clear_pools, load
 
 pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -92,7 +93,7 @@ def served(monkeypatch):
         monkeypatch.setattr(LittlePictures, "url_infos", {url: info})
         return url
 
-    forget()
+    clear_pools()
     monkeypatch.setattr("urllib.request.getproxies", dict)
     monkeypatch.setenv("NO_PROXY", "*")
     yield serve
@@ -108,7 +109,7 @@ def test_a_download_is_told_before_and_after(served, tmp_path, capfd):
     served("set")
     data = load(config(tmp_path), 0)
     assert data.class_names == ("one", "two")
-    assert {name: len(part) for name, part in data.parts.items()} == {"train": 24, "validation": 8, "test": 8}
+    assert {name: len(part) for name, part in data.subsets.items()} == {"train": 24, "validation": 8, "test": 8}
     out, err = capfd.readouterr()
     assert out == ""
     size = tfds.core.units.Size(len(CONTENT))
@@ -121,8 +122,8 @@ def test_a_download_is_told_before_and_after(served, tmp_path, capfd):
 
 def test_a_server_that_stalls_is_given_up(served, tmp_path, monkeypatch):
     served("stalls")
-    monkeypatch.setattr(network, "_STALLED", 0.3)
-    monkeypatch.setattr(network, "_ATTEMPTS", 0)
+    monkeypatch.setattr(downloads, "_STALL_SECONDS", 0.3)
+    monkeypatch.setattr(downloads, "_RETRIES", 0)
     begin = time.perf_counter()
     with pytest.raises(NetworkError) as caught:
         load(config(tmp_path), 0)
@@ -144,11 +145,11 @@ def test_a_file_that_is_gone_is_told(served, tmp_path):
 def test_a_file_that_was_downloaded_before_needs_no_network(served, tmp_path, monkeypatch):
     url = served("set")
     load(config(tmp_path), 0)
-    forget()
+    clear_pools()
     shutil.rmtree(tmp_path / "little_pictures")
-    monkeypatch.setattr(network, "online", lambda urls: pytest.fail("asked"))
+    monkeypatch.setattr("ablate.keras.data.tfds_preparation.is_online", lambda urls: pytest.fail("asked"))
     assert load({**config(tmp_path), "download": False}, 0).classes == 2
-    forget()
+    clear_pools()
     shutil.rmtree(tmp_path / "little_pictures")
     # What no list of files told beforehand is not downloaded either.
     monkeypatch.setattr(LittlePictures, "url_infos", {})

@@ -7,14 +7,14 @@ from PIL import Image
 pytest.importorskip("keras")
 
 from ablate.errors import NetworkError
-from ablate.keras.data import forget, load
+from ablate.keras.data.loading import clear_pools, load
 
 pytestmark = pytest.mark.keras
 
 
 @pytest.fixture(autouse=True)
 def fresh():
-    forget()
+    clear_pools()
 
 
 def write(folder, count, mode="RGB", size=(6, 5), ending="png", start=20):
@@ -90,7 +90,7 @@ def test_images_that_cannot_be_read_are_named_or_left_out(tmp_path):
         "short). Mend them, or leave them out with data.skip_corrupt=true."
     )
     data = load(config(tmp_path, skip_corrupt=True), 0)
-    assert sum(len(part) for part in data.parts.values()) == 10
+    assert sum(len(part) for part in data.subsets.values()) == 10
     assert data.pool.notes == (
         f"4 of 14 images of {tmp_path} cannot be read and are left out: a/00.png, a/06.png, a/07.tif, b/03.png.",
     )

@@ -6,12 +6,12 @@ import pytest
 pytest.importorskip("keras")
 
 from ablate.errors import ConfigError, NetworkError
-from ablate.keras.data import forget, load
-from ablate.keras.data.feed import Feed
+from ablate.keras.data.batches import TensorBatches
+from ablate.keras.data.loading import clear_pools, load
 
 pytestmark = pytest.mark.keras
 
-DIGITS = {"source": "digits"}
+DIGITS = {"source": "digits", "size": None}
 
 
 def test_the_digits_come_in_three_parts_with_their_facts():
@@ -19,7 +19,7 @@ def test_the_digits_come_in_three_parts_with_their_facts():
     assert data.input_shape == (16, 16, 1)
     assert data.classes == 10
     assert data.class_names == tuple("0123456789")
-    assert {name: len(part) for name, part in data.parts.items()} == {"train": 1257, "validation": 270, "test": 270}
+    assert {name: len(part) for name, part in data.subsets.items()} == {"train": 1257, "validation": 270, "test": 270}
     assert all(24 <= count <= 30 for count in data.counts["test"].values())
     assert data.train.images.shape == (1257, 16, 16, 1)
     assert data.train.images.dtype == np.uint8
@@ -39,7 +39,7 @@ def test_images_are_decoded_once_for_all_seeds():
     first, second = load(DIGITS, 0), load({**DIGITS, "limit": 300}, 1)
     assert first.pool is second.pool
     assert first.fingerprint != load(DIGITS, 1).fingerprint
-    forget()
+    clear_pools()
     again = load(DIGITS, 0)
     assert again.pool is not first.pool
     assert again.fingerprint == first.fingerprint
@@ -62,15 +62,17 @@ def test_scaling_by_mean_and_deviation_reads_the_training_part_alone():
 
 
 @pytest.mark.parametrize("memory", [0.25, 0])
-def test_a_feed_gives_the_images_in_the_order_that_is_set(memory, tmp_path, shared_data):
+def test_batches_give_the_images_in_the_order_that_is_set(memory, tmp_path, shared_data):
     config = {"source": "folder", "path": str(shared_data / "images/rps"), "size": 8}
     data = load({**config, "memory": memory, "cache": str(tmp_path)}, 0)
     assert isinstance(data.pool.images, np.memmap) == (memory == 0)
-    feed = Feed(data.pool, 16, one_hot=True)
+    batches = TensorBatches(data.pool, 16, one_hot=True)
     for order in (data.test.index, data.test.index[::-1]):
-        feed.aim(data, order)
-        assert feed.steps == 3
-        images, labels = map(np.concatenate, zip(*feed.batches.map(feed.scaled).as_numpy_iterator(), strict=True))
+        batches.select(data, order)
+        assert batches.steps == 3
+        images, labels = map(
+            np.concatenate, zip(*batches.pipeline.map(batches.scaled).as_numpy_iterator(), strict=True)
+        )
         assert np.allclose(images, data.pool.images[order] / np.float32(255))
         assert np.array_equal(labels.argmax(axis=1), data.pool.labels[order])
     assert len(list(tmp_path.glob("*.npy"))) == 1
@@ -79,12 +81,12 @@ def test_a_feed_gives_the_images_in_the_order_that_is_set(memory, tmp_path, shar
 @pytest.mark.parametrize(("batch_size", "one_hot"), [(32, False), (7, True)])
 def test_the_pipeline_gives_the_batches_that_a_step_cuts_out_itself(batch_size, one_hot):
     data = load({**DIGITS, "scaling": "standard"}, 0)
-    feed = Feed(data.pool, batch_size, one_hot=one_hot)
-    feed.aim(data, data.train.index[:99])
-    assert int(feed.batches.cardinality()) == feed.steps
-    for step, (raw, classes) in enumerate(feed.batches):
+    batches = TensorBatches(data.pool, batch_size, one_hot=one_hot)
+    batches.select(data, data.train.index[:99])
+    assert int(batches.pipeline.cardinality()) == batches.steps
+    for step, (raw, classes) in enumerate(batches.pipeline):
         assert raw.dtype == "uint8"
-        assert all(np.array_equal(a, b) for a, b in zip(feed.scaled(raw, classes), feed.batch(step), strict=True))
+        assert all(np.array_equal(a, b) for a, b in zip(batches.scaled(raw, classes), batches.batch(step), strict=True))
 
 
 def test_decoded_images_beyond_the_memory_are_read_from_their_file_the_next_time(tmp_path, shared_data):
@@ -93,10 +95,10 @@ def test_decoded_images_beyond_the_memory_are_read_from_their_file_the_next_time
     first = load(config, 0)
     file = next((tmp_path / "cache").glob("*.npy"))
     stamp = file.stat().st_mtime_ns
-    forget()
+    clear_pools()
     assert load(config, 0).fingerprint == first.fingerprint
     assert file.stat().st_mtime_ns == stamp
-    forget()
+    clear_pools()
     (tmp_path / "file").touch()
     with pytest.raises(NetworkError, match=r"cannot be written .*\. Set data\.cache to a folder that can, raise"):
         load({**config, "cache": str(tmp_path / "file")}, 0)
@@ -108,7 +110,7 @@ def test_every_fault_of_the_data_section_is_told_at_once():
         load(wrong, 0)
     assert str(caught.value).splitlines() == [
         "data has no key 'sise'. Did you mean 'size'?",
-        "data.size=[1, 2, 3]: must be a whole number of at least 1, or two of them: [height, width], or null.",
+        "data.size=[1,2,3]: must be a whole number of at least 1, or two of them: [height, width], or null.",
         "data.channels=2: must be 1 (grey), 3 (colour) or 4 (with alpha).",
         "data.fit=strech: must be one of crop, pad, stretch. Did you mean 'stretch'?",
         "data.limit=1: must be a whole number of at least 2, or null.",

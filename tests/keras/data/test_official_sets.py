@@ -10,7 +10,8 @@ pytest.importorskip("tensorflow_datasets")
 
 import tensorflow_datasets as tfds
 
-from ablate.keras.data import load, records
+from ablate.keras.data import tfds_records
+from ablate.keras.data.loading import load
 from ablate.keras.data.quality import Overlap, overlaps, repeats
 from ablate.keras.train import train
 from ablate.store.run_folder import RunFolder
@@ -57,18 +58,18 @@ def test_telugu_is_prepared_and_trained_on_and_its_copies_are_told(telugu, tiny,
 def test_records_are_read_as_the_library_reads_them(telugu):
     load({"source": "tfds", "name": "cmaterdb/telugu", "data_dir": str(telugu)}, 0)
     builder = tfds.builder("cmaterdb/telugu", data_dir=str(telugu))
-    assert records._is_flat(builder, "image", "label")
+    assert tfds_records._is_flat(builder, "image", "label")
     asked = (builder, "train[10%:13%]", "image", "label", (32, 32, 3), "stretch")
     fast, slow = (
         [np.concatenate(values) for values in zip(*read(*asked), strict=True)]
-        for read in (records.read, records._slowly)
+        for read in (tfds_records.read_records, tfds_records._by_library)
     )
     assert len(fast[0]) == 75
     assert all(np.array_equal(one, other) for one, other in zip(fast, slow, strict=True))
     asked = (builder, "test", "image", "label", (12, 20, 1), "crop")
     fast, slow = (
         [np.concatenate(values) for values in zip(*read(*asked), strict=True)]
-        for read in (records.read, records._slowly)
+        for read in (tfds_records.read_records, tfds_records._by_library)
     )
     assert fast[0].shape == (500, 12, 20, 1)
     assert all(np.array_equal(one, other) for one, other in zip(fast, slow, strict=True))

@@ -7,8 +7,8 @@ pytest.importorskip("keras")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablate.keras.data import forget, load
-from ablate.keras.data.dataset import Dataset, Part, Pool
+from ablate.keras.data.dataset import Dataset, Pool, Subset
+from ablate.keras.data.loading import clear_pools, load
 from ablate.keras.data.quality import Overlap, chance, imbalance, leaks, overlaps, repeats
 
 pytestmark = pytest.mark.keras
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.keras
 def made(shades, labels, train, validation, test):
     images = np.array(shades, np.uint8).reshape(-1, 1, 1, 1)
     pool = Pool("made", images, np.array(labels), ("a", "b"), {}, np.ones((len(images), 2), np.int32))
-    parts = (Part(pool, np.array(index)) for index in (train, validation, test))
+    parts = (Subset(pool, np.array(index)) for index in (train, validation, test))
     return Dataset(*parts, np.zeros(1), np.ones(1))
 
 
@@ -82,11 +82,11 @@ def test_parts_of_any_source_seed_and_limit_share_no_image(shared_folder, source
     common = {**own, "validation": shares[0], "test": shares[1], "resplit": resplit}
     small, large = (load({**common, "limit": limit}, seed) for limit in sorted(limits))
     for data in (small, large):
-        together = np.concatenate([part.index for part in data.parts.values()])
+        together = np.concatenate([part.index for part in data.subsets.values()])
         assert len(np.unique(together)) == len(together)
-        assert all(len(part) for part in data.parts.values())
-    for name, part in small.parts.items():
-        assert set(part.index) <= set(large.parts[name].index)
+        assert all(len(part) for part in data.subsets.values())
+    for name, part in small.subsets.items():
+        assert set(part.index) <= set(large.subsets[name].index)
 
 
 @pytest.fixture(scope="module")
@@ -96,5 +96,5 @@ def shared_folder():
     folder = Path(__file__).resolve().parents[3].parent / "shared/data"
     if not folder.is_dir():
         pytest.skip(f"the test data are not at {folder}")
-    forget()
+    clear_pools()
     return folder

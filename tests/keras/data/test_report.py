@@ -9,9 +9,9 @@ from PIL import Image
 keras = pytest.importorskip("keras")
 
 from ablate.errors import ConfigError, StoreError  # noqa: E402
-from ablate.keras.data import load  # noqa: E402
+from ablate.keras.data.loading import load  # noqa: E402
 from ablate.keras.data.report import main  # noqa: E402
-from ablate.keras.data.sheet import augmentation_of, augmented, samples  # noqa: E402
+from ablate.keras.data.samples import augmentation_of, augmented, sample_positions  # noqa: E402
 
 pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
@@ -23,7 +23,7 @@ def test_the_facts_of_a_data_set_are_told_and_samples_are_drawn(tiny, tmp_path):
     assert "images       8 x 8 pixels, grey; in the source 8 x 8" in text
     assert re.search(r"^ +all +247 +53 +270$", text, re.MULTILINE)
     assert "equal images none" in text
-    assert "kept in memory; data.memory=0.25 allows" in text
+    assert "in memory; data.memory=0.25 allows" in text
     assert "scaling      x * 0.003922" in text
     assert text.endswith("samples.png (the network has no augmentation)")
     with Image.open(tmp_path / "out/samples.png") as image:
@@ -35,7 +35,7 @@ def test_photos_of_many_sizes_and_an_augmented_network(tiny, shared_data, tmp_pa
     config = {**tiny(), "data": data, "augmentation": True}
     lines = main(config, tmp_path)
     assert "in the source 95 to 379 high and 95 to 384 wide" in lines[1]
-    assert lines[-1].endswith("(as they come and augmented)")
+    assert lines[-1].endswith("(as stored and augmented)")
     first = (tmp_path / "samples.png").read_bytes()
     main(config, tmp_path)
     assert (tmp_path / "samples.png").read_bytes() == first
@@ -48,7 +48,7 @@ def test_the_sheet_says_where_the_network_cannot_be_built(tiny, tmp_path):
 
 def test_samples_are_training_images_of_their_class():
     data = load({"source": "digits", "limit": 60}, 0)
-    places = samples(data, classes=4, each=9)
+    places = sample_positions(data, classes=4, per_class=9)
     assert places.shape == (4, 9)
     for label, row in enumerate(places):
         shown = row[row >= 0]
@@ -66,7 +66,7 @@ def test_only_random_layers_right_behind_the_input_are_augmentation():
     model = keras.Model(inputs, keras.layers.Dense(2)(x))
     found = augmentation_of(model)
     assert [layer.__class__.__name__ for layer in found.layers] == ["InputLayer", "RandomTranslation"]
-    data = load({"source": "digits", "scaling": "standard"}, 0)
+    data = load({"source": "digits", "size": 8, "scaling": "standard"}, 0)
     images = data.train.images[:6]
     changed = augmented(found, data, images)
     assert changed.shape == images.shape and changed.dtype == np.uint8

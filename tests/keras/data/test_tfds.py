@@ -9,7 +9,8 @@ pytest.importorskip("keras")
 pytest.importorskip("tensorflow_datasets")
 
 from ablate.errors import NetworkError
-from ablate.keras.data import load, network
+from ablate.keras.data import downloads
+from ablate.keras.data.loading import load
 
 pytestmark = [
     pytest.mark.keras,
@@ -53,7 +54,7 @@ def test_parts_that_are_not_there_or_overlap_are_refused(telugu):
     ]
     parts = {"train_split": "train[10%:]", "validation_split": "train[:5%]", "test_split": "test+train[5%:10%]"}
     data = load({"source": "tfds", "name": "cmaterdb/telugu", "data_dir": str(telugu), **parts}, 0)
-    assert {name: len(part) for name, part in data.parts.items()} == {"train": 2250, "validation": 125, "test": 625}
+    assert {name: len(part) for name, part in data.subsets.items()} == {"train": 2250, "validation": 125, "test": 625}
 
 
 def test_a_set_that_is_neither_prepared_nor_to_be_had_is_told_within_seconds(tmp_path):
@@ -62,8 +63,8 @@ def test_a_set_that_is_neither_prepared_nor_to_be_had_is_told_within_seconds(tmp
     assert time.perf_counter() - start < 10
     first, *files = told.splitlines()
     assert first == (
-        f"Data set 'fashion_mnist' is not prepared in {tmp_path}/fashion_mnist/3.0.1, and there is no network. "
-        "Prepare it where there is one and set data.data_dir to that folder, or put these files into "
+        f"Data set 'fashion_mnist' is not prepared in {tmp_path}/fashion_mnist/3.0.1, and there is no internet "
+        "connection. Prepare it where there is one and set data.data_dir to that folder, or put these files into "
         f"{tmp_path}/downloads/manual and run again:"
     )
     assert [line.split()[0] for line in files] == [
@@ -160,9 +161,9 @@ def test_a_proxy_is_asked_in_place_of_the_server(monkeypatch):
     asked = []
     monkeypatch.setattr("socket.create_connection", lambda address, timeout: asked.append((address, timeout)) or Open())
     monkeypatch.setattr("urllib.request.getproxies", lambda: {"https": "http://proxy.example:3128"})
-    assert network.online({"https://data.example/a.zip": None})
+    assert downloads.is_online({"https://data.example/a.zip": None})
     monkeypatch.setattr("urllib.request.getproxies", dict)
-    assert network.online({"https://data.example/a.zip": None})
+    assert downloads.is_online({"https://data.example/a.zip": None})
     assert asked == [(("proxy.example", 3128), 3.0), (("data.example", 443), 3.0)]
 
 
@@ -173,10 +174,10 @@ class Open:
 
 def test_a_name_server_that_does_not_answer_is_given_up(monkeypatch):
     monkeypatch.setattr("urllib.request.getproxies", dict)
-    monkeypatch.setattr(network, "_PATIENCE", 0.05)
+    monkeypatch.setattr(downloads, "_CONNECT_SECONDS", 0.05)
     hanging = threading.Event()
     monkeypatch.setattr("socket.create_connection", lambda address, timeout: hanging.wait(20) and Open())
     start = time.perf_counter()
-    assert not network.online({"https://data.example/a.zip": None})
+    assert not downloads.is_online({"https://data.example/a.zip": None})
     assert time.perf_counter() - start < 10
     hanging.set()

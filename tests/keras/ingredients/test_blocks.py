@@ -7,11 +7,11 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.compiled import levels_of  # noqa: E402
 from ablate.keras.ingredients import INGREDIENTS, remove  # noqa: E402
 from ablate.keras.ingredients.without_block import block_key  # noqa: E402
 from ablate.keras.models import build  # noqa: E402
-from ablate.keras.preflight import check, validate  # noqa: E402
+from ablate.keras.preflight import check  # noqa: E402
+from ablate.keras.run_config import levels_of, validate  # noqa: E402
 from ablate.keras.survey import block_factors  # noqa: E402
 
 pytestmark = pytest.mark.keras

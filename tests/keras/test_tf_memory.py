@@ -10,8 +10,8 @@ tf = pytest.importorskip("tensorflow")
 
 from tensorflow.python.framework import func_graph, ops  # noqa: E402
 
-from ablate.keras.compiled import forget  # noqa: E402
-from ablate.keras.leftovers import clear_leftovers  # noqa: E402
+from ablate.keras.compiled import clear_models  # noqa: E402
+from ablate.keras.tf_memory import free_unused_graphs  # noqa: E402
 from ablate.keras.train import train  # noqa: E402
 from ablate.store.run_folder import RunFolder  # noqa: E402
 
@@ -57,7 +57,7 @@ def test_a_graph_with_a_gradient_of_its_own_goes_when_nobody_uses_it():
     gc.collect()
     assert graph[0]() is not None  # what TensorFlow does by itself
     assert gradients() > before
-    clear_leftovers()
+    free_unused_graphs()
     assert graph[0]() is None
     assert gradients() <= before
 
@@ -67,8 +67,8 @@ def test_a_graph_in_use_keeps_its_gradients():
     function = traced(graph)
     number = tf.constant(1.0)
     function(number)
-    clear_leftovers()
-    clear_leftovers()
+    free_unused_graphs()
+    free_unused_graphs()
     assert graph[0]() is not None
     sigmoid = 1 / (1 + np.exp(-1.0))
     assert slope(function, number) == pytest.approx(sigmoid * (1 + 1 - sigmoid), rel=1e-6)
@@ -76,12 +76,12 @@ def test_a_graph_in_use_keeps_its_gradients():
 
 def test_cells_in_turn_leave_no_graphs_behind(tiny, tmp_path):
     cells = [{}, {"residual": False}, {"batch_norm": False}, {"head": "flatten"}]
-    forget()
+    clear_models()
     start, found = gradients(), []
     for place, cell in enumerate(cells):
         train(tiny(**cell, train={"epochs": 1}), RunFolder(tmp_path / str(place)))
         found.append(graphs())
-    forget()
+    clear_models()
     assert found[1] > found[0]  # two networks are kept, and no more
     assert found[1] == found[2] == found[3]
     assert gradients() <= start

@@ -1,4 +1,4 @@
-"""How a network is trained: the ``train`` section of the config, checked, and what Keras needs of it."""
+"""What Keras needs to train a network: its optimizer, the schedule of the learning rate, and the loss."""
 
 from __future__ import annotations
 
@@ -8,39 +8,25 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from ablate.errors import suggestion
 from ablate.keras.callbacks import callback_faults
-from ablate.keras.options import Option, check, choice, flag, mapping, number, optional, text, whole
+from ablate.keras.settings import check_train
 
-__all__ = ["OPTIONS", "SCHEDULES", "Schedule", "loss", "optimizer", "optimizer_names", "settings"]
-
-SCHEDULES = ("constant", "cosine", "exponential", "linear", "step")
-
-OPTIONS: Mapping[str, Option] = {
-    "epochs": Option(10, whole(1)),
-    "batch_size": Option(32, whole(1)),
-    "optimizer": Option("adam", text()),
-    "learning_rate": Option(0.001, number(0, open_low=True)),
-    "schedule": Option("constant", choice(SCHEDULES)),
-    "warmup_epochs": Option(0, number(0)),
-    "weight_decay": Option(None, optional(number(0))),
-    "momentum": Option(None, optional(number(0, 1, open_high=True))),
-    "clip_norm": Option(None, optional(number(0, open_low=True))),
-    "label_smoothing": Option(0.0, number(0, 1, open_high=True)),
-    "early_stopping": Option(None, optional(whole(1))),
-    "epoch": Option("last", choice(("last", "best_val"))),
-    "mixed_precision": Option(None, optional(choice(("bfloat16", "float16")))),
-    "jit": Option(False, flag()),
-    "threads": Option(1, whole(1)),
-    "callbacks": Option({}, mapping()),
-    "save": Option(None, optional(choice(("best", "last")))),
-    "backup": Option(True, flag()),
-}
+__all__ = [
+    "Schedule",
+    "are_probabilities",
+    "check_training",
+    "gives_probabilities",
+    "loss",
+    "optimizer",
+    "optimizer_names",
+]
 
 
-def settings(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The train section with its defaults, and every fault in it.
+def check_training(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The ``train`` section with its defaults, and every fault in it, also those that only Keras knows.
 
     Args:
         config: The ``train`` node of the config.
@@ -48,26 +34,20 @@ def settings(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     Returns:
         The values by key, and one sentence a fault.
     """
-    values, faults = check("train", {key: value for key, value in config.items()}, OPTIONS)
-    for key in ("schedule", "epoch", "mixed_precision", "save"):
-        if isinstance(values[key], str):
-            values[key] = values[key].lower()
+    values, faults = check_train(config)
     if isinstance(values["optimizer"], str):
         faults += _optimizer_faults(values)
     if isinstance(values["callbacks"], Mapping):
         faults += callback_faults(values["callbacks"], scheduled=values["schedule"] != "constant")
-    if not faults and values["warmup_epochs"] >= values["epochs"]:
-        faults.append(f"train.warmup_epochs={values['warmup_epochs']}: must be below train.epochs={values['epochs']}.")
     return values, faults
 
 
 def optimizer_names() -> dict[str, type]:
     """Keras's optimizers by name in lower case."""
     wrappers = (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer)
-    found = inspect.getmembers(keras.optimizers, inspect.isclass)
     return {
         name.lower(): kind
-        for name, kind in found
+        for name, kind in inspect.getmembers(keras.optimizers, inspect.isclass)
         if issubclass(kind, keras.optimizers.Optimizer) and kind not in wrappers
     }
 
@@ -93,14 +73,14 @@ def optimizer(values: Mapping[str, Any], steps: int) -> Any:
         steps: Steps an epoch.
     """
     kind = optimizer_names()[values["optimizer"].lower()]
-    extra = {
-        ours: values[key]
-        for key, ours in (("momentum", "momentum"), ("weight_decay", "weight_decay"), ("clip_norm", "clipnorm"))
+    arguments = {
+        argument: values[key]
+        for key, argument in (("momentum", "momentum"), ("weight_decay", "weight_decay"), ("clip_norm", "clipnorm"))
         if values[key] is not None
     }
-    made = kind(learning_rate=_learning_rate(values, steps), **extra)
-    made.exclude_from_weight_decay(var_names=["bias$", "beta$", "gamma$"])
-    return made
+    fresh = kind(learning_rate=_learning_rate(values, steps), **arguments)
+    fresh.exclude_from_weight_decay(var_names=["bias$", "beta$", "gamma$"])
+    return fresh
 
 
 def _learning_rate(values: Mapping[str, Any], steps: int) -> Any:
@@ -130,13 +110,14 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         ops = keras.ops
         now = ops.cast(step, "float32")
         warm = self.warmup_epochs * self.steps
-        gone = ops.clip((now - warm) / max(1.0, self.epochs * self.steps - warm), 0.0, 1.0)
+        # The share of the epochs after the warm-up that has passed.
+        progress = ops.clip((now - warm) / max(1.0, self.epochs * self.steps - warm), 0.0, 1.0)
         curve = {
-            "constant": lambda: ops.ones_like(gone),
-            "linear": lambda: 1.0 - gone,
-            "cosine": lambda: 0.5 * (1.0 + ops.cos(math.pi * gone)),
-            "exponential": lambda: ops.power(0.01, gone),
-            "step": lambda: ops.where(gone < 0.5, 1.0, ops.where(gone < 0.75, 0.1, 0.01)),
+            "constant": lambda: ops.ones_like(progress),
+            "linear": lambda: 1.0 - progress,
+            "cosine": lambda: 0.5 * (1.0 + ops.cos(math.pi * progress)),
+            "exponential": lambda: ops.power(0.01, progress),
+            "step": lambda: ops.where(progress < 0.5, 1.0, ops.where(progress < 0.75, 0.1, 0.01)),
         }[self.name]()
         return self.peak * curve * ops.minimum(1.0, (now + 1.0) / max(1.0, warm))
 
@@ -155,3 +136,19 @@ def loss(values: Mapping[str, Any], *, logits: bool) -> Any:
     if values["label_smoothing"]:
         return keras.losses.CategoricalCrossentropy(from_logits=logits, label_smoothing=values["label_smoothing"])
     return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+
+
+def gives_probabilities(model: Any) -> bool:
+    """Whether the outputs of a network are probabilities, in place of logits."""
+    last = model.outputs[0]._keras_history.operation
+    if isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax:
+        return True
+    # An ending of another kind is tried out.
+    shape = [2, *(side or 32 for side in model.inputs[0].shape[1:])]
+    outputs = keras.ops.convert_to_numpy(model(np.linspace(0, 1, int(np.prod(shape))).reshape(shape), training=False))
+    return are_probabilities(outputs)
+
+
+def are_probabilities(outputs: np.ndarray) -> bool:
+    """Whether rows of numbers are probabilities: none below 0, and their sum 1."""
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=1e-3))

@@ -1,4 +1,4 @@
-"""Downloads that end: whether a server answers, and time limits where tensorflow-datasets sets none."""
+"""Downloads with time limits, which tensorflow-datasets does not set, and whether a server answers at all."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from urllib.parse import urlsplit
 
 from ablate.errors import NetworkError
 
-__all__ = ["impatient", "online"]
+__all__ = ["is_online", "limited_downloads"]
 
-_PATIENCE = 3.0
+_CONNECT_SECONDS = 3.0
 """Seconds to wait for a server's first answer."""
-_STALLED = 30.0
+_STALL_SECONDS = 30.0
 """Seconds without a byte after which a download is given up."""
-_ATTEMPTS = 2
-"""Further attempts at a download; the library's own ten go on for minutes."""
+_RETRIES = 2
+"""Further attempts at a download; the ten of the library go on for minutes."""
 
 
-def online(urls: dict[str, Any]) -> bool:
+def is_online(urls: dict[str, Any]) -> bool:
     """Whether the first of the servers, or the proxy in front of it, takes a connection.
 
     Args:
@@ -38,19 +38,19 @@ def online(urls: dict[str, Any]) -> bool:
 
     def connect() -> None:
         with suppress(OSError):
-            socket.create_connection((address.hostname, port), timeout=_PATIENCE).close()
+            socket.create_connection((address.hostname, port), timeout=_CONNECT_SECONDS).close()
             reached.append(True)
 
-    # Finding the address of a name has no time limit of its own.
-    asking = threading.Thread(target=connect, daemon=True)
-    asking.start()
-    asking.join(2 * _PATIENCE)
+    # In a thread, because the lookup of a host name has no time limit.
+    attempt = threading.Thread(target=connect, daemon=True)
+    attempt.start()
+    attempt.join(2 * _CONNECT_SECONDS)
     return bool(reached)
 
 
 @contextmanager
-def impatient(*, download: bool) -> Iterator[None]:
-    """Gives a time limit to every download, which the library lets hang, and few attempts in place of many.
+def limited_downloads(*, download: bool) -> Iterator[None]:
+    """Sets a time limit for every download of the library, and few retries in place of many.
 
     Args:
         download: ``False`` refuses every download.
@@ -60,18 +60,19 @@ def impatient(*, download: bool) -> Iterator[None]:
 
     send = requests.adapters.HTTPAdapter.send
 
-    def patient(self: Any, request: Any, **given: Any) -> Any:
-        return send(self, request, **{**given, "timeout": given.get("timeout") or (_PATIENCE, _STALLED)})
+    def send_with_timeout(self: Any, request: Any, **options: Any) -> Any:
+        timeout = options.get("timeout") or (_CONNECT_SECONDS, _STALL_SECONDS)
+        return send(self, request, **{**options, "timeout": timeout})
 
-    def refuse(self: Any, url: str, *others: Any, **more: Any) -> Any:
+    def refuse(self: Any, url: str, *args: Any, **options: Any) -> Any:
         raise NetworkError(f"data.download=false, and {url} would have to be downloaded.")
 
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_STALLED)
+    socket.setdefaulttimeout(_STALL_SECONDS)
     with ExitStack() as patches:
         patches.callback(socket.setdefaulttimeout, before)
-        patches.enter_context(mock.patch.object(downloader, "MAX_RETRIES", _ATTEMPTS, create=True))
-        patches.enter_context(mock.patch.object(requests.adapters.HTTPAdapter, "send", patient))
+        patches.enter_context(mock.patch.object(downloader, "MAX_RETRIES", _RETRIES, create=True))
+        patches.enter_context(mock.patch.object(requests.adapters.HTTPAdapter, "send", send_with_timeout))
         if not download:
             patches.enter_context(mock.patch.object(downloader._Downloader, "download", refuse))
         yield

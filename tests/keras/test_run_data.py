@@ -6,14 +6,14 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from ablate.keras.fitting import fitting_data  # noqa: E402
 from ablate.keras.preflight import check  # noqa: E402
+from ablate.keras.run_data import load_run_data  # noqa: E402
 
 pytestmark = pytest.mark.keras
 
 
 def test_the_input_shape_of_the_model_wins(tiny):
-    data, notes = fitting_data(tiny(model={"input_shape": [12, 10, 3]}))
+    data, notes = load_run_data(tiny(model={"input_shape": [12, 10, 3]}))
     assert data.input_shape == (12, 10, 3)
     assert notes == ()
     answer = check([tiny(model={"input_shape": [12, 10, 3]})])[0]
@@ -23,7 +23,7 @@ def test_the_input_shape_of_the_model_wins(tiny):
 @pytest.mark.parametrize(("network", "least"), [("MobileNetV2", 32), ("Xception", 71), ("NoSuchNet", 8)])
 def test_images_too_small_for_an_application_are_enlarged_and_that_is_told(tiny, network, least):
     config = {**tiny(), "model": {"name": "application", "network": network}}
-    data, notes = fitting_data(config)
+    data, notes = load_run_data(config)
     assert data.input_shape == (least, least, 1)
     told = f"The images of 'digits' are enlarged from 8x8 to {least}x{least} pixels, the least that {network} takes; "
     expected = (told + "data.size or model.input_shape chooses another size.",) if least > 8 else ()
@@ -32,7 +32,7 @@ def test_images_too_small_for_an_application_are_enlarged_and_that_is_told(tiny,
 
 def test_images_that_are_large_enough_stay(tiny):
     config = {**tiny(data={"size": [40, 33]}), "model": {"name": "application", "network": "MobileNetV2"}}
-    data, notes = fitting_data(config)
+    data, notes = load_run_data(config)
     assert (data.input_shape, notes) == ((40, 33, 1), ())
 
 
@@ -47,7 +47,7 @@ def test_images_that_are_large_enough_stay(tiny):
 )
 def test_images_too_small_for_a_network_of_ours_are_enlarged(tiny, model, least):
     config = {**tiny(), "model": model}
-    data, notes = fitting_data(config)
+    data, notes = load_run_data(config)
     assert data.input_shape == (least, least, 1)
     told = (
         f"The images of 'digits' are enlarged from 8x8 to {least}x{least} pixels, the least that {model['name']} takes"
@@ -62,7 +62,7 @@ def test_a_saved_model_gets_images_in_its_shape(tiny, tmp_path):
     x = keras.layers.Dense(10, activation="softmax")(keras.layers.GlobalAveragePooling2D()(inputs))
     keras.Model(inputs, x).save(tmp_path / "net.keras")
     config = {**tiny(), "model": {"name": "saved", "path": str(tmp_path / "net.keras")}}
-    data, notes = fitting_data(config)
+    data, notes = load_run_data(config)
     assert data.input_shape == (12, 14, 3)
     assert notes == (
         "The images of 'digits' are brought from 8x8x1 to 12x14x3, the shape that the model was built for.",
@@ -124,7 +124,7 @@ def test_a_builder_gets_the_shape_or_the_images_are_brought_to_its_own(tiny, tmp
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "odd_builders", raising=False)
     config = {**tiny(), "model": {"name": "builder", **model}}
-    assert fitting_data(config)[0].input_shape == shape
+    assert load_run_data(config)[0].input_shape == shape
     assert check([config])[0]["error"] is None
 
 

@@ -1,4 +1,4 @@
-"""Layers in the few words of a diagram."""
+"""Short labels of layers, as diagrams print them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras import layers
 from ablate.keras.graph import LayerSpec, Node
 from ablate.keras.kinds import CONVOLUTIONS, activation_name, is_activation, is_addition, is_multiplication
 
-__all__ = ["sizes", "words"]
+__all__ = ["changed_label", "joined_sizes", "layer_label"]
 
 _SHORT = {
     "BatchNormalization": "BN",
@@ -28,8 +28,8 @@ _ACTIVATION = {
 }
 
 
-def words(layer: LayerSpec, node: Node) -> str:
-    """A layer in a few words, ``"SepConv 3×3, 64 /2"``.
+def layer_label(layer: LayerSpec, node: Node) -> str:
+    """The label of a layer: kind, kernel, filters, strides, activation, as in ``"SepConv 3×3, 64 /2"``.
 
     Args:
         layer: The layer.
@@ -37,7 +37,7 @@ def words(layer: LayerSpec, node: Node) -> str:
     """
     kind, config = layer.kind.__name__, layer.config
     if layer.is_a(layers.InputLayer):
-        return f"Input {sizes(node.shape[1:])}"
+        return f"Input {joined_sizes(node.shape[1:])}"
     if is_addition(layer):
         return "+"
     if is_multiplication(layer):
@@ -54,7 +54,7 @@ def words(layer: LayerSpec, node: Node) -> str:
     if layer.is_a(layers.Dense):
         return f"Dense {config['units']}{_fused(layer)}"
     if pooled := re.fullmatch(r"(Max|Average)Pooling\dD", kind):
-        return f"{pooled[1][:3]}Pool {sizes(config['pool_size'])}{_strides(config)}"
+        return f"{pooled[1][:3]}Pool {joined_sizes(config['pool_size'])}{_strides(config)}"
     if pooled := re.fullmatch(r"Global(Max|Average)Pooling\dD", kind):
         return "GMP" if pooled[1] == "Max" else "GAP"
     if "rate" in config and "drop" in kind.lower():
@@ -62,7 +62,23 @@ def words(layer: LayerSpec, node: Node) -> str:
     return _SHORT.get(kind, re.sub(r"\dD$", "", kind))
 
 
-def sizes(values: Any) -> str:
+def changed_label(old: LayerSpec, old_node: Node, new: LayerSpec, new_node: Node) -> str:
+    """The label of a layer that an ablation changed.
+
+    Args:
+        old: The layer in the full network.
+        old_node: A call of it.
+        new: The layer of the same name in the network of the cell.
+        new_node: A call of it.
+    """
+    before, after = layer_label(old, old_node), layer_label(new, new_node)
+    if before == after:
+        return f"{before} + bias" if old.config.get("use_bias") != new.config.get("use_bias") else f"{before} behind"
+    kind, _, details = before.partition(" ")
+    return f"{kind if after.partition(' ')[2] == details else before} → {after}"
+
+
+def joined_sizes(values: Any) -> str:
     """Numbers with a multiplication sign between them; unknown ones as ``?``."""
     return "×".join("?" if value is None else str(value) for value in values)
 
@@ -74,7 +90,7 @@ def _convolution(layer: LayerSpec) -> str:
     groups = config.get("groups", 1)
     filters = f", {config['filters']}" if "filters" in config else ""
     grouped = f" in {groups} groups" if groups and groups > 1 else ""
-    return f"{name} {sizes(config['kernel_size'])}{filters}{grouped}{_strides(config)}{_fused(layer)}"
+    return f"{name} {joined_sizes(config['kernel_size'])}{filters}{grouped}{_strides(config)}{_fused(layer)}"
 
 
 def _strides(config: Any) -> str:
@@ -86,7 +102,7 @@ def _fused(layer: LayerSpec) -> str:
     name = activation_name(layer)
     if name is None:
         return ""
-    given = layer.config.get("activation")
-    # A layer or function of the user, as Keras writes it down.
-    own = given.get("class_name") if isinstance(given, dict) and given.get("class_name") != "function" else None
-    return f" {own or _ACTIVATION.get(name, name)}"
+    activation = layer.config.get("activation")
+    # Keras serializes a layer or function of the user as a mapping with the name of its class.
+    class_name = activation.get("class_name") if isinstance(activation, dict) else None
+    return f" {_ACTIVATION.get(name, name) if class_name in (None, 'function') else class_name}"

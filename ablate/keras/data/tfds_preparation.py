@@ -1,4 +1,4 @@
-"""A set of tensorflow-datasets found by name and prepared; what cannot be had is told within seconds."""
+"""Finds a set of tensorflow-datasets by name and prepares it; what cannot be had is an error within seconds."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ablate.errors import NetworkError, suggestion
-from ablate.keras.data.network import impatient, online
+from ablate.keras.data.downloads import is_online, limited_downloads
 
-__all__ = ["found_builder", "prepare", "quiet"]
+__all__ = ["find_builder", "prepare", "quiet"]
 
 _LISTED = 12
 """Files that a message names."""
 
 
-def found_builder(values: dict[str, Any]) -> Any:
+def find_builder(values: dict[str, Any]) -> Any:
     """The builder of a set.
 
     Args:
-        values: The checked config: ``name`` and ``data_dir`` count here.
+        values: The checked data section, of which ``name`` and ``data_dir`` are read here.
 
     Raises:
         NetworkError: There is no such set, config or version.
@@ -46,7 +46,7 @@ def found_builder(values: dict[str, Any]) -> Any:
         )
     try:
         builder = tfds.builder(name, data_dir=values["data_dir"], try_gcs=False)
-        builder.info  # noqa: B018  (it is made when it is first asked for)
+        builder.info  # noqa: B018  (it is computed on first use, and faults show here)
     except tfds.core.DatasetNotFoundError as error:
         known = tfds.list_builders(with_community_datasets=False)
         raise NetworkError(
@@ -56,8 +56,8 @@ def found_builder(values: dict[str, Any]) -> Any:
     except (ValueError, AssertionError) as error:
         builder_class = tfds.builder_cls(parsed.name)
         configs = sorted(config.name for config in builder_class.BUILDER_CONFIGS)
-        asked = name.partition("/")[2].split(":")[0]
-        near = suggestion(asked, configs) if asked not in configs else ""
+        config = name.partition("/")[2].split(":")[0]
+        near = suggestion(config, configs) if config not in configs else ""
         raise NetworkError(
             f"data.name={name}: tensorflow-datasets has {parsed.name} with "
             f"{'the configs ' + ', '.join(configs) if configs else 'no configs'}"
@@ -69,16 +69,16 @@ def found_builder(values: dict[str, Any]) -> Any:
 
 
 def prepare(builder: Any, values: dict[str, Any]) -> None:
-    """Prepares a set where that has not been done: from files laid ready, or else from the network.
+    """Prepares a set where that has not been done: from files in the manual folder, or else from the internet.
 
-    How much is downloaded, and to where, goes to standard error before the library's own progress bars.
+    How much is downloaded, and to where, goes to standard error before the progress bars of the library.
 
     Args:
-        builder: What `found_builder` gave.
-        values: The checked config: ``name``, ``manual_dir`` and ``download`` count here.
+        builder: The builder of the set.
+        values: The checked data section, of which ``name``, ``manual_dir`` and ``download`` are read here.
 
     Raises:
-        NetworkError: Files are missing and cannot be downloaded, or the set cannot be made of them.
+        NetworkError: Files are missing and cannot be downloaded, or the set cannot be prepared from them.
     """
     if _is_prepared(builder):
         return
@@ -87,28 +87,29 @@ def prepare(builder: Any, values: dict[str, Any]) -> None:
     downloads = Path(builder._data_dir_root) / "downloads"
     manual = Path(values["manual_dir"]).expanduser() if values["manual_dir"] else downloads / "manual"
     urls = _urls(builder)
-    _refuse_others(values["name"], urls, manual)
-    missing = {url: info for url, info in urls.items() if not _is_there(url, info, downloads, builder.name, manual)}
+    _refuse_wrong_files(values["name"], urls, manual)
+    missing = {url: info for url, info in urls.items() if not _is_present(url, info, downloads, builder.name, manual)}
     instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
     if instructions and not (manual.is_dir() and any(manual.iterdir())):
         raise NetworkError(
             f"Data set '{values['name']}' is not prepared in {builder.data_dir}, and its files must be fetched by "
             f"hand. Put them into {manual} and run again:\n{indent(dedent(instructions).strip(), '  ')}"
         )
-    # Which of the files a set with instructions downloads itself, only its builder knows.
-    if missing and not instructions and not (values["download"] and online(missing)):
-        why = "there is no network" if values["download"] else "data.download=false"
+    # Which of the files of a set with instructions are downloaded, only its builder knows.
+    if missing and not instructions and not (values["download"] and is_online(missing)):
+        why = "there is no internet connection" if values["download"] else "data.download=false"
+        lines = [f"  {info.filename}  {info.size}  {url}" for url, info in sorted(missing.items())]
         raise NetworkError(
             f"Data set '{values['name']}' is not prepared in {builder.data_dir}, and {why}. Prepare it where there is "
             f"one and set data.data_dir to that folder, or put these files into {manual} and run again:\n"
-            f"{_listed(missing)}"
+            + "\n".join(lines[:_LISTED] + ([f"  and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []))
         )
     if missing and values["download"]:
         size = tfds.core.units.Size(sum(info.size for info in missing.values()))
-        _say(f"Data set '{values['name']}': downloading {size} in {len(missing)} files to {downloads}.")
+        _report(f"Data set '{values['name']}': downloading {size} in {len(missing)} files to {downloads}.")
     config = tfds.download.DownloadConfig(manual_dir=str(manual), try_download_gcs=False)
     try:
-        with impatient(download=values["download"]), redirect_stdout(StringIO()):
+        with limited_downloads(download=values["download"]), redirect_stdout(StringIO()):
             builder.download_and_prepare(download_dir=str(downloads), download_config=config)
     except Exception as error:
         raise NetworkError(
@@ -116,7 +117,7 @@ def prepare(builder: Any, values: dict[str, Any]) -> None:
             f"{str(error) or type(error).__name__}"
         ) from error
     if missing:
-        _say(f"Data set '{values['name']}' is prepared in {builder.data_dir}.")
+        _report(f"Data set '{values['name']}' is prepared in {builder.data_dir}.")
 
 
 def _is_prepared(builder: Any) -> bool:
@@ -126,59 +127,51 @@ def _is_prepared(builder: Any) -> bool:
         raise NetworkError(f"data.data_dir={builder._data_dir_root} cannot be read ({error.strerror}).") from error
 
 
-def _is_there(url: str, info: Any, downloads: Path, own: str, manual: Path) -> bool:
-    """Whether a file was laid ready by hand, or downloaded by an earlier attempt."""
+def _is_present(url: str, info: Any, downloads: Path, set_name: str, manual: Path) -> bool:
+    """Whether a file lies in the manual folder, or was downloaded by an earlier attempt."""
     from tensorflow_datasets.core.download import resource
 
     name = resource.get_dl_fname(url, info.checksum)
-    cached = any(resource.is_locally_cached(folder / name) for folder in (downloads, downloads / own))
+    cached = any(resource.is_locally_cached(folder / name) for folder in (downloads, downloads / set_name))
     return cached or (manual / info.filename).exists()
 
 
-def _refuse_others(name: str, urls: dict[str, Any], manual: Path) -> None:
-    """Several sets have files of the same names, and a file packed again is another file."""
-    sizes = {url: (manual / info.filename).stat().st_size for url, info in urls.items() if _is_file(manual, info)}
-    others = [
+def _refuse_wrong_files(name: str, urls: dict[str, Any], manual: Path) -> None:
+    """Refuses files of another size: several sets have files of the same names, and some are packed again."""
+    files = {url: manual / info.filename for url, info in urls.items()}
+    sizes = {url: file.stat().st_size for url, file in files.items() if file.is_file()}
+    wrong = [
         f"  {urls[url].filename} has {size:,} bytes in place of {urls[url].size:,}  {url}"
         for url, size in sorted(sizes.items())
         if size != urls[url].size
     ]
-    if others:
+    if wrong:
         raise NetworkError(
             f"The files in {manual} are not those of which '{name}' is made; fetch them again, or set data.manual_dir "
-            "to another folder:\n" + "\n".join(others)
+            "to another folder:\n" + "\n".join(wrong)
         )
 
 
-def _is_file(folder: Path, info: Any) -> bool:
-    return bool((folder / info.filename).is_file())
-
-
-def _listed(urls: dict[str, Any]) -> str:
-    lines = [f"  {info.filename}  {info.size}  {url}" for url, info in sorted(urls.items())]
-    return "\n".join(lines[:_LISTED] + ([f"  and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []))
-
-
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
 def _urls(builder: Any) -> dict[str, Any]:
-    """What the set downloads; of a set with several configs only what names this one, where any does."""
+    """What the set downloads, by URL; of several configs only those that name this one, where any does."""
     urls = builder.url_infos or {}
     for url, info in urls.items():
         if info.filename is None:
-            # The library looks for a file laid ready only where it knows its name.
+            # The library looks into the manual folder only for files whose name it knows.
             urls[url] = replace(info, filename=Path(urlsplit(url).path).name or "file")
     config = builder.builder_config
-    own = {url: info for url, info in urls.items() if config is not None and config.name in url}
-    return own or dict(urls)
+    of_config = {url: info for url, info in urls.items() if config is not None and config.name in url}
+    return of_config or dict(urls)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps back what the library logs on its way; what matters comes as an error."""
+    """Silences what the library logs below an error."""
     logger = logging.getLogger("absl")
     before = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,0 +1,217 @@
+"""What a user's data function returned: parts that can be read as often as needed, and images of any kind in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from ablate.errors import AblateError, NetworkError
+from ablate.keras.data.images import UNREADABLE, opened, picture
+
+__all__ = ["UserPart", "common_size", "image_faults", "open_image", "read_parts"]
+
+_PARTS = ("train", "validation", "test")
+_FORMS = (
+    "It must return (images, labels), ((images, labels) for training, (images, labels) for testing), a tf.data.Dataset "
+    "or a generator of images with labels, or {train: ..., validation: ..., test: ..., class_names: [...]} of such."
+)
+
+
+@dataclass(frozen=True)
+class UserPart:
+    """One part as the function returned it.
+
+    Args:
+        count: How many images there are.
+        read: Returns the images with their labels, one by one, from the first on.
+    """
+
+    count: int
+    read: Callable[[], Iterator[tuple[Any, Any]]]
+
+
+def read_parts(where: str, function: Callable[[], Any]) -> tuple[dict[str, UserPart], Sequence[Any] | None]:
+    """The parts that a function returns, and the names of the classes if it gives them.
+
+    Args:
+        where: What the messages call the function.
+        function: It is called again for each pass over a generator, which can be read only once.
+
+    Raises:
+        NetworkError: It returns something else, or a part without images.
+    """
+    values, names = _parts_of(where, function())
+    parts = {}
+    for name, value in values.items():
+        with _user_faults(where, name):
+            if isinstance(value, Iterator):
+                part = _from_generator(where, name, function, value)
+            elif isinstance(value, tf.data.Dataset):
+                part = _from_dataset(where, name, value)
+            else:
+                part = _from_arrays(where, name, value)
+        parts[name] = UserPart(part.count, _with_faults(where, name, part.read))
+    empty = [name for name, part in parts.items() if not part.count]
+    if empty:
+        raise NetworkError(f"{where} returned no image for {' and '.join(empty)}.")
+    return parts, names
+
+
+@contextmanager
+def open_image(image: Any, size: tuple[int, int] | None, white: float) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
+    """Whatever a function returns for an image, as a picture.
+
+    Args:
+        image: An array, a picture of Pillow, a path, or the bytes of a file.
+        size: See `ablate.keras.data.images.opened`.
+        white: What white is among floating-point numbers.
+
+    Yields:
+        The picture, and its height and width before it was reduced.
+    """
+    if isinstance(image, np.ndarray) and image.dtype.kind in "SUO" and image.ndim == 0:
+        image = image.item()
+    if isinstance(image, bytes) and b"\0" not in image:
+        # A path has no such byte, a picture in the form of a file has.
+        image = os.fsdecode(image)
+    if isinstance(image, str | bytes | os.PathLike):
+        with opened(image if isinstance(image, bytes) else Path(image).expanduser(), size) as from_file:
+            yield from_file
+    elif isinstance(image, Image.Image):
+        yield image, (image.height, image.width)
+    else:
+        from_array = picture(np.asarray(image), white)
+        yield from_array, (from_array.height, from_array.width)
+
+
+@contextmanager
+def image_faults(where: str, position: int, image: Any) -> Iterator[None]:
+    """Turns what is wrong with an image into a message that says which one it is."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NetworkError(
+            f"{where}, image {position}: there is no file {image} (looked from {Path.cwd()})."
+        ) from error
+    except UNREADABLE as error:
+        see = "; see data.white" if "floating" in str(error) else ""
+        raise NetworkError(f"{where}, image {position}: {error}{see}.") from error
+    except TypeError as error:
+        raise NetworkError(f"{where}, image {position}: {type(image).__name__} is no image: {error}.") from error
+
+
+def common_size(where: str, parts: Mapping[str, UserPart], white: float) -> tuple[int, int]:
+    """Height and width that all images have.
+
+    Raises:
+        NetworkError: The images differ in size.
+    """
+    sizes: set[tuple[int, int]] = set()
+    everything = (image for part in parts.values() for image, _ in part.read())
+    for position, image in enumerate(everything):
+        shape = np.shape(image) if isinstance(image, np.ndarray) else ()
+        if len(shape) >= 2:
+            sizes.add((shape[0], shape[1]))
+            continue
+        with image_faults(where, position, image), open_image(image, None, white) as (_, original):
+            sizes.add(original)
+    if len(sizes) > 1:
+        raise NetworkError(f"The images of {where} differ in size: set data.size, a number or [height, width].")
+    return sizes.pop()
+
+
+@contextmanager
+def _user_faults(where: str, part: str) -> Iterator[None]:
+    """Turns whatever the user's code raises into a message that says where."""
+    try:
+        yield
+    except AblateError:
+        raise
+    except Exception as error:
+        first_line = str(error).strip().split("\n")[0]
+        raise NetworkError(f"{where} failed for {part}: {type(error).__name__}: {first_line}") from error
+
+
+def _with_faults(where: str, part: str, read: Callable[[], Iterator[Any]]) -> Callable[[], Iterator[Any]]:
+    def checked() -> Iterator[Any]:
+        with _user_faults(where, part):
+            yield from read()
+
+    return checked
+
+
+def _parts_of(where: str, returned: Any) -> tuple[dict[str, Any], Sequence[Any] | None]:
+    if isinstance(returned, Mapping):
+        unknown = sorted(set(map(str, returned)) - {*_PARTS, "class_names"})
+        if unknown or "train" not in returned:
+            fault = f"the keys {', '.join(unknown)}" if unknown else "no 'train'"
+            raise NetworkError(f"{where} returned {fault}. {_FORMS}")
+        parts = {part: returned[part] for part in _PARTS if returned.get(part) is not None}
+        names = returned.get("class_names")
+    elif _is_pair(returned) and all(isinstance(half, tuple | Iterator | tf.data.Dataset) for half in returned):
+        parts, names = {"train": returned[0], "test": returned[1]}, None
+    else:
+        parts, names = {"train": returned}, None
+    if names is None:
+        # What keras.utils.image_dataset_from_directory returns knows its classes.
+        names = getattr(parts["train"], "class_names", None)
+    return parts, names
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple | list) and len(value) == 2
+
+
+def _from_arrays(where: str, part: str, value: Any) -> UserPart:
+    if not _is_pair(value):
+        raise NetworkError(f"{where} returned {type(value).__name__} for {part}. {_FORMS}")
+    images, labels = value
+    if not (hasattr(images, "__len__") and hasattr(labels, "__len__")):
+        kinds = f"({type(images).__name__}, {type(labels).__name__})"
+        raise NetworkError(f"{where} returned {kinds} for {part}. {_FORMS}")
+    if len(images) != len(labels):
+        raise NetworkError(f"{where} returned {len(images)} images and {len(labels)} labels for {part}.")
+    return UserPart(len(images), lambda: zip(images, labels, strict=True))
+
+
+def _from_dataset(where: str, part: str, value: Any) -> UserPart:
+    element = value.element_spec
+    if isinstance(element, Mapping) and {"image", "label"} <= set(element):
+        value = value.map(lambda example: (example["image"], example["label"]))
+    elif not (isinstance(element, tuple) and len(element) >= 2):
+        raise NetworkError(f"{where} returned for {part} a data set of {element}. {_FORMS}")
+    else:
+        value = value.map(lambda *example: example[:2])
+    if value.element_spec[0].shape.rank == 4:
+        value = value.unbatch()
+    count = int(value.cardinality())
+    if count == tf.data.INFINITE_CARDINALITY:
+        raise NetworkError(f"{where} returned for {part} a data set without end: leave out repeat().")
+    if count == tf.data.UNKNOWN_CARDINALITY:
+        count = int(value.reduce(np.int64(0), lambda number, _: number + 1))
+    return UserPart(count, value.as_numpy_iterator)
+
+
+def _from_generator(where: str, part: str, function: Callable[[], Any], first: Iterator[Any]) -> UserPart:
+    def checked(values: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+        for value in values:
+            if not (isinstance(value, tuple | list) and len(value) >= 2):
+                raise NetworkError(
+                    f"{where} gives {type(value).__name__} for {part}: an image and its label are needed."
+                )
+            image, label = value[:2]
+            # Four dimensions are a batch, as Keras's generators yield.
+            yield from zip(image, label, strict=True) if np.ndim(image) == 4 else [(image, label)]
+
+    def read() -> Iterator[tuple[Any, Any]]:
+        return checked(iter(_parts_of(where, function())[0][part]))
+
+    return UserPart(sum(1 for _ in checked(first)), read)
