@@ -22,8 +22,7 @@ from omegaconf import DictConfig, open_dict
 from ablate.errors import ConfigError
 from ablate.store import FAILED, RUNNING, RunFolder, StudyFolder
 from ablate.sweep.gpus import found_gpus, slot_environments, slots
-from ablate.sweep.memory import Memory
-from ablate.sweep.pool import Call, Outcome, WorkerPool
+from ablate.sweep.pool import Call, MemoryBudget, Outcome, WorkerPool
 
 __all__ = ["ProcessLauncher"]
 
@@ -66,7 +65,7 @@ class ProcessLauncher(Launcher):
             raise ConfigError(f"timeout={timeout}: write a number of seconds, or null.")
         shared = {"ABLATE_WORKERS": str(count)}  # a framework can share out the cores by it
         environments = [slot | shared for slot in slot_environments(shared_out, gpu_memory) or [{}]]
-        memory = Memory() if workers == "auto" else None
+        memory = MemoryBudget() if workers == "auto" else None
         self.pool = WorkerPool(count, jobs_per_worker, timeout, environments, memory)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

@@ -12,14 +12,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
 
 from ablate.errors import RunError
-from ablate.sweep.memory import Memory
+from ablate.memory import available_memory, process_memory
 
-__all__ = ["Call", "Outcome", "WorkerPool"]
+__all__ = ["Call", "MemoryBudget", "Outcome", "WorkerPool"]
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,40 @@ class Outcome:
     reason: str = ""
 
 
+class MemoryBudget:
+    """Decides whether the free memory allows one more worker; where the system does not report it, always.
+
+    Every worker is expected to grow to the most that any worker was seen to hold: they all do the same kind of work,
+    and one that has just started holds little yet.
+
+    Args:
+        root: Where ``proc`` and ``sys`` lie.
+    """
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._root = root
+        self._peak = 0
+
+    def allows(self, busy: Sequence[int], idle: int | None) -> bool:
+        """Whether a further worker can start working.
+
+        Args:
+            busy: Process ids of the workers at work.
+            idle: That of the further worker, or None if it is still to be started.
+        """
+        sizes = [process_memory(pid, self._root) for pid in busy] + [process_memory(idle, self._root) if idle else 0]
+        self._peak = max(self._peak, *sizes)
+        free = available_memory(self._root)
+        return free is None or sum(self._peak - size for size in sizes) <= free
+
+
 @dataclass
 class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
     slot: int
     calls: int = 0
-    held_at_first: int = 0
+    first_memory: int = 0
     function: bytes = b""
     group: str | None = None
     current: Call | None = None
@@ -81,7 +109,7 @@ class WorkerPool:
         timeout: Seconds after which a call is ended, or None.
         environments: Extra environment variables by slot; used cyclically.
         memory: Where given, a further worker gets a call only if there is room for it beside those at work.
-        most_growth: Bytes that a worker may hold more than after its first call. What a framework keeps of every
+        max_growth: Bytes that a worker may hold more than after its first call. What a framework keeps of every
             network it has compiled adds up over hundreds of cells.
     """
 
@@ -91,11 +119,11 @@ class WorkerPool:
         calls_per_worker: int | None = None,
         timeout: float | None = None,
         environments: Sequence[Mapping[str, str]] = (),
-        memory: Memory | None = None,
-        most_growth: int = 2**30,
+        memory: MemoryBudget | None = None,
+        max_growth: int = 2**30,
     ) -> None:
         self.slots = slots
-        self._most_growth = most_growth
+        self._max_growth = max_growth
         self._memory = memory
         self._calls_per_worker = calls_per_worker
         self._timeout = timeout
@@ -180,7 +208,7 @@ class WorkerPool:
         if self._memory is None or not busy:
             return True
         idle = self._workers.get(slot)
-        if self._memory.bears(busy, idle.process.pid if idle else None):
+        if self._memory.allows(busy, idle.process.pid if idle else None):
             return True
         if idle:
             self._discard(idle)  # what it holds is of use to the others
@@ -207,7 +235,7 @@ class WorkerPool:
             return  # it died before it was asked; collecting its outcome says so
 
     def _has_grown(self, worker: _Worker) -> bool:
-        return Memory().held(worker.process.pid) - worker.held_at_first > self._most_growth
+        return process_memory(worker.process.pid) - worker.first_memory > self._max_growth
 
     def _choose(self, worker: _Worker, waiting: deque[Call]) -> Call:
         taken = {other.group for other in self._workers.values() if other is not worker and other.current}
@@ -225,7 +253,7 @@ class WorkerPool:
             return self._bury(worker, call)
         worker.current, worker.deadline = None, float("inf")
         if worker.calls == 1:
-            worker.held_at_first = Memory().held(worker.process.pid)
+            worker.first_memory = process_memory(worker.process.pid)
         try:
             value = cloudpickle.loads(data)
         except Exception as error:

@@ -134,7 +134,7 @@ def hoard(size: int) -> int:
 
 
 def test_a_worker_that_has_grown_is_replaced_before_another_group() -> None:
-    with WorkerPool(1, most_growth=40 * 2**20) as pool:
+    with WorkerPool(1, max_growth=40 * 2**20) as pool:
         sizes = [0, 10**8, 0, 0, 0, 0]
         calls = [Call(index, (size,), group) for index, (size, group) in enumerate(zip(sizes, "aaabbc", strict=True))]
         pids = [outcome.value for outcome in pool.run(hoard, calls)]
