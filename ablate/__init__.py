@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ablate.api import draw, load, table
     from ablate.errors import AblateError
     from ablate.study import Cell, Factor, Level, Plan, Study, make_plan
-    from ablate.sweep.direct import run
+    from ablate.sweep.function_study import run
 
 __all__ = ["AblateError", "Cell", "Factor", "Level", "Plan", "Study", "draw", "load", "make_plan", "run", "table"]
 
@@ -29,7 +29,7 @@ _HOMES = {
     "AblateError": "ablate.errors",
     "draw": "ablate.api",
     "load": "ablate.api",
-    "run": "ablate.sweep.direct",
+    "run": "ablate.sweep.function_study",
     "table": "ablate.api",
 }
 

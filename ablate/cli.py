@@ -33,22 +33,22 @@ def application(config: DictConfig) -> Any:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
+    from ablate.objects import load_object
     from ablate.store import RunFolder
-    from ablate.sweep.preflight import function_named
     from ablate.sweep.recorder import record
 
     job = HydraConfig.get()
     folder = RunFolder(Path(job.runtime.output_dir))
     values: dict[str, Any] = OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[assignment]
     if job.mode is not None and job.mode.name == "MULTIRUN":
-        task = function_named(str(config.task))
+        task = load_object(str(config.task))
         if str(job.sweeper._target_).startswith("hydra_plugins.ablate_sweeper."):
             return task(values, folder)
         return record(lambda: task(values, folder), folder)
     # A SystemExit passes through Hydra; an exception would be announced by it as well.
     try:
         _check_single(values)
-        return _single(values, folder, function_named(str(config.task)))
+        return _single(values, folder, load_object(str(config.task)))
     except AblateError as error:
         raise SystemExit(_complain(str(error), 2)) from None
     except Exception as error:
@@ -59,17 +59,18 @@ def application(config: DictConfig) -> Any:
 def _check_single(values: Mapping[str, Any]) -> None:
     if found := faults(values):
         raise ConfigError("\n".join(found))
-    from ablate.sweep.preflight import function_named
+    from ablate.objects import load_object
 
     preflight = values["study"]["preflight"]
     if preflight is not None:
-        error = function_named(preflight)([values])[0].get("error")
+        error = load_object(preflight)([values])[0].get("error")
         if error:
             raise ConfigError(str(error))
 
 
 def _single(values: Mapping[str, Any], folder: RunFolder, task: Callable[..., Any]) -> None:
-    from ablate.sweep.console import duration, say
+    from ablate.formatting import duration
+    from ablate.sweep.console import say
     from ablate.sweep.progress import EpochBar
     from ablate.sweep.recorder import record
 

@@ -54,9 +54,9 @@ class StudyConfig:
     factors_from: str | None = None
     requires: Any = field(default_factory=dict)
     forbidden: Any = field(default_factory=list)
-    words: Any = field(default_factory=dict)
+    labels: Any = field(default_factory=dict)
     blocks: list[str] = field(default_factory=list)
-    own: Any = None
+    extra_factors: Any = None
     ignore: list[str] = field(default_factory=list)
     check: str | None = None
     preflight: str | None = None

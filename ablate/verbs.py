@@ -101,7 +101,7 @@ def _compare(words: Sequence[str], figures: Sequence[str] | None, width: str | N
 
 
 def _output(name: str) -> StudyFolder:
-    from ablate.sweep.growth import check_name
+    from ablate.sweep.study_record import check_name
 
     return StudyFolder(
         Path(name) if "/" in name and StudyFolder(Path(name)).record() else Path("outputs") / check_name(name)
@@ -178,16 +178,16 @@ def rerun(words: Sequence[str]) -> int:
 
 def confirm(words: Sequence[str]) -> int:
     """``ablate confirm STUDY [--seeds N]``: train it without all that was found dispensable, on fresh seeds."""
-    from ablate.sweep import confirm as closing
+    from ablate.sweep import confirm as confirmation
     from ablate.sweep.console import say
 
     rest, count = _option(words, "--seeds")
     (study,) = _studies(rest, 1)
-    planned = closing.intent(study, None if count is None else _number("--seeds", count))
+    planned = confirmation.plan_confirmation(study, None if count is None else _number("--seeds", count))
     say(f"Confirmation of '{study.name}': {planned.label} against the reference.")
     say(f"{planned.text}\n")
-    finished = closing.confirm(study, planned)
-    found = closing.write_confirmation(study, planned.folder)
+    finished = confirmation.train_confirmation(study, planned)
+    found = confirmation.write_confirmation(study, planned.folder)
     say(f"\n{found['text']}")
     say(f"written to {study.path}/confirmation.json")
     return 0 if finished else 1
@@ -195,41 +195,41 @@ def confirm(words: Sequence[str]) -> int:
 
 def ingredients(words: Sequence[str]) -> int:
     """``ablate ingredients [key=value ...] [--json]``: what the network is made of, and its size without each."""
+    from ablate.objects import load_object
     from ablate.sweep.console import say
-    from ablate.sweep.preflight import function_named
 
     values = _configuration([word for word in words if word != "--json"])
-    rows = function_named("ablate.keras.survey.main")(values)
+    rows = load_object("ablate.keras.survey.main")(values)
     if "--json" in words:
         say(json.dumps([row.plain() for row in rows], indent=1))
         return 0
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else 160).print(function_named("ablate.keras.survey.rendered")(rows))
+    Console(width=None if sys.stdout.isatty() else 160).print(load_object("ablate.keras.survey.rendered")(rows))
     return 0
 
 
 def data(words: Sequence[str]) -> int:
     """``ablate data [key=value ...]``: what the data are, with a sheet of samples."""
+    from ablate.objects import load_object
     from ablate.sweep.console import say
-    from ablate.sweep.preflight import function_named
 
     values = _configuration(words)
     folder = Path("outputs") / "single" / f"data-{values['data'].get('name') or values['data'].get('source')}"
-    for line in function_named("ablate.keras.data.report.main")(values, folder):
+    for line in load_object("ablate.keras.data.report.main")(values, folder):
         say(line)
     return 0
 
 
 def predict(words: Sequence[str]) -> int:
     """``ablate predict STUDY RUN IMAGE ...``: what a network that a run kept says of images."""
+    from ablate.objects import load_object
     from ablate.sweep.console import say
-    from ablate.sweep.preflight import function_named
 
     if len(words) < 3:
         raise ConfigError(f"Name a study folder, a run such as full/0, and images; received {list(words)}.")
     study, run = _study_and_run(words[:2])
-    for line in function_named("ablate.keras.predict.main")(study.run(run).path, words[2:]):
+    for line in load_object("ablate.keras.predict.main")(study.run(run).path, words[2:]):
         say(line)
     return 0
 

@@ -30,8 +30,8 @@ from ablate.errors import DesignError, StoreError, suggestion
 from ablate.store import FAILED, FINISHED, PlannedRun, Result, Status, StudyFolder, write_text
 from ablate.store.study_folder import StudyRecord
 from ablate.study import Plan, Study
-from ablate.sweep.growth import check_name
 from ablate.sweep.identity import run_id
+from ablate.sweep.study_record import check_name
 
 __all__ = ["adopt", "adopted_name"]
 

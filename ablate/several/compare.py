@@ -13,7 +13,7 @@ from ablate.several.merge import conflicts, merge, other_questions
 from ablate.store import PlannedRun, StudyFolder, write_text
 from ablate.store.study_folder import StudyRecord
 from ablate.study import Cell, Factor, Level, Plan, cell_of
-from ablate.sweep.growth import unite_factors
+from ablate.sweep.study_record import merge_factors
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -117,7 +117,7 @@ def _joined(
     records = [study.existing_record() for study in studies]
     factors: tuple[Factor, ...] = ()
     for record in records:
-        factors = unite_factors(factors, record.plan.factors)
+        factors = merge_factors(factors, record.plan.factors)
     word = ORIGIN if all(factor.name != ORIGIN for factor in factors) else f"{ORIGIN}_"
     block = Factor(word, tuple(Level(name) for name in names), names[0], block=True)
     whole = (block, *factors)

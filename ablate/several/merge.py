@@ -11,8 +11,8 @@ from ablate.errors import StoreError
 from ablate.several.copying import copy_run, names_of
 from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
-from ablate.sweep.growth import grow
 from ablate.sweep.identity import differences
+from ablate.sweep.study_record import extended_record
 
 __all__ = ["KEEP", "Conflict", "Merged", "conflicts", "merge", "other_questions"]
 
@@ -175,7 +175,7 @@ def _united(into: StudyFolder, records: Sequence[StudyRecord], event: Mapping[st
     whole: StudyRecord | None = None
     for record in records:
         plan = replace(record.plan, study=replace(record.plan.study, name=into.name))
-        whole = grow(into, whole, plan, record.runs, record.reference, {})
+        whole = extended_record(into, whole, plan, record.runs, record.reference, {})
     history = sorted(
         {repr(past): past for record in records for past in record.history}.values(),
         key=lambda past: str(past.get("time", "")),

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, open_dict
 
 from ablate.errors import ConfigError
 from ablate.store import FAILED, RUNNING, RunFolder, StudyFolder
-from ablate.sweep.gpus import found_gpus, slot_environments, slots
+from ablate.sweep.gpus import slot_environments, slots, visible_gpus
 from ablate.sweep.pool import Call, MemoryBudget, Outcome, WorkerPool
 
 __all__ = ["ProcessLauncher"]
@@ -50,21 +50,21 @@ class ProcessLauncher(Launcher):
         gpus: Sequence[str | int] | None = None,
         gpu_memory: float | None = None,
     ) -> None:
-        known = isinstance(gpu_memory, int | float) and not isinstance(gpu_memory, bool) and 0 < gpu_memory < math.inf
-        if gpu_memory is not None and not known:
+        is_size = isinstance(gpu_memory, int | float) and not isinstance(gpu_memory, bool) and 0 < gpu_memory < math.inf
+        if gpu_memory is not None and not is_size:
             raise ConfigError(f"gpu_memory={gpu_memory}: write a positive number of GiB, or null.")
         cores = len(os.sched_getaffinity(0))
-        shared_out = slots(found_gpus(gpus), gpu_memory, cores)
+        gpu_by_slot = slots(visible_gpus(gpus), gpu_memory, cores)
         if workers == "auto":
-            count = len(shared_out) or cores
+            count = len(gpu_by_slot) or cores
         elif isinstance(workers, int) and not isinstance(workers, bool) and workers > 0:
             count = workers
         else:
             raise ConfigError(f"workers={workers}: write a number of at least 1, or auto.")
         if timeout is not None and not timeout > 0:
             raise ConfigError(f"timeout={timeout}: write a number of seconds, or null.")
-        shared = {"ABLATE_WORKERS": str(count)}  # a framework can share out the cores by it
-        environments = [slot | shared for slot in slot_environments(shared_out, gpu_memory) or [{}]]
+        common = {"ABLATE_WORKERS": str(count)}  # by which a framework can divide the cores
+        environments = [slot | common for slot in slot_environments(gpu_by_slot, gpu_memory) or [{}]]
         memory = MemoryBudget() if workers == "auto" else None
         self.pool = WorkerPool(count, jobs_per_worker, timeout, environments, memory)
 
