@@ -81,7 +81,7 @@ class ProcessLauncher(Launcher):
         state = Singleton.get_state()
         job = functools.partial(_run, self._context, self._task, self._config, state)
         calls = [
-            Call(key=index, arguments=(initial_job_idx + index, list(lines)), group=_group(lines))
+            Call(key=index, arguments=(initial_job_idx + index, list(lines)), group=_cell(lines))
             for index, lines in enumerate(job_overrides)
         ]
         returns: dict[int, JobReturn] = {}
@@ -106,6 +106,7 @@ def _run(
     HydraConfig.instance().set_config(sweep_config)
     folder = Path(str(sweep_config.hydra.sweep.dir)) / str(sweep_config.hydra.sweep.subdir)
     folder.mkdir(parents=True, exist_ok=True)
+    # Before anything of the task: frameworks print from C, past sys.stdout, and a worker carries out many runs.
     _redirect_output(RunFolder(folder).log)
     result = run_job(
         hydra_context=context,
@@ -114,7 +115,7 @@ def _run(
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )
-    result.cfg = result.hydra_cfg = None  # the parent has them; sending them back costs more than a short run
+    result.cfg = result.hydra_cfg = None  # the parent has them; sending them costs more than a short run
     return result
 
 
@@ -134,13 +135,13 @@ def _subdir(overrides: Sequence[str]) -> str | None:
     return None
 
 
-def _group(overrides: Sequence[str]) -> str:
+def _cell(overrides: Sequence[str]) -> str:
     subdir = _subdir(overrides)
     return str(Path(subdir).parent) if subdir else ""
 
 
 def _record_death(sweep: Path, overrides: Sequence[str], outcome: Outcome) -> None:
-    """Write what the dead process could not; being killed is left to the reader of the status, who allows a retry."""
+    """Write what the dead process could not, except that it was killed: the engine launches such a run once more."""
     subdir = _subdir(overrides)
     if subdir is None or outcome.reason == "killed":
         return
@@ -150,7 +151,7 @@ def _record_death(sweep: Path, overrides: Sequence[str], outcome: Outcome) -> No
         folder.write_status(
             replace(status, state=FAILED, reason=outcome.reason, error=str(outcome.error), ended=time.time(), pid=None)
         )
-        StudyFolder(sweep).halt.touch()  # heeded only where one failure is to end the study
+        StudyFolder(sweep).halt.touch()  # runs check for it only where one failure is to end the study
 
 
 def _job_return(outcome: Outcome, overrides: Sequence[str]) -> JobReturn:

@@ -25,10 +25,10 @@ __all__ = ["Call", "MemoryBudget", "Outcome", "WorkerPool"]
 
 @dataclass(frozen=True)
 class Call:
-    """One thing for a worker to do.
+    """One call of the function that a pool runs.
 
     Args:
-        key: Whatever tells the call from the others.
+        key: Identifies the call among the others.
         arguments: What to call the function with.
         group: Calls of one group go to one worker as long as others have enough to do, so that it can reuse what it
             has built.
@@ -100,8 +100,7 @@ class WorkerPool:
     """A fixed number of worker processes.
 
     A worker that dies takes one call with it and is replaced. One whose memory has grown too much is replaced when
-    it comes to another group. Workers end with the pool, and with its process however
-    that ends.
+    it comes to another group. Workers end with the pool, and with its process however that ends.
 
     Args:
         slots: How many workers at a time.
@@ -161,7 +160,7 @@ class WorkerPool:
             yield from self._run(carried, deque(calls))
         finally:
             for worker in [worker for worker in self._workers.values() if worker.current]:
-                self._discard(worker)  # its answer would be taken for that of a later call
+                self._discard(worker)  # its answer would be taken for that of the next call
 
     def _run(self, carried: bytes, waiting: deque[Call]) -> Iterator[Outcome]:
         self.start(min(self.slots, len(waiting)))
@@ -170,8 +169,8 @@ class WorkerPool:
                 if waiting and (slot not in self._workers or self._workers[slot].current is None) and self._fits(slot):
                     self._assign(slot, waiting, carried)
             busy = [worker for worker in self._workers.values() if worker.current]
-            patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
-            ready = wait([worker.connection for worker in busy], timeout=min(patience, 3600.0))
+            timeout = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
+            ready = wait([worker.connection for worker in busy], timeout=min(timeout, 3600.0))
             for worker in busy:
                 if worker.connection in ready:
                     yield self._collect(worker)
@@ -189,6 +188,7 @@ class WorkerPool:
             worker.process.wait()
 
     def _spawn(self, slot: int) -> _Worker:
+        # A fresh interpreter instead of a fork: frameworks with threads and GPUs do not survive a fork.
         ours, theirs = socket.socketpair()
         environment = {**os.environ, **self._environments[slot % len(self._environments)]}
         with theirs:
@@ -203,7 +203,7 @@ class WorkerPool:
         return worker
 
     def _fits(self, slot: int) -> bool:
-        """Whether the memory bears one more call beside those that go on."""
+        """Whether the memory allows one more call beside those at work; the first is always allowed."""
         busy = [worker.process.pid for worker in self._workers.values() if worker.current]
         if self._memory is None or not busy:
             return True
@@ -211,7 +211,7 @@ class WorkerPool:
         if self._memory.allows(busy, idle.process.pid if idle else None):
             return True
         if idle:
-            self._discard(idle)  # what it holds is of use to the others
+            self._discard(idle)  # frees its memory for those at work
         return False
 
     def _assign(self, slot: int, waiting: deque[Call], function: bytes) -> None:
@@ -232,25 +232,27 @@ class WorkerPool:
                 worker.function = function
             worker.connection.send_bytes(pickle.dumps(("call", cloudpickle.dumps(call.arguments))))
         except OSError:
-            return  # it died before it was asked; collecting its outcome says so
+            return  # it died while idle; collecting its outcome reports that
 
     def _has_grown(self, worker: _Worker) -> bool:
         return process_memory(worker.process.pid) - worker.first_memory > self._max_growth
 
     def _choose(self, worker: _Worker, waiting: deque[Call]) -> Call:
+        # A worker stays with its group, whose compiled step it holds, then opens a group of which no other worker has
+        # compiled one; only the last calls of a study are shared, so that no worker idles.
         taken = {other.group for other in self._workers.values() if other is not worker and other.current}
-        own = next((call for call in waiting if call.group == worker.group), None)
-        fresh = next((call for call in waiting if call.group not in taken), None)
-        return own or fresh or waiting[0]
+        same = next((call for call in waiting if call.group == worker.group), None)
+        untaken = next((call for call in waiting if call.group not in taken), None)
+        return same or untaken or waiting[0]
 
     def _collect(self, worker: _Worker) -> Outcome:
         call = worker.current
         if call is None:
-            raise RunError("A worker answered without having been asked.")
+            raise RunError("A worker answered without a call.")
         try:
             good, data = pickle.loads(worker.connection.recv_bytes())
         except (EOFError, OSError):
-            return self._bury(worker, call)
+            return self._death(worker, call)
         worker.current, worker.deadline = None, float("inf")
         if worker.calls == 1:
             worker.first_memory = process_memory(worker.process.pid)
@@ -262,11 +264,11 @@ class WorkerPool:
             self._discard(worker)
         return Outcome(call.key, value=value) if good else Outcome(call.key, error=value, reason="raised")
 
-    def _bury(self, worker: _Worker, call: Call) -> Outcome:
-        code = self._discard(worker, patience=5.0)
+    def _death(self, worker: _Worker, call: Call) -> Outcome:
+        code = self._discard(worker, patience=5.0)  # the pipe closes a moment before the process has ended
         reason = "killed" if code < 0 else "exited"
-        words = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return Outcome(call.key, error=RunError(f"The process of the run {words}."), reason=reason)
+        ending = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return Outcome(call.key, error=RunError(f"The process of the run {ending}."), reason=reason)
 
     def _expire(self, worker: _Worker) -> Outcome:
         call = worker.current
