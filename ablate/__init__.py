@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ablate.foreign import adopt
     from ablate.merging import compare, merge
     from ablate.study import Cell, Factor, Level, Plan, Study, make_plan
-    from ablate.sweep.direct import run
+    from ablate.sweep.function_study import run
 
 __all__ = [
     "AblateError",
@@ -60,7 +60,7 @@ _MODULES = {
     "draw": "ablate.api",
     "load": "ablate.api",
     "merge": "ablate.merging",
-    "run": "ablate.sweep.direct",
+    "run": "ablate.sweep.function_study",
     "table": "ablate.api",
 }
 

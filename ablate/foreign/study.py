@@ -24,7 +24,7 @@ from ablate.foreign.results import choose_metric, run_result, with_consistent_ki
 from ablate.store import FAILED, FINISHED, PlannedRun, Result, RunFolder, Status, StudyFolder, write_text
 from ablate.store.study_folder import StudyRecord
 from ablate.study import Plan, Study
-from ablate.sweep.growth import check_name
+from ablate.sweep.study_record import check_name
 from ablate.sweep.identity import run_id
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from ablate.merging.union import conflicts, merge_studies, merged_record, questi
 from ablate.store import PlannedRun, RunFolder, StudyFolder, write_text
 from ablate.store.study_folder import StudyRecord
 from ablate.study import Factor, Level, Plan, cell_of
-from ablate.sweep.growth import check_name, unite_factors
+from ablate.sweep.study_record import check_name, merge_factors
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -127,7 +127,7 @@ def _joined(studies: Studies, folder: StudyFolder) -> tuple[StudyRecord, dict[Pl
     asked = [record.plan.study for record in records.values()]
     united: tuple[Factor, ...] = ()
     for record in records.values():
-        united = unite_factors(united, record.plan.factors)
+        united = merge_factors(united, record.plan.factors)
     origin = ORIGIN if all(factor.name != ORIGIN for factor in united) else f"{ORIGIN}_"
     factors = (Factor(origin, tuple(map(Level, records)), next(iter(records)), block=True), *united)
     # A margin that not all of them declared is declared for none of them.

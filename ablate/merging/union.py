@@ -12,7 +12,7 @@ from ablate.formatting import listing, plural
 from ablate.merging.studies import Studies, StudyPath, StudySource, as_folder, copy_run, read_studies, same_folder
 from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
-from ablate.sweep.growth import grow
+from ablate.sweep.study_record import extended_record
 from ablate.sweep.identity import differences
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def merged_record(into: StudyFolder, records: Sequence[StudyRecord], event: Mapp
     merged: StudyRecord | None = None
     for record in records:
         plan = replace(record.plan, study=replace(record.plan.study, name=into.name))
-        merged = grow(into, merged, plan, record.runs, record.reference, {})
+        merged = extended_record(into, merged, plan, record.runs, record.reference, {})
     assert merged is not None  # noqa: S101 - read_studies refuses no study at all
     plan = merged.plan
     # Parts may share commands: each stands once, in the order of time.

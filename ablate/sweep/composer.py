@@ -16,15 +16,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import ConfigError
 from ablate.study import Cell, Factor
-from ablate.sweep.factors import is_group, reason_of
-from ablate.sweep.frozen import FrozenLoader, apply_overrides, parse_overrides
+from ablate.sweep.config_loader import ComposedConfigLoader, apply_overrides, parse_overrides
+from ablate.sweep.config_template import ConfigTemplate, is_assignment
+from ablate.sweep.factors import error_text, is_group
 from ablate.sweep.identity import identity, task_part, without
-from ablate.sweep.plain import PlainConfiguration, is_value
 
 __all__ = ["Composer"]
 
-_MOST_PLAIN = 256
-"""Plain configurations that are kept at a time."""
+_MAX_TEMPLATES = 256
+"""Templates in memory at a time."""
 
 
 class Composer:
@@ -48,7 +48,7 @@ class Composer:
         self._ignore = tuple(ignore)
         self._bases: dict[tuple[str, ...], bytes] = {}
         self._tasks: dict[tuple[str, ...], bytes] = {}
-        self._plain: dict[tuple[tuple[str, ...], tuple[str, ...]], PlainConfiguration] = {}
+        self._templates: dict[tuple[tuple[str, ...], tuple[str, ...]], ConfigTemplate] = {}
         self._base(())
 
     def overrides(self, cell: Cell, factors: Sequence[Factor]) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ class Composer:
         Raises:
             ConfigError: If the overrides do not compose.
         """
-        values = self._put_together(overrides)
+        values = self._from_template(overrides)
         return identity(self._task(overrides), ()) if values is None else values
 
     def identity(self, overrides: Sequence[str]) -> dict[str, Any]:
@@ -81,21 +81,25 @@ class Composer:
     def _groups(self, overrides: Sequence[str]) -> tuple[str, ...]:
         return tuple(line for line in overrides if is_group(line.split("=", 1)[0].lstrip("+"), self._loader))
 
-    def _put_together(self, overrides: Sequence[str]) -> dict[str, Any] | None:
-        """A configuration without composing it, or None where only composing can tell."""
+    def _from_template(self, overrides: Sequence[str]) -> dict[str, Any] | None:
+        """A configuration made by setting values, or None where it has to be composed.
+
+        Choices within config groups and overrides that do more than set a value (add, delete, interpolate) are composed
+        into the template: runs of a cell differ by little else than their seed, so a few templates serve all of them.
+        """
         groups = self._groups(overrides)
-        others = [line for line in overrides if line not in groups]
-        held = tuple(line for line in others if not is_value(line))
-        known = self._plain.get((groups, held))
-        if known is None:
+        lines = [line for line in overrides if line not in groups]
+        composed = tuple(line for line in lines if not is_assignment(line))
+        template = self._templates.get((groups, composed))
+        if template is None:
             try:
-                task = self._task((*groups, *held))
+                task = self._task((*groups, *composed))
             except ConfigError:
-                return None  # composing it whole will say what is wrong
-            if len(self._plain) == _MOST_PLAIN:
-                self._plain.clear()
-            known = self._plain[groups, held] = PlainConfiguration(task, held)
-        return known.under([line for line in others if is_value(line)])
+                return None  # the lines may be right only together with the others; composing all of them decides
+            if len(self._templates) == _MAX_TEMPLATES:
+                self._templates.clear()
+            template = self._templates[groups, composed] = ConfigTemplate(task, composed)
+        return template.with_overrides([line for line in lines if is_assignment(line)])
 
     def _task(self, overrides: Sequence[str]) -> DictConfig:
         groups = self._groups(overrides)
@@ -104,12 +108,12 @@ class Composer:
             task: DictConfig = pickle.loads(self._tasks[groups])
             apply_overrides(task, parse_overrides([line for line in overrides if line not in groups]))
         except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(f"{' '.join(overrides)}: {reason_of(error)}") from error
+            raise ConfigError(f"{' '.join(overrides)}: {error_text(error)}") from error
         return task
 
-    def frozen_loader(self) -> FrozenLoader:
-        """A loader for launchers that serves what was composed here."""
-        return FrozenLoader(self._loader, self._bases, self._fixed)
+    def run_loader(self) -> ComposedConfigLoader:
+        """A loader for launchers, which serves what was composed here."""
+        return ComposedConfigLoader(self._loader, self._bases, self._fixed)
 
     def launch_config(self) -> DictConfig:
         """The configuration to set up a launcher with."""
@@ -124,7 +128,7 @@ class Composer:
             config = copy.deepcopy(self._config)
         with open_dict(config.hydra), flag_override(config.hydra, "readonly", False):
             config.hydra.sweep.dir = str(self._folder.absolute())
-        # By value where pickle would refer to a script's __main__, which a worker does not have.
+        # cloudpickle, since pickle would refer to classes of a script's __main__, which a worker does not have.
         self._bases[groups] = cloudpickle.dumps(config)
         task = task_part(config)
         OmegaConf.set_struct(task, True)

@@ -1,4 +1,4 @@
-"""Closing the loop: the network without all that was found dispensable is trained against the full one.
+"""Confirmation: the network without all that a study found dispensable is trained against the full one.
 
 The command that made a study is given again, with one setting more: ``hydra.sweeper.confirms`` names the study's
 folder, and the sweeper then lays out two cells, the reference and the reduced one. So a confirmation has the same task,
@@ -7,7 +7,6 @@ launcher, locks and failures as any other study, and goes on where it was interr
 
 from __future__ import annotations
 
-import importlib
 import runpy
 import sys
 import time
@@ -18,24 +17,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import ConfigError, StoreError
+from ablate.objects import load_object
 from ablate.report import summary_of
 from ablate.store import FAILED, FINISHED, StudyFolder
 from ablate.study import Layout, cell_of
-from ablate.sweep.factors import Asked
+from ablate.study.settings import StudySettings
+from ablate.sweep.factors import StudyRequest
 from ablate.sweep.identity import differences
-from ablate.sweep.settings import Settings
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
 
-__all__ = ["DESIGN", "Intent", "confirm", "confirming", "intent", "refuse_other", "write_confirmation"]
+__all__ = [
+    "DESIGN",
+    "ConfirmationPlan",
+    "check_same_configuration",
+    "confirmation_request",
+    "plan_confirmation",
+    "train_confirmation",
+    "write_confirmation",
+]
 
 DESIGN = "confirmation"
 """What the design of a confirmation is called in its plan."""
 
 
 @dataclass(frozen=True)
-class Intent:
+class ConfirmationPlan:
     """What a confirmation is about to do, decided before its first run.
 
     Args:
@@ -53,7 +61,7 @@ class Intent:
     text: str
 
 
-def intent(study: StudyFolder, count: int | None = None) -> Intent:
+def plan_confirmation(study: StudyFolder, count: int | None = None) -> ConfirmationPlan:
     """Decide what to train for a confirmation, or read what was decided before.
 
     Args:
@@ -77,17 +85,19 @@ def intent(study: StudyFolder, count: int | None = None) -> Intent:
     before = folder.record()
     if before is None:
         planned = effort(summary, levels, count)
-        return Intent(folder, levels, label, fresh_seeds(summary.study, planned.seeds), planned.text)
+        return ConfirmationPlan(folder, levels, label, fresh_seeds(summary.study, planned.seeds), planned.text)
     seeds = before.plan.study.seeds
     faults = []
     if before.plan.study.design != DESIGN:
         faults.append("it is no confirmation")
     else:
         pair = comparisons(before.plan)[0]
-        was = {name: pair.cell.levels[name] for name in pair.changed}
+        earlier = {name: pair.cell.levels[name] for name in pair.changed}
         now = {name: label for name, label in levels.items() if name not in pair.cell.void}
-        if was != now:
-            faults.append(f"it is about {_words(was)}, and the study now finds {_words(now)} dispensable")
+        if earlier != now:
+            faults.append(
+                f"it is about {_levels_text(earlier)}, and the study now finds {_levels_text(now)} dispensable"
+            )
     if count is not None and count != len(seeds):
         faults.append(
             f"it was declared with {len(seeds)} seeds, not {count}, and a test has the seeds it was planned with"
@@ -96,15 +106,17 @@ def intent(study: StudyFolder, count: int | None = None) -> Intent:
         raise StoreError(
             f"'{folder.path}' is there already: {'; '.join(faults)}. Move it away to confirm with fresh seeds."
         )
-    return Intent(folder, levels, label, seeds, effort(summary, levels, len(seeds)).text)
+    return ConfirmationPlan(folder, levels, label, seeds, effort(summary, levels, len(seeds)).text)
 
 
-def confirming(settings: Settings, asked: Asked) -> tuple[Settings, Asked, StudyFolder]:
+def confirmation_request(
+    settings: StudySettings, request: StudyRequest
+) -> tuple[StudySettings, StudyRequest, StudyFolder]:
     """Turn the command of a study into that of its confirmation.
 
     Args:
-        settings: The sweeper's settings, with ``confirms``, and the fresh seeds in ``seeds``.
-        asked: What the command of the study asks for.
+        settings: The study's settings, with ``confirms``, and the fresh seeds in ``seeds``.
+        request: What the command of the study describes.
 
     Returns:
         The same for its confirmation, and the confirmation's folder.
@@ -112,28 +124,28 @@ def confirming(settings: Settings, asked: Asked) -> tuple[Settings, Asked, Study
     study = StudyFolder(Path(str(settings.confirms)))
     record = study.existing_record()
     seeds = settings.seeds if isinstance(settings.seeds, tuple) else ()
-    found = intent(study, len(seeds) or None)
+    planned = plan_confirmation(study, len(seeds) or None)
     declared = record.plan.study
     return (
-        replace(settings, design=DESIGN, seeds=seeds or found.seeds, metric=declared.metric, margin=declared.margin),
+        replace(settings, design=DESIGN, seeds=seeds or planned.seeds, metric=declared.metric, margin=declared.margin),
         replace(
-            asked,
+            request,
             factors=record.plan.factors,
             seeds=None,
             swept=True,
             notes=(),
-            layout=Layout((dict(found.levels),)),
+            layout=Layout((dict(planned.levels),)),
         ),
-        found.folder,
+        planned.folder,
     )
 
 
-def confirm(study: StudyFolder, planned: Intent) -> bool:
+def train_confirmation(study: StudyFolder, plan: ConfirmationPlan) -> bool:
     """Train the reduced network against the full one by giving the study's own command again.
 
     Args:
         study: The study's folder.
-        planned: What :func:`intent` said.
+        plan: What :func:`plan_confirmation` returned.
 
     Returns:
         Whether all runs have finished.
@@ -149,16 +161,16 @@ def confirm(study: StudyFolder, planned: Intent) -> bool:
             "task its runs are of), so its confirmation must be run as it was: with ablate.run, say "
             f"ablate.run(..., confirms='{study.path}')."
         )
-    seeds = ",".join(map(str, planned.seeds))
+    seeds = ",".join(map(str, plan.seeds))
     path = str(study.path.resolve()).replace("\\", "\\\\").replace("'", "\\'")
-    words = [*events[-1]["command"], f"hydra.sweeper.confirms='{path}'", f"hydra.sweeper.seeds=[{seeds}]"]
+    arguments = [*events[-1]["command"], f"hydra.sweeper.confirms='{path}'", f"hydra.sweeper.seeds=[{seeds}]"]
     try:
-        _again(events[-1]["task"], words)
+        _repeat_command(events[-1]["task"], arguments)
     except SystemExit as end:
-        if end.code not in (None, 0, 1) or planned.folder.record() is None:
+        if end.code not in (None, 0, 1) or plan.folder.record() is None:
             raise
-    runs = planned.folder.existing_record().runs
-    return all(planned.folder.run(run).status().state == FINISHED for run in runs)
+    runs = plan.folder.existing_record().runs
+    return all(plan.folder.run(run).status().state == FINISHED for run in runs)
 
 
 def write_confirmation(study: StudyFolder, folder: StudyFolder) -> Mapping[str, Any]:
@@ -179,13 +191,13 @@ def write_confirmation(study: StudyFolder, folder: StudyFolder) -> Mapping[str, 
     from ablate.analysis.comparisons import comparisons
     from ablate.analysis.sentences import change_in_words
 
-    asked, found = study.existing_record().plan.study, summary_of(folder)
+    declared, summary = study.existing_record().plan.study, summary_of(folder)
     results = []
     removed: dict[str, str] = {}
-    for pair in comparisons(found.plan):
-        change = change_in_words(pair.cell, pair.changed, found.plan)
-        result = confirmation(asked, found.values[pair.reference.label], found.values[pair.cell.label], change)
-        where = {factor.name: pair.cell.levels[factor.name] for factor in found.plan.factors if factor.block}
+    for pair in comparisons(summary.plan):
+        change = change_in_words(pair.cell, pair.changed, summary.plan)
+        result = confirmation(declared, summary.values[pair.reference.label], summary.values[pair.cell.label], change)
+        where = {factor.name: pair.cell.levels[factor.name] for factor in summary.plan.factors if factor.block}
         removed = {name: pair.cell.levels[name] for name in pair.changed}
         results.append(
             {
@@ -203,10 +215,10 @@ def write_confirmation(study: StudyFolder, folder: StudyFolder) -> Mapping[str, 
         "text": " ".join(str(result["text"]) for result in results),
         "confirmed": all(result["confirmed"] for result in results),
         "removed": removed,
-        "metric": found.study.metric,
-        "margin": asked.margin,
-        "seeds": list(found.study.seeds),
-        "failed": int((found.runs["state"] == FAILED).sum()),
+        "metric": summary.study.metric,
+        "margin": declared.margin,
+        "seeds": list(summary.study.seeds),
+        "failed": int((summary.runs["state"] == FAILED).sum()),
         "folder": folder.path.name,
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "results": results,
@@ -215,7 +227,7 @@ def write_confirmation(study: StudyFolder, folder: StudyFolder) -> Mapping[str, 
     return values
 
 
-def refuse_other(study: StudyFolder, reference: Mapping[str, Any]) -> None:
+def check_same_configuration(study: StudyFolder, reference: Mapping[str, Any]) -> None:
     """Refuse to confirm with another configuration than the study had.
 
     Args:
@@ -244,29 +256,26 @@ def _refuse_unfinished(study: StudyFolder, summary: Summary) -> None:
         )
 
 
-def _words(levels: Mapping[str, str]) -> str:
+def _levels_text(levels: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={label}" for name, label in levels.items())
 
 
-def _again(task: Mapping[str, str], words: Sequence[str]) -> None:
+def _repeat_command(task: Mapping[str, str], arguments: Sequence[str]) -> None:
     """Give a command again: call its main function, or run its script."""
-    with _argv([task["file"], *words]):
+    with _argv([task["file"], *arguments]):
         if task["module"] == "__main__":
             if not Path(task["file"]).is_file():
                 raise StoreError(f"The script of the study is not there: '{task['file']}'.")
             sys.path.insert(0, str(Path(task["file"]).parent))
             runpy.run_path(task["file"], run_name="__main__")
             return
-        found: Any = importlib.import_module(task["module"])
-        for part in task["name"].split("."):
-            found = getattr(found, part)
-        found()
+        load_object(f"{task['module']}.{task['name']}")()
 
 
 @contextmanager
-def _argv(words: Sequence[str]) -> Iterator[None]:
+def _argv(arguments: Sequence[str]) -> Iterator[None]:
     before = sys.argv
-    sys.argv = list(words)
+    sys.argv = list(arguments)
     try:
         yield
     finally:

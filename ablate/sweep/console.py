@@ -1,4 +1,4 @@
-"""What a study says in the terminal: the plan, the result, where to look."""
+"""What the terminal shows of a study: the plan, the states of its runs, the result, where its files are."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablate.formatting import better_direction, duration
 from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, Status, StudyFolder
 from ablate.store.study_folder import StudyRecord
-from ablate.study import Cell
+from ablate.study import Cell, Plan
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
     from ablate.sweep.engine import Job
 
 __all__ = [
-    "duration",
     "failure_lines",
     "paths_lines",
     "plan_lines",
@@ -28,7 +28,7 @@ __all__ = [
     "status_lines",
 ]
 
-_MOST_CELLS = 24
+_MAX_CELLS = 24
 
 
 def say(text: str = "") -> None:
@@ -49,21 +49,20 @@ def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
 
     plan = record.plan
     study = plan.study
-    best = "higher" if study.direction == "max" else "lower"
     seeds = f"seeds {', '.join(map(str, study.seeds))}"
     if study.sequential:
         seeds = f"seeds one at a time, at most {len(study.seeds)} a cell"
     lines = [
         f"Study '{study.name}': {len(plan.cells)} cells ({study.design}), {seeds}; "
-        f"metric {study.metric}, {best} is better."
+        f"metric {study.metric}, {better_direction(study.direction)}."
     ]
-    width = max(len(cell.label) for cell in plan.cells[:_MOST_CELLS])
-    lines += [f"  {cell.label:{width}}  {_what_differs(cell)}".rstrip() for cell in plan.cells[:_MOST_CELLS]]
-    if len(plan.cells) > _MOST_CELLS:
-        lines.append(f"  ... and {len(plan.cells) - _MOST_CELLS} more")
+    width = max(len(cell.label) for cell in plan.cells[:_MAX_CELLS])
+    lines += [f"  {cell.label:{width}}  {_changes_text(cell)}".rstrip() for cell in plan.cells[:_MAX_CELLS]]
+    if len(plan.cells) > _MAX_CELLS:
+        lines.append(f"  ... and {len(plan.cells) - _MAX_CELLS} more")
     lines += [f"  {note}" for note in plan.notes]
-    if done < asked and (found := plan_prospect(plan)) is not None:
-        lines += [f"  {sentence}" for sentence in found.text.replace(". ", ".\n").splitlines()]
+    if done < asked and (prospect := plan_prospect(plan)) is not None:
+        lines += [f"  {sentence}" for sentence in prospect.text.replace(". ", ".\n").splitlines()]
     first = " at first" if study.sequential else ""
     lines.append(f"{asked} runs{first}: {done} done, {asked - done} to train.")
     return lines
@@ -79,41 +78,26 @@ def plan_values(record: StudyRecord, folder: StudyFolder, jobs: Sequence[Job]) -
     """
     from ablate.analysis import plan_prospect
 
-    found = plan_prospect(record.plan)
+    prospect = plan_prospect(record.plan)
     runs = [
         {"id": job.run.id, "cell": job.run.cell, "seed": job.run.seed, "overrides": list(job.overrides)}
         | {"state": folder.run(job.run).settled_status().state, "folder": job.run.folder}
         for job in jobs
     ]
-    told = None
-    if found is not None:
-        told = {**vars(found), "power": {f"{size:g}": chance for size, chance in found.power.items()}}
-        told["detectable"] = found.detectable if math.isfinite(found.detectable) else None
-    digest = record.plan.digest
-    return {"folder": str(folder.path), "declared": digest, **record.plan.to_dict(), "prospect": told, "runs": runs}
+    values = None
+    if prospect is not None:
+        values = {**vars(prospect), "power": {f"{size:g}": power for size, power in prospect.power.items()}}
+        values["detectable"] = prospect.detectable if math.isfinite(prospect.detectable) else None
+    declared = {"folder": str(folder.path), "declared": record.plan.digest}
+    return {**declared, **record.plan.to_dict(), "prospect": values, "runs": runs}
 
 
-def _what_differs(cell: Cell) -> str:
+def _changes_text(cell: Cell) -> str:
     if cell.is_reference:
         return "the reference"
-    words = ", ".join(f"{name}={cell.levels[name]}" for name in cell.changed)
+    changes = ", ".join(f"{name}={cell.levels[name]}" for name in cell.changed)
     void = ", ".join(cell.void)
-    return f"{words} (void: {void})" if void else words
-
-
-def duration(seconds: float) -> str:
-    """A time for reading.
-
-    Example:
-        >>> duration(4.25), duration(65), duration(7300)
-        ('4.2 s', '1 min 05 s', '2 h 01 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{changes} (void: {void})" if void else changes
 
 
 def paths_lines(study: StudyFolder) -> list[str]:
@@ -125,24 +109,26 @@ def paths_lines(study: StudyFolder) -> list[str]:
         lines.append(f"page     {folder / study.page.name}")
     for name, pattern in (("figures", "figures/*.png"), ("tables", "tables/*.*"), ("data", "*.csv")):
         suffix = ".*" if name == "tables" else Path(pattern).suffix
-        # The wide form of a table is beside it.
-        if found := sorted({path.stem.removesuffix("_wide") for path in study.path.glob(pattern)}):
-            stems = f"{{{','.join(found)}}}" if len(found) > 1 else found[0]
-            lines.append(f"{name:8} {folder / Path(pattern).parent}/{stems}{suffix}")
+        # Every table has a wide form, which need not be named as well.
+        if stems := sorted({path.stem.removesuffix("_wide") for path in study.path.glob(pattern)}):
+            names = f"{{{','.join(stems)}}}" if len(stems) > 1 else stems[0]
+            lines.append(f"{name:8} {folder / Path(pattern).parent}/{names}{suffix}")
     return lines
 
 
-def failure_lines(study: StudyFolder, failed: Mapping[PlannedRun, Status]) -> list[str]:
+def failure_lines(study: StudyFolder, plan: Plan, statuses: Mapping[PlannedRun, Status]) -> list[str]:
     """Which runs failed and why, for reading; empty if none did.
 
     Args:
         study: The study's folder.
-        failed: Their status by run.
+        plan: Its plan.
+        statuses: The status of each run.
     """
+    failed = {run: status for run, status in statuses.items() if status.state == FAILED}
     if not failed:
         return []
-    labels = {cell.name: cell.label for cell in study.existing_record().plan.cells}
-    finished = sum(study.run(run).status().state == FINISHED for run in study.existing_record().runs)
+    labels = {cell.name: cell.label for cell in plan.cells}
+    finished = sum(status.state == FINISHED for status in statuses.values())
     lines = [f"{finished} finished, {len(failed)} failed:"]
     for run, status in failed.items():
         lines.append(f"  {labels[run.cell]}, seed {run.seed}: {status.reason}: {status.error}")
@@ -153,7 +139,7 @@ def failure_lines(study: StudyFolder, failed: Mapping[PlannedRun, Status]) -> li
 
 
 def show_summary(summary: Summary) -> None:
-    """Print the result table and what there is to say about it."""
+    """Print the result table and the notes below it."""
     from rich.console import Console
 
     from ablate.tables import effects_table, terminal
@@ -170,10 +156,10 @@ def status_lines(study: StudyFolder) -> list[str]:
     record = study.existing_record()
     states = {run: study.run(run).settled_status() for run in record.runs}
     width = max(len(cell.label) for cell in record.plan.cells)
-    words: dict[str, list[str]] = {cell.name: [] for cell in record.plan.cells}
+    texts: dict[str, list[str]] = {cell.name: [] for cell in record.plan.cells}
     for run, status in states.items():
-        words[run.cell].append(f"{run.seed}:{status.state}{f' ({status.reason})' if status.reason else ''}")
-    lines = [f"{cell.label:{width}}  {'  '.join(words[cell.name])}" for cell in record.plan.cells]
+        texts[run.cell].append(f"{run.seed}:{status.state}{f' ({status.reason})' if status.reason else ''}")
+    lines = [f"{cell.label:{width}}  {'  '.join(texts[cell.name])}" for cell in record.plan.cells]
     counts = Counter(status.state for status in states.values())
     lines.append(", ".join(f"{counts[state]} {state}" for state in (FINISHED, RUNNING, FAILED, WAITING)))
     took = [

@@ -1,15 +1,15 @@
-"""From planned runs to outcomes: launch what is not done, look at what became of it, launch again what died."""
+"""From planned runs to outcomes: launch what is not done, read how it ended, launch again what was killed."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ablate.errors import RunError
-from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, RunFolder, Status, StudyFolder
+from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, Status, StudyFolder
 
-__all__ = ["Job", "board", "run_jobs"]
+__all__ = ["Job", "mark_interrupted", "run_jobs", "run_statuses"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Job:
     overrides: tuple[str, ...]
 
 
-def board(study: StudyFolder, runs: Sequence[PlannedRun]) -> dict[PlannedRun, Status]:
-    """Where each run stands now."""
+def run_statuses(study: StudyFolder, runs: Iterable[PlannedRun]) -> dict[PlannedRun, Status]:
+    """The status of each run now."""
     return {run: study.run(run).settled_status() for run in runs}
 
 
@@ -37,59 +37,76 @@ def run_jobs(
     *,
     retry_failed: bool = False,
     keep_going: bool = True,
-    together: bool = False,
+    isolated: bool = False,
+    on_pending: Callable[[Sequence[PlannedRun]], None] | None = None,
     poll: float = 0.5,
 ) -> dict[PlannedRun, Status]:
     """Carry out all jobs that are not done.
 
-    A run that died without a word is launched once more; a run that another process has in hand is waited for. What
-    a launcher returns is not trusted: each run's own status counts.
+    A run that was killed is launched once more; a run that another process holds is waited for. What a launcher returns
+    is not trusted: launchers lose results or raise for reasons of their own, while a run's own status is written by the
+    process that carried it out.
 
     Args:
         study: The study's folder.
         jobs: All runs of the study.
-        launch: Launches jobs and comes back when they have ended; returns what the launcher itself died of, if it did.
+        launch: Launches jobs and returns when they have ended; returns the error of the launcher itself, if it had one.
         retry_failed: Whether runs that failed before are launched again.
-        keep_going: Whether to go on after a run has failed; otherwise what is under way ends, and no other run starts
-            (the runs themselves look at the study's ``halt``).
-        together: Whether the launcher keeps a dying job from taking others along, so that runs found dead can be
-            launched beside others.
-        poll: Seconds between two looks at runs that another process has in hand.
+        keep_going: Whether to go on after a run has failed; otherwise running ones end, and no other run starts (the
+            runs themselves check for the study's ``halt``).
+        isolated: Whether a dying job cannot end others of the launcher, so that killed runs can be launched beside
+            others.
+        on_pending: Called once, before the first launch, with the runs that have not ended; not where there is none.
+        poll: Seconds between two readings of runs that another process holds.
 
     Returns:
-        Where each run stands at the end.
+        The status of each run at the end.
     """
     by_run = {job.run: job for job in jobs}
-    states = board(study, list(by_run))
+    statuses = run_statuses(study, by_run)
     if retry_failed:
-        for run, status in states.items():
+        for run, status in statuses.items():
             if status.state == FAILED:
-                study.run(run).write_status(Status())
-                states[run] = Status()
+                statuses[run] = Status()
+                study.run(run).write_status(statuses[run])
     study.halt.unlink(missing_ok=True)
+    if on_pending is not None and (pending := _pending(statuses)):
+        on_pending(pending)
     fruitless = 0
-    while todo := [run for run, status in states.items() if status.state not in (FINISHED, FAILED)]:
-        if not keep_going and any(status.state == FAILED for status in states.values()):
+    while pending := _pending(statuses):
+        if not keep_going and any(status.state == FAILED for status in statuses.values()):
             break
-        free = [run for run in todo if states[run].state == WAITING]
+        free = [run for run in pending if statuses[run].state == WAITING]
         if not free:
             time.sleep(poll)
-            states = board(study, list(by_run))
+            statuses |= run_statuses(study, pending)
             continue
-        # What died is launched alone: some launchers let a dying job take its neighbours along.
-        fresh = [run for run in free if together or states[run].reason != "killed"] or free[:1]
-        before = {run: study.run(run).status() for run in fresh}
-        trouble = launch([by_run[run] for run in fresh])
-        states = board(study, list(by_run))
-        moved = any(study.run(run).status() != before[run] for run in fresh)
-        fruitless = 0 if moved else fruitless + 1
+        # A killed run is launched alone: it may well be killed again, and with some launchers take others with it.
+        batch = [run for run in free if isolated or statuses[run].reason != "killed"] or free[:1]
+        before = {run: study.run(run).status() for run in batch}
+        error = launch([by_run[run] for run in batch])
+        # What has ended stays as it is; reading ten thousand files again would take seconds.
+        statuses |= run_statuses(study, pending)
+        # A killed run's file still says "running", as before its death, but of another start.
+        has_moved = any(statuses[run].state in (FINISHED, FAILED) for run in batch) or any(
+            study.run(run).status() != before[run] for run in batch
+        )
+        fruitless = 0 if has_moved else fruitless + 1
         if fruitless >= 2:
-            _refuse(trouble, study.run(fresh[0]))
-    return states
+            reason = f": {type(error).__name__}: {error}" if error else ""
+            raise RunError(
+                f"The launcher returned twice without starting a run{reason}. The first was "
+                f"'{study.run(batch[0]).path}'."
+            )
+    return statuses
+
+
+def _pending(statuses: Mapping[PlannedRun, Status]) -> list[PlannedRun]:
+    return [run for run, status in statuses.items() if status.state not in (FINISHED, FAILED)]
 
 
 def mark_interrupted(study: StudyFolder) -> None:
-    """Say of runs whose processes were ended on purpose that it was not their doing.
+    """Set runs back to waiting whose processes were ended on purpose, so that it does not count as a failed attempt.
 
     Args:
         study: The study's folder; it may hold no plan yet.
@@ -100,9 +117,3 @@ def mark_interrupted(study: StudyFolder) -> None:
         if status.state == RUNNING and not folder.is_held():
             attempts = max(status.attempts - 1, 0)
             folder.write_status(replace(status, state=WAITING, reason="interrupted", attempts=attempts, pid=None))
-
-
-def _refuse(trouble: BaseException | None, folder: RunFolder) -> None:
-    """Say that a launcher does not start runs, rather than ask it for ever."""
-    words = f": {type(trouble).__name__}: {trouble}" if trouble else ""
-    raise RunError(f"The launcher came back twice without starting a run{words}. The first was '{folder.path}'.")

@@ -18,16 +18,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import DesignError, suggestion
 from ablate.study import Factor, Layout, Level, level_label
-from ablate.sweep.frozen import apply_overrides, parse_overrides
+from ablate.study.settings import StudySettings
+from ablate.sweep.config_loader import apply_overrides, parse_overrides
 from ablate.sweep.identity import flatten, task_part
-from ablate.sweep.settings import Settings
 
-__all__ = ["Asked", "ask", "is_group", "known_keys", "reason_of", "task_keys"]
+__all__ = ["StudyRequest", "error_text", "is_group", "known_keys", "read_request", "task_keys"]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a command line asks for.
+class StudyRequest:
+    """The study that a command line describes.
 
     Args:
         fixed: Overrides that hold for every run, as typed.
@@ -46,7 +46,9 @@ class Asked:
     layout: Layout | None = None
 
 
-def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, settings: Settings) -> Asked:
+def read_request(
+    arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, settings: StudySettings
+) -> StudyRequest:
     """Read the task overrides of a multirun.
 
     Args:
@@ -74,40 +76,43 @@ def ask(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, sett
                 fixed.append(override)
             elif not override.is_discrete_sweep():
                 raise DesignError(f"{override.input_line}: a continuous range has no levels. List them: {key}=a,b,c.")
-            elif any(f"{key}.".startswith(f"{ignored}.") for ignored in settings.ignore):
+            elif any(f"{key}.".startswith(f"{ignored}.") for ignored in settings.ignore or ()):
                 raise DesignError(
                     f"{override.input_line}: {key} cannot change a result, so there is nothing to compare. A list is "
                     f"written in brackets: '{key}=[a,b]'."
                 )
             else:
-                factor, lines = _swept(override, config, loader, settings.own, added)
-                factors.append(replace(factor, block=key in settings.blocks))
+                factor, lines = _swept(override, config, loader, settings.extra_factors or (), added)
+                factors.append(replace(factor, block=key in (settings.blocks or ())))
                 notes += lines
         except DesignError as error:
             faults.append(str(error))
         except HydraException as error:
-            faults.append(f"{override.input_line}: {reason_of(error)}")
+            faults.append(f"{override.input_line}: {error_text(error)}")
     if faults:
         raise DesignError("\n".join(faults))
     swept = bool(factors)
-    held = {override.key_or_group: override.input_line for override in fixed}
+    fixed_lines = {override.key_or_group: override.input_line for override in fixed}
+    declarations = settings.factors or {}
     if not factors:
-        if settings.design is None and (named := [name for name in settings.factors if name in held]):
+        if settings.design is None and (named := [name for name in declarations if name in fixed_lines]):
             raise DesignError(
                 "\n".join(
-                    f"Nothing to compare: {held[name]} is one level only. Write "
-                    f"{name}={','.join(_labels(settings.factors[name]))} to compare, or leave it out."
+                    f"Nothing to compare: {fixed_lines[name]} is one level only. Write "
+                    f"{name}={','.join(_labels(declarations[name]))} to compare, or leave it out."
                     for name in named
                 )
             )
-        declared = {name: levels for name, levels in settings.factors.items() if name not in held}
-        notes += [f"{held[name]} is held fixed and not varied." for name in settings.factors if name in held]
+        declared = {name: levels for name, levels in declarations.items() if name not in fixed_lines}
+        notes += [f"{fixed_lines[name]} is held fixed and not varied." for name in declarations if name in fixed_lines]
         if not declared:
             raise DesignError(
                 "Nothing to compare: no key is swept and no factors are declared. Sweep a key, for example key=a,b."
             )
         factors = _declared(declared, config, loader)
-    return Asked(tuple(str(override.input_line) for override in fixed), tuple(factors), seeds, swept, tuple(notes))
+    return StudyRequest(
+        tuple(str(override.input_line) for override in fixed), tuple(factors), seeds, swept, tuple(notes)
+    )
 
 
 def _seeds(override: Override) -> tuple[int, ...]:
@@ -125,13 +130,13 @@ def _labels(levels: Any) -> list[str]:
 
 
 def _swept(
-    override: Override, config: DictConfig, loader: ConfigLoader, own: Sequence[str], added: Set[str]
+    override: Override, config: DictConfig, loader: ConfigLoader, extra: Sequence[str], added: Set[str]
 ) -> tuple[Factor, list[str]]:
     name = override.get_key_element().lstrip("+")
     values = dict.fromkeys(override.sweep_string_iterator())
     if not values:
         raise DesignError(f"{override.input_line}: the sweep lists no level.")
-    if name in own and not _exists(config, name):
+    if name in extra and not _exists(config, name):
         levels = [Level(value.lower() if value in ("True", "False") else value) for value in values]
         levels = [Level(level.label, (f"+{name}={level.label}",)) for level in levels]
         return Factor(name, tuple(levels), levels[0].label), []
@@ -145,14 +150,14 @@ def _swept(
 
 def _declared(declared: Mapping[str, Any], config: DictConfig, loader: ConfigLoader) -> list[Factor]:
     factors, faults = [], []
-    for name, given in declared.items():
+    for name, value in declared.items():
         try:
-            if isinstance(given, dict):
-                factors.append(_named_levels(name, given))
-            elif isinstance(given, list):
-                factors.append(_factor(name, [f"{name}={level_label(value)}" for value in given], config, loader)[0])
+            if isinstance(value, dict):
+                factors.append(_named_levels(name, value))
+            elif isinstance(value, list | tuple):
+                factors.append(_factor(name, [f"{name}={level_label(level)}" for level in value], config, loader)[0])
             else:
-                raise DesignError(f"study.factors.{name}={given}: list its levels, for example [true, false].")
+                raise DesignError(f"study.factors.{name}={value}: list its levels, for example [true, false].")
         except DesignError as error:
             faults.append(str(error))
     if faults:
@@ -160,10 +165,10 @@ def _declared(declared: Mapping[str, Any], config: DictConfig, loader: ConfigLoa
     return factors
 
 
-def _named_levels(name: str, given: Mapping[Any, Any]) -> Factor:
+def _named_levels(name: str, value: Mapping[Any, Any]) -> Factor:
     """A factor whose levels have names and may each change several keys; the first is the reference."""
     levels = []
-    for label, lines in given.items():
+    for label, lines in value.items():
         overrides = [lines] if isinstance(lines, str) else lines or []
         if not isinstance(overrides, list) or not all(isinstance(line, str) for line in overrides):
             raise DesignError(
@@ -232,17 +237,17 @@ def _takes_any_key(head: str, config: DictConfig, added: Set[str]) -> bool:
 def _levels(name: str, lines: Sequence[str], config: DictConfig) -> tuple[Level, ...]:
     """A level from each override line."""
     levels, faults = [], []
-    # A copy by it costs a tenth of a deep one, and a value that refers to nothing needs no node of Hydra's.
-    whole = cloudpickle.dumps(config)
-    part: DictConfig = pickle.loads(whole)
-    with open_dict(part), flag_override(part, "readonly", False):
-        del part["hydra"]  # all else keeps its types, against which values are checked
-    task = cloudpickle.dumps(part)
+    # Unpickling costs a tenth of a deep copy, and a value without interpolations does not need the large hydra node.
+    complete = cloudpickle.dumps(config)
+    without_hydra: DictConfig = pickle.loads(complete)
+    with open_dict(without_hydra), flag_override(without_hydra, "readonly", False):
+        del without_hydra["hydra"]  # all else keeps its types, against which values are checked
+    task = cloudpickle.dumps(without_hydra)
     for line in lines:
         try:
-            value = _value_under(line, name, whole if "${" in line else task)
+            value = _value_with(line, name, complete if "${" in line else task)
         except (HydraException, OmegaConfBaseException) as error:
-            faults.append(f"{line}: {reason_of(error)}")
+            faults.append(f"{line}: {error_text(error)}")
             continue
         label, plus = _label(value), "+" if line.startswith("+") else ""
         levels.append(Level(label, (f"{plus}{name}={label}" if value is None or isinstance(value, bool) else line,)))
@@ -261,13 +266,13 @@ def _label(value: object) -> str:
     return level_label(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
 
 
-def _value_under(line: str, name: str, kept: bytes) -> object:
-    trial: DictConfig = pickle.loads(kept)
+def _value_with(line: str, name: str, pickled: bytes) -> object:
+    trial: DictConfig = pickle.loads(pickled)
     apply_overrides(trial, parse_overrides([line]))
     return OmegaConf.select(trial, name, throw_on_missing=False)
 
 
-@functools.lru_cache(maxsize=1024)  # a question to Hydra costs 20 ms
+@functools.lru_cache(maxsize=1024)  # Hydra searches all its sources for 20 ms
 def is_group(name: str, loader: ConfigLoader) -> bool:
     """Whether a key is a config group, whose levels are files."""
     return bool(loader.get_group_options(name.split("@", 1)[0], ObjectType.CONFIG))
@@ -287,7 +292,7 @@ def task_keys(config: DictConfig) -> list[str]:
     return sorted(keys)
 
 
-def reason_of(error: BaseException) -> str:
-    """The first line of what a configuration library has to say, its cause first."""
+def error_text(error: BaseException) -> str:
+    """The first line of an error of Hydra or OmegaConf, or of its cause where it has one."""
     source = error.__cause__ or error
     return (str(source).strip().splitlines() or [type(source).__name__])[0]

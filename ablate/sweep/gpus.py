@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ablate.errors import ConfigError
 
-__all__ = ["Gpu", "found_gpus", "slot_environments", "slots"]
+__all__ = ["Gpu", "slot_environments", "slots", "visible_gpus"]
 
 _CONTEXT = 0.5
 """GiB that CUDA itself takes for every process, beside its tensors."""
@@ -22,8 +22,8 @@ class Gpu:
 
     Args:
         name: What ``CUDA_VISIBLE_DEVICES`` calls it.
-        free: GiB of its memory that are free, or None where nobody knows.
-        by_driver: Whether the name is the driver's number, which CUDA counts otherwise unless it is told.
+        free: GiB of its memory that are free, or None where it is unknown.
+        by_driver: Whether the name is the driver's number, by which CUDA counts only with ``CUDA_DEVICE_ORDER``.
     """
 
     name: str
@@ -56,18 +56,18 @@ def slots(gpus: Sequence[Gpu], need: float | None, cores: int) -> list[Gpu]:
     """
     if need is None or not gpus:
         return list(gpus)
-    # A GPU that nobody can look into takes one worker, as without a need.
-    room = [1 if gpu.free is None else int(gpu.free / (need + _CONTEXT)) for gpu in gpus]
-    if not any(room):
-        told = ", ".join(f"GPU {gpu.name} has {gpu.free:.1f}" for gpu in gpus)
-        most = max(gpu.free or 0.0 for gpu in gpus) - _CONTEXT
-        mend = f"Write at most {int(most * 10) / 10:g}" if most >= 0.1 else "Free a GPU"
+    # A GPU of unknown memory takes one worker, as without a need.
+    capacity = [1 if gpu.free is None else int(gpu.free / (need + _CONTEXT)) for gpu in gpus]
+    if not any(capacity):
+        sizes = ", ".join(f"GPU {gpu.name} has {gpu.free:.1f}" for gpu in gpus)
+        largest = max(gpu.free or 0.0 for gpu in gpus) - _CONTEXT
+        remedy = f"Write at most {int(largest * 10) / 10:g}" if largest >= 0.1 else "Free a GPU"
         raise ConfigError(
-            f"gpu_memory={need:g}: no GPU has as many GiB free, and {_CONTEXT:g} for CUDA itself: {told}. {mend}, or "
-            "null for one worker a GPU."
+            f"gpu_memory={need:g}: no GPU has as many GiB free, and {_CONTEXT:g} for CUDA itself: {sizes}. "
+            f"{remedy}, or null for one worker a GPU."
         )
-    rounds = [gpu for turn in range(max(room)) for gpu, most in zip(gpus, room, strict=True) if turn < most]
-    return rounds[: max(cores, sum(most > 0 for most in room))]
+    rounds = [gpu for turn in range(max(capacity)) for gpu, most in zip(gpus, capacity, strict=True) if turn < most]
+    return rounds[: max(cores, sum(most > 0 for most in capacity))]
 
 
 def slot_environments(gpus: Sequence[Gpu], need: float | None) -> list[dict[str, str]]:
@@ -84,7 +84,7 @@ def slot_environments(gpus: Sequence[Gpu], need: float | None) -> list[dict[str,
     ]
 
 
-def found_gpus(
+def visible_gpus(
     named: Sequence[str | int] | None = None, environment: Mapping[str, str] = os.environ
 ) -> tuple[Gpu, ...]:
     """The GPUs that may be used, with what is free of their memory.
@@ -99,20 +99,20 @@ def found_gpus(
         named = [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
     if named is not None and not named:
         return ()
-    told = _told_by_driver()
+    listed = _driver_gpus()
     if named is None:
-        return tuple(Gpu(index, free, by_driver=True) for index, _, free in told)
-    return tuple(Gpu(str(name), _free(str(name), told)) for name in named)
+        return tuple(Gpu(index, free, by_driver=True) for index, _, free in listed)
+    return tuple(Gpu(str(name), _free(str(name), listed)) for name in named)
 
 
-def _free(name: str, told: Sequence[tuple[str, str, float | None]]) -> float | None:
+def _free(name: str, listed: Sequence[tuple[str, str, float | None]]) -> float | None:
     """What is free of a GPU that is named by its number, or by enough of the beginning of its identifier."""
-    matches = [free for index, uuid, free in told if name == index or (not name.isdigit() and uuid.startswith(name))]
+    matches = [free for index, uuid, free in listed if name == index or (not name.isdigit() and uuid.startswith(name))]
     return matches[0] if len(matches) == 1 else None
 
 
-def _told_by_driver() -> list[tuple[str, str, float | None]]:
-    """Number, identifier and free GiB of every GPU; of one cut into instances nobody tells the memory."""
+def _driver_gpus() -> list[tuple[str, str, float | None]]:
+    """Number, identifier and free GiB of every GPU; of one that is divided into instances the memory is unknown."""
     if shutil.which("nvidia-smi") is None:
         return []
     listing = subprocess.run(
@@ -125,7 +125,7 @@ def _told_by_driver() -> list[tuple[str, str, float | None]]:
         return []
     rows = [[word.strip() for word in line.split(",")] for line in listing.stdout.splitlines()]
     return [
-        (row[0], row[1], int(row[2]) / 1024 if row[2].isdigit() else None)  # MiB; "[N/A]" where it cannot be told
+        (row[0], row[1], int(row[2]) / 1024 if row[2].isdigit() else None)  # MiB; "[N/A]" where it is unknown
         for row in rows
         if len(row) == 3
     ]

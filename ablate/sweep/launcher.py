@@ -22,9 +22,8 @@ from ablate.errors import ConfigError
 from ablate.store import FAILED, RUNNING, RunFolder, StudyFolder
 from ablate.study.setting import setting_fault
 from ablate.study.settings import LAUNCHER_SETTINGS
-from ablate.sweep.gpus import found_gpus, slot_environments, slots
-from ablate.sweep.memory import Memory
-from ablate.sweep.pool import Call, Outcome, WorkerPool
+from ablate.sweep.gpus import slot_environments, slots, visible_gpus
+from ablate.sweep.pool import Call, MemoryBudget, Outcome, WorkerPool
 
 __all__ = ["ProcessLauncher"]
 
@@ -53,15 +52,15 @@ class ProcessLauncher(Launcher):
         gpu_memory: float | None = None,
     ) -> None:
         values = {"workers": workers, "gpu_memory": gpu_memory, "timeout": timeout}
-        faults = [setting_fault(key, value, LAUNCHER_SETTINGS[key]) for key, value in values.items()]
-        if found := [fault for fault in faults if fault is not None]:
-            raise ConfigError("\n".join(found))
+        checks = (setting_fault(key, value, LAUNCHER_SETTINGS[key]) for key, value in values.items())
+        if faults := [fault for fault in checks if fault is not None]:
+            raise ConfigError("\n".join(faults))
         cores = len(os.sched_getaffinity(0))
-        shared_out = slots(found_gpus(gpus), gpu_memory, cores)
-        count = workers if isinstance(workers, int) else len(shared_out) or cores
-        shared = {"ABLATE_WORKERS": str(count)}  # a framework can share out the cores by it
-        environments = [slot | shared for slot in slot_environments(shared_out, gpu_memory) or [{}]]
-        memory = Memory() if workers == "auto" else None
+        gpu_by_slot = slots(visible_gpus(gpus), gpu_memory, cores)
+        count = workers if isinstance(workers, int) else len(gpu_by_slot) or cores
+        common = {"ABLATE_WORKERS": str(count)}  # by which a framework can divide the cores
+        environments = [slot | common for slot in slot_environments(gpu_by_slot, gpu_memory) or [{}]]
+        memory = MemoryBudget() if workers == "auto" else None
         self.pool = WorkerPool(count, jobs_per_worker, timeout, environments, memory)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -77,7 +76,7 @@ class ProcessLauncher(Launcher):
         state = Singleton.get_state()
         job = functools.partial(_run, self._context, self._task, self._config, state)
         calls = [
-            Call(key=index, arguments=(initial_job_idx + index, list(lines)), group=_group(lines))
+            Call(key=index, arguments=(initial_job_idx + index, list(lines)), group=_cell(lines))
             for index, lines in enumerate(job_overrides)
         ]
         returns: dict[int, JobReturn] = {}
@@ -102,6 +101,7 @@ def _run(
     HydraConfig.instance().set_config(sweep_config)
     folder = Path(str(sweep_config.hydra.sweep.dir)) / str(sweep_config.hydra.sweep.subdir)
     folder.mkdir(parents=True, exist_ok=True)
+    # Before anything of the task: frameworks print from C, past sys.stdout, and a worker carries out many runs.
     _redirect_output(RunFolder(folder).log)
     result = run_job(
         hydra_context=context,
@@ -110,7 +110,7 @@ def _run(
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )
-    result.cfg = result.hydra_cfg = None  # the parent has them; sending them back costs more than a short run
+    result.cfg = result.hydra_cfg = None  # the parent has them; sending them costs more than a short run
     return result
 
 
@@ -130,13 +130,13 @@ def _subdir(overrides: Sequence[str]) -> str | None:
     return None
 
 
-def _group(overrides: Sequence[str]) -> str:
+def _cell(overrides: Sequence[str]) -> str:
     subdir = _subdir(overrides)
     return str(Path(subdir).parent) if subdir else ""
 
 
 def _record_death(sweep: Path, overrides: Sequence[str], outcome: Outcome) -> None:
-    """Write what the dead process could not; being killed is left to the reader of the status, who allows a retry."""
+    """Write what the dead process could not, except that it was killed: the engine launches such a run once more."""
     subdir = _subdir(overrides)
     if subdir is None or outcome.reason == "killed":
         return
@@ -146,7 +146,7 @@ def _record_death(sweep: Path, overrides: Sequence[str], outcome: Outcome) -> No
         folder.write_status(
             replace(status, state=FAILED, reason=outcome.reason, error=str(outcome.error), ended=time.time(), pid=None)
         )
-        StudyFolder(sweep).halt.touch()  # heeded only where one failure is to end the study
+        StudyFolder(sweep).halt.touch()  # runs check for it only where one failure is to end the study
 
 
 def _job_return(outcome: Outcome, overrides: Sequence[str]) -> JobReturn:

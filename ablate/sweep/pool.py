@@ -12,22 +12,23 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
 
 from ablate.errors import RunError
-from ablate.sweep.memory import Memory
+from ablate.memory import available_memory, process_memory
 
-__all__ = ["Call", "Outcome", "WorkerPool"]
+__all__ = ["Call", "MemoryBudget", "Outcome", "WorkerPool"]
 
 
 @dataclass(frozen=True)
 class Call:
-    """One thing for a worker to do.
+    """One call of the function that a pool runs.
 
     Args:
-        key: Whatever tells the call from the others.
+        key: Identifies the call among the others.
         arguments: What to call the function with.
         group: Calls of one group go to one worker as long as others have enough to do, so that it can reuse what it
             has built.
@@ -55,13 +56,40 @@ class Outcome:
     reason: str = ""
 
 
+class MemoryBudget:
+    """Decides whether the free memory allows one more worker; where the system does not report it, always.
+
+    Every worker is expected to grow to the most that any worker was seen to hold: they all do the same kind of work,
+    and one that has just started holds little yet.
+
+    Args:
+        root: Where ``proc`` and ``sys`` lie.
+    """
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._root = root
+        self._peak = 0
+
+    def allows(self, busy: Sequence[int], idle: int | None) -> bool:
+        """Whether a further worker can start working.
+
+        Args:
+            busy: Process ids of the workers at work.
+            idle: That of the further worker, or None if it is still to be started.
+        """
+        sizes = [process_memory(pid, self._root) for pid in busy] + [process_memory(idle, self._root) if idle else 0]
+        self._peak = max(self._peak, *sizes)
+        free = available_memory(self._root)
+        return free is None or sum(self._peak - size for size in sizes) <= free
+
+
 @dataclass
 class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
     slot: int
     calls: int = 0
-    held_at_first: int = 0
+    first_memory: int = 0
     function: bytes = b""
     group: str | None = None
     current: Call | None = None
@@ -72,8 +100,7 @@ class WorkerPool:
     """A fixed number of worker processes.
 
     A worker that dies takes one call with it and is replaced. One whose memory has grown too much is replaced when
-    it comes to another group. Workers end with the pool, and with its process however
-    that ends.
+    it comes to another group. Workers end with the pool, and with its process however that ends.
 
     Args:
         slots: How many workers at a time.
@@ -81,7 +108,7 @@ class WorkerPool:
         timeout: Seconds after which a call is ended, or None.
         environments: Extra environment variables by slot; used cyclically.
         memory: Where given, a further worker gets a call only if there is room for it beside those at work.
-        most_growth: Bytes that a worker may hold more than after its first call. What a framework keeps of every
+        max_growth: Bytes that a worker may hold more than after its first call. What a framework keeps of every
             network it has compiled adds up over hundreds of cells.
     """
 
@@ -91,11 +118,11 @@ class WorkerPool:
         calls_per_worker: int | None = None,
         timeout: float | None = None,
         environments: Sequence[Mapping[str, str]] = (),
-        memory: Memory | None = None,
-        most_growth: int = 2**30,
+        memory: MemoryBudget | None = None,
+        max_growth: int = 2**30,
     ) -> None:
         self.slots = slots
-        self._most_growth = most_growth
+        self._max_growth = max_growth
         self._memory = memory
         self._calls_per_worker = calls_per_worker
         self._timeout = timeout
@@ -133,7 +160,7 @@ class WorkerPool:
             yield from self._run(carried, deque(calls))
         finally:
             for worker in [worker for worker in self._workers.values() if worker.current]:
-                self._discard(worker)  # its answer would be taken for that of a later call
+                self._discard(worker)  # its answer would be taken for that of the next call
 
     def _run(self, carried: bytes, waiting: deque[Call]) -> Iterator[Outcome]:
         self.start(min(self.slots, len(waiting)))
@@ -142,8 +169,8 @@ class WorkerPool:
                 if waiting and (slot not in self._workers or self._workers[slot].current is None) and self._fits(slot):
                     self._assign(slot, waiting, carried)
             busy = [worker for worker in self._workers.values() if worker.current]
-            patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
-            ready = wait([worker.connection for worker in busy], timeout=min(patience, 3600.0))
+            timeout = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
+            ready = wait([worker.connection for worker in busy], timeout=min(timeout, 3600.0))
             for worker in busy:
                 if worker.connection in ready:
                     yield self._collect(worker)
@@ -161,6 +188,7 @@ class WorkerPool:
             worker.process.wait()
 
     def _spawn(self, slot: int) -> _Worker:
+        # A fresh interpreter instead of a fork: frameworks with threads and GPUs do not survive a fork.
         ours, theirs = socket.socketpair()
         environment = {**os.environ, **self._environments[slot % len(self._environments)]}
         with theirs:
@@ -175,15 +203,15 @@ class WorkerPool:
         return worker
 
     def _fits(self, slot: int) -> bool:
-        """Whether the memory bears one more call beside those that go on."""
+        """Whether the memory allows one more call beside those at work; the first is always allowed."""
         busy = [worker.process.pid for worker in self._workers.values() if worker.current]
         if self._memory is None or not busy:
             return True
         idle = self._workers.get(slot)
-        if self._memory.bears(busy, idle.process.pid if idle else None):
+        if self._memory.allows(busy, idle.process.pid if idle else None):
             return True
         if idle:
-            self._discard(idle)  # what it holds is of use to the others
+            self._discard(idle)  # frees its memory for those at work
         return False
 
     def _assign(self, slot: int, waiting: deque[Call], function: bytes) -> None:
@@ -204,28 +232,30 @@ class WorkerPool:
                 worker.function = function
             worker.connection.send_bytes(pickle.dumps(("call", cloudpickle.dumps(call.arguments))))
         except OSError:
-            return  # it died before it was asked; collecting its outcome says so
+            return  # it died while idle; collecting its outcome reports that
 
     def _has_grown(self, worker: _Worker) -> bool:
-        return Memory().held(worker.process.pid) - worker.held_at_first > self._most_growth
+        return process_memory(worker.process.pid) - worker.first_memory > self._max_growth
 
     def _choose(self, worker: _Worker, waiting: deque[Call]) -> Call:
+        # A worker stays with its group, whose compiled step it holds, then opens a group of which no other worker has
+        # compiled one; only the last calls of a study are shared, so that no worker idles.
         taken = {other.group for other in self._workers.values() if other is not worker and other.current}
-        own = next((call for call in waiting if call.group == worker.group), None)
-        fresh = next((call for call in waiting if call.group not in taken), None)
-        return own or fresh or waiting[0]
+        same = next((call for call in waiting if call.group == worker.group), None)
+        untaken = next((call for call in waiting if call.group not in taken), None)
+        return same or untaken or waiting[0]
 
     def _collect(self, worker: _Worker) -> Outcome:
         call = worker.current
         if call is None:
-            raise RunError("A worker answered without having been asked.")
+            raise RunError("A worker answered without a call.")
         try:
             good, data = pickle.loads(worker.connection.recv_bytes())
         except (EOFError, OSError):
-            return self._bury(worker, call)
+            return self._death(worker, call)
         worker.current, worker.deadline = None, float("inf")
         if worker.calls == 1:
-            worker.held_at_first = Memory().held(worker.process.pid)
+            worker.first_memory = process_memory(worker.process.pid)
         try:
             value = cloudpickle.loads(data)
         except Exception as error:
@@ -234,11 +264,11 @@ class WorkerPool:
             self._discard(worker)
         return Outcome(call.key, value=value) if good else Outcome(call.key, error=value, reason="raised")
 
-    def _bury(self, worker: _Worker, call: Call) -> Outcome:
-        code = self._discard(worker, patience=5.0)
+    def _death(self, worker: _Worker, call: Call) -> Outcome:
+        code = self._discard(worker, patience=5.0)  # the pipe closes a moment before the process has ended
         reason = "killed" if code < 0 else "exited"
-        words = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return Outcome(call.key, error=RunError(f"The process of the run {words}."), reason=reason)
+        ending = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return Outcome(call.key, error=RunError(f"The process of the run {ending}."), reason=reason)
 
     def _expire(self, worker: _Worker) -> Outcome:
         call = worker.current

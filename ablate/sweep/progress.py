@@ -1,124 +1,114 @@
-"""Bars and lines while runs go on."""
+"""Bars, lines and the live table while runs go on."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, Status, StudyFolder
-from ablate.sweep.console import duration, say
+from ablate.formatting import duration
+from ablate.store import FAILED, FINISHED, PlannedRun
+from ablate.sweep.console import say
+from ablate.sweep.events import Event, RoundStarted, RunEnded, RunStarted, StudyEnded, StudyStarted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
     from rich.progress import Progress as RichProgress
 
-    from ablate.sweep.live import LiveTable
+    from ablate.sweep.live_table import LiveTable
 
-__all__ = ["EpochBar", "Progress"]
+__all__ = ["EpochBar", "ProgressDisplay"]
 
 
-class Progress:
-    """Shows runs as they end, with an estimate of the time that is left, for the time of a ``with`` block.
+class ProgressDisplay:
+    """An observer that shows runs as they end, with an estimate of the time that is left.
 
-    It looks at the runs' own files, so it works with every launcher: in a terminal a table of cells by seeds, elsewhere
-    a line a run.
-
-    Args:
-        study: The study's folder.
-        runs: The runs to wait for.
-        labels: Labels of the cells by name.
-        metric: The metric to show.
-        interval: Seconds between two looks.
+    In a terminal it shows a table of cells by seeds, elsewhere a line a run.
     """
 
-    def __init__(
-        self, study: StudyFolder, runs: Sequence[PlannedRun], labels: dict[str, str], metric: str, interval: float = 0.5
-    ) -> None:
-        self._study, self._labels, self._metric, self._interval = study, labels, metric, interval
-        self._open = dict.fromkeys(runs)
-        self._total = len(runs)
-        self._ended = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._running = 0
+    def __init__(self) -> None:
+        self._open: set[PlannedRun] = set()
+        self._running: set[PlannedRun] = set()
+        self._total = 0
         self._live: Live | None = None
         self._table: LiveTable | None = None
+        self._lock = threading.Lock()  # rich draws in a thread of its own
 
-    def __enter__(self) -> Progress:
-        self._begun = time.monotonic()
-        if sys.stdout.isatty():
-            from rich.live import Live
+    def on_event(self, event: Event) -> None:
+        """See :class:`~ablate.sweep.events.Observer`."""
+        with self._lock:
+            if isinstance(event, StudyStarted):
+                self._metric = event.plan.study.metric
+                if sys.stdout.isatty():
+                    from ablate.sweep.live_table import LiveTable
 
-            from ablate.sweep.live import LiveTable
-
-            self._table = LiveTable(self._study, self._metric)
-            # It vanishes at the end, when the table of results takes its place.
-            self._live = Live(self._drawn(), auto_refresh=False, transient=True)
-            self._live.start()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._look()
-        if self._live is not None:
+                    self._table = LiveTable()
+            elif isinstance(event, RoundStarted):
+                self._open, self._total, self._began = set(event.runs), len(event.runs), time.monotonic()
+            elif isinstance(event, RunStarted):
+                self._running.add(event.run)
+            elif isinstance(event, RunEnded):
+                self._open.discard(event.run)
+                self._running.discard(event.run)
+            if self._table is not None:
+                self._table.on_event(event)
+        # Without the lock: rich holds one of its own while it waits for ours.
+        if isinstance(event, RunEnded):
+            self._print(event)
+        if isinstance(event, RoundStarted) and self._table is not None and self._live is None:
+            self._start_live()
+        if self._live is not None and (not self._open or isinstance(event, StudyEnded)):
             self._live.stop()
+            self._live = None
 
-    def _watch(self) -> None:
-        pause = self._interval
-        while not self._stop.wait(pause):
-            begun = time.monotonic()
-            self._look()
-            pause = max(self._interval, 10 * (time.monotonic() - begun))
+    @property
+    def _ended(self) -> int:
+        return self._total - len(self._open)
 
-    def _look(self) -> None:
-        self._running = 0
-        for run in list(self._open):
-            status = self._study.run(run).status()
-            if status.state in (FINISHED, FAILED):
-                del self._open[run]
-                self._ended += 1
-                self._tell(run, status)
-            elif status.state == RUNNING:
-                self._running += 1
-        if self._live is not None:
-            self._live.update(self._drawn(), refresh=True)
+    def _start_live(self) -> None:
+        from rich.live import Live
 
-    def _drawn(self) -> RenderableType:
+        # It vanishes at the end, when the table of results takes its place.
+        self._live = Live(get_renderable=self._rendered, refresh_per_second=2, transient=True)
+        self._live.start(refresh=True)
+
+    def _rendered(self) -> RenderableType:
         from rich.console import Console, Group
         from rich.text import Text
 
         size = Console().size
-        left = f", about {duration(self._left())} left" if self._ended and self._open else ""
-        took = duration(time.monotonic() - self._begun)
-        words = f"{self._ended} of {self._total} ended, {self._running} running, {took} so far{left}"
-        return Group(self._table.drawn(size.width, size.height) if self._table else Text(), Text(words))
+        with self._lock:
+            left = f", about {duration(self._seconds_left())} left" if self._ended and self._open else ""
+            took = duration(time.monotonic() - self._began)
+            line = f"{self._ended} of {self._total} ended, {len(self._running)} running, {took} so far{left}"
+            return Group(self._table.rendered(size.width, size.height) if self._table else Text(), Text(line))
 
-    def _tell(self, run: PlannedRun, status: Status) -> None:
-        what = status.reason
-        if status.state == FINISHED and (result := self._study.run(run).result()):
-            value = result.metrics.get(self._metric)
-            took = duration(result.metrics.get("seconds", 0.0))
-            what = f"{self._metric} {value:.4f} in {took}" if value is not None else f"finished in {took}"
-            numbers = [name for name in result.metrics if not name.startswith("seconds")]
-            if value is None and len(numbers) > 1:
-                what += f" without a number '{self._metric}'; it has {', '.join(numbers)}"
-        elif status.state == FAILED:
-            what = f"FAILED ({status.reason}): {status.error}"
-        left = f"; about {duration(self._left())} left" if self._open else ""
-        line = f"[{self._ended}/{self._total}] {self._labels[run.cell]}, seed {run.seed}: {what}{left}"
+    def _print(self, event: RunEnded) -> None:
+        if event.state == FAILED:
+            outcome = f"FAILED ({event.reason}): {event.error}"
+        else:
+            outcome = self._result_text(event.metrics)
+        left = f"; about {duration(self._seconds_left())} left" if self._open else ""
+        line = f"[{self._ended}/{self._total}] {event.cell.label}, seed {event.run.seed}: {outcome}{left}"
         if self._live is None:
             say(line)
-        elif status.state == FAILED:
+        elif event.state == FAILED:
             self._live.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    def _left(self) -> float:
-        return (time.monotonic() - self._begun) / max(self._ended, 1) * len(self._open)
+    def _result_text(self, metrics: Mapping[str, float]) -> str:
+        value = metrics.get(self._metric)
+        took = duration(metrics.get("seconds", 0.0))
+        if value is not None:
+            return f"{self._metric} {value:.4f} in {took}"
+        names = [name for name in metrics if not name.startswith("seconds")]
+        hint = f" without a number '{self._metric}'; it has {', '.join(names)}" if len(names) > 1 else ""
+        return f"{FINISHED} in {took}{hint}"
+
+    def _seconds_left(self) -> float:
+        return (time.monotonic() - self._began) / max(self._ended, 1) * len(self._open)
 
 
 class EpochBar:
@@ -142,11 +132,11 @@ class EpochBar:
             epochs: Of how many.
             values: Its numbers by name.
         """
-        words = "  ".join(
+        numbers = "  ".join(
             f"{name} {value:.4f}" for name, value in values.items() if name.startswith(("train_", "val_"))
         )
         if not sys.stdout.isatty():
-            say(f"epoch {epoch}/{epochs}  {words}")
+            say(f"epoch {epoch}/{epochs}  {numbers}")
             return
         if self._bar is None:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -162,4 +152,4 @@ class EpochBar:
             self._bar = Bar(*columns)
             self._task = self._bar.add_task("", total=epochs)
             self._bar.start()
-        self._bar.update(self._task, completed=epoch, description=words)
+        self._bar.update(self._task, completed=epoch, description=numbers)

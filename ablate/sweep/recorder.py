@@ -191,20 +191,20 @@ def _hardware() -> str:
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
     except OSError:
         lines = []
-    named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    words = [named or platform.machine(), f"{os.cpu_count()} cores"]
-    return ", ".join([*words, f"GPU {gpus}"] if gpus not in ("", "-1") else words)
+    parts = [model or platform.machine(), f"{os.cpu_count()} cores"]
+    return ", ".join([*parts, f"GPU {gpus}"] if gpus not in ("", "-1") else parts)
 
 
 def _versions(code: str) -> dict[str, str]:
-    found = {"python": platform.python_version(), "hardware": _hardware()}
+    versions = {"python": platform.python_version(), "hardware": _hardware()}
     for library in _LIBRARIES:
         if _MODULES.get(library, library) in sys.modules:
             try:
-                found[library] = importlib.metadata.version(library)
+                versions[library] = importlib.metadata.version(library)
             except importlib.metadata.PackageNotFoundError:
-                found[library] = "unknown"
+                versions[library] = "unknown"
     if (keras := sys.modules.get("keras")) is not None:
-        found["backend"] = keras.backend.backend()
-    return {**found, "code": code} if code else found
+        versions["backend"] = keras.backend.backend()
+    return {**versions, "code": code} if code else versions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import functools
 import importlib.util
 import inspect
 import sys
@@ -18,15 +18,16 @@ from hydra.core.utils import setup_globals
 from omegaconf import DictConfig, OmegaConf
 
 from ablate.errors import RunError, StoreError
+from ablate.objects import load_object
 from ablate.store import PlannedRun, Result, RunFolder, StudyFolder
 from ablate.sweep.recorder import record
 
-__all__ = ["Comparison", "rerun", "task_origin"]
+__all__ = ["RerunResult", "rerun", "task_origin"]
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What a second time brought, beside the first.
+class RerunResult:
+    """The result of running a run again, with its first one.
 
     Args:
         first: The run's result, or None if it has none.
@@ -51,7 +52,7 @@ def task_origin(task: Callable[..., Any]) -> dict[str, str]:
     }
 
 
-def rerun(study: StudyFolder, run: PlannedRun) -> Comparison:
+def rerun(study: StudyFolder, run: PlannedRun) -> RerunResult:
     """Run a run again, in a folder of its own within the run's folder.
 
     Args:
@@ -70,24 +71,24 @@ def rerun(study: StudyFolder, run: PlannedRun) -> Comparison:
     again = RunFolder(folder.path / "reruns" / time.strftime("%Y-%m-%d_%H-%M-%S"))
     again.path.mkdir(parents=True, exist_ok=True)
     setup_globals()
-    # Typed as Hydra wants it, and with the task's part beside it, which interpolations in it may need.
+    # Hydra expects its node to be typed, and interpolations in it may refer to the task's keys.
     typed = OmegaConf.create({"hydra": OmegaConf.structured(HydraConf)}, flags={"struct": False, "allow_objects": True})
     OmegaConf.set_struct(typed.hydra, False)
-    whole: DictConfig = OmegaConf.merge(typed, hydra, config)  # type: ignore[assignment]
-    whole.hydra.runtime.output_dir = str(again.path.absolute())
-    HydraConfig.instance().set_config(whole)
+    complete: DictConfig = OmegaConf.merge(typed, hydra, config)  # type: ignore[assignment]
+    complete.hydra.runtime.output_dir = str(again.path.absolute())
+    HydraConfig.instance().set_config(complete)
     task = _task(origins[-1])
     record(lambda: task(config), again, study.existing_record().plan.study.metric)
     first, second = folder.result(), again.result()
     if second is None:
         raise RunError(f"The second time brought no result; see {again.path}.")
-    return Comparison(first, second, again.path, tuple(_different(first, second)))
+    return RerunResult(first, second, again.path, tuple(_different_metrics(first, second)))
 
 
-def _different(first: Result | None, second: Result) -> list[str]:
-    was = first.metrics if first else {}
-    names = [name for name in dict.fromkeys([*was, *second.metrics]) if not name.startswith("seconds")]
-    return [name for name in names if repr(was.get(name)) != repr(second.metrics.get(name))]
+def _different_metrics(first: Result | None, second: Result) -> list[str]:
+    before = first.metrics if first else {}
+    names = [name for name in dict.fromkeys([*before, *second.metrics]) if not name.startswith("seconds")]
+    return [name for name in names if repr(before.get(name)) != repr(second.metrics.get(name))]
 
 
 def _load(path: Path) -> DictConfig:
@@ -112,9 +113,6 @@ def _task(origin: Mapping[str, str]) -> Callable[..., Any]:
         except OSError as error:
             raise StoreError(f"The script of the study cannot be read: {error}.") from error
     else:
-        module = importlib.import_module(origin["module"])
-    found: Any = module
-    for part in origin["name"].split("."):
-        found = getattr(found, part)
-    function: Callable[..., Any] = inspect.unwrap(found)
+        return inspect.unwrap(load_object(f"{origin['module']}.{origin['name']}"))  # type: ignore[no-any-return]
+    function: Callable[..., Any] = inspect.unwrap(functools.reduce(getattr, origin["name"].split("."), module))  # type: ignore[arg-type]
     return function

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ablate.store import FAILED, FINISHED, StudyFolder
+from ablate.formatting import plural
+from ablate.store import FAILED, FINISHED, PlannedRun, Status, StudyFolder
+from ablate.study.settings import FIRST_SEEDS
 from ablate.sweep.console import say
 from ablate.sweep.engine import Job
-from ablate.sweep.growth import add_runs, name_metric
-from ablate.sweep.settings import FIRST_SEEDS
+from ablate.sweep.study_record import add_runs, name_metric
 
 if TYPE_CHECKING:
     from ablate.analysis.sequential import SequentialState
 
-__all__ = ["carry_out_rounds"]
+__all__ = ["run_rounds"]
 
 
-def carry_out_rounds(
-    folder: StudyFolder, jobs: Sequence[Job], carry_out: Callable[[Sequence[Job]], None], workers: int
+def run_rounds(
+    folder: StudyFolder,
+    jobs: Sequence[Job],
+    train: Callable[[Sequence[Job]], Mapping[PlannedRun, Status]],
+    workers: int,
 ) -> None:
     """Train a study under the sequential rule.
 
     Args:
         folder: The study's folder, with its plan.
         jobs: A job for every cell with every seed that it may take.
-        carry_out: Carries out jobs, and comes back when they have ended.
+        train: Carries out jobs, and returns the status of each run when they have ended.
         workers: How many runs go on at a time. Those that a round leaves idle train the seeds of the next one, which
-            stay unread until their look, so that the result does not depend on their number.
+            the rule does not read before their turn, so that the result does not depend on the number of workers.
     """
     from ablate.analysis import SequentialRule, next_runs
     from ablate.analysis.sequential import follow
@@ -38,38 +42,39 @@ def carry_out_rounds(
     by_run = {(job.run.cell, job.run.seed): job for job in jobs}
     rule = SequentialRule(len(plan.study.seeds))
     tried: set[tuple[str, int]] = set()
-    told = follow({}, rule)
+    reported = follow({}, rule)
     while True:
         snapshot = read_snapshot(folder)
         record, runs = snapshot.record, snapshot.runs
         if plan.study.failures == "fail" and (runs["state"] == FAILED).any():
             return
-        ahead, now = 0, next_runs(record.plan, runs, rule)
-        while now.runs and len(now.runs) < workers:
+        # Later seeds fill idle workers; a run trained too early is wasted only if its cell is decided before its turn.
+        ahead, needed = 0, next_runs(record.plan, runs, rule)
+        while needed.runs and len(needed.runs) < workers:
             ahead += 1
             more = next_runs(record.plan, runs, rule, ahead=ahead)
-            if len(more.runs) == len(now.runs):
-                break
-            now = more
-        wanted = {(names[label], seed) for label, seed in now.runs}
-        if not wanted or wanted <= tried:
+            if len(more.runs) == len(needed.runs):
+                break  # no cell may take a further seed
+            needed = more
+        keys = {(names[label], seed) for label, seed in needed.runs}
+        # The rule asks again for a run that failed and counts for nothing: without a new run the study has ended.
+        if not keys or keys <= tried:
             return
-        if now.state.look >= FIRST_SEEDS and now.state.look > told.look:
-            say(_look_in_words(told, now.state, len(wanted)))
-            told = now.state
-        tried |= wanted
-        batch = [by_run[key] for key in by_run if key in wanted]
+        if needed.state.look >= FIRST_SEEDS and needed.state.look > reported.look:
+            say(_round_text(reported, needed.state, len(keys)))
+            reported = needed.state
+        tried |= keys
+        batch = [by_run[key] for key in by_run if key in keys]
         add_runs(folder, [job.run for job in batch])
-        carry_out(batch)
+        statuses = train(batch)
         name_metric(folder)
-        if any(folder.run(job.run).settled_status().state not in (FINISHED, FAILED) for job in batch):
+        if any(status.state not in (FINISHED, FAILED) for status in statuses.values()):
             return  # stopped on the way, as after a failure without keep_going
 
 
-def _look_in_words(before: SequentialState, now: SequentialState, runs: int) -> str:
-    """What a look has decided, and what comes next."""
-    known = {cell for cell, found in before.decisions.items() if found.is_decided}
-    fresh = [cell for cell, found in now.decisions.items() if found.is_decided and cell not in known]
-    said = "; ".join(f"{cell}: {now.decisions[cell].verdict}" for cell in fresh) or "no further verdict"
-    count = len(now.undecided)
-    return f"After {now.look} seeds {said}; {count} undecided, {runs} run{'' if runs == 1 else 's'} more."
+def _round_text(before: SequentialState, now: SequentialState, runs: int) -> str:
+    """What a round has decided, and how many runs come next."""
+    decided = {cell for cell, decision in before.decisions.items() if decision.is_decided}
+    new = [cell for cell, decision in now.decisions.items() if decision.is_decided and cell not in decided]
+    verdicts = "; ".join(f"{cell}: {now.decisions[cell].verdict}" for cell in new) or "no further verdict"
+    return f"After {now.look} seeds {verdicts}; {len(now.undecided)} undecided, {plural(runs, 'run')} more."

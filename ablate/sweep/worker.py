@@ -6,34 +6,34 @@ Started as ``python -m ablate.sweep.worker FD`` by :mod:`ablate.sweep.pool`; the
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import pickle
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
 import cloudpickle
 
-from ablate.sweep.ahead import import_ahead
-
-__all__ = ["serve"]
+__all__ = ["import_modules", "serve"]
 
 
 def serve(connection: Connection) -> None:
     """Answer calls until the pipe closes.
 
     A message is a pickled pair. ``("path", list)`` replaces ``sys.path``; ``("import", list)`` names modules to import
-    ahead of the first call; ``("function", bytes)`` brings the cloudpickled function that later calls are for;
+    before the first call; ``("function", bytes)`` holds the cloudpickled function of later calls;
     ``("call", bytes)`` holds its arguments and is answered by ``(True, bytes)`` or ``(False, bytes)``.
 
     Args:
         connection: The worker's end of the pipe.
     """
-    brought = b""
+    pickled_function = b""
     function: Callable[..., Any] | None = None
     while True:
         try:
@@ -44,21 +44,32 @@ def serve(connection: Connection) -> None:
             sys.path[:] = data
             continue
         if kind == "import":
-            import_ahead(data)
-            gc.freeze()  # a collection looks at what may go, not at a framework's million objects, which stay
+            import_modules(data)
+            gc.freeze()  # a framework's million objects stay; collections need not visit them
             continue
         if kind == "function":
-            brought, function = data, None
+            pickled_function, function = data, None
             continue
         try:
             if function is None:  # unpickled here, so that a function that cannot be is an answer too
-                function = cloudpickle.loads(brought)
+                function = cloudpickle.loads(pickled_function)
             value = cloudpickle.dumps(function(*cloudpickle.loads(data)))
             cloudpickle.loads(value)  # some exceptions can be pickled but not unpickled
             answer = (True, value)
         except Exception as error:
             answer = (False, _portable(error))
         connection.send_bytes(pickle.dumps(answer))
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Import modules while there is nothing else to do; one that cannot be imported is an error where it is used.
+
+    Args:
+        names: Their names.
+    """
+    for name in names:
+        with suppress(Exception):
+            importlib.import_module(name)
 
 
 def _portable(error: Exception) -> bytes:

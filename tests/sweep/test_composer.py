@@ -8,8 +8,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from ablate.errors import ConfigError
-from ablate.sweep import composer as room
-from ablate.sweep import plain
+from ablate.sweep import composer as composer_module
+from ablate.sweep import config_template
 from ablate.sweep.composer import Composer
 from ablate.sweep.identity import identity
 
@@ -130,7 +130,7 @@ def test_what_cannot_change_a_result_is_not_part_of_the_identity() -> None:
 def test_a_thousand_cells_cost_a_handful_of_compositions(monkeypatch: pytest.MonkeyPatch) -> None:
     own = composer_of("{seed: 0, x: 0, z: 0, note: '${title}', title: a}")
     composed: list[object] = []
-    for module in (room, plain):
+    for module in (composer_module, config_template):
         monkeypatch.setattr(module, "identity", lambda *given: composed.append(given) or identity(*given))
     found = [own.configuration([f"x={x}", f"z={z}", "seed=1"]) for x in range(10) for z in range(100)]
     assert found[205] == {"seed": 1, "x": 2, "z": 5, "note": "a", "title": "a"}

@@ -10,7 +10,7 @@ import pytest
 
 from ablate.errors import RunError
 from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, Result, Status, StudyFolder
-from ablate.sweep.engine import Job, board, run_jobs
+from ablate.sweep.engine import Job, run_jobs, run_statuses
 from ablate.sweep.recorder import record
 
 Launch = Callable[[Sequence[Job]], BaseException | None]
@@ -45,7 +45,7 @@ class Launcher:
                 before = folder.status()
                 folder.write_status(Status(RUNNING, attempts=before.attempts + 1, started=time.time()))
             elif act == "nothing":
-                self.starts[number] += 0
+                continue
             elif act == "raise":
                 with pytest.raises(ValueError):
                     record(lambda: int("x"), folder, halt=self.halt)
@@ -55,7 +55,7 @@ class Launcher:
 
 
 def states(study: StudyFolder) -> list[str]:
-    return [f"{s.state} {s.reason}".strip() for s in board(study, [job.run for job in JOBS]).values()]
+    return [f"{s.state} {s.reason}".strip() for s in run_statuses(study, [job.run for job in JOBS]).values()]
 
 
 def test_all_runs_are_launched_together_once(study: StudyFolder) -> None:
@@ -171,7 +171,7 @@ def test_a_launcher_that_never_starts_a_run_is_told(study: StudyFolder) -> None:
         run_jobs(study, JOBS, launch)
     assert len(calls) == 2
     assert str(caught.value) == (
-        "The launcher came back twice without starting a run: ConnectionError: no cluster. "
+        "The launcher returned twice without starting a run: ConnectionError: no cluster. "
         f"The first was '{study.run(JOBS[0].run).path}'."
     )
 
@@ -190,10 +190,10 @@ def test_a_launcher_that_loses_a_part_of_the_batch_is_asked_again(study: StudyFo
     assert asked == [4, 3, 2, 1]
 
 
-def test_the_board_shows_where_each_run_stands(study: StudyFolder) -> None:
+def test_each_run_has_its_status(study: StudyFolder) -> None:
     study.run(JOBS[0].run).write_result(Result({"value": 1.0}))
     study.run(JOBS[0].run).write_status(Status(FINISHED))
     study.run(JOBS[1].run).write_status(Status(RUNNING, attempts=1))
     study.run(JOBS[2].run).write_status(Status(FAILED, "raised"))
-    found = board(study, [job.run for job in JOBS])
+    found = run_statuses(study, [job.run for job in JOBS])
     assert [status.state for status in found.values()] == [FINISHED, WAITING, FAILED, WAITING]

@@ -9,7 +9,7 @@ import pytest
 
 from ablate.errors import ConfigError
 from ablate.study.setting import written
-from ablate.sweep.gpus import Gpu, found_gpus, slot_environments, slots
+from ablate.sweep.gpus import Gpu, slot_environments, slots, visible_gpus
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.pool import Call
 
@@ -37,20 +37,20 @@ def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, in
     [("", []), ("-1", []), ("0", ["0"]), ("2, 5", ["2", "5"]), ("GPU-a,MIG-b", ["GPU-a", "MIG-b"])],
 )
 def test_visible_gpus_are_found(visible: str, names: list[str]) -> None:
-    found = found_gpus(environment={"CUDA_VISIBLE_DEVICES": visible})
+    found = visible_gpus(environment={"CUDA_VISIBLE_DEVICES": visible})
     assert [gpu.name for gpu in found] == names
     assert slot_environments(slots(found, None, 2), None) == [{"CUDA_VISIBLE_DEVICES": name} for name in names]
 
 
 def test_named_gpus_come_before_what_is_visible() -> None:
     visible = {"CUDA_VISIBLE_DEVICES": "0"}
-    assert [gpu.name for gpu in found_gpus([3, "GPU-a"], visible)] == ["3", "GPU-a"]
-    assert found_gpus([], visible) == ()
+    assert [gpu.name for gpu in visible_gpus([3, "GPU-a"], visible)] == ["3", "GPU-a"]
+    assert visible_gpus([], visible) == ()
 
 
 def test_the_driver_is_asked_where_nothing_is_said(driver: Callable[..., None]) -> None:
     driver(TWO)
-    found = found_gpus()
+    found = visible_gpus()
     assert found == (Gpu("0", 10.0, by_driver=True), Gpu("1", 5.0, by_driver=True))
     # CUDA counts the fastest first unless it is told to count like the driver.
     assert slot_environments(slots(found, None, 1), None) == [
@@ -58,14 +58,14 @@ def test_the_driver_is_asked_where_nothing_is_said(driver: Callable[..., None]) 
         {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"},
     ]
     driver("NVIDIA-SMI has failed", 9)
-    assert found_gpus() == ()
+    assert visible_gpus() == ()
     driver("No devices were found\n")
-    assert found_gpus() == ()
+    assert visible_gpus() == ()
 
 
 def test_the_memory_of_named_gpus_is_looked_up(driver: Callable[..., None]) -> None:
     driver(TWO + "2, GPU-bbb3, [N/A]\n")
-    free = {gpu.name: gpu.free for gpu in found_gpus(["GPU-a", "1", "GPU-bbb", "2", "MIG-c", 7])}
+    free = {gpu.name: gpu.free for gpu in visible_gpus(["GPU-a", "1", "GPU-bbb", "2", "MIG-c", 7])}
     assert free == {"GPU-a": 10.0, "1": 5.0, "GPU-bbb": None, "2": None, "MIG-c": None, "7": None}
 
 

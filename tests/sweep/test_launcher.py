@@ -7,9 +7,9 @@ import pytest
 
 from ablate.errors import ConfigError, RunError
 from ablate.study.setting import written
+from ablate.sweep.inspection import run_preflight
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.pool import WorkerPool
-from ablate.sweep.preflight import function_named, look
 
 
 def test_auto_is_one_a_core_or_one_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,20 +32,6 @@ def test_a_time_limit_without_sense_is_refused() -> None:
     assert str(caught.value) == "timeout=0: must be a number above 0, or null."
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("nowhere.at_all", "Cannot import 'nowhere.at_all': No module named 'nowhere'."),
-        ("os.path.jion", "Cannot import 'os.path.jion': module 'posixpath' has no attribute 'jion'."),
-        ("join", "Cannot import 'join': Empty module name."),
-    ],
-)
-def test_a_function_that_cannot_be_imported_is_told(name: str, message: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        function_named(name)
-    assert str(caught.value) == message
-
-
 CHECKS = """
 import os
 def fine(configurations):
@@ -56,18 +42,18 @@ def bad(configurations):
 """
 
 
-def test_the_look_happens_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_preflight_runs_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "toy_checks.py").write_text(CHECKS)
     monkeypatch.syspath_prepend(str(tmp_path))
     study = tmp_path / "study"
-    found = look("toy_checks.fine", [{"a": 1}, {"a": 2}], study, None)
+    found = run_preflight("toy_checks.fine", [{"a": 1}, {"a": 2}], study, None)
     assert [one["weights"] for one in found] == [10, 20]
     assert {one["pid"] for one in found} != {os.getpid()}
     assert (study / "preflight.log").read_text() == "looking\n"
     with WorkerPool(2) as pool:
-        assert len(look("toy_checks.fine", [{"a": 1}], study, pool)) == 1
+        assert len(run_preflight("toy_checks.fine", [{"a": 1}], study, pool)) == 1
         with pytest.raises(RunError) as caught:
-            look("toy_checks.bad", [{"a": 1}], study, pool)
+            run_preflight("toy_checks.bad", [{"a": 1}], study, pool)
     assert str(caught.value) == (
         f"The check before the first run failed: no such data set\nWhat it printed: {study / 'preflight.log'}"
     )

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +31,7 @@ def act(what: str, value: int = 0) -> Any:
     if what == "odd":
         raise Odd(1, 2)
     if what == "unpicklable":
-        return lambda: (yield)
+        return threading.Lock()
     if what == "pid":
         time.sleep(0.02)
         return os.getpid()
@@ -93,11 +94,12 @@ def test_a_call_that_takes_too_long_is_ended_alone() -> None:
     assert [outcome.value for outcome in found[1:]] == [1, 2]
 
 
-@pytest.mark.parametrize("what", ["odd", "unpicklable"])
-def test_what_cannot_travel_is_an_answer_too(what: str) -> None:
+@pytest.mark.parametrize(("what", "message"), [("odd", "Odd: 1 2"), ("unpicklable", "cannot pickle '_thread.lock'")])
+def test_what_cannot_be_pickled_is_an_error_of_its_call_alone(what: str, message: str) -> None:
     with WorkerPool(1) as pool:
         found = outcomes(pool, (what,), ("value", 1))
-    assert found[0].error is not None or callable(found[0].value)
+    assert found[0].reason == "raised"
+    assert message in str(found[0].error)
     assert found[1].value == 1
 
 
@@ -121,8 +123,8 @@ def test_workers_are_used_again() -> None:
     with WorkerPool(2) as pool:
         first = {outcome.value for outcome in outcomes(pool, *[("pid",)] * 6)}
         second = {outcome.value for outcome in outcomes(pool, *[("pid",)] * 6)}
-    assert 1 <= len(first) <= 2
-    assert second <= first or len(first | second) <= 2
+    assert len(first | second) <= 2
+    assert first & second
 
 
 KEPT: list[bytes] = []
@@ -134,7 +136,7 @@ def hoard(size: int) -> int:
 
 
 def test_a_worker_that_has_grown_is_replaced_before_another_group() -> None:
-    with WorkerPool(1, most_growth=40 * 2**20) as pool:
+    with WorkerPool(1, max_growth=40 * 2**20) as pool:
         sizes = [0, 10**8, 0, 0, 0, 0]
         calls = [Call(index, (size,), group) for index, (size, group) in enumerate(zip(sizes, "aaabbc", strict=True))]
         pids = [outcome.value for outcome in pool.run(hoard, calls)]

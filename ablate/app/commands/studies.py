@@ -122,15 +122,15 @@ def _rerun(arguments: Sequence[str]) -> int:
 
 
 def _confirm(arguments: Sequence[str], seeds: str | None = None) -> int:
-    from ablate.sweep.confirm import confirm, intent, write_confirmation
+    from ablate.sweep.confirm import plan_confirmation, train_confirmation, write_confirmation
 
     if seeds is not None and not (seeds.isdigit() and int(seeds)):
         raise ConfigError(f"--seeds {seeds}: write a whole number of at least 1.")
     study = find_study(arguments[0])
-    planned = intent(study, None if seeds is None else int(seeds))
+    planned = plan_confirmation(study, None if seeds is None else int(seeds))
     say(f"Confirmation of '{study.name}': {planned.label} against the reference.")
     say(f"{planned.text}\n")
-    finished = confirm(study, planned)
+    finished = train_confirmation(study, planned)
     say(f"\n{write_confirmation(study, planned.folder)['text']}")
     say(f"written to {study.path}/confirmation.json")
     return 0 if finished else 1

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ablate.store import FAILED, RUNNING, PlannedRun, Result, Status, StudyFolder
+from ablate.store import FAILED, FINISHED, PlannedRun, Result, Status, StudyFolder
 from ablate.store.study_folder import StudyRecord
 from ablate.study import Factor, Level, Study, make_plan
-from ablate.sweep.live import LiveTable
+from ablate.sweep.events import EpochEnded, RoundStarted, RunEnded, RunStarted, StudyStarted
+from ablate.sweep.live_table import LiveTable
 
 
 def study_of(path: Path, cells: int, seeds: int) -> StudyFolder:
@@ -28,66 +29,85 @@ def study_of(path: Path, cells: int, seeds: int) -> StudyFolder:
     return folder
 
 
-def finish(study: StudyFolder, number: int, value: float) -> None:
+def record_end(study: StudyFolder, number: int, value: float) -> None:
+    """A run that has finished before the command."""
     folder = study.run(study.existing_record().runs[number])
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.write_result(Result({"test_accuracy": value, "seconds": 3.0}))
     folder.write_status(Status("finished"))
 
 
-def drawn(table: LiveTable, width: int = 100, height: int = 40) -> list[list[str]]:
+def table_of(study: StudyFolder, *events: tuple[type, int, dict[str, Any]]) -> LiveTable:
+    """The table after events of runs by their number."""
+    record = study.existing_record()
+    cells = {cell.name: cell for cell in record.plan.cells}
+    table = LiveTable()
+    table.on_event(StudyStarted(study.path, record.plan))
+    for kind, number, values in events:
+        run = record.runs[number]
+        table.on_event(kind(run, cells[run.cell], **values))
+    return table
+
+
+def rendered(table: LiveTable, width: int = 100, height: int = 40) -> list[list[str]]:
     """The rows of the table, split where two blanks or more stand."""
     console = Console(width=width, force_terminal=False)
     with console.capture() as capture:
-        console.print(table.drawn(width, height))
+        console.print(table.rendered(width, height))
     rows = [re.split(r" {2,}", line.strip()) for line in capture.get().splitlines()]
     return [row for row in rows if row != [""] and not row[0].startswith("─")]
 
 
 def test_each_run_shows_its_state_and_its_number(tmp_path: Path) -> None:
     study = study_of(tmp_path, cells=2, seeds=3)
-    runs = study.existing_record().runs
-    finish(study, 0, 0.97216)
-    for number, status in ((1, Status(RUNNING)), (2, Status(FAILED, "diverged")), (3, Status(RUNNING))):
-        study.run(runs[number]).path.mkdir(parents=True, exist_ok=True)
-        study.run(runs[number]).write_status(status)
-    study.run(runs[1]).append_curves(12, {"train_accuracy": 0.9, "val_accuracy": 0.8125})
-    assert drawn(LiveTable(study, "test_accuracy")) == [
+    record_end(study, 0, 0.97216)
+    epoch = {"epoch": 12, "values": {"train_accuracy": 0.9, "val_accuracy": 0.8125}}
+    table = table_of(
+        study,
+        (RunStarted, 1, {}),
+        (EpochEnded, 1, epoch),
+        (RunEnded, 2, {"state": FAILED, "reason": "diverged"}),
+        (RunStarted, 3, {}),
+    )
+    assert rendered(table) == [
         ["cell", "seed 0", "seed 1", "seed 2"],
         ["full", "0.9722", "e12 0.812", "diverged"],
         ["depth=1", "…", "·", "·"],
     ]
 
 
-def test_what_changes_is_seen_at_the_next_look(tmp_path: Path) -> None:
+def test_a_run_that_ends_shows_its_metric(tmp_path: Path) -> None:
     study = study_of(tmp_path, cells=2, seeds=1)
-    table = LiveTable(study, "test_accuracy")
-    assert drawn(table)[1:] == [["full", "·"], ["depth=1", "·"]]
-    finish(study, 1, 0.5)
-    assert drawn(table)[1:] == [["full", "·"], ["depth=1", "0.5"]]
+    assert rendered(table_of(study))[1:] == [["full", "·"], ["depth=1", "·"]]
+    ended = {"state": FINISHED, "metrics": {"test_accuracy": 0.5, "seconds": 1.0}}
+    assert rendered(table_of(study, (RunEnded, 1, ended)))[1:] == [["full", "·"], ["depth=1", "0.5"]]
+
+
+def test_the_seeds_of_a_later_round_are_added(tmp_path: Path) -> None:
+    study = study_of(tmp_path, cells=2, seeds=1)
+    table = table_of(study)
+    cell = study.existing_record().plan.cells[1]
+    table.on_event(RoundStarted((PlannedRun("late", cell.name, 5),)))
+    assert rendered(table) == [["cell", "seed 0", "seed 5"], ["full", "·"], ["depth=1", "·", "·"]]
 
 
 def test_many_seeds_become_counts_and_a_mean(tmp_path: Path) -> None:
     study = study_of(tmp_path, cells=2, seeds=20)
     for seed in range(4):
-        finish(study, seed, 0.9 + 0.01 * seed)
-    study.run(study.existing_record().runs[5]).path.mkdir(parents=True)
-    study.run(study.existing_record().runs[5]).write_status(Status(FAILED, "raised"))
-    assert drawn(LiveTable(study, "test_accuracy"), width=80) == [
+        record_end(study, seed, 0.9 + 0.01 * seed)
+    table = table_of(study, (RunEnded, 5, {"state": FAILED, "reason": "raised"}))
+    assert rendered(table, width=80) == [
         ["cell", "runs", "mean"],
         ["full", "4/20", "1 failed", "0.915"],
         ["depth=1", "0/20"],
     ]
 
 
-def test_of_many_cells_those_come_first_that_want_to_be_seen(tmp_path: Path) -> None:
+def test_of_many_cells_the_running_ones_come_first(tmp_path: Path) -> None:
     study = study_of(tmp_path, cells=30, seeds=1)
     for number in range(28):
-        finish(study, number, 0.5)
-    running = study.run(study.existing_record().runs[29])
-    running.path.mkdir(parents=True)
-    running.write_status(Status(RUNNING))
-    rows = drawn(LiveTable(study, "test_accuracy"), height=12)
+        record_end(study, number, 0.5)
+    rows = rendered(table_of(study, (RunStarted, 29, {})), height=12)
     assert rows[-3:] == [["depth=28", "·"], ["depth=29", "…"], ["and 25 more cells"]]
 
 

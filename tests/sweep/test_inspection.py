@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ablate.sweep.ahead import import_ahead, meanwhile
+from ablate.sweep.inspection import in_background
+from ablate.sweep.worker import import_modules
 
 
 def test_the_block_and_the_work_go_on_together_and_both_are_over_after_it() -> None:
@@ -17,7 +18,7 @@ def test_the_block_and_the_work_go_on_together_and_both_are_over_after_it() -> N
         may_end.wait(10)
         done.append(True)
 
-    with meanwhile(work):
+    with in_background(work):
         assert begun.wait(10)
         assert done == []
         may_end.set()
@@ -25,10 +26,10 @@ def test_the_block_and_the_work_go_on_together_and_both_are_over_after_it() -> N
 
 
 def test_what_goes_wrong_in_the_work_is_its_own_affair_and_what_goes_wrong_in_the_block_is_not() -> None:
-    with meanwhile(lambda: 1 / 0):
+    with in_background(lambda: 1 / 0):
         pass
     may_end = threading.Event()
-    with pytest.raises(KeyError), meanwhile(may_end.wait):
+    with pytest.raises(KeyError), in_background(may_end.wait):
         raise KeyError("block")
     may_end.set()
 
@@ -38,5 +39,5 @@ def test_a_module_that_cannot_be_imported_keeps_no_other_from_it(
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "found_ahead.py").write_text("")
-    import_ahead(["no_such_module_ahead", "found_ahead"])
+    import_modules(["no_such_module_ahead", "found_ahead"])
     assert "found_ahead" in sys.modules

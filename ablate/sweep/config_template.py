@@ -1,4 +1,9 @@
-"""Plain configurations of thousands of runs, made from one that was composed."""
+"""Configurations of thousands of runs, made from one composed configuration by setting values.
+
+Composing with Hydra and OmegaConf takes milliseconds a run, which a plan of ten thousand runs cannot afford. Setting a
+value in a nested dict takes microseconds, but gives the same result only where nothing else is derived from that value.
+This module decides where that is so, and leaves all else to composing.
+"""
 
 from __future__ import annotations
 
@@ -15,34 +20,34 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ablate.sweep.frozen import apply_overrides, parse_overrides
+from ablate.sweep.config_loader import apply_overrides, parse_overrides
 from ablate.sweep.identity import VOLATILE, identity
 
-__all__ = ["PlainConfiguration", "is_value"]
+__all__ = ["ConfigTemplate", "is_assignment"]
 
 _KEY = re.compile(r"\w+(\.\w+)*")
-# Resolvers whose outcome depends on nothing but what is written in them.
+# Resolvers whose result depends on nothing but their arguments.
 _LOCAL = {"oc.select", *VOLATILE}
 
-Path = tuple[str, ...]
+KeyPath = tuple[str, ...]
 
 
-def is_value(line: str) -> bool:
+def is_assignment(line: str) -> bool:
     """Whether an override does no more than give an existing key a value without interpolations."""
     return line[:1] not in ("+", "~") and "${" not in line
 
 
 @dataclass(frozen=True)
 class _Patch:
-    path: Path
+    path: KeyPath
     value: bytes
 
 
-class PlainConfiguration:
-    """A configuration as plain values, into which overrides can be put without composing again.
+class ConfigTemplate:
+    """A composed configuration as nested plain values, in which overrides can be set without composing again.
 
-    Composing takes milliseconds a run; where nothing else is derived from the keys that overrides change, each of them
-    puts its value in the same place whatever the others do, and needs to be tried only once.
+    An override is tested once, by composing with it alone: if that changes nothing but the value of its own key, it
+    does the same beside any other overrides, and from then on only its patch is applied.
 
     Args:
         task: The configuration, without its ``hydra`` node.
@@ -55,68 +60,68 @@ class PlainConfiguration:
         texts = list(_interpolations(OmegaConf.to_container(task, resolve=False)))
         self._sources = {source for text in texts for source in _sources(text)}
         keys = [override.key_or_group for override in parse_overrides(lines)]
-        self._opaque = any(map(_looks_anywhere, texts)) or not all(map(_KEY.fullmatch, keys))
-        self._taken = [tuple(key.split(".")) for key in keys]
+        self._needs_composing = any(map(_has_hidden_sources, texts)) or not all(map(_KEY.fullmatch, keys))
+        self._composed_paths = [tuple(key.split(".")) for key in keys]
         self._patches: dict[str, _Patch | None] = {}
 
-    def under(self, lines: Sequence[str]) -> dict[str, Any] | None:
-        """The configuration with some overrides put in, or None where only composing can tell.
+    def with_overrides(self, lines: Sequence[str]) -> dict[str, Any] | None:
+        """The configuration with some overrides applied, or None where it has to be composed.
 
         Args:
-            lines: Overrides that give keys values; see :func:`is_value`.
+            lines: Overrides that give keys values; see :func:`is_assignment`.
         """
         patches = []
         for line in lines:
             if line not in self._patches:
-                self._patches[line] = None if self._opaque else self._tried(line)
+                self._patches[line] = None if self._needs_composing else self._tested_patch(line)
             patch = self._patches[line]
             if patch is None:
                 return None
             patches.append(patch)
-        paths = sorted([*self._taken, *(patch.path for patch in patches)])
+        paths = sorted([*self._composed_paths, *(patch.path for patch in patches)])
         if any(long[: len(short)] == short for short, long in pairwise(paths)):
-            return None  # one lies within the other, and what comes of them depends on their order
+            return None  # one key lies within the other, so that the result depends on their order
         values: dict[str, Any] = pickle.loads(self._values)
         for patch in patches:
-            _put(values, patch)
+            _set_value(values, patch)
         return values
 
-    def _feeds(self, path: Path) -> bool:
-        """Whether something may be interpolated from a key, from one within it or from one that it is within."""
+    def _is_source(self, path: KeyPath) -> bool:
+        """Whether an interpolation may read a key, one within it, or one that contains it."""
         for source in self._sources:
-            if source[0] == "" and {*source} & {*path}:  # relative to a place that would have to be found
+            if source[0] == "" and {*source} & {*path}:  # relative, and where it starts is not known here
                 return True
             if source[: len(path)] == path[: len(source)]:
                 return True
         return False
 
-    def _tried(self, line: str) -> _Patch | None:
-        """Where a line puts which value, or None if it does anything else."""
+    def _tested_patch(self, line: str) -> _Patch | None:
+        """What an override sets, or None if it does anything else or if that is not certain."""
         override: Override = parse_overrides([line])[0]
         path = tuple(override.key_or_group.split("."))
-        if not is_value(line) or not _KEY.fullmatch(override.key_or_group) or self._feeds(path):
+        if not is_assignment(line) or not _KEY.fullmatch(override.key_or_group) or self._is_source(path):
             return None
         task: DictConfig = pickle.loads(self._task)
         try:
             apply_overrides(task, [override])
         except (HydraException, OmegaConfBaseException):
-            return None  # composing will say what is wrong
+            return None  # composing reports what is wrong
         changed = identity(task, ())
         value: Any = changed
-        for part in path:
-            if not isinstance(value, dict) or part not in value:
+        for key in path:
+            if not isinstance(value, dict) or key not in value:
                 return None
-            value = value[part]
+            value = value[key]
         patch = _Patch(path, pickle.dumps(value))
         values: dict[str, Any] = pickle.loads(self._values)
-        return patch if _put(values, patch) and values == changed else None
+        return patch if _set_value(values, patch) and values == changed else None
 
 
-def _put(values: dict[str, Any], patch: _Patch) -> bool:
-    """Put a value in its place; returns whether there is one."""
+def _set_value(values: dict[str, Any], patch: _Patch) -> bool:
+    """Set the value of an existing mapping's key; returns whether there is such a mapping."""
     node: Any = values
-    for part in patch.path[:-1]:
-        node = node.get(part) if isinstance(node, dict) else None
+    for key in patch.path[:-1]:
+        node = node.get(key) if isinstance(node, dict) else None
     if not isinstance(node, dict):
         return False
     node[patch.path[-1]] = pickle.loads(patch.value)
@@ -131,16 +136,16 @@ def _interpolations(value: Any) -> Iterator[str]:
         yield value
 
 
-def _sources(text: str) -> set[Path]:
-    """What may be keys in the interpolations of a text; a relative one begins with an empty part."""
-    found = set()
+def _sources(text: str) -> set[KeyPath]:
+    """Words in the interpolations of a text that may be keys; a relative one begins with an empty key."""
+    sources = set()
     for inner in re.findall(r"\$\{([^}]*)", text):
         words = {tuple(word.split(".")) for word in re.findall(r"[\w.]+", inner) if word.strip(".")}
-        found |= {("", *word) for word in words} if "[" in inner else words
-    return found
+        sources |= {("", *word) for word in words} if "[" in inner else words
+    return sources
 
 
-def _looks_anywhere(text: str) -> bool:
-    """Whether the keys that a text is made from cannot be read off it."""
+def _has_hidden_sources(text: str) -> bool:
+    """Whether a text may depend on keys that are not written in it: nested interpolations, resolvers of others."""
     nested = re.search(r"\$\{[^}]*\$\{", text) is not None
     return nested or bool({*re.findall(r"\$\{\s*([\w.]+)\s*:", text)} - _LOCAL)

@@ -1,4 +1,7 @@
-"""Configurations composed once, at plan time, and frozen: later edits of YAML files cannot reach a running study."""
+"""Overrides parsed and applied, and a loader that serves configurations composed at plan time.
+
+What was composed once is not composed again, so that later edits of YAML files cannot reach a running study.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, flag_override, open_dict
 
-__all__ = ["FrozenLoader", "apply_overrides", "parse_overrides"]
+__all__ = ["ComposedConfigLoader", "apply_overrides", "parse_overrides"]
 
 
 def parse_overrides(lines: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
@@ -25,12 +28,12 @@ def parse_overrides(lines: Sequence[str], loader: ConfigLoader | None = None) ->
 
 @functools.lru_cache(maxsize=1024)
 def _parsed(line: str) -> Override:
-    # The runs of a study share most of their lines, and parsing one costs as much as putting it in.
+    # The runs of a study share most of their lines, and parsing one costs as much as applying it.
     return OverridesParser.create().parse_override(line)
 
 
 def apply_overrides(config: DictConfig, overrides: Sequence[Override]) -> None:
-    """Put plain values (no config groups) into a composed configuration, as Hydra's own composition does.
+    """Set values (no config groups) in a composed configuration, as Hydra's own composition does.
 
     Raises:
         hydra.errors.ConfigCompositionException: If a key does not exist or a value has the wrong type.
@@ -38,11 +41,11 @@ def apply_overrides(config: DictConfig, overrides: Sequence[Override]) -> None:
     ConfigLoaderImpl._apply_overrides_to_config(list(overrides), config)
 
 
-class FrozenLoader(ConfigLoader):
+class ComposedConfigLoader(ConfigLoader):
     """Stands in for Hydra's config loader in a launcher and serves what was composed at plan time.
 
-    Composing costs about 40 ms a run in Hydra. Where a run differs from what was composed by plain values only, a copy
-    with these values put in is the same thing in 2 ms.
+    Composing costs about 40 ms a run in Hydra. Where a run differs from a composed configuration by values only, a copy
+    with these values set is equal to it and costs 2 ms.
 
     Args:
         inner: Hydra's own loader, for everything but runs.
@@ -57,12 +60,11 @@ class FrozenLoader(ConfigLoader):
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """The configuration of one run."""
-        own = [line for line in sweep_overrides if line not in self.fixed]
-        known_groups = {line for groups in self.bases for line in groups}
-        groups = tuple(line for line in own if line in known_groups)
-        config: DictConfig = pickle.loads(self.bases[groups])
-        parsed = parse_overrides([line for line in own if line not in known_groups])
-        apply_overrides(config, parsed)
+        lines = [line for line in sweep_overrides if line not in self.fixed]
+        group_lines = {line for groups in self.bases for line in groups}
+        # A choice within a config group brings a whole file, which cannot be set as a value.
+        config: DictConfig = pickle.loads(self.bases[tuple(line for line in lines if line in group_lines)])
+        apply_overrides(config, parse_overrides([line for line in lines if line not in group_lines]))
         task = [line for line in sweep_overrides if not line.startswith("hydra.")]
         with open_dict(config.hydra), flag_override(config.hydra, "readonly", False):
             config.hydra.overrides.task = task

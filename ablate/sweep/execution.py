@@ -1,0 +1,115 @@
+"""How the runs of a planned study are carried out, whatever command or call it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ablate.figures.choice import choice_faults
+from ablate.report import collect
+from ablate.store import PlannedRun, Status, StudyFolder
+from ablate.study import Plan
+from ablate.study.settings import StudySettings
+from ablate.sweep.engine import Job, mark_interrupted, run_jobs
+from ablate.sweep.events import Observer, Watcher
+from ablate.sweep.live_page import LivePage
+from ablate.sweep.pool import WorkerPool
+from ablate.sweep.progress import ProgressDisplay
+from ablate.sweep.rounds import run_rounds
+from ablate.sweep.study_record import name_metric
+
+if TYPE_CHECKING:
+    from ablate.analysis import Summary
+
+__all__ = ["Execution", "read_settings"]
+
+
+def read_settings(values: Mapping[str, Any], prefix: str = "study.") -> StudySettings:
+    """The settings of a study, with names of figures and widths checked as well.
+
+    Args:
+        values: Plain values by key; None stands for the default.
+        prefix: What stands before a key where the user types it, for the messages.
+
+    Raises:
+        DesignError: If a key is unknown or a value is not allowed, with all faults at once.
+    """
+    rules = {
+        "figures": lambda value: "\n".join(choice_faults(value)) or None,
+        "width": lambda value: "\n".join(choice_faults(None, value)) or None,
+    }
+    return StudySettings.from_values(values, prefix, rules)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Trains the runs of a study and collects its results; a command line and a call differ in what they pass.
+
+    Args:
+        folder: The study's folder, with the plan entered.
+        plan: The plan.
+        settings: The study's settings.
+        jobs: The jobs of the command, done or not; under the sequential rule one for every cell and seed that may be
+            needed.
+        launch: Launches jobs and returns when they have ended; returns the error of the launcher itself, if it had one.
+        pool: Workers of our own that the launcher uses, or None.
+        observers: Who is notified of what happens, besides progress and the live page.
+    """
+
+    folder: StudyFolder
+    plan: Plan
+    settings: StudySettings
+    jobs: Sequence[Job]
+    launch: Callable[[Sequence[Job]], BaseException | None]
+    pool: WorkerPool | None = None
+    observers: Sequence[Observer] = ()
+
+    def train(self) -> None:
+        """Carry out all jobs that are not done.
+
+        Raises:
+            RunError: If the launcher starts no run.
+            KeyboardInterrupt: After runs that were ended by it have been marked.
+        """
+        observers: list[Observer] = [ProgressDisplay(), LivePage(), *self.observers]
+        try:
+            with Watcher(self.folder, self.plan, observers) as watcher:
+
+                def train(jobs: Sequence[Job]) -> Mapping[PlannedRun, Status]:
+                    return self._train(jobs, watcher)
+
+                if self.plan.study.sequential:
+                    run_rounds(self.folder, self.jobs, train, self.pool.slots if self.pool is not None else 1)
+                else:
+                    train(self.jobs)
+        except KeyboardInterrupt:
+            if self.pool is not None:
+                self.pool.close()  # a run counts as interrupted only when its process is gone
+            mark_interrupted(self.folder)
+            raise
+
+    def _train(self, jobs: Sequence[Job], watcher: Watcher) -> Mapping[PlannedRun, Status]:
+        statuses = run_jobs(
+            self.folder,
+            jobs,
+            self.launch,
+            retry_failed=self.settings.retry_failed,
+            keep_going=self.settings.keep_going,
+            isolated=self.pool is not None,
+            on_pending=watcher.start_round,
+        )
+        watcher.end_round(statuses)
+        return statuses
+
+    def collect(self, drawn: dict[str, str] | None = None) -> Summary:
+        """Write data, tables, figures and page of the study.
+
+        Args:
+            drawn: What this process has drawn of it before; see :func:`ablate.figures.write_figures`.
+
+        Returns:
+            What tables and figures show.
+        """
+        name_metric(self.folder)
+        return collect(self.folder, drawn=drawn)

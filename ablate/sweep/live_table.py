@@ -1,0 +1,143 @@
+"""The table of a running study in a terminal: cells by seeds, each with its state and its current number."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ablate.errors import StoreError
+from ablate.formatting import plural
+from ablate.store import FAILED, FINISHED, RUNNING, WAITING, StudyFolder
+from ablate.sweep.events import EpochEnded, Event, RoundStarted, RunEnded, RunStarted, StudyStarted
+
+if TYPE_CHECKING:
+    import rich.table
+
+__all__ = ["LiveTable", "Square"]
+
+_STYLES = {FINISHED: "green", RUNNING: "yellow", FAILED: "red", WAITING: "dim"}
+_ORDER = {RUNNING: 0, FAILED: 1, WAITING: 2, FINISHED: 3}
+_SQUARE_WIDTH = 9
+_NAME_WIDTH = 34
+_MIN_ROWS = 3
+_OTHER_LINES = 7
+
+
+@dataclass(frozen=True)
+class Square:
+    """What the table shows of one run.
+
+    Args:
+        state: The run's state.
+        text: Its number where it has one: the metric when finished, epoch and validation metric while it runs, the
+            reason when it failed.
+        value: The metric of a finished run, or None.
+    """
+
+    state: str
+    text: str
+    value: float | None = None
+
+
+class LiveTable:
+    """An observer that keeps one square a run, and renders them as a table of cells by seeds."""
+
+    def on_event(self, event: Event) -> None:
+        """See :class:`~ablate.sweep.events.Observer`."""
+        if isinstance(event, StudyStarted):
+            self._metric = event.plan.study.metric
+            self._cells = {cell.name: cell.label for cell in event.plan.cells}
+            self._squares = self._known_squares(StudyFolder(event.folder))
+        elif isinstance(event, RoundStarted):
+            for run in event.runs:
+                self._squares[run.cell, run.seed] = Square(WAITING, "·")
+        elif isinstance(event, RunStarted):
+            self._squares[event.run.cell, event.run.seed] = Square(RUNNING, "…")
+        elif isinstance(event, EpochEnded):
+            self._squares[event.run.cell, event.run.seed] = Square(RUNNING, self._epoch_text(event))
+        elif isinstance(event, RunEnded):
+            square = self._finished(event.metrics) if event.state == FINISHED else Square(FAILED, event.reason)
+            self._squares[event.run.cell, event.run.seed] = square
+
+    def _known_squares(self, study: StudyFolder) -> dict[tuple[str, int], Square]:
+        """The runs that earlier commands have trained: no event will come of them."""
+        squares = {}
+        for run in study.existing_record().runs:
+            square = Square(WAITING, "·")
+            status = study.run(run).settled_status()
+            if status.state == FAILED:
+                square = Square(FAILED, status.reason)
+            elif status.state == FINISHED:
+                with suppress(StoreError):  # the report names a result that cannot be read
+                    result = study.run(run).result()
+                    square = self._finished(result.metrics if result else {})
+            squares[run.cell, run.seed] = square
+        return squares
+
+    def _finished(self, metrics: Mapping[str, float]) -> Square:
+        named = [value for name, value in metrics.items() if not name.startswith("seconds")]
+        # A study that declared no metric is named after the only one only when it has ended.
+        value = metrics.get(self._metric, named[0] if len(named) == 1 else None)
+        return Square(FINISHED, "done" if value is None else f"{value:.4g}", value)
+
+    def _epoch_text(self, event: EpochEnded) -> str:
+        stem = self._metric.removeprefix("test_").removeprefix("val_")
+        names = (f"val_{stem}", self._metric, stem)
+        value = next((event.values[name] for name in names if name in event.values), None)
+        return f"e{event.epoch}" if value is None else f"e{event.epoch} {value:.3g}"
+
+    def rendered(self, width: int, height: int) -> rich.table.Table:
+        """The table for a terminal.
+
+        Args:
+            width: Columns of the terminal. Where the seeds do not fit beside each other, a cell has their counts.
+            height: Lines of the terminal. Where the cells do not fit, those come first of which something is running
+                or has failed, and the others are counted.
+        """
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        seeds = list(dict.fromkeys(seed for _, seed in self._squares))
+        cells, hidden = self._most_urgent(max(_MIN_ROWS, height - _OTHER_LINES))
+        has_columns = len(seeds) * _SQUARE_WIDTH + min(_NAME_WIDTH, max(map(len, self._cells.values()))) <= width
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("cell", no_wrap=True, overflow="ellipsis", max_width=_NAME_WIDTH)
+        for name in [f"seed {seed}" for seed in seeds] if has_columns else ["runs", "mean"]:
+            table.add_column(name, no_wrap=True)
+        for cell in cells:
+            squares = [self._squares.get((cell, seed)) for seed in seeds]
+            if has_columns:
+                texts = [Text("") if square is None else Text(square.text, _STYLES[square.state]) for square in squares]
+            else:
+                texts = _counts_and_mean([square for square in squares if square is not None])
+            table.add_row(Text(self._cells[cell]), *texts)
+        if hidden:
+            table.add_row(Text(f"and {plural(hidden, 'more cell')}", "dim"))
+        return table
+
+    def _most_urgent(self, rows: int) -> tuple[list[str], int]:
+        """The cells that fit, in the order of the plan, and how many do not."""
+        cells = list(self._cells)
+        if len(cells) <= rows:
+            return cells, 0
+        urgency = dict.fromkeys(cells, len(_ORDER))
+        for (cell, _), square in self._squares.items():
+            urgency[cell] = min(urgency[cell], _ORDER[square.state])
+        chosen = set(sorted(cells, key=lambda cell: urgency[cell])[:rows])
+        return [cell for cell in cells if cell in chosen], len(cells) - rows
+
+
+def _counts_and_mean(squares: list[Square]) -> list[rich.text.Text]:
+    from rich.text import Text
+
+    counts = Counter(square.state for square in squares)
+    text = Text(f"{counts[FINISHED]}/{len(squares)}")
+    for state in (RUNNING, FAILED):
+        if counts[state]:
+            text.append(f"  {counts[state]} {state}", _STYLES[state])
+    values = [square.value for square in squares if square.value is not None]
+    return [text, Text(f"{sum(values) / len(values):.4g}" if values else "")]

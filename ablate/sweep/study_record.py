@@ -1,0 +1,261 @@
+"""What ``plan.json`` says of a study, and how a command extends it.
+
+A larger design or more seeds are merged into what is there; any other study in the same folder is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+from ablate.errors import DesignError, StoreError
+from ablate.store import FINISHED, PlannedRun, StudyFolder
+from ablate.store.study_folder import StudyRecord
+from ablate.study import Cell, Factor, Level, Plan, Study, cell_of
+from ablate.study.settings import FIRST_SEEDS
+from ablate.sweep.identity import differences
+
+__all__ = [
+    "UNNAMED_METRIC",
+    "add_runs",
+    "check_name",
+    "check_same_study",
+    "default_name",
+    "enter_study",
+    "extended_record",
+    "first_runs",
+    "merge_factors",
+    "name_metric",
+]
+
+_MAX_LENGTH = 100
+_SPECIAL = "._,=+- "
+_RESERVED = ("example", "single")
+
+UNNAMED_METRIC = "value"
+"""Name of the number that a task returns without a name."""
+
+
+def default_name(names: Sequence[str]) -> str:
+    """A study's name, made of the names of its factors.
+
+    Example:
+        >>> default_name(["residual", "model@net"])
+        'residual-model.net'
+    """
+    joined = "-".join(re.sub(r"[^A-Za-z0-9_.]", ".", name).lstrip(".") for name in names)
+    if joined in _RESERVED:
+        return f"{joined}-study"
+    if len(joined) <= _MAX_LENGTH:
+        return joined
+    return f"{joined[:60]}-and-more-{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
+
+
+def check_name(name: str) -> str:
+    """A study's name, if it can be the name of a folder.
+
+    Raises:
+        DesignError: If it cannot; the message says what a name may hold.
+
+    Example:
+        >>> check_name("residual-bias")
+        'residual-bias'
+    """
+    faults = []
+    if not name or len(name.encode()) > _MAX_LENGTH:
+        faults.append(f"it has {len(name.encode())} bytes of 1 to {_MAX_LENGTH}")
+    if strange := sorted({letter for letter in name if not (letter.isalnum() or letter in _SPECIAL)}):
+        faults.append(f"it contains {' '.join(map(repr, strange[:5]))}")
+    if name[:1] in (".", " ", "-") or name[-1:] == " ":
+        faults.append("it begins with a dot, a blank or a dash, or ends with a blank")
+    if faults:
+        shortened = name if len(name) <= 60 else name[:57] + "..."
+        raise DesignError(
+            f"study.name={shortened!r} cannot be the name of a folder: {'; '.join(faults)}. "
+            f"Allowed: letters, digits and {' '.join(_SPECIAL.strip())}."
+        )
+    return name
+
+
+def check_same_study(folder: StudyFolder, old: StudyRecord | None, plan: Plan, reference: Mapping[str, Any]) -> None:
+    """Refuse a plan that is not about the study that a folder holds.
+
+    Args:
+        folder: The study's folder.
+        old: What it holds, or None.
+        plan: What the command asks for.
+        reference: The unswept configuration.
+
+    Raises:
+        StoreError: If the folder holds a study with another reference, metric, direction, margin or policy for
+            failed runs; the message has the difference key by key.
+    """
+    if old is None:
+        return
+    faults = differences(dict(old.reference), dict(reference))
+    # Under the sequential rule the greatest number of seeds is part of what was declared.
+    fixed = ("sequential", "seeds") if old.plan.study.sequential or plan.study.sequential else ()
+    for key in ("metric", "direction", "margin", "failures", *fixed):
+        before, now = getattr(old.plan.study, key), getattr(plan.study, key)
+        # A metric that no run reports was mistyped, and may be corrected.
+        if before != now and not (key == "metric" and not any(before in metrics for metrics in _metrics(folder, old))):
+            faults.append(f"study.{key}: {before} -> {now}")
+    if faults:
+        raise StoreError(
+            f"The folder '{folder.path}' holds another study:\n"
+            + "\n".join(f"  {line}" for line in faults)
+            + f"\nStart another one with study.name={folder.name}-2, or go on with the values it has."
+        )
+
+
+def extended_record(
+    folder: StudyFolder,
+    old: StudyRecord | None,
+    plan: Plan,
+    runs: Sequence[PlannedRun],
+    reference: Mapping[str, Any],
+    event: Mapping[str, Any],
+) -> StudyRecord:
+    """What a folder holds, extended by what a command asks for.
+
+    Args:
+        folder: The study's folder.
+        old: What it holds, or None.
+        plan: What the command asks for.
+        runs: The runs of that.
+        reference: The unswept configuration.
+        event: A plain record of the command.
+
+    Raises:
+        StoreError: See :func:`check_same_study`.
+    """
+    if old is None:
+        return StudyRecord(plan, tuple(runs), reference, (event,))
+    check_same_study(folder, old, plan, reference)
+    factors = merge_factors(old.plan.factors, plan.factors)
+    cells: dict[str, Cell] = {}
+    for cell in (*old.plan.cells, *plan.cells):
+        merged = cell_of(cell.levels, factors, cell.void)
+        cells.setdefault(merged.name, merged)
+    all_runs = tuple(dict.fromkeys([*old.runs, *runs]))
+    seeds = tuple(dict.fromkeys([*old.plan.study.seeds, *plan.study.seeds]))
+    designs = dict.fromkeys([*old.plan.study.design.split("+"), *plan.study.design.split("+")])
+    study: Study = replace(plan.study, seeds=seeds, design="+".join(designs))
+    notes = tuple(dict.fromkeys([*old.plan.notes, *plan.notes]))
+    merged_plan = Plan(study, factors, tuple(cells.values()), notes)
+    is_same = all_runs == old.runs and merged_plan == old.plan
+    history = old.history if is_same else (*old.history, event)
+    return StudyRecord(merged_plan, _in_order(merged_plan, all_runs), reference, history, old.checks)
+
+
+def first_runs(plan: Plan, runs: Iterable[PlannedRun]) -> list[PlannedRun]:
+    """The runs that are certain to be needed: under the sequential rule those of the first seeds, otherwise all."""
+    seeds = plan.study.seeds[:FIRST_SEEDS] if plan.study.sequential else plan.study.seeds
+    return [run for run in runs if run.seed in seeds]
+
+
+def enter_study(
+    folder: StudyFolder,
+    plan: Plan,
+    runs: Iterable[PlannedRun],
+    reference: Mapping[str, Any],
+    *,
+    command: Sequence[str],
+    report: Mapping[str, Any],
+    checks: Mapping[str, Mapping[str, Any]] | None = None,
+    task: Mapping[str, str] | None = None,
+    write: bool = True,
+) -> StudyRecord:
+    """Enter what a command asks for in ``plan.json``.
+
+    Args:
+        folder: The study's folder.
+        plan: What the command asks for.
+        runs: A run for every cell with every seed that it may take.
+        reference: The unswept configuration.
+        command: The command line.
+        report: What was chosen of the report.
+        checks: What was found out about cells before their first run, by the cell's name.
+        task: Where the task comes from, so that a run can be run again.
+        write: Whether to write at all; a dry run does not.
+
+    Returns:
+        What the folder holds then.
+
+    Raises:
+        StoreError: See :func:`check_same_study`.
+    """
+    with folder.editing() if write else nullcontext():
+        old = folder.record()
+        finished = sum(folder.run(run).status().state == FINISHED for run in old.runs) if old else 0
+        event = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "command": list(command),
+            "design": plan.study.design,
+            "seeds": list(plan.study.seeds),
+            "declared": plan.digest,
+            "finished": finished,
+            **({"task": dict(task)} if task else {}),
+        }
+        record = extended_record(folder, old, plan, first_runs(plan, runs), reference, event)
+        record = replace(record, checks={**record.checks, **(checks or {})}, report=report)
+        if write and record != old:
+            folder.write_record(record)
+    return record
+
+
+def _in_order(plan: Plan, runs: Sequence[PlannedRun]) -> tuple[PlannedRun, ...]:
+    cells = {cell.name: place for place, cell in enumerate(plan.cells)}
+    seeds = {seed: place for place, seed in enumerate(plan.study.seeds)}
+    return tuple(sorted(dict.fromkeys(runs), key=lambda run: (cells[run.cell], seeds[run.seed])))
+
+
+def add_runs(folder: StudyFolder, runs: Sequence[PlannedRun]) -> None:
+    """Enter further runs of known cells in the plan."""
+    with folder.editing():
+        record = folder.existing_record()
+        folder.write_record(replace(record, runs=_in_order(record.plan, [*record.runs, *runs])))
+
+
+def name_metric(folder: StudyFolder) -> None:
+    """Name the metric of a study that declared none after the only one that its runs report.
+
+    Args:
+        folder: The study's folder, with a plan.
+    """
+    if folder.existing_record().plan.study.metric != UNNAMED_METRIC:
+        return
+    with folder.editing():
+        record = folder.existing_record()
+        if record.plan.study.metric != UNNAMED_METRIC:
+            return
+        names = {name for metrics in _metrics(folder, record) for name in metrics if not name.startswith("seconds")}
+        if len(names) == 1 and UNNAMED_METRIC not in names:
+            plan = replace(record.plan, study=replace(record.plan.study, metric=names.pop()))
+            folder.write_record(replace(record, plan=plan))
+
+
+def _metrics(folder: StudyFolder, record: StudyRecord) -> Iterator[Mapping[str, float]]:
+    results = (folder.run(run).result() for run in record.runs)
+    return (result.metrics for result in results if result is not None)
+
+
+def merge_factors(old: Sequence[Factor], new: Sequence[Factor]) -> tuple[Factor, ...]:
+    """The factors of two plans, each with the levels of both; references are those of the first."""
+    factors = {factor.name: factor for factor in old}
+    for factor in new:
+        known = factors.get(factor.name)
+        if known is None:
+            factors[factor.name] = factor
+            continue
+        levels: dict[str, Level] = {level.label: level for level in known.levels}
+        for level in factor.levels:
+            if not levels.get(level.label, Level("")).overrides:
+                levels[level.label] = level
+        factors[factor.name] = replace(known, levels=tuple(levels.values()))
+    return tuple(factors.values())
