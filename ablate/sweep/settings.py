@@ -104,7 +104,9 @@ class Settings:
         """
         renamed = {"labels": "words", "extra_factors": "own"}
         plain: dict[str, Any] = {
-            renamed.get(key, key): OmegaConf.to_container(value, resolve=True) if isinstance(value, DictConfig | ListConfig) else value
+            renamed.get(key, key): OmegaConf.to_container(value, resolve=True)
+            if isinstance(value, DictConfig | ListConfig)
+            else value
             for key, value in values.items()
         }
         plain = {key: value for key, value in plain.items() if value is not None}

@@ -17,10 +17,11 @@ from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
-from hydra.errors import InstantiationException
+from hydra.errors import HydraException, InstantiationException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import AblateError, AnalysisError, ConfigError, RunError
 from ablate.report import LivePage, collect
@@ -30,11 +31,10 @@ from ablate.sweep.composer import Composer
 from ablate.sweep.confirm import confirming
 from ablate.sweep.console import failure_lines, paths_lines, plan_lines, plan_values, say, show_summary
 from ablate.sweep.engine import Job, board, mark_interrupted, run_jobs
-from ablate.sweep.factors import Asked, ask, reason_of, task_keys
+from ablate.sweep.factors import Asked, ask, reason_of
 from ablate.sweep.found import found_factors
 from ablate.sweep.growth import UNNAMED, check_name, default_name, name_metric
 from ablate.sweep.launcher import ProcessLauncher
-from ablate.sweep.messages import explain
 from ablate.sweep.networks import describe_networks
 from ablate.sweep.planner import Planner
 from ablate.sweep.progress import Progress
@@ -76,13 +76,12 @@ class StudySweeper(Sweeper):
         except KeyboardInterrupt:
             sys.stderr.write("\nInterrupted. What has finished is kept; the same command goes on from here.\n")
             raise SystemExit(130) from None
-        except Exception as error:
+        except (HydraException, OmegaConfBaseException, OSError) as error:
             if os.environ.get("HYDRA_FULL_ERROR") == "1":
                 raise  # the application explains errors itself, or its user wants the traceback
-            words = explain(error, lambda: task_keys(self._config))
-            if words is None:
+            if isinstance(error, OSError) and not isinstance(error.filename, str):
                 raise
-            sys.stderr.write(f"{words}\n")
+            sys.stderr.write(f"{_fault_text(error)}\n")
             raise SystemExit(2) from None
         if not all_finished:
             raise SystemExit(1)
@@ -208,6 +207,14 @@ def _report(folder: StudyFolder, runs: Sequence[PlannedRun], drawn: dict[str, st
     for line in failure_lines(folder, failed):
         say(line)
     return all(status.state == FINISHED for status in states.values())
+
+
+def _fault_text(error: Exception) -> str:
+    """An error of Hydra, OmegaConf or the file system in a line or two."""
+    if isinstance(error, OSError):
+        return f"Cannot write to the output folder '{error.filename}': {error.strerror}."
+    lines = [str(one).strip().partition("\n")[0] for one in (error, error.__cause__) if one is not None]
+    return "\n".join(lines).strip() or type(error).__name__
 
 
 def _code_version() -> str:

@@ -194,3 +194,12 @@ def test_a_registered_metric_and_design_are_named_by_the_help_page(monkeypatch: 
     assert "test_charm" in page
     assert "spiral" in page
     assert faults({"study": {"metric": "test_charm"}}) == []
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", choices("model"))
+def test_every_key_of_a_model_file_is_declared(name: str) -> None:
+    pytest.importorskip("keras")
+    from ablate.keras.models import NETWORKS
+
+    assert read("model", name).keys() <= {"name", "input_shape", *NETWORKS[name].keys}
