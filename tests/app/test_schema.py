@@ -202,4 +202,4 @@ def test_every_key_of_a_model_file_is_declared(name: str) -> None:
     pytest.importorskip("keras")
     from ablate.keras.models import NETWORKS
 
-    assert read("model", name).keys() <= {"name", "input_shape", *NETWORKS[name].keys}
+    assert read("model", name).keys() <= {"name", "input_shape", *NETWORKS[name].settings()}
