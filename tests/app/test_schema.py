@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
@@ -138,7 +139,8 @@ def test_a_void_level_that_nobody_asked_for_is_no_fault() -> None:
 
 
 def replaced(monkeypatch: pytest.MonkeyPatch, path: str, value: Mapping[str, Any]) -> None:
-    monkeypatch.setattr(path, MappingProxyType(value))
+    module, _, name = path.rpartition(".")
+    monkeypatch.setattr(importlib.import_module(module), name, MappingProxyType(value))
 
 
 @pytest.fixture
