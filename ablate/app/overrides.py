@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 from ablate.app.schema import conf_dir
+from ablate.errors import suggestion
 from ablate.sweep.factors import task_keys
-from ablate.sweep.messages import explain, unknown_key
 
 __all__ = ["explain_error", "with_quotes"]
 
 _LIMIT = re.compile(r"(?P<plus>\+{0,2})(?:only\.(?P<name>\w+)|(?P<first>\w+)\.only)=(?P<value>.*)", re.DOTALL)
+_LIBRARIES = ("antlr4", "hydra", "omegaconf", "yaml")
 _LIST = re.compile(r"\[(.*,.*|['\"].*)\]", re.DOTALL)
 
 
@@ -61,13 +65,34 @@ def explain_error(error: BaseException, arguments: Sequence[str]) -> str | None:
     Returns:
         A few lines, or None if the error is not about the command line, a file or a folder.
     """
-    match = re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.+)'", str(error).strip())
-    if match and isinstance(error, HydraException):
+    if isinstance(error, OSError) and isinstance(error.filename, str):
+        if (unreadable := _first_unreadable(Path(error.filename))) is not None:
+            here = Path.cwd()
+            path = unreadable.relative_to(here) if here in unreadable.parents else unreadable
+            return f"Cannot read '{path}': {error.strerror}."
+        return f"Cannot write to the output folder '{error.filename}': {error.strerror}."
+    if not isinstance(error, HydraException | OmegaConfBaseException):
+        # Some faults of a command line come out of these libraries as whatever Python made of them.
+        return f"{_first_line(str(error)) or type(error).__name__}" if _raised_in_library(error) else None
+    text = str(error).strip()
+    cause = str(error.__cause__).strip() if error.__cause__ is not None else ""
+    if match := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.+)'", text):
         command = f"python -m ablate -m {' '.join(arguments)}"
         return f"{match.group(1)}: several levels are a study; add -m:\n  {command}"
-    key = unknown_key(error)
-    advice = None if key is None else _studies_by_choice(key, arguments)
-    return advice or explain(error, _keys)
+    if match := re.search(r"Could not (?:override|append to config\.? ?).*?'([^']+)'", text):
+        key = match.group(1)
+        return _studies_by_choice(key, arguments) or f"Unknown key '{key}'.{suggestion(key, _keys())}"
+    if match := re.search(r"Could not find '([^']+)'", text):
+        group, _, option = match.group(1).rpartition("/")
+        options_text = text.partition("Available options")[2].partition("Config search path")[0]
+        options = [line.strip() for line in options_text.splitlines()[1:] if line.strip()]
+        allowed = f" Allowed: {', '.join(options)}." if options else ""
+        return f"{group}={option}: there is no such choice.{allowed}{suggestion(option, options)}"
+    if match := re.search(r"Error merging override (.*)", text):
+        return f"{match.group(1)}: {_first_line(cause) or 'not allowed'}"
+    if "Multiple values for" in text or "is specified more than once" in text:
+        return _first_line(text)
+    return "\n".join([_first_line(text), _first_line(cause)]).strip() or type(error).__name__
 
 
 def _studies_by_choice(key: str, arguments: Sequence[str]) -> str | None:
@@ -114,3 +139,25 @@ def _keys(*overrides: str) -> list[str]:
             return task_keys(compose("config", list(overrides)))
         except HydraException:
             return []
+
+
+def _first_unreadable(path: Path) -> Path | None:
+    """The first folder on the way to a path, or the path itself, that the system does not let be read."""
+    for folder in reversed(path.parents):
+        if folder.is_dir() and not os.access(folder, os.X_OK):
+            return folder
+    needed = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
+    return path if path.exists() and not os.access(path, needed) else None
+
+
+def _raised_in_library(error: BaseException) -> bool:
+    trace = error.__traceback__
+    name = ""
+    while trace is not None:
+        name = str(trace.tb_frame.f_globals.get("__name__", ""))
+        trace = trace.tb_next
+    return name.partition(".")[0] in _LIBRARIES
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else ""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
@@ -138,7 +139,8 @@ def test_a_void_level_that_nobody_asked_for_is_no_fault() -> None:
 
 
 def replaced(monkeypatch: pytest.MonkeyPatch, path: str, value: Mapping[str, Any]) -> None:
-    monkeypatch.setattr(path, MappingProxyType(value))
+    module, _, name = path.rpartition(".")
+    monkeypatch.setattr(importlib.import_module(module), name, MappingProxyType(value))
 
 
 @pytest.fixture
@@ -194,3 +196,12 @@ def test_a_registered_metric_and_design_are_named_by_the_help_page(monkeypatch: 
     assert "test_charm" in page
     assert "spiral" in page
     assert faults({"study": {"metric": "test_charm"}}) == []
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", choices("model"))
+def test_every_key_of_a_model_file_is_declared(name: str) -> None:
+    pytest.importorskip("keras")
+    from ablate.keras.models import NETWORKS
+
+    assert read("model", name).keys() <= {"name", "input_shape", *NETWORKS[name].settings()}
