@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = {"tensorflow", "keras", "tensorflow_datasets", "torch", "jax"}
 NUMBERS = {"numpy", "pandas", "scipy", "matplotlib", "statsmodels"}
+BASE = ("ablate.errors", "ablate.formatting", "ablate.objects")
 MODULES = sorted(path for room in ("ablate", "hydra_plugins") for path in (ROOT / room).rglob("*.py"))
 
 
@@ -133,8 +134,15 @@ def test_only_figures_and_the_keras_layer_draw() -> None:
         ("ablate.study", ("ablate.errors", "ablate.study")),
         ("ablate.store", ("ablate.errors", "ablate.study", "ablate.store")),
         ("ablate.analysis", ("ablate.errors", "ablate.study", "ablate.analysis")),
-        ("ablate.tables", ("ablate.errors", "ablate.study", "ablate.analysis", "ablate.tables", "ablate.store")),
-        ("ablate.figures", ("ablate.errors", "ablate.study", "ablate.analysis", "ablate.figures", "ablate.store")),
+        ("ablate.captions", (*BASE, "ablate.study", "ablate.analysis", "ablate.captions")),
+        (
+            "ablate.tables",
+            (*BASE, "ablate.study", "ablate.analysis", "ablate.captions", "ablate.tables", "ablate.store"),
+        ),
+        (
+            "ablate.figures",
+            (*BASE, "ablate.study", "ablate.analysis", "ablate.captions", "ablate.figures", "ablate.store"),
+        ),
     ],
 )
 def test_no_room_reaches_back(room: str, below: tuple[str, ...]) -> None:
