@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = {"tensorflow", "keras", "tensorflow_datasets", "torch", "jax"}
 NUMBERS = {"numpy", "pandas", "scipy", "matplotlib", "statsmodels"}
+BASE = ("ablate.errors", "ablate.formatting", "ablate.objects")
 MODULES = sorted(path for room in ("ablate", "hydra_plugins") for path in (ROOT / room).rglob("*.py"))
 
 
@@ -150,7 +151,7 @@ ORDER = (
     ("tables", "figures"),
     ("report",),
     ("sweep",),
-    ("adopt", "foreign", "merging", "several"),
+    ("foreign", "merging"),
     ("app", "api"),
 )
 KERAS = ("errors", "formatting", "objects", "store", "study.setting", "memory", "keras")

@@ -47,8 +47,8 @@ def prepare(summary: Summary) -> pd.DataFrame:
     used = curves[curves["cell"].isin(chosen | references)]
     differences = difference_curves(used, summary.plan, track.validation)
     differences = differences[differences["cell"].isin(chosen)]
-    known = set(differences["cell"])
-    first = [cell.label for cell in summary.plan.cells if cell.label in known][:_MOST]
+    compared = set(differences["cell"])
+    first = [cell.label for cell in summary.plan.cells if cell.label in compared][:_MOST]
     differences = differences.assign(onset=differences["cell"].map(onsets(differences)).astype(float))
     data = with_cell_styles(differences[differences["cell"].isin(first)], summary).assign(
         metric=track.validation, direction="min" if track.is_loss else summary.study.direction

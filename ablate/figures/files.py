@@ -46,7 +46,7 @@ def write_figures(
     chosen = list(default_figures(summary.plan) if names is None else dict.fromkeys(names))
     if faults := choice_faults(chosen, width):
         raise AnalysisError("\n".join(faults))
-    known = {} if digests is None else digests
+    cached = {} if digests is None else digests
     written: list[Path] = []
     captions = []
     for name in chosen:
@@ -59,14 +59,14 @@ def write_figures(
         paths = {form: folder / f"{name}.{form}" for form in FORMATS}
         written += paths.values()
         digest = hashlib.sha256(pickle.dumps((width, data, data.attrs))).hexdigest()
-        if known.get(name) == digest and all(path.is_file() for path in paths.values()):
+        if cached.get(name) == digest and all(path.is_file() for path in paths.values()):
             continue
         with figure_style():
             canvas = figure.compose(data, PAGE_WIDTHS[width])
             canvas.fix_layout()
         for form, path in paths.items():
             write_bytes(path, canvas.to_bytes(form))
-        known[name] = digest
+        cached[name] = digest
     for path in (folder / f"{name}.{form}" for name in FIGURES for form in FORMATS):
         if path not in written:
             path.unlink(missing_ok=True)

@@ -108,11 +108,11 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
 
 def _heads(labels: Iterable[str]) -> list[str]:
     """Labels on several lines, none on more than stand beside each other in a row of squares."""
-    known = list(labels)
+    texts = list(labels)
     width = _LABEL_WIDTH
-    while any(wrapped(label, width).count("\n") >= _MOST_LINES for label in known):
+    while any(wrapped(label, width).count("\n") >= _MOST_LINES for label in texts):
         width += 1
-    return [wrapped(label, width) for label in known]
+    return [wrapped(label, width) for label in texts]
 
 
 def _number(value: float, low: float, high: float) -> str:

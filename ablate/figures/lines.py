@@ -34,11 +34,11 @@ def highlighted_cells(summary: Summary, most: int) -> set[str]:
     size = dict(zip(summary.effects["cell"], summary.effects["difference"].abs(), strict=True))
     chosen: set[str] = set()
     for block in dict.fromkeys(block_label(cell, plan) for cell in plan.cells):
-        own = [cell.label for cell in plan.cells if block_label(cell, plan) == block]
-        others = [cell for cell in own if changes[cell]]
+        labels = [cell.label for cell in plan.cells if block_label(cell, plan) == block]
+        others = [cell for cell in labels if changes[cell]]
         if len(others) > most:
             others.sort(key=lambda cell: (changes[cell] > 1, -np.nan_to_num(size.get(cell, 0.0), nan=0.0)))
-        chosen |= {*others[:most], *(cell for cell in own if not changes[cell])}
+        chosen |= {*others[:most], *(cell for cell in labels if not changes[cell])}
     return chosen
 
 
@@ -46,7 +46,7 @@ def with_cell_styles(data: pd.DataFrame, summary: Summary) -> pd.DataFrame:
     """The data with the position of each cell in the plan, its block, its label within that, and how it is drawn."""
     plan, styles = summary.plan, cell_styles(summary.plan)
     columns = ("position", "block", "label", "colour", "line", "marker")
-    known = pd.DataFrame(
+    columns_by_cell = pd.DataFrame(
         [
             (position, block_label(cell, plan), cell_label(cell, plan), style.colour, style.line, style.marker)
             for position, cell in enumerate(plan.cells)
@@ -55,7 +55,7 @@ def with_cell_styles(data: pd.DataFrame, summary: Summary) -> pd.DataFrame:
         index=[cell.label for cell in plan.cells],
         columns=list(columns),
     )
-    return data.assign(**{name: data["cell"].map(known[name]) for name in columns})
+    return data.assign(**{name: data["cell"].map(columns_by_cell[name]) for name in columns})
 
 
 def draw_line(ax: Axes, rows: pd.DataFrame, label: str, stagger: int = 0, band: float = 0.12) -> None:

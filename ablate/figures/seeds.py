@@ -40,12 +40,12 @@ def prepare(summary: Summary) -> pd.DataFrame:
     data = data.merge(summary.cells[["cell", "mean", "low", "high", "n"]], on="cell")
     data = with_cell_styles(data, summary).assign(metric=plan.study.metric, direction=plan.study.direction)
     size = dict(zip(summary.effects["cell"], summary.effects["difference"].abs(), strict=True))
-    shown: set[str] = set()
+    largest: set[str] = set()
     for _, group in data.groupby("block"):
         # What has no effect is a reference, or cannot be compared: the former comes first.
         cells = sorted(dict.fromkeys(group["cell"]), key=lambda cell: -np.nan_to_num(size.get(cell, np.inf), nan=0.0))
-        shown |= set(cells[:MOST_ROWS])
-    data = data[data["cell"].isin(shown)]
+        largest |= set(cells[:MOST_ROWS])
+    data = data[data["cell"].isin(largest)]
     return ordered_rows(data, _COLUMNS, data["position"], data["seed"])
 
 

@@ -150,13 +150,13 @@ def _lines(head: str) -> list[str]:
 
 def _format(numbers: Sequence[str]) -> str:
     """The ``table-format`` that reserves room for all numbers of a column, such as ``-1.3(2)``."""
-    parts = [number.rstrip(")").partition("(") for number in numbers]
-    places = [part[0].lstrip("-").partition(".") for part in parts]
+    numerals = [number.rstrip(")").partition("(") for number in numbers]
+    places = [numeral[0].lstrip("-").partition(".") for numeral in numerals]
     sign = "-" if any(number.startswith("-") for number in numbers) else ""
-    whole = max((len(place[0]) for place in places), default=1)
+    integer = max((len(place[0]) for place in places), default=1)
     decimal = max((len(place[2]) for place in places), default=0)
-    uncertain = max((len(part[2]) for part in parts), default=0)
-    return f"{sign}{whole}.{decimal}" + (f"({uncertain})" if uncertain else "")
+    uncertain = max((len(numeral[2]) for numeral in numerals), default=0)
+    return f"{sign}{integer}.{decimal}" + (f"({uncertain})" if uncertain else "")
 
 
 def _number(column: Column, value: Value) -> str:
