@@ -103,7 +103,7 @@ def failures_table(summary: Summary, errors: Mapping[tuple[str, int], str] | Non
         rows=tuple(rows),
         caption=(
             f"Failed runs of the study {summary.study.name}: {len(failed)} of {total}. "
-            f"What they count for: {_POLICIES[summary.failures.policy]}."
+            f"What they count for: {_POLICIES[summary.study.failure_policy]}."
         ),
         label=label_of(summary.study.name, "failures"),
     )
