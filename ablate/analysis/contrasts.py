@@ -132,9 +132,13 @@ def _squares(
     (i, before_a, a), (j, before_b, b) = one, two
     for key, cell in cells.items():
         if key[i] == before_a and key[j] == before_b:
-            corners = (_at(key, i, a), _at(key, j, b), _at(_at(key, i, a), j, b))
-            if all(corner in cells for corner in corners):
-                yield cell, cells[corners[0]], cells[corners[1]], cells[corners[2]]
+            changed = _at(key, i, a)
+            first = cells.get(changed)
+            if first is None:  # as in most designs for most pairs: the others need not be looked up
+                continue
+            second, both = cells.get(_at(key, j, b)), cells.get(_at(changed, j, b))
+            if second is not None and both is not None:
+                yield cell, first, second, both
 
 
 def _average(
