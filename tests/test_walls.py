@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = {"tensorflow", "keras", "tensorflow_datasets", "torch", "jax"}
 NUMBERS = {"numpy", "pandas", "scipy", "matplotlib", "statsmodels"}
+BASE = ("ablate.errors", "ablate.formatting", "ablate.objects")
 MODULES = sorted(path for room in ("ablate", "hydra_plugins") for path in (ROOT / room).rglob("*.py"))
 
 
@@ -130,9 +131,9 @@ def test_only_figures_and_the_keras_layer_draw() -> None:
 @pytest.mark.parametrize(
     ("room", "below"),
     [
-        ("ablate.study", ("ablate.errors", "ablate.study")),
+        ("ablate.study", (*BASE, "ablate.study")),
         ("ablate.store", ("ablate.errors", "ablate.study", "ablate.store")),
-        ("ablate.analysis", ("ablate.errors", "ablate.study", "ablate.analysis")),
+        ("ablate.analysis", (*BASE, "ablate.study", "ablate.analysis")),
         ("ablate.tables", ("ablate.errors", "ablate.study", "ablate.analysis", "ablate.tables", "ablate.store")),
         ("ablate.figures", ("ablate.errors", "ablate.study", "ablate.analysis", "ablate.figures", "ablate.store")),
     ],

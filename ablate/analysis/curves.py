@@ -235,7 +235,7 @@ def overfitting(curves: pd.DataFrame, validation: str, training: str) -> pd.Data
     The rise is that of the validation loss from this epoch to the end (the mean of the last tenth of the epochs, at
     least three). An epoch that was picked for being the lowest lies low by luck as well, so in each seed the rise is
     measured from the epoch that is lowest in the mean of the *other* seeds, and the onset counts as shown where the
-    95% t interval of the mean rise is above zero. One seed shows nothing.
+    95% t interval of the mean rise is above zero. One seed is not enough.
 
     Args:
         curves: As for :func:`mean_curves`.
