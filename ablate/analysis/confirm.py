@@ -1,4 +1,4 @@
-"""Closing the loop: is the network without everything found dispensable really as good?"""
+"""Confirmation: whether the network without all dispensable ingredients is as good, tested on fresh seeds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def reduced_levels(summary: Summary) -> dict[str, str]:
         would do, the one with the best metric. Put void factors back with :func:`ablate.study.constraint.settle`.
 
     Raises:
-        AnalysisError: If no ingredient is dispensable; the message says what stands in the way.
+        AnalysisError: If no ingredient is dispensable; the message says why.
     """
     names = {factor.name for factor in summary.plan.factors if not factor.block}
     effects = summary.effects[summary.effects["factor"].isin(names)]
@@ -85,7 +85,7 @@ def effort(summary: Summary, levels: Mapping[str, str], seeds: int | None = None
     """The number of fresh seeds for a confirmation, from the spread that the study has seen.
 
     The spread of the reduced network against the full one is not known before: the largest among the paired
-    differences of what goes stands for it.
+    differences of what is removed is used instead.
 
     Args:
         summary: The study.
@@ -94,7 +94,7 @@ def effort(summary: Summary, levels: Mapping[str, str], seeds: int | None = None
             5 to 20.
 
     Raises:
-        AnalysisError: If the study has no margin, or fewer than two seeds are asked for.
+        AnalysisError: If the study has no margin, or fewer than two seeds are requested.
     """
     study = summary.study
     if study.margin is None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.estimates import Contrast, Estimates, by_seed, estimate
-from ablate.analysis.observations import Observations, blocks_of, varied
+from ablate.analysis.observations import Observations, blocks_of
 from ablate.errors import AnalysisError
 from ablate.study import Cell, Factor, Plan
 
@@ -37,9 +37,9 @@ def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
     """
     contrasts, notes, counts = [], [], []
     cells = _by_levels(plan)
-    for factor in varied(plan):
-        for level in factor.alternatives:
-            pairs = list(_pairs(plan, cells, factor, level.label))
+    for place, factor in enumerate(plan.factors):
+        for level in () if factor.block else factor.alternatives:
+            pairs = list(_pairs(cells, place, factor, level.label))
             if not pairs:
                 notes.append(f"{factor.name}={level.label}: no pair of cells differs in it alone.")
                 continue
@@ -81,9 +81,10 @@ def interactions(plan: Plan, values: Observations, rule: SequentialRule | None =
     """
     contrasts = []
     cells = _by_levels(plan)
-    for one, two in itertools.combinations(varied(plan), 2):
+    places = [(place, factor) for place, factor in enumerate(plan.factors) if not factor.block]
+    for (i, one), (j, two) in itertools.combinations(places, 2):
         for a, b in itertools.product(one.alternatives, two.alternatives):
-            squares = list(_squares(plan, cells, (one, a.label), (two, b.label)))
+            squares = list(_squares(cells, (i, one.reference, a.label), (j, two.reference, b.label)))
             if squares:
                 keys = {"factor": f"{one.name}:{two.name}", "level": f"{a.label}:{b.label}", "pairs": len(squares)}
                 contrasts.append(Contrast(keys, *_average(values, squares, (1, -1, -1, 1))))
@@ -115,8 +116,7 @@ def _at(key: tuple[str, ...], place: int, level: str) -> tuple[str, ...]:
     return (*key[:place], level, *key[place + 1 :])
 
 
-def _pairs(plan: Plan, cells: Cells, factor: Factor, level: str) -> Iterator[tuple[Cell, Cell]]:
-    place = plan.factors.index(factor)
+def _pairs(cells: Cells, place: int, factor: Factor, level: str) -> Iterator[tuple[Cell, Cell]]:
     for key, cell in cells.items():
         # Where the factor is void, its level is the reference by convention only: there is nothing to change.
         if key[place] == factor.reference and factor.name not in cell.void:
@@ -126,16 +126,19 @@ def _pairs(plan: Plan, cells: Cells, factor: Factor, level: str) -> Iterator[tup
 
 
 def _squares(
-    plan: Plan, cells: Cells, one: tuple[Factor, str], two: tuple[Factor, str]
+    cells: Cells, one: tuple[int, str, str], two: tuple[int, str, str]
 ) -> Iterator[tuple[Cell, Cell, Cell, Cell]]:
-    """Cells at both reference levels, with each of two changes alone and with both."""
-    (first, a), (second, b) = one, two
-    i, j = plan.factors.index(first), plan.factors.index(second)
+    """Cells at both references, with each of two changes alone and with both; a change is a place and two levels."""
+    (i, before_a, a), (j, before_b, b) = one, two
     for key, cell in cells.items():
-        if key[i] == first.reference and key[j] == second.reference:
-            corners = (_at(key, i, a), _at(key, j, b), _at(_at(key, i, a), j, b))
-            if all(corner in cells for corner in corners):
-                yield cell, cells[corners[0]], cells[corners[1]], cells[corners[2]]
+        if key[i] == before_a and key[j] == before_b:
+            changed = _at(key, i, a)
+            first = cells.get(changed)
+            if first is None:  # as in most designs for most pairs: the others need not be looked up
+                continue
+            second, both = cells.get(_at(key, j, b)), cells.get(_at(changed, j, b))
+            if second is not None and both is not None:
+                yield cell, first, second, both
 
 
 def _average(

@@ -130,13 +130,17 @@ def mean_curves(curves: pd.DataFrame, *columns: str) -> pd.DataFrame:
         >>> mean_curves(curves, "loss")[["metric", "epoch", "n", "mean"]].values.tolist()
         [['loss', 1, 2, 2.0]]
     """
-    parts = [_over_runs(_finite(curves, column)).assign(metric=column) for column in columns]
+    # A million numbers are compared faster than as many texts; rows of a run stand together, so each is looked up once.
+    starts, lengths = run_lengths(curves)
+    of_run, labels = pd.factorize(curves["cell"].iloc[starts], sort=True)
+    coded = curves.assign(cell=np.repeat(of_run, lengths))
+    parts = [_over_runs(_finite(coded, column)).assign(metric=column) for column in columns]
     # An empty table among others would change the types of their columns.
     parts = [part for part in parts if len(part)]
     if not parts:
         return pd.DataFrame(columns=["metric", *_MEAN_COLUMNS])
-    means: pd.DataFrame = pd.concat(parts, ignore_index=True)[["metric", *_MEAN_COLUMNS]]
-    return means
+    means = pd.concat(parts, ignore_index=True)[["metric", *_MEAN_COLUMNS]]
+    return means.assign(cell=labels.take(means["cell"].to_numpy(dtype=int)))
 
 
 def difference_curves(curves: pd.DataFrame, plan: Plan, column: str) -> pd.DataFrame:
@@ -169,26 +173,25 @@ def _finite(curves: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def _over_runs(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean and interval of ``value`` by cell and epoch, where all runs of the cell have one."""
-    starts, _ = run_lengths(rows)
-    runs = rows.iloc[starts].groupby("cell")["seed"].nunique()
-    sizes = rows["size"] if "size" in rows else rows["value"].abs()
-    places, labels = pd.factorize(rows["cell"], sort=True)  # a million numbers are compared faster than as many texts
-    groups = rows.assign(size=sizes, cell=places).groupby(["cell", "epoch"], sort=True)
-    means = groups.agg(
-        n=("value", "size"),
-        mean=("value", "mean"),
-        spread=("value", "std"),
-        least=("value", "min"),
-        most=("value", "max"),
-        size=("size", "max"),
-    ).reset_index()
-    means = means.assign(cell=labels.take(means["cell"].to_numpy()))
-    means = means[means["n"] == means["cell"].map(runs)]
+    # Cell and epoch as one number, by which a million rows are grouped in half the time.
+    starts, lengths = run_lengths(rows)
+    of_run, cells = pd.factorize(rows["cell"].iloc[starts], sort=True)
+    epochs, epoch_labels = pd.factorize(rows["epoch"], sort=True)
+    values = rows["value"].to_numpy()
+    sizes = rows["size"].to_numpy() if "size" in rows else np.abs(values)
+    keys = np.repeat(of_run, lengths) * len(epoch_labels) + epochs
+    groups = pd.DataFrame({"value": values, "size": sizes}).groupby(keys, sort=True)
+    table = groups["value"].agg(n="size", mean="mean", spread="std", least="min", most="max")
+    table["size"] = groups["size"].max()
+    cell, epoch = np.divmod(table.index.to_numpy(), max(len(epoch_labels), 1))
+    runs = pd.DataFrame({"cell": of_run, "seed": rows["seed"].to_numpy()[starts]}).groupby("cell")["seed"].nunique()
+    table = table.assign(cell=cells.take(cell), epoch=epoch_labels.take(epoch))
+    table = table[table["n"].to_numpy() == runs.to_numpy()[cell]]
     # As everywhere, a spread within rounding is none: no interval follows from it.
-    varied = (means["n"] > 1) & (means["most"] - means["least"] > ROUNDING * means["size"])
-    half = t_half_width(means["n"].where(varied)) * means["spread"] / np.sqrt(means["n"])
-    means = means.assign(low=means["mean"] - half, high=means["mean"] + half)
-    return means[list(_MEAN_COLUMNS)].reset_index(drop=True)
+    varied = (table["n"] > 1) & (table["most"] - table["least"] > ROUNDING * table["size"])
+    half = t_half_width(table["n"].where(varied)) * table["spread"] / np.sqrt(table["n"])
+    table = table.assign(low=table["mean"] - half, high=table["mean"] + half)
+    return table[list(_MEAN_COLUMNS)].reset_index(drop=True)
 
 
 def onsets(differences: pd.DataFrame) -> dict[str, int]:
@@ -232,7 +235,7 @@ def overfitting(curves: pd.DataFrame, validation: str, training: str) -> pd.Data
     The rise is that of the validation loss from this epoch to the end (the mean of the last tenth of the epochs, at
     least three). An epoch that was picked for being the lowest lies low by luck as well, so in each seed the rise is
     measured from the epoch that is lowest in the mean of the *other* seeds, and the onset counts as shown where the
-    95% t interval of the mean rise is above zero. One seed shows nothing.
+    95% t interval of the mean rise is above zero. One seed is not enough.
 
     Args:
         curves: As for :func:`mean_curves`.

@@ -182,7 +182,7 @@ def _on_blocked_claims(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]
 def notes_on_trust(
     plan: Plan, runs: pd.DataFrame, robustness: pd.DataFrame, convergence: pd.DataFrame
 ) -> tuple[str, ...]:
-    """What speaks against taking the runs, or the t test, at face value.
+    """Reasons to doubt the runs, or the assumptions of the t test.
 
     Args:
         plan: The plan.

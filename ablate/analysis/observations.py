@@ -96,7 +96,7 @@ def _ascending(columns: Sequence[np.ndarray]) -> bool:
 
 def run_lengths(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Where the rows of each run begin, and how many there are, in rows ordered by cell and seed."""
-    cells, seeds = rows["cell"].to_numpy(dtype=object), rows["seed"].to_numpy()
+    cells, seeds = rows["cell"].to_numpy(), rows["seed"].to_numpy()
     is_start = np.ones(len(rows), dtype=bool)
     is_start[1:] = (cells[1:] != cells[:-1]) | (seeds[1:] != seeds[:-1])
     starts = np.flatnonzero(is_start)

@@ -29,7 +29,7 @@ POWER = 0.8
 """Probability with which an effect should be found."""
 
 MOST = 10_000
-"""Seeds beyond which nobody asks."""
+"""Seeds beyond which the search ends."""
 
 _STUDIES, _SEED = 2000, 20261123
 _FEWEST_STUDIES, _MOST_DRAWS = 100, 8_000_000

@@ -10,6 +10,7 @@ from ablate.analysis.estimates import Contrast, Estimates, by_seed, cell_at, est
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import Observations, blocks_of, varied
 from ablate.errors import AnalysisError
+from ablate.formatting import listing, plural
 from ablate.study import Cell, Plan
 
 __all__ = ["ends_of_gain", "shapley"]
@@ -125,8 +126,8 @@ def _lattice(plan: Plan, block: Mapping[str, str]) -> dict[Present, Cell]:
     if missing:
         raise AnalysisError(
             f"The design '{plan.study.design}' cannot identify Shapley values: they need every combination of the "
-            f"ingredients, and {len(missing)} are missing (present: {'; '.join(missing[:_LISTED])}"
-            f"{'; ...' if len(missing) > _LISTED else ''}). Use the design 'factorial', without forbidden combinations."
+            f"ingredients, and {plural(len(missing), 'is', 'are')} missing (present: "
+            f"{listing(missing, _LISTED, '; ')}). Use the design 'factorial', without forbidden combinations."
         )
     full = frozenset(factor.name for factor in factors)
     if full not in cells:

@@ -45,13 +45,13 @@ class Cell:
         """
         if not self.changed:
             return "full"
-        plain = ",".join(f"{name}={self.levels[name]}" for name in self.changed)
-        safe = re.sub(r"[^A-Za-z0-9_.,=+-]", "_", plain)
+        text = ",".join(f"{name}={self.levels[name]}" for name in self.changed)
+        safe = re.sub(r"[^A-Za-z0-9_.,=+-]", "_", text)
         unambiguous = not any({",", "="} & {*name, *self.levels[name]} for name in self.changed)
-        if safe == plain and unambiguous and len(safe) <= _LONGEST_NAME:
+        if safe == text and unambiguous and len(safe) <= _LONGEST_NAME:
             return safe
         # With a separator in the name of a factor two cells could read alike.
-        unique = plain if not any({",", "="} & {*name} for name in self.changed) else repr(self.levels)
+        unique = text if not any({",", "="} & {*name} for name in self.changed) else repr(self.levels)
         return f"{safe[:_LONGEST_NAME]}-{hashlib.sha256(unique.encode()).hexdigest()[:8]}"
 
 

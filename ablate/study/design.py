@@ -21,7 +21,7 @@ __all__ = ["DESIGNS", "Design", "combinations", "designs_of"]
 
 @dataclass(frozen=True)
 class Design:
-    """Which cells a study has and what they answer, beside the effect of each cell, which every design answers.
+    """Which cells a study has and which questions they answer, in addition to the effect of each cell.
 
     Args:
         name: What ``study.design`` calls it; without a plus sign, which joins designs.
@@ -33,9 +33,9 @@ class Design:
             allow one of them after all, its report says why.
         anova_order: Highest order of the interactions that its analysis of variance fits, 1 for main effects alone;
             None where it has none.
-        figures: Names of the figures that answer it, beside those that every study has.
-        tables: Names of the tables that answer it, beside those that every study has.
-        takes_every_level: Whether all levels of a factor stand in its cells, and not only the reference and the last.
+        figures: Names of the figures that answer it, in addition to those of every study.
+        tables: Names of the tables that answer it, in addition to those of every study.
+        takes_every_level: Whether its cells have all levels of a factor, and not only the reference and the last.
 
     Example:
         >>> DESIGNS["cumulative"].questions

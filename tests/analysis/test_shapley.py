@@ -122,5 +122,5 @@ def test_the_full_text_of_the_refusal() -> None:
         shapley(plan, values_of(plan, lambda levels, seed: 1.0))
     assert str(error.value) == (
         "The design 'leave_one_out' cannot identify Shapley values: they need every combination of the ingredients, "
-        "and 1 are missing (present: none). Use the design 'factorial', without forbidden combinations."
+        "and 1 is missing (present: none). Use the design 'factorial', without forbidden combinations."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from ablate.analysis import SequentialRule, Summary, summarise
-from ablate.study import Factor, Level, Study, make_plan
+from ablate.study import Constraint, Factor, Forbidden, Level, Study, make_plan
 from ablate.tables import csv, latex, markdown, preamble, study_tables, write_tables
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -31,9 +31,11 @@ def study_of(
     margin: float | None = None,
     loss: Callable[[Mapping[str, str]], float] | None = None,
     sequential: bool = False,
+    constraints: Sequence[Constraint] = (),
 ) -> Summary:
     """A study whose score falls by what the cell loses, with noise by seed and cell."""
-    plan = make_plan(Study("demo", design, tuple(range(seeds)), "score", margin=margin, sequential=sequential), factors)
+    study = Study("demo", design, tuple(range(seeds)), "score", margin=margin, sequential=sequential)
+    plan = make_plan(study, factors, constraints)
     rng = np.random.default_rng(20261124)
     lost = loss or (lambda levels: 0.05 * (levels["a"] == "false") + 0.02 * (levels["b"] == "false"))
     rows = [
@@ -78,15 +80,22 @@ def test_one_ingredient_is_not_cluttered_with_answers() -> None:
     assert list(study_tables(study_of("leave_one_out", *on_off("a", "b", "c")))) == ["effects", "robustness"]
 
 
-def test_a_question_that_a_fraction_cannot_answer_is_not_silent(tmp_path: Path) -> None:
-    names = {path.name for path in write_tables(study_of("fractional", *on_off("a", "b", "c", "d")), tmp_path)}
-    assert {"anova.md", "least_squares.tex", "shapley.md"} <= names
-    assert not {"shapley.csv", "main_effects.md"} & names
+def test_a_question_that_the_design_asks_and_the_cells_cannot_answer_is_not_silent(tmp_path: Path) -> None:
+    rule = Forbidden(tuple((name, "false") for name in "abc"))
+    summary = study_of("factorial", *on_off("a", "b", "c"), constraints=[rule])
+    names = {path.name for path in write_tables(summary, tmp_path)}
+    assert "shapley.md" in names and "shapley.csv" not in names
     assert (tmp_path / "shapley.md").read_text() == (
-        "Shapley values: none. The design 'fractional' cannot identify Shapley values: they need every combination of "
-        "the ingredients, and 8 are missing (present: a, b, c; a, b, d; a, c, d; ...). Use the design 'factorial', "
-        "without forbidden combinations.\n"
+        "Shapley values: none. The design 'factorial' cannot identify Shapley values: they need every combination of "
+        "the ingredients, and 1 is missing (present: none). Use the design 'factorial', without forbidden "
+        "combinations.\n"
     )
+
+
+def test_a_fraction_is_answered_by_its_model(tmp_path: Path) -> None:
+    names = {path.name for path in write_tables(study_of("fractional", *on_off("a", "b", "c", "d")), tmp_path)}
+    assert {"anova.md", "least_squares.tex"} <= names
+    assert not {"shapley.md", "main_effects.md"} & names
     assert "b:c cannot be told apart from a:d." in (tmp_path / "anova.md").read_text()
     assert "Sums of squares: partial (type III)" in (tmp_path / "anova.md").read_text()
 
