@@ -91,15 +91,15 @@ def _reference(names: Sequence[str], runs: Sequence[CellRun], named: Mapping[str
         ties = [label for label in counts if counts[label] == most]  # a counter keeps the order of first sight
         preferred[name] = named.get(name, "true" if "true" in ties else ties[0])
     rows = Counter(run.level_row for run in runs)
-    wanted = tuple(preferred.values())
-    if wanted in rows:
+    preferred_row = tuple(preferred.values())
+    if preferred_row in rows:
         return preferred
     # No run has the most frequent level of every factor: the row that shares most of them, the more frequent first.
     eligible = [row for row in rows if named.items() <= dict(zip(names, row, strict=True)).items()]
     if not eligible:
         levels = ", ".join(f"{name}={level}" for name, level in named.items())
         raise DesignError(f"No run with a result has {levels}, so nothing can be compared with it.")
-    best = max(eligible, key=lambda row: (sum(a == b for a, b in zip(row, wanted, strict=True)), rows[row]))
+    best = max(eligible, key=lambda row: (sum(a == b for a, b in zip(row, preferred_row, strict=True)), rows[row]))
     return dict(zip(names, best, strict=True))
 
 

@@ -26,11 +26,11 @@ def missing_notes(results: Mapping[str, RunResult]) -> list[str]:
     ]
 
 
-def file_notes(found: ForeignRuns) -> list[str]:
+def file_notes(foreign: ForeignRuns) -> list[str]:
     """What could not be read, and what was read in another way than it is written, each with its reason."""
     titles = {"Not read, or not whole": False, "Read in another way than it stands there": True}
     items = {
-        title: [f"{note.file}: {note.reason}" for note in found.file_notes if note.changed is changed]
+        title: [f"{note.file}: {note.reason}" for note in foreign.file_notes if note.changed is changed]
         for title, changed in titles.items()
     }
     return [f"{title}: {_listing(texts, '; ')}." for title, texts in items.items() if texts]
@@ -52,7 +52,7 @@ def _listing(texts: Sequence[str], separator: str = ", ") -> str:
 
 
 def adoption_table(
-    found: ForeignRuns, excluded: Container[str], results: Mapping[str, RunResult], counted: Sequence[CellRun]
+    foreign: ForeignRuns, excluded: Container[str], results: Mapping[str, RunResult], counted: Sequence[CellRun]
 ) -> list[tuple[str, str, str]]:
     """What became of every run, and of every file that could not be read: place, state, reason."""
     counts = {location: run.location for run in counted for location in run.duplicates}
@@ -66,5 +66,5 @@ def adoption_table(
             rows.append((location, "repeated", f"{counts[location]} counts"))
         else:
             rows.append((location, "adopted", ""))
-    rows += [(note.file, "read otherwise" if note.changed else "not read", note.reason) for note in found.file_notes]
+    rows += [(note.file, "read otherwise" if note.changed else "not read", note.reason) for note in foreign.file_notes]
     return rows

@@ -116,8 +116,8 @@ def choose_metric(runs: Sequence[ForeignRun], settings: AdoptSettings) -> Metric
 
 
 def _eligible_tables(run: ForeignRun, settings: AdoptSettings) -> Mapping[str, NumberTable]:
-    wanted = settings.results
-    return {name: table for name, table in run.tables.items() if not wanted or f"/{name}".endswith(f"/{wanted}")}
+    file = settings.results
+    return {name: table for name, table in run.tables.items() if not file or f"/{name}".endswith(f"/{file}")}
 
 
 def _offers(runs: Sequence[ForeignRun], tables: Sequence[Mapping[str, NumberTable]], settings: AdoptSettings) -> Offers:

@@ -89,9 +89,9 @@ def adopt_folder(path: Path, settings: AdoptSettings, outputs: Path = Path("outp
     old = folder.record()
     if old is not None and all(event.get("adopted") != origin for event in old.history):
         raise StoreError(f"The folder '{folder.path}' holds another study. Choose a name for this one with name=...")
-    found = read_runs(path, settings)
-    found = replace(found, runs=with_consistent_kinds(found.runs))
-    record, runs, table = _study_of(found, settings, folder.name, path)
+    foreign = read_runs(path, settings)
+    foreign = replace(foreign, runs=with_consistent_kinds(foreign.runs))
+    record, runs, table = _study_of(foreign, settings, folder.name, path)
     with folder.editing():
         for planned, run in runs.items():
             _write_run(folder.run(planned), run)
@@ -135,12 +135,12 @@ def adopted_name(path: Path) -> str:
 
 
 def _study_of(
-    found: ForeignRuns, settings: AdoptSettings, name: str, path: Path
+    foreign: ForeignRuns, settings: AdoptSettings, name: str, path: Path
 ) -> tuple[StudyRecord, dict[PlannedRun, CellRun], Sequence[tuple[str, str, str]]]:
     """The record of the study that foreign runs amount to, its runs, and what became of every run and file."""
-    runs, excluded = _selected(found, settings)
+    runs, excluded = _selected(foreign, settings)
     choice = choose_metric(runs, settings)
-    results = {run.location: run_result(run, choice, settings) for run in found.runs}
+    results = {run.location: run_result(run, choice, settings) for run in foreign.runs}
     usable = [run for run in runs if run.has_config]
     levels = levels_by_key(usable)
     seed_key = find_seed(usable, levels, settings)
@@ -151,7 +151,7 @@ def _study_of(
         levels_of_run = {factor: labels[index] for factor, labels in factors.levels.items()}
         cell_runs.append(CellRun(run.location, levels_of_run, seed, results[run.location], run.modified))
     seeded = seed_key is not None and len(set(seeds)) > 1
-    counted, duplicate_notes = resolve_duplicates(cell_runs, settings.repeats, found.ordered_by_time, seeded)
+    counted, duplicate_notes = resolve_duplicates(cell_runs, settings.repeats, foreign.ordered_by_time, seeded)
     study_factors, cells, reference_notes = make_cells(factors, counted, settings)
     names = {tuple(cell.levels.values()): cell.name for cell in cells}
     order = {cell.name: index for index, cell in enumerate(cells)}
@@ -164,21 +164,21 @@ def _study_of(
     study = Study(name, design, used_seeds, choice.metric, choice.direction, settings.margin)
     constant = {key: labels[0] for key, labels in levels.items() if len(set(labels)) == 1 and key != seed_key}
     reference = {factors.keys[factor.name]: factor.reference for factor in study_factors}
-    phrases = [f"{len(found.runs)} runs found", *([f"{len(excluded)} left out by only.KEY"] if excluded else [])]
+    phrases = [f"{len(foreign.runs)} runs found", *([f"{len(excluded)} left out by only.KEY"] if excluded else [])]
     finished = sum(bool(results[run.location].metrics) for run in runs)
     event = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "command": ["adopt", str(path), *settings.arguments()],
         "adopted": str(path.resolve()),
-        "source": found.source,
+        "source": foreign.source,
         "seeds": list(used_seeds),
         "finished": 0,
         "notes": [
-            f"Adopted from {path} ({found.source}): {', '.join([*phrases, f'{finished} with a result'])}.",
+            f"Adopted from {path} ({foreign.source}): {', '.join([*phrases, f'{finished} with a result'])}.",
             *notes.missing_notes(results),
-            *notes.file_notes(found),
-            *found.notes,
-            *same_config_notes(found.runs, seed_key),
+            *notes.file_notes(foreign),
+            *foreign.notes,
+            *same_config_notes(foreign.runs, seed_key),
             *choice.notes,
             *notes.row_notes(counted, choice),
             *factors.notes,
@@ -191,16 +191,16 @@ def _study_of(
     record = StudyRecord(
         Plan(study, tuple(study_factors), tuple(cells)), tuple(planned), {**constant, **reference}, (event,)
     )
-    return record, planned, notes.adoption_table(found, excluded, results, counted)
+    return record, planned, notes.adoption_table(foreign, excluded, results, counted)
 
 
-def _selected(found: ForeignRuns, settings: AdoptSettings) -> tuple[list[ForeignRun], set[str]]:
+def _selected(foreign: ForeignRuns, settings: AdoptSettings) -> tuple[list[ForeignRun], set[str]]:
     """The runs that the settings select, those without a configuration last, and where the others are."""
-    runs = [run for run in found.runs if run.has_config]
+    runs = [run for run in foreign.runs if run.has_config]
     if not runs:
-        faults = Counter(run.fault for run in found.runs).most_common(3)
+        faults = Counter(run.fault for run in foreign.runs).most_common(3)
         listed = "; ".join(f"{fault} ({count})" for fault, count in faults)
-        raise StoreError(f"None of {len(found.runs)} runs can be read: {listed}.")
+        raise StoreError(f"None of {len(foreign.runs)} runs can be read: {listed}.")
     levels = levels_by_key(runs)
     excluded: set[str] = set()
     for name, wanted in settings.only.items():
@@ -213,4 +213,4 @@ def _selected(found: ForeignRuns, settings: AdoptSettings) -> tuple[list[Foreign
     if len(excluded) == len(runs):
         raise DesignError("No run has all the levels of only.KEY=... together.")
     selected = [run for run in runs if run.location not in excluded]
-    return [*selected, *(run for run in found.runs if not run.has_config)], excluded
+    return [*selected, *(run for run in foreign.runs if not run.has_config)], excluded

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KEEP",
-    "Conflict",
     "MergeResult",
     "conflicts",
     "merge",
@@ -34,27 +33,6 @@ KEEP = ("first", "last")
 
 _LISTED = 10
 _RANK = {FINISHED: 2, FAILED: 1}
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """A run that has other numbers in two folders.
-
-    Args:
-        run: The run.
-        label: Label of its cell.
-        metric: The first metric that differs.
-        values: Its values, by the name of the study.
-    """
-
-    run: PlannedRun
-    label: str
-    metric: str
-    values: Mapping[str, float]
-
-    def __str__(self) -> str:
-        values = ", ".join(f"{value:.6g} ({name})" for name, value in self.values.items())
-        return f"{self.label}, seed {self.run.seed}: {self.metric} {values}"
 
 
 @dataclass(frozen=True)
@@ -138,23 +116,24 @@ def question_differences(studies: Studies) -> list[str]:
     return lines
 
 
-def conflicts(studies: Studies) -> list[Conflict]:
-    """Runs that finished in several of the studies with other numbers; timings do not count."""
+def conflicts(studies: Studies) -> list[str]:
+    """Runs that finished in several of the studies with other numbers, a line each; timings do not count."""
     results: dict[str, dict[str, Mapping[str, float]]] = {}
-    runs: dict[str, tuple[PlannedRun, str]] = {}
+    labels: dict[str, str] = {}
     for name, study in studies.items():
-        labels = {cell.name: cell.label for cell in study.record.plan.cells}
+        cells = {cell.name: cell.label for cell in study.record.plan.cells}
         for run, metrics in study.metrics.items():
             results.setdefault(run.id, {})[name] = metrics
-            runs.setdefault(run.id, (run, labels[run.cell]))
+            labels.setdefault(run.id, f"{cells[run.cell]}, seed {run.seed}")
     clashes = []
     for key, by_study in results.items():
         names = dict.fromkeys(name for metrics in by_study.values() for name in metrics)
         for metric in (name for name in names if not name.startswith("seconds")):
-            values = {name: metrics.get(metric, float("nan")) for name, metrics in by_study.items()}
-            # By their digits: NaN in both is no conflict.
-            if len({repr(float(value)) for value in values.values()}) > 1:
-                clashes.append(Conflict(*runs[key], metric, values))
+            values = {name: float(metrics.get(metric, "nan")) for name, metrics in by_study.items()}
+            # By their digits: NaN in both is no conflict. The first metric that differs says enough.
+            if len(set(map(repr, values.values()))) > 1:
+                numbers = ", ".join(f"{value:.6g} ({name})" for name, value in values.items())
+                clashes.append(f"{labels[key]}: {metric} {numbers}")
                 break
     return clashes
 
@@ -211,7 +190,7 @@ def merged_record(into: StudyFolder, records: Sequence[StudyRecord], event: Mapp
     return StudyRecord(plan, runs, merged.reference, history, checks)
 
 
-def _event(studies: Studies, clashes: Sequence[Conflict], keep: str | None) -> dict[str, Any]:
+def _event(studies: Studies, clashes: Sequence[str], keep: str | None) -> dict[str, Any]:
     paths = [study.folder.path for study in studies.values()]
     event: dict[str, Any] = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -227,7 +206,7 @@ def _event(studies: Studies, clashes: Sequence[Conflict], keep: str | None) -> d
 
 
 def _messages(
-    studies: Studies, chosen: Mapping[PlannedRun, StudySource], clashes: Sequence[Conflict], keep: str | None
+    studies: Studies, chosen: Mapping[PlannedRun, StudySource], clashes: Sequence[str], keep: str | None
 ) -> list[str]:
     runs = {run for study in studies.values() for run in study.record.runs}
     lines = [f"{len(runs)} runs of {len(studies)} folders, {len(runs) - len(chosen)} of them still to be trained:"]

@@ -233,7 +233,7 @@ def test_the_verbs(
 def test_folders_are_named_by_their_paths(
     parts: list[StudyFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = [str(parts[0].path), parts[1].path]
+    paths: list[str | Path] = [str(parts[0].path), parts[1].path]
     merged = merge(paths, tmp_path / "outputs" / "whole")
     assert merged.summary.effects["n"].tolist() == [5]
     monkeypatch.chdir(tmp_path)

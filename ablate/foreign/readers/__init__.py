@@ -42,10 +42,10 @@ def read_runs(path: Path, settings: AdoptSettings) -> ForeignRuns:
         reader: Reader | None = READERS[settings.source]
     else:
         reader = next((reader for reader in READERS.values() if reader.recognises(folder)), None)
-    found = reader.read(folder, settings) if reader is not None else None
-    if reader is None or found is None or not found.runs:
+    result = reader.read(folder, settings) if reader is not None else None
+    if reader is None or result is None or not result.runs:
         formats = "; ".join(f"{known.name} ({known.description})" for known in READERS.values())
-        closed = "".join(f" {note.file}: {note.reason}." for note in folder.notes[:5])
-        wanted = f" of {settings.source}" if settings.source else ""
-        raise StoreError(f"There are no results{wanted} to adopt in '{path}'. Formats: {formats}.{closed}")
-    return replace(found, source=reader.name, file_notes=tuple(folder.notes))
+        unreadable = "".join(f" {note.file}: {note.reason}." for note in folder.notes[:5])
+        kind = f" of {settings.source}" if settings.source else ""
+        raise StoreError(f"There are no results{kind} to adopt in '{path}'. Formats: {formats}.{unreadable}")
+    return replace(result, source=reader.name, file_notes=tuple(folder.notes))
