@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,9 @@ from ablate.errors import StoreError
 from ablate.store.records import CurvesFile, read_file
 
 __all__ = ["curves_csv", "read_curves"]
+
+_TOGETHER = 250  # runs whose files are in memory at once
+_ROWS = 100_000  # rows that are in memory as text at once; what Arrow joins must stay below 2 GB
 
 
 def read_curves(folders: Sequence[Path]) -> tuple[pd.DataFrame, dict[int, str]]:
@@ -37,11 +40,25 @@ def read_curves(folders: Sequence[Path]) -> tuple[pd.DataFrame, dict[int, str]]:
     """
     frames: list[pd.DataFrame] = []
     faults: dict[int, str] = {}
+    for begin in range(0, len(folders), _TOGETHER):
+        frames += _read_some(folders, range(begin, min(begin + _TOGETHER, len(folders))), faults)
+    if not frames:
+        return pd.DataFrame({"run": [], "epoch": []}, dtype=int), faults
+    # Columns in the order in which the runs bring them.
+    frames.sort(key=lambda frame: int(frame["run"].iloc[0]))
+    table = pd.concat(frames, ignore_index=True)
+    if not table["run"].is_monotonic_increasing:
+        table = table.sort_values("run", kind="stable", ignore_index=True)
+    return table, faults
+
+
+def _read_some(folders: Sequence[Path], places: Iterable[int], faults: dict[int, str]) -> list[pd.DataFrame]:
+    """The curves of the runs at some places, in tables of runs with equal columns; faults are added to ``faults``."""
     regular: dict[bytes, list[tuple[int, bytes]]] = {}
     others: list[tuple[int, bytes | None]] = []
-    for place, folder in enumerate(folders):
+    for place in places:
         try:
-            data = read_file(folder / "curves.csv")
+            data = read_file(folders[place] / "curves.csv")
         except StoreError:
             data, faults[place] = None, "cannot be read"
         header, body = _regular_lines(data or b"")
@@ -49,6 +66,7 @@ def read_curves(folders: Sequence[Path]) -> tuple[pd.DataFrame, dict[int, str]]:
             regular.setdefault(header, []).append((place, body))
         elif not header:
             others.append((place, data))
+    frames: list[pd.DataFrame] = []
     for header, group in regular.items():
         frame = _parse_together(header, group)
         if frame is None:
@@ -62,13 +80,7 @@ def read_curves(folders: Sequence[Path]) -> tuple[pd.DataFrame, dict[int, str]]:
             faults.pop(place, None)
         elif data is not None and (fault := CurvesFile.parse(data).fault):
             faults[place] = fault
-    if not frames:
-        return pd.DataFrame({"run": [], "epoch": []}, dtype=int), faults
-    # Columns in the order in which the runs bring them.
-    frames.sort(key=lambda frame: int(frame["run"].iloc[0]))
-    if len(frames) == 1:
-        return frames[0], faults
-    return pd.concat(frames, ignore_index=True).sort_values("run", kind="stable", ignore_index=True), faults
+    return frames
 
 
 def _regular_lines(data: bytes) -> tuple[bytes, bytes]:
@@ -142,32 +154,32 @@ def curves_csv(frame: pd.DataFrame) -> bytes:
         >>> curves_csv(pd.DataFrame({"cell": ["a,b", "c"], "seed": [0, 1], "loss": [1e-5, float("nan")]}))
         b'cell,seed,loss\n"a,b",0,1e-05\nc,1,\n'
     """
-    columns = [_texts(frame[name]) for name in frame.columns]
-    lines = pc.binary_join_element_wise(*columns, _text(","), null_handling="replace", null_replacement="")
-    # One list that holds all lines, which Arrow joins ten times as fast as Python does.
-    whole = pc.binary_join(pa.LargeListArray.from_arrays(pa.array([0, len(lines)], pa.int64()), lines), _text("\n"))
-    header = ",".join(_quoted(str(name)) for name in frame.columns).encode()
-    return b"\n".join([header, *([bytes(whole[0].as_buffer())] if len(lines) else []), b""])
-
-
-def _text(text: str) -> pa.Scalar:
-    # Of the type that has no bound of 2 GB for all texts of a column.
-    return pa.scalar(text, pa.large_string())
+    buffer = io.BytesIO()
+    buffer.write((",".join(_quoted(str(name)) for name in frame.columns) + "\n").encode())
+    for begin in range(0, len(frame), _ROWS):
+        rows = frame.iloc[begin : begin + _ROWS]
+        lines = pc.binary_join_element_wise(
+            *(_texts(rows[name]) for name in frame.columns), ",", null_handling="replace", null_replacement=""
+        )
+        # One list that holds all lines, which Arrow joins ten times as fast as Python does.
+        buffer.write(pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_buffer())
+        buffer.write(b"\n")
+    return buffer.getvalue()
 
 
 def _texts(column: pd.Series) -> pa.Array:
     values = column.to_numpy()
     if column.dtype.kind in "iu":
-        return pc.cast(pa.array(values), pa.large_string())
+        return pc.cast(pa.array(values), pa.string())
     if column.dtype.kind != "f":
         codes, labels = pd.factorize(values)
-        quoted = pa.array([_quoted(str(label)) for label in labels], pa.large_string())
+        quoted = pa.array([_quoted(str(label)) for label in labels], pa.string())
         return quoted.take(pa.array(codes, mask=codes < 0))
-    texts = pc.cast(pa.array(values, from_pandas=True), pa.large_string())
+    texts = pc.cast(pa.array(values, from_pandas=True), pa.string())
     # Arrow writes the same digits as Python, but large, small and whole numbers in another form.
     sizes = np.abs(values)
     others = (sizes < 1e-4) | (sizes >= 1e9) | (values == np.floor(values))
-    return pc.replace_with_mask(texts, others, pa.array(map(repr, values[others].tolist()), pa.large_string()))
+    return pc.replace_with_mask(texts, others, pa.array(map(repr, values[others].tolist()), pa.string()))
 
 
 def _quoted(text: str) -> str:
