@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.ingredients.registry import INGREDIENTS, catalogue
-from ablate.keras.ingredients.rewriting import ablated_graph, count, present, remove, rewritten, sites_of
+from ablate.keras.ingredients.rewriting import ablated_graph, count, present, remove, sites_of
 
 __all__ = [
     "INGREDIENTS",
@@ -29,6 +29,5 @@ __all__ = [
     "count",
     "present",
     "remove",
-    "rewritten",
     "sites_of",
 ]

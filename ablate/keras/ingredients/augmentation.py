@@ -14,18 +14,23 @@ __all__ = ["Augmentation", "Contrast", "Flip", "Rotation", "Zoom"]
 _CHANNELS = range(1, 5)  # that an image may have
 
 
-class _Transformation(Ingredient):
-    """One random change of the images.
-
-    ``built`` leaves the network as it is; ``false`` takes such layers out; ``true`` puts one in front of the network,
-    if there is none yet, with the strength that the textbook gives, and a number does so with that strength.
-    """
+class _RandomLayers(Ingredient):
+    """Random layers in front of the network: ``built`` leaves them as they are, ``false`` takes them out."""
 
     levels = ("built", True, False)
     removed = False
     adds = (True,)
     stage = Stage.INPUT
     limited = False
+
+
+class _Transformation(_RandomLayers):
+    """One random change of the images.
+
+    ``true`` puts such a layer in front of the network, if there is none yet, with the strength that the textbook gives,
+    and a number does so with that strength.
+    """
+
     kind: ClassVar[str]
     strength: ClassVar[Mapping[str, Any]]
     measure: ClassVar[str | None] = "factor"
@@ -106,7 +111,7 @@ class Contrast(_Transformation):
     strength: ClassVar[Mapping[str, Any]] = {"factor": 0.2, "value_range": (-65504.0, 65504.0)}
 
 
-class Augmentation(Ingredient):
+class Augmentation(_RandomLayers):
     """All random changes of the images at once.
 
     ``true`` puts flip, rotation, zoom and contrast in front of the network; ``false`` takes out every random layer.
@@ -116,11 +121,6 @@ class Augmentation(Ingredient):
     name = "augmentation"
     description = "random layers in front: as built, true (flip, rotation, zoom, contrast), false (none)"
     absence = "no layer that changes images at random"
-    levels = ("built", True, False)
-    removed = False
-    adds = (True,)
-    stage = Stage.INPUT
-    limited = False
     transformations: ClassVar[tuple[_Transformation, ...]] = (Flip(), Rotation(), Zoom(), Contrast())
 
     def find(self, graph: Graph) -> tuple[Site, ...]:

@@ -12,17 +12,7 @@ from ablate.keras.graph import Graph, fingerprint
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.ingredients.registry import INGREDIENTS, catalogue
 
-__all__ = [
-    "Patterns",
-    "ablated_graph",
-    "count",
-    "matching",
-    "present",
-    "remove",
-    "rewriting_order",
-    "rewritten",
-    "sites_of",
-]
+__all__ = ["Patterns", "ablated_graph", "count", "present", "remove", "rewriting_order", "sites_of"]
 
 Patterns = Sequence[str]
 """Patterns of layer names such as ``block[3-5]*``, as in a shell; none means all."""
@@ -76,7 +66,7 @@ def present(model: Any, ingredients: Mapping[str, Ingredient] = INGREDIENTS) -> 
     return {name: count(ingredient, graph) for name, ingredient in ingredients.items()}
 
 
-def matching(graph: Graph, sites: Sequence[Site], only: Patterns, prefix: str = "") -> list[Site]:
+def _matching(graph: Graph, sites: Sequence[Site], only: Patterns, prefix: str = "") -> list[Site]:
     """The sites with a layer whose name matches one of the patterns.
 
     Args:
@@ -94,7 +84,7 @@ def matching(graph: Graph, sites: Sequence[Site], only: Patterns, prefix: str = 
     return [site for site in sites if any(map(fits, (*site.nodes, "/".join(_path(graph, site)))))]
 
 
-def rewritten(ingredient: Ingredient, graph: Graph, level: Level, only: Patterns = (), prefix: str = "") -> Graph:
+def _rewritten(ingredient: Ingredient, graph: Graph, level: Level, only: Patterns = (), prefix: str = "") -> Graph:
     """The graph with one ingredient at another level, nested models included.
 
     Args:
@@ -107,14 +97,14 @@ def rewritten(ingredient: Ingredient, graph: Graph, level: Level, only: Patterns
     # What is put in front of the network is put there once, not in front of each model nested in it.
     in_front = ingredient.stage is Stage.INPUT and level is not False
     nested = [
-        layer.with_graph(rewritten(ingredient, layer.inner, level, only, f"{prefix}{layer.name}/"))
+        layer.with_graph(_rewritten(ingredient, layer.inner, level, only, f"{prefix}{layer.name}/"))
         for layer in graph.layers.values()
         if layer.inner is not None and not in_front
     ]
     graph = graph.edited(layers=nested)
     seen: list[list[Site]] = []
     # Taking one away may lay another bare.
-    while (sites := matching(graph, ingredient.find(graph), only, prefix)) not in seen:
+    while (sites := _matching(graph, ingredient.find(graph), only, prefix)) not in seen:
         seen.append(sites)
         graph = ingredient.rewrite(graph, sites, level)
     return graph
@@ -230,7 +220,7 @@ def _changed(ingredients: Mapping[str, Ingredient], name: str, graph: Graph, lev
     misfit = ingredient.misfit(graph, level)
     if misfit:
         raise NetworkError(misfit)
-    after = rewritten(ingredient, graph, level, only)
+    after = _rewritten(ingredient, graph, level, only)
     if fingerprint(after) == fingerprint(graph):
         raise NetworkError(_no_change(ingredient, graph, level, only))
     return after
