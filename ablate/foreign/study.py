@@ -24,8 +24,8 @@ from ablate.foreign.results import choose_metric, run_result, with_consistent_ki
 from ablate.store import FAILED, FINISHED, PlannedRun, Result, RunFolder, Status, StudyFolder, write_text
 from ablate.store.study_folder import StudyRecord
 from ablate.study import Plan, Study
-from ablate.sweep.study_record import check_name
 from ablate.sweep.identity import run_id
+from ablate.sweep.study_record import check_name
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary

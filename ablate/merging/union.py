@@ -12,8 +12,8 @@ from ablate.formatting import listing, plural
 from ablate.merging.studies import Studies, StudyPath, StudySource, as_folder, copy_run, read_studies, same_folder
 from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, StudyFolder
 from ablate.store.study_folder import StudyRecord
-from ablate.sweep.study_record import extended_record
 from ablate.sweep.identity import differences
+from ablate.sweep.study_record import extended_record
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ablate.errors import StoreError
-from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, Status, StudyFolder
-from ablate.store.run_folder import UNREADABLE
+from ablate.store import FAILED, FINISHED, RUNNING, UNREADABLE, PlannedRun, Status, StudyFolder
 from ablate.study import Cell, Plan
 
 __all__ = [

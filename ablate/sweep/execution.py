@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ablate.figures.choice import choice_faults
+from ablate.figures.registry import choice_faults
 from ablate.report import collect
 from ablate.store import PlannedRun, Status, StudyFolder
 from ablate.study import Plan

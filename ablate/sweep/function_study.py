@@ -178,8 +178,13 @@ def _factor(name: str, levels: list[Any], base: Mapping[str, Any], settings: Stu
     labels = [level_label(level) for level in levels]
     if reference not in labels:
         raise DesignError(f"config has {name}={reference}, which is none of the levels {', '.join(labels)}.")
-    factor = Factor(name, tuple(Level(label) for label in labels), reference, block=name in (settings.blocks or ()))
-    return replace(factor, words=(settings.labels or {}).get(name, ""))
+    return Factor(
+        name,
+        tuple(Level(label) for label in labels),
+        reference,
+        block=name in (settings.blocks or ()),
+        label=(settings.labels or {}).get(name, ""),
+    )
 
 
 def _configuration(
