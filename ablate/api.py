@@ -12,8 +12,6 @@ from ablate.store import StudyFolder
 if TYPE_CHECKING:
     from ablate.analysis import Summary
 
-__all__ = ["draw", "load", "table"]
-
 
 def load(path: str | Path) -> Summary:
     """Read a study.

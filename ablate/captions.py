@@ -16,19 +16,6 @@ from ablate.analysis.verdicts import ALPHA
 from ablate.formatting import better_direction, percent, plural
 from ablate.study import Cell, Factor, Plan, cell_of
 
-__all__ = [
-    "CONFIDENCE",
-    "Inference",
-    "block_label",
-    "cell_label",
-    "change_label",
-    "contribution_label",
-    "inference",
-    "inference_sentences",
-    "margin_sentence",
-    "metric_direction",
-]
-
 CONFIDENCE = percent(LEVEL)
 """The confidence level of all intervals, as it is written."""
 

@@ -20,18 +20,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = [
-    "AblateError",
-    "AnalysisError",
-    "ConfigError",
-    "DesignError",
-    "Diverged",
-    "NetworkError",
-    "RunError",
-    "StoreError",
-    "suggestion",
-]
-
 
 class AblateError(Exception):
     """The root of all errors that a user can mend."""

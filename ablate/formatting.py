@@ -9,28 +9,6 @@ import math
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 
-__all__ = [
-    "DASH",
-    "better_direction",
-    "count",
-    "decimal_places",
-    "duration",
-    "enumeration",
-    "exponent_form",
-    "fixed",
-    "interval",
-    "listing",
-    "p_value",
-    "percent",
-    "plural",
-    "probability",
-    "rounded_interval",
-    "seed_count",
-    "signed",
-    "significant",
-    "typographic",
-]
-
 DASH = "–"
 """What stands where there is no number."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["available_memory", "process_memory", "total_memory"]
-
 _CGROUP = "sys/fs/cgroup/memory"
 
 

@@ -9,8 +9,6 @@ from typing import Any, Protocol, TypeVar
 
 from ablate.errors import ConfigError, suggestion
 
-__all__ = ["Registry", "load_object"]
-
 
 def load_object(path: object, key: str = "", example: str = "my_package.module.function") -> Any:
     """The object that a dotted path names.

@@ -21,8 +21,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ablate.keras.ingredients import Ingredient, Level
 
-__all__ = ["IngredientCheck", "check_ingredient"]
-
 _SEED = 1
 
 

@@ -19,8 +19,6 @@ from ablate.errors import AnalysisError
 from ablate.formatting import listing, plural
 from ablate.study import DESIGNS, Plan, designs_of
 
-__all__ = ["aliases", "anova"]
-
 _MOST_FOR_ALL = 5
 """Up to so many factors a full factorial has all its interactions in the table."""
 

@@ -15,8 +15,6 @@ from ablate.analysis.shapley import shapley
 from ablate.errors import AnalysisError
 from ablate.study import Plan, designs_of
 
-__all__ = ["QUESTIONS", "Answers", "answers", "expected"]
-
 QUESTIONS: Mapping[str, Callable[[Plan, Observations, SequentialRule | None], Estimates]] = {
     "roadmap": roadmap,
     "main_effects": main_effects,

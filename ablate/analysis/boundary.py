@@ -15,8 +15,6 @@ from ablate.analysis.intervals import LEVEL, ROUNDING
 from ablate.errors import AnalysisError
 from ablate.study.settings import FIRST_SEEDS, MOST_SEEDS
 
-__all__ = ["FIRST_LOOK", "LARGEST", "SHAPE", "Floats", "SequentialRule", "running_scores"]
-
 FIRST_LOOK = FIRST_SEEDS
 """Seeds before the first look."""
 

@@ -13,8 +13,6 @@ from ablate.analysis.summary import Summary
 from ablate.analysis.verdicts import ALPHA
 from ablate.formatting import better_direction, fixed, percent, plural, seed_count, typographic
 
-__all__ = ["checklist"]
-
 _ASKED = "To be stated"
 
 

@@ -14,8 +14,6 @@ from ablate.analysis.observations import metrics_of, ordered, run_lengths
 from ablate.study import Plan
 from ablate.study.metric import metric_stem
 
-__all__ = ["CONVERGENCE_COLUMNS", "convergence", "copies"]
-
 CONVERGENCE_COLUMNS = ("cell", "metric", "n", "epochs", "window", "gain", "low", "high", "improving")
 
 _LARGEST = 1e150

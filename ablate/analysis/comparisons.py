@@ -10,8 +10,6 @@ from ablate.analysis.observations import Observations, block_of
 from ablate.analysis.verdicts import ALPHA, evidence, holm
 from ablate.study import Cell, Plan
 
-__all__ = ["Comparison", "best_cells", "comparisons", "shared_pairs", "size_of"]
-
 Pairs = Mapping[int, tuple[float, float]]
 
 

@@ -16,8 +16,6 @@ from ablate.errors import AnalysisError
 from ablate.formatting import percent, plural, rounded_interval, signed
 from ablate.study import Study
 
-__all__ = ["NEEDLESS", "Confirmation", "Effort", "confirmation", "effort", "fresh_seeds", "reduced_levels"]
-
 NEEDLESS = ("hurts", "no effect", "dispensable")
 """The verdicts on which an ingredient may go."""
 

@@ -12,8 +12,6 @@ from ablate.analysis.observations import Observations, blocks_of
 from ablate.errors import AnalysisError
 from ablate.study import Cell, Factor, Plan
 
-__all__ = ["interactions", "main_effects"]
-
 
 def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Estimates:
     """The effect of each level of each factor, averaged over what the other factors are at.

@@ -10,8 +10,6 @@ import pandas as pd
 
 from ablate.formatting import enumeration
 
-__all__ = ["disagreements", "pareto_front"]
-
 _TIMES = {"latency": "a forward pass", "step": "a training step"}
 
 

@@ -16,18 +16,6 @@ from ablate.analysis.rounds import Round
 from ablate.study import Plan
 from ablate.study.metric import metric_stem
 
-__all__ = [
-    "Track",
-    "counted_curves",
-    "curve_columns",
-    "difference_curves",
-    "end_window",
-    "mean_curves",
-    "onsets",
-    "overfitting",
-    "tracks",
-]
-
 _KEYS = ("study", "cell", "seed", "epoch")
 _VALIDATION = ("val_", "validation_", "valid_")
 _TRAINING = ("train_", "training_", "")

@@ -18,8 +18,6 @@ from ablate.analysis.verdicts import ALPHA, holm
 from ablate.errors import AnalysisError
 from ablate.study import Cell, Factor, Plan
 
-__all__ = ["FEW", "Ranking", "critical_difference", "pool_effects", "rank_cells"]
-
 FEW = 5
 """From this number of data sets on, ranks are compared."""
 

@@ -15,8 +15,6 @@ from ablate.analysis.sequential import SequentialState
 from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
 from ablate.study import Cell, Plan, Study
 
-__all__ = ["EFFECT_COLUMNS", "PAIR_COLUMNS", "Effect", "effects_frame", "paired_effects", "pairs_frame"]
-
 PAIR_COLUMNS = ("cell", "seed", "reference", "value", "difference")
 
 

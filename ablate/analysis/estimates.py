@@ -15,17 +15,6 @@ from ablate.analysis.sequential import Trajectory, repeated_interval, sequential
 from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
 from ablate.study import Cell, Plan, Study
 
-__all__ = [
-    "ESTIMATE_COLUMNS",
-    "Contrast",
-    "Estimates",
-    "by_seed",
-    "cell_at",
-    "estimate",
-    "name_of_interval",
-    "name_of_test",
-]
-
 ESTIMATE_COLUMNS = ("n", "difference", "low", "high", "contribution", "p", "p_adjusted", "verdict")
 
 

@@ -26,8 +26,6 @@ from ablate.analysis.terms import (
 from ablate.errors import AnalysisError
 from ablate.study import Plan
 
-__all__ = ["Factorial", "analyse_factorial", "factorial_table"]
-
 _LARGEST = 1e150  # beyond it sums of squares leave the range of numbers
 _CORRELATED = 1e-6  # a correlation above it is no rounding
 

@@ -10,8 +10,6 @@ from typing import Any
 # scipy.special has the same distribution as scipy.stats and imports in a third of the time.
 from scipy import special
 
-__all__ = ["LEVEL", "ROUNDING", "MeanInterval", "is_constant", "t_half_width", "t_interval", "t_tail"]
-
 LEVEL = 0.95
 """Confidence level of all intervals."""
 

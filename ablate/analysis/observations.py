@@ -12,20 +12,6 @@ from ablate.errors import AnalysisError, suggestion
 from ablate.formatting import listing, plural
 from ablate.study import Cell, Factor, Plan
 
-__all__ = [
-    "Observations",
-    "block_of",
-    "blocks_of",
-    "fill",
-    "lost_seeds",
-    "mean_of",
-    "metrics_of",
-    "observe",
-    "ordered",
-    "run_lengths",
-    "varied",
-]
-
 _KEYS = ("cell", "seed", "state")
 
 Observations = Mapping[str, Mapping[int, float]]

@@ -14,17 +14,6 @@ from ablate.analysis.boundary import FIRST_LOOK, SHAPE, SequentialRule, running_
 from ablate.analysis.intervals import LEVEL, MeanInterval
 from ablate.analysis.verdicts import ALPHA
 
-__all__ = [
-    "POWER",
-    "detectable",
-    "holm_power",
-    "least",
-    "seeds_more",
-    "seeds_needed",
-    "sequential_power",
-    "t_power",
-]
-
 POWER = 0.8
 """Probability with which an effect should be found."""
 

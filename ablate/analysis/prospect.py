@@ -15,8 +15,6 @@ from ablate.errors import AnalysisError
 from ablate.formatting import percent, plural
 from ablate.study import Plan
 
-__all__ = ["Prospect", "plan_prospect", "prospect"]
-
 _SIZES = (0.5, 1.0, 2.0, 4.0)  # of effects, in standard deviations of the paired difference
 
 

@@ -13,8 +13,6 @@ from ablate.analysis.observations import Observations, blocks_of, varied
 from ablate.errors import AnalysisError
 from ablate.study import Cell, Plan
 
-__all__ = ["roadmap"]
-
 
 def roadmap(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Estimates:
     """The effect of every step of a cumulative design, paired by seed.

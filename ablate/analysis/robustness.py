@@ -12,16 +12,6 @@ from scipy import special
 from ablate.analysis.comparisons import size_of
 from ablate.analysis.effects import Effect
 
-__all__ = [
-    "ROBUSTNESS_COLUMNS",
-    "outliers",
-    "pairing_correlation",
-    "robustness_frame",
-    "sign_flip_ps",
-    "skewness",
-    "welch_p",
-]
-
 ROBUSTNESS_COLUMNS = (
     "cell",
     "n",

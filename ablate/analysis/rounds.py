@@ -16,8 +16,6 @@ from ablate.errors import AnalysisError
 from ablate.formatting import percent
 from ablate.study import Plan
 
-__all__ = ["Round", "next_runs", "read_values", "round_of"]
-
 
 @dataclass(frozen=True)
 class Round:

@@ -14,8 +14,6 @@ from ablate.formatting import enumeration, p_value, percent, plural, rounded_int
 from ablate.study import Cell, Plan, metric_of
 from ablate.study.metric import POINTS
 
-__all__ = ["Unit", "change_in_words", "sentence", "unit_of"]
-
 
 @dataclass(frozen=True)
 class Unit:

@@ -12,8 +12,6 @@ from ablate.analysis.boundary import FIRST_LOOK, Floats, SequentialRule, running
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.verdicts import ALPHA, Evidence, adjust, verdict
 
-__all__ = ["Decision", "SequentialState", "Trajectory", "follow", "repeated_interval", "sequential_evidence"]
-
 
 @dataclass(frozen=True)
 class Trajectory:

@@ -13,8 +13,6 @@ from ablate.errors import AnalysisError
 from ablate.formatting import listing, plural
 from ablate.study import Cell, Plan
 
-__all__ = ["ends_of_gain", "shapley"]
-
 _LISTED = 3
 _MOST = 16
 

@@ -24,8 +24,6 @@ from ablate.analysis.rounds import Round, read_values, round_of
 from ablate.analysis.sentences import sentence
 from ablate.study import Plan, Study
 
-__all__ = ["CELL_MEASURES", "Summary", "summarise"]
-
 CELL_MEASURES = ("n", "mean", "half", "low", "high", "best", "weights", "seconds", "failed")
 
 

@@ -11,18 +11,6 @@ import pandas as pd
 from ablate.analysis.boundary import Floats
 from ablate.errors import AnalysisError, suggestion
 
-__all__ = [
-    "SQUARES",
-    "TINY",
-    "check_table",
-    "coded",
-    "factors_in",
-    "new_directions",
-    "occurring",
-    "term_columns",
-    "term_names",
-]
-
 SQUARES = {
     "partial": "partial (type III): each term given all others, factors coded to sum to zero",
     "sequential": "sequential (type I): each term given the block and the terms above it",

@@ -8,18 +8,6 @@ from dataclasses import dataclass
 
 from ablate.analysis.intervals import MeanInterval, t_tail
 
-__all__ = [
-    "ALPHA",
-    "VERDICTS",
-    "Evidence",
-    "adjust",
-    "blocking_interval",
-    "blocking_p_value",
-    "evidence",
-    "holm",
-    "verdict",
-]
-
 ALPHA = 0.05
 """Probability of any wrong claim in a family of Holm-adjusted tests."""
 

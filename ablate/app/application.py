@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from ablate.store import RunFolder
 
-__all__ = ["application", "fail", "run_hydra"]
-
 register()
 
 

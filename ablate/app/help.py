@@ -13,8 +13,6 @@ from ablate.app.schema import REPORT_SETTINGS, SECTIONS, conf_dir, data_settings
 from ablate.app.verb import Key, Verb
 from ablate.study.setting import Setting, written
 
-__all__ = ["adopt_keys", "data_keys", "help_page", "ingredient_keys", "model_keys", "section_keys", "verb_page"]
-
 _HEAD = """\
 ablate: does each ingredient of a network earn its place?
 

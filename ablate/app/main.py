@@ -14,8 +14,6 @@ from ablate.app.help import help_page, verb_page
 from ablate.app.overrides import explain_error, with_quotes
 from ablate.errors import AblateError, ConfigError, suggestion
 
-__all__ = ["main"]
-
 _HELP = ("--help", "-h")
 
 

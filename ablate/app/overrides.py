@@ -16,8 +16,6 @@ from ablate.app.schema import conf_dir
 from ablate.errors import suggestion
 from ablate.sweep.factors import task_keys
 
-__all__ = ["explain_error", "with_quotes"]
-
 _LIMIT = re.compile(r"(?P<plus>\+{0,2})(?:only\.(?P<name>\w+)|(?P<first>\w+)\.only)=(?P<value>.*)", re.DOTALL)
 _LIBRARIES = ("antlr4", "hydra", "omegaconf", "yaml")
 _LIST = re.compile(r"\[(.*,.*|['\"].*)\]", re.DOTALL)

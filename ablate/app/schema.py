@@ -23,21 +23,6 @@ from ablate.study.design import DESIGNS
 from ablate.study.setting import Setting, anything, check_section, config_node, mapping, text, whole
 from ablate.study.settings import LAUNCHER_SETTINGS, STUDY_SETTINGS
 
-__all__ = [
-    "REPORT_SETTINGS",
-    "SECTIONS",
-    "check_values",
-    "compose_config",
-    "conf_dir",
-    "data_settings",
-    "faults",
-    "ingredients",
-    "known_names",
-    "register",
-    "sections",
-    "top_settings",
-]
-
 # The Keras layer by name: importing these loads neither Keras nor TensorFlow.
 _INGREDIENTS = "ablate.keras.ingredients.registry.INGREDIENTS"
 _TRAIN_SETTINGS = "ablate.keras.settings.TRAIN_SETTINGS"

@@ -8,8 +8,6 @@ from typing import Any
 
 from ablate.errors import ConfigError, suggestion
 
-__all__ = ["Key", "Option", "Verb"]
-
 Key = tuple[str, str]
 """A key with its default, as it is typed, and what it does: a line of a help page."""
 

@@ -10,8 +10,6 @@ from matplotlib.colors import to_hex, to_rgb
 
 from ablate.study import Cell, Plan
 
-__all__ = ["BLACK", "LINES", "VERDICT_STYLES", "SeriesStyle", "cell_styles", "factor_colours", "paler"]
-
 BLACK = "#000000"
 
 # The palette of M. Okabe and K. Ito, Color Universal Design (2008), without its yellow, which vanishes on white paper;

@@ -30,8 +30,6 @@ from ablate.figures.registry import DEFAULT_PAGE, PageWidth
 from ablate.figures.style import direction_label, literal_text, readable_name, wrapped
 from ablate.formatting import seed_count
 
-__all__ = ["COST", "caption", "compose", "draw", "prepare"]
-
 _COLUMNS = (
     "block measure cell label position cost mean low high n front metric direction batch highlighted colour marker"
 ).split()

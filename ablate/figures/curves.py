@@ -20,8 +20,6 @@ from ablate.figures.registry import DEFAULT_PAGE, PageWidth
 from ablate.figures.style import literal_text, readable_name
 from ablate.formatting import seed_count
 
-__all__ = ["CURVES", "caption", "compose", "draw", "prepare"]
-
 _COLUMNS = "block metric split cell label position epoch n mean low high onset highlighted colour line marker".split()
 _HIGHLIGHTED = 7
 _PANEL_HEIGHT = 1.5

@@ -18,8 +18,6 @@ from ablate.figures.rows import contribution_axis, contributions, margin_band
 from ablate.figures.style import wrapped
 from ablate.formatting import seed_count
 
-__all__ = ["DATASETS", "POOLED", "caption", "compose", "draw", "prepare"]
-
 POOLED = ""
 """The block of the pooled effect."""
 

@@ -20,8 +20,6 @@ from ablate.figures.registry import DEFAULT_PAGE, PageWidth
 from ablate.figures.style import direction_label, literal_text, readable_name, wrapped
 from ablate.formatting import percent, seed_count
 
-__all__ = ["DIFFERENCE_CURVES", "caption", "compose", "draw", "prepare"]
-
 _COLUMNS = "cell position metric epoch n mean low high onset direction colour line marker".split()
 _MOST = 12
 _PANEL_WIDTH, _PANEL_HEIGHT = 1.6, 1.15

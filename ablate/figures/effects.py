@@ -26,8 +26,6 @@ from ablate.figures.rows import (
 from ablate.figures.style import LINE_HEIGHT, direction_label, wrapped
 from ablate.formatting import seed_count
 
-__all__ = ["EFFECTS", "caption", "compose", "draw", "prepare"]
-
 _COLUMNS = "cell position colour seed value difference low high n verdict metric direction margin".split()
 _LABEL_WIDTH = 36
 

@@ -20,8 +20,6 @@ from matplotlib.ticker import MaxNLocator
 from ablate.analysis import Estimates, Summary
 from ablate.figures.style import rc_params
 
-__all__ = ["FORMATS", "Canvas", "Figure", "estimates_of", "figure_style", "unanswered"]
-
 # Without dates and names of programs: the same summary gives the same bytes.
 FORMATS: Mapping[str, Mapping[str, Any]] = {
     "png": {"dpi": 300, "metadata": {"Software": None}},

@@ -13,8 +13,6 @@ from ablate.figures.figure import FORMATS, figure_style
 from ablate.figures.registry import DEFAULT_WIDTH, FIGURES, PAGE_WIDTHS, choice_faults, default_figures
 from ablate.store.atomic import write_bytes, write_text
 
-__all__ = ["write_figures"]
-
 
 def write_figures(
     summary: Summary,

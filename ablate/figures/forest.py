@@ -25,8 +25,6 @@ from ablate.figures.rows import (
 from ablate.figures.style import LINE_HEIGHT, wrapped
 from ablate.formatting import interval, seed_count
 
-__all__ = ["FOREST", "caption", "compose", "draw", "prepare"]
-
 _COLUMNS = "cell block label contribution low high n verdict metric margin".split()
 _LABEL_WIDTH, _WIDE_LABEL_WIDTH = 22, 44
 _WIDE = 5.0

@@ -23,8 +23,6 @@ from ablate.figures.style import direction_label, wrapped
 from ablate.formatting import decimal_places, seed_count, typographic
 from ablate.study import Factor, Plan, cell_of
 
-__all__ = ["INTERACTIONS", "caption", "compose", "draw", "prepare"]
-
 _COLUMNS = "row column row_label column_label difference low high n p_adjusted pairs metric direction".split()
 # Blue and orange stay apart for all eyes; both ends are equally dark, so that grey prints show the size.
 _MAP = "PuOr_r"

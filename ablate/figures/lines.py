@@ -12,8 +12,6 @@ from ablate.captions import block_label, cell_label
 from ablate.figures.colours import LINES, cell_styles
 from ablate.figures.panels import format_ticks
 
-__all__ = ["draw_line", "epoch_axis", "finished_curves", "fit_means", "highlighted_cells", "with_cell_styles"]
-
 
 def finished_curves(summary: Summary) -> pd.DataFrame:
     """The curves of the runs that count: finished, and under the sequential rule read."""

@@ -15,8 +15,6 @@ from ablate.figures.registry import DEFAULT_PAGE, PageWidth
 from ablate.figures.rows import contributions
 from ablate.formatting import seed_count
 
-__all__ = ["MAIN_EFFECTS", "caption", "compose", "draw", "prepare"]
-
 _COLUMNS = "block label pairs contribution low high n verdict metric margin".split()
 
 

@@ -18,20 +18,6 @@ from ablate.figures.figure import Canvas
 from ablate.figures.style import readable_name, wrapped
 from ablate.formatting import typographic
 
-__all__ = [
-    "LegendEntry",
-    "Panel",
-    "cell_entries",
-    "draw_point",
-    "format_ticks",
-    "legend_height",
-    "ordered_rows",
-    "panel_grid",
-    "panels_of",
-    "put_legend",
-    "records",
-]
-
 _SMALLEST, _LARGEST = 1e-3, 1e5
 _FEW = 2
 

@@ -18,18 +18,6 @@ from ablate.study import Plan, designs_of
 if TYPE_CHECKING:
     from ablate.figures.figure import Figure
 
-__all__ = [
-    "DEFAULT_PAGE",
-    "DEFAULT_WIDTH",
-    "FIGURES",
-    "PAGE_WIDTHS",
-    "FigureRegistry",
-    "PageWidth",
-    "choice_faults",
-    "default_figures",
-    "register_figure",
-]
-
 Studies = Literal["every", "blocks", "design"]
 """Which studies have a figure by default: all, those with a block (a data set), or those whose design names it."""
 

@@ -14,8 +14,6 @@ from ablate.figures.panels import records
 from ablate.figures.waterfall import Step, compose_steps, draw_steps, step_sentences, steps_by_block
 from ablate.formatting import seed_count
 
-__all__ = ["ROADMAP", "caption", "compose", "draw", "prepare"]
-
 _SEVERAL_FACTORS = "#6B6B6B"
 
 

@@ -15,20 +15,6 @@ from ablate.figures.colours import BLACK
 from ablate.figures.panels import format_ticks
 from ablate.figures.style import LINE_HEIGHT, readable_name, wrapped
 
-__all__ = [
-    "MANY_ROWS",
-    "MOST_ROWS",
-    "ROW_GAP",
-    "annotate_columns",
-    "contribution_axis",
-    "contributions",
-    "counted_labels",
-    "margin_band",
-    "put_labels",
-    "row_heights",
-    "value_axis",
-]
-
 ROW_GAP = 0.085
 """Inches between rows."""
 

@@ -19,8 +19,6 @@ from ablate.figures.rows import MANY_ROWS, MOST_ROWS, counted_labels, put_labels
 from ablate.figures.style import direction_label, readable_name
 from ablate.formatting import seed_count
 
-__all__ = ["SEEDS", "caption", "compose", "draw", "prepare"]
-
 _COLUMNS = "block cell label position seed value mean low high n metric direction colour marker".split()
 
 

@@ -14,8 +14,6 @@ from ablate.figures.panels import records
 from ablate.figures.waterfall import Step, compose_steps, draw_steps, step_sentences, steps_by_block
 from ablate.formatting import seed_count
 
-__all__ = ["SHAPLEY", "caption", "compose", "draw", "prepare"]
-
 
 def prepare(summary: Summary) -> pd.DataFrame:
     """The steps.

@@ -8,8 +8,6 @@ from typing import Any
 
 from matplotlib import font_manager
 
-__all__ = ["LINE_HEIGHT", "direction_label", "literal_text", "rc_params", "readable_name", "wrapped"]
-
 LINE_HEIGHT = 0.115
 """Inches that a line of small text takes."""
 

@@ -21,8 +21,6 @@ from ablate.figures.rows import ROW_GAP, annotate_columns, put_labels, row_heigh
 from ablate.figures.style import LINE_HEIGHT, direction_label, readable_name, wrapped
 from ablate.formatting import interval, typographic
 
-__all__ = ["STEP_COLUMNS", "Step", "compose_steps", "draw_steps", "step_sentences", "steps_by_block"]
-
 _LABEL_WIDTH = 22
 
 

@@ -13,8 +13,6 @@ from ablate.foreign.request import AdoptSettings
 from ablate.formatting import listing
 from ablate.study import Cell, Factor, Level, cell_of
 
-__all__ = ["design_name", "integer_seeds", "make_cells"]
-
 _LISTED = 8
 
 

@@ -9,8 +9,6 @@ from ablate.errors import DesignError
 from ablate.foreign.results import RunResult
 from ablate.formatting import listing
 
-__all__ = ["CellRun", "resolve_duplicates"]
-
 _LISTED = 5
 _COUNTED = {
     "mean": "their mean counts",

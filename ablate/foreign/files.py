@@ -14,17 +14,6 @@ from typing import Any, NamedTuple
 
 import yaml
 
-__all__ = [
-    "FileNote",
-    "SourceFolder",
-    "UnreadableFile",
-    "list_files",
-    "natural_order",
-    "read_json",
-    "read_text",
-    "read_yaml",
-]
-
 _LARGEST_TEXT = 4_000_000  # bytes
 _MOST_ALIASES = 100
 

@@ -16,8 +16,6 @@ from ablate.study import level_label
 from ablate.study.settings import AUTO
 from ablate.sweep.identity import run_id
 
-__all__ = ["ABSENT", "FactorLevels", "factor_levels", "find_seed", "levels_by_key", "resolve_key", "same_config_notes"]
-
 ABSENT = "absent"
 """The level of a key that a run's configuration does not have."""
 

@@ -9,8 +9,6 @@ from ablate.foreign.reader import ForeignRuns
 from ablate.foreign.results import MetricChoice, RunResult
 from ablate.formatting import listing, plural
 
-__all__ = ["adoption_table", "file_notes", "missing_notes", "row_notes"]
-
 _LISTED = 8
 
 

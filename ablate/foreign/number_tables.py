@@ -15,8 +15,6 @@ from ablate.formatting import plural
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["number_table", "read_log", "read_table", "with_decimal_points", "without_superseded_rows"]
-
 _LARGEST_TABLE = 256_000_000  # bytes
 _STEPS = ("epoch", "step", "global_step", "iteration", "iter", "round", "timestep", "generation")
 _NUMBER = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?(?:[eE][-+]?\d+)?")

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from ablate.foreign.request import AdoptSettings
 
-__all__ = ["ForeignRun", "ForeignRuns", "Kind", "NumberTable", "Reader"]
-
 Kind = Literal["single", "curve", "rows"]
 """What the rows of a table of results are.
 

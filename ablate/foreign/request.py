@@ -27,8 +27,6 @@ from ablate.study.setting import (
 )
 from ablate.study.settings import AUTO
 
-__all__ = ["ADOPT_SETTINGS", "AdoptSettings", "parse_settings"]
-
 
 def _declared(default: Any, rule: Rule, description: str) -> Any:
     """A field of :class:`AdoptSettings` with its declaration."""

@@ -15,8 +15,6 @@ from ablate.formatting import better_direction, listing
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MetricChoice", "RunResult", "choose_metric", "run_result", "with_consistent_kinds"]
-
 _KINDS: tuple[Kind, ...] = ("single", "curve", "rows")  # the most trusted first
 _LOWER_IS_BETTER = (
     *("loss", "error", "err", "mse", "rmse", "mae", "perplexity", "ppl", "nll", "wer", "cer", "fid", "distortion"),

@@ -15,8 +15,6 @@ from ablate.sweep.identity import flatten
 if TYPE_CHECKING:
     from ablate.foreign.request import AdoptSettings
 
-__all__ = ["config_from_names", "levels_in_path", "runs_by_name", "unquoted"]
-
 _GENERIC = frozenset(
     "csv events history log logs metrics results scalars tensorboard test train training val validation".split()
 )

@@ -22,15 +22,13 @@ from ablate.foreign.readers import read_runs
 from ablate.foreign.request import AdoptSettings
 from ablate.foreign.results import choose_metric, run_result, with_consistent_kinds
 from ablate.store import FAILED, FINISHED, PlannedRun, Result, RunFolder, Status, StudyFolder, write_text
-from ablate.store.study_folder import StudyRecord
+from ablate.store.records import StudyRecord
 from ablate.study import Plan, Study
 from ablate.sweep.identity import run_id
 from ablate.sweep.study_record import check_name
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
-
-__all__ = ["adopt", "adopt_folder", "adopted_name", "looks_foreign"]
 
 _NUMBERED = re.compile(r"[\d\-_:.]+")
 

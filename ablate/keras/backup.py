@@ -14,8 +14,6 @@ import numpy as np
 
 from ablate.store.atomic import replacing
 
-__all__ = ["Backup", "read_backup", "write_backup"]
-
 _logger = logging.getLogger(__name__)
 
 

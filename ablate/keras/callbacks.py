@@ -16,8 +16,6 @@ import keras
 from ablate.errors import ConfigError, suggestion
 from ablate.objects import load_object
 
-__all__ = ["callback_faults", "make_callbacks", "restore_state", "stored_state", "watches_batches"]
-
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 _NOT_STATE = {"_model", "_params", "model", "params", "validation_data"}
 

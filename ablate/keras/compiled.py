@@ -27,8 +27,6 @@ from ablate.keras.streams import reseed, stream_seed
 from ablate.keras.tf_memory import free_unused_graphs
 from ablate.keras.weights import assign_values, values_of
 
-__all__ = ["CompiledModel", "clear_models", "compiled_model"]
-
 _STEPS = 64
 """Steps that TensorFlow takes before it returns to Python, so that Ctrl-C and divergence are noticed in time."""
 

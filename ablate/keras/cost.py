@@ -16,8 +16,6 @@ from ablate.keras.graph import Graph
 from ablate.keras.graph_reader import graph_of
 from ablate.memory import total_memory
 
-__all__ = ["BYTES_PER_WEIGHT", "CAPACITY_RATIO", "activations", "capacity_note", "flops", "refuse_too_large", "weights"]
-
 CAPACITY_RATIO = 3.0
 """From so many times the weights on, a difference may come from capacity and not from the ingredient."""
 

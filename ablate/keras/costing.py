@@ -24,8 +24,6 @@ from ablate.keras.run_data import load_run_data
 from ablate.keras.timing import forward_pass, in_turn, training_step
 from ablate.memory import total_memory
 
-__all__ = ["measure"]
-
 _COUNTED = ("weights", "flops", "activations")
 _TIMED = ("latency", "step")
 _SECONDS = 4.0  # of timing a network

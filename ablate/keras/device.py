@@ -16,8 +16,6 @@ from pathlib import Path
 
 from ablate.errors import ConfigError
 
-__all__ = ["backend_name", "backend_version", "compiles", "prepare"]
-
 _WORKERS = int(os.environ.get("ABLATE_WORKERS", "1"))
 """How many workers share the machine."""
 

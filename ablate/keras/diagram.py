@@ -27,8 +27,6 @@ from ablate.keras.run_config import prepare_process
 from ablate.keras.run_data import load_run_data
 from ablate.store.atomic import write_bytes
 
-__all__ = ["draw", "write_cells", "write_diagram"]
-
 # As `ablate.figures.style` sets them: text stays text, in an embedded font, and files depend on their content alone.
 _STYLE = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "ablate"}
 _FONTS = ("DejaVu Sans", "Noto Sans CJK KR", "Noto Sans CJK JP", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 
 from keras.layers import InputLayer
 
-from ablate.keras.graph import Graph, LayerSpec, Node, Shape
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import Node, Shape
 from ablate.keras.kinds import CONVOLUTIONS, DENSE, NORMALIZATIONS, POOLINGS, is_activation
 from ablate.keras.layer_labels import changed_label, layer_label
-
-__all__ = ["Block", "Branches", "LayerLabel", "LayerRow", "Repeat", "diagram_blocks"]
 
 State = str
 """What the cell does to a layer: ``unchanged``, ``removed``, ``changed`` or ``added``."""

@@ -25,19 +25,6 @@ from ablate.keras.graph_node import (
     tensors_in,
 )
 
-__all__ = [
-    "Graph",
-    "Kind",
-    "LayerSpec",
-    "Node",
-    "Shape",
-    "Tensor",
-    "fingerprint",
-    "layer_class",
-    "substituted",
-    "tensors_in",
-]
-
 Kind = str | type
 """A class of layers: its name in `keras.layers`, so that no ingredient need import Keras, or the class itself."""
 

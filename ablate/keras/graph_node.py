@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Node", "Shape", "Tensor", "grouped", "ordered_keys", "resolved", "substituted", "tensors_in"]
-
 Shape = tuple[int | None, ...]
 
 

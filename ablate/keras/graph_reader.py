@@ -11,9 +11,8 @@ from typing import Any
 import keras
 
 from ablate.errors import NetworkError
-from ablate.keras.graph import Graph, LayerSpec, Node, Tensor
-
-__all__ = ["functional", "graph_of"]
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import Node, Tensor
 
 
 def graph_of(model: Any) -> Graph:

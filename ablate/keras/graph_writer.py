@@ -10,10 +10,9 @@ from typing import Any
 import keras
 
 from ablate.errors import NetworkError
-from ablate.keras.graph import Graph, LayerSpec, Shape, Tensor, substituted, tensors_in
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import Shape, Tensor, substituted, tensors_in
 from ablate.keras.models.builder import with_fresh_names
-
-__all__ = ["model_of", "sketch"]
 
 
 def model_of(graph: Graph, shapes: Sequence[Shape] = ()) -> Any:

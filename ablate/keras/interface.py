@@ -20,8 +20,6 @@ from ablate.keras.graph_reader import graph_of
 from ablate.keras.streams import generator
 from ablate.store.run_folder import current_run
 
-__all__ = ["Curves", "Diagram", "NetworkCost", "ShuffledBatches", "cost", "diagram"]
-
 
 @dataclass(frozen=True)
 class NetworkCost:

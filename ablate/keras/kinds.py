@@ -9,26 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ablate.keras.graph import LayerSpec, Shape
-
-__all__ = [
-    "CONVOLUTIONS",
-    "DENSE",
-    "NORMALIZATIONS",
-    "POOLINGS",
-    "activation_name",
-    "by_rank",
-    "is_activation",
-    "is_addition",
-    "is_concatenation",
-    "is_linear",
-    "is_multiplication",
-    "is_pointwise",
-    "is_position",
-    "keeps_structure",
-    "mixes_channels",
-    "pools_globally",
-]
+from ablate.keras.graph import LayerSpec
+from ablate.keras.graph_node import Shape
 
 
 def by_rank(*names: str) -> tuple[str, ...]:

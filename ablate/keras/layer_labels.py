@@ -7,10 +7,9 @@ from typing import Any
 
 from keras import layers
 
-from ablate.keras.graph import LayerSpec, Node
+from ablate.keras.graph import LayerSpec
+from ablate.keras.graph_node import Node
 from ablate.keras.kinds import CONVOLUTIONS, activation_name, is_activation, is_addition, is_multiplication
-
-__all__ = ["changed_label", "joined_sizes", "layer_label"]
 
 _SHORT = {
     "BatchNormalization": "BN",

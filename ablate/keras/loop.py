@@ -15,8 +15,6 @@ import tensorflow as tf
 
 from ablate.keras.data.batches import ArrayBatches, TensorBatches
 
-__all__ = ["FitLoop", "TracedLoop", "build_metrics"]
-
 _Pass = Callable[[Any, Any, Any], Mapping[str, Any]]
 
 

@@ -17,8 +17,6 @@ from ablate.keras.models import build
 from ablate.keras.run_config import levels_of
 from ablate.keras.streams import copied
 
-__all__ = ["FullModelCache", "build_model", "cell_graph", "full_model"]
-
 
 def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:
     """The network in its full form.

@@ -14,16 +14,6 @@ from ablate.errors import suggestion
 from ablate.keras.callbacks import callback_faults
 from ablate.keras.settings import check_train
 
-__all__ = [
-    "Schedule",
-    "are_probabilities",
-    "check_training",
-    "gives_probabilities",
-    "loss",
-    "optimizer",
-    "optimizer_names",
-]
-
 
 def check_training(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The ``train`` section with its defaults, and every fault in it, also those that only Keras knows.

@@ -15,8 +15,6 @@ from ablate.keras.data.class_folders import picture_files
 from ablate.keras.optimization import are_probabilities
 from ablate.keras.saving import load_model
 
-__all__ = ["Prediction", "main", "predict"]
-
 _LISTED = 3
 """Classes that are printed for a picture, the most probable first."""
 _BATCH = 256

@@ -24,8 +24,6 @@ from ablate.keras.run_config import cell_config, levels_of, plain_values, prepar
 from ablate.keras.run_data import load_run_data
 from ablate.study.setting import written
 
-__all__ = ["check"]
-
 
 def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, Any]]:
     """Loads the data and builds the network of every cell.

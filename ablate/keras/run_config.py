@@ -14,8 +14,6 @@ from ablate.keras.ingredients import Ingredient, catalogue
 from ablate.keras.optimization import check_training
 from ablate.keras.settings import check_data, level_faults
 
-__all__ = ["cell_config", "check_config", "levels_of", "plain_values", "prepare_process", "validate"]
-
 _SECTIONS = ("model", "data", "train")
 
 

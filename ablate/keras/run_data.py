@@ -11,8 +11,6 @@ from ablate.keras.data.dataset import Dataset
 from ablate.keras.data.loading import load
 from ablate.keras.models import build, least_side, resolve_name
 
-__all__ = ["load_run_data"]
-
 _USER_MODELS = ("saved", "builder")
 """Models of the user, which may be built for images of one shape, whatever shape is passed to them."""
 

@@ -16,8 +16,6 @@ from ablate.keras.data.dataset import Dataset
 from ablate.keras.data.images import UNREADABLE, fitted, opened
 from ablate.store.atomic import replacing
 
-__all__ = ["Preprocessing", "load_model", "save_model"]
-
 _MEMBER = "ablate.json"
 """The file within the archive; Keras does not look at it."""
 

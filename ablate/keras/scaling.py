@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from ablate.keras.graph import Graph, LayerSpec, Node, Shape, substituted
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import Node, Shape, substituted
 from ablate.keras.kinds import is_addition
-
-__all__ = ["adds", "scales"]
 
 _PRODUCTS = ("Multiply", "Divide", "TrueDivide")
 # Half-precision numbers have three digits.

@@ -31,21 +31,6 @@ from ablate.study.setting import (
     written,
 )
 
-__all__ = [
-    "BACKENDS",
-    "DATA_SETTINGS",
-    "METRICS",
-    "SCHEDULES",
-    "TASK",
-    "TRAINING_KEYS",
-    "TRAIN_SETTINGS",
-    "check_data",
-    "check_train",
-    "data_settings",
-    "faults",
-    "level_faults",
-]
-
 TASK = "ablate.keras.train.train"
 """The task of our own application, as the configuration names it; it belongs to the identity of a run."""
 

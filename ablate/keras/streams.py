@@ -23,8 +23,6 @@ from ablate.errors import NetworkError
 from ablate.keras.graph import fingerprint
 from ablate.keras.graph_reader import graph_of
 
-__all__ = ["copied", "generator", "reseed", "seed_streams", "seeded", "stream_seed"]
-
 _COUNTER = re.compile(r"_\d+$")  # what Keras appends to the name of a layer that has none of its own
 _LAYER_NAMES: dict[str, tuple[str, ...]] = {}
 """By fingerprint of each network that was seeded in this process, the names of its layers."""

@@ -18,8 +18,6 @@ from ablate.keras.ingredients.without_block import WithoutBlock, block_key, bloc
 if TYPE_CHECKING:
     from ablate.keras.graph import Graph
 
-__all__ = ["IngredientReport", "Survey", "block_factors", "ingredients", "main", "rendered"]
-
 
 @dataclass(frozen=True)
 class IngredientReport:

@@ -17,8 +17,6 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 from tensorflow.python.framework import ops
 
-__all__ = ["free_unused_graphs"]
-
 _PREFIX = "CustomGradient-"
 _FUNCTION = "type"
 

@@ -13,8 +13,6 @@ import tensorflow as tf
 from ablate.keras import device
 from ablate.keras.loop import build_metrics
 
-__all__ = ["Pass", "forward_pass", "in_turn", "training_step"]
-
 Pass = Callable[[], Any]
 """Computes what is timed once, and returns when it is done."""
 

@@ -30,8 +30,6 @@ from ablate.keras.weights import assign_values, values_of
 if TYPE_CHECKING:
     from ablate.store.run_folder import RunFolder
 
-__all__ = ["Progress", "train"]
-
 _logger = logging.getLogger(__name__)
 
 _BACKUP_PAUSE = 50

@@ -9,8 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["assign_values", "copied_weights", "named_weights", "values_of"]
-
 
 def values_of(variables: Iterable[Any]) -> list[np.ndarray]:
     """Copies of the values of Keras variables."""

@@ -12,14 +12,12 @@ from ablate.errors import StoreError
 from ablate.merging.studies import Studies, StudyPath, as_folder, copy_result, read_studies, same_folder
 from ablate.merging.union import conflicts, merge_studies, merged_record, question_differences
 from ablate.store import PlannedRun, RunFolder, StudyFolder, write_text
-from ablate.store.study_folder import StudyRecord
+from ablate.store.records import StudyRecord
 from ablate.study import Factor, Level, Plan, cell_of
 from ablate.sweep.study_record import check_name, merge_factors
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
-
-__all__ = ["ORIGIN", "CompareResult", "compare"]
 
 ORIGIN = "origin"
 """The block that says from which study a run comes."""

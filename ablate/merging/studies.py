@@ -10,9 +10,7 @@ from pathlib import Path
 
 from ablate.errors import StoreError
 from ablate.store import FINISHED, PlannedRun, RunFolder, Status, StudyFolder, write_bytes
-from ablate.store.study_folder import StudyRecord
-
-__all__ = ["Studies", "StudyPath", "StudySource", "as_folder", "copy_result", "copy_run", "read_studies", "same_folder"]
+from ablate.store.records import StudyRecord
 
 StudyPath = str | Path | StudyFolder
 """What names a study: its folder."""

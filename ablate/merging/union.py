@@ -11,22 +11,12 @@ from ablate.errors import ConfigError, StoreError, suggestion
 from ablate.formatting import listing, plural
 from ablate.merging.studies import Studies, StudyPath, StudySource, as_folder, copy_run, read_studies, same_folder
 from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, StudyFolder
-from ablate.store.study_folder import StudyRecord
+from ablate.store.records import StudyRecord
 from ablate.sweep.identity import differences
 from ablate.sweep.study_record import extended_record
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
-
-__all__ = [
-    "KEEP",
-    "MergeResult",
-    "conflicts",
-    "merge",
-    "merge_studies",
-    "merged_record",
-    "question_differences",
-]
 
 KEEP = ("first", "last")
 """Whose numbers are kept where two folders disagree."""

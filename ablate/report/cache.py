@@ -25,8 +25,6 @@ from ablate.store import StudyFolder, write_bytes, write_text
 from ablate.store.records import read_file
 from ablate.store.snapshot import Snapshot
 
-__all__ = ["cache_key", "files_are_current", "load_summary", "save_files", "save_summary"]
-
 _LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")
 _SOURCES = ("plan.json", "confirmation.json", "costs.json")
 _WORTHWHILE = 200  # runs from which on reading the cache saves a noticeable time

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from ablate.analysis import Summary
     from ablate.study import Cell, Plan
 
-__all__ = ["curves_data", "forest_data", "thinned"]
-
 _SHOWN_FIRST = 8
 # Numbers on a page: about 8 characters each.
 _MOST_IN_MEANS = 80_000

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from ablate.analysis import Summary
     from ablate.report.study_report import StudyReport
 
-__all__ = ["collect", "summary_of"]
-
 # Whatever loads pandas is imported within the functions: every command loads this module.
 
 

@@ -11,8 +11,6 @@ from pathlib import Path
 from ablate.store import StudyFolder
 from ablate.study import Cell
 
-__all__ = ["Image", "diagram_images", "figure_images"]
-
 _ONE_COLUMN = 330
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ablate.report.study_report import StudyReport
     from ablate.tables import Table
 
-__all__ = ["page", "write_page"]
-
 # A page stays under 6 MB; this is what images may take of it, in base64.
 _IMAGE_LIMIT = 1_800_000
 _MOST_ROWS = 1000

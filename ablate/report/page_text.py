@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from ablate.analysis import Summary
     from ablate.store.snapshot import Snapshot
 
-__all__ = ["Entry", "cards", "commands", "compute", "headline", "methods", "settings", "versions"]
-
 Entry = tuple[str, str]
 """A term and its text."""
 

@@ -12,8 +12,6 @@ from ablate.formatting import listing
 from ablate.store import FAILED, FINISHED, UNREADABLE, PlannedRun
 from ablate.store.snapshot import Snapshot
 
-__all__ = ["late_seeds", "mixed_versions", "provenance_notes"]
-
 _LISTED = 8
 
 _VERSIONS = ("backend", "python", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")

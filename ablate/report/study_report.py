@@ -13,8 +13,6 @@ from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, StudyFolder
 from ablate.store.snapshot import Snapshot, read_snapshot
 from ablate.tables import Table, effects_table, html, study_tables
 
-__all__ = ["NotebookSummary", "StudyReport", "read_report"]
-
 
 class NotebookSummary(Summary):
     """A summary that a notebook shows as the table of its effects, with its notes."""

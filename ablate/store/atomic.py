@@ -13,8 +13,6 @@ from typing import Any
 
 from ablate.errors import StoreError
 
-__all__ = ["make_folder", "replacing", "write_bytes", "write_json", "write_text"]
-
 
 @contextmanager
 def replacing(path: Path, ending: str = ".tmp") -> Iterator[Path]:

@@ -21,8 +21,6 @@ import pyarrow.csv as arrow_csv
 from ablate.errors import StoreError
 from ablate.store.records import CurvesFile, read_file
 
-__all__ = ["curves_csv", "read_curves"]
-
 _TOGETHER = 250  # runs whose files are in memory at once
 _ROWS = 100_000  # rows that are in memory as text at once; what Arrow joins must stay below 2 GB
 

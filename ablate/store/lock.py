@@ -10,8 +10,6 @@ from pathlib import Path
 
 from ablate.errors import StoreError
 
-__all__ = ["hold", "is_held"]
-
 
 @contextmanager
 def hold(path: Path, wait: bool = False) -> Iterator[bool]:

@@ -19,24 +19,6 @@ from typing import Any
 from ablate.errors import DesignError, StoreError
 from ablate.study import Plan
 
-__all__ = [
-    "FAILED",
-    "FINISHED",
-    "FORMAT",
-    "MOST_ATTEMPTS",
-    "RUNNING",
-    "UNREADABLE",
-    "WAITING",
-    "CurvesFile",
-    "PlannedRun",
-    "Result",
-    "Status",
-    "StudyRecord",
-    "parse_confirmation",
-    "parse_costs",
-    "read_file",
-]
-
 FORMAT = 1
 """The version of ``plan.json`` and ``costs.json`` that is written, and the only one that is read."""
 

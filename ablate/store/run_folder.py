@@ -16,8 +16,6 @@ from ablate.store import lock
 from ablate.store.atomic import write_json, write_text
 from ablate.store.records import FAILED, MOST_ATTEMPTS, RUNNING, WAITING, CurvesFile, Result, Status, read_file
 
-__all__ = ["RunFolder", "current_run", "set_current_run"]
-
 
 @dataclass(frozen=True)
 class RunFolder:

@@ -25,8 +25,6 @@ from ablate.store.records import (
 )
 from ablate.store.study_folder import StudyFolder
 
-__all__ = ["COSTS", "Snapshot", "read_snapshot"]
-
 COSTS = ("weights", "flops", "activations", "latency", "step")
 """What is measured of a network: weights; operations of one image; numbers handed on for one image; seconds of a
 forward pass; seconds of a training step."""

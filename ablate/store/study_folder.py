@@ -21,8 +21,6 @@ from ablate.store.records import (
 )
 from ablate.store.run_folder import RunFolder
 
-__all__ = ["PlannedRun", "StudyFolder", "StudyRecord"]
-
 
 @dataclass(frozen=True)
 class StudyFolder:

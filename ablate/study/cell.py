@@ -10,8 +10,6 @@ from functools import cached_property
 
 from ablate.study.factor import Factor
 
-__all__ = ["Cell", "cell_of"]
-
 _LONGEST_NAME = 80
 
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from ablate.errors import DesignError, suggestion
 from ablate.study.factor import Factor
 
-__all__ = ["Constraint", "Forbidden", "Requires", "check_constraints", "forbidden_by", "settle"]
-
 
 @dataclass(frozen=True)
 class Requires:

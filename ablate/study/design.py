@@ -16,8 +16,6 @@ from ablate.study.constraint import Constraint
 from ablate.study.factor import Factor
 from ablate.study.layout import DesignSpace, Layout
 
-__all__ = ["DESIGNS", "Design", "combinations", "designs_of"]
-
 
 @dataclass(frozen=True)
 class Design:

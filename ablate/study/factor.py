@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from ablate.errors import DesignError, suggestion
 
-__all__ = ["Factor", "Level", "level_label"]
-
 
 def level_label(value: object) -> str:
     """A level's value as it is written on the command line.

@@ -14,8 +14,6 @@ from ablate.study.constraint import Requires, forbidden_by, settle
 from ablate.study.factor import Factor
 from ablate.study.layout import Combination, DesignSpace, Layout, factorial
 
-__all__ = ["fractional", "optimal", "screening"]
-
 _MOST_FRACTIONAL = 20
 _MOST_CANDIDATES = 20_000
 _STARTS = 10

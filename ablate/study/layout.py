@@ -13,19 +13,6 @@ from dataclasses import dataclass
 from ablate.study.constraint import Constraint, Requires
 from ablate.study.factor import Factor
 
-__all__ = [
-    "Combination",
-    "DesignSpace",
-    "Layout",
-    "add_one_in",
-    "baseline",
-    "cumulative",
-    "factorial",
-    "leave_one_out",
-    "one_factor_at_a_time",
-    "pairs",
-]
-
 Combination = dict[str, str]
 
 

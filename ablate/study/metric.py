@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 
 from ablate.objects import Registry
 
-__all__ = ["METRICS", "POINTS", "Metric", "metric_of", "metric_stem"]
-
 _PREFIXES = ("test_", "val_", "validation_", "valid_", "train_", "training_")
 
 POINTS = "points"

@@ -17,8 +17,6 @@ from ablate.study.design import DESIGNS, combinations, designs_of
 from ablate.study.factor import Factor, Level
 from ablate.study.layout import DesignSpace, Layout, factorial
 
-__all__ = ["FAILURE_POLICIES", "Plan", "Study", "make_plan"]
-
 DIRECTIONS = ("max", "min")
 
 FAILURE_POLICIES = ("drop", "fail", "worst")

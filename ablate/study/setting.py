@@ -22,29 +22,6 @@ from typing import Any
 
 from ablate.errors import suggestion
 
-__all__ = [
-    "MISSING",
-    "Rule",
-    "Setting",
-    "anything",
-    "check_section",
-    "choice",
-    "config_node",
-    "either",
-    "flag",
-    "fraction",
-    "list_of",
-    "mapping",
-    "mapping_of",
-    "number",
-    "optional",
-    "setting_fault",
-    "sizes",
-    "text",
-    "whole",
-    "written",
-]
-
 MISSING = "???"
 """What OmegaConf writes for a value that has to be given."""
 

@@ -30,16 +30,6 @@ from ablate.study.setting import (
     whole,
 )
 
-__all__ = [
-    "AUTO",
-    "FIRST_SEEDS",
-    "LAUNCHER_SETTINGS",
-    "MOST_SEEDS",
-    "RUN_SETTINGS",
-    "STUDY_SETTINGS",
-    "StudySettings",
-]
-
 AUTO = "auto"
 """``seeds=auto``: one seed at a time under the sequential rule."""
 

@@ -21,8 +21,6 @@ from ablate.sweep.config_template import ConfigTemplate, is_assignment
 from ablate.sweep.factors import error_text, is_group
 from ablate.sweep.identity import identity, task_part, without
 
-__all__ = ["Composer"]
-
 _MAX_TEMPLATES = 256
 """Templates in memory at a time."""
 

@@ -16,8 +16,6 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, flag_override, open_dict
 
-__all__ = ["ComposedConfigLoader", "apply_overrides", "parse_overrides"]
-
 
 def parse_overrides(lines: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
     """Override strings in Hydra's grammar, parsed; ``glob(...)`` in them needs Hydra's loader."""

@@ -23,8 +23,6 @@ from omegaconf.errors import OmegaConfBaseException
 from ablate.sweep.config_loader import apply_overrides, parse_overrides
 from ablate.sweep.identity import VOLATILE, identity
 
-__all__ = ["ConfigTemplate", "is_assignment"]
-
 _KEY = re.compile(r"\w+(\.\w+)*")
 # Resolvers whose result depends on nothing but their arguments.
 _LOCAL = {"oc.select", *VOLATILE}

@@ -28,16 +28,6 @@ from ablate.sweep.identity import differences
 if TYPE_CHECKING:
     from ablate.analysis import Summary
 
-__all__ = [
-    "DESIGN",
-    "ConfirmationPlan",
-    "check_same_configuration",
-    "confirmation_request",
-    "plan_confirmation",
-    "train_confirmation",
-    "write_confirmation",
-]
-
 DESIGN = "confirmation"
 """What the design of a confirmation is called in its plan."""
 

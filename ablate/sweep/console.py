@@ -11,22 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.formatting import better_direction, duration
 from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, Status, StudyFolder
-from ablate.store.study_folder import StudyRecord
+from ablate.store.records import StudyRecord
 from ablate.study import Cell, Plan
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
     from ablate.sweep.engine import Job
-
-__all__ = [
-    "failure_lines",
-    "paths_lines",
-    "plan_lines",
-    "plan_values",
-    "say",
-    "show_summary",
-    "status_lines",
-]
 
 _MAX_CELLS = 24
 

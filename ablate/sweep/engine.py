@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from ablate.errors import RunError
 from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, Status, StudyFolder
 
-__all__ = ["Job", "mark_interrupted", "run_jobs", "run_statuses"]
-
 
 @dataclass(frozen=True)
 class Job:

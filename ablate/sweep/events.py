@@ -22,18 +22,6 @@ from ablate.errors import StoreError
 from ablate.store import FAILED, FINISHED, RUNNING, UNREADABLE, PlannedRun, Status, StudyFolder
 from ablate.study import Cell, Plan
 
-__all__ = [
-    "EpochEnded",
-    "Event",
-    "Observer",
-    "RoundStarted",
-    "RunEnded",
-    "RunStarted",
-    "StudyEnded",
-    "StudyStarted",
-    "Watcher",
-]
-
 
 @dataclass(frozen=True)
 class StudyStarted:

@@ -22,8 +22,6 @@ from ablate.sweep.study_record import name_metric
 if TYPE_CHECKING:
     from ablate.analysis import Summary
 
-__all__ = ["Execution", "read_settings"]
-
 
 def read_settings(values: Mapping[str, Any], prefix: str = "study.") -> StudySettings:
     """The settings of a study, with names of figures and widths checked as well.

@@ -22,8 +22,6 @@ from ablate.study.settings import StudySettings
 from ablate.sweep.config_loader import apply_overrides, parse_overrides
 from ablate.sweep.identity import flatten, task_part
 
-__all__ = ["StudyRequest", "error_text", "is_group", "known_keys", "read_request", "task_keys"]
-
 
 @dataclass(frozen=True)
 class StudyRequest:

@@ -25,8 +25,6 @@ from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name, 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
 
-__all__ = ["run"]
-
 Train = Callable[[dict[str, Any]], Any]
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 from ablate.errors import ConfigError
 
-__all__ = ["Gpu", "slot_environments", "slots", "visible_gpus"]
-
 _CONTEXT = 0.5
 """GiB that CUDA itself takes for every process, beside its tensors."""
 

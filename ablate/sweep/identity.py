@@ -12,8 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 
-__all__ = ["VOLATILE", "differences", "flatten", "identity", "run_id", "task_part", "without"]
-
 VOLATILE = ("now", "oc.env", "oc.decode", "hydra", "python_version")
 """Resolvers that give something else from one call, machine or job to the next, so that it cannot tell runs apart."""
 

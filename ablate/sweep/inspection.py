@@ -29,8 +29,6 @@ from ablate.sweep.config_loader import parse_overrides
 from ablate.sweep.console import say
 from ablate.sweep.pool import Call, Outcome, WorkerPool
 
-__all__ = ["call_in_worker", "describe_networks", "discover_factors", "in_background", "run_preflight"]
-
 _MAX_DESCRIBED = 32
 _LOG = "networks.log"
 

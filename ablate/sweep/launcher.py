@@ -25,8 +25,6 @@ from ablate.study.settings import LAUNCHER_SETTINGS
 from ablate.sweep.gpus import slot_environments, slots, visible_gpus
 from ablate.sweep.pool import Call, MemoryBudget, Outcome, WorkerPool
 
-__all__ = ["ProcessLauncher"]
-
 
 class ProcessLauncher(Launcher):
     """Runs jobs in worker processes.

@@ -10,8 +10,6 @@ from ablate.errors import AblateError
 from ablate.store import StudyFolder
 from ablate.sweep.events import Event, RunEnded, RunStarted, StudyEnded, StudyStarted
 
-__all__ = ["LivePage", "write_live"]
-
 _INTERVAL = 2.0
 _PAUSE_FACTOR = 20
 """A page that took a second is followed by this many seconds without one."""

@@ -16,8 +16,6 @@ from ablate.sweep.events import EpochEnded, Event, RoundStarted, RunEnded, RunSt
 if TYPE_CHECKING:
     import rich.table
 
-__all__ = ["LiveTable", "Square"]
-
 _STYLES = {FINISHED: "green", RUNNING: "yellow", FAILED: "red", WAITING: "dim"}
 _ORDER = {RUNNING: 0, FAILED: 1, WAITING: 2, FINISHED: 3}
 _SQUARE_WIDTH = 9

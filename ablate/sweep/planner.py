@@ -12,7 +12,7 @@ from typing import Any
 from ablate.errors import ConfigError, DesignError
 from ablate.objects import load_object
 from ablate.store import PlannedRun, StudyFolder
-from ablate.store.study_folder import StudyRecord
+from ablate.store.records import StudyRecord
 from ablate.study import Plan, Requires, level_label, make_plan
 from ablate.study.settings import StudySettings
 from ablate.sweep.composer import Composer
@@ -24,8 +24,6 @@ from ablate.sweep.inspection import in_background, run_preflight
 from ablate.sweep.pool import WorkerPool
 from ablate.sweep.study_record import UNNAMED_METRIC, check_same_study, enter_study
 from ablate.sweep.worker import import_modules
-
-__all__ = ["Planner"]
 
 _SEED_KEYS = re.compile(r"(^|[._])(seed|random_state|rng)$", re.IGNORECASE)
 

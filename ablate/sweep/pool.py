@@ -20,8 +20,6 @@ import cloudpickle
 from ablate.errors import RunError
 from ablate.memory import available_memory, process_memory
 
-__all__ = ["Call", "MemoryBudget", "Outcome", "WorkerPool"]
-
 
 @dataclass(frozen=True)
 class Call:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from ablate.sweep.live_table import LiveTable
 
-__all__ = ["EpochBar", "ProgressDisplay"]
-
 
 class ProgressDisplay:
     """An observer that shows runs as they end, with an estimate of the time that is left.

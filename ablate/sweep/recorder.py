@@ -23,8 +23,6 @@ from ablate.errors import Diverged, RunError
 from ablate.store import FAILED, FINISHED, MOST_ATTEMPTS, RUNNING, WAITING, Result, RunFolder, Status
 from ablate.store.run_folder import set_current_run
 
-__all__ = ["Recorder", "numbers", "record"]
-
 _LIBRARIES = ("tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy")
 _MODULES = {"scikit-learn": "sklearn"}
 

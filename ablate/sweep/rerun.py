@@ -22,8 +22,6 @@ from ablate.objects import load_object
 from ablate.store import PlannedRun, Result, RunFolder, StudyFolder
 from ablate.sweep.recorder import record
 
-__all__ = ["RerunResult", "rerun", "task_origin"]
-
 
 @dataclass(frozen=True)
 class RerunResult:

@@ -15,8 +15,6 @@ from ablate.sweep.study_record import add_runs, name_metric
 if TYPE_CHECKING:
     from ablate.analysis.sequential import SequentialState
 
-__all__ = ["run_rounds"]
-
 
 def run_rounds(
     folder: StudyFolder,

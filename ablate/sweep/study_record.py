@@ -15,23 +15,10 @@ from typing import Any
 
 from ablate.errors import DesignError, StoreError
 from ablate.store import FINISHED, PlannedRun, StudyFolder
-from ablate.store.study_folder import StudyRecord
+from ablate.store.records import StudyRecord
 from ablate.study import Cell, Factor, Level, Plan, Study, cell_of
 from ablate.study.settings import FIRST_SEEDS
 from ablate.sweep.identity import differences
-
-__all__ = [
-    "UNNAMED_METRIC",
-    "add_runs",
-    "check_name",
-    "check_same_study",
-    "default_name",
-    "enter_study",
-    "extended_record",
-    "first_runs",
-    "merge_factors",
-    "name_metric",
-]
 
 _MAX_LENGTH = 100
 _SPECIAL = "._,=+- "

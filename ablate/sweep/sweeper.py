@@ -39,8 +39,6 @@ from ablate.sweep.recorder import Recorder
 from ablate.sweep.rerun import task_origin
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name
 
-__all__ = ["StudySweeper"]
-
 _OUTPUTS = Path("outputs")
 
 

@@ -20,8 +20,6 @@ from typing import Any
 
 import cloudpickle
 
-__all__ = ["import_modules", "serve"]
-
 
 def serve(connection: Connection) -> None:
     """Answer calls until the pipe closes.

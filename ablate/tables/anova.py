@@ -13,8 +13,6 @@ from ablate.formatting import p_value
 from ablate.tables.cells import Column, Estimate
 from ablate.tables.table import Table, table_of
 
-__all__ = ["anova_table", "least_squares_table", "ranks_table"]
-
 
 @lru_cache(maxsize=1)
 def _fitted(summary: Summary) -> Factorial | None:

@@ -11,8 +11,6 @@ from ablate.formatting import seed_count
 from ablate.tables.cells import Column, Estimate, Value
 from ablate.tables.table import Table, TableKind, table_of
 
-__all__ = ["INTERACTIONS", "MAIN_EFFECTS", "POOLED_EFFECTS", "ROADMAP", "SHAPLEY", "answer_table"]
-
 AnswerColumn = tuple[Column, Callable[[Mapping[Any, Any]], Value]]
 """A column, and its value in a row of the estimates."""
 

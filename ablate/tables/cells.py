@@ -18,21 +18,6 @@ from ablate.formatting import (
     typographic,
 )
 
-__all__ = [
-    "Column",
-    "Estimate",
-    "Kind",
-    "RelativeValue",
-    "Row",
-    "Value",
-    "cell_text",
-    "estimate_places",
-    "is_bold",
-    "is_missing",
-    "number_of",
-    "number_text",
-]
-
 Kind = Literal["text", "level", "mean", "difference", "change", "number", "ratio", "p", "count", "seconds", "cost"]
 """What a column holds, and so how a renderer writes it.
 

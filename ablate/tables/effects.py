@@ -15,8 +15,6 @@ from ablate.study import Cell, Factor
 from ablate.tables.cells import Column, Estimate, Value
 from ablate.tables.table import Table, table_of
 
-__all__ = ["MARKS", "by_dataset_table", "effects_table", "mark_of", "robustness_table"]
-
 MARKS = ((0.01, "‡"), (ALPHA, "†"))
 """Behind a difference that the verdict rests on: the sign of the least bound that its adjusted p value keeps."""
 

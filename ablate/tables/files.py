@@ -15,8 +15,6 @@ from ablate.tables.runs import failures_table, runs_table
 from ablate.tables.table import Table
 from ablate.tables.text import csv, escape_markdown, markdown, sentences_markdown
 
-__all__ = ["FORMS", "write_tables"]
-
 _MOST_RUNS = 300
 
 FORMS: Mapping[str, Callable[[Table], str]] = {"md": markdown, "csv": csv, "tex": latex, "html": html}

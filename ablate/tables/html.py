@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     # A table shows itself in notebooks, so its module needs this one.
     from ablate.tables.table import Table
 
-__all__ = ["Link", "html"]
-
 Link = tuple[str, str]
 """A text and the address that it leads to."""
 

@@ -23,8 +23,6 @@ from ablate.tables.cells import (
 from ablate.tables.table import Table
 from ablate.tables.tex_text import escape_tex
 
-__all__ = ["COMMANDS", "latex", "preamble"]
-
 _PACKAGES = r"""\usepackage[T1]{fontenc}
 \usepackage{textcomp,booktabs,graphicx,pifont,siunitx}
 """

@@ -18,8 +18,6 @@ from ablate.tables.latex import COMMANDS
 from ablate.tables.table import slug
 from ablate.tables.tex_text import escape_tex
 
-__all__ = ["keys", "macros", "references"]
-
 _QUANTITIES = {
     "Effect": ("effect", "difference to the reference"),
     "Size": ("size", "the same without its sign"),

@@ -10,8 +10,6 @@ from ablate.tables.effects import by_dataset_table, effects_table, robustness_ta
 from ablate.tables.runs import costs_table
 from ablate.tables.table import Table, TableKind
 
-__all__ = ["TABLES", "register_table", "study_tables"]
-
 TABLES: dict[str, TableKind] = {}
 """The tables that studies may have, by name, in the order in which they are shown."""
 

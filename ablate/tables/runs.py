@@ -15,8 +15,6 @@ from ablate.formatting import plural
 from ablate.tables.cells import Column, RelativeValue
 from ablate.tables.table import Table, table_of
 
-__all__ = ["costs_table", "failures_table", "runs_table"]
-
 _STATES = ("finished", "failed", "running", "waiting")
 
 _LARGEST_COUNT = 1e15

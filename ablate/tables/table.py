@@ -10,8 +10,6 @@ from ablate.analysis import Summary
 from ablate.tables.cells import Column, Row, Value
 from ablate.tables.html import html
 
-__all__ = ["Table", "TableKind", "slug", "table_label", "table_of"]
-
 
 @dataclass(frozen=True)
 class Table:

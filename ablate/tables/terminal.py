@@ -11,8 +11,6 @@ from ablate.tables.table import Table
 if TYPE_CHECKING:
     import rich.table
 
-__all__ = ["terminal"]
-
 _STYLES = {"helps": "green", "hurts": "red", "no effect": "cyan", "dispensable": "cyan", "undecided": "dim"}
 _JUSTIFY = {"text": "left", "level": "center"}
 _NARROWEST_TEXT = 8

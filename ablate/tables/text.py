@@ -23,8 +23,6 @@ from ablate.tables.cells import (
 )
 from ablate.tables.table import Table
 
-__all__ = ["checklist_markdown", "csv", "escape_markdown", "markdown", "sentences_markdown"]
-
 _RULES = {"text": ":---", "level": ":---:"}
 
 

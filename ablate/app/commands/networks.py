@@ -15,8 +15,6 @@ from ablate.app.verb import Option, Verb
 from ablate.objects import load_object
 from ablate.sweep.console import say
 
-__all__ = ["VERBS"]
-
 
 def _ingredients(overrides: Sequence[str], json: bool = False) -> int:
     rows = load_object("ablate.keras.survey.main")(_checked_config(overrides))

@@ -14,8 +14,6 @@ from ablate.store import StudyFolder
 from ablate.study.settings import STUDY_SETTINGS
 from ablate.sweep.console import paths_lines, say, show_summary
 
-__all__ = ["VERBS"]
-
 _MOST_SENTENCES = 12
 
 

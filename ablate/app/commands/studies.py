@@ -13,8 +13,6 @@ from ablate.formatting import listing
 from ablate.store import PlannedRun, StudyFolder
 from ablate.sweep.console import say, status_lines
 
-__all__ = ["VERBS", "find_run", "find_study"]
-
 _LAST_LINES = 30
 _MOST_RUNS = 12
 

@@ -14,8 +14,6 @@ from ablate.foreign.run_names import runs_by_name
 if TYPE_CHECKING:
     from ablate.foreign.request import AdoptSettings
 
-__all__ = ["CSV_LOGGER"]
-
 
 def _read(folder: SourceFolder, settings: AdoptSettings) -> ForeignRuns:
     """A run a CSV file; where several folders hold a file of one name, a run a folder."""

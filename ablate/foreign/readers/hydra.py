@@ -19,8 +19,6 @@ from ablate.sweep.identity import flatten
 if TYPE_CHECKING:
     from ablate.foreign.request import AdoptSettings
 
-__all__ = ["HYDRA"]
-
 _MOST_KEYS = 20_000
 _TABLES = ("*.csv", "*.tsv")
 _RECORDED = ("status.json", "result.json", "curves.csv")

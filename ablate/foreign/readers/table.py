@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from ablate.foreign.request import AdoptSettings
 
-__all__ = ["TABLE"]
-
 _SEEDS = ("seed", "random_seed", "random_state", "rng_seed", "rep", "replicate", "repetition", "fold")
 _MEASURES = ("acc", "loss", "score", "error", "f1", "auc", "mse", "rmse", "mae", "map", "bleu", "perplexity", "metric")
 

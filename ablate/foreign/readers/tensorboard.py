@@ -15,8 +15,6 @@ from ablate.foreign.run_names import runs_by_name
 if TYPE_CHECKING:
     from ablate.foreign.request import AdoptSettings
 
-__all__ = ["EVENT_FILES", "TENSORBOARD", "read_events"]
-
 EVENT_FILES = "*tfevents*"
 """What their names look like."""
 

@@ -12,8 +12,6 @@ import tensorflow as tf
 from ablate.keras.data.dataset import Dataset, Pool
 from ablate.keras.data.decoding import file_of
 
-__all__ = ["ArrayBatches", "TensorBatches"]
-
 _MAX_PREFETCH = 16
 """Batches that are fetched before they are needed, at most."""
 _PREFETCH_BYTES = 64 * 2**20

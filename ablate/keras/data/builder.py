@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from ablate.keras.data.dataset import Pool
 
-__all__ = ["DEFAULTS", "SETTINGS", "read"]
-
 SETTINGS = {
     "builder": Setting(
         None, text(), "dotted path of the function; what it may return is told where it returns something else"

@@ -22,8 +22,6 @@ from ablate.errors import NetworkError, StoreError
 from ablate.keras.data.dataset import content_hashes
 from ablate.store.lock import hold
 
-__all__ = ["Decoded", "Unwritable", "allocate", "cached", "fill"]
-
 _FORMAT = 1
 """To be raised when the same sources come to other images: older files are not read any more."""
 _MAX_BYTES = 64 * 2**30

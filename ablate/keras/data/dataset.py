@@ -9,8 +9,6 @@ from functools import cached_property
 
 import numpy as np
 
-__all__ = ["Dataset", "Pool", "Subset", "consecutive", "content_hashes"]
-
 
 def content_hashes(images: np.ndarray) -> np.ndarray:
     """A hash of the pixels of each image: equal images have equal ones.

@@ -17,8 +17,6 @@ from ablate.errors import NetworkError
 from ablate.keras.data.cache import Decoded, Unwritable, allocate, cached, fill
 from ablate.memory import total_memory
 
-__all__ = ["Block", "decode_blocks", "decode_images", "file_of", "memory_limit"]
-
 _logger = logging.getLogger(__name__)
 
 _Item = TypeVar("_Item")

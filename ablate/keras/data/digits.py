@@ -9,8 +9,6 @@ from ablate.study.setting import Setting, text
 if TYPE_CHECKING:
     from ablate.keras.data.dataset import Pool
 
-__all__ = ["DEFAULTS", "SETTINGS", "read"]
-
 SETTINGS = {"name": Setting("digits", text(), "what tables call the set")}
 DEFAULTS = {"size": 16, "channels": 1}
 

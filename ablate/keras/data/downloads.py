@@ -13,8 +13,6 @@ from urllib.parse import urlsplit
 
 from ablate.errors import NetworkError
 
-__all__ = ["is_online", "limited_downloads"]
-
 _CONNECT_SECONDS = 3.0
 """Seconds to wait for a server's first answer."""
 _STALL_SECONDS = 30.0

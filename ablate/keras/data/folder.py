@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from ablate.keras.data.dataset import Pool
 
-__all__ = ["DEFAULTS", "SETTINGS", "read"]
-
 SETTINGS = {
     "path": Setting(None, text(), "the folder"),
     "name": Setting(None, optional(text()), "what tables call the set; null is the folder's name"),

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-__all__ = ["UNREADABLE", "fitted", "opened", "picture"]
-
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises where a file is not a picture, or not a whole one."""
 _ORIENTATION = 0x0112

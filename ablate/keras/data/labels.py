@@ -10,8 +10,6 @@ import numpy as np
 from ablate.errors import NetworkError
 from ablate.formatting import listing
 
-__all__ = ["Labels"]
-
 
 class Labels:
     """Codes labels in the order of their first appearance, and maps the codes to classes at the end.

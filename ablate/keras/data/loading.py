@@ -17,8 +17,6 @@ from ablate.keras.data.dataset import Dataset, Pool, Subset
 from ablate.keras.data.split import split
 from ablate.keras.settings import TRAINING_KEYS, check_data
 
-__all__ = ["clear_pools", "load"]
-
 _NOT_OF_THE_IMAGES = ("validation", "test", "resplit", "limit", "scaling", *TRAINING_KEYS)
 
 # The decoded images of two data sets: every run of a study in this process reads the same ones.

@@ -9,8 +9,6 @@ import numpy as np
 
 from ablate.keras.data.dataset import Dataset
 
-__all__ = ["Overlap", "chance", "imbalance", "leaks", "overlaps", "repeats"]
-
 
 @dataclass(frozen=True)
 class Overlap:

@@ -20,8 +20,6 @@ from ablate.keras.run_config import prepare_process
 from ablate.keras.run_data import load_run_data
 from ablate.keras.streams import reseed
 
-__all__ = ["describe", "main"]
-
 _MAX_ROWS = 20
 """Classes that the table lists one by one."""
 

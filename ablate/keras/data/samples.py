@@ -11,8 +11,6 @@ import numpy as np
 from ablate.keras.data.dataset import Dataset
 from ablate.store.atomic import replacing
 
-__all__ = ["augmentation_of", "augmented", "draw_samples", "sample_positions"]
-
 _MAX_CLASSES = 12
 _PER_CLASS = 5
 

@@ -11,8 +11,6 @@ from ablate.formatting import listing
 from ablate.keras.data.dataset import Pool
 from ablate.keras.streams import generator
 
-__all__ = ["split"]
-
 
 def split(
     pool: Pool, seed: int, *, validation: float, test: float, limit: int | None = None

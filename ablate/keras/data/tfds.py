@@ -13,8 +13,6 @@ from ablate.study.setting import Setting, flag, optional, text
 if TYPE_CHECKING:
     from ablate.keras.data.dataset import Pool
 
-__all__ = ["DEFAULTS", "SETTINGS", "read"]
-
 SETTINGS = {
     "name": Setting(None, text(), "as in the catalogue, with config and version if wanted: cmaterdb/telugu:1.0.0"),
     "data_dir": Setting(

@@ -16,8 +16,6 @@ from urllib.parse import urlsplit
 from ablate.errors import NetworkError, suggestion
 from ablate.keras.data.downloads import is_online, limited_downloads
 
-__all__ = ["find_builder", "prepare", "quiet"]
-
 _LISTED = 12
 """Files that a message names."""
 

@@ -17,8 +17,6 @@ import tensorflow_datasets as tfds
 from ablate.keras.data.decoding import Block, decode_blocks
 from ablate.keras.data.images import fitted, opened, picture
 
-__all__ = ["read_records"]
-
 _BATCH = 256
 
 

@@ -16,8 +16,6 @@ from PIL import Image
 from ablate.errors import AblateError, NetworkError
 from ablate.keras.data.images import UNREADABLE, opened, picture
 
-__all__ = ["UserPart", "common_size", "image_faults", "open_image", "read_parts"]
-
 _PARTS = ("train", "validation", "test")
 _FORMS = (
     "It must return (images, labels), ((images, labels) for training, (images, labels) for testing), a tf.data.Dataset "

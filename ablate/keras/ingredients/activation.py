@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ablate.keras.graph import Graph, LayerSpec, Node
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import Node
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nested_sites, rewritten_at
 from ablate.keras.kinds import CONVOLUTIONS, DENSE, activation_name, is_activation, is_multiplication
-
-__all__ = ["Activation"]
-
 
 _BOUNDED = ("sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "custom")
 

@@ -6,10 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ablate.keras.graph import Graph, LayerSpec, Node, layer_class
+from ablate.keras.graph import Graph, LayerSpec, layer_class
+from ablate.keras.graph_node import Node
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
-
-__all__ = ["Augmentation", "Contrast", "Flip", "Rotation", "Zoom"]
 
 _CHANNELS = range(1, 5)  # that an image may have
 

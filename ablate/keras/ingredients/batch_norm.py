@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ablate.keras.graph import Graph, LayerSpec, Node
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import Node
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 from ablate.keras.kinds import CONVOLUTIONS
-
-__all__ = ["BatchNorm", "without_norms"]
 
 
 class BatchNorm(Ingredient):

@@ -9,8 +9,6 @@ from ablate.keras.graph import Graph
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.kinds import CONVOLUTIONS
 
-__all__ = ["Bias"]
-
 
 class Bias(Ingredient):
     """Convolutions without a bias, as batch norm allows; ``true`` gives each of them one."""

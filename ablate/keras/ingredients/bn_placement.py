@@ -9,8 +9,6 @@ from ablate.keras.graph import Graph
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.kinds import is_activation
 
-__all__ = ["BatchNormPlacement"]
-
 
 class BatchNormPlacement(Ingredient):
     """A batch norm in front of its activation; ``after`` lets the two change places.

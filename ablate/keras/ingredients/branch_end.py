@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ablate.keras.graph import Graph, LayerSpec, Node, Tensor
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.kinds import CONVOLUTIONS, DENSE, NORMALIZATIONS, by_rank, keeps_structure
-
-__all__ = ["branch_end", "drops_path"]
 
 _DROP_PATH = re.compile(r"drop_?path|drop_?connect|stochastic_?depth", re.IGNORECASE)
 _ZERO = re.compile(r"zeros?$", re.IGNORECASE)

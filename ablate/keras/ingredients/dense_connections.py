@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ablate.keras.graph import Graph, Node, Tensor
+from ablate.keras.graph import Graph
+from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 from ablate.keras.kinds import is_concatenation, is_position
-
-__all__ = ["DenseConnections"]
 
 
 class DenseConnections(Ingredient):

@@ -10,8 +10,6 @@ from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 from ablate.keras.kinds import by_rank
 
-__all__ = ["Dropout"]
-
 _LAYERS = ("Dropout", *by_rank("SpatialDropout"), "AlphaDropout", "GaussianDropout")
 _NAMES = re.compile(r"drop|stochasticdepth", re.IGNORECASE)
 _RATES = ("dropout", "recurrent_dropout")

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ablate.errors import NetworkError
-from ablate.keras.graph import Graph, LayerSpec, Node, Shape
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import Node, Shape
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nested_sites, rewritten_at
 from ablate.keras.kinds import CONVOLUTIONS, DENSE, by_rank, pools_globally
-
-__all__ = ["Head"]
 
 _MAXIMUM = by_rank("GlobalMaxPooling")
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar
 
-from ablate.keras.graph import Graph, Node
-
-__all__ = ["Ingredient", "Level", "Site", "Stage", "nested_sites", "nodes_at", "rewritten_at", "sites_at"]
+from ablate.keras.graph import Graph
+from ablate.keras.graph_node import Node
 
 Level = bool | str | float
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ablate.keras.graph import Graph, LayerSpec, Node
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import Node
 from ablate.keras.ingredients.batch_norm import without_norms
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 from ablate.keras.kinds import NORMALIZATIONS
-
-__all__ = ["Norm", "groups"]
 
 _KINDS = {"batch": "BatchNormalization", "layer": "LayerNormalization", "group": "GroupNormalization"}
 _SHARED_ARGUMENTS = (

@@ -27,8 +27,6 @@ from ablate.keras.ingredients.squeeze_excite import SqueezeExcite
 from ablate.keras.ingredients.without_block import WithoutBlock
 from ablate.objects import load_object
 
-__all__ = ["GROUP", "INGREDIENTS", "catalogue"]
-
 GROUP = "ablate.ingredients"
 """The entry points by which an installed package brings ingredients."""
 

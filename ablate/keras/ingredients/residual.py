@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablate.keras.graph import Graph, LayerSpec, Node, Tensor
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.ingredients.branch_end import branch_end
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 from ablate.keras.kinds import is_position, keeps_structure, mixes_channels
-
-__all__ = ["Residual", "Sum", "residual_sum"]
 
 
 class Residual(Ingredient):

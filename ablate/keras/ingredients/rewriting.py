@@ -12,8 +12,6 @@ from ablate.keras.graph import Graph, fingerprint
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.ingredients.registry import INGREDIENTS, catalogue
 
-__all__ = ["Patterns", "ablated_graph", "count", "present", "remove", "rewriting_order", "sites_of"]
-
 Patterns = Sequence[str]
 """Patterns of layer names such as ``block[3-5]*``, as in a shell; none means all."""
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablate.keras.graph import Graph, LayerSpec, Node
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import Node
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.kinds import is_linear, is_pointwise
-
-__all__ = ["Separable"]
 
 _SEPARABLE = ("SeparableConv1D", "SeparableConv2D")
 _DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D")

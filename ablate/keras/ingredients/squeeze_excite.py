@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ablate.keras.graph import Graph, Node, Tensor
+from ablate.keras.graph import Graph
+from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage, nodes_at
 from ablate.keras.kinds import is_multiplication, pools_globally
-
-__all__ = ["SqueezeExcite"]
 
 
 class SqueezeExcite(Ingredient):

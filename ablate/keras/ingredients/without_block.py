@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from ablate.errors import suggestion
-from ablate.keras.graph import Graph, Node, Tensor
+from ablate.keras.graph import Graph
+from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.ingredients.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.ingredients.residual import residual_sum
 from ablate.keras.kinds import CONVOLUTIONS, NORMALIZATIONS, is_activation
-
-__all__ = ["WithoutBlock", "block_key", "block_names", "blocks"]
 
 _ENDING = re.compile(r"[_./-]?(add|sum|out|output|mixed?)\d*$")
 

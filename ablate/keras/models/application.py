@@ -13,8 +13,6 @@ import keras
 from ablate.errors import NetworkError, suggestion
 from ablate.keras.models.builder import with_fresh_names
 
-__all__ = ["application", "applications", "least_size"]
-
 _FIXED = ("include_top", "weights", "input_tensor", "input_shape", "classes", "classifier_activation", "pooling")
 
 

@@ -12,8 +12,6 @@ import keras
 from ablate.errors import NetworkError, suggestion
 from ablate.objects import load_object
 
-__all__ = ["built_by", "with_fresh_names"]
-
 
 def built_by(
     input_shape: tuple[int, int, int],

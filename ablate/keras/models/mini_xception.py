@@ -8,8 +8,6 @@ from typing import Any
 import keras
 from keras import layers
 
-__all__ = ["default_filters", "least_size", "mini_xception"]
-
 
 def mini_xception(
     input_shape: tuple[int, int, int],

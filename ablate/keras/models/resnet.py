@@ -11,8 +11,6 @@ from typing import Any
 import keras
 from keras import layers
 
-__all__ = ["least_size", "resnet"]
-
 
 def resnet(
     input_shape: tuple[int, int, int],

@@ -9,8 +9,6 @@ import keras
 
 from ablate.errors import NetworkError
 
-__all__ = ["saved"]
-
 
 def saved(input_shape: tuple[int, int, int], classes: int, *, path: str) -> Any:
     """The network in a file that Keras wrote; its weights are not used, since every run starts from its own.

@@ -8,8 +8,6 @@ from typing import Any
 import keras
 from keras import layers
 
-__all__ = ["least_size", "vgg"]
-
 
 def vgg(
     input_shape: tuple[int, int, int],
