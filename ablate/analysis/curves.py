@@ -191,7 +191,8 @@ def _over_runs(rows: pd.DataFrame) -> pd.DataFrame:
     varied = (table["n"] > 1) & (table["most"] - table["least"] > ROUNDING * table["size"])
     half = t_half_width(table["n"].where(varied)) * table["spread"] / np.sqrt(table["n"])
     table = table.assign(low=table["mean"] - half, high=table["mean"] + half)
-    return table[list(_MEAN_COLUMNS)].reset_index(drop=True)
+    means: pd.DataFrame = table[list(_MEAN_COLUMNS)].reset_index(drop=True)
+    return means
 
 
 def onsets(differences: pd.DataFrame) -> dict[str, int]:
