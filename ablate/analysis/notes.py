@@ -15,10 +15,10 @@ from ablate.analysis.observations import Observations
 from ablate.analysis.power import seeds_more
 from ablate.analysis.rounds import Round
 from ablate.analysis.verdicts import ALPHA, blocking_interval, blocking_p_value
-from ablate.formatting import listing, p_value, percent, plural, seed_count
+from ablate.formatting import listing, p_value, percent, plural
 from ablate.study import Plan
 
-__all__ = ["notes_on", "notes_on_trust", "seed_count"]
+__all__ = ["notes_on", "notes_on_trust"]
 
 _MOST_SEEDS = 100
 

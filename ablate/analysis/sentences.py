@@ -150,11 +150,3 @@ def change_in_words(cell: Cell, changed: Sequence[str], plan: Plan) -> str:
     changes = [f"{verb} {enumeration(labels)}" for verb, labels in verbs if labels] + changes
     where = [f"{factor.name} {cell.levels[factor.name]}" for factor in plan.factors if factor.block]
     return (enumeration(changes) or "this") + (f" (on {', '.join(where)})" if where else "")
-
-
-p_text = p_value
-
-
-def rounded(found: MeanInterval) -> tuple[str, str, str]:
-    """Stand-in for :func:`ablate.formatting.rounded_interval`, until figures use that."""
-    return rounded_interval(found.mean, found.low, found.high)
