@@ -14,15 +14,7 @@ from ablate.errors import NetworkError
 from ablate.formatting import listing
 from ablate.keras.data.images import UNREADABLE, fitted, opened
 
-__all__ = [
-    "ENDINGS",
-    "Listing",
-    "common_size",
-    "corrupt_notes",
-    "list_images",
-    "picture_files",
-    "refuse_empty_classes",
-]
+__all__ = ["ENDINGS", "Listing", "common_size", "corrupt_notes", "list_images", "picture_files", "refuse_empty_classes"]
 
 ENDINGS = frozenset(
     {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}

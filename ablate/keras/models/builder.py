@@ -16,11 +16,7 @@ __all__ = ["built_by", "with_fresh_names"]
 
 
 def built_by(
-    input_shape: tuple[int, int, int],
-    classes: int,
-    *,
-    builder: str,
-    args: Mapping[str, Any] | None = None,
+    input_shape: tuple[int, int, int], classes: int, *, builder: str, args: Mapping[str, Any] | None = None
 ) -> Any:
     """The network that a user's function builds.
 
