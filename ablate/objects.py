@@ -33,7 +33,7 @@ def load_object(path: object, key: str = "", example: str = "my_package.module.f
     parts = path.split(".") if isinstance(path, str) else []
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise ConfigError(f"{place}: must be a dotted path, such as {example}.")
-    names = list(parts)
+    names = parts[:-1]  # the last part is never a module
     while names:
         module = ".".join(names)
         try:

@@ -25,9 +25,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from ablate.keras.data import Dataset, forget, load
-from ablate.keras.data.feed import Feed
-from ablate.keras.data.store import memory_size
+from ablate.keras.data.batches import TensorBatches
+from ablate.keras.data.dataset import Dataset
+from ablate.keras.data.decoding import memory_limit
+from ablate.keras.data.loading import clear_pools, load
 from ablate.keras.streams import generator
 
 BATCH = 64
@@ -80,19 +81,19 @@ def config(name: str, folder: str, **more: Any) -> dict[str, Any]:
     return {"source": "tfds", "name": name, "data_dir": folder, "download": False, **more}
 
 
-def ours(dataset: Dataset) -> tuple[Feed, np.ndarray]:
-    """A feed over all images, as many as the others deliver."""
+def ours(dataset: Dataset) -> tuple[TensorBatches, np.ndarray]:
+    """Batches of all images, as many as the others deliver."""
     index = np.arange(len(dataset.pool.labels))
-    return Feed(dataset.pool, BATCH, one_hot=False), index
+    return TensorBatches(dataset.pool, BATCH, one_hot=False), index
 
 
-def epochs(feed: Feed, dataset: Dataset, index: np.ndarray, *, direct: bool) -> Callable[[int], None]:
+def epochs(batches: TensorBatches, dataset: Dataset, index: np.ndarray, *, direct: bool) -> Callable[[int], None]:
     """A function that reads an epoch, given its number, as a study's train step does.
 
     Every pixel is added up, which the contestants need not do, so that nothing of a batch can be left out.
 
     Args:
-        feed: The batches.
+        batches: The batches.
         dataset: Whose scaling applies.
         index: (images,), positions in the pool.
         direct: Whether each step cuts its batch out of memory itself, as with images in memory on a CPU; otherwise it
@@ -103,13 +104,13 @@ def epochs(feed: Feed, dataset: Dataset, index: np.ndarray, *, direct: bool) -> 
     def total(count: tf.Tensor, source: Any) -> tf.Tensor:
         pixels = tf.zeros([])
         for step in tf.range(count):
-            images, _ = feed.batch(step) if direct else feed.scaled(*next(source))
+            images, _ = batches.batch(step) if direct else batches.scaled(*next(source))
             pixels += tf.reduce_sum(images)
         return pixels
 
     def epoch(number: int) -> None:
-        feed.aim(dataset, index[generator(0, "order", number).permutation(len(index))])
-        float(total(tf.constant(feed.steps, tf.int64), None if direct else iter(feed.batches)))
+        batches.select(dataset, index[generator(0, "order", number).permutation(len(index))])
+        float(total(tf.constant(batches.steps, tf.int64), None if direct else iter(batches.pipeline)))
 
     return epoch
 
@@ -124,12 +125,12 @@ def measure(name: str, folder: str, rounds: int) -> dict[str, float]:
     def timed(way: str, action: Callable[[], Any]) -> None:
         best[way] = max(best.get(way, 0.0), count / seconds(action))
 
-    def first_epoch(cache: str) -> tuple[Dataset, Feed, np.ndarray]:
-        forget()
+    def first_epoch(cache: str) -> tuple[Dataset, TensorBatches, np.ndarray]:
+        clear_pools()
         dataset = load(config(name, folder, channels=channels, cache=cache), 0)
-        feed, index = ours(dataset)
-        epochs(feed, dataset, index, direct=feed.direct)(1)
-        return dataset, feed, index
+        batches, index = ours(dataset)
+        epochs(batches, dataset, index, direct=batches.direct)(1)
+        return dataset, batches, index
 
     for _ in range(rounds):
         timed("by hand, first epoch", lambda: drained(by_hand(name, folder)))
@@ -138,11 +139,11 @@ def measure(name: str, folder: str, rounds: int) -> dict[str, float]:
         with tempfile.TemporaryDirectory() as cache:
             timed("ablate, first epoch with decoding", lambda cache=cache: first_epoch(cache))
             timed("ablate, first epoch, decoded before", lambda cache=cache, made=made: made.append(first_epoch(cache)))
-        dataset, feed, index = made[0]
+        dataset, batches, index = made[0]
         images, labels = dataset.pool.images[index], dataset.pool.labels[index]
         sliced = tf.data.Dataset.from_tensor_slices((images, labels)).shuffle(1000).batch(BATCH).prefetch(2)
-        within = epochs(feed, dataset, index, direct=True)
-        piped = epochs(feed, dataset, index, direct=False)
+        within = epochs(batches, dataset, index, direct=True)
+        piped = epochs(batches, dataset, index, direct=False)
         within(1)
         piped(1)
         # Side by side and more often than the others: the ratio is near 1.
@@ -174,8 +175,8 @@ def large(name: str, folder: str, cache: str, share: float) -> None:
     """Decodes a set into its cache and reads two epochs of it; prints what it took as JSON."""
     device.prepare(1)
     warm = load({"source": "digits"}, 0)
-    feed, index = ours(warm)
-    epochs(feed, warm, index, direct=False)(1)
+    batches, index = ours(warm)
+    epochs(batches, warm, index, direct=False)(1)
     watch = Watch()
     watch.start()
     time.sleep(0.1)
@@ -183,8 +184,8 @@ def large(name: str, folder: str, cache: str, share: float) -> None:
     begin = time.perf_counter()
     dataset = load(config(name, folder, size=LARGE, channels=3, memory=share, cache=cache), 0)
     decoding = time.perf_counter() - begin
-    feed, index = ours(dataset)
-    read = epochs(feed, dataset, index, direct=feed.direct)
+    batches, index = ours(dataset)
+    read = epochs(batches, dataset, index, direct=batches.direct)
     rates = [len(index) / seconds(lambda number=number: read(number)) for number in (1, 2)]
     watch.go_on = False
     found = {
@@ -234,7 +235,7 @@ def main() -> None:
         ]
         ended = subprocess.run(own, capture_output=True, text=True, check=True)
     found = json.loads(ended.stdout.splitlines()[-1])
-    allowed = share * memory_size()
+    allowed = memory_limit(share)
     print(
         f"Larger than its share: {found['images'] / 2**20:,.0f} MiB of images, {allowed / 2**20:,.0f} MiB allowed; "
         f"in a file: {found['in a file']}; peak of memory above the start {found['more'] / 2**20:,.0f} MiB "

@@ -41,16 +41,16 @@ def steps_alone(cell: int, seeds: int, data: str, epochs: int, loops: Sequence[s
     device.prepare(1)
     import tensorflow as tf
 
-    from ablate.keras.compiled import compiled
-    from ablate.keras.fitting import fitting_data
-    from ablate.keras.preflight import checked
+    from ablate.keras.compiled import compiled_model
+    from ablate.keras.run_config import check_config
+    from ablate.keras.run_data import load_run_data
     from ablate.keras.streams import generator
 
     config = composed_config(data, epochs) | CELLS[cell] | {"seed": 0}
-    values = checked(config)
-    dataset, _ = fitting_data(config)
-    ready = compiled(config, dataset, values)
-    model, batch = ready.model, values["batch_size"]
+    values = check_config(config)
+    dataset, _ = load_run_data(config)
+    compiled = compiled_model(config, dataset, values)
+    model, batch = compiled.model, values["batch_size"]
     images = tf.constant(dataset.pool.images)
     labels = tf.constant(dataset.pool.labels)
     factor = tf.constant(dataset.factor)
@@ -88,7 +88,7 @@ def steps_alone(cell: int, seeds: int, data: str, epochs: int, loops: Sequence[s
     taken: dict[str, list[float]] = {loop: [] for loop in loops}
     for seed in range(seeds):
         for loop in loops:
-            ready.restart(seed)
+            compiled.reset(seed)
             begin = time.perf_counter()
             for number in range(epochs):
                 model.reset_metrics()

@@ -53,8 +53,8 @@ def once(cell: int, seed: int, epochs: int, threads: int | None = None) -> float
     import keras
     import tensorflow as tf
 
-    from ablate.keras.compiled import build_model
-    from ablate.keras.fitting import fitting_data
+    from ablate.keras.networks import build_model
+    from ablate.keras.run_data import load_run_data
     from ablate.keras.streams import generator, reseed
 
     same = SAME in os.environ
@@ -62,12 +62,12 @@ def once(cell: int, seed: int, epochs: int, threads: int | None = None) -> float
     if threads and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     config = json.loads(os.environ["CONFIG"]) | CELLS[cell] | {"seed": seed}
-    data, _ = fitting_data(config)
+    data, _ = load_run_data(config)
     model = build_model(config, data)
     reseed(model, seed)
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    images = {name: part.images * data.factor for name, part in data.parts.items()}
-    labels = {name: part.labels for name, part in data.parts.items()}
+    images = {name: part.images * data.factor for name, part in data.subsets.items()}
+    labels = {name: part.labels for name, part in data.subsets.items()}
     watched = (images["validation"], labels["validation"])
     if same:
         for epoch in range(epochs):

@@ -23,14 +23,12 @@ class Backup:
 
     Args:
         identity: Hash of what the run follows from; a backup of another run is not used.
-        epoch: The last completed epoch, counted from 1.
         variables: Values of weights, random states and the optimizer, in their fixed order.
         best: Values of the model's weights at the best epoch, where they are needed.
         progress: Plain values: curves, best epoch, seconds, states of callbacks.
     """
 
     identity: str
-    epoch: int
     variables: Sequence[np.ndarray]
     best: Sequence[np.ndarray] = ()
     progress: Mapping[str, Any] = field(default_factory=dict)
@@ -46,7 +44,7 @@ def write_backup(path: Path, backup: Backup) -> None:
     arrays = {f"variable_{number}": value for number, value in enumerate(backup.variables)}
     arrays |= {f"best_{number}": value for number, value in enumerate(backup.best)}
     stored: dict[str, Any] = {name: _storable(value) for name, value in arrays.items()}
-    header = json.dumps({"identity": backup.identity, "epoch": backup.epoch, "progress": backup.progress})
+    header = json.dumps({"identity": backup.identity, "progress": backup.progress})
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, header=np.array(header), **stored)
 
@@ -77,7 +75,7 @@ def read_backup(path: Path, identity: str) -> Backup | None:
         kind: [arrays[f"{kind}_{number}"] for number in range(sum(name.startswith(kind) for name in arrays))]
         for kind in ("variable", "best")
     }
-    return Backup(identity, header["epoch"], numbered["variable"], numbered["best"], header["progress"])
+    return Backup(identity, numbered["variable"], numbered["best"], header["progress"])
 
 
 def _storable(value: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Compiled networks, kept from run to run.
+"""Compiled networks, reused from run to run.
 
 Tracing a train step costs seconds and leaves memory behind; a run that differs from the one before in its seed alone
 takes over its model and assigns fresh weights, optimizer state and random states.

@@ -262,7 +262,7 @@ def _added_layers(graph: Graph, cell: Graph | None) -> Mapping[str, list[tuple[L
 
 
 def _components(graph: Graph, nodes: Sequence[Node]) -> list[list[Node]]:
-    """The connected components of some nodes."""
+    """The connected components of a part of the graph."""
     parent = {node.key: node.key for node in nodes}
 
     def root(key: str) -> str:

@@ -37,19 +37,14 @@ class TracedLoop:
         """Trains, and evaluates after each epoch on the selected evaluation images.
 
         Args:
-            epochs: How many epochs the whole training has.
+            epochs: Epochs of the training in total.
             first: How many of them are done already.
             callbacks: Called as by ``keras.Model.fit``; steps that are taken in one call count as one batch. They may
                 select other training images when an epoch begins.
         """
         model, steps = self._model, self._batches["training"].steps
         callback_list = keras.callbacks.CallbackList(
-            list(callbacks),
-            add_history=True,
-            model=model,
-            epochs=epochs,
-            steps=steps,
-            verbose=0,
+            list(callbacks), add_history=True, model=model, epochs=epochs, steps=steps, verbose=0
         )
         model.stop_training = False
         logs: dict[str, float] = {}

@@ -23,7 +23,7 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
 
     Args:
         config: The config of the run.
-        dataset: The images that it takes and the classes that it tells apart.
+        dataset: The images that it takes and the classes that it distinguishes.
         precision: ``float16`` or ``bfloat16`` for mixed precision.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What can be found wrong with the cells of a study before any training."""
+"""Checks the cells of a study before any training: data, networks, and what the cells change."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _removed_blocks(config: Mapping[str, Any]) -> str:
 
 
 def _differ_in_blocks(config: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether both leave out blocks, and not the same ones: two of a row of equal blocks, say."""
+    """Whether both leave out blocks, and not the same ones: as two of several equal blocks in a row."""
     removed, others = _removed_blocks(config), _removed_blocks(other)
     return removed != others and "none" not in (removed, others)
 

@@ -16,7 +16,6 @@ from typing import Any
 from ablate.errors import suggestion
 from ablate.keras.data import SOURCES
 from ablate.study.setting import (
-    Rule,
     Setting,
     check_section,
     choice,
@@ -48,48 +47,33 @@ SCHEDULES = ("constant", "cosine", "exponential", "linear", "step")
 
 _REQUIRED_PACKAGES = ("tensorflow", "keras")
 
+_positive, _below_one = number(0, open_low=True), number(0, 1, open_high=True)
+
 TRAIN_SETTINGS: Mapping[str, Setting] = {
     "epochs": Setting(10, whole(1), "how often the network sees the training images", fallback="data.epochs"),
     "batch_size": Setting(32, whole(1), "images a step", fallback="data.batch_size"),
     "optimizer": Setting("adam", text(), "any optimizer of Keras, by name"),
-    "learning_rate": Setting(
-        0.001, number(0, open_low=True), "the highest of the schedule", fallback="data.learning_rate"
-    ),
+    "learning_rate": Setting(0.001, _positive, "the highest of the schedule", fallback="data.learning_rate"),
     "schedule": Setting("constant", choice(SCHEDULES), " | ".join(SCHEDULES), fallback="data.schedule"),
     "warmup_epochs": Setting(
-        0,
-        number(0),
-        "epochs in which the learning rate rises from 0; need not be whole",
-        fallback="data.warmup_epochs",
+        0, number(0), "epochs in which the learning rate rises from 0; need not be whole", fallback="data.warmup_epochs"
     ),
     "weight_decay": Setting(
-        None,
-        optional(number(0)),
-        "decoupled; biases and normalisations are left alone; null is the optimizer's own default",
+        None, optional(number(0)), "decoupled, not of biases and normalisations; null is the optimizer's own default"
     ),
-    "momentum": Setting(
-        None, optional(number(0, 1, open_high=True)), "of optimizers that have one; null is their own default"
-    ),
-    "clip_norm": Setting(
-        None, optional(number(0, open_low=True)), "greatest norm of a weight's gradient; null does not clip"
-    ),
-    "label_smoothing": Setting(0.0, number(0, 1, open_high=True), "share of a label that is spread over all classes"),
+    "momentum": Setting(None, optional(_below_one), "of optimizers that have one; null is their own default"),
+    "clip_norm": Setting(None, optional(_positive), "greatest norm of a weight's gradient; null does not clip"),
+    "label_smoothing": Setting(0.0, _below_one, "share of a label that is spread over all classes"),
     "early_stopping": Setting(
         None, optional(whole(1)), "stop after so many epochs without a lower validation loss; null never stops"
     ),
-    "epoch": Setting(
-        "last", choice(("last", "best_val")), "whose weights are tested: last | best_val (highest validation accuracy)"
-    ),
+    "epoch": Setting("last", choice(("last", "best_val")), "whose weights are tested: last | best_val (by accuracy)"),
     "mixed_precision": Setting(None, optional(choice(("bfloat16", "float16"))), "null | float16 | bfloat16"),
     "jit": Setting(False, flag(), "compile with XLA; slow on a CPU"),
     "threads": Setting(1, whole(1), "threads within an operation on the CPU; another number gives other bits"),
-    "callbacks": Setting(
-        {},
-        mapping(),
-        "Keras callbacks: {plateau: {name: ReduceLROnPlateau, patience: 3}}; {run} is the run's folder",
-    ),
+    "callbacks": Setting({}, mapping(), "{plateau: {name: ReduceLROnPlateau, patience: 3}}; {run} is the run's folder"),
     "save": Setting(
-        None, optional(choice(("best", "last"))), "null | best | last: keep these weights as best.keras or last.keras"
+        None, optional(choice(("best", "last"))), "null | best | last: save weights as best.keras, last.keras"
     ),
     "backup": Setting(True, flag(), "after epochs, a fiftieth of the time at most, so that an interrupted run goes on"),
 }
@@ -99,47 +83,32 @@ TRAINING_KEYS = tuple(key for key, setting in TRAIN_SETTINGS.items() if setting.
 """Keys of the train section whose default a data set may bring; nothing else reads them in the data section."""
 
 
-def _channels() -> Rule:
-    def rule(value: Any) -> str | None:
-        return None if value in (1, 3, 4) and isinstance(value, int) else "1 (grey), 3 (colour) or 4 (with alpha)"
+def _channels(value: Any) -> str | None:
+    return None if value in (1, 3, 4) and isinstance(value, int) else "1 (grey), 3 (colour) or 4 (with alpha)"
 
-    return rule
 
+_FITS, _SCALINGS = ("crop", "pad", "stretch"), ("none", "standard", "unit")
 
 DATA_SETTINGS: Mapping[str, Setting] = {
     "source": Setting(None, choice(SOURCES), "where the images come from"),
-    "size": Setting(
-        None, optional(sizes()), "pixels a side, or [height, width]; null keeps them where all images have the same"
-    ),
-    "channels": Setting(3, _channels(), "1 grey, 3 colour, 4 with alpha; transparent becomes white without alpha"),
-    "fit": Setting(
-        "stretch", choice(("crop", "pad", "stretch")), "to the size: stretch | crop (the middle) | pad (black)"
-    ),
-    "validation": Setting(
-        0.15, fraction(), "share of the training images that becomes the validation part, where the source has none"
-    ),
+    "size": Setting(None, optional(sizes()), "pixels a side, or [height, width]; null keeps them where all are equal"),
+    "channels": Setting(3, _channels, "1 grey, 3 colour, 4 with alpha; transparent becomes white without alpha"),
+    "fit": Setting("stretch", choice(_FITS), "to the size: stretch | crop (the middle) | pad (black)"),
+    "validation": Setting(0.15, fraction(), "share that becomes the validation part, where the source has none"),
     "test": Setting(0.15, fraction(), "share that becomes the test part, where the source has none"),
-    "resplit": Setting(
-        True, flag(), "every seed draws its own split; false: one split for all; parts of the source stay"
-    ),
+    "resplit": Setting(True, flag(), "every seed draws its own split; false: one for all; parts of the source stay"),
     "limit": Setting(
-        None,
-        optional(whole(2)),
-        "at most so many images for training and validation together; a larger limit holds the smaller",
+        None, optional(whole(2)), "most images for training and validation together; a larger limit holds the smaller"
     ),
     "scaling": Setting(
         "unit",
-        choice(("none", "standard", "unit")),
-        "unit (0 to 1) | standard (mean 0, deviation 1, from the training part) | none (0 to 255)",
+        choice(_SCALINGS),
+        "unit (0 to 1) | standard (mean 0, deviation 1, of the training part) | none (0 to 255)",
     ),
     "memory": Setting(
-        0.25,
-        number(0, 1),
-        "share of the machine's memory that decoded images may fill; beyond it they stay in their file",
+        0.25, number(0, 1), "share of the machine's memory for decoded images; beyond it they stay in their file"
     ),
-    "cache": Setting(
-        None, optional(text()), "folder of decoded images, for all processes; null is $ABLATE_CACHE or ~/.cache/ablate"
-    ),
+    "cache": Setting(None, optional(text()), "folder of decoded images; null is $ABLATE_CACHE or ~/.cache/ablate"),
     **{
         key: replace(
             TRAIN_SETTINGS[key],
@@ -227,7 +196,7 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
         >>> faults({"train": {"epochs": -1}})
         ['train.epochs=-1: must be a whole number of at least 1.']
     """
-    from ablate.keras.ingredients.registry import INGREDIENTS
+    from ablate.keras.ingredients import INGREDIENTS
 
     task = str(values.get("task", TASK))
     train = values.get("train") or {}

@@ -81,8 +81,11 @@ def train(
     return result | {"seconds_data": loaded - begin, "seconds_build": built - loaded}
 
 
-class _Run:
-    """One run: what it trains, where it writes."""
+class _Run(keras.callbacks.Callback):
+    """One run, and the callback that sets the order of its epochs, appends its curves, stops early and backs up.
+
+    Keras calls it after the callbacks of the user.
+    """
 
     def __init__(
         self,
@@ -93,84 +96,64 @@ class _Run:
         folder: RunFolder,
         progress: Progress | None,
     ) -> None:
+        super().__init__()
         self.seed: int = config["seed"]
-        self.values, self.dataset, self.compiled, self.folder, self.progress = (
-            values,
-            dataset,
-            compiled,
-            folder,
-            progress,
-        )
+        self.values, self.dataset, self.compiled = values, dataset, compiled
+        self.folder, self.progress = folder, progress
         causes = [cell_config(config), self.seed, dataset.fingerprint, device.backend_version(), keras.__version__]
         self.identity = hashlib.sha256(json.dumps(causes, sort_keys=True, default=str).encode()).hexdigest()
         self.backup_path = folder.path / "backup.npz"
         self.preprocessing = Preprocessing.of(dataset, config["data"].get("fit", "stretch"))
-
-    def carry_out(self) -> dict[str, float]:
-        begin = time.perf_counter()
-        self.folder.path.mkdir(parents=True, exist_ok=True)
-        model, batches = self.compiled.model, self.compiled.batches
-        self.compiled.reset(self.seed)
-        batches["training"].select(self.dataset, self.dataset.train.index)
-        batches["evaluation"].select(self.dataset, self.dataset.validation.index)
-        recorder = _EpochRecorder(self)
-        recorder.resume(read_backup(self.backup_path, self.identity) if self.values["backup"] else None)
-        self.folder.truncate_curves(len(recorder.rows))
-        if not recorder.stopped and len(recorder.rows) < self.values["epochs"]:
-            self.compiled.loop.fit(
-                self.values["epochs"], len(recorder.rows), [*recorder.user_callbacks.values(), recorder]
-            )
-        fitted = time.perf_counter()
-        if self.values["save"] == "last":
-            self._save("last")
-        epoch = recorder.best_epoch if self.values["epoch"] == "best_val" else len(recorder.rows)
-        if self.values["save"] == "best" or epoch != len(recorder.rows):
-            last = values_of(model.variables)
-            assign_values(model.variables, recorder.best)
-            if self.values["save"] == "best":
-                self._save("best")
-            if epoch == len(recorder.rows):
-                assign_values(model.variables, last)
-        batches["evaluation"].select(self.dataset, self.dataset.test.index)
-        test = self.compiled.loop.evaluate()
-        self.backup_path.unlink(missing_ok=True)
-        row = recorder.rows[epoch - 1]
-        return {
-            "test_accuracy": test["accuracy"],
-            "test_loss": test["loss"],
-            **{key: row[key] for key in ("val_accuracy", "val_loss", "train_accuracy", "train_loss")},
-            "epoch": epoch,
-            "epochs": len(recorder.rows),
-            "weights": model.count_params(),
-            "seconds_fit": fitted - begin + recorder.seconds_before,
-            "seconds_test": time.perf_counter() - fitted,
-        }
-
-    def _save(self, which: str) -> None:
-        save_model(self.compiled.model, self.preprocessing, self.folder.path / f"{which}.keras")
-
-
-class _EpochRecorder(keras.callbacks.Callback):
-    """Sets the order of each epoch; after it appends the curves, stops early and backs up.
-
-    Keras calls it after the callbacks of the user.
-    """
-
-    def __init__(self, run: _Run) -> None:
-        super().__init__()
-        self.run = run
-        self.user_callbacks = make_callbacks(run.values["callbacks"], run.folder.path)
+        self.user_callbacks = make_callbacks(values["callbacks"], folder.path)
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best: list[np.ndarray] = []
         self.stopped = False
         self.seconds_before = 0.0
         self._states: Mapping[str, str] = {}
-        self._begin = time.perf_counter()
-        self._next_backup = self._begin
-        self._needs_best = run.values["save"] == "best" or run.values["epoch"] == "best_val"
+        self._begin = self._next_backup = time.perf_counter()
 
-    def resume(self, backup: Backup | None) -> None:
+    def carry_out(self) -> dict[str, float]:
+        """Trains and tests; returns the result."""
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        model, batches, values = self.compiled.model, self.compiled.batches, self.values
+        self.compiled.reset(self.seed)
+        batches["training"].select(self.dataset, self.dataset.train.index)
+        batches["evaluation"].select(self.dataset, self.dataset.validation.index)
+        self._resume(read_backup(self.backup_path, self.identity) if values["backup"] else None)
+        self.folder.truncate_curves(len(self.rows))
+        if not self.stopped and len(self.rows) < values["epochs"]:
+            self.compiled.loop.fit(values["epochs"], len(self.rows), [*self.user_callbacks.values(), self])
+        fitted = time.perf_counter()
+        if values["save"] == "last":
+            self._save("last")
+        epoch = self.best_epoch if values["epoch"] == "best_val" else len(self.rows)
+        if values["save"] == "best" or epoch != len(self.rows):
+            last = values_of(model.variables)
+            assign_values(model.variables, self.best)
+            if values["save"] == "best":
+                self._save("best")
+            if epoch == len(self.rows):
+                assign_values(model.variables, last)
+        batches["evaluation"].select(self.dataset, self.dataset.test.index)
+        test = self.compiled.loop.evaluate()
+        self.backup_path.unlink(missing_ok=True)
+        row = self.rows[epoch - 1]
+        return {
+            "test_accuracy": test["accuracy"],
+            "test_loss": test["loss"],
+            **{key: row[key] for key in ("val_accuracy", "val_loss", "train_accuracy", "train_loss")},
+            "epoch": epoch,
+            "epochs": len(self.rows),
+            "weights": model.count_params(),
+            "seconds_fit": fitted - self._begin + self.seconds_before,
+            "seconds_test": time.perf_counter() - fitted,
+        }
+
+    def _save(self, which: str) -> None:
+        save_model(self.compiled.model, self.preprocessing, self.folder.path / f"{which}.keras")
+
+    def _resume(self, backup: Backup | None) -> None:
         """Takes over the state of an interrupted attempt."""
         if backup is None:
             return
@@ -182,7 +165,7 @@ class _EpochRecorder(keras.callbacks.Callback):
                 "The run starts afresh: the state of the callbacks %s cannot be stored.", ", ".join(sorted(unstored))
             )
             return
-        self.run.compiled.assign(backup.variables)
+        self.compiled.assign(backup.variables)
         self.rows = [dict(row) for row in progress["rows"]]
         self.best_epoch, self.best = progress["best_epoch"], list(backup.best)
         self.stopped, self.seconds_before = progress["stopped"], progress["seconds"]
@@ -195,9 +178,9 @@ class _EpochRecorder(keras.callbacks.Callback):
             restore_state(self.user_callbacks[key], state)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        index = self.run.dataset.train.index
-        order = generator(self.run.seed, "order", epoch + 1).permutation(len(index))
-        self.run.compiled.batches["training"].select(self.run.dataset, index[order])
+        index = self.dataset.train.index
+        order = generator(self.seed, "order", epoch + 1).permutation(len(index))
+        self.compiled.batches["training"].select(self.dataset, index[order])
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         self._refuse_divergence(len(self.rows) + 1, {"loss": float((logs or {})["loss"])})
@@ -211,27 +194,27 @@ class _EpochRecorder(keras.callbacks.Callback):
             "val_accuracy": float(means["val_accuracy"]),
             "learning_rate": float(self.model.optimizer.learning_rate),
         }
-        number, values = epoch + 1, self.run.values
+        number, values = epoch + 1, self.values
         self._refuse_divergence(number, {key: row[key] for key in ("train_loss", "val_loss")})
         self.rows.append(row)
-        self.run.folder.append_curves(number, row)
+        self.folder.append_curves(number, row)
         if self._is_best(row):
             self.best_epoch = number
-            if self._needs_best:
+            if values["save"] == "best" or values["epoch"] == "best_val":
                 self.best = values_of(self.model.variables)
-        patience = values["early_stopping"]
-        if patience is not None and number - _epoch_of_lowest_loss(self.rows) >= patience:
+        losses = [earlier["val_loss"] for earlier in self.rows]
+        if values["early_stopping"] and number - 1 - losses.index(min(losses)) >= values["early_stopping"]:
             self.model.stop_training = True
         self.stopped = self.model.stop_training
         if values["backup"] and (begin := time.perf_counter()) >= self._next_backup:
-            write_backup(self.run.backup_path, self._backup())
+            write_backup(self.backup_path, self._backup())
             end = time.perf_counter()
             self._next_backup = end + _BACKUP_PAUSE * (end - begin)
         _logger.info(
             "epoch %d/%d: %s", number, values["epochs"], ", ".join(f"{key} {value:.4g}" for key, value in row.items())
         )
-        if self.run.progress is not None:
-            self.run.progress(number, values["epochs"], row)
+        if self.progress is not None:
+            self.progress(number, values["epochs"], row)
 
     def _is_best(self, row: Mapping[str, float]) -> bool:
         """Higher validation accuracy; of equal ones the lower loss; of equal ones the earlier epoch."""
@@ -248,7 +231,7 @@ class _EpochRecorder(keras.callbacks.Callback):
             "seconds": self.seconds_before + time.perf_counter() - self._begin,
             "callbacks": {key: stored_state(callback) for key, callback in self.user_callbacks.items()},
         }
-        return Backup(self.run.identity, len(self.rows), self.run.compiled.state(), self.best, progress)
+        return Backup(self.identity, self.compiled.state(), self.best, progress)
 
     def _refuse_divergence(self, epoch: int, losses: Mapping[str, float]) -> None:
         wrong = {key: value for key, value in losses.items() if not math.isfinite(value)}
@@ -259,8 +242,3 @@ class _EpochRecorder(keras.callbacks.Callback):
                 f"Diverged in epoch {epoch}: {which}, at learning rate {rate:g}. "
                 "Lower train.learning_rate, or set train.clip_norm or train.warmup_epochs."
             )
-
-
-def _epoch_of_lowest_loss(rows: list[dict[str, float]]) -> int:
-    """The epoch, from 1, of the lowest validation loss."""
-    return 1 + min(range(len(rows)), key=lambda index: (rows[index]["val_loss"], index))

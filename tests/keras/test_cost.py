@@ -10,12 +10,11 @@ from keras import layers  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
 from ablate.keras.cost import activations, capacity_note, flops, refuse_too_large, weights  # noqa: E402
-from ablate.keras.costing import _batch, _groups, measure  # noqa: E402
+from ablate.keras.costing import _batch, _groups, in_turn, measure  # noqa: E402
 from ablate.keras.graph_reader import graph_of  # noqa: E402
 from ablate.keras.graph_writer import sketch  # noqa: E402
 from ablate.keras.ingredients import ablated_graph  # noqa: E402
 from ablate.keras.preflight import check  # noqa: E402
-from ablate.keras.timing import in_turn  # noqa: E402
 
 pytestmark = pytest.mark.keras
 

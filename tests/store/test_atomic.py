@@ -12,6 +12,7 @@ import pytest
 
 from ablate.errors import StoreError
 from ablate.store import make_folder, write_bytes, write_json, write_text
+from ablate.store.atomic import replacing
 
 
 def test_a_file_is_made_with_its_folders(tmp_path: Path) -> None:
@@ -106,3 +107,16 @@ def test_making_a_folder_leaves_it_empty(tmp_path: Path) -> None:
     make_folder(tmp_path / "a" / "b")
     make_folder(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_a_library_that_writes_to_a_path_replaces_a_file_only_when_it_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "model.keras"
+    with replacing(path, path.suffix) as temporary:
+        temporary.write_text("old")
+        assert temporary.suffix == ".keras"
+        assert not path.exists()
+    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
+        temporary.write_text("new")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]

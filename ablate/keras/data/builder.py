@@ -16,15 +16,11 @@ if TYPE_CHECKING:
     from ablate.keras.data.dataset import Pool
 
 SETTINGS = {
-    "builder": Setting(
-        None, text(), "dotted path of the function; what it may return is told where it returns something else"
-    ),
+    "builder": Setting(None, text(), "dotted path of the function; docs/data.md lists what it may return"),
     "args": Setting({}, mapping(), "its arguments: +data.args.noise=0; each can be varied: +data.args.noise=0,0.1"),
     "name": Setting(None, optional(text()), "what tables call the set; null is the path of the function"),
     "white": Setting(
-        1,
-        number(0, open_low=True),
-        "what white is among floating-point numbers: 255 for image_dataset_from_directory",
+        1, number(0, open_low=True), "what white is among floating-point numbers: 255 for image_dataset_from_directory"
     ),
 }
 DEFAULTS: dict[str, Any] = {}
@@ -48,8 +44,7 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     from ablate.keras.data.dataset import Pool, consecutive
     from ablate.keras.data.decoding import decode_blocks, decode_images
     from ablate.keras.data.images import fitted
-    from ablate.keras.data.labels import Labels
-    from ablate.keras.data.user_data import common_size, image_faults, open_image, read_parts
+    from ablate.keras.data.user_data import Labels, common_size, image_faults, open_image, read_parts
 
     path = values["builder"]
     key = f"data.builder={path}"
@@ -71,11 +66,7 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
             return fitted(opened, size, channels, fit), code, original
 
     images = decode_images(
-        decode_blocks(examples(), decode),
-        sum(counts.values()),
-        (*size, channels),
-        values,
-        identity=None,
+        decode_blocks(examples(), decode), sum(counts.values()), (*size, channels), values, identity=None
     )
     numbers, class_names = labels.classes()
     return Pool(

@@ -25,7 +25,7 @@ from ablate.store.lock import hold
 _FORMAT = 1
 """To be raised when the same sources come to other images: older files are not read any more."""
 _MAX_BYTES = 64 * 2**30
-"""Bytes that the files of a folder may take beside the newest one; a tenth of the disk, where that is less."""
+"""Bytes that the files of a folder may take in addition to the newest one; a tenth of the disk, where that is less."""
 _DAY = 24 * 60 * 60.0
 """Seconds after which the temporary file of an interrupted process is removed."""
 
@@ -50,14 +50,11 @@ class Decoded:
     sizes: np.ndarray
     contents: np.ndarray
 
-
-def allocate(shape: tuple[int, ...]) -> Decoded:
-    """Arrays in memory that `fill` writes.
-
-    Args:
-        shape: Images, height, width, channels.
-    """
-    return _with_columns(np.empty(shape, np.uint8))
+    @classmethod
+    def around(cls, images: np.ndarray) -> Decoded:
+        """Images, and uninitialised arrays for what belongs to each of them; `fill` writes them all."""
+        count = len(images)
+        return cls(images, np.empty(count, "<i8"), np.empty((count, 2), "<i4"), np.empty(count, "V16"))
 
 
 def fill(arrays: Decoded, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Decoded:
@@ -65,7 +62,7 @@ def fill(arrays: Decoded, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndar
 
     Args:
         arrays: Arrays of the final length.
-        blocks: Images, labels and sizes, some at a time.
+        blocks: Images, labels and sizes of a few dozen or hundred images.
 
     Raises:
         NetworkError: There are more or fewer images than the arrays hold.
@@ -86,10 +83,7 @@ def fill(arrays: Decoded, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def cached(
-    folder: Path,
-    shape: tuple[int, ...],
-    identity: object,
-    blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    folder: Path, shape: tuple[int, ...], identity: object, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
 ) -> Decoded:
     """The images of a file, which is written where it is missing or damaged.
 
@@ -100,11 +94,11 @@ def cached(
         folder: Where the file lies.
         shape: Images, height, width, channels.
         identity: What the images follow from; ``None`` reads them first and names the file after them.
-        blocks: Images, labels and sizes, some at a time.
+        blocks: Images, labels and sizes of a few dozen or hundred images.
 
     Raises:
         Unwritable: The folder cannot be written or has too little space.
-        NetworkError: There are more or fewer images than ``shape`` says.
+        NetworkError: There are more or fewer images than ``shape`` has.
     """
     if identity is None:
         return _write(folder, shape, None, blocks)
@@ -146,7 +140,7 @@ def _open(path: Path, shape: tuple[int, ...]) -> Decoded | None:
     except (OSError, ValueError, EOFError):
         return None
     with suppress(OSError):
-        # `_prune` goes by the time of access, which many file systems do not update by themselves.
+        # `_prune` compares the time of access, which many file systems do not update by themselves.
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
     return decoded
 
@@ -162,14 +156,11 @@ def _digest(decoded: Decoded) -> bytes:
 
 
 def _write(
-    folder: Path,
-    shape: tuple[int, ...],
-    path: Path | None,
-    blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    folder: Path, shape: tuple[int, ...], path: Path | None, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
 ) -> Decoded:
     with _reserved(folder, shape) as temporary:
         mapped = np.lib.format.open_memmap(temporary, mode="r+")
-        decoded = fill(_with_columns(mapped), blocks)
+        decoded = fill(Decoded.around(mapped), blocks)
         mapped.flush()
         with temporary.open("r+b") as file:
             file.seek(mapped.offset + mapped.nbytes)
@@ -235,8 +226,3 @@ def _prune(folder: Path, limit: int) -> None:
             path.unlink()
             path.with_suffix(".lock").unlink(missing_ok=True)
         total -= size
-
-
-def _with_columns(images: np.ndarray) -> Decoded:
-    count = len(images)
-    return Decoded(images, np.empty(count, "<i8"), np.empty((count, 2), "<i4"), np.empty(count, "V16"))

@@ -78,10 +78,10 @@ class Pool:
 
     @cached_property
     def twins(self) -> np.ndarray:
-        """(images,), the position of the first image with the same pixels: its own, where there is none before it."""
+        """(images,), the position of the first image with the same pixels, which may be the image itself."""
         first: dict[bytes, int] = {}
-        places = (first.setdefault(content.tobytes(), place) for place, content in enumerate(self.contents))
-        return np.fromiter(places, dtype=np.int64, count=len(self.images))
+        positions = (first.setdefault(content.tobytes(), number) for number, content in enumerate(self.contents))
+        return np.fromiter(positions, dtype=np.int64, count=len(self.images))
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ablate.errors import NetworkError
-from ablate.keras.data.cache import Decoded, Unwritable, allocate, cached, fill
+from ablate.keras.data.cache import Decoded, Unwritable, cached, fill
 from ablate.memory import total_memory
 
 _logger = logging.getLogger(__name__)
@@ -25,11 +25,11 @@ Block = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Some images: (n, height, width, channels) whole numbers 0 to 255; (n,) labels; (n, 2) heights and widths before."""
 
 _BLOCK_SIZE = 64
-"""Images that are decoded at a time, so that no more than these are in memory beside the result."""
+"""Images that are decoded at a time, so that only these are in memory in addition to the result."""
 _UNSHARED = 64 * 2**20
-"""Bytes up to which each process holds a copy of what it must ask a user's function for anyway."""
+"""Bytes up to which each process holds a copy of what a user's function must return to each anyway."""
 _ASSUMED_MEMORY = 8 * 2**30
-"""Bytes of memory where the system does not tell."""
+"""Bytes of memory where the system does not report it."""
 
 
 def _cache_folder(configured: str | None) -> Path:
@@ -83,7 +83,7 @@ def decode_images(
     need = int(np.prod(full_shape))
     needs_file = need > memory_limit(settings["memory"])
     if identity is None and need <= _UNSHARED and not needs_file:
-        return fill(allocate(full_shape), blocks)
+        return fill(Decoded.around(np.empty(full_shape, np.uint8)), blocks)
     try:
         images = cached(folder, full_shape, identity, blocks)
     except Unwritable as fault:
@@ -97,8 +97,8 @@ def decode_images(
             "%s, and %s %s: every process decodes them and keeps a copy. Set data.cache to a folder that can.",
             *(message, folder, fault),
         )
-        return fill(allocate(full_shape), blocks)
-    # Images beyond the memory must not become a tensor; batches tell them by their type.
+        return fill(Decoded.around(np.empty(full_shape, np.uint8)), blocks)
+    # Images beyond the memory must not become a tensor; batches recognise them by their type.
     return images if needs_file else replace(images, images=np.asarray(images.images))
 
 

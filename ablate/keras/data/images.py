@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises where a file is not a picture, or not a whole one."""
+"""What Pillow raises where a file is not a picture, or cut short."""
 _ORIENTATION = 0x0112
 """The EXIF tag; from 5 on the picture lies on its side."""
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -94,7 +94,7 @@ def fitted(image: Image.Image, size: tuple[int, int] | None, channels: int, fit:
         (height, width, channels), whole numbers 0 to 255.
 
     Raises:
-        ValueError: The values of the picture do not tell what white is.
+        ValueError: The values of the picture do not show what white is.
     """
     image = _in_mode(image, _MODES[channels])
     if size is not None and image.size != (size[1], size[0]):

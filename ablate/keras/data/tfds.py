@@ -100,7 +100,7 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
 
 
 def _identity(builder: Any) -> list[Any]:
-    """What the decoded images follow from, beside the choice of them: the set, its files, and the decoders."""
+    """What the decoded images follow from, apart from which of them are read: the set, its files, and the decoders."""
     import PIL
     import tensorflow as tf
 
@@ -206,8 +206,8 @@ def _ranges(known: Mapping[str, Any], split: str) -> _Ranges | str:
     except Exception:  # of several kinds, some of them assertions
         return f"no such part, nor a slice of one such as train[:80%].{suggestion(split.split('[')[0], known)}"
     bounds = [(piece.splitname, piece.from_ or 0, piece.to) for piece in pieces]
-    whole = [(name, begin, known[name].num_examples if end is None else end) for name, begin, end in bounds]
-    return [piece for piece in whole if piece[2] > piece[1]] or "it holds no image."
+    ranges = [(name, begin, known[name].num_examples if end is None else end) for name, begin, end in bounds]
+    return [piece for piece in ranges if piece[2] > piece[1]] or "it holds no image."
 
 
 def _common(first: Any, second: Any) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What a user's data function returned: parts that can be read as often as needed, and images of any kind in them."""
+"""What a user's data function returned: parts that can be read as often as needed, images and labels of any kind."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 from ablate.errors import AblateError, NetworkError
+from ablate.formatting import listing
 from ablate.keras.data.images import UNREADABLE, opened, picture
 
 _PARTS = ("train", "validation", "test")
@@ -159,7 +160,7 @@ def _parts_of(where: str, returned: Any) -> tuple[dict[str, Any], Sequence[Any] 
     else:
         parts, names = {"train": returned}, None
     if names is None:
-        # What keras.utils.image_dataset_from_directory returns knows its classes.
+        # The result of keras.utils.image_dataset_from_directory has the names of its classes.
         names = getattr(parts["train"], "class_names", None)
     return parts, names
 
@@ -213,3 +214,66 @@ def _from_generator(where: str, part: str, function: Callable[[], Any], first: I
         return checked(iter(_parts_of(where, function())[0][part]))
 
     return UserPart(sum(1 for _ in checked(first)), read)
+
+
+class Labels:
+    """Codes labels in the order of their first appearance, and maps the codes to classes at the end.
+
+    The classes are known only when all labels have been seen.
+
+    Args:
+        where: What the messages call the source of the labels.
+        names: Names of the classes, if known; otherwise the classes are named after their labels.
+    """
+
+    def __init__(self, where: str, names: Sequence[Any] | None) -> None:
+        self.where = where
+        self.names = None if names is None else tuple(str(name) for name in names)
+        self._codes: dict[int | str, int] = {}
+
+    def code(self, label: Any) -> int:
+        """The code of a label: a whole number (of any type), a text or a one-hot vector.
+
+        Raises:
+            NetworkError: The label is none of these.
+        """
+        value = np.asarray(label)
+        key: int | str
+        if value.size == 1 and value.dtype.kind in "iubf" and float(value.item()).is_integer():
+            key = int(value.item())
+        elif value.size == 1 and value.dtype.kind in "USO":
+            text = value.item()
+            key = text.decode() if isinstance(text, bytes) else str(text)
+        elif value.ndim == 1 and np.count_nonzero(value) == 1 and value.max() == 1:
+            key = int(value.argmax())
+            self.names = self.names or tuple(map(str, range(value.size)))
+        else:
+            raise NetworkError(
+                f"{self.where} gives the label {label!r}: whole numbers, texts or one-hot vectors are needed."
+            )
+        return self._codes.setdefault(key, len(self._codes))
+
+    def classes(self) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The class of each code, and the names of the classes.
+
+        Raises:
+            NetworkError: Numbers and texts together, a label that the names do not have, or a single class.
+        """
+        keys = list(self._codes)
+        if len({type(key) for key in keys}) > 1:
+            raise NetworkError(f"{self.where} gives numbers and texts as labels: {', '.join(sorted(map(str, keys)))}.")
+        if self.names is None:
+            known: list[int | str] = sorted(keys)
+        else:
+            known = list(range(len(self.names)) if isinstance(keys[0], int) else self.names)
+        names = self.names or tuple(map(str, known))
+        unknown = [str(key) for key in keys if key not in known]
+        if unknown:
+            raise NetworkError(
+                f"{self.where} gives labels that its {len(names)} classes ({listing(names, 20)}) do not have: "
+                f"{listing(sorted(unknown), 5)}."
+            )
+        if len(names) < 2:
+            raise NetworkError(f"{self.where} gives one class alone: {names[0]}. At least two are needed.")
+        numbers = {key: number for number, key in enumerate(known)}
+        return np.array([numbers[key] for key in keys], np.int64), names

@@ -17,11 +17,8 @@ from ablate.keras.models.application import application, applications
 from ablate.keras.models.application import least_size as least_application
 from ablate.keras.models.builder import built_by
 from ablate.keras.models.mini_xception import default_filters, mini_xception
-from ablate.keras.models.mini_xception import least_size as least_mini_xception
-from ablate.keras.models.resnet import least_size as least_resnet
 from ablate.keras.models.resnet import resnet
 from ablate.keras.models.saved import saved
-from ablate.keras.models.vgg import least_size as least_vgg
 from ablate.keras.models.vgg import vgg
 from ablate.study.setting import Rule, Setting, check_section, flag, mapping, number, optional, text
 
@@ -48,14 +45,22 @@ class Network:
     Args:
         build: The function that builds it, called with ``input_shape``, ``classes`` and the keys as keywords.
         rules: What each of its keys may hold.
-        least_size: The least height and width for its ``filters``; ``None`` if the function checks that itself.
+        unhalved: How many entries of its ``filters`` do not halve the image; ``None`` for networks of others.
         equal_length: Keys whose lists must have the same length.
     """
 
     build: Callable[..., Any]
     rules: Mapping[str, Rule]
-    least_size: Callable[[Sequence[int]], int] | None = None
+    unhalved: int | None = None
     equal_length: tuple[str, ...] = ()
+
+    def least_size(self, filters: Sequence[int]) -> int:
+        """The least height and width of images: one pixel must be left after the last halving.
+
+        Args:
+            filters: Channels of the blocks.
+        """
+        return 1 if self.unhalved is None else int(2 ** (len(filters) - self.unhalved))
 
     def settings(self) -> dict[str, Setting]:
         """The keys with the defaults of the function."""
@@ -76,18 +81,18 @@ NETWORKS: Mapping[str, Network] = {
     "mini_xception": Network(
         mini_xception,
         {"filters": optional(_widths()), "stem": optional(_widths(length=2)), **_REGULARISATION},
-        least_mini_xception,
+        unhalved=0,
     ),
     "vgg": Network(
         vgg,
         {"filters": _widths(), "convolutions": _widths(), "dense": _widths(empty=True), **_REGULARISATION},
-        least_vgg,
+        unhalved=0,
         equal_length=("filters", "convolutions"),
     ),
     "resnet": Network(
         resnet,
         {"filters": _widths(), "blocks": _widths(), "pre_activation": flag(), **_REGULARISATION},
-        least_resnet,
+        unhalved=1,
         equal_length=("filters", "blocks"),
     ),
     "application": Network(application, {"network": text(), "args": optional(mapping())}),
@@ -161,7 +166,7 @@ def least_side(model: Mapping[str, Any], input_shape: tuple[int, int, int]) -> i
     if model.get("network") in applications():
         return least_application(model["network"])
     network = NETWORKS.get(str(model["name"]))
-    if network is None or network.least_size is None:
+    if network is None or network.unhalved is None:
         return 1
     keys = {key: model[key] for key in network.rules if key in model}
     values, faults = check_section("model", keys, network.settings())
@@ -183,7 +188,7 @@ def _misfits(name: str, network: Network, values: Mapping[str, Any], input_shape
     if len(set(lengths.values())) > 1:
         counts = " and ".join(f"model.{key} has {length}" for key, length in lengths.items())
         return [f"Lists of one length are needed, one entry a block: {counts}."]
-    if network.least_size is None:
+    if network.unhalved is None:
         return []
     filters: Sequence[int] = values["filters"] or default_filters(input_shape)
     least = network.least_size(filters)

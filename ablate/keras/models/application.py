@@ -23,11 +23,7 @@ def applications() -> dict[str, Callable[..., Any]]:
 
 
 def application(
-    input_shape: tuple[int, int, int],
-    classes: int,
-    *,
-    network: str,
-    args: Mapping[str, Any] | None = None,
+    input_shape: tuple[int, int, int], classes: int, *, network: str, args: Mapping[str, Any] | None = None
 ) -> Any:
     """A network of `keras.applications` with its classifier and random weights; its own scaling is off where it can be.
 

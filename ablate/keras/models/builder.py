@@ -14,11 +14,7 @@ from ablate.objects import load_object
 
 
 def built_by(
-    input_shape: tuple[int, int, int],
-    classes: int,
-    *,
-    builder: str,
-    args: Mapping[str, Any] | None = None,
+    input_shape: tuple[int, int, int], classes: int, *, builder: str, args: Mapping[str, Any] | None = None
 ) -> Any:
     """The network that a user's function builds.
 

@@ -73,12 +73,3 @@ def default_filters(input_shape: tuple[int, int, int]) -> tuple[int, ...]:
     blocks = next(number for number, below in ((2, 16), (3, 64), (4, 128), (5, float("inf"))) if size < below)
     first = 16 if size < 32 else 32
     return tuple(first * 2**block for block in range(blocks))
-
-
-def least_size(filters: Sequence[int]) -> int:
-    """The least height and width: each block halves the image, and must have two pixels a side to halve.
-
-    Args:
-        filters: As for `mini_xception`.
-    """
-    return int(2 ** len(filters))

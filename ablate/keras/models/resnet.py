@@ -89,12 +89,3 @@ def _convolution(x: Any, size: int, kernel: int, strides: int, name: str) -> Any
 def _normalized(x: Any, name: str, momentum: float) -> Any:
     x = layers.BatchNormalization(momentum=momentum, name=name.format("bn"))(x)
     return layers.ReLU(name=name.format("relu"))(x)
-
-
-def least_size(filters: Sequence[int]) -> int:
-    """The least height and width: each stage but the first halves the image.
-
-    Args:
-        filters: As for `resnet`.
-    """
-    return int(2 ** (len(filters) - 1))

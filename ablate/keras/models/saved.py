@@ -14,7 +14,7 @@ def saved(input_shape: tuple[int, int, int], classes: int, *, path: str) -> Any:
     """The network in a file that Keras wrote; its weights are not used, since every run starts from its own.
 
     Args:
-        input_shape: Height, width, channels of an image; the file says what the network takes.
+        input_shape: Height, width, channels of an image; the file decides what the network takes.
         classes: Number of classes; likewise.
         path: A ``.keras`` file, or an ``.h5`` file of an older Keras.
 

@@ -53,12 +53,3 @@ def vgg(
         x = layers.Dropout(dropout, name="head_dropout")(x)
     outputs = layers.Dense(classes, activation="softmax", dtype="float32", name="classifier")(x)
     return keras.Model(inputs, outputs, name="vgg")
-
-
-def least_size(filters: Sequence[int]) -> int:
-    """The least height and width: each block halves the image.
-
-    Args:
-        filters: As for `vgg`.
-    """
-    return int(2 ** len(filters))

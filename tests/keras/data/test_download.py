@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from ablate.errors import NetworkError
-from ablate.keras.data import downloads
+from ablate.keras.data import tfds_preparation
 from ablate.keras.data.loading import clear_pools, load
 
 pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -122,8 +122,8 @@ def test_a_download_is_told_before_and_after(served, tmp_path, capfd):
 
 def test_a_server_that_stalls_is_given_up(served, tmp_path, monkeypatch):
     served("stalls")
-    monkeypatch.setattr(downloads, "_STALL_SECONDS", 0.3)
-    monkeypatch.setattr(downloads, "_RETRIES", 0)
+    monkeypatch.setattr(tfds_preparation, "_STALL_SECONDS", 0.3)
+    monkeypatch.setattr(tfds_preparation, "_RETRIES", 0)
     begin = time.perf_counter()
     with pytest.raises(NetworkError) as caught:
         load(config(tmp_path), 0)

@@ -9,7 +9,7 @@ pytest.importorskip("keras")
 pytest.importorskip("tensorflow_datasets")
 
 from ablate.errors import NetworkError
-from ablate.keras.data import downloads
+from ablate.keras.data import tfds_preparation
 from ablate.keras.data.loading import load
 
 pytestmark = [
@@ -161,9 +161,9 @@ def test_a_proxy_is_asked_in_place_of_the_server(monkeypatch):
     asked = []
     monkeypatch.setattr("socket.create_connection", lambda address, timeout: asked.append((address, timeout)) or Open())
     monkeypatch.setattr("urllib.request.getproxies", lambda: {"https": "http://proxy.example:3128"})
-    assert downloads.is_online({"https://data.example/a.zip": None})
+    assert tfds_preparation.is_online({"https://data.example/a.zip": None})
     monkeypatch.setattr("urllib.request.getproxies", dict)
-    assert downloads.is_online({"https://data.example/a.zip": None})
+    assert tfds_preparation.is_online({"https://data.example/a.zip": None})
     assert asked == [(("proxy.example", 3128), 3.0), (("data.example", 443), 3.0)]
 
 
@@ -174,10 +174,10 @@ class Open:
 
 def test_a_name_server_that_does_not_answer_is_given_up(monkeypatch):
     monkeypatch.setattr("urllib.request.getproxies", dict)
-    monkeypatch.setattr(downloads, "_CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(tfds_preparation, "_CONNECT_SECONDS", 0.05)
     hanging = threading.Event()
     monkeypatch.setattr("socket.create_connection", lambda address, timeout: hanging.wait(20) and Open())
     start = time.perf_counter()
-    assert not downloads.is_online({"https://data.example/a.zip": None})
+    assert not tfds_preparation.is_online({"https://data.example/a.zip": None})
     assert time.perf_counter() - start < 10
     hanging.set()
