@@ -356,11 +356,11 @@ def test_a_study_that_forbids_failures_has_no_result_until_they_are_mended(toy_h
     [
         (
             "wurst",
-            "study.failures=wurst: write drop, fail, worst, or the number that failed runs count as.\n",
+            "study.failures=wurst: must be drop, fail, worst, or the number that failed runs count as.\n",
         ),
         (
             "nan",
-            "Failed runs cannot count as nan: write a finite number.\n",
+            "study.failures=nan: must be drop, fail, worst, or the number that failed runs count as.\n",
         ),
     ],
 )
