@@ -5,7 +5,6 @@ import pytest
 from ablate import errors
 from ablate.errors import AblateError, suggestion
 
-
 KINDS = {
     name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and kind.__module__ == "ablate.errors"
 }

@@ -12,6 +12,7 @@ import yaml
 pytest.importorskip("keras")
 
 from ablate.config import conf_dir
+
 from ablate.keras.data import SOURCES
 from ablate.keras.settings import DATA_SETTINGS, TRAIN_SETTINGS, TRAINING_KEYS, data_settings, faults
 from ablate.study.setting import Setting, setting_fault
