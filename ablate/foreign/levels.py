@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablate.errors import ConfigError, DesignError, suggestion
-from ablate.foreign.reader import ForeignRun
-from ablate.foreign.request import AdoptSettings
+from ablate.foreign.reader import SEED_NAMES, ForeignRun
+from ablate.foreign.request import AdoptSettings, parse_number
 from ablate.formatting import listing
 from ablate.study import level_label
 from ablate.study.settings import AUTO
@@ -19,7 +19,6 @@ from ablate.sweep.identity import run_id
 ABSENT = "absent"
 """The level of a key that a run's configuration does not have."""
 
-_SEEDS = ("seed", "random_seed", "random_state", "rng_seed", "manual_seed")
 _MANY_RUNS = 4  # from here on a key with another value in every run is no coincidence
 
 Levels = Mapping[str, tuple[str, ...]]
@@ -92,24 +91,18 @@ def _shortest(keys: Sequence[str]) -> str:
     return min(keys, key=lambda key: (key.count("."), len(key)))
 
 
-def _same_level(label: str, declared: str | None) -> bool:
-    return label == declared or (_number(label) is not None and _number(label) == _number(declared))
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(str(text))
-    except ValueError:
-        return None
+def _same_level(label: str, declared: str) -> bool:
+    return label == declared or (parse_number(label) is not None and parse_number(label) == parse_number(declared))
 
 
 def find_seed(runs: Sequence[ForeignRun], levels: Levels, settings: AdoptSettings) -> str | None:
     """The key that holds the seed: the one that was named, or one that is called like a seed; None if there is none."""
     if settings.seed != AUTO:
         return None if settings.seed is None else resolve_key(settings.seed, runs, levels)
-    called_seed = [key for key in levels if key.rpartition(".")[2].lower() in _SEEDS]
+    names = {key: key.rpartition(".")[2].lower() for key in levels}
+    called_seed = [key for key, name in names.items() if name in SEED_NAMES]
     varied = [key for key in called_seed if len(set(levels[key])) > 1]
-    return _shortest(varied or called_seed) if called_seed else None
+    return min(varied or called_seed, key=lambda key: (key.count("."), SEED_NAMES.index(names[key])), default=None)
 
 
 def same_config_notes(runs: Sequence[ForeignRun], seed: str | None) -> list[str]:
@@ -126,7 +119,7 @@ def same_config_notes(runs: Sequence[ForeignRun], seed: str | None) -> list[str]
     for same in groups.values():
         for key in dict.fromkeys(key for run in same for key in run.declared):
             names = dict.fromkeys(run.declared[key] for run in same if key in run.declared)
-            if len({_number(name) or name for name in names}) > 1 and key != seed:
+            if len({parse_number(name) or name for name in names}) > 1 and key != seed:
                 phrase = " and ".join(f"{key}={name}" for name in names)
                 equal.setdefault(phrase, []).extend(run.location for run in same)
     return [

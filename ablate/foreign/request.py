@@ -26,6 +26,7 @@ from ablate.study.setting import (
     written,
 )
 from ablate.study.settings import AUTO
+from ablate.sweep.identity import flatten
 
 
 def _declared(default: Any, rule: Rule, description: str) -> Any:
@@ -121,16 +122,10 @@ class AdoptSettings:
 
         Example:
             >>> parse_settings(["seed=null", "only.data=mnist,kmnist"]).arguments()
-            ['seed=null', 'only.data=mnist,kmnist']
+            ['seed=null', 'only.data=[mnist,kmnist]']
         """
-        arguments = []
-        for key, value in vars(self).items():
-            if isinstance(value, Mapping):
-                texts = {name: level if isinstance(level, str) else ",".join(level) for name, level in value.items()}
-                arguments += [f"{key}.{name}={levels}" for name, levels in texts.items()]
-            elif value != ADOPT_SETTINGS[key].default:
-                arguments.append(f"{key}={written(value)}")
-        return arguments
+        chosen = {key: value for key, value in vars(self).items() if value != ADOPT_SETTINGS[key].default}
+        return [f"{key}={written(value)}" for key, value in flatten(chosen).items()]
 
 
 ADOPT_SETTINGS: Mapping[str, Setting] = {item.name: item.metadata["setting"] for item in fields(AdoptSettings)}
@@ -173,12 +168,17 @@ def _value(value: str, setting: Setting) -> Any:
         return _items(value)
     if value == "null":
         return None
-    if setting.rule(value) is None:
-        return value  # a text, also where it looks like a number
+    # A name may look like a number: text is text where the rule allows it.
+    number_in_text = None if setting.rule(value) is None else parse_number(value)
+    return value if number_in_text is None else number_in_text
+
+
+def parse_number(text: str) -> float | None:
+    """The number that a text is, or None where it is none."""
     try:
-        return float(value)
+        return float(text)
     except ValueError:
-        return value
+        return None
 
 
 def _items(value: str) -> tuple[str, ...]:
