@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ablate.errors import ConfigError, DesignError, suggestion
@@ -23,21 +22,6 @@ _MANY_RUNS = 4  # from here on a key with another value in every run is no coinc
 
 Levels = Mapping[str, tuple[str, ...]]
 """By key, the level of every run, in the order of the runs."""
-
-
-@dataclass(frozen=True)
-class FactorLevels:
-    """The factors of foreign runs.
-
-    Args:
-        levels: By the factor's name the level of every run.
-        keys: By the factor's name its key in the configurations.
-        notes: What a user should know about how they were found, a sentence each.
-    """
-
-    levels: Levels
-    keys: Mapping[str, str]
-    notes: tuple[str, ...] = ()
 
 
 def levels_by_key(runs: Sequence[ForeignRun]) -> Levels:
@@ -129,13 +113,16 @@ def same_config_notes(runs: Sequence[ForeignRun], seed: str | None) -> list[str]
     ]
 
 
-def factor_levels(
+def find_factors(
     runs: Sequence[ForeignRun], levels: Levels, seed: str | None, settings: AdoptSettings
-) -> FactorLevels:
+) -> tuple[dict[str, str], list[str]]:
     """The factors: the keys that were named, or all that differ independently of each other.
 
     Keys that differ exactly where another does are that key by another name; a key that no command line set and that
     follows from those that were set is no factor.
+
+    Returns:
+        By the factor's name its key in the configurations, and notes for the user on how the factors were found.
 
     Raises:
         DesignError: If nothing differs, or runs that would share a cell differ in a key that was not named.
@@ -149,15 +136,15 @@ def factor_levels(
     }
     named = {resolve_key(name, runs, levels): name for name in settings.factors}
     if named:
-        varied = {name: key for key, name in named.items() if len(set(levels[key])) > 1}
-        constant = {name: levels[key][0] for key, name in named.items() if name not in varied}
-        if not varied:
+        factors = {name: key for key, name in named.items() if len(set(levels[key])) > 1}
+        constant = {name: levels[key][0] for key, name in named.items() if name not in factors}
+        if not factors:
             raise DesignError(f"Nothing to compare: {', '.join(constant)} has one level in all {len(runs)} runs.")
-        factors = {name: levels[key] for name, key in varied.items()}
-        _refuse_pooling(factors, {key: labels for key, labels in differing.items() if key not in named})
-        return FactorLevels(
-            factors, varied, tuple(f"{name} is {label} in all runs." for name, label in constant.items())
+        _refuse_pooling(
+            [levels[key] for key in factors.values()],
+            {key: labels for key, labels in differing.items() if key not in named},
         )
+        return factors, [f"{name} is {label} in all runs." for name, label in constant.items()]
     if not differing:
         what = f" {len(runs)} runs, all with the same configuration" if len(runs) > 1 else " There is one run"
         raise DesignError(f"Nothing to compare:{what}{' but for the seed' if seed else ''}.")
@@ -166,9 +153,37 @@ def factor_levels(
     set_keys = {key for key in differing if key in overridden or key.startswith(groups)}
     keys, alias_notes = _without_aliases(differing, set_keys)
     keys, follower_notes = _without_followers(keys, differing, set_keys, overridden)
-    return FactorLevels(
-        {key: differing[key] for key in keys}, {key: key for key in keys}, (*alias_notes, *follower_notes)
-    )
+    return {key: key for key in keys}, [*alias_notes, *follower_notes]
+
+
+def named_reference(
+    factors: Mapping[str, str], runs: Sequence[ForeignRun], levels: Levels, settings: AdoptSettings
+) -> dict[str, str]:
+    """The levels of the reference cell that the settings name, by factor.
+
+    Raises:
+        ConfigError: If a key is no factor, or does not have the level.
+    """
+    names = {key: name for name, key in factors.items()}
+    reference = {}
+    for name, level in settings.reference.items():
+        key = resolve_key(name, runs, levels)
+        if key not in names:
+            raise DesignError(f"reference.{name}: '{key}' is no factor. Factors: {', '.join(factors)}.")
+        check_level(key, level, levels)
+        reference[names[key]] = level
+    return reference
+
+
+def check_level(key: str, level: str, levels: Levels) -> None:
+    """Refuse a level that no run has.
+
+    Raises:
+        DesignError: If there is no such level; the message lists those that there are.
+    """
+    known = list(dict.fromkeys(levels[key]))
+    if level not in known:
+        raise DesignError(f"'{key}' has no level '{level}'. Levels: {', '.join(known)}.{suggestion(level, known)}")
 
 
 def _partition(labels: Sequence[str]) -> tuple[int, ...]:
@@ -232,9 +247,9 @@ def _follows(labels: Sequence[str], leading: Sequence[Any]) -> bool:
     return len(set(zip(leading, labels, strict=True))) == len(set(leading))
 
 
-def _refuse_pooling(factors: Levels, others: Levels) -> None:
+def _refuse_pooling(factors: Sequence[Sequence[str]], others: Levels) -> None:
     """Runs of a cell must agree in all that is no factor."""
-    cells = list(zip(*factors.values(), strict=True))
+    cells = list(zip(*factors, strict=True))
     mixed = {key: list(dict.fromkeys(labels)) for key, labels in others.items() if not _follows(labels, cells)}
     if mixed:
         key, labels = next(iter(mixed.items()))

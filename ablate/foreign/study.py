@@ -12,11 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.errors import DesignError, StoreError, suggestion
+from ablate.errors import DesignError, StoreError
 from ablate.foreign import notes
 from ablate.foreign.cells import design_name, integer_seeds, make_cells
 from ablate.foreign.duplicates import CellRun, resolve_duplicates
-from ablate.foreign.levels import factor_levels, find_seed, levels_by_key, resolve_key, same_config_notes
+from ablate.foreign.levels import (
+    check_level,
+    find_factors,
+    find_seed,
+    levels_by_key,
+    named_reference,
+    resolve_key,
+    same_config_notes,
+)
 from ablate.foreign.reader import ForeignRun, ForeignRuns
 from ablate.foreign.readers import read_runs
 from ablate.foreign.request import AdoptSettings
@@ -142,15 +150,17 @@ def _study_of(
     usable = [run for run in runs if run.has_config]
     levels = levels_by_key(usable)
     seed_key = find_seed(usable, levels, settings)
-    factors = factor_levels(usable, levels, seed_key, settings)
+    factors, factor_notes = find_factors(usable, levels, seed_key, settings)
     seeds, seed_notes = integer_seeds(levels[seed_key] if seed_key else None, len(usable), seed_key)
     cell_runs = []
     for index, (run, seed) in enumerate(zip(usable, seeds, strict=True)):
-        levels_of_run = {factor: labels[index] for factor, labels in factors.levels.items()}
+        levels_of_run = {factor: levels[key][index] for factor, key in factors.items()}
         cell_runs.append(CellRun(run.location, levels_of_run, seed, results[run.location], run.modified))
     seeded = seed_key is not None and len(set(seeds)) > 1
     counted, duplicate_notes = resolve_duplicates(cell_runs, settings.repeats, foreign.ordered_by_time, seeded)
-    study_factors, cells, reference_notes = make_cells(factors, counted, settings)
+    study_factors, cells, reference_notes = make_cells(
+        factors, named_reference(factors, usable, levels, settings), counted
+    )
     names = {tuple(cell.levels.values()): cell.name for cell in cells}
     order = {cell.name: index for index, cell in enumerate(cells)}
     planned = {
@@ -161,7 +171,7 @@ def _study_of(
     design = design_name(study_factors, cells)
     study = Study(name, design, used_seeds, choice.metric, choice.direction, settings.margin)
     constant = {key: labels[0] for key, labels in levels.items() if len(set(labels)) == 1 and key != seed_key}
-    reference = {factors.keys[factor.name]: factor.reference for factor in study_factors}
+    reference = {factors[factor.name]: factor.reference for factor in study_factors}
     phrases = [f"{len(foreign.runs)} runs found", *([f"{len(excluded)} left out by only.KEY"] if excluded else [])]
     finished = sum(bool(results[run.location].metrics) for run in runs)
     event = {
@@ -179,7 +189,7 @@ def _study_of(
             *same_config_notes(foreign.runs, seed_key),
             *choice.notes,
             *notes.row_notes(counted, choice),
-            *factors.notes,
+            *factor_notes,
             *(seed_notes if len(used_seeds) == 1 or settings.repeats != "replicates" else ()),
             *duplicate_notes,
             *reference_notes,
@@ -203,10 +213,8 @@ def _selected(foreign: ForeignRuns, settings: AdoptSettings) -> tuple[list[Forei
     excluded: set[str] = set()
     for name, wanted in settings.only.items():
         key = resolve_key(name, runs, levels)
-        known = list(dict.fromkeys(levels[key]))
-        if unknown := [level for level in wanted if level not in known]:
-            hint = suggestion(unknown[0], known)
-            raise DesignError(f"'{key}' has no level '{unknown[0]}'. Levels: {', '.join(known)}.{hint}")
+        for level in wanted:
+            check_level(key, level, levels)
         excluded |= {run.location for run, level in zip(runs, levels[key], strict=True) if level not in wanted}
     if len(excluded) == len(runs):
         raise DesignError("No run has all the levels of only.KEY=... together.")
