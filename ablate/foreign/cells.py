@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ablate.errors import DesignError
-from ablate.foreign.duplicates import CellRun
 from ablate.foreign.levels import ABSENT
+from ablate.foreign.outcomes import CellRun
 from ablate.formatting import listing
 from ablate.study import Cell, Factor, Level, cell_of
 

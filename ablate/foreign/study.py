@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import DesignError, StoreError
-from ablate.foreign import notes
 from ablate.foreign.cells import design_name, integer_seeds, make_cells
-from ablate.foreign.duplicates import CellRun, resolve_duplicates
 from ablate.foreign.levels import (
     check_level,
     find_factors,
@@ -25,10 +20,11 @@ from ablate.foreign.levels import (
     resolve_key,
     same_config_notes,
 )
+from ablate.foreign.outcomes import CellRun, adoption_notes, adoption_table, resolve_duplicates
 from ablate.foreign.reader import ForeignRun, ForeignRuns
 from ablate.foreign.readers import read_runs
 from ablate.foreign.request import AdoptSettings
-from ablate.foreign.results import choose_metric, run_result, with_consistent_kinds
+from ablate.foreign.results import choose_metric, run_result, with_results
 from ablate.store import FAILED, FINISHED, PlannedRun, Result, RunFolder, Status, StudyFolder, write_text
 from ablate.store.records import StudyRecord
 from ablate.study import Plan, Study
@@ -36,6 +32,8 @@ from ablate.sweep.identity import run_id
 from ablate.sweep.study_record import check_name
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ablate.analysis import Summary
 
 _NUMBERED = re.compile(r"[\d\-_:.]+")
@@ -96,15 +94,13 @@ def adopt_folder(path: Path, settings: AdoptSettings, outputs: Path = Path("outp
     if old is not None and all(event.get("adopted") != origin for event in old.history):
         raise StoreError(f"The folder '{folder.path}' holds another study. Choose a name for this one with name=...")
     foreign = read_runs(path, settings)
-    foreign = replace(foreign, runs=with_consistent_kinds(foreign.runs))
+    foreign = replace(foreign, runs=with_results(foreign.runs, settings))
     record, runs, table = _study_of(foreign, settings, folder.name, path)
     with folder.editing():
         for planned, run in runs.items():
             _write_run(folder.run(planned), run)
         folder.write_record(record)
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([("place", "state", "reason"), *table])
-        write_text(folder.path / "adopted.csv", text.getvalue())
+        write_text(folder.path / "adopted.csv", table.to_csv(index=False))
     return folder
 
 
@@ -142,11 +138,11 @@ def adopted_name(path: Path) -> str:
 
 def _study_of(
     foreign: ForeignRuns, settings: AdoptSettings, name: str, path: Path
-) -> tuple[StudyRecord, dict[PlannedRun, CellRun], Sequence[tuple[str, str, str]]]:
+) -> tuple[StudyRecord, dict[PlannedRun, CellRun], pd.DataFrame]:
     """The record of the study that foreign runs amount to, its runs, and what became of every run and file."""
     runs, excluded = _selected(foreign, settings)
     choice = choose_metric(runs, settings)
-    results = {run.location: run_result(run, choice, settings) for run in foreign.runs}
+    results = {run.location: run_result(run, choice) for run in foreign.runs}
     usable = [run for run in runs if run.has_config]
     levels = levels_by_key(usable)
     seed_key = find_seed(usable, levels, settings)
@@ -161,6 +157,7 @@ def _study_of(
     study_factors, cells, reference_notes = make_cells(
         factors, named_reference(factors, usable, levels, settings), counted
     )
+    table = adoption_table(foreign, excluded, results, counted)
     names = {tuple(cell.levels.values()): cell.name for cell in cells}
     order = {cell.name: index for index, cell in enumerate(cells)}
     planned = {
@@ -183,12 +180,10 @@ def _study_of(
         "finished": 0,
         "notes": [
             f"Adopted from {path} ({foreign.source}): {', '.join([*phrases, f'{finished} with a result'])}.",
-            *notes.missing_notes(results),
-            *notes.file_notes(foreign),
+            *adoption_notes(table),
             *foreign.notes,
             *same_config_notes(foreign.runs, seed_key),
             *choice.notes,
-            *notes.row_notes(counted, choice),
             *factor_notes,
             *(seed_notes if len(used_seeds) == 1 or settings.repeats != "replicates" else ()),
             *duplicate_notes,
@@ -199,7 +194,7 @@ def _study_of(
     record = StudyRecord(
         Plan(study, tuple(study_factors), tuple(cells)), tuple(planned), {**constant, **reference}, (event,)
     )
-    return record, planned, notes.adoption_table(foreign, excluded, results, counted)
+    return record, planned, table
 
 
 def _selected(foreign: ForeignRuns, settings: AdoptSettings) -> tuple[list[ForeignRun], set[str]]:
