@@ -9,7 +9,7 @@ from typing import Any
 
 from ablate.errors import ConfigError, DesignError, suggestion
 from ablate.foreign.reader import SEED_NAMES, ForeignRun
-from ablate.foreign.request import AdoptSettings, parse_number
+from ablate.foreign.request import AdoptSettings, number_or_text
 from ablate.formatting import listing
 from ablate.study import level_label
 from ablate.study.settings import AUTO
@@ -62,21 +62,14 @@ def resolve_key(name: str, runs: Sequence[ForeignRun], levels: Levels) -> str:
         raise ConfigError(f"'{name}' stands for several keys: {', '.join(endings)}. Write one of them in full.")
     declared = [run.declared.get(name) for run in runs]
     if None not in declared:
-        same = [key for key, labels in levels.items() if all(map(_same_level, labels, declared))]
+        expected = [number_or_text(str(level)) for level in declared]
+        same = [key for key, labels in levels.items() if list(map(number_or_text, labels)) == expected]
         if same:
-            return _shortest([key for key in same if len(set(levels[key])) > 1] or same)
+            return min(same, key=lambda key: (len(set(levels[key])) == 1, key.count("."), len(key)))
     # Keys that differ come first: a constant is hardly meant.
     keys = sorted(levels, key=lambda key: len(set(levels[key])) == 1)
     names = [*levels, *(key for run in runs for key in run.declared)]
     raise ConfigError(f"No run has the key '{name}'. Keys: {listing(keys, 12)}.{suggestion(name, names)}")
-
-
-def _shortest(keys: Sequence[str]) -> str:
-    return min(keys, key=lambda key: (key.count("."), len(key)))
-
-
-def _same_level(label: str, declared: str) -> bool:
-    return label == declared or (parse_number(label) is not None and parse_number(label) == parse_number(declared))
 
 
 def find_seed(runs: Sequence[ForeignRun], levels: Levels, settings: AdoptSettings) -> str | None:
@@ -103,7 +96,7 @@ def same_config_notes(runs: Sequence[ForeignRun], seed: str | None) -> list[str]
     for same in groups.values():
         for key in dict.fromkeys(key for run in same for key in run.declared):
             names = dict.fromkeys(run.declared[key] for run in same if key in run.declared)
-            if len({parse_number(name) or name for name in names}) > 1 and key != seed:
+            if len({number_or_text(name) for name in names}) > 1 and key != seed:
                 phrase = " and ".join(f"{key}={name}" for name in names)
                 equal.setdefault(phrase, []).extend(run.location for run in same)
     return [

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from ablate.errors import DesignError
 from ablate.foreign.reader import ForeignRuns
 from ablate.foreign.results import RunResult
 from ablate.formatting import listing, plural
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _LISTED = 8
 _COUNTED = {
@@ -134,8 +132,6 @@ def adoption_table(
     foreign: ForeignRuns, excluded: Container[str], results: Mapping[str, RunResult], counted: Sequence[CellRun]
 ) -> pd.DataFrame:
     """What became of every run, and of every file that could not be read: ``place``, ``state``, ``reason``."""
-    import pandas as pd
-
     counts = {location: run.location for run in counted for location in run.duplicates}
     rows = []
     for location, result in results.items():

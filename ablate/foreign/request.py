@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -31,8 +29,7 @@ from ablate.sweep.identity import flatten
 
 def _declared(default: Any, rule: Rule, description: str) -> Any:
     """A field of :class:`AdoptSettings` with its declaration."""
-    factory = functools.partial(copy.copy, default)
-    return field(default_factory=factory, metadata={"setting": Setting(default, rule, description)})
+    return field(default_factory=lambda: default, metadata={"setting": Setting(default, rule, description)})
 
 
 def _one_of(names: Iterable[str]) -> Rule:
@@ -69,9 +66,6 @@ class AdoptSettings:
     ignore: tuple[str, ...] = _declared((), _KEYS, "keys that make no difference")
     results: str | None = _declared(
         None, optional(text()), "the file in each run that holds its results; null: all CSV and JSON files of a run"
-    )
-    rows: str | None = _declared(
-        None, _one_of(("mean",)), "mean: average the rows of a file; null: only where no other file has the metric"
     )
     repeats: str | None = _declared(
         None,
@@ -169,16 +163,15 @@ def _value(value: str, setting: Setting) -> Any:
     if value == "null":
         return None
     # A name may look like a number: text is text where the rule allows it.
-    number_in_text = None if setting.rule(value) is None else parse_number(value)
-    return value if number_in_text is None else number_in_text
+    return value if setting.rule(value) is None else number_or_text(value)
 
 
-def parse_number(text: str) -> float | None:
-    """The number that a text is, or None where it is none."""
+def number_or_text(text: str) -> float | str:
+    """The number that a text is, or the text itself where it is none."""
     try:
         return float(text)
     except ValueError:
-        return None
+        return text
 
 
 def _items(value: str) -> tuple[str, ...]:

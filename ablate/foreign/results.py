@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from ablate.errors import AnalysisError, suggestion
 from ablate.foreign.reader import ForeignRun, Kind, NumberTable
 from ablate.foreign.request import AdoptSettings
 from ablate.formatting import better_direction, listing
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _KINDS: tuple[Kind, ...] = ("single", "curve", "rows")  # the most trusted first
 _LOWER_IS_BETTER = (
@@ -91,8 +89,6 @@ def choose_metric(runs: Sequence[ForeignRun], settings: AdoptSettings) -> Metric
     Raises:
         AnalysisError: If there is no number, no such metric, or nothing that says which number decides.
     """
-    import pandas as pd
-
     # A number that the configuration has as well is a setting that was logged.
     logged_settings = {key for run in runs for key in run.config if key != settings.metric}
     numbers = pd.DataFrame(
@@ -122,7 +118,7 @@ def choose_metric(runs: Sequence[ForeignRun], settings: AdoptSettings) -> Metric
         notes.append(f"The metric is '{metric}'; metric=... takes another one: {others}.")
     numbers = numbers[numbers["metric"] == metric]
     kinds = set(numbers["kind"])
-    kind: Kind = "rows" if settings.rows == "mean" and "rows" in kinds else next(k for k in _KINDS if k in kinds)
+    kind = next(kind for kind in _KINDS if kind in kinds)
     if settings.results is None:
         _refuse_ambiguous(metric, kind, numbers)
     numbers = numbers[numbers["kind"] == kind]
@@ -143,7 +139,7 @@ def choose_metric(runs: Sequence[ForeignRun], settings: AdoptSettings) -> Metric
 
 def _guessed_metric(numbers: pd.DataFrame) -> str:
     for kind in _KINDS:
-        of_kind = numbers.loc[numbers["kind"] == kind, "metric"].unique().tolist()
+        of_kind: list[str] = numbers.loc[numbers["kind"] == kind, "metric"].unique().tolist()
         names = [name for name in of_kind if not name.startswith("seconds")]
         if kind == "curve":
             # Where there is a val_loss, the loss was measured in training.
@@ -178,7 +174,7 @@ def _refuse_ambiguous(metric: str, kind: Kind, numbers: pd.DataFrame) -> None:
 
 
 def _row_count(counts: pd.Series) -> str:
-    low, high = counts.min(), counts.max()
+    low, high = int(counts.min()), int(counts.max())
     return f"{low} rows" if low == high else f"{low} to {high} rows"
 
 

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from ablate.errors import DesignError, StoreError
 from ablate.foreign.cells import design_name, integer_seeds, make_cells
 from ablate.foreign.levels import (
@@ -32,8 +34,6 @@ from ablate.sweep.identity import run_id
 from ablate.sweep.study_record import check_name
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ablate.analysis import Summary
 
 _NUMBERED = re.compile(r"[\d\-_:.]+")
@@ -54,7 +54,7 @@ def adopt(path: str | Path, *, name: str | None = None, outputs: str | Path = "o
         name: Name of the study and its folder; None to name it after the path.
         outputs: Where study folders live.
         **settings: ``metric``, ``direction``, ``margin``, ``seed``, ``factors``, ``reference``, ``only``, ``ignore``,
-            ``results``, ``rows``, ``repeats``, ``source``; see :data:`ablate.foreign.ADOPT_SETTINGS`.
+            ``results``, ``repeats``, ``source``; see :data:`ablate.foreign.request.ADOPT_SETTINGS`.
 
     Returns:
         The summary, with effects and verdicts; the study's folder holds tables and figures, and in ``adopted.csv``
@@ -106,14 +106,13 @@ def adopt_folder(path: Path, settings: AdoptSettings, outputs: Path = Path("outp
 
 def _write_run(folder: RunFolder, run: CellRun) -> None:
     result, ended = run.result, run.modified or None
-    if result.metrics:
-        folder.write_result(Result(dict(result.metrics), other={"source": run.location}))
     if result.curves is not None:
         rows = result.curves.to_dict("records")
         # What is blank in a log stays blank: it is no number.
         filled = [{str(name): value for name, value in row.items() if value == value} for row in rows]
         folder.write_curves(filled, [str(name) for name in result.curves.columns])
     if result.metrics:
+        folder.write_result(Result(dict(result.metrics), other={"source": run.location}))
         folder.write_status(Status(FINISHED, ended=ended))
     else:
         folder.write_status(Status(FAILED, "no result", f"{run.location}: {result.fault}", ended=ended))

@@ -113,14 +113,14 @@ def conflicts(studies: Studies) -> list[str]:
     """Runs that finished in several of the studies with other numbers, a line each; timings do not count."""
     frames = {name: study.runs.set_axis([run.id for run in study.record.runs]) for name, study in studies.items()}
     runs = pd.concat(frames).query("state == @FINISHED")
-    numbers = runs.drop(columns="seed").select_dtypes("number")
-    metrics = [name for name in numbers if not name.startswith("seconds")]
+    numbers = [str(name) for name in runs.select_dtypes("number")]
+    metrics = [name for name in numbers if name != "seed" and not name.startswith("seconds")]
     clashes = []
     for _, rows in runs.groupby(level=1, sort=False):
         # NaN in both is no conflict. The first metric that differs says enough.
         metric = next((name for name in metrics if rows[name].nunique(dropna=False) > 1), None)
         if metric is not None:
-            values = ", ".join(f"{value:.6g} ({name})" for (name, _), value in rows[metric].items())
+            values = ", ".join(f"{value:.6g} ({name})" for name, value in rows[metric].droplevel(1).items())
             clashes.append(f"{rows['cell'].iloc[0]}, seed {rows['seed'].iloc[0]}: {metric} {values}")
     return clashes
 
@@ -159,22 +159,17 @@ def merged_record(into: StudyFolder, records: Sequence[StudyRecord], event: Mapp
         records: One or more records that agree in reference configuration, metric, direction and margin.
         event: What the history ends with.
     """
+    seeds = tuple(sorted({seed for record in records for seed in record.plan.study.seeds}))
     merged: StudyRecord | None = None
     for record in records:
-        plan = replace(record.plan, study=replace(record.plan.study, name=into.name))
+        plan = replace(record.plan, study=replace(record.plan.study, name=into.name, seeds=seeds))
         merged = extended_record(into, merged, plan, record.runs, record.reference, {})
     assert merged is not None  # noqa: S101 - read_studies refuses no study at all
-    plan = merged.plan
     # Parts may share commands: each stands once, in the order of time.
     events = {repr(past): past for record in records for past in record.history}.values()
     history = (*sorted(events, key=lambda past: str(past.get("time", ""))), event)
     checks = {name: check for record in reversed(records) for name, check in record.checks.items()}
-    if not plan.study.sequential:
-        seeds = sorted({seed for record in records for seed in record.plan.study.seeds})
-        plan = replace(plan, study=replace(plan.study, seeds=tuple(seeds)))
-    order = {cell.name: index for index, cell in enumerate(plan.cells)}
-    runs = tuple(sorted(merged.runs, key=lambda run: (order[run.cell], run.seed)))
-    return StudyRecord(plan, runs, merged.reference, history, checks)
+    return replace(merged, history=history, checks=checks)
 
 
 def _event(studies: Studies, clashes: Sequence[str], keep: str | None) -> dict[str, Any]:

@@ -260,7 +260,7 @@ def test_unknown_words_metrics_keys_and_levels_give_the_nearest(tmp_path: Path) 
     root = two_runs(tmp_path / "runs")
     for words, message in (
         (["metrik=score"], "Unknown key 'metrik'. Keys: name, metric, direction, margin, seed, factors, "
-         "reference.KEY, only.KEY, ignore, results, rows, repeats, source. Did you mean 'metric'?"),
+         "reference.KEY, only.KEY, ignore, results, repeats, source. Did you mean 'metric'?"),
         (["metric=scor"], "No run has the metric 'scor'. Metrics: score. Did you mean 'score'?"),
         (["factors=[dept]"], "No run has the key 'dept'. Keys: depth. Did you mean 'depth'?"),
         (["only.depth=9"], "'depth' has no level '9'. Levels: 2, 3."),

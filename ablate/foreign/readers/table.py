@@ -76,7 +76,8 @@ TABLE = Reader("table", "one tidy CSV file, a row a run or an epoch", _recognise
 def _run(levels: pd.Series, table: NumberTable) -> ForeignRun:
     config = {str(key): _plain(value) for key, value in levels.items()}
     fault = "" if table.metrics else "no number in this row"
-    return ForeignRun(f"row {levels.name + 2}", config, tables={"row": table}, fault=fault)  # as an editor counts lines
+    line = int(str(levels.name)) + 2  # as an editor counts
+    return ForeignRun(f"row {line}", config, tables={"row": table}, fault=fault)
 
 
 def _plain(value: Any) -> Any:
