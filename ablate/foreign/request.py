@@ -87,29 +87,24 @@ class AdoptSettings:
             >>> AdoptSettings.from_values({"reference": {"batch_norm": True}, "only": {"data": "mnist"}}).only
             {'data': ('mnist',)}
         """
-        faults = []
-        checked: dict[str, Any] = {}
         keys = [f"{key}.KEY" if setting.default == {} else key for key, setting in ADOPT_SETTINGS.items()]
+        faults = []
         for key, value in values.items():
             if key not in ADOPT_SETTINGS:
                 faults.append(f"Unknown key '{key}'. Keys: {', '.join(keys)}.{suggestion(key, keys)}")
             elif (fault := setting_fault(key, value, ADOPT_SETTINGS[key])) is not None:
                 faults.append(fault)
-            else:
-                checked[key] = tuple(value) if isinstance(value, list) else value
         if faults:
             raise ConfigError("\n".join(faults))
+        checked: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
         reference = {key: level_label(level) for key, level in checked.pop("reference", {}).items()}
         only = {
             key: tuple(map(level_label, levels)) if isinstance(levels, list | tuple) else (level_label(levels),)
             for key, levels in checked.pop("only", {}).items()
         }
         return cls(reference=reference, only=only, **checked)
-
-    @property
-    def seed_key(self) -> str | None:
-        """The key of the seed that was named, or None where none was."""
-        return None if self.seed == AUTO else self.seed
 
     def arguments(self) -> list[str]:
         """The settings that differ from their defaults, as arguments of the command line.

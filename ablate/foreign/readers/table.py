@@ -9,6 +9,7 @@ from ablate.errors import ConfigError, StoreError, suggestion
 from ablate.foreign.files import SourceFolder, UnreadableFile
 from ablate.foreign.number_tables import number_table, read_table
 from ablate.foreign.reader import SEED_NAMES, ForeignRun, ForeignRuns, NumberTable, Reader
+from ablate.study.settings import AUTO
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,13 +93,11 @@ def _plain(value: Any) -> Any:
 def _columns(frame: pd.DataFrame, settings: AdoptSettings, path: Path) -> tuple[str, list[str], list[str]]:
     """Which column counts epochs (or an empty text), which hold numbers, and which levels or the seed."""
     columns = [str(name) for name in frame.columns if not str(name).startswith("Unnamed:")]
-    names = [*settings.factors, *settings.only, *settings.reference, settings.seed_key, settings.metric]
-    named = [name for name in dict.fromkeys(names) if name]
+    names = [*settings.factors, *settings.only, *settings.reference, settings.seed, settings.metric]
+    named = [name for name in dict.fromkeys(names) if name and name != AUTO]
+    listed = ", ".join(columns)
     if unknown := [name for name in named if name not in columns]:
-        lines = [
-            f"'{path}' has no column '{name}'. Columns: {', '.join(columns)}.{suggestion(name, columns)}"
-            for name in unknown
-        ]
+        lines = [f"'{path}' has no column '{name}'. Columns: {listed}.{suggestion(name, columns)}" for name in unknown]
         raise ConfigError("\n".join(lines))
     table = number_table(frame)
     step = table.step if table is not None and table.step not in named else ""
@@ -115,7 +114,7 @@ def _columns(frame: pd.DataFrame, settings: AdoptSettings, path: Path) -> tuple[
     if not keys or not metrics:
         missing = "levels (name them with factors=[...])" if not keys else "numbers (name one with metric=...)"
         no_numbers = "" if metrics else "".join(_no_number(frame[name], name) for name in columns)
-        raise ConfigError(f"'{path}' has no column of {missing}. Columns: {', '.join(columns)}.{no_numbers}")
+        raise ConfigError(f"'{path}' has no column of {missing}. Columns: {listed}.{no_numbers}")
     return step, metrics, keys
 
 
