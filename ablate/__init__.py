@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ablate.analysis import Summary
     from ablate.api import draw, load, table
     from ablate.errors import AblateError
-    from ablate.foreign import adopt
+    from ablate.foreign.study import adopt
     from ablate.merging import compare, merge
     from ablate.study import Cell, Factor, Level, Plan, Study, make_plan
     from ablate.sweep.function_study import run
@@ -55,7 +55,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "AblateError": "ablate.errors",
     "Summary": "ablate.analysis",
-    "adopt": "ablate.foreign",
+    "adopt": "ablate.foreign.study",
     "compare": "ablate.merging",
     "draw": "ablate.api",
     "load": "ablate.api",

@@ -6,10 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ablate.errors import DesignError, suggestion
-from ablate.foreign.duplicates import CellRun
-from ablate.foreign.levels import ABSENT, FactorLevels
-from ablate.foreign.request import AdoptSettings
+from ablate.errors import DesignError
+from ablate.foreign.levels import ABSENT
+from ablate.foreign.outcomes import CellRun
 from ablate.formatting import listing
 from ablate.study import Cell, Factor, Level, cell_of
 
@@ -17,88 +16,60 @@ _LISTED = 8
 
 
 def make_cells(
-    factors: FactorLevels, runs: Sequence[CellRun], settings: AdoptSettings
+    keys: Mapping[str, str], named: Mapping[str, str], runs: Sequence[CellRun]
 ) -> tuple[list[Factor], list[Cell], list[str]]:
-    """Factors and cells, the reference cell first, and what a user should know about the reference.
+    """Factors and cells, the reference cell first, and notes for the user on the reference.
 
     Args:
-        factors: The factors of all runs.
+        keys: By the factor's name its key in the configurations.
+        named: The levels of the reference cell that the user named, by factor.
         runs: The runs that count.
-        settings: They may name levels of the reference.
 
     Raises:
-        DesignError: If a named level is none, or no run with a result has all of them.
+        DesignError: If no run with a result has all levels that were named.
     """
-    names = list(factors.levels)
-    finished = [run for run in runs if run.result.metrics] or list(runs)
-    named = _named_reference(factors, settings)
-    reference = _reference(names, finished, named)
-    made = []
-    for name in names:
+    reference = _reference(named, [run for run in runs if run.result.metrics] or runs)
+    factors = []
+    for name, key in keys.items():
         labels = _in_order(list(dict.fromkeys(run.levels[name] for run in runs)))
-        levels = tuple(Level(label, (f"{factors.keys[name]}={label}",)) for label in labels)
-        made.append(Factor(name, levels, reference[name]))
+        levels = tuple(Level(label, (f"{key}={label}",)) for label in labels)
+        factors.append(Factor(name, levels, reference[name]))
     # In the order of the full grid, of which foreign runs may be a small part: it is never laid out.
-    ranks = [
-        {label: rank for rank, label in enumerate([one.reference, *(level.label for level in one.alternatives)])}
-        for one in made
-    ]
+    orders = [[factor.reference, *(level.label for level in factor.alternatives)] for factor in factors]
     rows = sorted(
         {run.level_row for run in runs},
-        key=lambda row: [rank[label] for rank, label in zip(ranks, row, strict=True)],
+        key=lambda row: [order.index(label) for order, label in zip(orders, row, strict=True)],
     )
-    levels_of_cells = [dict(zip(names, row, strict=True)) for row in rows]
+    levels_of_cells = [dict(zip(keys, row, strict=True)) for row in rows]
     cells = [
-        cell_of(levels, made, [name for name, label in levels.items() if label == ABSENT]) for levels in levels_of_cells
+        cell_of(levels, factors, [name for name, label in levels.items() if label == ABSENT])
+        for levels in levels_of_cells
     ]
-    shown = ", ".join(f"{name}={level}" for name, level in reference.items())
-    is_guess = named.keys() != set(names)
-    notes = [f"The reference is {shown}; reference.KEY=LEVEL sets another one."] if is_guess else []
-    return made, cells, notes
+    notes = []
+    if named.keys() != keys.keys():
+        assignments = ", ".join(f"{name}={level}" for name, level in reference.items())
+        notes.append(f"The reference is {assignments}; reference.KEY=LEVEL sets another one.")
+    return factors, cells, notes
 
 
-def _named_reference(factors: FactorLevels, settings: AdoptSettings) -> dict[str, str]:
-    """The levels of the reference that the settings name, by factor."""
-    named = {}
-    for word, level in settings.reference.items():
-        matches = [name for name, key in factors.keys.items() if word in (name, key) or key.endswith(f".{word}")]
-        if len(matches) != 1:
-            names = list(factors.levels)
-            raise DesignError(
-                f"reference.{word}: no such factor. Factors: {', '.join(names)}.{suggestion(word, names)}"
-            )
-        (name,) = matches
-        labels = _in_order(list(dict.fromkeys(factors.levels[name])))
-        if level not in labels:
-            raise DesignError(
-                f"reference.{word}={level}: '{name}' has the levels {', '.join(labels)}.{suggestion(level, labels)}"
-            )
-        named[name] = level
-    return named
-
-
-def _reference(names: Sequence[str], runs: Sequence[CellRun], named: Mapping[str, str]) -> dict[str, str]:
+def _reference(named: Mapping[str, str], runs: Sequence[CellRun]) -> dict[str, str]:
     """The level of each factor to compare with: the one that was named, or the most frequent; a run has all of them.
 
     Among levels that are as frequent, ``true`` counts as the full form, and otherwise the one met first.
     """
-    preferred = {}
-    for name in names:
+    preferred = []
+    for name in runs[0].levels:
         counts = Counter(run.levels[name] for run in runs)
-        most = max(counts.values())
-        ties = [label for label in counts if counts[label] == most]  # a counter keeps the order of first sight
-        preferred[name] = named.get(name, "true" if "true" in ties else ties[0])
-    rows = Counter(run.level_row for run in runs)
-    preferred_row = tuple(preferred.values())
-    if preferred_row in rows:
-        return preferred
-    # No run has the most frequent level of every factor: the row that shares most of them, the more frequent first.
-    eligible = [row for row in rows if named.items() <= dict(zip(names, row, strict=True)).items()]
+        most_frequent = max(counts, key=lambda label: (counts[label], label == "true"))
+        preferred.append(named.get(name, most_frequent))
+    eligible = [run for run in runs if named.items() <= run.levels.items()]
     if not eligible:
         levels = ", ".join(f"{name}={level}" for name, level in named.items())
         raise DesignError(f"No run with a result has {levels}, so nothing can be compared with it.")
-    best = max(eligible, key=lambda row: (sum(a == b for a, b in zip(row, preferred_row, strict=True)), rows[row]))
-    return dict(zip(names, best, strict=True))
+    # Where no run has the preferred level of every factor: one that has most of them, the more frequent cell first.
+    rows = Counter(run.level_row for run in eligible)
+    row = max(rows, key=lambda row: (sum(a == b for a, b in zip(row, preferred, strict=True)), rows[row]))
+    return dict(zip(runs[0].levels, row, strict=True))
 
 
 def _in_order(labels: list[str]) -> list[str]:
@@ -130,13 +101,13 @@ def integer_seeds(labels: Sequence[str] | None, count: int, key: str | None) -> 
         return [0] * count, [
             "No run says what its seed was: one run a cell, so numbers and no inference. seed=KEY names the key."
         ]
-    are_whole = all(label.lstrip("-").isdigit() for label in labels)
     distinct = list(dict.fromkeys(labels))
+    are_whole = all(label.lstrip("-").isdigit() for label in labels)
+    numbers = {label: int(label) if are_whole else number for number, label in enumerate(distinct)}
+    notes = []
     if len(distinct) == 1:
-        seed = int(distinct[0]) if are_whole else 0
-        return [seed] * count, [f"Every run says {key}: {distinct[0]}: one run a cell, so numbers and no inference."]
-    if are_whole:
-        return [int(label) for label in labels], []
-    numbers = {label: number for number, label in enumerate(distinct)}
-    counted = listing([f"{label} as {number}" for label, number in numbers.items()], _LISTED)
-    return [numbers[label] for label in labels], [f"Seeds of '{key}' are no whole numbers and are counted: {counted}."]
+        notes.append(f"Every run says {key}: {distinct[0]}: one run a cell, so numbers and no inference.")
+    elif not are_whole:
+        counted = listing([f"{label} as {number}" for label, number in numbers.items()], _LISTED)
+        notes.append(f"Seeds of '{key}' are no whole numbers and are counted: {counted}.")
+    return [numbers[label] for label in labels], notes

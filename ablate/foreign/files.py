@@ -17,8 +17,7 @@ import yaml
 _LARGEST_TEXT = 4_000_000  # bytes
 _MOST_ALIASES = 100
 
-_TOOL_FOLDERS = (".hydra", "wandb", "mlruns")
-_SKIPPED_FOLDERS = frozenset({*_TOOL_FOLDERS, "__pycache__", "node_modules", "site-packages"})
+_SKIPPED_FOLDERS = ("wandb", "mlruns", "__pycache__", "node_modules", "site-packages")
 
 
 class UnreadableFile(Exception):
@@ -47,14 +46,14 @@ class SourceFolder:
         root: The folder; of a single file the one that it is in.
         is_file: Whether a single file was named.
         files: Files relative to the root, hidden ones excepted.
-        tool_folders: By the name of a folder that a tool makes in each run (``.hydra``), the folders that contain one.
+        hydra_runs: Folders with a folder ``.hydra``, in natural order.
         notes: Notes on files, in the order in which they were read.
     """
 
     root: Path
     is_file: bool = False
     files: list[str] = field(default_factory=list)
-    tool_folders: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in _TOOL_FOLDERS})
+    hydra_runs: list[str] = field(default_factory=list)
     notes: list[FileNote] = field(default_factory=list)
 
     def named(self, *patterns: str) -> list[str]:
@@ -83,22 +82,17 @@ def list_files(path: Path) -> SourceFolder:
     if path.is_file():
         return SourceFolder(path.parent, is_file=True, files=[path.name])
     folder = SourceFolder(path)
-    pending = [(path, "")]
-    while pending:
-        directory, prefix = pending.pop()
-        try:
-            with os.scandir(directory) as entries:
-                for entry in entries:
-                    if not entry.is_dir(follow_symlinks=False):
-                        folder.files += [] if entry.name.startswith(".") else [prefix + entry.name]
-                    elif entry.name in _TOOL_FOLDERS:
-                        folder.tool_folders[entry.name].append(prefix[:-1] or ".")
-                    elif not entry.name.startswith(".") and entry.name not in _SKIPPED_FOLDERS:
-                        pending.append((Path(entry.path), f"{prefix}{entry.name}/"))
-        except OSError as error:
-            folder.notes.append(FileNote(prefix[:-1] or ".", error.strerror or str(error)))
-    for owners in folder.tool_folders.values():
-        owners.sort(key=natural_order)
+
+    def note_fault(error: OSError) -> None:
+        folder.notes.append(FileNote(os.path.relpath(error.filename, path), error.strerror or str(error)))
+
+    for directory, names, files in os.walk(path, onerror=note_fault):
+        location = os.path.relpath(directory, path)
+        prefix = "" if location == "." else f"{location}/"
+        folder.files += [prefix + name for name in files if not name.startswith(".")]
+        folder.hydra_runs += [location] if ".hydra" in names else []
+        names[:] = [name for name in names if not name.startswith(".") and name not in _SKIPPED_FOLDERS]
+    folder.hydra_runs.sort(key=natural_order)
     return folder
 
 

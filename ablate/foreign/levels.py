@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ablate.errors import ConfigError, DesignError, suggestion
-from ablate.foreign.reader import ForeignRun
-from ablate.foreign.request import AdoptSettings
+from ablate.foreign.reader import SEED_NAMES, ForeignRun
+from ablate.foreign.request import AdoptSettings, number_or_text
 from ablate.formatting import listing
 from ablate.study import level_label
 from ablate.study.settings import AUTO
@@ -19,26 +18,10 @@ from ablate.sweep.identity import run_id
 ABSENT = "absent"
 """The level of a key that a run's configuration does not have."""
 
-_SEEDS = ("seed", "random_seed", "random_state", "rng_seed", "manual_seed")
 _MANY_RUNS = 4  # from here on a key with another value in every run is no coincidence
 
 Levels = Mapping[str, tuple[str, ...]]
 """By key, the level of every run, in the order of the runs."""
-
-
-@dataclass(frozen=True)
-class FactorLevels:
-    """The factors of foreign runs.
-
-    Args:
-        levels: By the factor's name the level of every run.
-        keys: By the factor's name its key in the configurations.
-        notes: What a user should know about how they were found, a sentence each.
-    """
-
-    levels: Levels
-    keys: Mapping[str, str]
-    notes: tuple[str, ...] = ()
 
 
 def levels_by_key(runs: Sequence[ForeignRun]) -> Levels:
@@ -79,37 +62,24 @@ def resolve_key(name: str, runs: Sequence[ForeignRun], levels: Levels) -> str:
         raise ConfigError(f"'{name}' stands for several keys: {', '.join(endings)}. Write one of them in full.")
     declared = [run.declared.get(name) for run in runs]
     if None not in declared:
-        same = [key for key, labels in levels.items() if all(map(_same_level, labels, declared))]
+        expected = [number_or_text(str(level)) for level in declared]
+        same = [key for key, labels in levels.items() if list(map(number_or_text, labels)) == expected]
         if same:
-            return _shortest([key for key in same if len(set(levels[key])) > 1] or same)
+            return min(same, key=lambda key: (len(set(levels[key])) == 1, key.count("."), len(key)))
     # Keys that differ come first: a constant is hardly meant.
     keys = sorted(levels, key=lambda key: len(set(levels[key])) == 1)
     names = [*levels, *(key for run in runs for key in run.declared)]
     raise ConfigError(f"No run has the key '{name}'. Keys: {listing(keys, 12)}.{suggestion(name, names)}")
 
 
-def _shortest(keys: Sequence[str]) -> str:
-    return min(keys, key=lambda key: (key.count("."), len(key)))
-
-
-def _same_level(label: str, declared: str | None) -> bool:
-    return label == declared or (_number(label) is not None and _number(label) == _number(declared))
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(str(text))
-    except ValueError:
-        return None
-
-
 def find_seed(runs: Sequence[ForeignRun], levels: Levels, settings: AdoptSettings) -> str | None:
     """The key that holds the seed: the one that was named, or one that is called like a seed; None if there is none."""
     if settings.seed != AUTO:
         return None if settings.seed is None else resolve_key(settings.seed, runs, levels)
-    called_seed = [key for key in levels if key.rpartition(".")[2].lower() in _SEEDS]
+    names = {key: key.rpartition(".")[2].lower() for key in levels}
+    called_seed = [key for key, name in names.items() if name in SEED_NAMES]
     varied = [key for key in called_seed if len(set(levels[key])) > 1]
-    return _shortest(varied or called_seed) if called_seed else None
+    return min(varied or called_seed, key=lambda key: (key.count("."), SEED_NAMES.index(names[key])), default=None)
 
 
 def same_config_notes(runs: Sequence[ForeignRun], seed: str | None) -> list[str]:
@@ -126,7 +96,7 @@ def same_config_notes(runs: Sequence[ForeignRun], seed: str | None) -> list[str]
     for same in groups.values():
         for key in dict.fromkeys(key for run in same for key in run.declared):
             names = dict.fromkeys(run.declared[key] for run in same if key in run.declared)
-            if len({_number(name) or name for name in names}) > 1 and key != seed:
+            if len({number_or_text(name) for name in names}) > 1 and key != seed:
                 phrase = " and ".join(f"{key}={name}" for name in names)
                 equal.setdefault(phrase, []).extend(run.location for run in same)
     return [
@@ -136,13 +106,16 @@ def same_config_notes(runs: Sequence[ForeignRun], seed: str | None) -> list[str]
     ]
 
 
-def factor_levels(
+def find_factors(
     runs: Sequence[ForeignRun], levels: Levels, seed: str | None, settings: AdoptSettings
-) -> FactorLevels:
+) -> tuple[dict[str, str], list[str]]:
     """The factors: the keys that were named, or all that differ independently of each other.
 
     Keys that differ exactly where another does are that key by another name; a key that no command line set and that
     follows from those that were set is no factor.
+
+    Returns:
+        By the factor's name its key in the configurations, and notes for the user on how the factors were found.
 
     Raises:
         DesignError: If nothing differs, or runs that would share a cell differ in a key that was not named.
@@ -156,15 +129,15 @@ def factor_levels(
     }
     named = {resolve_key(name, runs, levels): name for name in settings.factors}
     if named:
-        varied = {name: key for key, name in named.items() if len(set(levels[key])) > 1}
-        constant = {name: levels[key][0] for key, name in named.items() if name not in varied}
-        if not varied:
+        factors = {name: key for key, name in named.items() if len(set(levels[key])) > 1}
+        constant = {name: levels[key][0] for key, name in named.items() if name not in factors}
+        if not factors:
             raise DesignError(f"Nothing to compare: {', '.join(constant)} has one level in all {len(runs)} runs.")
-        factors = {name: levels[key] for name, key in varied.items()}
-        _refuse_pooling(factors, {key: labels for key, labels in differing.items() if key not in named})
-        return FactorLevels(
-            factors, varied, tuple(f"{name} is {label} in all runs." for name, label in constant.items())
+        _refuse_pooling(
+            [levels[key] for key in factors.values()],
+            {key: labels for key, labels in differing.items() if key not in named},
         )
+        return factors, [f"{name} is {label} in all runs." for name, label in constant.items()]
     if not differing:
         what = f" {len(runs)} runs, all with the same configuration" if len(runs) > 1 else " There is one run"
         raise DesignError(f"Nothing to compare:{what}{' but for the seed' if seed else ''}.")
@@ -173,9 +146,37 @@ def factor_levels(
     set_keys = {key for key in differing if key in overridden or key.startswith(groups)}
     keys, alias_notes = _without_aliases(differing, set_keys)
     keys, follower_notes = _without_followers(keys, differing, set_keys, overridden)
-    return FactorLevels(
-        {key: differing[key] for key in keys}, {key: key for key in keys}, (*alias_notes, *follower_notes)
-    )
+    return {key: key for key in keys}, [*alias_notes, *follower_notes]
+
+
+def named_reference(
+    factors: Mapping[str, str], runs: Sequence[ForeignRun], levels: Levels, settings: AdoptSettings
+) -> dict[str, str]:
+    """The levels of the reference cell that the settings name, by factor.
+
+    Raises:
+        ConfigError: If a key is no factor, or does not have the level.
+    """
+    names = {key: name for name, key in factors.items()}
+    reference = {}
+    for name, level in settings.reference.items():
+        key = resolve_key(name, runs, levels)
+        if key not in names:
+            raise DesignError(f"reference.{name}: '{key}' is no factor. Factors: {', '.join(factors)}.")
+        check_level(key, level, levels)
+        reference[names[key]] = level
+    return reference
+
+
+def check_level(key: str, level: str, levels: Levels) -> None:
+    """Refuse a level that no run has.
+
+    Raises:
+        DesignError: If there is no such level; the message lists those that there are.
+    """
+    known = list(dict.fromkeys(levels[key]))
+    if level not in known:
+        raise DesignError(f"'{key}' has no level '{level}'. Levels: {', '.join(known)}.{suggestion(level, known)}")
 
 
 def _partition(labels: Sequence[str]) -> tuple[int, ...]:
@@ -239,9 +240,9 @@ def _follows(labels: Sequence[str], leading: Sequence[Any]) -> bool:
     return len(set(zip(leading, labels, strict=True))) == len(set(leading))
 
 
-def _refuse_pooling(factors: Levels, others: Levels) -> None:
+def _refuse_pooling(factors: Sequence[Sequence[str]], others: Levels) -> None:
     """Runs of a cell must agree in all that is no factor."""
-    cells = list(zip(*factors.values(), strict=True))
+    cells = list(zip(*factors, strict=True))
     mixed = {key: list(dict.fromkeys(labels)) for key, labels in others.items() if not _follows(labels, cells)}
     if mixed:
         key, labels = next(iter(mixed.items()))

@@ -44,19 +44,16 @@ def read_table(folder: SourceFolder, file: str) -> pd.DataFrame:
     if not text.endswith("\n") and len(last) < width and "\n" in text:
         folder.notes.append(FileNote(file, f"its last line was cut off ({len(last)} of {width} fields)"))
         text = text[: text.rindex("\n") + 1]
-    lines = text.count("\n") + (not text.endswith("\n")) - 1
     try:
         frame = pd.read_csv(io.StringIO(text), sep=separator, index_col=False, on_bad_lines="skip", low_memory=False)
     except (ValueError, pd.errors.ParserError) as error:
         raise UnreadableFile(f"is no table: {error}") from error
     frame.columns = [" ".join(str(name).split()) for name in frame.columns]
-    blank = sum(not line.strip() for line in text.splitlines()[1:]) if len(frame) < lines else 0
-    if (skipped := lines - blank - len(frame)) > 0:
+    lines = sum(bool(line.strip()) for line in text.split("\n")) - 1
+    if (skipped := lines - len(frame)) > 0:
         folder.notes.append(FileNote(file, f"{plural(skipped, 'line')} of another width left out"))
     # A program that starts again may append its header, too.
-    is_header = pd.Series(True, index=frame.index)
-    for name in frame.columns:
-        is_header &= frame[name].astype(str).str.strip() == name
+    is_header = frame.apply(lambda column: column.astype(str).str.strip() == column.name).all(axis=1)
     if is_header.any():
         frame = frame[~is_header].reset_index(drop=True)
         folder.notes.append(FileNote(file, f"its header stands {int(is_header.sum()) + 1} times", changed=True))
@@ -85,22 +82,20 @@ def with_decimal_points(frame: pd.DataFrame, separator: str) -> tuple[pd.DataFra
         >>> with_decimal_points(pd.DataFrame({"acc": ["0,5", "0,75"], "n": [1, 2]}), ";")[0]["acc"].tolist()
         [0.5, 0.75]
     """
-    import pandas as pd
-
-    candidates = {}
-    for name in frame.columns:
-        if pd.api.types.is_numeric_dtype(frame[name]):
-            continue
-        texts = [str(value).strip() for value in frame[name].dropna().unique()]
-        if any("," in text for text in texts) and all(_NUMBER.fullmatch(text) for text in texts):
-            candidates[str(name)] = texts
-    if separator != ";" and not any(_DECIMAL_COMMA.fullmatch(text) for texts in candidates.values() for text in texts):
+    candidates = []
+    is_shown = separator == ";"
+    for name in frame.select_dtypes(exclude="number").columns:
+        texts = frame[name].dropna().astype(str).str.strip()
+        if texts.str.contains(",").any() and texts.str.fullmatch(_NUMBER).all():
+            candidates.append(str(name))
+            is_shown = is_shown or bool(texts.str.fullmatch(_DECIMAL_COMMA).any())
+    if not is_shown:
         return frame, []
     numbers = {
         name: frame[name].astype("string").str.strip().str.replace(".", "").str.replace(",", ".").astype("Float64")
         for name in candidates
     }
-    return frame.assign(**{name: values.astype(float) for name, values in numbers.items()}), list(numbers)
+    return frame.assign(**{name: values.astype(float) for name, values in numbers.items()}), candidates
 
 
 def read_log(folder: SourceFolder, file: str) -> NumberTable | None:

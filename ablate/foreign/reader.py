@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
     from ablate.foreign.request import AdoptSettings
 
+SEED_NAMES = (
+    *("seed", "random_seed", "random_state", "rng_seed", "manual_seed"),
+    *("rep", "replicate", "repetition", "fold"),
+)
+"""What keys and columns are called that distinguish the repetitions of a cell; the most certain names first."""
+
 Kind = Literal["single", "curve", "rows"]
 """What the rows of a table of results are.
 

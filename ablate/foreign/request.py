@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -26,12 +24,12 @@ from ablate.study.setting import (
     written,
 )
 from ablate.study.settings import AUTO
+from ablate.sweep.identity import flatten
 
 
 def _declared(default: Any, rule: Rule, description: str) -> Any:
     """A field of :class:`AdoptSettings` with its declaration."""
-    factory = functools.partial(copy.copy, default)
-    return field(default_factory=factory, metadata={"setting": Setting(default, rule, description)})
+    return field(default_factory=lambda: default, metadata={"setting": Setting(default, rule, description)})
 
 
 def _one_of(names: Iterable[str]) -> Rule:
@@ -69,9 +67,6 @@ class AdoptSettings:
     results: str | None = _declared(
         None, optional(text()), "the file in each run that holds its results; null: all CSV and JSON files of a run"
     )
-    rows: str | None = _declared(
-        None, _one_of(("mean",)), "mean: average the rows of a file; null: only where no other file has the metric"
-    )
     repeats: str | None = _declared(
         None,
         _one_of(("latest", "mean", "replicates")),
@@ -92,18 +87,18 @@ class AdoptSettings:
             >>> AdoptSettings.from_values({"reference": {"batch_norm": True}, "only": {"data": "mnist"}}).only
             {'data': ('mnist',)}
         """
-        faults = []
-        checked: dict[str, Any] = {}
         keys = [f"{key}.KEY" if setting.default == {} else key for key, setting in ADOPT_SETTINGS.items()]
+        faults = []
         for key, value in values.items():
             if key not in ADOPT_SETTINGS:
                 faults.append(f"Unknown key '{key}'. Keys: {', '.join(keys)}.{suggestion(key, keys)}")
             elif (fault := setting_fault(key, value, ADOPT_SETTINGS[key])) is not None:
                 faults.append(fault)
-            else:
-                checked[key] = tuple(value) if isinstance(value, list) else value
         if faults:
             raise ConfigError("\n".join(faults))
+        checked: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
         reference = {key: level_label(level) for key, level in checked.pop("reference", {}).items()}
         only = {
             key: tuple(map(level_label, levels)) if isinstance(levels, list | tuple) else (level_label(levels),)
@@ -111,26 +106,15 @@ class AdoptSettings:
         }
         return cls(reference=reference, only=only, **checked)
 
-    @property
-    def seed_key(self) -> str | None:
-        """The key of the seed that was named, or None where none was."""
-        return None if self.seed == AUTO else self.seed
-
     def arguments(self) -> list[str]:
         """The settings that differ from their defaults, as arguments of the command line.
 
         Example:
             >>> parse_settings(["seed=null", "only.data=mnist,kmnist"]).arguments()
-            ['seed=null', 'only.data=mnist,kmnist']
+            ['seed=null', 'only.data=[mnist,kmnist]']
         """
-        arguments = []
-        for key, value in vars(self).items():
-            if isinstance(value, Mapping):
-                texts = {name: level if isinstance(level, str) else ",".join(level) for name, level in value.items()}
-                arguments += [f"{key}.{name}={levels}" for name, levels in texts.items()]
-            elif value != ADOPT_SETTINGS[key].default:
-                arguments.append(f"{key}={written(value)}")
-        return arguments
+        chosen = {key: value for key, value in vars(self).items() if value != ADOPT_SETTINGS[key].default}
+        return [f"{key}={written(value)}" for key, value in flatten(chosen).items()]
 
 
 ADOPT_SETTINGS: Mapping[str, Setting] = {item.name: item.metadata["setting"] for item in fields(AdoptSettings)}
@@ -173,12 +157,16 @@ def _value(value: str, setting: Setting) -> Any:
         return _items(value)
     if value == "null":
         return None
-    if setting.rule(value) is None:
-        return value  # a text, also where it looks like a number
+    # A name may look like a number: text is text where the rule allows it.
+    return value if setting.rule(value) is None else number_or_text(value)
+
+
+def number_or_text(text: str) -> float | str:
+    """The number that a text is, or the text itself where it is none."""
     try:
-        return float(value)
+        return float(text)
     except ValueError:
-        return value
+        return text
 
 
 def _items(value: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ _GENERIC = frozenset(
 )
 _SEED = re.compile(r"(?:^|[_\-. ])seed[_\-. ]?(\d+)(?=$|[_\-. ])", re.IGNORECASE)
 _CONFIG_FILES = ("config.yaml", "hparams.yaml", "config.json", "params.json")
-_NUMBER_AT_END = re.compile(r"^(.*\D)[_\-. ]?(\d+)$|^()(\d+)$")
+_NUMBER_AT_END = re.compile(r"(.*?)[_\-. ]*(\d+)")
 
 
 def runs_by_name(
@@ -137,8 +137,8 @@ def _number_or_text(text: str) -> Any:
 
 
 def _split_numbers(variants: Sequence[str]) -> list[tuple[str, int]] | None:
-    matches = [_NUMBER_AT_END.match(variant) for variant in variants]
-    split = [((match[1] or "").rstrip("_-. "), int(match[2] or match[4])) for match in matches if match]
+    matches = [_NUMBER_AT_END.fullmatch(variant) for variant in variants]
+    split = [(match[1], int(match[2])) for match in matches if match]
     sizes = Counter(stem for stem, _ in split)
     distinct = len(split) == len(variants) and len(set(split)) == len(split) and len(sizes) > 1
     return split if distinct and min(sizes.values()) > 1 and len(set(sizes.values())) == 1 else None

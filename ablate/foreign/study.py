@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.errors import DesignError, StoreError, suggestion
-from ablate.foreign import notes
+import pandas as pd
+
+from ablate.errors import DesignError, StoreError
 from ablate.foreign.cells import design_name, integer_seeds, make_cells
-from ablate.foreign.duplicates import CellRun, resolve_duplicates
-from ablate.foreign.levels import factor_levels, find_seed, levels_by_key, resolve_key, same_config_notes
+from ablate.foreign.levels import (
+    check_level,
+    find_factors,
+    find_seed,
+    levels_by_key,
+    named_reference,
+    resolve_key,
+    same_config_notes,
+)
+from ablate.foreign.outcomes import CellRun, adoption_notes, adoption_table, resolve_duplicates
 from ablate.foreign.reader import ForeignRun, ForeignRuns
 from ablate.foreign.readers import read_runs
 from ablate.foreign.request import AdoptSettings
-from ablate.foreign.results import choose_metric, run_result, with_consistent_kinds
+from ablate.foreign.results import choose_metric, run_result, with_results
 from ablate.store import FAILED, FINISHED, PlannedRun, Result, RunFolder, Status, StudyFolder, write_text
 from ablate.store.records import StudyRecord
 from ablate.study import Plan, Study
@@ -48,7 +54,7 @@ def adopt(path: str | Path, *, name: str | None = None, outputs: str | Path = "o
         name: Name of the study and its folder; None to name it after the path.
         outputs: Where study folders live.
         **settings: ``metric``, ``direction``, ``margin``, ``seed``, ``factors``, ``reference``, ``only``, ``ignore``,
-            ``results``, ``rows``, ``repeats``, ``source``; see :data:`ablate.foreign.ADOPT_SETTINGS`.
+            ``results``, ``repeats``, ``source``; see :data:`ablate.foreign.request.ADOPT_SETTINGS`.
 
     Returns:
         The summary, with effects and verdicts; the study's folder holds tables and figures, and in ``adopted.csv``
@@ -88,28 +94,25 @@ def adopt_folder(path: Path, settings: AdoptSettings, outputs: Path = Path("outp
     if old is not None and all(event.get("adopted") != origin for event in old.history):
         raise StoreError(f"The folder '{folder.path}' holds another study. Choose a name for this one with name=...")
     foreign = read_runs(path, settings)
-    foreign = replace(foreign, runs=with_consistent_kinds(foreign.runs))
+    foreign = replace(foreign, runs=with_results(foreign.runs, settings))
     record, runs, table = _study_of(foreign, settings, folder.name, path)
     with folder.editing():
         for planned, run in runs.items():
             _write_run(folder.run(planned), run)
         folder.write_record(record)
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([("place", "state", "reason"), *table])
-        write_text(folder.path / "adopted.csv", text.getvalue())
+        write_text(folder.path / "adopted.csv", table.to_csv(index=False))
     return folder
 
 
 def _write_run(folder: RunFolder, run: CellRun) -> None:
     result, ended = run.result, run.modified or None
-    if result.metrics:
-        folder.write_result(Result(dict(result.metrics), other={"source": run.location}))
     if result.curves is not None:
         rows = result.curves.to_dict("records")
         # What is blank in a log stays blank: it is no number.
         filled = [{str(name): value for name, value in row.items() if value == value} for row in rows]
         folder.write_curves(filled, [str(name) for name in result.curves.columns])
     if result.metrics:
+        folder.write_result(Result(dict(result.metrics), other={"source": run.location}))
         folder.write_status(Status(FINISHED, ended=ended))
     else:
         folder.write_status(Status(FAILED, "no result", f"{run.location}: {result.fault}", ended=ended))
@@ -134,23 +137,26 @@ def adopted_name(path: Path) -> str:
 
 def _study_of(
     foreign: ForeignRuns, settings: AdoptSettings, name: str, path: Path
-) -> tuple[StudyRecord, dict[PlannedRun, CellRun], Sequence[tuple[str, str, str]]]:
+) -> tuple[StudyRecord, dict[PlannedRun, CellRun], pd.DataFrame]:
     """The record of the study that foreign runs amount to, its runs, and what became of every run and file."""
     runs, excluded = _selected(foreign, settings)
     choice = choose_metric(runs, settings)
-    results = {run.location: run_result(run, choice, settings) for run in foreign.runs}
+    results = {run.location: run_result(run, choice) for run in foreign.runs}
     usable = [run for run in runs if run.has_config]
     levels = levels_by_key(usable)
     seed_key = find_seed(usable, levels, settings)
-    factors = factor_levels(usable, levels, seed_key, settings)
+    factors, factor_notes = find_factors(usable, levels, seed_key, settings)
     seeds, seed_notes = integer_seeds(levels[seed_key] if seed_key else None, len(usable), seed_key)
     cell_runs = []
     for index, (run, seed) in enumerate(zip(usable, seeds, strict=True)):
-        levels_of_run = {factor: labels[index] for factor, labels in factors.levels.items()}
+        levels_of_run = {factor: levels[key][index] for factor, key in factors.items()}
         cell_runs.append(CellRun(run.location, levels_of_run, seed, results[run.location], run.modified))
     seeded = seed_key is not None and len(set(seeds)) > 1
     counted, duplicate_notes = resolve_duplicates(cell_runs, settings.repeats, foreign.ordered_by_time, seeded)
-    study_factors, cells, reference_notes = make_cells(factors, counted, settings)
+    study_factors, cells, reference_notes = make_cells(
+        factors, named_reference(factors, usable, levels, settings), counted
+    )
+    table = adoption_table(foreign, excluded, results, counted)
     names = {tuple(cell.levels.values()): cell.name for cell in cells}
     order = {cell.name: index for index, cell in enumerate(cells)}
     planned = {
@@ -161,7 +167,7 @@ def _study_of(
     design = design_name(study_factors, cells)
     study = Study(name, design, used_seeds, choice.metric, choice.direction, settings.margin)
     constant = {key: labels[0] for key, labels in levels.items() if len(set(labels)) == 1 and key != seed_key}
-    reference = {factors.keys[factor.name]: factor.reference for factor in study_factors}
+    reference = {factors[factor.name]: factor.reference for factor in study_factors}
     phrases = [f"{len(foreign.runs)} runs found", *([f"{len(excluded)} left out by only.KEY"] if excluded else [])]
     finished = sum(bool(results[run.location].metrics) for run in runs)
     event = {
@@ -173,13 +179,11 @@ def _study_of(
         "finished": 0,
         "notes": [
             f"Adopted from {path} ({foreign.source}): {', '.join([*phrases, f'{finished} with a result'])}.",
-            *notes.missing_notes(results),
-            *notes.file_notes(foreign),
+            *adoption_notes(table),
             *foreign.notes,
             *same_config_notes(foreign.runs, seed_key),
             *choice.notes,
-            *notes.row_notes(counted, choice),
-            *factors.notes,
+            *factor_notes,
             *(seed_notes if len(used_seeds) == 1 or settings.repeats != "replicates" else ()),
             *duplicate_notes,
             *reference_notes,
@@ -189,7 +193,7 @@ def _study_of(
     record = StudyRecord(
         Plan(study, tuple(study_factors), tuple(cells)), tuple(planned), {**constant, **reference}, (event,)
     )
-    return record, planned, notes.adoption_table(foreign, excluded, results, counted)
+    return record, planned, table
 
 
 def _selected(foreign: ForeignRuns, settings: AdoptSettings) -> tuple[list[ForeignRun], set[str]]:
@@ -203,10 +207,8 @@ def _selected(foreign: ForeignRuns, settings: AdoptSettings) -> tuple[list[Forei
     excluded: set[str] = set()
     for name, wanted in settings.only.items():
         key = resolve_key(name, runs, levels)
-        known = list(dict.fromkeys(levels[key]))
-        if unknown := [level for level in wanted if level not in known]:
-            hint = suggestion(unknown[0], known)
-            raise DesignError(f"'{key}' has no level '{unknown[0]}'. Levels: {', '.join(known)}.{hint}")
+        for level in wanted:
+            check_level(key, level, levels)
         excluded |= {run.location for run, level in zip(runs, levels[key], strict=True) if level not in wanted}
     if len(excluded) == len(runs):
         raise DesignError("No run has all the levels of only.KEY=... together.")

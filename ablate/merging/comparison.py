@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.errors import StoreError
+from ablate.formatting import enumeration
 from ablate.merging.studies import Studies, StudyPath, as_folder, copy_result, read_studies, same_folder
 from ablate.merging.union import conflicts, merge_studies, merged_record, question_differences
 from ablate.store import PlannedRun, RunFolder, StudyFolder, write_text
@@ -94,29 +95,19 @@ def compare(
 
 def _reasons_apart(studies: Studies) -> list[str]:
     """Why studies cannot be one, a phrase each."""
-    plans = {name: study.record.plan for name, study in studies.items()}
-    reasons = []
-    for key in ("metric", "direction"):
-        values = {name: getattr(plan.study, key) for name, plan in plans.items()}
-        if len(set(values.values())) > 1:
-            reasons.append(f"{key} {_by_study(values)}")
-    references: dict[str, dict[str, str]] = {}
-    for name, plan in plans.items():
-        for factor in plan.factors:
-            references.setdefault(factor.name, {})[name] = factor.reference
-    if any(len(levels) < len(plans) for levels in references.values()):
-        factors = {name: ", ".join(factor.name for factor in plan.factors) for name, plan in plans.items()}
-        reasons.append(f"factors {_by_study(factors, '; ')}")
-    reasons += [
-        f"reference of {factor} {_by_study(levels)}"
-        for factor, levels in references.items()
-        if len(set(levels.values())) > 1
+    answers: dict[str, dict[str, str]] = {}
+    for name, study in studies.items():
+        plan = study.record.plan
+        factors = enumeration(sorted(factor.name for factor in plan.factors))
+        of_study = {"metric": plan.study.metric, "direction": plan.study.direction, "factors": factors}
+        of_study |= {f"reference of {factor.name}": factor.reference for factor in plan.factors}
+        for key, answer in of_study.items():
+            answers.setdefault(key, {})[name] = answer
+    return [
+        f"{key} {', '.join(f'{answer} ({name})' for name, answer in by_study.items())}"
+        for key, by_study in answers.items()
+        if len(set(by_study.values())) > 1
     ]
-    return reasons
-
-
-def _by_study(values: dict[str, str], separator: str = ", ") -> str:
-    return separator.join(f"{value} ({name})" for name, value in values.items())
 
 
 def _joined(studies: Studies, folder: StudyFolder) -> tuple[StudyRecord, dict[PlannedRun, RunFolder]]:

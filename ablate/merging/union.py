@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from ablate.errors import ConfigError, StoreError, suggestion
 from ablate.formatting import listing, plural
-from ablate.merging.studies import Studies, StudyPath, StudySource, as_folder, copy_run, read_studies, same_folder
+from ablate.merging.studies import Studies, StudyPath, as_folder, copy_run, read_studies, same_folder
 from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, StudyFolder
 from ablate.store.records import StudyRecord
+from ablate.store.snapshot import Snapshot
 from ablate.sweep.identity import differences
 from ablate.sweep.study_record import extended_record
 
@@ -108,23 +111,17 @@ def question_differences(studies: Studies) -> list[str]:
 
 def conflicts(studies: Studies) -> list[str]:
     """Runs that finished in several of the studies with other numbers, a line each; timings do not count."""
-    results: dict[str, dict[str, Mapping[str, float]]] = {}
-    labels: dict[str, str] = {}
-    for name, study in studies.items():
-        cells = {cell.name: cell.label for cell in study.record.plan.cells}
-        for run, metrics in study.metrics.items():
-            results.setdefault(run.id, {})[name] = metrics
-            labels.setdefault(run.id, f"{cells[run.cell]}, seed {run.seed}")
+    frames = {name: study.runs.set_axis([run.id for run in study.record.runs]) for name, study in studies.items()}
+    runs = pd.concat(frames).query("state == @FINISHED")
+    numbers = [str(name) for name in runs.select_dtypes("number")]
+    metrics = [name for name in numbers if name != "seed" and not name.startswith("seconds")]
     clashes = []
-    for key, by_study in results.items():
-        names = dict.fromkeys(name for metrics in by_study.values() for name in metrics)
-        for metric in (name for name in names if not name.startswith("seconds")):
-            values = {name: float(metrics.get(metric, "nan")) for name, metrics in by_study.items()}
-            # By their digits: NaN in both is no conflict. The first metric that differs says enough.
-            if len(set(map(repr, values.values()))) > 1:
-                numbers = ", ".join(f"{value:.6g} ({name})" for name, value in values.items())
-                clashes.append(f"{labels[key]}: {metric} {numbers}")
-                break
+    for _, rows in runs.groupby(level=1, sort=False):
+        # NaN in both is no conflict. The first metric that differs says enough.
+        metric = next((name for name in metrics if rows[name].nunique(dropna=False) > 1), None)
+        if metric is not None:
+            values = ", ".join(f"{value:.6g} ({name})" for name, value in rows[metric].droplevel(1).items())
+            clashes.append(f"{rows['cell'].iloc[0]}, seed {rows['seed'].iloc[0]}: {metric} {values}")
     return clashes
 
 
@@ -140,9 +137,9 @@ def _refuse_two_runs_of_a_seed(studies: Studies) -> None:
                 )
 
 
-def _choose_sources(studies: Studies, keep: str | None) -> dict[PlannedRun, StudySource]:
+def _choose_sources(studies: Studies, keep: str | None) -> dict[PlannedRun, Snapshot]:
     """From which study each run is taken; runs that began in none are left to the study's command."""
-    chosen: dict[PlannedRun, StudySource] = {}
+    chosen: dict[PlannedRun, Snapshot] = {}
     ranks: dict[PlannedRun, int] = {}
     for study in studies.values():
         for run, status in study.statuses.items():
@@ -162,22 +159,17 @@ def merged_record(into: StudyFolder, records: Sequence[StudyRecord], event: Mapp
         records: One or more records that agree in reference configuration, metric, direction and margin.
         event: What the history ends with.
     """
+    seeds = tuple(sorted({seed for record in records for seed in record.plan.study.seeds}))
     merged: StudyRecord | None = None
     for record in records:
-        plan = replace(record.plan, study=replace(record.plan.study, name=into.name))
+        plan = replace(record.plan, study=replace(record.plan.study, name=into.name, seeds=seeds))
         merged = extended_record(into, merged, plan, record.runs, record.reference, {})
     assert merged is not None  # noqa: S101 - read_studies refuses no study at all
-    plan = merged.plan
     # Parts may share commands: each stands once, in the order of time.
     events = {repr(past): past for record in records for past in record.history}.values()
     history = (*sorted(events, key=lambda past: str(past.get("time", ""))), event)
     checks = {name: check for record in reversed(records) for name, check in record.checks.items()}
-    if not plan.study.sequential:
-        seeds = sorted({seed for record in records for seed in record.plan.study.seeds})
-        plan = replace(plan, study=replace(plan.study, seeds=tuple(seeds)))
-    order = {cell.name: index for index, cell in enumerate(plan.cells)}
-    runs = tuple(sorted(merged.runs, key=lambda run: (order[run.cell], run.seed)))
-    return StudyRecord(plan, runs, merged.reference, history, checks)
+    return replace(merged, history=history, checks=checks)
 
 
 def _event(studies: Studies, clashes: Sequence[str], keep: str | None) -> dict[str, Any]:
@@ -196,7 +188,7 @@ def _event(studies: Studies, clashes: Sequence[str], keep: str | None) -> dict[s
 
 
 def _messages(
-    studies: Studies, chosen: Mapping[PlannedRun, StudySource], clashes: Sequence[str], keep: str | None
+    studies: Studies, chosen: Mapping[PlannedRun, Snapshot], clashes: Sequence[str], keep: str | None
 ) -> list[str]:
     runs = {run for study in studies.values() for run in study.record.runs}
     lines = [f"{len(runs)} runs of {len(studies)} folders, {len(runs) - len(chosen)} of them still to be trained:"]

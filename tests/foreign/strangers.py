@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ablate.foreign import adopt_folder, parse_settings
+from ablate.foreign.request import parse_settings
+from ablate.foreign.study import adopt_folder
 from ablate.report import summary_of
 from ablate.store import StudyFolder
 

@@ -149,7 +149,7 @@ def test_a_tidy_table(tmp_path: Path) -> None:
     assert means(study) == {"full": 0.91, "lr=0.01": 0.82, "model=mlp": 0.81, "model=mlp, lr=0.01": 0.72}
     assert cells(study)["n"].tolist() == [3, 3, 3, 3]
     assert summary_of(study).study.design == "factorial"
-    assert "Columns read as levels: model, lr; as seed: seed; as numbers: accuracy." in notes(study)
+    assert "Columns read as levels or seed: model, lr, seed; as numbers: accuracy." in notes(study)
 
 
 def test_a_tidy_table_with_epochs_and_semicolons(tmp_path: Path) -> None:

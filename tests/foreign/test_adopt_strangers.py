@@ -199,7 +199,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: py
 
     def scandir(path: object) -> object:
         if str(path).endswith("closed"):
-            raise PermissionError(13, "Permission denied")
+            raise PermissionError(13, "Permission denied", str(path))
         return real(path)  # type: ignore[call-overload]
 
     monkeypatch.setattr("ablate.foreign.files.os.scandir", scandir)
@@ -260,12 +260,12 @@ def test_unknown_words_metrics_keys_and_levels_give_the_nearest(tmp_path: Path) 
     root = two_runs(tmp_path / "runs")
     for words, message in (
         (["metrik=score"], "Unknown key 'metrik'. Keys: name, metric, direction, margin, seed, factors, "
-         "reference.KEY, only.KEY, ignore, results, rows, repeats, source. Did you mean 'metric'?"),
+         "reference.KEY, only.KEY, ignore, results, repeats, source. Did you mean 'metric'?"),
         (["metric=scor"], "No run has the metric 'scor'. Metrics: score. Did you mean 'score'?"),
         (["factors=[dept]"], "No run has the key 'dept'. Keys: depth. Did you mean 'depth'?"),
         (["only.depth=9"], "'depth' has no level '9'. Levels: 2, 3."),
-        (["reference.depth=9"], "reference.depth=9: 'depth' has the levels 2, 3."),
-        (["reference.width=9"], "reference.width: no such factor. Factors: depth."),
+        (["reference.depth=9"], "'depth' has no level '9'. Levels: 2, 3."),
+        (["reference.width=9"], "No run has the key 'width'. Keys: depth."),
         (["direction=maximum", "margin=x", "seed"], "direction=maximum: must be one of max, min, or null. "
          "Did you mean 'max'?\nmargin=x: must be a number, or null.\n'seed' is not key=value."),
         (["source=tensorboard"], f"There are no results of tensorboard to adopt in '{root}'. "),

@@ -181,15 +181,15 @@ def test_studies_that_ask_something_else_stand_side_by_side(tmp_path: Path) -> N
     c = study(tmp_path, "c", 2, direction="min")
     found = compare([a, b, c], StudyFolder(tmp_path / "outputs" / "all"))
     assert found.explanation == (
-        "Side by side, since they do not ask the same: direction max (a), max (b), min (c); factors residual (a); "
-        "width (b); residual (c)."
+        "Side by side, since they do not ask the same: direction max (a), max (b), min (c); factors residual (a), "
+        "width (b), residual (c)."
     )
     assert list(found.summaries) == ["a", "b", "c"]
     assert (found.folder.tables / "b" / "effects.tex").is_file()
     lines = (found.folder.path / "effects.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in lines] == ["study", "a", "b", "c"]
     assert compare([a, b], StudyFolder(tmp_path / "outputs" / "ab")).explanation == (
-        "Side by side, since they do not ask the same: factors residual (a); width (b)."
+        "Side by side, since they do not ask the same: factors residual (a), width (b)."
     )
 
 

@@ -20,7 +20,7 @@ _MOST_SENTENCES = 12
 def _report(
     arguments: Sequence[str], figures: str | None = None, width: str | None = None, into: str | None = None
 ) -> int:
-    from ablate.foreign import looks_foreign
+    from ablate.foreign.study import looks_foreign
 
     path, names = arguments[0], _figure_names(figures, width)
     if into is not None or (len(arguments) > 1 and all("=" not in word for word in arguments)):
@@ -52,7 +52,8 @@ def _compare(paths: Sequence[str], figures: Sequence[str] | None, width: str | N
 
 
 def _adopt(arguments: Sequence[str], figures: Sequence[str] | None = None, width: str | None = None) -> int:
-    from ablate.foreign import adopt_folder, parse_settings
+    from ablate.foreign.request import parse_settings
+    from ablate.foreign.study import adopt_folder
 
     path, *settings = arguments
     if "=" in path and not Path(path).exists():

@@ -38,12 +38,11 @@ def read_runs(path: Path, settings: AdoptSettings) -> ForeignRuns:
     if (path / "plan.json").is_file():
         raise StoreError(f"'{path}' is a study of ablate already: ablate report {path}")
     folder = list_files(path)
+    reader = next((reader for reader in READERS.values() if reader.recognises(folder)), None)
     if settings.source is not None:
-        reader: Reader | None = READERS[settings.source]
-    else:
-        reader = next((reader for reader in READERS.values() if reader.recognises(folder)), None)
-    result = reader.read(folder, settings) if reader is not None else None
-    if reader is None or result is None or not result.runs:
+        reader = READERS[settings.source]
+    result = reader.read(folder, settings) if reader is not None else ForeignRuns(())
+    if reader is None or not result.runs:
         formats = "; ".join(f"{known.name} ({known.description})" for known in READERS.values())
         unreadable = "".join(f" {note.file}: {note.reason}." for note in folder.notes[:5])
         kind = f" of {settings.source}" if settings.source else ""

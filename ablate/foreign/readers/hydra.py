@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.errors import StoreError
-from ablate.foreign.files import SourceFolder, UnreadableFile, read_json, read_text, read_yaml
+from ablate.foreign.files import SourceFolder, UnreadableFile, read_json, read_yaml
 from ablate.foreign.number_tables import number_table, read_log
 from ablate.foreign.reader import ForeignRun, ForeignRuns, NumberTable, Reader
 from ablate.foreign.readers.tensorboard import EVENT_FILES, read_events
 from ablate.foreign.run_names import levels_in_path, unquoted
 from ablate.formatting import listing
-from ablate.store import FINISHED, RunFolder
 from ablate.sweep.identity import flatten
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 _MOST_KEYS = 20_000
 _TABLES = ("*.csv", "*.tsv")
-_RECORDED = ("status.json", "result.json", "curves.csv")
 
 
 def _read(folder: SourceFolder, settings: AdoptSettings) -> ForeignRuns:
@@ -30,7 +27,7 @@ def _read(folder: SourceFolder, settings: AdoptSettings) -> ForeignRuns:
     The configuration is that of ``.hydra/config.yaml``, with interpolations as they are written: what a resolver gives
     is neither computed nor asked of the environment. Nothing is imported or unpickled.
     """
-    files: dict[str, list[str]] = {location: [] for location in folder.tool_folders[".hydra"]}
+    files: dict[str, list[str]] = {location: [] for location in folder.hydra_runs}
     events: dict[str, list[str]] = {location: [] for location in files}
     without_run = []
     tables = folder.named(*_TABLES)
@@ -54,7 +51,7 @@ def _read(folder: SourceFolder, settings: AdoptSettings) -> ForeignRuns:
 HYDRA = Reader(
     "hydra",
     "output folders of Hydra, .hydra/config.yaml in each run",
-    lambda folder: bool(folder.tool_folders[".hydra"]),
+    lambda folder: bool(folder.hydra_runs),
     _read,
 )
 
@@ -64,20 +61,15 @@ def _read_run(folder: SourceFolder, location: str, files: list[str], events: lis
     fault = ""
     config: dict[str, Any] = {}
     try:
-        # Hydra writes {} where nothing is configured; a file without a character was never finished.
-        if not read_text(hidden / "config.yaml").strip():
-            raise UnreadableFile("is empty")
         config = _flat_config(read_yaml(hidden / "config.yaml"))
     except UnreadableFile as error:
         fault = f".hydra/config.yaml {error}"
     overrides = _overrides(folder, location)
     declared = {**_group_choices(hidden), **levels_in_path(location), **overrides}
-    recorded = _recorded(RunFolder(folder.root / location))
-    tables = dict(recorded)
+    tables = {}
     for file in files:
-        name = file if location == "." else file[len(location) + 1 :]
-        if not (recorded and name in _RECORDED) and (table := _table(folder, file)) is not None:
-            tables[name] = table
+        if (table := _table(folder, file)) is not None:
+            tables[str(Path(file).relative_to(location))] = table
     if not tables and events:
         tables = read_events(folder, location, events)
     modified = max(map(folder.modified, [f"{location}/.hydra", *files]))
@@ -85,8 +77,8 @@ def _read_run(folder: SourceFolder, location: str, files: list[str], events: lis
 
 
 def _flat_config(config: Any) -> dict[str, Any]:
-    if config is None:
-        return {}
+    if config is None:  # Hydra writes {} where nothing is configured: this file was never finished
+        raise UnreadableFile("is empty")
     if not isinstance(config, Mapping):
         raise UnreadableFile(f"holds a {type(config).__name__} in place of keys")
     flat = flatten({key: value for key, value in config.items() if key != "hydra"})
@@ -120,22 +112,6 @@ def _group_choices(hidden: Path) -> dict[str, str]:
     return {str(key): str(value) for key, value in choices if not str(key).startswith("hydra/")}
 
 
-def _recorded(run: RunFolder) -> dict[str, NumberTable]:
-    """What our own recorder left, as under Hydra's basic sweeper."""
-    import pandas as pd
-
-    try:
-        result = run.result() if run.status().state == FINISHED else None
-    except StoreError:
-        return {}
-    if result is None:
-        return {}
-    tables = {"result.json": NumberTable("single", pd.DataFrame([dict(result.metrics)]))}
-    if rows := run.curves():
-        tables["curves.csv"] = NumberTable("curve", pd.DataFrame(rows), "epoch")
-    return tables
-
-
 def _table(folder: SourceFolder, file: str) -> NumberTable | None:
     import pandas as pd
 
@@ -146,6 +122,10 @@ def _table(folder: SourceFolder, file: str) -> NumberTable | None:
         value = read_json(folder.root / file)
     if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
         return number_table(pd.DataFrame([_numbers(row) for row in value]))
+    if isinstance(value, Mapping) and value.keys() >= {"state", "attempts"}:
+        return None  # the status that our own recorder writes
+    if isinstance(value, Mapping) and value.keys() >= {"metrics", "versions"}:
+        value = value["metrics"]  # the result that our own recorder writes, also under Hydra's basic sweeper
     numbers = _numbers(value)
     return NumberTable("single", pd.DataFrame([numbers])) if numbers else None
 

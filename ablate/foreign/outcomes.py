@@ -1,15 +1,18 @@
-"""Several runs of one cell with one seed: which of them counts."""
+"""Which of several runs of one cell and seed counts, and what became of every run and file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ablate.errors import DesignError
-from ablate.foreign.results import RunResult
-from ablate.formatting import listing
+import pandas as pd
 
-_LISTED = 5
+from ablate.errors import DesignError
+from ablate.foreign.reader import ForeignRuns
+from ablate.foreign.results import RunResult
+from ablate.formatting import listing, plural
+
+_LISTED = 8
 _COUNTED = {
     "mean": "their mean counts",
     "replicates": "each counts as a replicate, as declared; without seeds they are paired by their order",
@@ -79,10 +82,12 @@ def resolve_duplicates(
             differing.append(f"{finished[-1].location} and {len(finished) - 1} more")
     notes = []
     if equal:
-        notes.append(f"{_cells(equal)} repeated with the same numbers, which count once: {listing(equal, _LISTED)}.")
+        cells = plural(len(equal), "cell was", "cells were")
+        notes.append(f"{cells} repeated with the same numbers, which count once: {listing(equal, _LISTED)}.")
     if differing:
         what = _COUNTED.get(policy or "", "the latest counts; repeats=mean or repeats=replicates takes all")
-        notes.append(f"{_cells(differing)} repeated with other numbers, and {what}: {listing(differing, _LISTED)}.")
+        cells = plural(len(differing), "cell was", "cells were")
+        notes.append(f"{cells} repeated with other numbers, and {what}: {listing(differing, _LISTED)}.")
     return counted, notes
 
 
@@ -123,5 +128,38 @@ def _numbers(run: CellRun) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(item for item in run.result.metrics.items() if not item[0].startswith("seconds")))
 
 
-def _cells(cells: Sequence[str]) -> str:
-    return f"{len(cells)} cell{'s were' if len(cells) > 1 else ' was'}"
+def adoption_table(
+    foreign: ForeignRuns, excluded: Container[str], results: Mapping[str, RunResult], counted: Sequence[CellRun]
+) -> pd.DataFrame:
+    """What became of every run, and of every file that could not be read: ``place``, ``state``, ``reason``."""
+    counts = {location: run.location for run in counted for location in run.duplicates}
+    rows = []
+    for location, result in results.items():
+        if not result.metrics:
+            rows.append((location, "no result", result.fault))
+        elif location in excluded:
+            rows.append((location, "left out", "by only.KEY"))
+        elif location in counts:
+            rows.append((location, "repeated", f"{counts[location]} counts"))
+        else:
+            rows.append((location, "adopted", ""))
+    rows += [(note.file, "read otherwise" if note.changed else "not read", note.reason) for note in foreign.file_notes]
+    return pd.DataFrame(rows, columns=["place", "state", "reason"])
+
+
+def adoption_notes(table: pd.DataFrame) -> list[str]:
+    """The runs without a result by the reason, the files not read, and those read in another way than written."""
+    missing = table[table["state"] == "no result"].groupby("reason", sort=False)["place"]
+    notes = [
+        f"{plural(len(places), 'run')} without a result ({reason}): {_listing(places)}." for reason, places in missing
+    ]
+    titles = {"not read": "Not read, or not whole", "read otherwise": "Read in another way than it stands there"}
+    for state, title in titles.items():
+        files = table[table["state"] == state]
+        if len(files):
+            notes.append(f"{title}: {_listing(files['place'] + ': ' + files['reason'], '; ')}.")
+    return notes
+
+
+def _listing(texts: Collection[str], separator: str = ", ") -> str:
+    return listing(texts, _LISTED, separator) + (" (adopted.csv)" if len(texts) > _LISTED else "")
