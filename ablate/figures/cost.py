@@ -13,7 +13,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatt
 from ablate.analysis import Summary
 from ablate.analysis.costs import pareto_front
 from ablate.captions import CONFIDENCE
-from ablate.figures.figure import Canvas, Figure
+from ablate.figures.figure import Canvas
 from ablate.figures.lines import highlighted_cells, with_cell_styles
 from ablate.figures.panels import (
     cell_entries,
@@ -24,9 +24,8 @@ from ablate.figures.panels import (
     panel_grid,
     panels_of,
     put_legend,
-    records,
 )
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.style import direction_label, literal_text, readable_name, wrapped
 from ablate.formatting import seed_count
 
@@ -89,7 +88,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
     for ax, (_, measure), rows in panels_of(axes, data, ("block", "measure"), "panels"):
         _scale(ax, rows, measure)
         _front(ax, rows)
-        for row in records(rows):
+        for row in rows.to_dict("records"):
             _point(ax, row)
         format_ticks(ax.yaxis)
         ax.set_ylabel(direction_label(readable_name(rows["metric"].iloc[0]), rows["direction"].iloc[0]))
@@ -122,12 +121,9 @@ def _scale(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
         ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.margins(x=0.1, y=0.08)
     label = _MEASURES[measure][0]
-    if measure == "latency":
-        ax.xaxis.set_major_formatter(EngFormatter(unit="s", sep="\u2009"))
-        batch = rows["batch"].iloc[0]
-        label += f" of a batch of {batch:.0f}" if np.isfinite(batch) else ""
-    else:
-        ax.xaxis.set_major_formatter(EngFormatter(sep="\u2009"))
+    if measure == "latency" and np.isfinite(rows["batch"].iloc[0]):
+        label += f" of a batch of {rows['batch'].iloc[0]:.0f}"
+    ax.xaxis.set_major_formatter(EngFormatter(unit="s" if measure == "latency" else "", sep="\u2009"))
     log = " (log scale)" if ax.get_xscale() == "log" else ""
     ax.set_xlabel(wrapped(f"{label}{log}", 26))
 
@@ -149,10 +145,9 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the figure shows: the costs, the mean, its interval, the front."""
     study = summary.study
-    data = prepare(summary) if data is None else data
     costs = ", ".join(_MEASURES[measure][1] for measure in dict.fromkeys(data["measure"]))
     sentences = [
         f"{study.metric} of the cells of the study {study.name} against what they cost: {costs}.",

@@ -13,10 +13,10 @@ from matplotlib.lines import Line2D
 from ablate.analysis import Summary
 from ablate.analysis.curves import end_window, mean_curves, overfitting, tracks
 from ablate.captions import CONFIDENCE
-from ablate.figures.figure import Canvas, Figure
-from ablate.figures.lines import draw_line, epoch_axis, finished_curves, fit_means, highlighted_cells, with_cell_styles
+from ablate.figures.figure import Canvas
+from ablate.figures.lines import draw_line, epoch_axis, fit_means, highlighted_cells, with_cell_styles
 from ablate.figures.panels import cell_entries, legend_height, ordered_rows, panels_of, put_legend
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.style import literal_text, readable_name
 from ablate.formatting import seed_count
 
@@ -41,7 +41,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
         loss), whether the cell is ``highlighted`` (of many cells not all are), and its ``colour``, ``line`` and
         ``marker``.
     """
-    curves = finished_curves(summary)
+    curves = summary.counted_curves
     chosen = highlighted_cells(summary, _HIGHLIGHTED)
     means = []
     for track in tracks(curves, summary.study.metric):
@@ -129,9 +129,8 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the curves show: whose mean, n, band, and what is marked."""
-    data = prepare(summary) if data is None else data
     metrics = ", ".join(dict.fromkeys(data["metric"]))
     sentences = [
         f"Learning curves of the study {summary.study.name}: {metrics} by epoch.",

@@ -9,12 +9,12 @@ from matplotlib.lines import Line2D
 
 from ablate.analysis import Summary
 from ablate.analysis.verdicts import ALPHA
-from ablate.captions import block_label, contribution_label, inference, margin_sentence
+from ablate.captions import contributions, inference, margin_sentence
 from ablate.figures.colours import BLACK, cell_styles
-from ablate.figures.figure import Canvas, Figure, estimates_of
-from ablate.figures.panels import draw_point, legend_height, ordered_rows, put_legend, records
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
-from ablate.figures.rows import contribution_axis, contributions, margin_band
+from ablate.figures.figure import Canvas
+from ablate.figures.panels import draw_point, legend_height, ordered_rows, put_legend
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
+from ablate.figures.rows import cell_contributions, contribution_axis, margin_band
 from ablate.figures.style import wrapped
 from ablate.formatting import seed_count
 
@@ -41,23 +41,19 @@ def prepare(summary: Summary) -> pd.DataFrame:
     plan = summary.plan
     if not any(factor.block for factor in plan.factors):
         return pd.DataFrame(columns=_COLUMNS)
-    cells, styles = {cell.label: cell for cell in plan.cells}, cell_styles(plan)
-    effects = summary.effects[summary.effects["n"] > 0]
-    single = contributions(effects, summary).assign(
-        label=[contribution_label(cells[cell], plan) for cell in effects["cell"]],
-        block=[block_label(cells[cell], plan) for cell in effects["cell"]],
-        colour=[styles[cell].colour for cell in effects["cell"]],
-        pooled=False,
+    styles = cell_styles(plan)
+    single = cell_contributions(summary).assign(
+        colour=lambda rows: [styles[cell].colour for cell in rows["cell"]], pooled=False
     )
     frames = [single]
-    estimates = estimates_of(summary, "datasets")
+    estimates = summary.answers.given.get("datasets")
     if estimates is not None:
         names = single.drop_duplicates(["factor", "level"])[["factor", "level", "label"]]
         pooled = contributions(estimates.table, summary).assign(n=estimates.table["blocks"])
         frames.append(pooled.merge(names, on=["factor", "level"]).assign(block=POOLED, pooled=True, colour=BLACK))
     data = pd.concat(frames, ignore_index=True)
     means = single.groupby("label", sort=False)["contribution"].mean()
-    largest = means.loc[means.abs().sort_values(ascending=False, kind="stable").index[:_MOST]]
+    largest = means.loc[means.abs().nlargest(_MOST).index]
     order = {label: rank for rank, label in enumerate(largest.sort_values(ascending=False, kind="stable").index)}
     data = data[data["label"].isin(list(order))]
     return ordered_rows(data, _COLUMNS, data["label"].map(order), data["pooled"].astype(bool), np.arange(len(data)))
@@ -77,7 +73,7 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
     for label, group in data.groupby("label", sort=False):
         y += _GAP / 2
         first = y
-        for row in records(group):
+        for row in group.to_dict("records"):
             y += _STEP
             colour, pooled = row["colour"], row["pooled"]
             marker, size, line, face = ("D", 4.5, 1.8, colour) if pooled else (markers[row["block"]], 3.5, 0.9, "white")
@@ -115,10 +111,9 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the figure shows: estimand, n, interval, test, pooling."""
     study = summary.study
-    data = prepare(summary) if data is None else data
     is_pooled = data["pooled"].astype(bool)
     single, pooled = data[~is_pooled], data[is_pooled]
     sentences = [
@@ -128,7 +123,7 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     ]
     if single["low"].notna().any():
         sentences.append(f"Lines: {inference(summary, len(summary.effects)).interval}.")
-    estimates = estimates_of(summary, "datasets")
+    estimates = summary.answers.given.get("datasets")
     if estimates is not None and len(pooled):
         counts = sorted({int(n) for n in pooled["n"]})
         number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

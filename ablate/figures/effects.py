@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
 from ablate.captions import inference_sentences, margin_sentence
-from ablate.figures.colours import paler
-from ablate.figures.figure import Canvas, Figure
+from ablate.figures.colours import mixed
+from ablate.figures.figure import Canvas
 from ablate.figures.lines import with_cell_styles
 from ablate.figures.panels import ordered_rows
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.rows import (
     MANY_ROWS,
     MOST_ROWS,
@@ -42,8 +42,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
     """
     study = summary.study
     pairs = summary.pairs[["cell", "seed", "difference"]].rename(columns={"difference": "value"})
-    size = summary.effects["difference"].abs().sort_values(ascending=False, kind="stable")
-    bars = summary.effects.loc[size.index[:MOST_ROWS]]
+    bars = summary.effects.loc[summary.effects["difference"].abs().nlargest(MOST_ROWS).index]
     data = pairs.merge(bars[["cell", "difference", "low", "high", "contribution", "n", "verdict"]], on="cell")
     data = with_cell_styles(data, summary).assign(
         metric=study.metric, direction=study.direction, margin=np.nan if study.margin is None else study.margin
@@ -65,7 +64,7 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
     for y, (_, rows) in zip(centres, data.groupby("cell", sort=False), strict=True):
         bar = rows.iloc[0]
         colour = str(bar["colour"])
-        face = colour if bar["verdict"] != "undecided" else paler(colour)
+        face = colour if bar["verdict"] != "undecided" else mixed(colour, 0.3)
         ax.barh(y, bar["difference"], height=thickness, color=face, edgecolor=colour, linewidth=0.7, zorder=2)
         if np.isfinite(bar["low"]):
             ax.plot([bar["low"], bar["high"]], [y, y], color="0.15", linewidth=0.9, marker="|", markersize=4, zorder=3)
@@ -86,7 +85,7 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the chart shows: estimand, n, interval, test."""
     study, effects = summary.study, summary.effects
     n = seed_count(effects.loc[effects["n"] > 0, "n"])

@@ -7,18 +7,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
-from ablate.captions import block_label, contribution_label, inference_sentences, margin_sentence
+from ablate.captions import inference_sentences, margin_sentence
 from ablate.figures.colours import VERDICT_STYLES
-from ablate.figures.figure import Canvas, Figure
-from ablate.figures.panels import draw_point, ordered_rows, records
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.figure import Canvas
+from ablate.figures.panels import draw_point, ordered_rows
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.rows import (
     MANY_ROWS,
     MOST_ROWS,
     ROW_GAP,
     annotate_columns,
+    cell_contributions,
     contribution_axis,
-    contributions,
     margin_band,
     put_labels,
 )
@@ -40,14 +40,9 @@ def prepare(summary: Summary) -> pd.DataFrame:
         ``contribution`` in units of the metric (positive where the ingredient is good) and its interval ``low`` to
         ``high``, ``n`` seeds, ``verdict``, ``metric``, ``margin``.
     """
-    effects = summary.effects[summary.effects["n"] > 0]
-    cells = {cell.label: cell for cell in summary.plan.cells}
-    data = contributions(effects, summary).assign(
-        block=[block_label(cells[cell], summary.plan) for cell in effects["cell"]],
-        label=[contribution_label(cells[cell], summary.plan) for cell in effects["cell"]],
-    )
-    size = data["contribution"].abs().sort_values(ascending=False, kind="stable")
-    data = data.loc[size.index[:MOST_ROWS]].sort_index()
+    data = cell_contributions(summary)
+    largest = data["contribution"].abs().nlargest(MOST_ROWS).index
+    data = data.loc[largest.sort_values()]
     return ordered_rows(data, _COLUMNS, pd.factorize(data["block"])[0], -data["contribution"], np.arange(len(data)))
 
 
@@ -63,7 +58,7 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
 
 def _draw(ax: Axes, data: pd.DataFrame, label_width: int, estimates: bool = False) -> None:
     margin_band(ax, data)
-    rows = records(data)
+    rows = data.to_dict("records")
     centres = put_labels(ax, _labels(data, label_width))
     for y, row in zip(centres, rows, strict=True):
         style = VERDICT_STYLES[row["verdict"]]
@@ -96,10 +91,9 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the plot shows: estimand, n, interval, test."""
     study, count = summary.study, len(summary.effects)
-    data = prepare(summary) if data is None else data
     sentences = [
         f"What each ingredient contributes to {study.metric} in the study {study.name} ({study.design}): the cell with "
         f"everything at its reference level against the cell without it, paired by seed ({seed_count(data['n'])}), "

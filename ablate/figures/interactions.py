@@ -16,9 +16,8 @@ from matplotlib.ticker import MaxNLocator
 from ablate.analysis import Summary
 from ablate.analysis.verdicts import ALPHA
 from ablate.captions import inference_sentences
-from ablate.figures.figure import Canvas, Figure, estimates_of, unanswered
-from ablate.figures.panels import records
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.figure import Canvas, unanswered
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.style import direction_label, wrapped
 from ablate.formatting import decimal_places, seed_count, typographic
 from ablate.study import Factor, Plan, cell_of
@@ -45,7 +44,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
         ones, in units of the metric) with its interval ``low`` to ``high``, ``n`` seeds, Holm-adjusted ``p_adjusted``,
         number of ``pairs`` averaged over, ``metric``, ``direction``.
     """
-    estimates = estimates_of(summary, "interactions")
+    estimates = summary.answers.given.get("interactions")
     if estimates is None:
         return pd.DataFrame(columns=_COLUMNS)
     table, changes = estimates.table, _changes(summary.plan)
@@ -84,7 +83,7 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
     top = float(data["difference"].abs().max()) or 1.0
     shades = Normalize(-top, top)
     small = data[["row", "column"]].max().max() > 9
-    for row in records(data):
+    for row in data.to_dict("records"):
         clear = row["low"] > 0 or row["high"] < 0
         face = colormaps[_MAP](shades(row["difference"])) if clear else _PALE
         corner = (row["column"] - 0.5, row["row"] - 0.5)
@@ -151,10 +150,9 @@ def _scale(canvas: Canvas, ax: Axes, data: pd.DataFrame) -> None:
     bar.set_label(direction_label(metric, data["direction"].iloc[0], gap=2), fontsize=6.5)
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the map shows: estimand, n, interval, test."""
-    data = prepare(summary) if data is None else data
-    estimates = estimates_of(summary, "interactions")
+    estimates = summary.answers.given["interactions"]
     stated = f"Pale: the interval includes zero ({{interval}}). Star: p ≤ {ALPHA:g} ({{test}})."
     return (
         f"Interactions in {summary.study.metric} in the study {summary.study.name} ({summary.study.design}): the "

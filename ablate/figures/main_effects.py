@@ -7,12 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
-from ablate.captions import change_label, inference_sentences, margin_sentence
+from ablate.captions import change_label, contributions, inference_sentences, margin_sentence
 from ablate.figures import forest
-from ablate.figures.figure import Canvas, Figure, estimates_of, unanswered
+from ablate.figures.figure import Canvas, unanswered
 from ablate.figures.panels import ordered_rows
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
-from ablate.figures.rows import contributions
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.formatting import seed_count
 
 _COLUMNS = "block label pairs contribution low high n verdict metric margin".split()
@@ -27,7 +26,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
         the reference level is good) and its interval ``low`` to ``high``, ``n`` seeds, ``verdict``, ``metric``,
         ``margin``.
     """
-    estimates = estimates_of(summary, "main_effects")
+    estimates = summary.answers.given.get("main_effects")
     if estimates is None:
         return pd.DataFrame(columns=_COLUMNS)
     table = estimates.table[estimates.table["n"] > 0]
@@ -56,9 +55,8 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the plot shows: estimand, n, interval, test."""
-    data = prepare(summary) if data is None else data
     sentences = [
         f"Main effects on {summary.study.metric} in the study {summary.study.name} ({summary.study.design}): what the "
         "reference level of a factor contributes, averaged over all settings of the other factors in which both cells "
@@ -66,7 +64,7 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
         "to the full network."
     ]
     stated = "Markers: mean; lines: {interval}. Verdicts: {test}; hollow: undecided."
-    estimates = estimates_of(summary, "main_effects")
+    estimates = summary.answers.given["main_effects"]
     sentences.append(inference_sentences(estimates, data["low"], len(data), stated, "effect"))
     return " ".join([*sentences, *margin_sentence(summary)])
 

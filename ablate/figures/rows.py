@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ablate.analysis import Summary
+from ablate.captions import block_label, contribution_label, contributions
 from ablate.figures.colours import BLACK
 from ablate.figures.panels import format_ticks
 from ablate.figures.style import LINE_HEIGHT, readable_name, wrapped
@@ -27,19 +28,14 @@ MANY_ROWS = 12
 _POINTS_A_LETTER = 3.6
 
 
-def contributions(effects: pd.DataFrame, summary: Summary) -> pd.DataFrame:
-    """Effects with the intervals of their contributions instead of those of their differences.
-
-    Args:
-        effects: Columns ``low`` and ``high`` of differences, in units of the metric.
-        summary: Of their study, whose metric's name and margin (NaN without one) become columns.
-    """
-    study = summary.study
-    sign = -1.0 if study.direction == "max" else 1.0
-    # 0 + x, as -0.0 would print a sign.
-    ends = np.sort(0.0 + sign * effects[["low", "high"]].to_numpy(dtype=float), axis=1)
-    margin = np.nan if study.margin is None else study.margin
-    return effects.assign(low=ends[:, 0], high=ends[:, 1], metric=study.metric, margin=margin)
+def cell_contributions(summary: Summary) -> pd.DataFrame:
+    """Contributions of all cells that share a seed with their reference, each with its ``block`` and ``label``."""
+    effects = summary.effects[summary.effects["n"] > 0]
+    cells = {cell.label: cell for cell in summary.plan.cells}
+    return contributions(effects, summary).assign(
+        block=[block_label(cells[cell], summary.plan) for cell in effects["cell"]],
+        label=[contribution_label(cells[cell], summary.plan) for cell in effects["cell"]],
+    )
 
 
 def counted_labels(labels: Iterable[str], counts: Iterable[int], inches: float) -> list[str]:

@@ -11,10 +11,10 @@ from matplotlib.collections import LineCollection
 
 from ablate.analysis import Summary
 from ablate.captions import CONFIDENCE
-from ablate.figures.figure import Canvas, Figure
+from ablate.figures.figure import Canvas
 from ablate.figures.lines import with_cell_styles
-from ablate.figures.panels import ordered_rows, panel_grid, panels_of, records
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.panels import ordered_rows, panel_grid, panels_of
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.rows import MANY_ROWS, MOST_ROWS, counted_labels, put_labels, row_heights, value_axis
 from ablate.figures.style import direction_label, readable_name
 from ablate.formatting import seed_count
@@ -62,7 +62,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         points = np.column_stack([rows["value"], heights])
         seeds = [points[indices] for indices in rows.groupby("seed").indices.values()]
         ax.add_collection(LineCollection(seeds, colors="0.75", linewidths=0.5, zorder=1, label="_seeds"))
-        for row in records(cells):
+        for row in cells.to_dict("records"):
             y = centres[row["cell"]]
             if np.isfinite(row["low"]):
                 ax.plot([row["low"], row["high"]], [y, y], color=row["colour"], linewidth=3.5, alpha=0.22, zorder=1.5)
@@ -101,10 +101,9 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the figure shows: every run, the mean, its interval."""
     study = summary.study
-    data = prepare(summary) if data is None else data
     sentences = [
         f"{study.metric} of every run of the study {study.name} ({seed_count(data['n'])} a cell).",
         "Dots: single seeds; faint lines join the runs of one seed, which see the same data in the same order: the "

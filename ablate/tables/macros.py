@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from ablate import __version__
 from ablate.analysis import Summary
 from ablate.analysis.estimates import ESTIMATE_COLUMNS
 from ablate.analysis.verdicts import ALPHA
 from ablate.formatting import count, fixed, p_value
-from ablate.study import Cell, Plan
+from ablate.study import Plan
 from ablate.tables.cells import Estimate, estimate_places
 from ablate.tables.latex import COMMANDS
 from ablate.tables.table import slug
@@ -64,16 +65,15 @@ def keys(plan: Plan) -> dict[str, tuple[str, ...]]:
         >>> keys(make_plan(Study("demo", "leave_one_out", (0,), "score"), [residual]))
         {'full': ('full',), 'w/o residual': ('residual', 'residual=false')}
     """
-    alone: dict[str, list[Cell]] = {}
+    only_change = {cell.label: _key(cell.changed[0]) for cell in plan.cells if len(cell.changed) == 1}
+    uses = Counter(only_change.values())
+    names = {cell.name for cell in plan.cells}
+    cell_keys: dict[str, tuple[str, ...]] = {}
     for cell in plan.cells:
-        if len(cell.changed) == 1:
-            alone.setdefault(_key(cell.changed[0]), []).append(cell)
-    cell_keys: dict[str, list[str]] = {cell.label: [cell.name] for cell in plan.cells}
-    taken = {cell.name for cell in plan.cells}
-    for name, cells in alone.items():
-        if len(cells) == 1 and name and name not in taken:
-            cell_keys[cells[0].label].insert(0, name)
-    return {label: tuple(names) for label, names in cell_keys.items()}
+        key = only_change.get(cell.label, "")
+        is_unique = bool(key) and uses[key] == 1 and key not in names
+        cell_keys[cell.label] = (key, cell.name) if is_unique else (cell.name,)
+    return cell_keys
 
 
 def _key(name: str) -> str:
@@ -122,21 +122,18 @@ Number = tuple[str, str, str]
 
 def _of_study(summary: Summary) -> Iterator[Number]:
     study, states = summary.study, summary.runs["state"]
-    margin = {} if study.margin is None else {"margin": _math(f"{study.margin:g}")}
-    values = {
-        "name": escape_tex(study.name),
-        "metric": escape_tex(study.metric.replace("_", " ")),
-        "design": escape_tex(study.design.replace("_", " ")),
-        "cells": str(len(summary.plan.cells)),
-        "seeds": str(len(study.seeds)),
-        "runs": str(len(states)),
-        "finished": str(int((states == "finished").sum())),
-        "failed": str(int((states == "failed").sum())),
-        "comparisons": str(len(summary.effects)),
-        "alpha": _math(f"{ALPHA:g}"),
-        **margin,
-    }
-    yield from (("study", key, text) for key, text in values.items())
+    yield "study", "name", escape_tex(study.name)
+    yield "study", "metric", escape_tex(study.metric.replace("_", " "))
+    yield "study", "design", escape_tex(study.design.replace("_", " "))
+    yield "study", "cells", str(len(summary.plan.cells))
+    yield "study", "seeds", str(len(study.seeds))
+    yield "study", "runs", str(len(states))
+    yield "study", "finished", str((states == "finished").sum())
+    yield "study", "failed", str((states == "failed").sum())
+    yield "study", "comparisons", str(len(summary.effects))
+    yield "study", "alpha", _math(f"{ALPHA:g}")
+    if study.margin is not None:
+        yield "study", "margin", _math(f"{study.margin:g}")
 
 
 def _of_cells(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
@@ -239,13 +236,6 @@ finished; metric {escape_tex(study.metric)}}},
   key = {{ablate}},
   title = {{{{ablate-study}}: ablation studies of neural networks in one command}},
   howpublished = {{Python package}},
-  note = {{Version {_version()}}},
+  note = {{Version {__version__}}},
 }}
 """
-
-
-def _version() -> str:
-    try:
-        return version("ablate-study")
-    except PackageNotFoundError:
-        return "unknown"

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
 
 from ablate.tables.cells import Column, Row, cell_text, is_bold
 from ablate.tables.table import Table
 
-if TYPE_CHECKING:
-    import rich.table
-
 _STYLES = {"helps": "green", "hurts": "red", "no effect": "cyan", "dispensable": "cyan", "undecided": "dim"}
-_JUSTIFY = {"text": "left", "level": "center"}
+_JUSTIFY: dict[str, Literal["left", "center"]] = {"text": "left", "level": "center"}
 _NARROWEST_TEXT = 8
 
 
-def terminal(table: Table, width: int | None = None) -> rich.table.Table:
+def terminal(table: Table, width: int | None = None) -> RichTable:
     """The table for a terminal.
 
     Args:
@@ -48,25 +50,17 @@ def _narrow(table: Table) -> Table:
     return replace(short, columns=tuple(columns))
 
 
-def _width(result: rich.table.Table) -> int:
-    from rich.console import Console
-    from rich.measure import Measurement
-
-    console = Console(width=10_000, force_terminal=False)
-    return Measurement.get(console, console.options, result).maximum
+def _width(result: RichTable) -> int:
+    return Console(width=10_000, force_terminal=False).measure(result).maximum
 
 
-def _rich(table: Table) -> rich.table.Table:
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
+def _rich(table: Table) -> RichTable:
     # Text objects, not strings: rich would read markup such as [red] out of a hostile name.
     result = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in table.columns:
         result.add_column(
             Text(column.header),
-            justify=_JUSTIFY.get(column.kind, "right"),  # type: ignore[arg-type]
+            justify=_JUSTIFY.get(column.kind, "right"),
             # Where space is short only the names of the cells may wrap, and nothing may be cut off.
             no_wrap=not column.is_name,
             overflow="fold",

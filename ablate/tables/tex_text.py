@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 
 _COMMANDS = {
     "\\": r"\textbackslash{}",
@@ -59,11 +60,7 @@ def escape_tex(text: str) -> str:
     """
     one_line = " ".join(unicodedata.normalize("NFC", text).split())
     # An empty group keeps two hyphens of the text from becoming one dash.
-    return "".join("-{}" if pair == "--" else _character(pair[0]) for pair in _with_next(one_line))
-
-
-def _with_next(text: str) -> list[str]:
-    return [text[index : index + 2] for index in range(len(text))]
+    return "".join("-{}" if pair == ("-", "-") else _character(pair[0]) for pair in pairwise(f"{one_line} "))
 
 
 def _character(character: str) -> str:
