@@ -37,8 +37,9 @@ def answer_table(question: str, title: str, columns: Sequence[AnswerColumn], exp
         blocks = [factor.name for factor in summary.plan.factors if factor.block and factor.name in frame]
         values: dict[str, list[Value]] = {str(name): frame[name].tolist() for name in frame}
         values["difference"] = list(map(Estimate, frame["difference"], frame["low"], frame["high"]))
-        turned = contributions(frame, summary)
-        values["contribution"] = list(map(Estimate, turned["contribution"], turned["low"], turned["high"]))
+        if "contribution" in frame:
+            turned = contributions(frame, summary)
+            values["contribution"] = list(map(Estimate, turned["contribution"], turned["low"], turned["high"]))
         if "mean" in frame:
             values["mean"] = list(map(Estimate, frame["mean"]))
         listed = [*((Column(name, "text"), name) for name in blocks), *columns]

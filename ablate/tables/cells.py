@@ -42,7 +42,7 @@ class Estimate:
         low: Lower end of its interval.
         high: Upper end of its interval.
         mark: What stands behind the number and the caption explains, such as a dagger.
-        bold: Whether it is set in bold, whatever its row.
+        bold: Whether it is set in bold.
     """
 
     value: float
@@ -88,19 +88,6 @@ class Column:
     in_caption: bool = False
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row.
-
-    Args:
-        values: One a column.
-        bold: Whether its mean is set in bold.
-    """
-
-    values: tuple[Value, ...]
-    bold: bool = False
-
-
 def number_of(value: Value) -> str | bool | int | float | None:
     """A value without its interval or ratio."""
     return value.value if isinstance(value, Estimate | RelativeValue) else value
@@ -112,12 +99,9 @@ def is_missing(value: Value) -> bool:
     return number is None or (isinstance(number, float) and math.isnan(number))
 
 
-def is_bold(column: Column, row: Row, index: int) -> bool:
-    """Whether the value of a row in the column at an index is set in bold."""
-    value = row.values[index]
-    if is_missing(value):
-        return False
-    return (row.bold and column.kind == "mean") or (isinstance(value, Estimate) and value.bold)
+def is_bold(value: Value) -> bool:
+    """Whether a value is set in bold."""
+    return isinstance(value, Estimate) and value.bold and not is_missing(value)
 
 
 def estimate_places(estimate: Estimate) -> int:

@@ -34,7 +34,7 @@ def effects_table(summary: Summary) -> Table:
     """
     plan, results = summary.plan, summary.cells
     labels = [cell.label for cell in plan.cells]
-    means = [Estimate(row["mean"], row["low"], row["high"]) for row in results.to_dict("records")]
+    means = [Estimate(row["mean"], row["low"], row["high"], bold=row["best"]) for row in results.to_dict("records")]
     effects = {row["cell"]: row for row in summary.effects.to_dict("records")}
     weights, flops = _costs(summary)
     scale, unit = next((scale for scale in _SCALES if max(flops.values(), default=0.0) >= scale[0]), _SCALES[-1])
@@ -52,7 +52,7 @@ def effects_table(summary: Summary) -> Table:
     columns.append((Column("seeds", "count", in_caption=True), list(results["n"])))
     if results["seconds"].notna().any():
         columns.append((Column("seconds", "seconds", screen_only=True), list(results["seconds"])))
-    return table_of(summary, "", columns, " ".join(_caption(summary)), summary.notes, bold=list(results["best"]))
+    return table_of(summary, "", columns, " ".join(_caption(summary)), summary.notes)
 
 
 def mark_of(effect: Mapping[Any, Any]) -> str:
@@ -137,7 +137,7 @@ def by_dataset_table(summary: Summary) -> Table | None:
     columns: dict[str, dict[str, Estimate]] = {}
     for cell, row in zip(plan.cells, summary.cells.to_dict("records"), strict=True):
         mark = mark_of(effects[cell.label]) if cell.label in effects else ""
-        value = Estimate(row["mean"], row["low"], row["high"], mark, bold=bool(row["best"]))
+        value = Estimate(row["mean"], row["low"], row["high"], mark, bold=row["best"])
         columns.setdefault(block_label(cell, plan), {})[cell_label(cell, plan)] = value
     labels = list(dict.fromkeys(cell_label(cell, plan) for cell in plan.cells))
     return table_of(

@@ -12,7 +12,6 @@ from ablate.tables.cells import (
     Column,
     Estimate,
     RelativeValue,
-    Row,
     Value,
     estimate_places,
     is_bold,
@@ -64,13 +63,11 @@ def latex(table: Table, environment: Literal["table", "table*"] = "table") -> st
     has_levels = any(column.kind == "level" for column in table.columns)
     printed = table.only(lambda column: not (column.is_name and has_levels))
     # Once a column, not once a cell: tables have a thousand rows.
-    layouts = [
-        _layout(column, [row.values[index] for row in printed.rows]) for index, column in enumerate(printed.columns)
-    ]
+    layouts = [_layout(column, [row[index] for row in printed.rows]) for index, column in enumerate(printed.columns)]
     formats = [form for layout in layouts for form in layout.formats]
     heads = [_head(layout) for layout in layouts]
     rows = [
-        [source for index, layout in enumerate(layouts) for source in _sources(layout, row, index)]
+        [source for layout, value in zip(layouts, row, strict=True) for source in _sources(layout, value)]
         for row in printed.rows
     ]
     pages = [rows[start : start + _MOST_ROWS] for start in range(0, len(rows), _MOST_ROWS)] or [[]]
@@ -148,13 +145,10 @@ def _lines(head: str) -> list[str]:
 
 def _format(numbers: Sequence[str]) -> str:
     """The ``table-format`` that reserves room for all numbers of a column, such as ``-1.3(2)``."""
-    numerals = [number.rstrip(")").partition("(") for number in numbers]
-    places = [numeral[0].lstrip("-").partition(".") for numeral in numerals]
-    sign = "-" if any(number.startswith("-") for number in numbers) else ""
-    integer = max((len(place[0]) for place in places), default=1)
-    decimal = max((len(place[2]) for place in places), default=0)
-    uncertain = max((len(numeral[2]) for numeral in numerals), default=0)
-    return f"{sign}{integer}.{decimal}" + (f"({uncertain})" if uncertain else "")
+    parts = [re.findall(r"(-?)(\d*)\.?(\d*)(?:\((\d+))?", number)[0] for number in numbers]
+    signs, *digits = zip(*parts or [("", "0", "", "")], strict=True)
+    integer, decimal, uncertain = (max(map(len, texts)) for texts in digits)
+    return f"{max(signs)}{integer}.{decimal}" + (f"({uncertain})" if uncertain else "")
 
 
 def _number(column: Column, value: Value) -> str:
@@ -177,9 +171,9 @@ def _number(column: Column, value: Value) -> str:
     return fixed(number, 1) if column.kind == "seconds" else str(round(number))
 
 
-def _sources(layout: _Layout, row: Row, index: int) -> list[str]:
+def _sources(layout: _Layout, value: Value) -> list[str]:
     """The source of a cell, for each format of its column."""
-    column, value = layout.column, row.values[index]
+    column = layout.column
     if column.kind == "cost":
         if not isinstance(value, RelativeValue) or is_missing(value):
             return [_MISSING, ""]
@@ -194,7 +188,7 @@ def _sources(layout: _Layout, row: Row, index: int) -> list[str]:
     number = _MISSING if is_missing(value) else _number(column, value)
     if "e" in number:
         number = f"{{\\num{{{number}}}}}"
-    sources = [f"\\bfseries {number}" if is_bold(column, row, index) and number[0] != "{" else number]
+    sources = [f"\\bfseries {number}" if is_bold(value) and number[0] != "{" else number]
     if column.kind not in ("text", "level") and layout.is_marked:
         mark = value.mark if isinstance(value, Estimate) else ""
         sources.append(f"\\textsuperscript{{{escape_tex(mark)}}}" if mark else "")

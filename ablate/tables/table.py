@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ablate.analysis import Summary
-from ablate.tables.cells import Column, Row, Value
+from ablate.tables.cells import Column, Value
 from ablate.tables.html import html
 
 
@@ -17,20 +17,20 @@ class Table:
 
     Args:
         columns: Its columns.
-        rows: Its rows, each with one value a column.
+        rows: Its rows, each a tuple of one value a column.
         caption: What the numbers are: estimand, n, interval, test.
         label: An identifier for references to it.
         notes: What a reader must know besides, a sentence each.
     """
 
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[tuple[Value, ...], ...]
     caption: str
     label: str
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        wrong = [index for index, row in enumerate(self.rows) if len(row.values) != len(self.columns)]
+        wrong = [index for index, row in enumerate(self.rows) if len(row) != len(self.columns)]
         if wrong:
             raise ValueError(f"Rows {wrong} do not have {len(self.columns)} values, one a column.")
 
@@ -48,7 +48,7 @@ class Table:
         return replace(
             self,
             columns=tuple(self.columns[index] for index in indices),
-            rows=tuple(replace(row, values=tuple(row.values[index] for index in indices)) for row in self.rows),
+            rows=tuple(tuple(row[index] for index in indices) for row in self.rows),
         )
 
 
@@ -73,7 +73,6 @@ def table_of(
     columns: Iterable[tuple[Column, Iterable[Value]]],
     caption: str,
     notes: Sequence[str] = (),
-    bold: Sequence[bool] = (),
 ) -> Table:
     """A table of a study, column by column.
 
@@ -83,13 +82,10 @@ def table_of(
         columns: The columns, each with one value a row.
         caption: What the numbers are.
         notes: What a reader must know besides, a sentence each.
-        bold: For each row whether its mean is set in bold; none is by default.
     """
     heads, values = zip(*columns, strict=True)
-    rows = [Row(tuple(cells)) for cells in zip(*values, strict=True)]
-    if bold:
-        rows = [replace(row, bold=is_bold) for row, is_bold in zip(rows, bold, strict=True)]
-    return Table(tuple(heads), tuple(rows), caption, table_label(summary.study.name, name), tuple(notes))
+    rows = tuple(zip(*values, strict=True))
+    return Table(heads, rows, caption, table_label(summary.study.name, name), tuple(notes))
 
 
 def table_label(study: str, table: str = "") -> str:

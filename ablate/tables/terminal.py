@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from ablate.tables.cells import Column, Row, cell_text, is_bold
+from ablate.tables.cells import Column, Value, cell_text, is_bold
 from ablate.tables.table import Table
 
 _STYLES = {"helps": "green", "hurts": "red", "no effect": "cyan", "dispensable": "cyan", "undecided": "dim"}
@@ -43,7 +43,7 @@ def _narrow(table: Table) -> Table:
     constant = {
         column
         for index, column in enumerate(table.columns)
-        if column.in_caption and len({row.values[index] for row in table.rows}) == 1
+        if column.in_caption and len({row[index] for row in table.rows}) == 1
     }
     short = table.only(lambda column: column not in constant)
     columns = (replace(column, kind="change") if column.kind == "difference" else column for column in short.columns)
@@ -67,15 +67,12 @@ def _rich(table: Table) -> RichTable:
             min_width=_NARROWEST_TEXT if column.is_name else None,
         )
     for row in table.rows:
-        pairs = enumerate(table.columns)
-        result.add_row(
-            *(Text(cell_text(column, row.values[index]), style=_style(column, row, index)) for index, column in pairs)
-        )
+        pairs = zip(table.columns, row, strict=True)
+        result.add_row(*(Text(cell_text(column, value), style=_style(column, value)) for column, value in pairs))
     return result
 
 
-def _style(column: Column, row: Row, index: int) -> str:
-    value = row.values[index]
+def _style(column: Column, value: Value) -> str:
     if column.header == "verdict" and isinstance(value, str):
         return _STYLES.get(value, "")
-    return "bold" if is_bold(column, row, index) else ""
+    return "bold" if is_bold(value) else ""

@@ -14,7 +14,6 @@ from ablate.tables.cells import (
     Column,
     Estimate,
     RelativeValue,
-    Row,
     Value,
     cell_text,
     estimate_places,
@@ -44,7 +43,7 @@ def markdown(table: Table) -> str:
     lines = [
         _line([escape_markdown(column.header) for column in table.columns]),
         _line([_RULES.get(column.kind, "---:") for column in table.columns]),
-        *(_line([_cell(column, row, index) for index, column in enumerate(table.columns)]) for row in table.rows),
+        *(_line(list(map(_cell, table.columns, row))) for row in table.rows),
         "",
         escape_markdown(table.caption),
     ]
@@ -53,11 +52,11 @@ def markdown(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(column: Column, row: Row, index: int) -> str:
-    text = escape_markdown(cell_text(column, row.values[index]))
+def _cell(column: Column, value: Value) -> str:
+    text = escape_markdown(cell_text(column, value))
     if column.kind == "difference":
         text = text.replace("\\[", "[").replace("\\]", "]")  # no link can follow: nothing else is in the cell
-    return f"**{text}**" if is_bold(column, row, index) else text
+    return f"**{text}**" if is_bold(value) else text
 
 
 def _line(cells: list[str]) -> str:
@@ -91,7 +90,7 @@ def csv(table: Table) -> str:
     writer = csv_format.writer(text, lineterminator="\n")
     writer.writerow([header for column in table.columns for header in _headers(column)])
     for row in table.rows:
-        pairs = zip(table.columns, row.values, strict=True)
+        pairs = zip(table.columns, row, strict=True)
         writer.writerow([field for column, value in pairs for field in _fields(column, value)])
     return text.getvalue()
 

@@ -95,7 +95,7 @@ def test_captions_of_single_means_name_the_t_interval_under_any_rule(name: str, 
 
 
 def numbers(table: Table) -> np.ndarray:
-    values = [value for row in table.rows for value in row.values if isinstance(value, Estimate)]
+    values = [value for row in table.rows for value in row if isinstance(value, Estimate)]
     found = np.abs([end for value in values for end in (value.low, value.high)])
     return np.sort(found[np.isfinite(found)])
 
