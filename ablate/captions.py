@@ -100,7 +100,7 @@ def contributions(effects: pd.DataFrame, summary: Summary) -> pd.DataFrame:
     # 0 + x, as -0.0 would print a sign.
     ends = np.sort(0.0 + sign * effects[["low", "high"]].to_numpy(dtype=float), axis=1)
     margin = np.nan if study.margin is None else study.margin
-    return effects.assign(low=ends[:, 0], high=ends[:, 1], metric=study.metric, margin=margin)
+    return effects.assign(low=ends[:, 0], high=ends[:, 1], quantity="contribution", metric=study.metric, margin=margin)
 
 
 def metric_direction(summary: Summary) -> str:

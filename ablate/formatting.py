@@ -115,9 +115,6 @@ def _in_places(value: float, places: int) -> str:
     return typographic(fixed(round(value, places), max(places, 0)))
 
 
-_SMALLEST, _LARGEST = 1e-4, 1e6  # beyond these an interval is written in powers of ten
-
-
 def interval(mean: float, low: float, high: float) -> str:
     """An estimate with its interval, rounded by it.
 
@@ -127,10 +124,6 @@ def interval(mean: float, low: float, high: float) -> str:
         >>> interval(0.5, float("nan"), float("nan"))
         '+0.5'
     """
-    finite = [number for number in (mean, low, high) if math.isfinite(number)]
-    if mean and not _SMALLEST <= max(map(abs, finite)) < _LARGEST:
-        numbers = [typographic(f"{number:.1e}") for number in finite]
-        return numbers[0] if len(numbers) == 1 else f"{numbers[0]} [{', '.join(numbers[1:])}]"
     if high - low > 0:
         value, *ends = rounded_interval(mean, low, high)
         return f"{value} [{', '.join(ends)}]"

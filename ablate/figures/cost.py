@@ -13,18 +13,9 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatt
 from ablate.analysis import Summary
 from ablate.analysis.costs import pareto_front
 from ablate.captions import CONFIDENCE
+from ablate.figures import panels
 from ablate.figures.figure import Canvas
 from ablate.figures.lines import highlighted_cells, with_cell_styles
-from ablate.figures.panels import (
-    cell_entries,
-    draw_point,
-    format_ticks,
-    legend_height,
-    ordered_rows,
-    panel_grid,
-    panels_of,
-    put_legend,
-)
 from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.style import direction_label, literal_text, readable_name, wrapped
 from ablate.formatting import seed_count
@@ -75,7 +66,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
     data = pd.concat(groups, ignore_index=True).assign(metric=study.metric, direction=study.direction)
     data["highlighted"] = data["cell"].isin(highlighted_cells(summary, _HIGHLIGHTED)) | data["front"]
     block = data.groupby("block")["position"].transform("min")
-    return ordered_rows(data, _COLUMNS, block, data["measure"].map(list(_MEASURES).index), data["position"])
+    return panels.ordered_rows(data, _COLUMNS, block, data["measure"].map(list(_MEASURES).index), data["position"])
 
 
 def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
@@ -85,12 +76,12 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         axes: As many axes as the data have pairs of block and measure, in their order, or one for a single pair.
         data: What :func:`prepare` returned, or some of its measures and cells.
     """
-    for ax, (_, measure), rows in panels_of(axes, data, ("block", "measure"), "panels"):
+    for ax, (_, measure), rows in panels.panels_of(axes, data, ("block", "measure"), "panels"):
         _scale(ax, rows, measure)
         _front(ax, rows)
         for row in rows.to_dict("records"):
             _point(ax, row)
-        format_ticks(ax.yaxis)
+        panels.format_ticks(ax.yaxis)
         ax.set_ylabel(direction_label(readable_name(rows["metric"].iloc[0]), rows["direction"].iloc[0]))
 
 
@@ -101,7 +92,9 @@ def _point(ax: Axes, row: dict[Hashable, Any]) -> None:
         ax.plot([row["cost"]] * 2, [row["low"], row["high"]], color=colour, linewidth=0.7, alpha=0.6, zorder=2)
     marker, size, zorder = (row["marker"], 5, 4) if bright else (".", 3, 3)
     face, label = colour if row["front"] else "white", literal_text(str(row["cell"]))
-    draw_point(ax, row["cost"], row["mean"], marker, size, face, colour, zorder, markeredgewidth=0.9, label=label)
+    panels.draw_point(
+        ax, row["cost"], row["mean"], marker, size, face, colour, zorder, markeredgewidth=0.9, label=label
+    )
 
 
 def _front(ax: Axes, rows: pd.DataFrame) -> None:
@@ -134,14 +127,14 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     count = data.groupby(["block", "measure"]).ngroups
     across = measures if measures > 1 and count == measures * data["block"].nunique() else min(3, count)
     width = page.column if across == 1 else page.text
-    entries = cell_entries(data, lines=False)
+    entries = panels.cell_entries(data, lines=False)
     rows = -(-count // across)
-    canvas = Canvas(width, min(_PANEL_HEIGHT, 8.5 / rows) * rows + 0.25 + legend_height(entries, width))
-    axes = panel_grid(canvas, count, across)
+    canvas = Canvas(width, min(_PANEL_HEIGHT, 8.5 / rows) * rows + 0.25 + panels.legend_height(entries, width))
+    axes = panels.panel_grid(canvas, count, across)
     draw(list(axes.flat)[:count], data)
     for ax in axes[:, 1:].flat:
         ax.set_ylabel("")
-    put_legend(canvas, entries)
+    panels.put_legend(canvas, entries)
     return canvas
 
 

@@ -21,7 +21,7 @@ from ablate.formatting import seed_count
 POOLED = ""
 """The block of the pooled effect."""
 
-_COLUMNS = "label block contribution low high n pooled colour metric margin".split()
+_COLUMNS = "label block contribution low high n pooled colour quantity metric margin".split()
 _MARKERS = ("o", "s", "^", "v", "P", "X", "<", ">", "p", "h")
 _MOST = 12
 _STEP, _GAP = 0.105, 0.12

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
 from ablate.captions import change_label, contributions, inference_sentences, margin_sentence
 from ablate.figures import forest
-from ablate.figures.figure import Canvas, unanswered
+from ablate.figures.figure import unanswered
 from ablate.figures.panels import ordered_rows
-from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
+from ablate.figures.registry import Figure
 from ablate.formatting import seed_count
 
-_COLUMNS = "block label pairs contribution low high n verdict metric margin".split()
+_COLUMNS = "block label pairs contribution low high n verdict quantity metric margin".split()
 
 
 def prepare(summary: Summary) -> pd.DataFrame:
@@ -33,26 +32,8 @@ def prepare(summary: Summary) -> pd.DataFrame:
     factors = {factor.name: factor for factor in summary.plan.factors}
     changes = zip(table["factor"], table["level"], strict=True)
     labels = [change_label(factors[name], level) for name, level in changes]
-    data = contributions(table, summary).assign(block="", label=labels)
+    data = contributions(table, summary).assign(block="", label=labels, quantity="average contribution")
     return ordered_rows(data, _COLUMNS, -data["contribution"], np.arange(len(data)))
-
-
-def draw(ax: Axes, data: pd.DataFrame) -> None:
-    """Draw the plot; see :func:`ablate.figures.forest.draw`.
-
-    Args:
-        ax: The axes.
-        data: What :func:`prepare` returned, or some of its rows.
-    """
-    forest.draw(ax, data)
-    ax.set_xlabel(f"average {ax.get_xlabel()}")
-
-
-def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
-    """The plot in one column of a page, or as wide as the text where there are many rows."""
-    canvas = forest.compose(data, page)
-    canvas.axes[0].set_xlabel(f"average {canvas.axes[0].get_xlabel()}")
-    return canvas
 
 
 def caption(summary: Summary, data: pd.DataFrame) -> str:
@@ -69,4 +50,4 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     return " ".join([*sentences, *margin_sentence(summary)])
 
 
-MAIN_EFFECTS = Figure(prepare, draw, compose, caption, unanswered("main_effects"))
+MAIN_EFFECTS = Figure(prepare, forest.draw, forest.compose, caption, unanswered("main_effects"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,20 +38,22 @@ def cell_contributions(summary: Summary) -> pd.DataFrame:
     )
 
 
-def counted_labels(labels: Iterable[str], counts: Iterable[int], inches: float) -> list[str]:
-    """Labels on as many lines as they need, each with its number of seeds where these numbers differ.
+def counted_labels(data: pd.DataFrame, column: str, inches: float) -> list[str]:
+    """The labels of cells on as many lines as they need, each with its number of seeds where these numbers differ.
 
     Args:
-        labels: A label a row.
-        counts: The number of seeds of each row.
+        data: Columns ``cell`` and ``n``, and that of the labels.
+        column: The column of the labels.
         inches: How wide the whole figure is.
     """
-    pairs = list(zip(labels, counts, strict=True))
-    is_counted = len({n for _, n in pairs}) > 1
+    cells = data.drop_duplicates("cell")
     # Where there are many rows, their labels have longer lines, so that a page holds them.
-    width = 64 if len(pairs) > MANY_ROWS and inches > 4.5 else 24
-    # Blanks that do not break keep the count in one piece.
-    return [wrapped(f"{label} (n\u00a0=\u00a0{n})" if is_counted else str(label), width) for label, n in pairs]
+    width = 64 if len(cells) > MANY_ROWS and inches > 4.5 else 24
+    labels = cells[column]
+    if cells["n"].nunique() > 1:
+        # Blanks that do not break keep the count in one piece.
+        labels = labels + " (n\u00a0=\u00a0" + cells["n"].astype(str) + ")"
+    return [wrapped(label, width) for label in labels]
 
 
 def row_heights(labels: Sequence[str]) -> NDArray[np.float64]:
@@ -136,4 +138,5 @@ def value_axis(ax: Axes, label: str, bins: int = 4, margin: float = 0.06) -> Non
 def contribution_axis(ax: Axes, data: pd.DataFrame, bins: int = 4) -> None:
     """The horizontal axis of contributions, with the line of no effect."""
     ax.axvline(0, color="0.15", linewidth=0.7, zorder=1.5)
-    value_axis(ax, f"contribution to {readable_name(data['metric'].iloc[0])}\n← hurts      helps →", bins)
+    quantity, metric = data[["quantity", "metric"]].iloc[0]
+    value_axis(ax, f"{quantity} to {readable_name(metric)}\n← hurts      helps →", bins)

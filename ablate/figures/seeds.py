@@ -56,7 +56,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
     """
     for ax, _, rows in panels_of(axes, data, ("block",), "blocks"):
         cells = rows.drop_duplicates("cell")
-        labels = _labels(rows, ax.figure.bbox.width / ax.figure.dpi)
+        labels = counted_labels(rows, "label", ax.figure.bbox.width / ax.figure.dpi)
         centres = dict(zip(cells["cell"], put_labels(ax, labels), strict=True))
         heights = rows["cell"].map(centres)
         points = np.column_stack([rows["value"], heights])
@@ -80,17 +80,12 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         value_axis(ax, direction_label(readable_name(rows["metric"].iloc[0]), rows["direction"].iloc[0]))
 
 
-def _labels(rows: pd.DataFrame, inches: float) -> list[str]:
-    cells = rows.drop_duplicates("cell")
-    return counted_labels(cells["label"], cells["n"], inches)
-
-
 def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     """A panel a block beside each other, as wide as they need."""
     groups = [group for _, group in data.groupby("block", sort=False)]
     across = min(len(groups), 3)
     width = page.text if across > 1 or data["cell"].nunique() > MANY_ROWS else page.column
-    height = max(float(row_heights(_labels(group, width)).sum()) for group in groups)
+    height = max(float(row_heights(counted_labels(group, "label", width)).sum()) for group in groups)
     canvas = Canvas(width, (0.55 + height + 0.2 * (len(groups) > 1)) * -(-len(groups) // across))
     axes = panel_grid(canvas, len(groups), across)
     draw(list(axes.flat)[: len(groups)], data)

@@ -1,6 +1,6 @@
 """Tables of a study: a specification of raw values, and renderers that make text of it."""
 
-from ablate.tables.cells import Column, Estimate, RelativeValue
+from ablate.tables.cells import Column, Estimate
 from ablate.tables.effects import effects_table
 from ablate.tables.files import FORMS, write_tables
 from ablate.tables.html import html
@@ -17,7 +17,6 @@ __all__ = [
     "TABLES",
     "Column",
     "Estimate",
-    "RelativeValue",
     "Table",
     "TableKind",
     "checklist_markdown",

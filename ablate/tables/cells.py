@@ -6,17 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ablate.formatting import (
-    DASH,
-    count,
-    decimal_places,
-    duration,
-    exponent_form,
-    fixed,
-    probability,
-    significant,
-    typographic,
-)
+from ablate import formatting
 
 Kind = Literal["text", "level", "mean", "difference", "change", "number", "ratio", "p", "count", "seconds", "cost"]
 """What a column holds, and so how a renderer writes it.
@@ -118,8 +108,8 @@ def estimate_places(estimate: Estimate) -> int:
         [3, 3, -1]
     """
     if math.isfinite(estimate.half) and estimate.half > 0:
-        return decimal_places(estimate.half, _UNCERTAIN)
-    return max(0, decimal_places(estimate.value, _SIGNIFICANT))
+        return formatting.decimal_places(estimate.half, _UNCERTAIN)
+    return max(0, formatting.decimal_places(estimate.value, _SIGNIFICANT))
 
 
 def number_text(column: Column, value: float) -> str:
@@ -132,10 +122,10 @@ def number_text(column: Column, value: float) -> str:
         '1.530e-8'
     """
     if column.kind == "ratio":
-        return fixed(value, 2)
+        return formatting.fixed(value, 2)
     if value == 0 or not math.isfinite(value) or _SMALLEST <= abs(value) < _LARGEST:
-        return fixed(value, estimate_places(Estimate(value)))
-    return exponent_form(value)
+        return formatting.fixed(value, estimate_places(Estimate(value)))
+    return formatting.exponent_form(value)
 
 
 def cell_text(column: Column, value: Value) -> str:
@@ -152,28 +142,30 @@ def cell_text(column: Column, value: Value) -> str:
         '7.62 (0.800 ×)'
     """
     if is_missing(value):
-        return DASH
+        return formatting.DASH
     if isinstance(value, Estimate):
         return _estimate_text(column, value)
     if isinstance(value, RelativeValue):
         is_count = abs(value.value) >= 1000 or value.value == round(value.value)
-        return f"{count(value.value) if is_count else significant(value.value)} ({significant(value.ratio)} ×)"
+        number = formatting.count(value.value) if is_count else formatting.significant(value.value)
+        return f"{number} ({formatting.significant(value.ratio)} ×)"
     if isinstance(value, bool):
         return "✓" if value else "✗"
     if isinstance(value, str) or value is None:
         return str(value)
     if column.kind == "p":
-        return probability(value)
+        return formatting.probability(value)
     if column.kind in ("number", "ratio"):
-        return typographic(number_text(column, value))
-    return duration(value) if column.kind == "seconds" else count(value)
+        return formatting.typographic(number_text(column, value))
+    return formatting.duration(value) if column.kind == "seconds" else formatting.count(value)
 
 
 def _estimate_text(column: Column, value: Estimate) -> str:
     places = estimate_places(value)
-    number = typographic(fixed(value.value, places))
+    numbers = (value.value, value.low, value.high, value.half)
+    number, low, high, half = (formatting.typographic(formatting.fixed(each, places)) for each in numbers)
     if math.isnan(value.half):
         return f"{number}{value.mark}"
     if column.kind in ("mean", "change"):
-        return f"{number} ± {fixed(value.half, places)}{value.mark}"
-    return f"{number}{value.mark} [{typographic(fixed(value.low, places))}, {typographic(fixed(value.high, places))}]"
+        return f"{number} ± {half}{value.mark}"
+    return f"{number}{value.mark} [{low}, {high}]"

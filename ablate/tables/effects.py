@@ -35,15 +35,21 @@ def effects_table(summary: Summary) -> Table:
     plan, results = summary.plan, summary.cells
     labels = [cell.label for cell in plan.cells]
     means = [Estimate(row["mean"], row["low"], row["high"], bold=row["best"]) for row in results.to_dict("records")]
-    effects = {row["cell"]: row for row in summary.effects.to_dict("records")}
-    weights, flops = _costs(summary)
+    differences = {
+        row["cell"]: Estimate(row["difference"], row["low"], row["high"], mark_of(row))
+        for row in summary.effects.to_dict("records")
+    }
+    verdicts = dict(zip(summary.effects["cell"], summary.effects["verdict"], strict=True))
+    # As runs report them, else as they were measured.
+    weights = _known(summary.costs, "weights") | _known(results, "weights")
+    flops = _known(summary.costs, "flops")
     scale, unit = next((scale for scale in _SCALES if max(flops.values(), default=0.0) >= scale[0]), _SCALES[-1])
     columns: list[tuple[Column, list[Any]]] = [
         (Column("cell", "text", is_name=True), labels),
         *((Column(factor.name, "level"), [_level(factor, cell) for cell in plan.cells]) for factor in plan.factors),
         (Column(summary.study.metric, "mean"), means),
-        (Column("difference", "difference"), [_difference(effects.get(label)) for label in labels]),
-        (Column("verdict", "text"), [effects[label]["verdict"] if label in effects else None for label in labels]),
+        (Column("difference", "difference"), [differences.get(label) for label in labels]),
+        (Column("verdict", "text"), [verdicts.get(label) for label in labels]),
     ]
     if weights:
         columns.append((Column("weights", "count"), [weights.get(label) for label in labels]))
@@ -67,17 +73,6 @@ def mark_of(effect: Mapping[Any, Any]) -> str:
     if effect["verdict"] not in ("helps", "hurts"):
         return ""
     return next((mark for bound, mark in MARKS if effect["p_adjusted"] <= bound), "")
-
-
-def _difference(effect: Mapping[Any, Any] | None) -> Estimate | None:
-    if effect is None:
-        return None
-    return Estimate(effect["difference"], effect["low"], effect["high"], mark_of(effect))
-
-
-def _costs(summary: Summary) -> tuple[dict[str, float], dict[str, float]]:
-    """Weights and floating-point operations by cell: as runs report them, else as they were measured."""
-    return _known(summary.costs, "weights") | _known(summary.cells, "weights"), _known(summary.costs, "flops")
 
 
 def _known(frame: pd.DataFrame, name: str) -> dict[str, float]:

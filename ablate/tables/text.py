@@ -10,16 +10,7 @@ from collections.abc import Mapping
 
 from ablate.analysis import Summary
 from ablate.formatting import fixed, significant
-from ablate.tables.cells import (
-    Column,
-    Estimate,
-    RelativeValue,
-    Value,
-    cell_text,
-    estimate_places,
-    is_bold,
-    is_missing,
-)
+from ablate.tables.cells import Column, Estimate, RelativeValue, Value, cell_text, estimate_places, is_bold, is_missing
 from ablate.tables.table import Table
 
 _RULES = {"text": ":---", "level": ":---:"}

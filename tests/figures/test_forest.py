@@ -117,7 +117,7 @@ def test_main_effects_are_averages_over_the_other_factors() -> None:
     assert list(data["label"]) == ["a", "b"]
     assert list(data["contribution"]) == pytest.approx([0.03, -0.01])
     ax = Sheet().subplots()
-    main_effects.draw(ax, data)
+    forest.draw(ax, data)
     assert ax.get_xlabel().startswith("average contribution to test accuracy")
     assert "averaged over all settings of the other factors" in caption_of(main_effects, summary)
 
