@@ -49,10 +49,11 @@ def draw(figure: str, study: Summary, ax: Any = None, width: str = "auto") -> An
 
     if faults := choice_faults([figure], width):
         raise AblateError("\n".join(faults))
-    chosen = FIGURES[figure].load()
+    kind = FIGURES[figure]
+    chosen = kind.load()
     data = chosen.prepare(study)
     if data.empty:
-        raise AblateError(f"Nothing to draw: {chosen.absence(study)}")
+        raise AblateError(f"Nothing to draw: {kind.absence(study)}")
     if ax is None:
         with figure_style():
             return chosen.compose(data, PAGE_WIDTHS[width])

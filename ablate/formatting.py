@@ -76,14 +76,14 @@ def significant(value: float, digits: int = 3) -> str:
     return fixed(value, max(0, decimal_places(value, digits)))
 
 
-def signed(value: float, digits: int = 3) -> str:
-    """A difference with so many significant digits at the most, and a true minus sign.
+def signed(value: float) -> str:
+    """A difference with three significant digits at the most, and a true minus sign.
 
     Example:
         >>> signed(-0.01234), signed(0.5)
         ('−0.0123', '0.5')
     """
-    return typographic(f"{value:.{digits}g}")
+    return typographic(f"{value:.3g}")
 
 
 def typographic(number: str) -> str:
@@ -154,14 +154,14 @@ def probability(p: float) -> str:
     return text.removeprefix("0")
 
 
-def percent(share: float, decimals: int = 0) -> str:
+def percent(share: float) -> str:
     """A share in percent.
 
     Example:
-        >>> percent(0.95), percent(0.1234, 1)
-        ('95%', '12.3%')
+        >>> percent(0.95)
+        '95%'
     """
-    return f"{share:.{decimals}%}"
+    return f"{share:.0%}"
 
 
 def count(value: float) -> str:

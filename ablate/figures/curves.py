@@ -171,4 +171,4 @@ def _on_overfitting(summary: Summary, data: pd.DataFrame) -> list[str]:
     return [f"Rings, where overfitting begins: {rule}."]
 
 
-CURVES = Figure(prepare, draw, compose, caption, lambda _: "no finished run wrote curves")
+CURVES = Figure(prepare, draw, compose, caption, "no finished run wrote curves")

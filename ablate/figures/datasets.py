@@ -138,10 +138,4 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     return " ".join([*sentences, *margin_sentence(summary)])
 
 
-def _absence(summary: Summary) -> str:
-    if any(factor.block for factor in summary.plan.factors):
-        return "no cell shares a finished seed with its reference"
-    return "the study runs on one data set: no factor is a block"
-
-
-DATASETS = Figure(prepare, draw, compose, caption, _absence)
+DATASETS = Figure(prepare, draw, compose, caption, "no cell shares a finished seed with its reference")

@@ -135,5 +135,5 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
 
 
 DIFFERENCE_CURVES = Figure(
-    prepare, draw, compose, caption, lambda _: "no cell and its reference both wrote curves with the same seed"
+    prepare, draw, compose, caption, "no cell and its reference both wrote curves with the same seed"
 )

@@ -6,7 +6,7 @@ import io
 import itertools
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.ticker import MaxNLocator
 
-from ablate.analysis import Summary
 from ablate.figures.style import STYLE_SHEET, font_family
 
 # Without dates and names of programs: the same summary gives the same bytes.
@@ -25,8 +24,6 @@ FORMATS: Mapping[str, Mapping[str, Any]] = {
     "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
 }
 """File formats and how they are written."""
-
-_SCREEN_DPI = 160
 
 
 @contextmanager
@@ -74,7 +71,7 @@ class Canvas(figure.Figure):
         return buffer.getvalue()
 
     def _repr_png_(self) -> bytes:
-        return self.to_bytes("png", dpi=_SCREEN_DPI)
+        return self.to_bytes("png", dpi=160)
 
 
 def _thin_out(ax: Axes) -> bool:
@@ -89,13 +86,3 @@ def _thin_out(ax: Axes) -> bool:
         return False
     locator.set_params(nbins=max(1, len(boxes) // 2), min_n_ticks=1)
     return True
-
-
-def unanswered(question: str) -> Callable[[Summary], str]:
-    """For :attr:`ablate.figures.Figure.absence`: why a study does not answer a question."""
-
-    def absence(summary: Summary) -> str:
-        reason = summary.answers.refused.get(question, "no seed has finished what it needs")
-        return f"{reason[0].lower()}{reason[1:]}".rstrip(".")
-
-    return absence

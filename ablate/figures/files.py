@@ -48,10 +48,11 @@ def write_figures(
     written: list[Path] = []
     captions = []
     for name in chosen:
-        figure = FIGURES[name].load()
+        kind = FIGURES[name]
+        figure = kind.load()
         data = figure.prepare(summary)
         if data.empty:
-            captions.append(f"**{name}**: left out, because {figure.absence(summary)}.")
+            captions.append(f"**{name}**: left out, because {kind.absence(summary)}.")
             continue
         captions.append(f"**{name}**: {figure.caption(summary, data)}")
         paths = {form: folder / f"{name}.{form}" for form in FORMATS}

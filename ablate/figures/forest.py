@@ -94,4 +94,4 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     return " ".join([*sentences, *margin_sentence(summary)])
 
 
-FOREST = Figure(prepare, draw, compose, caption, lambda _: "no cell shares a finished seed with its reference")
+FOREST = Figure(prepare, draw, compose, caption, "no cell shares a finished seed with its reference")

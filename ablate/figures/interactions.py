@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from ablate.analysis import Summary
 from ablate.analysis.verdicts import ALPHA
 from ablate.captions import inference_sentences
-from ablate.figures.figure import Canvas, unanswered
+from ablate.figures.figure import Canvas
 from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.style import direction_label, wrapped
 from ablate.formatting import decimal_places, seed_count, typographic
@@ -162,4 +162,4 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     )
 
 
-INTERACTIONS = Figure(prepare, draw, compose, caption, unanswered("interactions"))
+INTERACTIONS = Figure(prepare, draw, compose, caption)

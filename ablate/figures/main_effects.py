@@ -8,7 +8,6 @@ import pandas as pd
 from ablate.analysis import Summary
 from ablate.captions import change_label, contributions, inference_sentences, margin_sentence
 from ablate.figures import forest
-from ablate.figures.figure import unanswered
 from ablate.figures.panels import ordered_rows
 from ablate.figures.registry import Figure
 from ablate.formatting import seed_count
@@ -50,4 +49,4 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     return " ".join([*sentences, *margin_sentence(summary)])
 
 
-MAIN_EFFECTS = Figure(prepare, forest.draw, forest.compose, caption, unanswered("main_effects"))
+MAIN_EFFECTS = Figure(prepare, forest.draw, forest.compose, caption)

@@ -33,14 +33,15 @@ class Figure:
         draw: Draws prepared data on the caller's axes (one, or a sequence of them: each figure's module says).
         compose: From prepared data, and a :class:`PageWidth` if need be, to a new canvas.
         caption: Estimand, n, interval and test, in sentences; from a summary and the prepared data.
-        absence: Why there is nothing to draw, where ``prepare`` gives no rows, as the end of a sentence.
+        absence: Why ``prepare`` gives no rows, as the end of a sentence, where the study does not say why it leaves the
+            question of the figure's name unanswered.
     """
 
     prepare: Callable[[Summary], pd.DataFrame]
     draw: Callable[[Any, pd.DataFrame], None]
     compose: Callable[..., Canvas]
     caption: Callable[[Summary, pd.DataFrame], str]
-    absence: Callable[[Summary], str]
+    absence: str = "no seed has finished what it needs"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class FigureKind:
             return self.figure
         loaded: Figure = load_object(self.figure, self.name, "my_package.plots.SCATTER")
         return loaded
+
+    def absence(self, summary: Summary) -> str:
+        """Why there is nothing to draw of a study for which ``prepare`` gives no rows, as the end of a sentence."""
+        reason = summary.answers.refused.get(self.name, self.load().absence)
+        return f"{reason[0].lower()}{reason[1:]}".rstrip(".")
 
 
 FIGURES: Registry[FigureKind] = Registry("figure", "ablate.figures")

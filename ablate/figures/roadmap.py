@@ -9,7 +9,6 @@ import pandas as pd
 from ablate.analysis import Summary
 from ablate.analysis.estimates import cell_at
 from ablate.figures.colours import BLACK, factor_colours
-from ablate.figures.figure import unanswered
 from ablate.figures.registry import Figure
 from ablate.figures.waterfall import Step, compose_steps, draw_steps, step_sentences, steps_by_block
 from ablate.formatting import seed_count
@@ -59,4 +58,4 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     )
 
 
-ROADMAP = Figure(prepare, draw_steps, compose_steps, caption, unanswered("roadmap"))
+ROADMAP = Figure(prepare, draw_steps, compose_steps, caption)

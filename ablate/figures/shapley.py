@@ -9,7 +9,6 @@ import pandas as pd
 from ablate.analysis import Summary
 from ablate.analysis.shapley import ends_of_gain
 from ablate.figures.colours import BLACK, factor_colours
-from ablate.figures.figure import unanswered
 from ablate.figures.registry import Figure
 from ablate.figures.waterfall import Step, compose_steps, draw_steps, step_sentences, steps_by_block
 from ablate.formatting import seed_count
@@ -53,4 +52,4 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     )
 
 
-SHAPLEY = Figure(prepare, draw_steps, compose_steps, caption, unanswered("shapley"))
+SHAPLEY = Figure(prepare, draw_steps, compose_steps, caption)

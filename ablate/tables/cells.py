@@ -112,6 +112,18 @@ def estimate_places(estimate: Estimate) -> int:
     return max(0, formatting.decimal_places(estimate.value, _SIGNIFICANT))
 
 
+def estimate_texts(estimate: Estimate) -> list[str]:
+    """An estimate, the ends of its interval and half its width, all with as many decimals.
+
+    Example:
+        >>> estimate_texts(Estimate(0.97163, 0.9589, 0.9843))
+        ['0.972', '0.959', '0.984', '0.013']
+    """
+    places = estimate_places(estimate)
+    numbers = (estimate.value, estimate.low, estimate.high, estimate.half)
+    return [formatting.fixed(number, places) for number in numbers]
+
+
 def number_text(column: Column, value: float) -> str:
     """A number without an interval, with an ASCII minus; very large and very small ones with an exponent.
 
@@ -161,9 +173,7 @@ def cell_text(column: Column, value: Value) -> str:
 
 
 def _estimate_text(column: Column, value: Estimate) -> str:
-    places = estimate_places(value)
-    numbers = (value.value, value.low, value.high, value.half)
-    number, low, high, half = (formatting.typographic(formatting.fixed(each, places)) for each in numbers)
+    number, low, high, half = map(formatting.typographic, estimate_texts(value))
     if math.isnan(value.half):
         return f"{number}{value.mark}"
     if column.kind in ("mean", "change"):

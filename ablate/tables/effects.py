@@ -128,11 +128,10 @@ def by_dataset_table(summary: Summary) -> Table | None:
     blocks = [factor.name for factor in plan.factors if factor.block]
     if not blocks:
         return None
-    effects = {row["cell"]: row for row in summary.effects.to_dict("records")}
+    marks = {row["cell"]: mark_of(row) for row in summary.effects.to_dict("records")}
     columns: dict[str, dict[str, Estimate]] = {}
     for cell, row in zip(plan.cells, summary.cells.to_dict("records"), strict=True):
-        mark = mark_of(effects[cell.label]) if cell.label in effects else ""
-        value = Estimate(row["mean"], row["low"], row["high"], mark, bold=row["best"])
+        value = Estimate(row["mean"], row["low"], row["high"], marks.get(cell.label, ""), row["best"])
         columns.setdefault(block_label(cell, plan), {})[cell_label(cell, plan)] = value
     labels = list(dict.fromkeys(cell_label(cell, plan) for cell in plan.cells))
     return table_of(
@@ -145,7 +144,7 @@ def by_dataset_table(summary: Summary) -> Table | None:
         f"Study {summary.study.name} by {', '.join(blocks)}: {metric_direction(summary)}, mean ± half of its "
         f"{CONFIDENCE} t interval over seeds. Bold: the best mean of a column and all that a paired t test (Holm) does "
         "not separate from it. Marked: differs from the first row of its column († adjusted p ≤ 0.05, ‡ p ≤ 0.01; "
-        f"{inference(summary, len(effects)).test}).",
+        f"{inference(summary, len(marks)).test}).",
     )
 
 

@@ -14,7 +14,7 @@ from ablate.analysis.estimates import ESTIMATE_COLUMNS
 from ablate.analysis.verdicts import ALPHA
 from ablate.formatting import count, fixed, p_value
 from ablate.study import Plan
-from ablate.tables.cells import Estimate, estimate_places
+from ablate.tables.cells import Estimate, estimate_places, estimate_texts
 from ablate.tables.latex import COMMANDS
 from ablate.tables.table import slug
 from ablate.tables.tex_text import escape_tex
@@ -139,16 +139,15 @@ def _of_study(summary: Summary) -> Iterator[Number]:
 def _of_cells(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
     for row in summary.cells.to_dict("records"):
         estimate = Estimate(row["mean"], row["low"], row["high"])
+        mean, _, _, half = estimate_texts(estimate)
         for key in names[row["cell"]]:
             if math.isfinite(estimate.value):
-                places = estimate_places(estimate)
-                score = fixed(estimate.value, places)
-                yield "mean", key, _math(score)
+                yield "mean", key, _math(mean)
                 if math.isfinite(estimate.half):
-                    half = fixed(estimate.half, places)
                     yield "half", key, _math(half)
-                    score = f"{score} \\pm {half}"
-                yield "score", key, _math(score)
+                    yield "score", key, _math(f"{mean} \\pm {half}")
+                else:
+                    yield "score", key, _math(mean)
             if math.isfinite(row["weights"]):
                 yield "weights", key, count(row["weights"]).replace(",", "{,}")
 
@@ -170,21 +169,21 @@ def _estimated(row: Mapping[Any, Any], is_share: bool) -> Iterator[tuple[str, st
     estimate = Estimate(row["difference"], row["low"], row["high"])
     if not math.isfinite(estimate.value):
         return
-    places = estimate_places(estimate)
-    effect, size = fixed(estimate.value, places), fixed(abs(estimate.value), places)
+    effect, low, high, _ = estimate_texts(estimate)
+    # In hundredths the same digits are left.
+    places = estimate_places(estimate) - 2
+    points = [fixed(100 * number, places) for number in (estimate.value, estimate.low, estimate.high)]
     yield "effect", _math(effect)
-    yield "size", _math(size)
+    yield "size", _math(effect.lstrip("-"))
     if is_share:
-        yield "effect-points", f"{_math(_points(estimate.value, places))}~points"
-        yield "size-points", f"{_math(_points(abs(estimate.value), places))}~points"
+        yield "effect-points", f"{_math(points[0])}~points"
+        yield "size-points", f"{_math(points[0].lstrip('-'))}~points"
     if math.isfinite(estimate.half):
-        low, high = fixed(estimate.low, places), fixed(estimate.high, places)
         yield "low", _math(low)
         yield "high", _math(high)
         yield "interval", _math(f"[{low}, {high}]")
         if is_share:
-            ends = (_points(estimate.low, places), _points(estimate.high, places))
-            yield "interval-points", f"{_math(ends[0])} to {_math(ends[1])}~points"
+            yield "interval-points", f"{_math(points[1])} to {_math(points[2])}~points"
     if math.isfinite(row["p_adjusted"]):
         yield "p", _math(p_value(row["p_adjusted"]))
 
@@ -204,10 +203,6 @@ def _of_answers(summary: Summary) -> Iterator[Number]:
                     yield f"{question}.{quantity}", key, _math(fixed(row[quantity], places))
             if math.isfinite(row["p_adjusted"]):
                 yield f"{question}.p", key, _math(p_value(row["p_adjusted"]))
-
-
-def _points(value: float, places: int) -> str:
-    return fixed(100 * value, places - 2)
 
 
 def _math(text: str) -> str:

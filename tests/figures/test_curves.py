@@ -10,7 +10,7 @@ from scipy import stats
 from toy_studies import DATA, caption_of, study_of
 
 from ablate.analysis import SequentialRule, summarise
-from ablate.figures import curves, difference_curves
+from ablate.figures import FIGURES, curves, difference_curves
 from ablate.figures.registry import PAGE_WIDTHS
 from ablate.study import Cell
 
@@ -206,7 +206,7 @@ def test_under_the_sequential_rule_only_what_has_been_read_is_drawn() -> None:
 def test_a_study_of_one_data_set_alone_has_no_differences() -> None:
     summary = study_of([DATA], seeds=2)
     assert difference_curves.prepare(summary).empty
-    assert difference_curves.DIFFERENCE_CURVES.absence(summary) == (
+    assert FIGURES["difference_curves"].absence(summary) == (
         "no cell and its reference both wrote curves with the same seed"
     )
 

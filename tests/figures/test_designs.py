@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Sheet
 from toy_studies import DATA, caption_of, study_of
 
 from ablate.analysis import summarise
-from ablate.figures import datasets, interactions, roadmap, shapley
+from ablate.figures import FIGURES, datasets, interactions, roadmap, shapley
 from ablate.figures.figure import figure_style
 from ablate.figures.registry import PAGE_WIDTHS
 from ablate.figures.waterfall import compose_steps, draw_steps
@@ -68,10 +68,9 @@ def test_shapley_values_lead_exactly_from_none_to_full() -> None:
 
 def test_a_design_that_does_not_answer_says_why() -> None:
     summary = study_of()
-    for module in (roadmap, shapley, interactions):
-        figure = next(value for name, value in vars(module).items() if name.isupper() and hasattr(value, "absence"))
-        assert module.prepare(summary).empty
-        assert figure.absence(summary).startswith("the design 'leave_one_out'")
+    for name in ("roadmap", "shapley", "interactions"):
+        assert FIGURES[name].load().prepare(summary).empty
+        assert FIGURES[name].absence(summary).startswith("the design 'leave_one_out'")
 
 
 def test_interactions_whose_interval_holds_zero_are_pale() -> None:
@@ -137,7 +136,7 @@ def test_data_sets_with_one_seed_are_not_pooled() -> None:
     summary = study_of([DATA, "a"], seeds=1)
     assert not datasets.prepare(summary)["pooled"].any()
     assert "Nothing is pooled" in caption_of(datasets, summary)
-    assert datasets.DATASETS.absence(study_of()) == "the study runs on one data set: no factor is a block"
+    assert FIGURES["datasets"].absence(study_of()) == "the study runs on one data set: no factor is a block"
 
 
 def test_every_block_has_a_roadmap_of_its_own() -> None:

@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Sheet
 from toy_studies import DATA, caption_of, study_of
 
-from ablate.figures import forest, main_effects
+from ablate.figures import FIGURES, forest, main_effects
 from ablate.figures.colours import VERDICT_STYLES
 from ablate.study import Factor, Level
 
@@ -125,7 +125,7 @@ def test_main_effects_are_averages_over_the_other_factors() -> None:
 def test_a_design_without_main_effects_says_why() -> None:
     summary = study_of()
     assert main_effects.prepare(summary).empty
-    assert main_effects.MAIN_EFFECTS.absence(summary).startswith("the design 'leave_one_out' has no main effects")
+    assert FIGURES["main_effects"].absence(summary).startswith("the design 'leave_one_out' has no main effects")
 
 
 def test_nothing_to_tell_apart_is_drawn_at_zero() -> None:

@@ -29,7 +29,7 @@ TOY = Figure(
     draw=lambda ax, data: ax.bar(data["cell"], data["mean"]),
     compose=lambda data, page=None: seeds.Canvas(2, 2),
     caption=lambda summary, data: f"A toy of {summary.study.name}.",
-    absence=lambda summary: "there is nothing",
+    absence="there is nothing",
 )
 INSTALLED = FigureKind("installed", TOY)
 

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure as Sheet
 from toy_studies import DATA, caption_of, study_of
 
-from ablate.figures import cost, seeds
+from ablate.figures import FIGURES, cost, seeds
 
 COSTS = pd.DataFrame(
     {
@@ -95,7 +95,7 @@ def test_without_measured_costs_the_weights_of_the_runs_count() -> None:
     alike = study_of()
     alike = replace(alike, cells=alike.cells.assign(weights=100.0))
     assert cost.prepare(alike).empty
-    assert cost.COST.absence(alike) == "no cost was measured in which cells differ"
+    assert FIGURES["cost"].absence(alike) == "no cost was measured in which cells differ"
 
 
 def test_a_cell_without_result_or_cost_is_no_point() -> None:
