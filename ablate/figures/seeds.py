@@ -67,8 +67,8 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
             if np.isfinite(row["low"]):
                 ax.plot([row["low"], row["high"]], [y, y], color=row["colour"], linewidth=3.5, alpha=0.22, zorder=1.5)
             ax.plot([row["mean"]], [y], color=row["colour"], marker="|", markersize=9, markeredgewidth=1.6, zorder=3)
-        ring = {"facecolor": "white", "edgecolor": rows["colour"], "linewidth": 0.8}
-        ax.scatter(rows["value"], heights, s=9, zorder=4, label="_runs", **ring)
+        values, edges = rows["value"], rows["colour"]
+        ax.scatter(values, heights, s=9, facecolor="white", edgecolor=edges, linewidth=0.8, zorder=4, label="_runs")
         value_axis(ax, direction_label(readable_name(rows["metric"].iloc[0]), rows["direction"].iloc[0]))
 
 
