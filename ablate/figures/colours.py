@@ -34,7 +34,7 @@ _BROKEN = tuple(name for name in LINES if name != "solid")
 
 @dataclass(frozen=True)
 class SeriesStyle:
-    """How a cell, or a verdict, is told from others: by any one of three, so that grey prints stay readable.
+    """How a cell, or a verdict, differs from others, each of the three being enough: grey prints stay readable.
 
     Args:
         colour: As ``#rrggbb``.
@@ -71,7 +71,7 @@ def factor_colours(plan: Plan) -> dict[str, str]:
 
 
 def cell_styles(plan: Plan) -> dict[str, SeriesStyle]:
-    """The style of every cell by its label, whatever is drawn beside it.
+    """The style of every cell by its label, the same in all figures.
 
     A cell that differs from its reference in one factor has the colour of that factor, further levels of the factor a
     darker or lighter shade of it. A cell that differs in several factors is grey, as its effect is that of none of
@@ -101,14 +101,14 @@ def cell_styles(plan: Plan) -> dict[str, SeriesStyle]:
             factor = factors[changed[0]]
             shade = [level.label for level in factor.alternatives].index(cell.levels[factor.name])
             place = list(factors).index(factor.name) + shade
-            colour = mixed(colours[factor.name], *_nth(_SHADES, shade))
+            colour = mixed(colours[factor.name], *_cyclic(_SHADES, shade))
         else:
             levels = tuple(f"{name}={cell.levels[name]}" for name in changed)
             place = combinations.setdefault(levels, len(combinations) + 1)
-            colour = _nth(_GREYS, place)
+            colour = _cyclic(_GREYS, place)
         # The lists have lengths that share no divisor but 1 with the next: 140 cells that differ in several factors
         # pass before a style returns.
-        styles[cell.label] = SeriesStyle(colour, _nth(_BROKEN, place), _nth(_MARKERS, place))
+        styles[cell.label] = SeriesStyle(colour, _cyclic(_BROKEN, place), _cyclic(_MARKERS, place))
     return styles
 
 
@@ -128,5 +128,5 @@ def mixed(colour: str, share: float, grey: float = 1.0) -> str:
     return str(to_hex((red, green, blue))).upper()
 
 
-def _nth(values: tuple[Any, ...], place: int) -> Any:
+def _cyclic(values: tuple[Any, ...], place: int) -> Any:
     return values[place % len(values)]

@@ -77,15 +77,15 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         data: What :func:`prepare` returned, or some of its measures and cells.
     """
     for ax, (_, measure), rows in panels.panels_of(axes, data, ("block", "measure"), "panels"):
-        _scale(ax, rows, measure)
-        _front(ax, rows)
+        _format_cost_axis(ax, rows, measure)
+        _draw_front(ax, rows)
         for row in rows.to_dict("records"):
-            _point(ax, row)
+            _draw_cell(ax, row)
         panels.format_ticks(ax.yaxis)
         ax.set_ylabel(direction_label(readable_name(rows["metric"].iloc[0]), rows["direction"].iloc[0]))
 
 
-def _point(ax: Axes, row: dict[Hashable, Any]) -> None:
+def _draw_cell(ax: Axes, row: dict[Hashable, Any]) -> None:
     bright = bool(row["highlighted"])
     colour = row["colour"] if bright else "0.75"
     if np.isfinite(row["low"]):
@@ -97,14 +97,14 @@ def _point(ax: Axes, row: dict[Hashable, Any]) -> None:
     )
 
 
-def _front(ax: Axes, rows: pd.DataFrame) -> None:
+def _draw_front(ax: Axes, rows: pd.DataFrame) -> None:
     front = rows[rows["front"].astype(bool)].sort_values("cost")
     if len(front) > 1:
         dashed: dict[str, Any] = {"color": "0.6", "linewidth": 0.7, "linestyle": "--"}
         ax.plot(front["cost"], front["mean"], drawstyle="steps-post", zorder=1, label="_front", **dashed)
 
 
-def _scale(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
+def _format_cost_axis(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
     low, high = float(rows["cost"].min()), float(rows["cost"].max())
     if low > 0 and high / low >= _LOG_FROM:
         ax.set_xscale("log")
@@ -134,7 +134,7 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     draw(list(axes.flat)[:count], data)
     for ax in axes[:, 1:].flat:
         ax.set_ylabel("")
-    panels.put_legend(canvas, entries)
+    panels.add_legend(canvas, entries)
     return canvas
 
 

@@ -1,4 +1,4 @@
-"""The effects on every data set beside each other, and what they come to together."""
+"""The effects on every data set, and their mean over data sets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ablate.analysis.verdicts import ALPHA
 from ablate.captions import contributions, inference, margin_sentence
 from ablate.figures.colours import BLACK, cell_styles
 from ablate.figures.figure import Canvas
-from ablate.figures.panels import draw_point, legend_height, ordered_rows, put_legend
+from ablate.figures.panels import add_legend, draw_point, legend_height, ordered_rows
 from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.rows import cell_contributions, contribution_axis, margin_band
 from ablate.figures.style import wrapped
@@ -107,7 +107,7 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     height = 0.65 + legend_height(entries, page.column) + len(data) * _STEP + data["label"].nunique() * (_GAP + _STEP)
     canvas = Canvas(page.column, height)
     draw(canvas.subplots(), data)
-    put_legend(canvas, entries)
+    add_legend(canvas, entries)
     return canvas
 
 

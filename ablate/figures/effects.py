@@ -50,7 +50,7 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
         data: What :func:`prepare` returned, or some of its cells.
     """
     rows.margin_band(ax, data)
-    centres = rows.put_labels(ax, rows.counted_labels(data, "cell", ax.figure.bbox.width / ax.figure.dpi))
+    centres = rows.label_rows(ax, rows.counted_labels(data, "cell", ax.figure.bbox.width / ax.figure.dpi))
     thickness = 0.75 * (rows.ROW_GAP + LINE_HEIGHT)
     for y, (_, group) in zip(centres, data.groupby("cell", sort=False), strict=True):
         bar = group.iloc[0]

@@ -52,7 +52,7 @@ class Canvas(figure.Figure):
     def fix_layout(self) -> None:
         """Lay out once and for all: every format then has the same layout, and none pays for it again."""
         self.draw_without_rendering()
-        if any([_thin_out(ax) for ax in self.axes]):
+        if any([_halve_crowded_ticks(ax) for ax in self.axes]):
             self.draw_without_rendering()
         with figure_style():
             # None at all: for one that only does nothing, matplotlib still draws twice a format.
@@ -74,7 +74,7 @@ class Canvas(figure.Figure):
         return self.to_bytes("png", dpi=160)
 
 
-def _thin_out(ax: Axes) -> bool:
+def _halve_crowded_ticks(ax: Axes) -> bool:
     """Halve the ticks below the axes where their labels overlap; whether they did."""
     low, high = sorted(ax.get_xlim())
     ticks = [tick for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high and tick.label1.get_visible()]

@@ -38,7 +38,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
 
 
 def draw(ax: Axes, data: pd.DataFrame, is_wide: bool = False) -> None:
-    """Draw the plot: a marker with an interval a row, verdict and number of seeds in words beside it.
+    """Draw the plot: a marker with an interval a row, verdict and number of seeds as text on the right.
 
     Args:
         ax: The axes.
@@ -47,7 +47,7 @@ def draw(ax: Axes, data: pd.DataFrame, is_wide: bool = False) -> None:
     """
     rows.margin_band(ax, data)
     records = data.to_dict("records")
-    centres = rows.put_labels(ax, _labels(data, is_wide))
+    centres = rows.label_rows(ax, _labels(data, is_wide))
     for y, row in zip(centres, records, strict=True):
         style = VERDICT_STYLES[row["verdict"]]
         if np.isfinite(row["low"]):

@@ -20,7 +20,7 @@ def highlighted_cells(summary: Summary, most: int) -> set[str]:
 
     Args:
         summary: The summary.
-        most: How many cells of a block may be so beside its reference. First come those that differ in one
+        most: How many cells of a block are highlighted besides its reference. First come those that differ in one
             factor, the largest difference first, then the others.
     """
     plan = summary.plan

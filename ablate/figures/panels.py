@@ -137,7 +137,7 @@ def legend_height(entries: Sequence[LegendEntry], width: float) -> float:
     return _LINE * -(-lines // _across(entries, width))
 
 
-def put_legend(canvas: Canvas, entries: Sequence[LegendEntry]) -> None:
+def add_legend(canvas: Canvas, entries: Sequence[LegendEntry]) -> None:
     """Put a legend at the foot of a canvas."""
     handles, labels = zip(*entries, strict=True)
     canvas.legend(handles, labels, loc="outside lower center", ncols=_across(entries, canvas.get_figwidth()))

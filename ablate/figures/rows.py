@@ -61,7 +61,7 @@ def row_heights(labels: Sequence[str]) -> NDArray[np.float64]:
     return np.array([ROW_GAP + LINE_HEIGHT * (label.count("\n") + 1) for label in labels])
 
 
-def put_labels(ax: Axes, labels: Sequence[str]) -> NDArray[np.float64]:
+def label_rows(ax: Axes, labels: Sequence[str]) -> NDArray[np.float64]:
     """Give the axes a row a label, from the top down, in inches: rows of one line and of several keep the same gap.
 
     Returns:

@@ -15,7 +15,7 @@ from ablate.figures.figure import Canvas
 from ablate.figures.lines import with_cell_styles
 from ablate.figures.panels import ordered_rows, panel_grid, panels_of
 from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
-from ablate.figures.rows import MANY_ROWS, MOST_ROWS, counted_labels, put_labels, row_heights, value_axis
+from ablate.figures.rows import MANY_ROWS, MOST_ROWS, counted_labels, label_rows, row_heights, value_axis
 from ablate.figures.style import direction_label, readable_name
 from ablate.formatting import seed_count
 
@@ -57,7 +57,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
     for ax, _, rows in panels_of(axes, data, ("block",), "blocks"):
         cells = rows.drop_duplicates("cell")
         labels = counted_labels(rows, "label", ax.figure.bbox.width / ax.figure.dpi)
-        centres = dict(zip(cells["cell"], put_labels(ax, labels), strict=True))
+        centres = dict(zip(cells["cell"], label_rows(ax, labels), strict=True))
         heights = rows["cell"].map(centres)
         points = np.column_stack([rows["value"], heights])
         seeds = [points[indices] for indices in rows.groupby("seed").indices.values()]

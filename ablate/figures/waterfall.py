@@ -17,7 +17,7 @@ from ablate.figures.colours import BLACK
 from ablate.figures.figure import Canvas
 from ablate.figures.panels import panels_of
 from ablate.figures.registry import DEFAULT_PAGE, PageWidth
-from ablate.figures.rows import ROW_GAP, annotate_columns, put_labels, row_heights, value_axis
+from ablate.figures.rows import ROW_GAP, annotate_columns, label_rows, row_heights, value_axis
 from ablate.figures.style import LINE_HEIGHT, direction_label, readable_name, wrapped
 from ablate.formatting import interval, typographic
 
@@ -91,21 +91,21 @@ def draw_steps(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
     """
     for ax, _, group in panels_of(axes, data, ("block",), "blocks"):
         rows = group.to_dict("records")
-        centres = put_labels(ax, _labels(group))
+        centres = label_rows(ax, _labels(group))
         thickness = 0.75 * (ROW_GAP + LINE_HEIGHT)
         for place, (y, row) in enumerate(zip(centres, rows, strict=True)):
             if np.isfinite(row["start"]):
-                _bar(ax, y, row, thickness)
+                _draw_bar(ax, y, row, thickness)
             else:
                 ax.plot([row["end"]] * 2, [y - thickness / 2, y + thickness / 2], color=BLACK, linewidth=2, zorder=4)
             if place + 1 < len(rows):
                 ax.plot([row["end"]] * 2, [y, centres[place + 1]], color="0.6", linewidth=0.6, zorder=1)
         ax.use_sticky_edges = False
         value_axis(ax, direction_label(readable_name(rows[0]["metric"]), rows[0]["direction"]), margin=0.08)
-        annotate_columns(ax, centres, _columns(group))
+        annotate_columns(ax, centres, _text_columns(group))
 
 
-def _bar(ax: Axes, y: float, row: Mapping[Hashable, Any], thickness: float) -> None:
+def _draw_bar(ax: Axes, y: float, row: Mapping[Hashable, Any], thickness: float) -> None:
     colour = row["colour"]
     ax.barh(
         y, row["change"], left=row["start"], height=thickness, color=colour, edgecolor=colour, linewidth=0.7, zorder=2
@@ -115,7 +115,7 @@ def _bar(ax: Axes, y: float, row: Mapping[Hashable, Any], thickness: float) -> N
         ax.plot(ends, [y, y], color="0.15", linewidth=0.9, marker="|", markersize=4, zorder=3)
 
 
-def _columns(group: pd.DataFrame) -> list[tuple[str, list[str]]]:
+def _text_columns(group: pd.DataFrame) -> list[tuple[str, list[str]]]:
     rows = group.to_dict("records")
     texts = [
         interval(row["change"], row["low"], row["high"])

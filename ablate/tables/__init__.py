@@ -2,7 +2,7 @@
 
 from ablate.tables.cells import Column, Estimate
 from ablate.tables.effects import effects_table
-from ablate.tables.files import FORMS, write_tables
+from ablate.tables.files import RENDERERS, write_tables
 from ablate.tables.html import html
 from ablate.tables.latex import latex, preamble
 from ablate.tables.macros import macros, references
@@ -13,7 +13,7 @@ from ablate.tables.terminal import terminal
 from ablate.tables.text import checklist_markdown, csv, markdown
 
 __all__ = [
-    "FORMS",
+    "RENDERERS",
     "TABLES",
     "Column",
     "Estimate",

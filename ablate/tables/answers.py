@@ -1,4 +1,4 @@
-"""Tables of what a design answers beside the effect of each cell, one a question."""
+"""Tables of what a design answers besides the effect of each cell, one table a question."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def answer_table(question: str, title: str, columns: Sequence[AnswerColumn], exp
         question: The name of the question, which is that of the table, too.
         title: Its heading.
         columns: Its columns; a column of p values is left out where there are none.
-        explanation: What the caption says of columns beside difference, interval and test.
+        explanation: What the caption says of columns other than difference, interval and test.
 
     Returns:
         A table for studies with an answer, in which more than one ingredient is varied: else its effect is the whole

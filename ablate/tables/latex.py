@@ -51,7 +51,7 @@ def latex(table: Table, environment: Literal["table", "table*"] = "table") -> st
         Source that only needs the packages named in its first lines, see :func:`preamble`.
     """
     has_levels = any(column.kind == "level" for column in table.columns)
-    printed = table.only(lambda column: not (column.is_name and has_levels))
+    printed = table.select(lambda column: not (column.is_name and has_levels))
     # Once a column, not once a cell: tables have a thousand rows.
     layouts = [_layout(column, [row[index] for row in printed.rows]) for index, column in enumerate(printed.columns)]
     formats = [form for layout in layouts for form in layout.formats]
@@ -105,7 +105,7 @@ def _layout(column: cells.Column, values: Sequence[cells.Value]) -> _Layout:
         return _Layout(column, [letters[column.kind]], is_long, is_marked)
     numbers = [_number(column, value) for value in values if not cells.is_missing(value)]
     aligned = [number for number in numbers if number[0] != "{" and "e" not in number]
-    formats = [f"S[table-format={_format(aligned)}]", *(["@{}l"] if is_marked else [])]
+    formats = [f"S[table-format={_table_format(aligned)}]", *(["@{}l"] if is_marked else [])]
     formats += {"cost": ["r"], "difference": ["c"]}.get(column.kind, [])
     return _Layout(column, formats, is_long, is_marked)
 
@@ -113,14 +113,14 @@ def _layout(column: cells.Column, values: Sequence[cells.Value]) -> _Layout:
 def _head(layout: _Layout) -> str:
     text = escape_tex(layout.column.header)
     if layout.column.kind == "level":
-        lines = [escape_tex(line) for line in _lines(layout.column.header)]
+        lines = [escape_tex(line) for line in _head_lines(layout.column.header)]
         upright = lines[0] if len(lines) == 1 else "\\shortstack[l]{" + "\\\\".join(lines) + "}"
         return f"\\rotatebox{{90}}{{{upright}}}"
     width = len(layout.formats)
     return f"\\multicolumn{{{width}}}{{c}}{{{text}}}" if width > 1 else f"{{{text}}}"
 
 
-def _lines(head: str) -> list[str]:
+def _head_lines(head: str) -> list[str]:
     """A head in lines of about equal length, broken behind what joins its words, or anywhere where nothing does."""
     count = max(1, -(-len(head) // _LONG_HEAD))
     most = -(-len(head) // count)
@@ -133,7 +133,7 @@ def _lines(head: str) -> list[str]:
     return [line.strip() for line in lines if line.strip()] or [head]
 
 
-def _format(numbers: Sequence[str]) -> str:
+def _table_format(numbers: Sequence[str]) -> str:
     """The ``table-format`` that reserves room for all numbers of a column, such as ``-1.3(2)``."""
     parts = [re.findall(r"(-?)(\d*)\.?(\d*)(?:\((\d+))?", number)[0] for number in numbers]
     signs, *digits = zip(*parts or [("", "0", "", "")], strict=True)
@@ -181,14 +181,14 @@ def _sources(layout: _Layout, value: cells.Value) -> list[str]:
     if column.kind not in ("text", "level") and layout.is_marked:
         mark = value.mark if isinstance(value, cells.Estimate) else ""
         sources.append(f"\\textsuperscript{{{escape_tex(mark)}}}" if mark else "")
-    return [*sources, _ends(value)] if column.kind == "difference" else sources
+    return [*sources, _interval(value)] if column.kind == "difference" else sources
 
 
 def _breakable(text: str) -> str:
     return text.replace("/", "/\\allowbreak{}").replace("\\_", "\\_\\allowbreak{}")
 
 
-def _ends(value: cells.Value) -> str:
+def _interval(value: cells.Value) -> str:
     if not isinstance(value, cells.Estimate) or math.isnan(value.half):
         return ""
     _, low, high, _ = cells.estimate_texts(value)

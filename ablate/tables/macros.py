@@ -112,7 +112,8 @@ def macros(summary: Summary) -> str:
         ),
         f"\\ablUse{{{study}}}",
     ]
-    values = [*_of_study(summary), *_of_cells(summary, names), *_of_effects(summary, names), *_of_answers(summary)]
+    values = [*_study_numbers(summary), *_cell_numbers(summary, names)]
+    values += [*_effect_numbers(summary, names), *_answer_numbers(summary)]
     lines += [f"\\abl@set{{{study}}}{{{quantity}}}{{{key}}}{{{text}}}" for quantity, key, text in values]
     return "\n".join([*lines, "\\makeatother"]) + "\n"
 
@@ -120,7 +121,7 @@ def macros(summary: Summary) -> str:
 Number = tuple[str, str, str]
 
 
-def _of_study(summary: Summary) -> Iterator[Number]:
+def _study_numbers(summary: Summary) -> Iterator[Number]:
     study, states = summary.study, summary.runs["state"]
     yield "study", "name", escape_tex(study.name)
     yield "study", "metric", escape_tex(study.metric.replace("_", " "))
@@ -136,7 +137,7 @@ def _of_study(summary: Summary) -> Iterator[Number]:
         yield "study", "margin", _math(f"{study.margin:g}")
 
 
-def _of_cells(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
+def _cell_numbers(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
     for row in summary.cells.to_dict("records"):
         estimate = Estimate(row["mean"], row["low"], row["high"])
         mean, _, _, half = estimate_texts(estimate)
@@ -152,12 +153,12 @@ def _of_cells(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterato
                 yield "weights", key, count(row["weights"]).replace(",", "{,}")
 
 
-def _of_effects(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
+def _effect_numbers(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
     means = summary.cells["mean"].dropna()
     is_share = bool(len(means)) and bool(means.between(0, 1).all())
     for row in summary.effects.to_dict("records"):
         for key in names[row["cell"]]:
-            for quantity, text in _estimated(row, is_share):
+            for quantity, text in _effect_texts(row, is_share):
                 yield quantity, key, text
             yield "n", key, str(int(row["n"]))
             yield "verdict", key, escape_tex(row["verdict"])
@@ -165,7 +166,7 @@ def _of_effects(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Itera
                 yield "sentence", key, escape_tex(summary.sentences[row["cell"]])
 
 
-def _estimated(row: Mapping[Any, Any], is_share: bool) -> Iterator[tuple[str, str]]:
+def _effect_texts(row: Mapping[Any, Any], is_share: bool) -> Iterator[tuple[str, str]]:
     estimate = Estimate(row["difference"], row["low"], row["high"])
     if not math.isfinite(estimate.value):
         return
@@ -188,7 +189,7 @@ def _estimated(row: Mapping[Any, Any], is_share: bool) -> Iterator[tuple[str, st
         yield "p", _math(p_value(row["p_adjusted"]))
 
 
-def _of_answers(summary: Summary) -> Iterator[Number]:
+def _answer_numbers(summary: Summary) -> Iterator[Number]:
     for question, estimates in summary.answers.given.items():
         table = estimates.table
         columns = table.select_dtypes(exclude="number").columns

@@ -33,7 +33,7 @@ for _kind in (
 
 
 def study_tables(summary: Summary) -> dict[str, Table]:
-    """Every table of a study by name: its effects, and what its design answers beside them.
+    """Every table of a study by name: its effects, and what else its design answers.
 
     Args:
         summary: The summary of the study.

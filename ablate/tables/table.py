@@ -40,11 +40,11 @@ class Table:
     @property
     def for_files(self) -> Table:
         """The table without the columns that are for the screen alone."""
-        return self.only(lambda column: not column.screen_only)
+        return self.select(lambda column: not column.screen_only)
 
-    def only(self, wanted: Callable[[Column], bool]) -> Table:
-        """The table with the columns for which ``wanted`` holds."""
-        indices = [index for index, column in enumerate(self.columns) if wanted(column)]
+    def select(self, is_selected: Callable[[Column], bool]) -> Table:
+        """The table with the columns for which ``is_selected`` holds."""
+        indices = [index for index, column in enumerate(self.columns) if is_selected(column)]
         return replace(
             self,
             columns=tuple(self.columns[index] for index in indices),

@@ -34,7 +34,7 @@ def terminal(table: Table, width: int | None = None) -> RichTable:
     if width is None or _width(result) <= width:
         return result
     if any(column.is_name for column in table.columns):
-        table = table.only(lambda column: column.kind != "level")
+        table = table.select(lambda column: column.kind != "level")
     result = _rich(table)
     return result if _width(result) <= width else _rich(_narrow(table))
 
@@ -45,7 +45,7 @@ def _narrow(table: Table) -> Table:
         for index, column in enumerate(table.columns)
         if column.in_caption and len({row[index] for row in table.rows}) == 1
     }
-    short = table.only(lambda column: column not in constant)
+    short = table.select(lambda column: column not in constant)
     columns = (replace(column, kind="change") if column.kind == "difference" else column for column in short.columns)
     return replace(short, columns=tuple(columns))
 

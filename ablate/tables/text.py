@@ -1,4 +1,4 @@
-"""Tables as Markdown and as CSV, and the lists that stand beside them."""
+"""Tables as Markdown and as CSV, and lists in Markdown."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _line(cells: list[str]) -> str:
 
 
 def sentences_markdown(summary: Summary) -> str:
-    """A sentence a cell, and what a reader must know beside them."""
+    """A sentence a cell, and the notes of the study."""
     lines = [f"- {escape_markdown(text)}" for text in summary.sentences.values()]
     if summary.notes:
         lines += ["", "Notes:", "", *(f"- {escape_markdown(note)}" for note in summary.notes)]

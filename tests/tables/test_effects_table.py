@@ -13,7 +13,7 @@ from rich.console import Console
 from ablate.analysis import Summary
 from ablate.errors import StoreError
 from ablate.tables import (
-    FORMS,
+    RENDERERS,
     Column,
     Estimate,
     Table,
@@ -28,11 +28,11 @@ from ablate.tables import (
 GOLDEN = Path(__file__).parent / "golden"
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", RENDERERS)
 @pytest.mark.parametrize("name", ["summary", "hostile"])
 def test_golden_text(form: str, name: str, request: pytest.FixtureRequest) -> None:
     table = effects_table(request.getfixturevalue(name)).for_files
-    assert FORMS[form](table) == (GOLDEN / f"{name}.{form}").read_text(encoding="utf-8")
+    assert RENDERERS[form](table) == (GOLDEN / f"{name}.{form}").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["summary", "hostile"])
@@ -84,7 +84,7 @@ def test_the_specification_holds_raw_values(summary: Summary) -> None:
 def test_timings_stay_on_the_screen(summary: Summary) -> None:
     table = effects_table(summary)
     assert "4.2 s" in on_screen(table, None)
-    for render in FORMS.values():
+    for render in RENDERERS.values():
         assert "seconds" not in render(table.for_files)
 
 
