@@ -50,13 +50,14 @@ def draw(figure: str, study: Summary, ax: Any = None, width: str = "auto") -> An
     if faults := choice_faults([figure], width):
         raise AblateError("\n".join(faults))
     kind = FIGURES[figure]
-    data = kind.prepare(study)
+    chosen = kind.load()
+    data = chosen.prepare(study)
     if data.empty:
         raise AblateError(f"Nothing to draw: {kind.absence(study)}")
     if ax is None:
         with figure_style():
-            return kind.compose(data, PAGE_WIDTHS[width])
-    kind.draw(ax, data)
+            return chosen.compose(data, PAGE_WIDTHS[width])
+    chosen.draw(ax, data)
     axes = ax if hasattr(ax, "figure") else next(iter(getattr(ax, "flat", ax)))
     return axes.figure
 

@@ -1,4 +1,4 @@
-"""What captions and labels of figures and tables share: the interval and test behind the numbers, names of changes.
+"""What figures and tables share: names of changes, contributions, and the interval and test that captions state.
 
 A caption may claim no other interval or test than the one its numbers were computed with, so all of them take the
 claim from :func:`inference`.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ablate.analysis import Estimates, Factorial, Summary
@@ -63,7 +64,7 @@ def inference(
 
 
 def inference_sentences(
-    source: Summary | Estimates | None, ends: pd.Series, count: int, sentences: str, noun: str = "comparison"
+    source: Summary | Estimates, ends: pd.Series, count: int, sentences: str, noun: str = "comparison"
 ) -> str:
     """What a caption says about the interval and the test, or that there is neither.
 
@@ -74,7 +75,7 @@ def inference_sentences(
         sentences: Where the interval is and what the test says, with ``{interval}`` and ``{test}`` in their places.
         noun: What one of the numbers is.
     """
-    if source is None or not ends.notna().any():
+    if not ends.notna().any():
         return "No interval or test: too few seeds, or no spread between them."
     stated = inference(source, count, noun)
     # Not str.format: names of factors may hold braces.
@@ -85,6 +86,21 @@ def margin_sentence(summary: Summary) -> list[str]:
     """The sentence on the margin in the caption of a figure, where one was declared."""
     margin = summary.study.margin
     return [] if margin is None else [f"Grey band: the margin of ±{margin:g}."]
+
+
+def contributions(effects: pd.DataFrame, summary: Summary) -> pd.DataFrame:
+    """Effects with the intervals of their contributions instead of those of their differences.
+
+    Args:
+        effects: Columns ``low`` and ``high`` of differences, in units of the metric.
+        summary: Of their study, whose metric's name and margin (NaN without one) become columns.
+    """
+    study = summary.study
+    sign = -1.0 if study.direction == "max" else 1.0
+    # 0 + x, as -0.0 would print a sign.
+    ends = np.sort(0.0 + sign * effects[["low", "high"]].to_numpy(dtype=float), axis=1)
+    margin = np.nan if study.margin is None else study.margin
+    return effects.assign(low=ends[:, 0], high=ends[:, 1], quantity="contribution", metric=study.metric, margin=margin)
 
 
 def metric_direction(summary: Summary) -> str:

@@ -76,14 +76,14 @@ def significant(value: float, digits: int = 3) -> str:
     return fixed(value, max(0, decimal_places(value, digits)))
 
 
-def signed(value: float, digits: int = 3) -> str:
-    """A difference with so many significant digits at the most, and a true minus sign.
+def signed(value: float) -> str:
+    """A difference with three significant digits at the most, and a true minus sign.
 
     Example:
         >>> signed(-0.01234), signed(0.5)
         ('−0.0123', '0.5')
     """
-    return typographic(f"{value:.{digits}g}")
+    return typographic(f"{value:.3g}")
 
 
 def typographic(number: str) -> str:
@@ -115,9 +115,6 @@ def _in_places(value: float, places: int) -> str:
     return typographic(fixed(round(value, places), max(places, 0)))
 
 
-_SMALLEST, _LARGEST = 1e-4, 1e6  # beyond these an interval is written in powers of ten
-
-
 def interval(mean: float, low: float, high: float) -> str:
     """An estimate with its interval, rounded by it.
 
@@ -127,10 +124,6 @@ def interval(mean: float, low: float, high: float) -> str:
         >>> interval(0.5, float("nan"), float("nan"))
         '+0.5'
     """
-    finite = [number for number in (mean, low, high) if math.isfinite(number)]
-    if mean and not _SMALLEST <= max(map(abs, finite)) < _LARGEST:
-        numbers = [typographic(f"{number:.1e}") for number in finite]
-        return numbers[0] if len(numbers) == 1 else f"{numbers[0]} [{', '.join(numbers[1:])}]"
     if high - low > 0:
         value, *ends = rounded_interval(mean, low, high)
         return f"{value} [{', '.join(ends)}]"
@@ -161,14 +154,14 @@ def probability(p: float) -> str:
     return text.removeprefix("0")
 
 
-def percent(share: float, decimals: int = 0) -> str:
+def percent(share: float) -> str:
     """A share in percent.
 
     Example:
-        >>> percent(0.95), percent(0.1234, 1)
-        ('95%', '12.3%')
+        >>> percent(0.95)
+        '95%'
     """
-    return f"{share:.{decimals}%}"
+    return f"{share:.0%}"
 
 
 def count(value: float) -> str:

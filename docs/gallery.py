@@ -140,7 +140,8 @@ def text(drawn: dict[str, Summary]) -> str:
     """
     parts = [HEAD.format(widths=", ".join(f"`{name}`" for name in PAGE_WIDTHS))]
     for name, summary in drawn.items():
-        caption = FIGURES[name].caption(summary).replace("_", "\\_").replace("*", "\\*")
+        figure = FIGURES[name].load()
+        caption = figure.caption(summary, figure.prepare(summary)).replace("_", "\\_").replace("*", "\\*")
         parts.append(f"## {name}\n![{name}](gallery/{name}.png)\n\n{caption}\n")
     return "\n".join(parts)
 
@@ -150,8 +151,9 @@ def main() -> None:
     drawn = pictures()
     (HERE / "gallery").mkdir(exist_ok=True)
     for name, summary in drawn.items():
+        figure = FIGURES[name].load()
         with figure_style():
-            canvas = FIGURES[name].compose(FIGURES[name].prepare(summary))
+            canvas = figure.compose(figure.prepare(summary))
             canvas.fix_layout()
             canvas.savefig(HERE / "gallery" / f"{name}.png", dpi=DPI, metadata={"Software": None})
     (HERE / "gallery.md").write_text(text(drawn), encoding="utf-8")

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ablate.figures.registry import FIGURES, choice_faults, default_figures, register_figure
+from ablate.figures.registry import FIGURES, Figure, FigureKind, choice_faults, default_figures, register_figure
 
 if TYPE_CHECKING:
-    from ablate.figures.figure import Figure
     from ablate.figures.files import write_figures
 
-__all__ = ["FIGURES", "Figure", "choice_faults", "default_figures", "register_figure", "write_figures"]
+__all__ = ["FIGURES", "Figure", "FigureKind", "choice_faults", "default_figures", "register_figure", "write_figures"]
 
 
 def __getattr__(name: str) -> Any:
     # A choice of figures is checked before the first run, without the half second that matplotlib takes.
-    if name == "Figure":
-        from ablate.figures.figure import Figure
-
-        return Figure
     if name == "write_figures":
         from ablate.figures.files import write_figures
 

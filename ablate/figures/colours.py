@@ -8,16 +8,17 @@ from typing import Any
 
 from matplotlib.colors import to_hex, to_rgb
 
-from ablate.study import Cell, Plan
+from ablate.study import Plan
 
 BLACK = "#000000"
 
 # The palette of M. Okabe and K. Ito, Color Universal Design (2008), without its yellow, which vanishes on white paper;
 # black is the reference's.
 _COLOURS = ("#D55E00", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
-_GREYS = ("#4D4D4D", "#8A8A8A", "#6B6B6B", "#A8A8A8")
+_GREYS = ("#A8A8A8", "#4D4D4D", "#8A8A8A", "#6B6B6B")
 _MARKERS = ("s", "^", "D", "v", "P", "X", "*")
-_SHADES = (0.0, -0.4, 0.45, -0.65)
+# For each further level of a factor how much of its colour remains, and the grey with which it is mixed.
+_SHADES = ((1.0, 1.0), (0.6, 0.0), (0.55, 1.0), (0.35, 0.0))
 
 LINES: Mapping[str, Any] = {
     "solid": "-",
@@ -33,7 +34,7 @@ _BROKEN = tuple(name for name in LINES if name != "solid")
 
 @dataclass(frozen=True)
 class SeriesStyle:
-    """How a cell, or a verdict, is told from others: by any one of three, so that grey prints stay readable.
+    """How a cell, or a verdict, differs from others, each of the three being enough: grey prints stay readable.
 
     Args:
         colour: As ``#rrggbb``.
@@ -70,7 +71,7 @@ def factor_colours(plan: Plan) -> dict[str, str]:
 
 
 def cell_styles(plan: Plan) -> dict[str, SeriesStyle]:
-    """The style of every cell by its label, whatever is drawn beside it.
+    """The style of every cell by its label, the same in all figures.
 
     A cell that differs from its reference in one factor has the colour of that factor, further levels of the factor a
     darker or lighter shade of it. A cell that differs in several factors is grey, as its effect is that of none of
@@ -87,61 +88,45 @@ def cell_styles(plan: Plan) -> dict[str, SeriesStyle]:
         [('full', '#000000', 'solid'), ('w/o b', '#0072B2', 'dashdot'), ('w/o a', '#D55E00', 'dashed'),
          ('w/o a, w/o b', '#4D4D4D', 'dashdot')]
     """
+    factors = {factor.name: factor for factor in plan.factors if not factor.block}
     colours = factor_colours(plan)
-    places = {name: place for place, name in enumerate(colours)}
     combinations: dict[tuple[str, ...], int] = {}
     styles = {}
     for cell in plan.cells:
-        changed = tuple(name for name in cell.changed if name in places)
+        changed = tuple(name for name in cell.changed if name in factors)
         if not changed:
             styles[cell.label] = SeriesStyle(BLACK, "solid", "o")
-        elif len(changed) == 1:
-            place, shade = places[changed[0]], _level_index(plan, cell, changed[0])
-            step = place + shade
-            styles[cell.label] = SeriesStyle(
-                _shaded(colours[changed[0]], shade), _nth(_BROKEN, step), _nth(_MARKERS, step)
-            )
+            continue
+        if len(changed) == 1:
+            factor = factors[changed[0]]
+            shade = [level.label for level in factor.alternatives].index(cell.levels[factor.name])
+            place = list(factors).index(factor.name) + shade
+            colour = mixed(colours[factor.name], *_cyclic(_SHADES, shade))
         else:
             levels = tuple(f"{name}={cell.levels[name]}" for name in changed)
-            place = combinations.setdefault(levels, len(combinations))
-            # The three lists have lengths that share no divisor but 1 with the next: 140 cells pass before a style
-            # returns.
-            styles[cell.label] = SeriesStyle(_nth(_GREYS, place), _nth(_BROKEN, place + 1), _nth(_MARKERS, place + 1))
+            place = combinations.setdefault(levels, len(combinations) + 1)
+            colour = _cyclic(_GREYS, place)
+        # The lists have lengths that share no divisor but 1 with the next: 140 cells that differ in several factors
+        # pass before a style returns.
+        styles[cell.label] = SeriesStyle(colour, _cyclic(_BROKEN, place), _cyclic(_MARKERS, place))
     return styles
 
 
-def paler(colour: str, share: float = 0.3) -> str:
-    """A colour mixed with white.
+def mixed(colour: str, share: float, grey: float = 1.0) -> str:
+    """A colour mixed with white, or with another grey.
 
     Args:
         colour: As matplotlib takes it.
         share: How much of the colour remains.
+        grey: From 0 for black to 1 for white.
 
     Example:
-        >>> paler("#000000", 0.2)
-        '#cccccc'
+        >>> mixed("#000000", 0.2)
+        '#CCCCCC'
     """
-    return str(to_hex(_mixed(colour, share, 1.0)))
+    red, green, blue = (share * part + (1 - share) * grey for part in to_rgb(colour))
+    return str(to_hex((red, green, blue))).upper()
 
 
-def _mixed(colour: str, share: float, other: float) -> tuple[float, float, float]:
-    red, green, blue = (share * part + (1 - share) * other for part in to_rgb(colour))
-    return red, green, blue
-
-
-def _level_index(plan: Plan, cell: Cell, name: str) -> int:
-    factor = next(factor for factor in plan.factors if factor.name == name)
-    return [level.label for level in factor.alternatives].index(cell.levels[name])
-
-
-def _shaded(colour: str, index: int) -> str:
-    shade = _nth(_SHADES, index)
-    if shade == 0:
-        return colour
-    if shade > 0:
-        return paler(colour, 1 - shade)
-    return str(to_hex(_mixed(colour, 1 + shade, 0.0)))
-
-
-def _nth(values: tuple[Any, ...], place: int) -> Any:
+def _cyclic(values: tuple[Any, ...], place: int) -> Any:
     return values[place % len(values)]

@@ -13,20 +13,10 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatt
 from ablate.analysis import Summary
 from ablate.analysis.costs import pareto_front
 from ablate.captions import CONFIDENCE
-from ablate.figures.figure import Canvas, Figure
+from ablate.figures import panels
+from ablate.figures.figure import Canvas
 from ablate.figures.lines import highlighted_cells, with_cell_styles
-from ablate.figures.panels import (
-    cell_entries,
-    draw_point,
-    format_ticks,
-    legend_height,
-    ordered_rows,
-    panel_grid,
-    panels_of,
-    put_legend,
-    records,
-)
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.style import direction_label, literal_text, readable_name, wrapped
 from ablate.formatting import seed_count
 
@@ -76,7 +66,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
     data = pd.concat(groups, ignore_index=True).assign(metric=study.metric, direction=study.direction)
     data["highlighted"] = data["cell"].isin(highlighted_cells(summary, _HIGHLIGHTED)) | data["front"]
     block = data.groupby("block")["position"].transform("min")
-    return ordered_rows(data, _COLUMNS, block, data["measure"].map(list(_MEASURES).index), data["position"])
+    return panels.ordered_rows(data, _COLUMNS, block, data["measure"].map(list(_MEASURES).index), data["position"])
 
 
 def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
@@ -86,33 +76,35 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         axes: As many axes as the data have pairs of block and measure, in their order, or one for a single pair.
         data: What :func:`prepare` returned, or some of its measures and cells.
     """
-    for ax, (_, measure), rows in panels_of(axes, data, ("block", "measure"), "panels"):
-        _scale(ax, rows, measure)
-        _front(ax, rows)
-        for row in records(rows):
-            _point(ax, row)
-        format_ticks(ax.yaxis)
+    for ax, (_, measure), rows in panels.panels_of(axes, data, ("block", "measure"), "panels"):
+        _format_cost_axis(ax, rows, measure)
+        _draw_front(ax, rows)
+        for row in rows.to_dict("records"):
+            _draw_cell(ax, row)
+        panels.format_ticks(ax.yaxis)
         ax.set_ylabel(direction_label(readable_name(rows["metric"].iloc[0]), rows["direction"].iloc[0]))
 
 
-def _point(ax: Axes, row: dict[Hashable, Any]) -> None:
+def _draw_cell(ax: Axes, row: dict[Hashable, Any]) -> None:
     bright = bool(row["highlighted"])
     colour = row["colour"] if bright else "0.75"
     if np.isfinite(row["low"]):
         ax.plot([row["cost"]] * 2, [row["low"], row["high"]], color=colour, linewidth=0.7, alpha=0.6, zorder=2)
     marker, size, zorder = (row["marker"], 5, 4) if bright else (".", 3, 3)
     face, label = colour if row["front"] else "white", literal_text(str(row["cell"]))
-    draw_point(ax, row["cost"], row["mean"], marker, size, face, colour, zorder, markeredgewidth=0.9, label=label)
+    panels.draw_point(
+        ax, row["cost"], row["mean"], marker, size, face, colour, zorder, markeredgewidth=0.9, label=label
+    )
 
 
-def _front(ax: Axes, rows: pd.DataFrame) -> None:
+def _draw_front(ax: Axes, rows: pd.DataFrame) -> None:
     front = rows[rows["front"].astype(bool)].sort_values("cost")
     if len(front) > 1:
         dashed: dict[str, Any] = {"color": "0.6", "linewidth": 0.7, "linestyle": "--"}
         ax.plot(front["cost"], front["mean"], drawstyle="steps-post", zorder=1, label="_front", **dashed)
 
 
-def _scale(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
+def _format_cost_axis(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
     low, high = float(rows["cost"].min()), float(rows["cost"].max())
     if low > 0 and high / low >= _LOG_FROM:
         ax.set_xscale("log")
@@ -122,12 +114,9 @@ def _scale(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
         ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.margins(x=0.1, y=0.08)
     label = _MEASURES[measure][0]
-    if measure == "latency":
-        ax.xaxis.set_major_formatter(EngFormatter(unit="s", sep="\u2009"))
-        batch = rows["batch"].iloc[0]
-        label += f" of a batch of {batch:.0f}" if np.isfinite(batch) else ""
-    else:
-        ax.xaxis.set_major_formatter(EngFormatter(sep="\u2009"))
+    if measure == "latency" and np.isfinite(rows["batch"].iloc[0]):
+        label += f" of a batch of {rows['batch'].iloc[0]:.0f}"
+    ax.xaxis.set_major_formatter(EngFormatter(unit="s" if measure == "latency" else "", sep="\u2009"))
     log = " (log scale)" if ax.get_xscale() == "log" else ""
     ax.set_xlabel(wrapped(f"{label}{log}", 26))
 
@@ -138,21 +127,20 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     count = data.groupby(["block", "measure"]).ngroups
     across = measures if measures > 1 and count == measures * data["block"].nunique() else min(3, count)
     width = page.column if across == 1 else page.text
-    entries = cell_entries(data, lines=False)
+    entries = panels.cell_entries(data, lines=False)
     rows = -(-count // across)
-    canvas = Canvas(width, min(_PANEL_HEIGHT, 8.5 / rows) * rows + 0.25 + legend_height(entries, width))
-    axes = panel_grid(canvas, count, across)
+    canvas = Canvas(width, min(_PANEL_HEIGHT, 8.5 / rows) * rows + 0.25 + panels.legend_height(entries, width))
+    axes = panels.panel_grid(canvas, count, across)
     draw(list(axes.flat)[:count], data)
     for ax in axes[:, 1:].flat:
         ax.set_ylabel("")
-    put_legend(canvas, entries)
+    panels.add_legend(canvas, entries)
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the figure shows: the costs, the mean, its interval, the front."""
     study = summary.study
-    data = prepare(summary) if data is None else data
     costs = ", ".join(_MEASURES[measure][1] for measure in dict.fromkeys(data["measure"]))
     sentences = [
         f"{study.metric} of the cells of the study {study.name} against what they cost: {costs}.",
@@ -167,4 +155,4 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     return " ".join(sentences)
 
 
-COST = Figure(prepare, draw, compose, caption, lambda _: "no cost was measured in which cells differ")
+COST = Figure(prepare, draw, compose, caption, "no cost was measured in which cells differ")

@@ -13,10 +13,10 @@ from matplotlib.lines import Line2D
 from ablate.analysis import Summary
 from ablate.analysis.curves import end_window, mean_curves, overfitting, tracks
 from ablate.captions import CONFIDENCE
-from ablate.figures.figure import Canvas, Figure
-from ablate.figures.lines import draw_line, epoch_axis, finished_curves, fit_means, highlighted_cells, with_cell_styles
-from ablate.figures.panels import cell_entries, legend_height, ordered_rows, panels_of, put_legend
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.figure import Canvas
+from ablate.figures.lines import draw_line, epoch_axis, fit_means, highlighted_cells, with_cell_styles
+from ablate.figures.panels import add_legend, cell_entries, legend_height, ordered_rows, panels_of
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.style import literal_text, readable_name
 from ablate.formatting import seed_count
 
@@ -41,7 +41,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
         loss), whether the cell is ``highlighted`` (of many cells not all are), and its ``colour``, ``line`` and
         ``marker``.
     """
-    curves = finished_curves(summary)
+    curves = summary.counted_curves
     chosen = highlighted_cells(summary, _HIGHLIGHTED)
     means = []
     for track in tracks(curves, summary.study.metric):
@@ -69,7 +69,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         data: What :func:`prepare` returned, or some of its metrics and cells.
     """
     for ax, (_, metric), rows in panels_of(axes, data, ("block", "metric"), "panels"):
-        _others(ax, rows[~rows["highlighted"].astype(bool)])
+        _draw_other_cells(ax, rows[~rows["highlighted"].astype(bool)])
         bright = rows[rows["highlighted"].astype(bool)]
         # The more bands lie over each other, the fainter each must be.
         band = max(_FAINTEST, min(_STRONGEST, 0.5 / max(1, bright["cell"].nunique())))
@@ -86,7 +86,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         ax.set_xlabel("epoch")
 
 
-def _others(ax: Axes, pale: pd.DataFrame) -> None:
+def _draw_other_cells(ax: Axes, pale: pd.DataFrame) -> None:
     """The cells that are not highlighted: a line each, or of very many, which would cover each other, the range."""
     if pale["cell"].nunique() > _MOST_LINES:
         means = pale.groupby("epoch")["mean"]
@@ -125,13 +125,12 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
             ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     for ax in axes[:-1].flat:
         ax.set_xlabel("")
-    put_legend(canvas, entries)
+    add_legend(canvas, entries)
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the curves show: whose mean, n, band, and what is marked."""
-    data = prepare(summary) if data is None else data
     metrics = ", ".join(dict.fromkeys(data["metric"]))
     sentences = [
         f"Learning curves of the study {summary.study.name}: {metrics} by epoch.",
@@ -152,10 +151,10 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
         )
         if data["cell"].nunique() - shown > _MOST_LINES:
             sentences.append("Grey: the range of the means of the others.")
-    return " ".join([*sentences, *_on_overfitting(summary, data)])
+    return " ".join([*sentences, *_overfitting_sentences(summary, data)])
 
 
-def _on_overfitting(summary: Summary, data: pd.DataFrame) -> list[str]:
+def _overfitting_sentences(summary: Summary, data: pd.DataFrame) -> list[str]:
     losses = [track for track in tracks(summary.curves, summary.study.metric) if track.is_loss and track.training]
     if not losses:
         return []
@@ -172,4 +171,4 @@ def _on_overfitting(summary: Summary, data: pd.DataFrame) -> list[str]:
     return [f"Rings, where overfitting begins: {rule}."]
 
 
-CURVES = Figure(prepare, draw, compose, caption, lambda _: "no finished run wrote curves")
+CURVES = Figure(prepare, draw, compose, caption, "no finished run wrote curves")

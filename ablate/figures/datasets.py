@@ -1,4 +1,4 @@
-"""The effects on every data set beside each other, and what they come to together."""
+"""The effects on every data set, and their mean over data sets."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from matplotlib.lines import Line2D
 
 from ablate.analysis import Summary
 from ablate.analysis.verdicts import ALPHA
-from ablate.captions import block_label, contribution_label, inference, margin_sentence
+from ablate.captions import contributions, inference, margin_sentence
 from ablate.figures.colours import BLACK, cell_styles
-from ablate.figures.figure import Canvas, Figure, estimates_of
-from ablate.figures.panels import draw_point, legend_height, ordered_rows, put_legend, records
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
-from ablate.figures.rows import contribution_axis, contributions, margin_band
+from ablate.figures.figure import Canvas
+from ablate.figures.panels import add_legend, draw_point, legend_height, ordered_rows
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
+from ablate.figures.rows import cell_contributions, contribution_axis, margin_band
 from ablate.figures.style import wrapped
 from ablate.formatting import seed_count
 
 POOLED = ""
 """The block of the pooled effect."""
 
-_COLUMNS = "label block contribution low high n pooled colour metric margin".split()
+_COLUMNS = "label block contribution low high n pooled colour quantity metric margin".split()
 _MARKERS = ("o", "s", "^", "v", "P", "X", "<", ">", "p", "h")
 _MOST = 12
 _STEP, _GAP = 0.105, 0.12
@@ -41,23 +41,19 @@ def prepare(summary: Summary) -> pd.DataFrame:
     plan = summary.plan
     if not any(factor.block for factor in plan.factors):
         return pd.DataFrame(columns=_COLUMNS)
-    cells, styles = {cell.label: cell for cell in plan.cells}, cell_styles(plan)
-    effects = summary.effects[summary.effects["n"] > 0]
-    single = contributions(effects, summary).assign(
-        label=[contribution_label(cells[cell], plan) for cell in effects["cell"]],
-        block=[block_label(cells[cell], plan) for cell in effects["cell"]],
-        colour=[styles[cell].colour for cell in effects["cell"]],
-        pooled=False,
+    styles = cell_styles(plan)
+    single = cell_contributions(summary).assign(
+        colour=lambda rows: [styles[cell].colour for cell in rows["cell"]], pooled=False
     )
     frames = [single]
-    estimates = estimates_of(summary, "datasets")
+    estimates = summary.answers.given.get("datasets")
     if estimates is not None:
         names = single.drop_duplicates(["factor", "level"])[["factor", "level", "label"]]
         pooled = contributions(estimates.table, summary).assign(n=estimates.table["blocks"])
         frames.append(pooled.merge(names, on=["factor", "level"]).assign(block=POOLED, pooled=True, colour=BLACK))
     data = pd.concat(frames, ignore_index=True)
     means = single.groupby("label", sort=False)["contribution"].mean()
-    largest = means.loc[means.abs().sort_values(ascending=False, kind="stable").index[:_MOST]]
+    largest = means.loc[means.abs().nlargest(_MOST).index]
     order = {label: rank for rank, label in enumerate(largest.sort_values(ascending=False, kind="stable").index)}
     data = data[data["label"].isin(list(order))]
     return ordered_rows(data, _COLUMNS, data["label"].map(order), data["pooled"].astype(bool), np.arange(len(data)))
@@ -77,7 +73,7 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
     for label, group in data.groupby("label", sort=False):
         y += _GAP / 2
         first = y
-        for row in records(group):
+        for row in group.to_dict("records"):
             y += _STEP
             colour, pooled = row["colour"], row["pooled"]
             marker, size, line, face = ("D", 4.5, 1.8, colour) if pooled else (markers[row["block"]], 3.5, 0.9, "white")
@@ -111,14 +107,13 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     height = 0.65 + legend_height(entries, page.column) + len(data) * _STEP + data["label"].nunique() * (_GAP + _STEP)
     canvas = Canvas(page.column, height)
     draw(canvas.subplots(), data)
-    put_legend(canvas, entries)
+    add_legend(canvas, entries)
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the figure shows: estimand, n, interval, test, pooling."""
     study = summary.study
-    data = prepare(summary) if data is None else data
     is_pooled = data["pooled"].astype(bool)
     single, pooled = data[~is_pooled], data[is_pooled]
     sentences = [
@@ -128,7 +123,7 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     ]
     if single["low"].notna().any():
         sentences.append(f"Lines: {inference(summary, len(summary.effects)).interval}.")
-    estimates = estimates_of(summary, "datasets")
+    estimates = summary.answers.given.get("datasets")
     if estimates is not None and len(pooled):
         counts = sorted({int(n) for n in pooled["n"]})
         number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
@@ -143,10 +138,4 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     return " ".join([*sentences, *margin_sentence(summary)])
 
 
-def _absence(summary: Summary) -> str:
-    if any(factor.block for factor in summary.plan.factors):
-        return "no cell shares a finished seed with its reference"
-    return "the study runs on one data set: no factor is a block"
-
-
-DATASETS = Figure(prepare, draw, compose, caption, _absence)
+DATASETS = Figure(prepare, draw, compose, caption, "no cell shares a finished seed with its reference")

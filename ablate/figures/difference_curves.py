@@ -13,10 +13,10 @@ from ablate.analysis.comparisons import comparisons
 from ablate.analysis.curves import difference_curves, onsets, tracks
 from ablate.analysis.intervals import LEVEL
 from ablate.captions import CONFIDENCE
-from ablate.figures.figure import Canvas, Figure
-from ablate.figures.lines import draw_line, epoch_axis, finished_curves, fit_means, highlighted_cells, with_cell_styles
+from ablate.figures.figure import Canvas
+from ablate.figures.lines import draw_line, epoch_axis, fit_means, highlighted_cells, with_cell_styles
 from ablate.figures.panels import ordered_rows, panel_grid, panels_of
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.style import direction_label, literal_text, readable_name, wrapped
 from ablate.formatting import percent, seed_count
 
@@ -35,7 +35,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
         not), ``direction`` of the metric, and the ``colour``, ``line`` and ``marker`` of the cell. In a study of many
         cells only some are there, see the caption.
     """
-    curves = finished_curves(summary)
+    curves = summary.counted_curves
     known_tracks = tracks(curves, summary.study.metric)
     if not known_tracks:
         return pd.DataFrame(columns=_COLUMNS)
@@ -104,9 +104,8 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the curves show: estimand, n, band, and what is marked."""
-    data = prepare(summary) if data is None else data
     metric, count = data["metric"].iloc[0], data["cell"].nunique()
     sentences = [
         f"Difference in {metric} of each cell to the reference cell by epoch in the study {summary.study.name}, paired "
@@ -136,5 +135,5 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
 
 
 DIFFERENCE_CURVES = Figure(
-    prepare, draw, compose, caption, lambda _: "no cell and its reference both wrote curves with the same seed"
+    prepare, draw, compose, caption, "no cell and its reference both wrote curves with the same seed"
 )

@@ -8,21 +8,12 @@ from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
 from ablate.captions import inference_sentences, margin_sentence
-from ablate.figures.colours import paler
-from ablate.figures.figure import Canvas, Figure
+from ablate.figures import rows
+from ablate.figures.colours import mixed
+from ablate.figures.figure import Canvas
 from ablate.figures.lines import with_cell_styles
 from ablate.figures.panels import ordered_rows
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
-from ablate.figures.rows import (
-    MANY_ROWS,
-    MOST_ROWS,
-    ROW_GAP,
-    counted_labels,
-    margin_band,
-    put_labels,
-    row_heights,
-    value_axis,
-)
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.style import LINE_HEIGHT, direction_label, wrapped
 from ablate.formatting import seed_count
 
@@ -42,8 +33,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
     """
     study = summary.study
     pairs = summary.pairs[["cell", "seed", "difference"]].rename(columns={"difference": "value"})
-    size = summary.effects["difference"].abs().sort_values(ascending=False, kind="stable")
-    bars = summary.effects.loc[size.index[:MOST_ROWS]]
+    bars = summary.effects.loc[summary.effects["difference"].abs().nlargest(rows.MOST_ROWS).index]
     data = pairs.merge(bars[["cell", "difference", "low", "high", "contribution", "n", "verdict"]], on="cell")
     data = with_cell_styles(data, summary).assign(
         metric=study.metric, direction=study.direction, margin=np.nan if study.margin is None else study.margin
@@ -59,34 +49,34 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
         ax: The axes.
         data: What :func:`prepare` returned, or some of its cells.
     """
-    margin_band(ax, data)
-    centres = put_labels(ax, _labels(data, ax.figure.bbox.width / ax.figure.dpi))
-    thickness = 0.75 * (ROW_GAP + LINE_HEIGHT)
-    for y, (_, rows) in zip(centres, data.groupby("cell", sort=False), strict=True):
-        bar = rows.iloc[0]
+    rows.margin_band(ax, data)
+    centres = rows.label_rows(ax, rows.counted_labels(data, "cell", ax.figure.bbox.width / ax.figure.dpi))
+    thickness = 0.75 * (rows.ROW_GAP + LINE_HEIGHT)
+    for y, (_, group) in zip(centres, data.groupby("cell", sort=False), strict=True):
+        bar = group.iloc[0]
         colour = str(bar["colour"])
-        face = colour if bar["verdict"] != "undecided" else paler(colour)
+        face = colour if bar["verdict"] != "undecided" else mixed(colour, 0.3)
         ax.barh(y, bar["difference"], height=thickness, color=face, edgecolor=colour, linewidth=0.7, zorder=2)
         if np.isfinite(bar["low"]):
             ax.plot([bar["low"], bar["high"]], [y, y], color="0.15", linewidth=0.9, marker="|", markersize=4, zorder=3)
-        spread = thickness * np.linspace(-0.3, 0.3, len(rows)) if len(rows) > 1 else np.zeros(1)
+        spread = thickness * np.linspace(-0.3, 0.3, len(group)) if len(group) > 1 else np.zeros(1)
         ax.scatter(
-            rows["value"], y + spread, s=7, facecolor="white", edgecolor="0.15", linewidth=0.6, zorder=4, clip_on=False
+            group["value"], y + spread, s=7, facecolor="white", edgecolor="0.15", linewidth=0.6, zorder=4, clip_on=False
         )
     ax.axvline(0, color="0.15", linewidth=0.7, zorder=5)
     metric = wrapped(f"difference in {data['metric'].iloc[0]}".replace("_", " "), _LABEL_WIDTH)
-    value_axis(ax, direction_label(metric, data["direction"].iloc[0]), bins=5, margin=0.05)
+    rows.value_axis(ax, direction_label(metric, data["direction"].iloc[0]), bins=5, margin=0.05)
 
 
 def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     """The chart in one column of a page, or as wide as the text where there are many cells."""
-    width = page.column if data["cell"].nunique() <= MANY_ROWS else page.text
-    canvas = Canvas(width, 0.62 + float(row_heights(_labels(data, width)).sum()))
+    width = page.column if data["cell"].nunique() <= rows.MANY_ROWS else page.text
+    canvas = Canvas(width, 0.62 + float(rows.row_heights(rows.counted_labels(data, "cell", width)).sum()))
     draw(canvas.subplots(), data)
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the chart shows: estimand, n, interval, test."""
     study, effects = summary.study, summary.effects
     n = seed_count(effects.loc[effects["n"] > 0, "n"])
@@ -95,16 +85,11 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
         f"reference cell, where every factor is at its reference level, paired by seed ({n}).",
         "Bars: mean; dots: single seeds.",
     ]
-    if len(effects) > MOST_ROWS:
-        sentences.append(f"Only the {MOST_ROWS} largest of {len(effects)} differences are shown.")
+    if len(effects) > rows.MOST_ROWS:
+        sentences.append(f"Only the {rows.MOST_ROWS} largest of {len(effects)} differences are shown.")
     stated = "Whiskers: {interval}. Pale bars: undecided by {test}."
     sentences.append(inference_sentences(summary, effects["low"], len(effects), stated))
     return " ".join([*sentences, *margin_sentence(summary)])
 
 
-def _labels(data: pd.DataFrame, inches: float) -> list[str]:
-    cells = data.drop_duplicates("cell")
-    return counted_labels(cells["cell"], cells["n"], inches)
-
-
-EFFECTS = Figure(prepare, draw, compose, caption, lambda _: "no cell shares a finished seed with its reference")
+EFFECTS = Figure(prepare, draw, compose, caption, "no cell shares a finished seed with its reference")

@@ -1,4 +1,4 @@
-"""What a figure is, and the canvas it is drawn on: in our style, whatever the settings around it."""
+"""The canvas that a figure is drawn on: in our style, whatever the settings around it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import io
 import itertools
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 from matplotlib import figure, style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.ticker import MaxNLocator
 
-from ablate.analysis import Estimates, Summary
-from ablate.figures.style import rc_params
+from ablate.figures.style import STYLE_SHEET, font_family
 
 # Without dates and names of programs: the same summary gives the same bytes.
 FORMATS: Mapping[str, Mapping[str, Any]] = {
@@ -28,13 +25,11 @@ FORMATS: Mapping[str, Mapping[str, Any]] = {
 }
 """File formats and how they are written."""
 
-_SCREEN_DPI = 160
-
 
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Draw in our style: from the defaults up, so that what a user's matplotlibrc says changes nothing."""
-    with style.context(["default", dict(rc_params())]), warnings.catch_warnings():
+    with style.context(["default", STYLE_SHEET, {"font.family": font_family()}]), warnings.catch_warnings():
         # A script without an installed font shows as boxes in PNG and PDF; SVG keeps it as text.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         # It logs every glyph that it embeds at level INFO, to whoever has configured logging, as Hydra does.
@@ -57,7 +52,7 @@ class Canvas(figure.Figure):
     def fix_layout(self) -> None:
         """Lay out once and for all: every format then has the same layout, and none pays for it again."""
         self.draw_without_rendering()
-        if any([_thin_out(ax) for ax in self.axes]):
+        if any([_halve_crowded_ticks(ax) for ax in self.axes]):
             self.draw_without_rendering()
         with figure_style():
             # None at all: for one that only does nothing, matplotlib still draws twice a format.
@@ -76,10 +71,10 @@ class Canvas(figure.Figure):
         return buffer.getvalue()
 
     def _repr_png_(self) -> bytes:
-        return self.to_bytes("png", dpi=_SCREEN_DPI)
+        return self.to_bytes("png", dpi=160)
 
 
-def _thin_out(ax: Axes) -> bool:
+def _halve_crowded_ticks(ax: Axes) -> bool:
     """Halve the ticks below the axes where their labels overlap; whether they did."""
     low, high = sorted(ax.get_xlim())
     ticks = [tick for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high and tick.label1.get_visible()]
@@ -91,37 +86,3 @@ def _thin_out(ax: Axes) -> bool:
         return False
     locator.set_params(nbins=max(1, len(boxes) // 2), min_n_ticks=1)
     return True
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure as a value: where its data come from, how it is drawn, what it says.
-
-    Args:
-        prepare: From a summary to the tidy data that are drawn; no rows where there is nothing to draw.
-        draw: Draws prepared data on the caller's axes (one, or a sequence of them: each figure's module says).
-        compose: From prepared data, and a :class:`~ablate.figures.registry.PageWidth` if need be, to a new canvas.
-        caption: Estimand, n, interval and test, in sentences; given the prepared data too, it need not prepare them.
-        absence: Why there is nothing to draw, where ``prepare`` gives no rows, as the end of a sentence.
-    """
-
-    prepare: Callable[[Summary], pd.DataFrame]
-    draw: Callable[[Any, pd.DataFrame], None]
-    compose: Callable[..., Canvas]
-    caption: Callable[..., str]
-    absence: Callable[[Summary], str]
-
-
-def estimates_of(summary: Summary, question: str) -> Estimates | None:
-    """What a study answers to a question of :data:`ablate.analysis.answers.QUESTIONS`; None where it does not."""
-    return summary.answers.given.get(question)
-
-
-def unanswered(question: str) -> Callable[[Summary], str]:
-    """For :attr:`Figure.absence`: why a study does not answer a question."""
-
-    def absence(summary: Summary) -> str:
-        reason = summary.answers.refused.get(question, "no seed has finished what it needs")
-        return f"{reason[0].lower()}{reason[1:]}".rstrip(".")
-
-    return absence

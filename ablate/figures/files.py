@@ -48,15 +48,16 @@ def write_figures(
     written: list[Path] = []
     captions = []
     for name in chosen:
-        figure = FIGURES[name]
+        kind = FIGURES[name]
+        figure = kind.load()
         data = figure.prepare(summary)
         if data.empty:
-            captions.append(f"**{name}**: left out, because {figure.absence(summary)}.")
+            captions.append(f"**{name}**: left out, because {kind.absence(summary)}.")
             continue
         captions.append(f"**{name}**: {figure.caption(summary, data)}")
         paths = {form: folder / f"{name}.{form}" for form in FORMATS}
         written += paths.values()
-        digest = hashlib.sha256(pickle.dumps((width, data, data.attrs))).hexdigest()
+        digest = hashlib.sha256(pickle.dumps((width, data))).hexdigest()
         if cached.get(name) == digest and all(path.is_file() for path in paths.values()):
             continue
         with figure_style():

@@ -7,25 +7,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
-from ablate.captions import block_label, contribution_label, inference_sentences, margin_sentence
+from ablate.captions import inference_sentences, margin_sentence
+from ablate.figures import rows
 from ablate.figures.colours import VERDICT_STYLES
-from ablate.figures.figure import Canvas, Figure
-from ablate.figures.panels import draw_point, ordered_rows, records
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
-from ablate.figures.rows import (
-    MANY_ROWS,
-    MOST_ROWS,
-    ROW_GAP,
-    annotate_columns,
-    contribution_axis,
-    contributions,
-    margin_band,
-    put_labels,
-)
+from ablate.figures.figure import Canvas
+from ablate.figures.panels import draw_point, ordered_rows
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.style import LINE_HEIGHT, wrapped
 from ablate.formatting import interval, seed_count
 
-_COLUMNS = "cell block label contribution low high n verdict metric margin".split()
+_COLUMNS = "cell block label contribution low high n verdict quantity metric margin".split()
 _LABEL_WIDTH, _WIDE_LABEL_WIDTH = 22, 44
 _WIDE = 5.0
 """From so many inches on the estimates are written out as well."""
@@ -40,32 +31,24 @@ def prepare(summary: Summary) -> pd.DataFrame:
         ``contribution`` in units of the metric (positive where the ingredient is good) and its interval ``low`` to
         ``high``, ``n`` seeds, ``verdict``, ``metric``, ``margin``.
     """
-    effects = summary.effects[summary.effects["n"] > 0]
-    cells = {cell.label: cell for cell in summary.plan.cells}
-    data = contributions(effects, summary).assign(
-        block=[block_label(cells[cell], summary.plan) for cell in effects["cell"]],
-        label=[contribution_label(cells[cell], summary.plan) for cell in effects["cell"]],
-    )
-    size = data["contribution"].abs().sort_values(ascending=False, kind="stable")
-    data = data.loc[size.index[:MOST_ROWS]].sort_index()
+    data = rows.cell_contributions(summary)
+    largest = data["contribution"].abs().nlargest(rows.MOST_ROWS).index
+    data = data.loc[largest.sort_values()]
     return ordered_rows(data, _COLUMNS, pd.factorize(data["block"])[0], -data["contribution"], np.arange(len(data)))
 
 
-def draw(ax: Axes, data: pd.DataFrame) -> None:
-    """Draw the plot: a marker with an interval a row, verdict and number of seeds in words beside it.
+def draw(ax: Axes, data: pd.DataFrame, is_wide: bool = False) -> None:
+    """Draw the plot: a marker with an interval a row, verdict and number of seeds as text on the right.
 
     Args:
         ax: The axes.
         data: What :func:`prepare` returned, or some of its rows.
+        is_wide: Whether there is space for long lines of labels, and for the estimates in words.
     """
-    _draw(ax, data, _LABEL_WIDTH if len(data) <= MANY_ROWS else _WIDE_LABEL_WIDTH)
-
-
-def _draw(ax: Axes, data: pd.DataFrame, label_width: int, estimates: bool = False) -> None:
-    margin_band(ax, data)
-    rows = records(data)
-    centres = put_labels(ax, _labels(data, label_width))
-    for y, row in zip(centres, rows, strict=True):
+    rows.margin_band(ax, data)
+    records = data.to_dict("records")
+    centres = rows.label_rows(ax, _labels(data, is_wide))
+    for y, row in zip(centres, records, strict=True):
         style = VERDICT_STYLES[row["verdict"]]
         if np.isfinite(row["low"]):
             ax.plot([row["low"], row["high"]], [y, y], color=style.colour, marker="|", markersize=4.5, zorder=2)
@@ -73,14 +56,15 @@ def _draw(ax: Axes, data: pd.DataFrame, label_width: int, estimates: bool = Fals
         draw_point(ax, row["contribution"], y, style.marker, 4.2, face, style.colour)
     for index in np.flatnonzero(np.diff(pd.factorize(data["block"])[0])):
         ax.axhline((centres[index] + centres[index + 1]) / 2, color="0.8", linewidth=0.5, zorder=0.5)
-    contribution_axis(ax, data, bins=5 if estimates else 4)
-    texts = [("", [row["verdict"] for row in rows]), ("n", [str(row["n"]) for row in rows])]
-    if estimates:
-        texts.insert(1, ("contribution", [interval(row["contribution"], row["low"], row["high"]) for row in rows]))
-    annotate_columns(ax, centres, texts, [VERDICT_STYLES[row["verdict"]].colour for row in rows])
+    rows.contribution_axis(ax, data, bins=5 if is_wide else 4)
+    texts = [("", [row["verdict"] for row in records]), ("n", [str(row["n"]) for row in records])]
+    if is_wide:
+        texts.insert(1, ("contribution", [interval(row["contribution"], row["low"], row["high"]) for row in records]))
+    rows.annotate_columns(ax, centres, texts, [VERDICT_STYLES[row["verdict"]].colour for row in records])
 
 
-def _labels(data: pd.DataFrame, width: int) -> list[str]:
+def _labels(data: pd.DataFrame, is_wide: bool) -> list[str]:
+    width = _WIDE_LABEL_WIDTH if is_wide else _LABEL_WIDTH
     has_blocks = data["block"].nunique() > 1
     pairs = zip(data["label"], data["block"], strict=True)
     return [wrapped(f"{label} ({block})" if has_blocks else str(label), width) for label, block in pairs]
@@ -88,28 +72,26 @@ def _labels(data: pd.DataFrame, width: int) -> list[str]:
 
 def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     """The plot in one column of a page, or as wide as the text where there are many rows."""
-    width = page.column if len(data) <= MANY_ROWS else page.text
-    letters = _WIDE_LABEL_WIDTH if width > _WIDE else _LABEL_WIDTH
-    lines = sum(label.count("\n") + 1 for label in _labels(data, letters))
-    canvas = Canvas(width, 0.7 + len(data) * ROW_GAP + lines * LINE_HEIGHT)
-    _draw(canvas.subplots(), data, letters, estimates=width > _WIDE)
+    width = page.column if len(data) <= rows.MANY_ROWS else page.text
+    lines = sum(label.count("\n") + 1 for label in _labels(data, width > _WIDE))
+    canvas = Canvas(width, 0.7 + len(data) * rows.ROW_GAP + lines * LINE_HEIGHT)
+    draw(canvas.subplots(), data, width > _WIDE)
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the plot shows: estimand, n, interval, test."""
     study, count = summary.study, len(summary.effects)
-    data = prepare(summary) if data is None else data
     sentences = [
         f"What each ingredient contributes to {study.metric} in the study {study.name} ({study.design}): the cell with "
         f"everything at its reference level against the cell without it, paired by seed ({seed_count(data['n'])}), "
         "with the sign that makes a good ingredient positive."
     ]
-    if count > MOST_ROWS:
-        sentences.append(f"Only the {MOST_ROWS} largest of {count} contributions are shown.")
+    if count > rows.MOST_ROWS:
+        sentences.append(f"Only the {rows.MOST_ROWS} largest of {count} contributions are shown.")
     stated = "Markers: mean; lines: {interval}. Verdicts: {test}; hollow: undecided."
     sentences.append(inference_sentences(summary, data["low"], count, stated))
     return " ".join([*sentences, *margin_sentence(summary)])
 
 
-FOREST = Figure(prepare, draw, compose, caption, lambda _: "no cell shares a finished seed with its reference")
+FOREST = Figure(prepare, draw, compose, caption, "no cell shares a finished seed with its reference")

@@ -16,9 +16,8 @@ from matplotlib.ticker import MaxNLocator
 from ablate.analysis import Summary
 from ablate.analysis.verdicts import ALPHA
 from ablate.captions import inference_sentences
-from ablate.figures.figure import Canvas, Figure, estimates_of, unanswered
-from ablate.figures.panels import records
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.figure import Canvas
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.style import direction_label, wrapped
 from ablate.formatting import decimal_places, seed_count, typographic
 from ablate.study import Factor, Plan, cell_of
@@ -45,7 +44,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
         ones, in units of the metric) with its interval ``low`` to ``high``, ``n`` seeds, Holm-adjusted ``p_adjusted``,
         number of ``pairs`` averaged over, ``metric``, ``direction``.
     """
-    estimates = estimates_of(summary, "interactions")
+    estimates = summary.answers.given.get("interactions")
     if estimates is None:
         return pd.DataFrame(columns=_COLUMNS)
     table, changes = estimates.table, _changes(summary.plan)
@@ -84,7 +83,7 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
     top = float(data["difference"].abs().max()) or 1.0
     shades = Normalize(-top, top)
     small = data[["row", "column"]].max().max() > 9
-    for row in records(data):
+    for row in data.to_dict("records"):
         clear = row["low"] > 0 or row["high"] < 0
         face = colormaps[_MAP](shades(row["difference"])) if clear else _PALE
         corner = (row["column"] - 0.5, row["row"] - 0.5)
@@ -96,15 +95,15 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
         ax.text(row["column"], row["row"], number, ha="center", va="center", fontsize=5 if small else 6, color=colour)
     rows = data.drop_duplicates("row").sort_values("row")
     columns = data.drop_duplicates("column").sort_values("column")
-    ax.set_xticks(columns["column"], _heads(columns["column_label"]), rotation=90)
-    ax.set_yticks(rows["row"], _heads(rows["row_label"]))
+    ax.set_xticks(columns["column"], _wrapped_labels(columns["column_label"]), rotation=90)
+    ax.set_yticks(rows["row"], _wrapped_labels(rows["row_label"]))
     ax.set_xlim(columns["column"].min() - 0.5, columns["column"].max() + 0.5)
     ax.set_ylim(rows["row"].max() + 0.5, rows["row"].min() - 0.5)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
 
 
-def _heads(labels: Iterable[str]) -> list[str]:
+def _wrapped_labels(labels: Iterable[str]) -> list[str]:
     """Labels on several lines, none on more than stand beside each other in a row of squares."""
     texts = list(labels)
     width = _LABEL_WIDTH
@@ -126,21 +125,21 @@ def _number(value: float, low: float, high: float) -> str:
 def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     """The map in one column of a page where its squares fit, else as wide as the text, with its scale."""
     across, down = data["column"].nunique(), data["row"].nunique()
-    left, below = (_LETTER * _longest(data[f"{side}_label"]) + 0.15 for side in ("row", "column"))
+    left, below = (_LETTER * _longest_line(data[f"{side}_label"]) + 0.15 for side in ("row", "column"))
     width = page.column if left + _BAR + across * _LEAST_SIDE <= page.column else page.text
     side = min(_SIDE, (width - left - _BAR) / across)
     canvas = Canvas(width, below + max(side * down, _LEAST_HEIGHT) + 0.1)
     ax = canvas.subplots()
     draw(ax, data)
-    _scale(canvas, ax, data)
+    _add_colour_bar(canvas, ax, data)
     return canvas
 
 
-def _longest(labels: pd.Series) -> int:
-    return max(len(line) for head in _heads(labels.unique()) for line in head.split("\n"))
+def _longest_line(labels: pd.Series) -> int:
+    return max(len(line) for head in _wrapped_labels(labels.unique()) for line in head.split("\n"))
 
 
-def _scale(canvas: Canvas, ax: Axes, data: pd.DataFrame) -> None:
+def _add_colour_bar(canvas: Canvas, ax: Axes, data: pd.DataFrame) -> None:
     top = float(data["difference"].abs().max()) or 1.0
     bar = canvas.colorbar(ScalarMappable(Normalize(-top, top), _MAP), ax=ax, shrink=0.9, aspect=18, pad=0.03)
     bar.outline.set_visible(False)
@@ -151,10 +150,9 @@ def _scale(canvas: Canvas, ax: Axes, data: pd.DataFrame) -> None:
     bar.set_label(direction_label(metric, data["direction"].iloc[0], gap=2), fontsize=6.5)
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the map shows: estimand, n, interval, test."""
-    data = prepare(summary) if data is None else data
-    estimates = estimates_of(summary, "interactions")
+    estimates = summary.answers.given["interactions"]
     stated = f"Pale: the interval includes zero ({{interval}}). Star: p ≤ {ALPHA:g} ({{test}})."
     return (
         f"Interactions in {summary.study.metric} in the study {summary.study.name} ({summary.study.design}): the "
@@ -164,4 +162,4 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     )
 
 
-INTERACTIONS = Figure(prepare, draw, compose, caption, unanswered("interactions"))
+INTERACTIONS = Figure(prepare, draw, compose, caption)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,17 +15,12 @@ from ablate.figures.colours import LINES, cell_styles
 from ablate.figures.panels import format_ticks
 
 
-def finished_curves(summary: Summary) -> pd.DataFrame:
-    """The curves of the runs that count: finished, and under the sequential rule read."""
-    return summary.counted_curves
-
-
 def highlighted_cells(summary: Summary, most: int) -> set[str]:
     """The cells that are drawn in colour where there are many.
 
     Args:
         summary: The summary.
-        most: How many cells of a block may be so beside its reference. First come those that differ in one
+        most: How many cells of a block are highlighted besides its reference. First come those that differ in one
             factor, the largest difference first, then the others.
     """
     plan = summary.plan
@@ -43,17 +40,12 @@ def highlighted_cells(summary: Summary, most: int) -> set[str]:
 def with_cell_styles(data: pd.DataFrame, summary: Summary) -> pd.DataFrame:
     """The data with the position of each cell in the plan, its block, its label within that, and how it is drawn."""
     plan, styles = summary.plan, cell_styles(summary.plan)
-    columns = ("position", "block", "label", "colour", "line", "marker")
-    columns_by_cell = pd.DataFrame(
-        [
-            (position, block_label(cell, plan), cell_label(cell, plan), style.colour, style.line, style.marker)
-            for position, cell in enumerate(plan.cells)
-            for style in (styles[cell.label],)
-        ],
-        index=[cell.label for cell in plan.cells],
-        columns=list(columns),
+    cells = pd.DataFrame([asdict(style) for style in styles.values()], index=list(styles)).assign(
+        position=range(len(plan.cells)),
+        block=[block_label(cell, plan) for cell in plan.cells],
+        label=[cell_label(cell, plan) for cell in plan.cells],
     )
-    return data.assign(**{name: data["cell"].map(columns_by_cell[name]) for name in columns})
+    return data.assign(**{str(name): data["cell"].map(cells[name]) for name in cells})
 
 
 def draw_line(ax: Axes, rows: pd.DataFrame, label: str, stagger: int = 0, band: float = 0.12) -> None:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
-from ablate.captions import change_label, inference_sentences, margin_sentence
+from ablate.captions import change_label, contributions, inference_sentences, margin_sentence
 from ablate.figures import forest
-from ablate.figures.figure import Canvas, Figure, estimates_of, unanswered
 from ablate.figures.panels import ordered_rows
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
-from ablate.figures.rows import contributions
+from ablate.figures.registry import Figure
 from ablate.formatting import seed_count
 
-_COLUMNS = "block label pairs contribution low high n verdict metric margin".split()
+_COLUMNS = "block label pairs contribution low high n verdict quantity metric margin".split()
 
 
 def prepare(summary: Summary) -> pd.DataFrame:
@@ -27,38 +24,19 @@ def prepare(summary: Summary) -> pd.DataFrame:
         the reference level is good) and its interval ``low`` to ``high``, ``n`` seeds, ``verdict``, ``metric``,
         ``margin``.
     """
-    estimates = estimates_of(summary, "main_effects")
+    estimates = summary.answers.given.get("main_effects")
     if estimates is None:
         return pd.DataFrame(columns=_COLUMNS)
     table = estimates.table[estimates.table["n"] > 0]
     factors = {factor.name: factor for factor in summary.plan.factors}
     changes = zip(table["factor"], table["level"], strict=True)
     labels = [change_label(factors[name], level) for name, level in changes]
-    data = contributions(table, summary).assign(block="", label=labels)
+    data = contributions(table, summary).assign(block="", label=labels, quantity="average contribution")
     return ordered_rows(data, _COLUMNS, -data["contribution"], np.arange(len(data)))
 
 
-def draw(ax: Axes, data: pd.DataFrame) -> None:
-    """Draw the plot; see :func:`ablate.figures.forest.draw`.
-
-    Args:
-        ax: The axes.
-        data: What :func:`prepare` returned, or some of its rows.
-    """
-    forest.draw(ax, data)
-    ax.set_xlabel(f"average {ax.get_xlabel()}")
-
-
-def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
-    """The plot in one column of a page, or as wide as the text where there are many rows."""
-    canvas = forest.compose(data, page)
-    canvas.axes[0].set_xlabel(f"average {canvas.axes[0].get_xlabel()}")
-    return canvas
-
-
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the plot shows: estimand, n, interval, test."""
-    data = prepare(summary) if data is None else data
     sentences = [
         f"Main effects on {summary.study.metric} in the study {summary.study.name} ({summary.study.design}): what the "
         "reference level of a factor contributes, averaged over all settings of the other factors in which both cells "
@@ -66,9 +44,9 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
         "to the full network."
     ]
     stated = "Markers: mean; lines: {interval}. Verdicts: {test}; hollow: undecided."
-    estimates = estimates_of(summary, "main_effects")
+    estimates = summary.answers.given["main_effects"]
     sentences.append(inference_sentences(estimates, data["low"], len(data), stated, "effect"))
     return " ".join([*sentences, *margin_sentence(summary)])
 
 
-MAIN_EFFECTS = Figure(prepare, draw, compose, caption, unanswered("main_effects"))
+MAIN_EFFECTS = Figure(prepare, forest.draw, forest.compose, caption)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -76,11 +76,6 @@ def ordered_rows(data: pd.DataFrame, columns: Sequence[str], *keys: ArrayLike) -
     return data.iloc[order].reset_index(drop=True)[list(columns)]
 
 
-def records(data: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    """The rows of a table, each with its values by column."""
-    return data.to_dict("records")
-
-
 def format_ticks(axis: Axis) -> None:
     """Write every number on an axis in full, instead of a common offset beside the axis, where labels are in its way.
 
@@ -125,7 +120,7 @@ def cell_entries(data: pd.DataFrame, lines: bool = True) -> list[LegendEntry]:
     cells = data.sort_values("position").drop_duplicates("label")
     bright = cells[cells["highlighted"].astype(bool)]
     entries = []
-    for row in records(bright):
+    for row in bright.to_dict("records"):
         line: Any = LINES[row["line"]] if lines else "none"
         handle = Line2D([], [], color=row["colour"], linestyle=line, marker=row["marker"])
         entries.append((handle, wrapped(str(row["label"]), _ENTRY_WIDTH)))
@@ -142,7 +137,7 @@ def legend_height(entries: Sequence[LegendEntry], width: float) -> float:
     return _LINE * -(-lines // _across(entries, width))
 
 
-def put_legend(canvas: Canvas, entries: Sequence[LegendEntry]) -> None:
+def add_legend(canvas: Canvas, entries: Sequence[LegendEntry]) -> None:
     """Put a legend at the foot of a canvas."""
     handles, labels = zip(*entries, strict=True)
     canvas.legend(handles, labels, loc="outside lower center", ncols=_across(entries, canvas.get_figwidth()))

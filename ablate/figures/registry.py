@@ -6,108 +6,94 @@ here, a figure itself is loaded when it is drawn. A further figure is a module a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from ablate.errors import ConfigError, suggestion
-from ablate.objects import load_object
+from ablate.errors import suggestion
+from ablate.objects import Registry, load_object
 from ablate.study import Plan, designs_of
 
 if TYPE_CHECKING:
-    from ablate.figures.figure import Figure
+    import pandas as pd
+
+    from ablate.analysis import Summary
+    from ablate.figures.figure import Canvas
 
 Studies = Literal["every", "blocks", "design"]
 """Which studies have a figure by default: all, those with a block (a data set), or those whose design names it."""
 
-_ENTRY_POINTS = "ablate.figures"
 
+@dataclass(frozen=True)
+class Figure:
+    """A figure as a value: where its data come from, how it is drawn, what it says.
 
-class FigureRegistry(Mapping[str, "Figure"]):
-    """Figures by name, each loaded when it is used.
-
-    Installed packages add figures by entry points of the group ``ablate.figures``. They are looked up only when a name
-    is not among the others, or all are listed.
+    Args:
+        prepare: From a summary to the tidy data that are drawn; no rows where there is nothing to draw.
+        draw: Draws prepared data on the caller's axes (one, or a sequence of them: each figure's module says).
+        compose: From prepared data, and a :class:`PageWidth` if need be, to a new canvas.
+        caption: Estimand, n, interval and test, in sentences; from a summary and the prepared data.
+        absence: Why ``prepare`` gives no rows, as the end of a sentence, where the study does not say why it leaves the
+            question of the figure's name unanswered.
     """
 
-    def __init__(self) -> None:
-        self._entries: dict[str, tuple[str | Figure, Studies]] = {}
-        self._has_entry_points = False
+    prepare: Callable[[Summary], pd.DataFrame]
+    draw: Callable[[Any, pd.DataFrame], None]
+    compose: Callable[..., Canvas]
+    caption: Callable[[Summary, pd.DataFrame], str]
+    absence: str = "no seed has finished what it needs"
 
-    def register(self, name: str, figure: str | Figure, studies: Studies = "design") -> None:
-        """Add a figure, which stands behind those that are there.
 
-        Args:
-            name: Its name, which is that of its files.
-            figure: The figure, or the dotted path of one, such as ``"my_package.plots.SCATTER"``.
-            studies: Which studies have it by default; any study has it that asks for it.
+@dataclass(frozen=True)
+class FigureKind:
+    """A figure that studies may have.
 
-        Raises:
-            ConfigError: If there is another one of that name.
-        """
-        if name in self._entries:
-            raise ConfigError(f"There is a figure '{name}' already.")
-        self._entries[name] = (figure, studies)
+    Args:
+        name: Its name, which is that of its files.
+        figure: The figure, or the dotted path of one, such as ``"my_package.plots.SCATTER"``.
+        studies: Which studies have it by default; any study has it that asks for it.
+    """
 
-    def unregister(self, name: str) -> None:
-        """Take a figure out again."""
-        del self._entries[name]
+    name: str
+    figure: str | Figure
+    studies: Studies = "design"
 
-    def defaults(self, names: set[str], has_blocks: bool) -> tuple[str, ...]:
-        """The figures that a study has by default, in order.
-
-        Args:
-            names: Those that its design names.
-            has_blocks: Whether the study has blocks.
-        """
-        return tuple(
-            name
-            for name, (_, studies) in self._all().items()
-            if studies == "every" or (studies == "blocks" and has_blocks) or name in names
-        )
-
-    def __getitem__(self, name: str) -> Figure:
-        figure = (self._entries if name in self._entries else self._all())[name][0]
-        if not isinstance(figure, str):
-            return figure
-        loaded: Figure = load_object(figure, name, "my_package.plots.SCATTER")
+    def load(self) -> Figure:
+        """The figure, imported if need be."""
+        if not isinstance(self.figure, str):
+            return self.figure
+        loaded: Figure = load_object(self.figure, self.name, "my_package.plots.SCATTER")
         return loaded
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._entries or name in self._all()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
-
-    def __len__(self) -> int:
-        return len(self._all())
-
-    def _all(self) -> dict[str, tuple[str | Figure, Studies]]:
-        if not self._has_entry_points:
-            self._has_entry_points = True
-            # Imported here: it takes longer than everything else in this module.
-            for point in import_module("importlib.metadata").entry_points(group=_ENTRY_POINTS):
-                self._entries.setdefault(point.name, (point.value.replace(":", "."), "design"))
-        return self._entries
+    def absence(self, summary: Summary) -> str:
+        """Why there is nothing to draw of a study for which ``prepare`` gives no rows, as the end of a sentence."""
+        reason = summary.answers.refused.get(self.name, self.load().absence)
+        return f"{reason[0].lower()}{reason[1:]}".rstrip(".")
 
 
-FIGURES = FigureRegistry()
-"""All figures by name, the main one first."""
+FIGURES: Registry[FigureKind] = Registry("figure", "ablate.figures")
+"""All figures by name, the main one first.
+
+Installed packages add figures of their own by entry points of the group ``ablate.figures`` that name a
+:class:`FigureKind`.
+"""
 
 register_figure = FIGURES.register
 
-register_figure("forest", "ablate.figures.forest.FOREST", "every")
-register_figure("effects", "ablate.figures.effects.EFFECTS", "every")
-register_figure("main_effects", "ablate.figures.main_effects.MAIN_EFFECTS")
-register_figure("interactions", "ablate.figures.interactions.INTERACTIONS")
-register_figure("shapley", "ablate.figures.shapley.SHAPLEY")
-register_figure("roadmap", "ablate.figures.roadmap.ROADMAP")
-register_figure("datasets", "ablate.figures.datasets.DATASETS", "blocks")
-register_figure("curves", "ablate.figures.curves.CURVES", "every")
-register_figure("difference_curves", "ablate.figures.difference_curves.DIFFERENCE_CURVES", "every")
-register_figure("seeds", "ablate.figures.seeds.SEEDS", "every")
-register_figure("cost", "ablate.figures.cost.COST", "every")
+for _kind in (
+    FigureKind("forest", "ablate.figures.forest.FOREST", "every"),
+    FigureKind("effects", "ablate.figures.effects.EFFECTS", "every"),
+    FigureKind("main_effects", "ablate.figures.main_effects.MAIN_EFFECTS"),
+    FigureKind("interactions", "ablate.figures.interactions.INTERACTIONS"),
+    FigureKind("shapley", "ablate.figures.shapley.SHAPLEY"),
+    FigureKind("roadmap", "ablate.figures.roadmap.ROADMAP"),
+    FigureKind("datasets", "ablate.figures.datasets.DATASETS", "blocks"),
+    FigureKind("curves", "ablate.figures.curves.CURVES", "every"),
+    FigureKind("difference_curves", "ablate.figures.difference_curves.DIFFERENCE_CURVES", "every"),
+    FigureKind("seeds", "ablate.figures.seeds.SEEDS", "every"),
+    FigureKind("cost", "ablate.figures.cost.COST", "every"),
+):
+    register_figure(_kind)
 
 
 def default_figures(plan: Plan) -> tuple[str, ...]:
@@ -125,7 +111,14 @@ def default_figures(plan: Plan) -> tuple[str, ...]:
     varied = [factor for factor in plan.factors if not factor.block]
     # With one ingredient its effect is the whole answer.
     designs = designs_of(plan.study.design) if len(varied) > 1 else ()
-    return FIGURES.defaults({name for design in designs for name in design.figures}, len(varied) < len(plan.factors))
+    # Looked up, since a figure of an installed package is registered only then.
+    named = {name for design in designs for name in design.figures if name in FIGURES}
+    has_blocks = len(varied) < len(plan.factors)
+    return tuple(
+        name
+        for name, kind in FIGURES.items()
+        if kind.studies == "every" or (kind.studies == "blocks" and has_blocks) or name in named
+    )
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ import pandas as pd
 from ablate.analysis import Summary
 from ablate.analysis.estimates import cell_at
 from ablate.figures.colours import BLACK, factor_colours
-from ablate.figures.figure import Figure, unanswered
-from ablate.figures.panels import records
+from ablate.figures.registry import Figure
 from ablate.figures.waterfall import Step, compose_steps, draw_steps, step_sentences, steps_by_block
 from ablate.formatting import seed_count
 
@@ -28,7 +27,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
     plan = summary.plan
     colours = factor_colours(plan)
     removed = {factor.name: factor.removed.label for factor in plan.factors if not factor.block}
-    cells = {row["cell"]: row for row in records(summary.cells)}
+    cells = {row["cell"]: row for row in summary.cells.to_dict("records")}
 
     def steps(where: dict[str, str], table: pd.DataFrame) -> Iterator[Step]:
         empty = cell_at(plan, {**removed, **where})
@@ -36,7 +35,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
             return
         level = cells[empty.label]["mean"]
         yield Step("none", level, cells[empty.label]["n"], BLACK)
-        for row in records(table):
+        for row in table.to_dict("records"):
             added = str(row["added"])
             label = f"+ {added if added in colours else added.replace('+', ' + ')}"
             colour = colours.get(added, _SEVERAL_FACTORS)
@@ -46,13 +45,8 @@ def prepare(summary: Summary) -> pd.DataFrame:
     return steps_by_block(summary, "roadmap", steps)
 
 
-draw = draw_steps
-compose = compose_steps
-
-
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the roadmap shows: estimand, n, interval, test."""
-    data = prepare(summary) if data is None else data
     n = seed_count(data.loc[data["start"].notna(), "n"])
     order = ", ".join(factor.name for factor in summary.plan.factors if not factor.block)
     return (
@@ -64,4 +58,4 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     )
 
 
-ROADMAP = Figure(prepare, draw, compose, caption, unanswered("roadmap"))
+ROADMAP = Figure(prepare, draw_steps, compose_steps, caption)

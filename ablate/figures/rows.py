@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ablate.analysis import Summary
+from ablate.captions import block_label, contribution_label, contributions
 from ablate.figures.colours import BLACK
 from ablate.figures.panels import format_ticks
 from ablate.figures.style import LINE_HEIGHT, readable_name, wrapped
@@ -27,35 +28,32 @@ MANY_ROWS = 12
 _POINTS_A_LETTER = 3.6
 
 
-def contributions(effects: pd.DataFrame, summary: Summary) -> pd.DataFrame:
-    """Effects with the intervals of their contributions instead of those of their differences.
+def cell_contributions(summary: Summary) -> pd.DataFrame:
+    """Contributions of all cells that share a seed with their reference, each with its ``block`` and ``label``."""
+    effects = summary.effects[summary.effects["n"] > 0]
+    cells = {cell.label: cell for cell in summary.plan.cells}
+    return contributions(effects, summary).assign(
+        block=[block_label(cells[cell], summary.plan) for cell in effects["cell"]],
+        label=[contribution_label(cells[cell], summary.plan) for cell in effects["cell"]],
+    )
+
+
+def counted_labels(data: pd.DataFrame, column: str, inches: float) -> list[str]:
+    """The labels of cells on as many lines as they need, each with its number of seeds where these numbers differ.
 
     Args:
-        effects: Columns ``low`` and ``high`` of differences, in units of the metric.
-        summary: Of their study, whose metric's name and margin (NaN without one) become columns.
-    """
-    study = summary.study
-    sign = -1.0 if study.direction == "max" else 1.0
-    # 0 + x, as -0.0 would print a sign.
-    ends = np.sort(0.0 + sign * effects[["low", "high"]].to_numpy(dtype=float), axis=1)
-    margin = np.nan if study.margin is None else study.margin
-    return effects.assign(low=ends[:, 0], high=ends[:, 1], metric=study.metric, margin=margin)
-
-
-def counted_labels(labels: Iterable[str], counts: Iterable[int], inches: float) -> list[str]:
-    """Labels on as many lines as they need, each with its number of seeds where these numbers differ.
-
-    Args:
-        labels: A label a row.
-        counts: The number of seeds of each row.
+        data: Columns ``cell`` and ``n``, and that of the labels.
+        column: The column of the labels.
         inches: How wide the whole figure is.
     """
-    pairs = list(zip(labels, counts, strict=True))
-    is_counted = len({n for _, n in pairs}) > 1
+    cells = data.drop_duplicates("cell")
     # Where there are many rows, their labels have longer lines, so that a page holds them.
-    width = 64 if len(pairs) > MANY_ROWS and inches > 4.5 else 24
-    # Blanks that do not break keep the count in one piece.
-    return [wrapped(f"{label} (n\u00a0=\u00a0{n})" if is_counted else str(label), width) for label, n in pairs]
+    width = 64 if len(cells) > MANY_ROWS and inches > 4.5 else 24
+    labels = cells[column]
+    if cells["n"].nunique() > 1:
+        # Blanks that do not break keep the count in one piece.
+        labels = labels + " (n\u00a0=\u00a0" + cells["n"].astype(str) + ")"
+    return [wrapped(label, width) for label in labels]
 
 
 def row_heights(labels: Sequence[str]) -> NDArray[np.float64]:
@@ -63,7 +61,7 @@ def row_heights(labels: Sequence[str]) -> NDArray[np.float64]:
     return np.array([ROW_GAP + LINE_HEIGHT * (label.count("\n") + 1) for label in labels])
 
 
-def put_labels(ax: Axes, labels: Sequence[str]) -> NDArray[np.float64]:
+def label_rows(ax: Axes, labels: Sequence[str]) -> NDArray[np.float64]:
     """Give the axes a row a label, from the top down, in inches: rows of one line and of several keep the same gap.
 
     Returns:
@@ -140,4 +138,5 @@ def value_axis(ax: Axes, label: str, bins: int = 4, margin: float = 0.06) -> Non
 def contribution_axis(ax: Axes, data: pd.DataFrame, bins: int = 4) -> None:
     """The horizontal axis of contributions, with the line of no effect."""
     ax.axvline(0, color="0.15", linewidth=0.7, zorder=1.5)
-    value_axis(ax, f"contribution to {readable_name(data['metric'].iloc[0])}\n← hurts      helps →", bins)
+    quantity, metric = data[["quantity", "metric"]].iloc[0]
+    value_axis(ax, f"{quantity} to {readable_name(metric)}\n← hurts      helps →", bins)

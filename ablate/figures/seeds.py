@@ -11,11 +11,11 @@ from matplotlib.collections import LineCollection
 
 from ablate.analysis import Summary
 from ablate.captions import CONFIDENCE
-from ablate.figures.figure import Canvas, Figure
+from ablate.figures.figure import Canvas
 from ablate.figures.lines import with_cell_styles
-from ablate.figures.panels import ordered_rows, panel_grid, panels_of, records
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
-from ablate.figures.rows import MANY_ROWS, MOST_ROWS, counted_labels, put_labels, row_heights, value_axis
+from ablate.figures.panels import ordered_rows, panel_grid, panels_of
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
+from ablate.figures.rows import MANY_ROWS, MOST_ROWS, counted_labels, label_rows, row_heights, value_axis
 from ablate.figures.style import direction_label, readable_name
 from ablate.formatting import seed_count
 
@@ -56,33 +56,20 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
     """
     for ax, _, rows in panels_of(axes, data, ("block",), "blocks"):
         cells = rows.drop_duplicates("cell")
-        labels = _labels(rows, ax.figure.bbox.width / ax.figure.dpi)
-        centres = dict(zip(cells["cell"], put_labels(ax, labels), strict=True))
+        labels = counted_labels(rows, "label", ax.figure.bbox.width / ax.figure.dpi)
+        centres = dict(zip(cells["cell"], label_rows(ax, labels), strict=True))
         heights = rows["cell"].map(centres)
         points = np.column_stack([rows["value"], heights])
         seeds = [points[indices] for indices in rows.groupby("seed").indices.values()]
         ax.add_collection(LineCollection(seeds, colors="0.75", linewidths=0.5, zorder=1, label="_seeds"))
-        for row in records(cells):
+        for row in cells.to_dict("records"):
             y = centres[row["cell"]]
             if np.isfinite(row["low"]):
                 ax.plot([row["low"], row["high"]], [y, y], color=row["colour"], linewidth=3.5, alpha=0.22, zorder=1.5)
             ax.plot([row["mean"]], [y], color=row["colour"], marker="|", markersize=9, markeredgewidth=1.6, zorder=3)
-        ax.scatter(
-            rows["value"],
-            heights,
-            s=9,
-            facecolor="white",
-            edgecolor=rows["colour"],
-            linewidth=0.8,
-            zorder=4,
-            label="_runs",
-        )
+        values, edges = rows["value"], rows["colour"]
+        ax.scatter(values, heights, s=9, facecolor="white", edgecolor=edges, linewidth=0.8, zorder=4, label="_runs")
         value_axis(ax, direction_label(readable_name(rows["metric"].iloc[0]), rows["direction"].iloc[0]))
-
-
-def _labels(rows: pd.DataFrame, inches: float) -> list[str]:
-    cells = rows.drop_duplicates("cell")
-    return counted_labels(cells["label"], cells["n"], inches)
 
 
 def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
@@ -90,7 +77,7 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     groups = [group for _, group in data.groupby("block", sort=False)]
     across = min(len(groups), 3)
     width = page.text if across > 1 or data["cell"].nunique() > MANY_ROWS else page.column
-    height = max(float(row_heights(_labels(group, width)).sum()) for group in groups)
+    height = max(float(row_heights(counted_labels(group, "label", width)).sum()) for group in groups)
     canvas = Canvas(width, (0.55 + height + 0.2 * (len(groups) > 1)) * -(-len(groups) // across))
     axes = panel_grid(canvas, len(groups), across)
     draw(list(axes.flat)[: len(groups)], data)
@@ -101,10 +88,9 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     return canvas
 
 
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the figure shows: every run, the mean, its interval."""
     study = summary.study
-    data = prepare(summary) if data is None else data
     sentences = [
         f"{study.metric} of every run of the study {study.name} ({seed_count(data['n'])} a cell).",
         "Dots: single seeds; faint lines join the runs of one seed, which see the same data in the same order: the "
@@ -126,4 +112,4 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     return " ".join(sentences)
 
 
-SEEDS = Figure(prepare, draw, compose, caption, lambda summary: f"no run has finished with a {summary.study.metric}")
+SEEDS = Figure(prepare, draw, compose, caption, "no run has finished with a result")

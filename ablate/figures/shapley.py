@@ -9,8 +9,7 @@ import pandas as pd
 from ablate.analysis import Summary
 from ablate.analysis.shapley import ends_of_gain
 from ablate.figures.colours import BLACK, factor_colours
-from ablate.figures.figure import Figure, unanswered
-from ablate.figures.panels import records
+from ablate.figures.registry import Figure
 from ablate.figures.waterfall import Step, compose_steps, draw_steps, step_sentences, steps_by_block
 from ablate.formatting import seed_count
 
@@ -31,7 +30,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
             return
         level, full = ends
         yield Step("none", level, table["n"].max(), BLACK)
-        for row in records(table.sort_values("contribution", ascending=False, kind="stable")):
+        for row in table.sort_values("contribution", ascending=False, kind="stable").to_dict("records"):
             # The table says "without minus with"; a waterfall puts the ingredient in. 0 - x, as -0.0 has a sign.
             change = 0.0 - row["difference"]
             name, low, high = row["factor"], 0.0 - row["high"], 0.0 - row["low"]
@@ -42,13 +41,8 @@ def prepare(summary: Summary) -> pd.DataFrame:
     return steps_by_block(summary, "shapley", steps)
 
 
-draw = draw_steps
-compose = compose_steps
-
-
-def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
+def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the waterfall shows: estimand, n, interval, test."""
-    data = prepare(summary) if data is None else data
     n = seed_count(data.loc[data["start"].notna(), "n"])
     return (
         f"Shapley values of {summary.study.metric} in the study {summary.study.name}: the mean of what an ingredient "
@@ -58,4 +52,4 @@ def caption(summary: Summary, data: pd.DataFrame | None = None) -> str:
     )
 
 
-SHAPLEY = Figure(prepare, draw, compose, caption, unanswered("shapley"))
+SHAPLEY = Figure(prepare, draw_steps, compose_steps, caption)

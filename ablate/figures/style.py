@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
 from matplotlib import font_manager
 
 LINE_HEIGHT = 0.115
 """Inches that a line of small text takes."""
 
+STYLE_SHEET = Path(__file__).with_name("paper.mplstyle")
+"""The settings in which figures for files are drawn, but for their fonts; see :func:`font_family`."""
+
 # For names of factors and levels in scripts that the main font lacks.
 _OTHER_SCRIPTS = ("Noto Sans CJK KR", "Noto Sans CJK JP", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
 
 
-def rc_params() -> Mapping[str, Any]:
-    """The settings in which figures for files are drawn."""
+def font_family() -> list[str]:
+    """The fonts of figures; matplotlib warns of each that is not installed, so none of these is."""
     installed = set(font_manager.get_font_names())
-    return {
-        "font.family": ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed)],
-        "font.size": 7.0,
-        "axes.labelsize": 7.0,
-        "axes.titlesize": 7.5,
-        "xtick.labelsize": 6.5,
-        "ytick.labelsize": 6.5,
-        "legend.fontsize": 6.5,
-        "axes.linewidth": 0.6,
-        "xtick.major.width": 0.6,
-        "ytick.major.width": 0.6,
-        "lines.linewidth": 1.1,
-        "lines.markersize": 3.2,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "legend.frameon": False,
-        "legend.handlelength": 2.8,
-        "figure.facecolor": "white",
-        "savefig.facecolor": "white",
-        # Text stays text: searchable, editable, set in an embedded TrueType font.
-        "pdf.fonttype": 42,
-        "ps.fonttype": 42,
-        "svg.fonttype": "none",
-        # Identifiers inside an SVG are random without it.
-        "svg.hashsalt": "ablate",
-    }
+    return ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed)]
 
 
 def direction_label(label: str, direction: str, gap: int = 6) -> str:

@@ -14,10 +14,10 @@ from ablate.analysis import Summary
 from ablate.analysis.verdicts import ALPHA
 from ablate.captions import inference_sentences
 from ablate.figures.colours import BLACK
-from ablate.figures.figure import Canvas, estimates_of
-from ablate.figures.panels import panels_of, records
+from ablate.figures.figure import Canvas
+from ablate.figures.panels import panels_of
 from ablate.figures.registry import DEFAULT_PAGE, PageWidth
-from ablate.figures.rows import ROW_GAP, annotate_columns, put_labels, row_heights, value_axis
+from ablate.figures.rows import ROW_GAP, annotate_columns, label_rows, row_heights, value_axis
 from ablate.figures.style import LINE_HEIGHT, direction_label, readable_name, wrapped
 from ablate.formatting import interval, typographic
 
@@ -66,7 +66,7 @@ def steps_by_block(
     Returns:
         A row a step and block with the columns :data:`STEP_COLUMNS`; no rows where the study does not answer.
     """
-    estimates = estimates_of(summary, question)
+    estimates = summary.answers.given.get(question)
     if estimates is None:
         return pd.DataFrame(columns=STEP_COLUMNS)
     names = [factor.name for factor in summary.plan.factors if factor.block]
@@ -90,22 +90,22 @@ def draw_steps(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         data: The columns :data:`STEP_COLUMNS`.
     """
     for ax, _, group in panels_of(axes, data, ("block",), "blocks"):
-        rows = records(group)
-        centres = put_labels(ax, _labels(group))
+        rows = group.to_dict("records")
+        centres = label_rows(ax, _labels(group))
         thickness = 0.75 * (ROW_GAP + LINE_HEIGHT)
         for place, (y, row) in enumerate(zip(centres, rows, strict=True)):
             if np.isfinite(row["start"]):
-                _bar(ax, y, row, thickness)
+                _draw_bar(ax, y, row, thickness)
             else:
                 ax.plot([row["end"]] * 2, [y - thickness / 2, y + thickness / 2], color=BLACK, linewidth=2, zorder=4)
             if place + 1 < len(rows):
                 ax.plot([row["end"]] * 2, [y, centres[place + 1]], color="0.6", linewidth=0.6, zorder=1)
         ax.use_sticky_edges = False
         value_axis(ax, direction_label(readable_name(rows[0]["metric"]), rows[0]["direction"]), margin=0.08)
-        annotate_columns(ax, centres, _columns(group))
+        annotate_columns(ax, centres, _text_columns(group))
 
 
-def _bar(ax: Axes, y: float, row: Mapping[Hashable, Any], thickness: float) -> None:
+def _draw_bar(ax: Axes, y: float, row: Mapping[Hashable, Any], thickness: float) -> None:
     colour = row["colour"]
     ax.barh(
         y, row["change"], left=row["start"], height=thickness, color=colour, edgecolor=colour, linewidth=0.7, zorder=2
@@ -115,8 +115,8 @@ def _bar(ax: Axes, y: float, row: Mapping[Hashable, Any], thickness: float) -> N
         ax.plot(ends, [y, y], color="0.15", linewidth=0.9, marker="|", markersize=4, zorder=3)
 
 
-def _columns(group: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    rows = records(group)
+def _text_columns(group: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    rows = group.to_dict("records")
     texts = [
         interval(row["change"], row["low"], row["high"])
         if np.isfinite(row["start"])
@@ -152,8 +152,8 @@ def step_sentences(summary: Summary, question: str, data: pd.DataFrame, column: 
         column: Of the estimates, which names a step.
         noun: What a step is.
     """
-    estimates = estimates_of(summary, question)
-    table = pd.DataFrame(columns=[column, "p_adjusted"]) if estimates is None else estimates.table
+    estimates = summary.answers.given[question]
+    table = estimates.table
     clear = list(dict.fromkeys(str(name) for name in table.loc[table["p_adjusted"] <= ALPHA, column]))
     which = f"the {noun}s that differ from zero are: {', '.join(clear)}" if clear else f"no {noun} differs from zero"
     stated = f"Whiskers: {{interval}}. By {{test}}, {which}."

@@ -139,7 +139,7 @@ def _markup(table: Table, name: str, links: Sequence[Sequence[tuple[str, str]]] 
 
 def _links(report: StudyReport, table: Table, here: Path) -> list[list[tuple[str, str]]]:
     """Links to the files of runs, for each row of a table whose first columns are cell and seed."""
-    return [_run_links(report, (str(row.values[0]), int(str(row.values[1]))), here) for row in table.rows]
+    return [_run_links(report, (str(row[0]), int(str(row[1]))), here) for row in table.rows]
 
 
 def _run_links(report: StudyReport, key: tuple[str, int], here: Path) -> list[tuple[str, str]]:

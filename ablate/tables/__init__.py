@@ -1,8 +1,8 @@
 """Tables of a study: a specification of raw values, and renderers that make text of it."""
 
-from ablate.tables.cells import Column, Estimate, RelativeValue, Row
+from ablate.tables.cells import Column, Estimate
 from ablate.tables.effects import effects_table
-from ablate.tables.files import FORMS, write_tables
+from ablate.tables.files import RENDERERS, write_tables
 from ablate.tables.html import html
 from ablate.tables.latex import latex, preamble
 from ablate.tables.macros import macros, references
@@ -13,12 +13,10 @@ from ablate.tables.terminal import terminal
 from ablate.tables.text import checklist_markdown, csv, markdown
 
 __all__ = [
-    "FORMS",
+    "RENDERERS",
     "TABLES",
     "Column",
     "Estimate",
-    "RelativeValue",
-    "Row",
     "Table",
     "TableKind",
     "checklist_markdown",

@@ -1,18 +1,17 @@
-"""Tables of what a design answers beside the effect of each cell, one a question."""
+"""Tables of what a design answers besides the effect of each cell, one table a question."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from ablate.analysis import Estimates, Summary
-from ablate.captions import inference, metric_direction
+from ablate.captions import contributions, inference, metric_direction
 from ablate.formatting import seed_count
 from ablate.tables.cells import Column, Estimate, Value
 from ablate.tables.table import Table, TableKind, table_of
 
-AnswerColumn = tuple[Column, Callable[[Mapping[Any, Any]], Value]]
-"""A column, and its value in a row of the estimates."""
+AnswerColumn = tuple[Column, str]
+"""A column, and that of the estimates whose values it has."""
 
 
 def answer_table(question: str, title: str, columns: Sequence[AnswerColumn], explanation: str = "") -> TableKind:
@@ -22,7 +21,7 @@ def answer_table(question: str, title: str, columns: Sequence[AnswerColumn], exp
         question: The name of the question, which is that of the table, too.
         title: Its heading.
         columns: Its columns; a column of p values is left out where there are none.
-        explanation: What the caption says of columns beside difference, interval and test.
+        explanation: What the caption says of columns other than difference, interval and test.
 
     Returns:
         A table for studies with an answer, in which more than one ingredient is varied: else its effect is the whole
@@ -34,11 +33,17 @@ def answer_table(question: str, title: str, columns: Sequence[AnswerColumn], exp
         varied = [factor for factor in summary.plan.factors if not factor.block]
         if estimates is None or (len(varied) < 2 and "blocks" not in estimates.table):
             return None
-        rows = estimates.table.to_dict("records")
-        blocks = [factor.name for factor in summary.plan.factors if factor.block and factor.name in estimates.table]
-        all_columns = [*((Column(name, "text"), _field(name)) for name in blocks), *columns]
-        filled = [(column, [value(row) for row in rows]) for column, value in all_columns]
-        known = [(column, values) for column, values in filled if column.kind != "p" or any(p == p for p in values)]
+        frame = estimates.table
+        blocks = [factor.name for factor in summary.plan.factors if factor.block and factor.name in frame]
+        values: dict[str, list[Value]] = {str(name): frame[name].tolist() for name in frame}
+        values["difference"] = list(map(Estimate, frame["difference"], frame["low"], frame["high"]))
+        if "contribution" in frame:
+            turned = contributions(frame, summary)
+            values["contribution"] = list(map(Estimate, turned["contribution"], turned["low"], turned["high"]))
+        if "mean" in frame:
+            values["mean"] = list(map(Estimate, frame["mean"]))
+        listed = [*((Column(name, "text"), name) for name in blocks), *columns]
+        known = [(column, values[name]) for column, name in listed if column.kind != "p" or frame[name].notna().any()]
         caption = " ".join(_caption(title, estimates, summary, explanation))
         return table_of(summary, question, known, caption, estimates.notes)
 
@@ -57,65 +62,53 @@ def _caption(title: str, estimates: Estimates, summary: Summary, explanation: st
         yield "No interval or test."
 
 
-def _field(name: str) -> Callable[[Mapping[Any, Any]], Value]:
-    return lambda row: row[name]
-
-
-def _difference(row: Mapping[Any, Any]) -> Value:
-    return Estimate(row["difference"], row["low"], row["high"])
-
-
-def _contribution(row: Mapping[Any, Any]) -> Value:
-    is_turned = row["contribution"] != row["difference"]
-    low, high = (-row["high"], -row["low"]) if is_turned else (row["low"], row["high"])
-    return Estimate(row["contribution"], low, high)
-
-
-_FACTOR = (Column("factor", "text"), _field("factor"))
-_LEVEL = (Column("level", "text"), _field("level"))
-_DIFFERENCE = (Column("difference", "difference"), _difference)
-_P = (Column("p (Holm)", "p"), _field("p_adjusted"))
-_VERDICT = (Column("verdict", "text"), _field("verdict"))
-_SEEDS = (Column("seeds", "count", in_caption=True), _field("n"))
+_FACTOR = (Column("factor", "text"), "factor")
+_LEVEL = (Column("level", "text"), "level")
+_DIFFERENCE = (Column("difference", "difference"), "difference")
+_P = (Column("p (Holm)", "p"), "p_adjusted")
+_VERDICT = (Column("verdict", "text"), "verdict")
+_SEEDS = (Column("seeds", "count", in_caption=True), "n")
 
 ROADMAP = answer_table(
     "roadmap",
     "Roadmap",
     [
-        (Column("step", "count"), _field("step")),
-        (Column("added", "text"), _field("added")),
-        (Column("mean", "mean"), lambda row: Estimate(row["mean"])),
+        (Column("step", "count"), "step"),
+        (Column("added", "text"), "added"),
+        (Column("mean", "mean"), "mean"),
         *(_DIFFERENCE, _P, _SEEDS),
     ],
 )
 MAIN_EFFECTS = answer_table(
     "main_effects",
     "Main effects",
-    [_FACTOR, _LEVEL, (Column("pairs", "count"), _field("pairs")), _DIFFERENCE, _P, _VERDICT, _SEEDS],
+    [_FACTOR, _LEVEL, (Column("pairs", "count"), "pairs"), _DIFFERENCE, _P, _VERDICT, _SEEDS],
 )
 INTERACTIONS = answer_table(
     "interactions",
     "Interactions",
     [
-        (Column("factors", "text"), _field("factor")),
-        (Column("levels", "text"), _field("level")),
-        (Column("squares", "count"), _field("pairs")),
-        (Column("interaction", "difference"), _difference),
+        (Column("factors", "text"), "factor"),
+        (Column("levels", "text"), "level"),
+        (Column("squares", "count"), "pairs"),
+        (Column("interaction", "difference"), "difference"),
         *(_P, _SEEDS),
     ],
 )
 SHAPLEY = answer_table(
-    "shapley", "Shapley values", [_FACTOR, (Column("Shapley value", "difference"), _contribution), _P, _VERDICT, _SEEDS]
+    "shapley",
+    "Shapley values",
+    [_FACTOR, (Column("Shapley value", "difference"), "contribution"), _P, _VERDICT, _SEEDS],
 )
 POOLED_EFFECTS = answer_table(
     "datasets",
     "Effects over data sets",
     [
         *(_FACTOR, _LEVEL),
-        (Column("data sets", "count"), _field("blocks")),
+        (Column("data sets", "count"), "blocks"),
         *(_DIFFERENCE, _P),
-        (Column("sd between", "number"), _field("between")),
-        (Column("I²", "ratio"), _field("i2")),
+        (Column("sd between", "number"), "between"),
+        (Column("I²", "ratio"), "i2"),
     ],
     "; sd between: standard deviation of the true effects between data sets; I²: share of the spread that is not noise",
 )

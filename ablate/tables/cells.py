@@ -6,17 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ablate.formatting import (
-    DASH,
-    count,
-    decimal_places,
-    duration,
-    exponent_form,
-    fixed,
-    probability,
-    significant,
-    typographic,
-)
+from ablate import formatting
 
 Kind = Literal["text", "level", "mean", "difference", "change", "number", "ratio", "p", "count", "seconds", "cost"]
 """What a column holds, and so how a renderer writes it.
@@ -42,7 +32,7 @@ class Estimate:
         low: Lower end of its interval.
         high: Upper end of its interval.
         mark: What stands behind the number and the caption explains, such as a dagger.
-        bold: Whether it is set in bold, whatever its row.
+        bold: Whether it is set in bold.
     """
 
     value: float
@@ -88,19 +78,6 @@ class Column:
     in_caption: bool = False
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row.
-
-    Args:
-        values: One a column.
-        bold: Whether its mean is set in bold.
-    """
-
-    values: tuple[Value, ...]
-    bold: bool = False
-
-
 def number_of(value: Value) -> str | bool | int | float | None:
     """A value without its interval or ratio."""
     return value.value if isinstance(value, Estimate | RelativeValue) else value
@@ -112,12 +89,9 @@ def is_missing(value: Value) -> bool:
     return number is None or (isinstance(number, float) and math.isnan(number))
 
 
-def is_bold(column: Column, row: Row, index: int) -> bool:
-    """Whether the value of a row in the column at an index is set in bold."""
-    value = row.values[index]
-    if is_missing(value):
-        return False
-    return (row.bold and column.kind == "mean") or (isinstance(value, Estimate) and value.bold)
+def is_bold(value: Value) -> bool:
+    """Whether a value is set in bold."""
+    return isinstance(value, Estimate) and value.bold and not is_missing(value)
 
 
 def estimate_places(estimate: Estimate) -> int:
@@ -134,8 +108,20 @@ def estimate_places(estimate: Estimate) -> int:
         [3, 3, -1]
     """
     if math.isfinite(estimate.half) and estimate.half > 0:
-        return decimal_places(estimate.half, _UNCERTAIN)
-    return max(0, decimal_places(estimate.value, _SIGNIFICANT))
+        return formatting.decimal_places(estimate.half, _UNCERTAIN)
+    return max(0, formatting.decimal_places(estimate.value, _SIGNIFICANT))
+
+
+def estimate_texts(estimate: Estimate) -> list[str]:
+    """An estimate, the ends of its interval and half its width, all with as many decimals.
+
+    Example:
+        >>> estimate_texts(Estimate(0.97163, 0.9589, 0.9843))
+        ['0.972', '0.959', '0.984', '0.013']
+    """
+    places = estimate_places(estimate)
+    numbers = (estimate.value, estimate.low, estimate.high, estimate.half)
+    return [formatting.fixed(number, places) for number in numbers]
 
 
 def number_text(column: Column, value: float) -> str:
@@ -148,10 +134,10 @@ def number_text(column: Column, value: float) -> str:
         '1.530e-8'
     """
     if column.kind == "ratio":
-        return fixed(value, 2)
+        return formatting.fixed(value, 2)
     if value == 0 or not math.isfinite(value) or _SMALLEST <= abs(value) < _LARGEST:
-        return fixed(value, estimate_places(Estimate(value)))
-    return exponent_form(value)
+        return formatting.fixed(value, estimate_places(Estimate(value)))
+    return formatting.exponent_form(value)
 
 
 def cell_text(column: Column, value: Value) -> str:
@@ -168,28 +154,28 @@ def cell_text(column: Column, value: Value) -> str:
         '7.62 (0.800 ×)'
     """
     if is_missing(value):
-        return DASH
+        return formatting.DASH
     if isinstance(value, Estimate):
         return _estimate_text(column, value)
     if isinstance(value, RelativeValue):
         is_count = abs(value.value) >= 1000 or value.value == round(value.value)
-        return f"{count(value.value) if is_count else significant(value.value)} ({significant(value.ratio)} ×)"
+        number = formatting.count(value.value) if is_count else formatting.significant(value.value)
+        return f"{number} ({formatting.significant(value.ratio)} ×)"
     if isinstance(value, bool):
         return "✓" if value else "✗"
     if isinstance(value, str) or value is None:
         return str(value)
     if column.kind == "p":
-        return probability(value)
+        return formatting.probability(value)
     if column.kind in ("number", "ratio"):
-        return typographic(number_text(column, value))
-    return duration(value) if column.kind == "seconds" else count(value)
+        return formatting.typographic(number_text(column, value))
+    return formatting.duration(value) if column.kind == "seconds" else formatting.count(value)
 
 
 def _estimate_text(column: Column, value: Estimate) -> str:
-    places = estimate_places(value)
-    number = typographic(fixed(value.value, places))
+    number, low, high, half = map(formatting.typographic, estimate_texts(value))
     if math.isnan(value.half):
         return f"{number}{value.mark}"
     if column.kind in ("mean", "change"):
-        return f"{number} ± {fixed(value.half, places)}{value.mark}"
-    return f"{number}{value.mark} [{typographic(fixed(value.low, places))}, {typographic(fixed(value.high, places))}]"
+        return f"{number} ± {half}{value.mark}"
+    return f"{number}{value.mark} [{low}, {high}]"

@@ -34,16 +34,22 @@ def effects_table(summary: Summary) -> Table:
     """
     plan, results = summary.plan, summary.cells
     labels = [cell.label for cell in plan.cells]
-    means = [Estimate(row["mean"], row["low"], row["high"]) for row in results.to_dict("records")]
-    effects = {row["cell"]: row for row in summary.effects.to_dict("records")}
-    weights, flops = _costs(summary)
+    means = [Estimate(row["mean"], row["low"], row["high"], bold=row["best"]) for row in results.to_dict("records")]
+    differences = {
+        row["cell"]: Estimate(row["difference"], row["low"], row["high"], mark_of(row))
+        for row in summary.effects.to_dict("records")
+    }
+    verdicts = dict(zip(summary.effects["cell"], summary.effects["verdict"], strict=True))
+    # As runs report them, else as they were measured.
+    weights = _known(summary.costs, "weights") | _known(results, "weights")
+    flops = _known(summary.costs, "flops")
     scale, unit = next((scale for scale in _SCALES if max(flops.values(), default=0.0) >= scale[0]), _SCALES[-1])
     columns: list[tuple[Column, list[Any]]] = [
         (Column("cell", "text", is_name=True), labels),
         *((Column(factor.name, "level"), [_level(factor, cell) for cell in plan.cells]) for factor in plan.factors),
         (Column(summary.study.metric, "mean"), means),
-        (Column("difference", "difference"), [_difference(effects.get(label)) for label in labels]),
-        (Column("verdict", "text"), [effects[label]["verdict"] if label in effects else None for label in labels]),
+        (Column("difference", "difference"), [differences.get(label) for label in labels]),
+        (Column("verdict", "text"), [verdicts.get(label) for label in labels]),
     ]
     if weights:
         columns.append((Column("weights", "count"), [weights.get(label) for label in labels]))
@@ -52,7 +58,7 @@ def effects_table(summary: Summary) -> Table:
     columns.append((Column("seeds", "count", in_caption=True), list(results["n"])))
     if results["seconds"].notna().any():
         columns.append((Column("seconds", "seconds", screen_only=True), list(results["seconds"])))
-    return table_of(summary, "", columns, " ".join(_caption(summary)), summary.notes, bold=list(results["best"]))
+    return table_of(summary, "", columns, " ".join(_caption(summary)), summary.notes)
 
 
 def mark_of(effect: Mapping[Any, Any]) -> str:
@@ -67,17 +73,6 @@ def mark_of(effect: Mapping[Any, Any]) -> str:
     if effect["verdict"] not in ("helps", "hurts"):
         return ""
     return next((mark for bound, mark in MARKS if effect["p_adjusted"] <= bound), "")
-
-
-def _difference(effect: Mapping[Any, Any] | None) -> Estimate | None:
-    if effect is None:
-        return None
-    return Estimate(effect["difference"], effect["low"], effect["high"], mark_of(effect))
-
-
-def _costs(summary: Summary) -> tuple[dict[str, float], dict[str, float]]:
-    """Weights and floating-point operations by cell: as runs report them, else as they were measured."""
-    return _known(summary.costs, "weights") | _known(summary.cells, "weights"), _known(summary.costs, "flops")
 
 
 def _known(frame: pd.DataFrame, name: str) -> dict[str, float]:
@@ -133,11 +128,10 @@ def by_dataset_table(summary: Summary) -> Table | None:
     blocks = [factor.name for factor in plan.factors if factor.block]
     if not blocks:
         return None
-    effects = {row["cell"]: row for row in summary.effects.to_dict("records")}
+    marks = {row["cell"]: mark_of(row) for row in summary.effects.to_dict("records")}
     columns: dict[str, dict[str, Estimate]] = {}
     for cell, row in zip(plan.cells, summary.cells.to_dict("records"), strict=True):
-        mark = mark_of(effects[cell.label]) if cell.label in effects else ""
-        value = Estimate(row["mean"], row["low"], row["high"], mark, bold=bool(row["best"]))
+        value = Estimate(row["mean"], row["low"], row["high"], marks.get(cell.label, ""), row["best"])
         columns.setdefault(block_label(cell, plan), {})[cell_label(cell, plan)] = value
     labels = list(dict.fromkeys(cell_label(cell, plan) for cell in plan.cells))
     return table_of(
@@ -150,7 +144,7 @@ def by_dataset_table(summary: Summary) -> Table | None:
         f"Study {summary.study.name} by {', '.join(blocks)}: {metric_direction(summary)}, mean ± half of its "
         f"{CONFIDENCE} t interval over seeds. Bold: the best mean of a column and all that a paired t test (Holm) does "
         "not separate from it. Marked: differs from the first row of its column († adjusted p ≤ 0.05, ‡ p ≤ 0.01; "
-        f"{inference(summary, len(effects)).test}).",
+        f"{inference(summary, len(marks)).test}).",
     )
 
 

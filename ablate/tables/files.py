@@ -17,7 +17,7 @@ from ablate.tables.text import csv, escape_markdown, markdown, sentences_markdow
 
 _MOST_RUNS = 300
 
-FORMS: Mapping[str, Callable[[Table], str]] = {"md": markdown, "csv": csv, "tex": latex, "html": html}
+RENDERERS: Mapping[str, Callable[[Table], str]] = {"md": markdown, "csv": csv, "tex": latex, "html": html}
 """The renderers of tables by the ending of their files."""
 
 
@@ -52,7 +52,7 @@ def write_tables(
     texts: dict[str, str] = {}
     for name, table in (written | {"runs": runs_table(summary, _MOST_RUNS)}).items():
         for_files = table.for_files
-        texts |= {f"{name}.{form}": render(for_files) for form, render in FORMS.items()}
+        texts |= {f"{name}.{form}": render(for_files) for form, render in RENDERERS.items()}
         texts[f"{name}_wide.tex"] = latex(for_files, "table*")
     texts["runs.csv"] = csv(runs_table(summary).for_files)
     asked = expected(summary.plan)

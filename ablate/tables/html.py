@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from ablate.tables.cells import Column, Row, Value, cell_text, is_bold, is_missing, number_of
+from ablate.tables.cells import Column, Value, cell_text, is_bold, is_missing, number_of
 
 if TYPE_CHECKING:
     # A table shows itself in notebooks, so its module needs this one.
@@ -35,19 +35,20 @@ def html(table: Table, links: Sequence[Sequence[Link]] = ()) -> str:
     Raises:
         ValueError: If there are links, but not for each row.
     """
-    if links and len(links) != len(table.rows):
-        raise ValueError(f"{len(table.rows)} rows need as many lists of links, not {len(links)}.")
     heads = [
         Markup('<th scope="col" class="{}">{}</th>').format(column.kind, column.header) for column in table.columns
     ]
+    rows = [[_cell(column, value) for column, value in zip(table.columns, row, strict=True)] for row in table.rows]
     if links:
         heads.append(Markup('<th scope="col" class="links">files</th>'))
+        for cells, row_links in zip(rows, links, strict=True):
+            cells.append(_links(row_links))
     lines = [
         Markup('<table id="{}">').format(table.label.replace(":", "-")),
         Markup("<caption>{}</caption>").format(table.caption),
         Markup("<thead><tr>{}</tr></thead>").format(Markup("").join(heads)),
         Markup("<tbody>"),
-        *(_row(table, row, links[index] if links else None) for index, row in enumerate(table.rows)),
+        *(Markup("<tr>{}</tr>").format(Markup("").join(cells)) for cells in rows),
         Markup("</tbody></table>"),
     ]
     if table.notes:
@@ -56,20 +57,16 @@ def html(table: Table, links: Sequence[Sequence[Link]] = ()) -> str:
     return str(Markup("\n").join(lines)) + "\n"
 
 
-def _row(table: Table, row: Row, links: Sequence[Link] | None) -> Markup:
-    cells = [_cell(column, row, index) for index, column in enumerate(table.columns)]
-    if links is not None:
-        anchors = Markup(" ").join(Markup('<a href="{}">{}</a>').format(address, text) for text, address in links)
-        cells.append(Markup('<td class="links">{}</td>').format(anchors))
-    return Markup("<tr>{}</tr>").format(Markup("").join(cells))
+def _links(links: Sequence[Link]) -> Markup:
+    anchors = Markup(" ").join(Markup('<a href="{}">{}</a>').format(address, text) for text, address in links)
+    return Markup('<td class="links">{}</td>').format(anchors)
 
 
-def _cell(column: Column, row: Row, index: int) -> Markup:
-    value = row.values[index]
+def _cell(column: Column, value: Value) -> Markup:
     text = escape(cell_text(column, value))
     if isinstance(value, bool):
         text = Markup('<span role="img" aria-label="{}">{}</span>').format(_LEVELS[value], text)
-    if is_bold(column, row, index):
+    if is_bold(value):
         text = Markup("<strong>{}</strong>").format(text)
     if column.is_name:
         return Markup('<th scope="row" class="{}">{}</th>').format(column.kind, text)

@@ -8,18 +8,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from ablate.formatting import fixed, probability, significant
-from ablate.tables.cells import (
-    Column,
-    Estimate,
-    RelativeValue,
-    Row,
-    Value,
-    estimate_places,
-    is_bold,
-    is_missing,
-    number_of,
-    number_text,
-)
+from ablate.tables import cells
 from ablate.tables.table import Table
 from ablate.tables.tex_text import escape_tex
 
@@ -62,15 +51,13 @@ def latex(table: Table, environment: Literal["table", "table*"] = "table") -> st
         Source that only needs the packages named in its first lines, see :func:`preamble`.
     """
     has_levels = any(column.kind == "level" for column in table.columns)
-    printed = table.only(lambda column: not (column.is_name and has_levels))
+    printed = table.select(lambda column: not (column.is_name and has_levels))
     # Once a column, not once a cell: tables have a thousand rows.
-    layouts = [
-        _layout(column, [row.values[index] for row in printed.rows]) for index, column in enumerate(printed.columns)
-    ]
+    layouts = [_layout(column, [row[index] for row in printed.rows]) for index, column in enumerate(printed.columns)]
     formats = [form for layout in layouts for form in layout.formats]
     heads = [_head(layout) for layout in layouts]
     rows = [
-        [source for index, layout in enumerate(layouts) for source in _sources(layout, row, index)]
+        [source for layout, value in zip(layouts, row, strict=True) for source in _sources(layout, value)]
         for row in printed.rows
     ]
     pages = [rows[start : start + _MOST_ROWS] for start in range(0, len(rows), _MOST_ROWS)] or [[]]
@@ -104,21 +91,21 @@ def latex(table: Table, environment: Literal["table", "table*"] = "table") -> st
 class _Layout(NamedTuple):
     """How a column is set: what it is, its formats, whether its texts are long, whether its numbers have marks."""
 
-    column: Column
+    column: cells.Column
     formats: list[str]
     is_long: bool
     is_marked: bool
 
 
-def _layout(column: Column, values: Sequence[Value]) -> _Layout:
+def _layout(column: cells.Column, values: Sequence[cells.Value]) -> _Layout:
     is_long = any(isinstance(value, str) and len(value) > _LONG_TEXT for value in values)
-    is_marked = any(isinstance(value, Estimate) and value.mark for value in values)
+    is_marked = any(isinstance(value, cells.Estimate) and value.mark for value in values)
     letters = {"text": _PARAGRAPH if is_long else "l", "level": "c", "p": "r"}
     if column.kind in letters:
         return _Layout(column, [letters[column.kind]], is_long, is_marked)
-    numbers = [_number(column, value) for value in values if not is_missing(value)]
+    numbers = [_number(column, value) for value in values if not cells.is_missing(value)]
     aligned = [number for number in numbers if number[0] != "{" and "e" not in number]
-    formats = [f"S[table-format={_format(aligned)}]", *(["@{}l"] if is_marked else [])]
+    formats = [f"S[table-format={_table_format(aligned)}]", *(["@{}l"] if is_marked else [])]
     formats += {"cost": ["r"], "difference": ["c"]}.get(column.kind, [])
     return _Layout(column, formats, is_long, is_marked)
 
@@ -126,14 +113,14 @@ def _layout(column: Column, values: Sequence[Value]) -> _Layout:
 def _head(layout: _Layout) -> str:
     text = escape_tex(layout.column.header)
     if layout.column.kind == "level":
-        lines = [escape_tex(line) for line in _lines(layout.column.header)]
+        lines = [escape_tex(line) for line in _head_lines(layout.column.header)]
         upright = lines[0] if len(lines) == 1 else "\\shortstack[l]{" + "\\\\".join(lines) + "}"
         return f"\\rotatebox{{90}}{{{upright}}}"
     width = len(layout.formats)
     return f"\\multicolumn{{{width}}}{{c}}{{{text}}}" if width > 1 else f"{{{text}}}"
 
 
-def _lines(head: str) -> list[str]:
+def _head_lines(head: str) -> list[str]:
     """A head in lines of about equal length, broken behind what joins its words, or anywhere where nothing does."""
     count = max(1, -(-len(head) // _LONG_HEAD))
     most = -(-len(head) // count)
@@ -146,42 +133,38 @@ def _lines(head: str) -> list[str]:
     return [line.strip() for line in lines if line.strip()] or [head]
 
 
-def _format(numbers: Sequence[str]) -> str:
+def _table_format(numbers: Sequence[str]) -> str:
     """The ``table-format`` that reserves room for all numbers of a column, such as ``-1.3(2)``."""
-    numerals = [number.rstrip(")").partition("(") for number in numbers]
-    places = [numeral[0].lstrip("-").partition(".") for numeral in numerals]
-    sign = "-" if any(number.startswith("-") for number in numbers) else ""
-    integer = max((len(place[0]) for place in places), default=1)
-    decimal = max((len(place[2]) for place in places), default=0)
-    uncertain = max((len(numeral[2]) for numeral in numerals), default=0)
-    return f"{sign}{integer}.{decimal}" + (f"({uncertain})" if uncertain else "")
+    parts = [re.findall(r"(-?)(\d*)\.?(\d*)(?:\((\d+))?", number)[0] for number in numbers]
+    signs, *digits = zip(*parts or [("", "0", "", "")], strict=True)
+    integer, decimal, uncertain = (max(map(len, texts)) for texts in digits)
+    return f"{max(signs)}{integer}.{decimal}" + (f"({uncertain})" if uncertain else "")
 
 
-def _number(column: Column, value: Value) -> str:
-    number = number_of(value)
+def _number(column: cells.Column, value: cells.Value) -> str:
+    number = cells.number_of(value)
     if not isinstance(number, int | float):
         return ""
     if math.isinf(number):
         return "{$\\infty$}" if number > 0 else "{$-\\infty$}"
-    if isinstance(value, Estimate):
-        places = estimate_places(value)
-        text = fixed(number, places)
+    if isinstance(value, cells.Estimate):
+        text, _, _, half = cells.estimate_texts(value)
         if column.kind not in ("mean", "change") or math.isnan(value.half):
             return text
         # siunitx counts the uncertainty in steps of the last digit: 0.972(13) is 0.972 ± 0.013.
-        return f"{text}({fixed(value.half, places).replace('.', '').lstrip('0')})"
+        return f"{text}({half.replace('.', '').lstrip('0')})"
     if column.kind in ("number", "ratio"):
-        return number_text(column, number)
+        return cells.number_text(column, number)
     if column.kind == "cost" and number != round(number):
         return significant(number)
     return fixed(number, 1) if column.kind == "seconds" else str(round(number))
 
 
-def _sources(layout: _Layout, row: Row, index: int) -> list[str]:
+def _sources(layout: _Layout, value: cells.Value) -> list[str]:
     """The source of a cell, for each format of its column."""
-    column, value = layout.column, row.values[index]
+    column = layout.column
     if column.kind == "cost":
-        if not isinstance(value, RelativeValue) or is_missing(value):
+        if not isinstance(value, cells.RelativeValue) or cells.is_missing(value):
             return [_MISSING, ""]
         return [_number(column, value), f"({significant(value.ratio)}\\,$\\times$)"]
     if isinstance(value, bool):
@@ -189,27 +172,27 @@ def _sources(layout: _Layout, row: Row, index: int) -> list[str]:
     if isinstance(value, str):
         text = escape_tex(value)
         return [_breakable(text) if column.kind == "text" and layout.is_long else text]
-    if column.kind == "p" and isinstance(value, float) and not is_missing(value):
+    if column.kind == "p" and isinstance(value, float) and not cells.is_missing(value):
         return [f"${probability(value)}$"]
-    number = _MISSING if is_missing(value) else _number(column, value)
+    number = _MISSING if cells.is_missing(value) else _number(column, value)
     if "e" in number:
         number = f"{{\\num{{{number}}}}}"
-    sources = [f"\\bfseries {number}" if is_bold(column, row, index) and number[0] != "{" else number]
+    sources = [f"\\bfseries {number}" if cells.is_bold(value) and number[0] != "{" else number]
     if column.kind not in ("text", "level") and layout.is_marked:
-        mark = value.mark if isinstance(value, Estimate) else ""
+        mark = value.mark if isinstance(value, cells.Estimate) else ""
         sources.append(f"\\textsuperscript{{{escape_tex(mark)}}}" if mark else "")
-    return [*sources, _ends(value)] if column.kind == "difference" else sources
+    return [*sources, _interval(value)] if column.kind == "difference" else sources
 
 
 def _breakable(text: str) -> str:
     return text.replace("/", "/\\allowbreak{}").replace("\\_", "\\_\\allowbreak{}")
 
 
-def _ends(value: Value) -> str:
-    if not isinstance(value, Estimate) or math.isnan(value.half):
+def _interval(value: cells.Value) -> str:
+    if not isinstance(value, cells.Estimate) or math.isnan(value.half):
         return ""
-    places = estimate_places(value)
-    return f"{{[}}\\num{{{fixed(value.low, places)}}}, \\num{{{fixed(value.high, places)}}}{{]}}"
+    _, low, high, _ = cells.estimate_texts(value)
+    return f"{{[}}\\num{{{low}}}, \\num{{{high}}}{{]}}"
 
 
 def _notes(notes: Sequence[str]) -> list[str]:

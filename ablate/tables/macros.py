@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from ablate import __version__
 from ablate.analysis import Summary
 from ablate.analysis.estimates import ESTIMATE_COLUMNS
 from ablate.analysis.verdicts import ALPHA
 from ablate.formatting import count, fixed, p_value
-from ablate.study import Cell, Plan
-from ablate.tables.cells import Estimate, estimate_places
+from ablate.study import Plan
+from ablate.tables.cells import Estimate, estimate_places, estimate_texts
 from ablate.tables.latex import COMMANDS
 from ablate.tables.table import slug
 from ablate.tables.tex_text import escape_tex
@@ -64,16 +65,15 @@ def keys(plan: Plan) -> dict[str, tuple[str, ...]]:
         >>> keys(make_plan(Study("demo", "leave_one_out", (0,), "score"), [residual]))
         {'full': ('full',), 'w/o residual': ('residual', 'residual=false')}
     """
-    alone: dict[str, list[Cell]] = {}
+    only_change = {cell.label: _key(cell.changed[0]) for cell in plan.cells if len(cell.changed) == 1}
+    uses = Counter(only_change.values())
+    names = {cell.name for cell in plan.cells}
+    cell_keys: dict[str, tuple[str, ...]] = {}
     for cell in plan.cells:
-        if len(cell.changed) == 1:
-            alone.setdefault(_key(cell.changed[0]), []).append(cell)
-    cell_keys: dict[str, list[str]] = {cell.label: [cell.name] for cell in plan.cells}
-    taken = {cell.name for cell in plan.cells}
-    for name, cells in alone.items():
-        if len(cells) == 1 and name and name not in taken:
-            cell_keys[cells[0].label].insert(0, name)
-    return {label: tuple(names) for label, names in cell_keys.items()}
+        key = only_change.get(cell.label, "")
+        is_unique = bool(key) and uses[key] == 1 and key not in names
+        cell_keys[cell.label] = (key, cell.name) if is_unique else (cell.name,)
+    return cell_keys
 
 
 def _key(name: str) -> str:
@@ -112,7 +112,8 @@ def macros(summary: Summary) -> str:
         ),
         f"\\ablUse{{{study}}}",
     ]
-    values = [*_of_study(summary), *_of_cells(summary, names), *_of_effects(summary, names), *_of_answers(summary)]
+    values = [*_study_numbers(summary), *_cell_numbers(summary, names)]
+    values += [*_effect_numbers(summary, names), *_answer_numbers(summary)]
     lines += [f"\\abl@set{{{study}}}{{{quantity}}}{{{key}}}{{{text}}}" for quantity, key, text in values]
     return "\n".join([*lines, "\\makeatother"]) + "\n"
 
@@ -120,48 +121,44 @@ def macros(summary: Summary) -> str:
 Number = tuple[str, str, str]
 
 
-def _of_study(summary: Summary) -> Iterator[Number]:
+def _study_numbers(summary: Summary) -> Iterator[Number]:
     study, states = summary.study, summary.runs["state"]
-    margin = {} if study.margin is None else {"margin": _math(f"{study.margin:g}")}
-    values = {
-        "name": escape_tex(study.name),
-        "metric": escape_tex(study.metric.replace("_", " ")),
-        "design": escape_tex(study.design.replace("_", " ")),
-        "cells": str(len(summary.plan.cells)),
-        "seeds": str(len(study.seeds)),
-        "runs": str(len(states)),
-        "finished": str(int((states == "finished").sum())),
-        "failed": str(int((states == "failed").sum())),
-        "comparisons": str(len(summary.effects)),
-        "alpha": _math(f"{ALPHA:g}"),
-        **margin,
-    }
-    yield from (("study", key, text) for key, text in values.items())
+    yield "study", "name", escape_tex(study.name)
+    yield "study", "metric", escape_tex(study.metric.replace("_", " "))
+    yield "study", "design", escape_tex(study.design.replace("_", " "))
+    yield "study", "cells", str(len(summary.plan.cells))
+    yield "study", "seeds", str(len(study.seeds))
+    yield "study", "runs", str(len(states))
+    yield "study", "finished", str((states == "finished").sum())
+    yield "study", "failed", str((states == "failed").sum())
+    yield "study", "comparisons", str(len(summary.effects))
+    yield "study", "alpha", _math(f"{ALPHA:g}")
+    if study.margin is not None:
+        yield "study", "margin", _math(f"{study.margin:g}")
 
 
-def _of_cells(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
+def _cell_numbers(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
     for row in summary.cells.to_dict("records"):
         estimate = Estimate(row["mean"], row["low"], row["high"])
+        mean, _, _, half = estimate_texts(estimate)
         for key in names[row["cell"]]:
             if math.isfinite(estimate.value):
-                places = estimate_places(estimate)
-                score = fixed(estimate.value, places)
-                yield "mean", key, _math(score)
+                yield "mean", key, _math(mean)
                 if math.isfinite(estimate.half):
-                    half = fixed(estimate.half, places)
                     yield "half", key, _math(half)
-                    score = f"{score} \\pm {half}"
-                yield "score", key, _math(score)
+                    yield "score", key, _math(f"{mean} \\pm {half}")
+                else:
+                    yield "score", key, _math(mean)
             if math.isfinite(row["weights"]):
                 yield "weights", key, count(row["weights"]).replace(",", "{,}")
 
 
-def _of_effects(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
+def _effect_numbers(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
     means = summary.cells["mean"].dropna()
     is_share = bool(len(means)) and bool(means.between(0, 1).all())
     for row in summary.effects.to_dict("records"):
         for key in names[row["cell"]]:
-            for quantity, text in _estimated(row, is_share):
+            for quantity, text in _effect_texts(row, is_share):
                 yield quantity, key, text
             yield "n", key, str(int(row["n"]))
             yield "verdict", key, escape_tex(row["verdict"])
@@ -169,30 +166,30 @@ def _of_effects(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Itera
                 yield "sentence", key, escape_tex(summary.sentences[row["cell"]])
 
 
-def _estimated(row: Mapping[Any, Any], is_share: bool) -> Iterator[tuple[str, str]]:
+def _effect_texts(row: Mapping[Any, Any], is_share: bool) -> Iterator[tuple[str, str]]:
     estimate = Estimate(row["difference"], row["low"], row["high"])
     if not math.isfinite(estimate.value):
         return
-    places = estimate_places(estimate)
-    effect, size = fixed(estimate.value, places), fixed(abs(estimate.value), places)
+    effect, low, high, _ = estimate_texts(estimate)
+    # In hundredths the same digits are left.
+    places = estimate_places(estimate) - 2
+    points = [fixed(100 * number, places) for number in (estimate.value, estimate.low, estimate.high)]
     yield "effect", _math(effect)
-    yield "size", _math(size)
+    yield "size", _math(effect.lstrip("-"))
     if is_share:
-        yield "effect-points", f"{_math(_points(estimate.value, places))}~points"
-        yield "size-points", f"{_math(_points(abs(estimate.value), places))}~points"
+        yield "effect-points", f"{_math(points[0])}~points"
+        yield "size-points", f"{_math(points[0].lstrip('-'))}~points"
     if math.isfinite(estimate.half):
-        low, high = fixed(estimate.low, places), fixed(estimate.high, places)
         yield "low", _math(low)
         yield "high", _math(high)
         yield "interval", _math(f"[{low}, {high}]")
         if is_share:
-            ends = (_points(estimate.low, places), _points(estimate.high, places))
-            yield "interval-points", f"{_math(ends[0])} to {_math(ends[1])}~points"
+            yield "interval-points", f"{_math(points[1])} to {_math(points[2])}~points"
     if math.isfinite(row["p_adjusted"]):
         yield "p", _math(p_value(row["p_adjusted"]))
 
 
-def _of_answers(summary: Summary) -> Iterator[Number]:
+def _answer_numbers(summary: Summary) -> Iterator[Number]:
     for question, estimates in summary.answers.given.items():
         table = estimates.table
         columns = table.select_dtypes(exclude="number").columns
@@ -207,10 +204,6 @@ def _of_answers(summary: Summary) -> Iterator[Number]:
                     yield f"{question}.{quantity}", key, _math(fixed(row[quantity], places))
             if math.isfinite(row["p_adjusted"]):
                 yield f"{question}.p", key, _math(p_value(row["p_adjusted"]))
-
-
-def _points(value: float, places: int) -> str:
-    return fixed(100 * value, places - 2)
 
 
 def _math(text: str) -> str:
@@ -239,13 +232,6 @@ finished; metric {escape_tex(study.metric)}}},
   key = {{ablate}},
   title = {{{{ablate-study}}: ablation studies of neural networks in one command}},
   howpublished = {{Python package}},
-  note = {{Version {_version()}}},
+  note = {{Version {__version__}}},
 }}
 """
-
-
-def _version() -> str:
-    try:
-        return version("ablate-study")
-    except PackageNotFoundError:
-        return "unknown"

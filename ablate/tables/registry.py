@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 from ablate.analysis import Summary
-from ablate.errors import ConfigError
+from ablate.objects import Registry
 from ablate.tables.anova import anova_table, least_squares_table, ranks_table
 from ablate.tables.answers import INTERACTIONS, MAIN_EFFECTS, POOLED_EFFECTS, ROADMAP, SHAPLEY
 from ablate.tables.effects import by_dataset_table, effects_table, robustness_table
 from ablate.tables.runs import costs_table
 from ablate.tables.table import Table, TableKind
 
-TABLES: dict[str, TableKind] = {}
+TABLES: Registry[TableKind] = Registry("table")
 """The tables that studies may have, by name, in the order in which they are shown."""
 
-
-def register_table(kind: TableKind) -> None:
-    """Add a table, which stands behind those that are there; see :data:`TABLES`.
-
-    Args:
-        kind: The table.
-
-    Raises:
-        ConfigError: If there is another one of that name.
-
-    Example:
-        >>> from ablate.tables.cells import Column
-        >>> from ablate.tables.table import table_of
-        >>> def build(summary):
-        ...     return table_of(summary, "seeds", [(Column("seed", "count"), summary.study.seeds)], "The seeds.")
-        >>> register_table(TableKind("seeds", "Seeds", build))
-        >>> del TABLES["seeds"]
-    """
-    if kind.name in TABLES:
-        raise ConfigError(f"There is a table '{kind.name}' already.")
-    TABLES[kind.name] = kind
-
+register_table = TABLES.register
 
 for _kind in (
     TableKind("effects", "Effects", effects_table),
@@ -54,7 +33,7 @@ for _kind in (
 
 
 def study_tables(summary: Summary) -> dict[str, Table]:
-    """Every table of a study by name: its effects, and what its design answers beside them.
+    """Every table of a study by name: its effects, and what else its design answers.
 
     Args:
         summary: The summary of the study.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ablate.analysis import Summary
@@ -34,7 +33,9 @@ def runs_table(summary: Summary, most: int | None = None) -> Table:
         report, and, for the screen alone, seconds.
     """
     runs, study = summary.runs, summary.study
-    listed = runs.iloc[_listed(runs["state"], most)]
+    # Stable: of either kind the first rows are listed.
+    unfinished_first = (runs["state"] == "finished").sort_values(kind="stable").index
+    listed = runs.loc[unfinished_first[:most]].sort_index()
     columns: list[tuple[Column, Any]] = [
         (Column("cell", "text", is_name=True), listed["cell"].map(str)),
         (Column("seed", "text"), listed["seed"].map(str)),
@@ -59,14 +60,6 @@ def runs_table(summary: Summary, most: int | None = None) -> Table:
             "all."
         )
     return table_of(summary, "runs", columns, caption)
-
-
-def _listed(states: pd.Series, most: int | None) -> list[int]:
-    """The positions of the rows that are listed, in their order."""
-    if most is None or len(states) <= most:
-        return list(range(len(states)))
-    is_finished = (states == "finished").to_numpy()
-    return sorted(np.argsort(is_finished, kind="stable")[:most].tolist())
 
 
 def _is_count(values: pd.Series) -> bool:

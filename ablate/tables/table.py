@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ablate.analysis import Summary
-from ablate.tables.cells import Column, Row, Value
+from ablate.tables.cells import Column, Value
 from ablate.tables.html import html
 
 
@@ -17,20 +17,20 @@ class Table:
 
     Args:
         columns: Its columns.
-        rows: Its rows, each with one value a column.
+        rows: Its rows, each a tuple of one value a column.
         caption: What the numbers are: estimand, n, interval, test.
         label: An identifier for references to it.
         notes: What a reader must know besides, a sentence each.
     """
 
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[tuple[Value, ...], ...]
     caption: str
     label: str
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        wrong = [index for index, row in enumerate(self.rows) if len(row.values) != len(self.columns)]
+        wrong = [index for index, row in enumerate(self.rows) if len(row) != len(self.columns)]
         if wrong:
             raise ValueError(f"Rows {wrong} do not have {len(self.columns)} values, one a column.")
 
@@ -40,15 +40,15 @@ class Table:
     @property
     def for_files(self) -> Table:
         """The table without the columns that are for the screen alone."""
-        return self.only(lambda column: not column.screen_only)
+        return self.select(lambda column: not column.screen_only)
 
-    def only(self, wanted: Callable[[Column], bool]) -> Table:
-        """The table with the columns for which ``wanted`` holds."""
-        indices = [index for index, column in enumerate(self.columns) if wanted(column)]
+    def select(self, is_selected: Callable[[Column], bool]) -> Table:
+        """The table with the columns for which ``is_selected`` holds."""
+        indices = [index for index, column in enumerate(self.columns) if is_selected(column)]
         return replace(
             self,
             columns=tuple(self.columns[index] for index in indices),
-            rows=tuple(replace(row, values=tuple(row.values[index] for index in indices)) for row in self.rows),
+            rows=tuple(tuple(row[index] for index in indices) for row in self.rows),
         )
 
 
@@ -73,7 +73,6 @@ def table_of(
     columns: Iterable[tuple[Column, Iterable[Value]]],
     caption: str,
     notes: Sequence[str] = (),
-    bold: Sequence[bool] = (),
 ) -> Table:
     """A table of a study, column by column.
 
@@ -83,13 +82,10 @@ def table_of(
         columns: The columns, each with one value a row.
         caption: What the numbers are.
         notes: What a reader must know besides, a sentence each.
-        bold: For each row whether its mean is set in bold; none is by default.
     """
     heads, values = zip(*columns, strict=True)
-    rows = [Row(tuple(cells)) for cells in zip(*values, strict=True)]
-    if bold:
-        rows = [replace(row, bold=is_bold) for row, is_bold in zip(rows, bold, strict=True)]
-    return Table(tuple(heads), tuple(rows), caption, table_label(summary.study.name, name), tuple(notes))
+    rows = tuple(zip(*values, strict=True))
+    return Table(heads, rows, caption, table_label(summary.study.name, name), tuple(notes))
 
 
 def table_label(study: str, table: str = "") -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from ablate.tables.cells import Column, Row, cell_text, is_bold
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from ablate.tables.cells import Column, Value, cell_text, is_bold
 from ablate.tables.table import Table
 
-if TYPE_CHECKING:
-    import rich.table
-
 _STYLES = {"helps": "green", "hurts": "red", "no effect": "cyan", "dispensable": "cyan", "undecided": "dim"}
-_JUSTIFY = {"text": "left", "level": "center"}
+_JUSTIFY: dict[str, Literal["left", "center"]] = {"text": "left", "level": "center"}
 _NARROWEST_TEXT = 8
 
 
-def terminal(table: Table, width: int | None = None) -> rich.table.Table:
+def terminal(table: Table, width: int | None = None) -> RichTable:
     """The table for a terminal.
 
     Args:
@@ -32,7 +34,7 @@ def terminal(table: Table, width: int | None = None) -> rich.table.Table:
     if width is None or _width(result) <= width:
         return result
     if any(column.is_name for column in table.columns):
-        table = table.only(lambda column: column.kind != "level")
+        table = table.select(lambda column: column.kind != "level")
     result = _rich(table)
     return result if _width(result) <= width else _rich(_narrow(table))
 
@@ -41,47 +43,36 @@ def _narrow(table: Table) -> Table:
     constant = {
         column
         for index, column in enumerate(table.columns)
-        if column.in_caption and len({row.values[index] for row in table.rows}) == 1
+        if column.in_caption and len({row[index] for row in table.rows}) == 1
     }
-    short = table.only(lambda column: column not in constant)
+    short = table.select(lambda column: column not in constant)
     columns = (replace(column, kind="change") if column.kind == "difference" else column for column in short.columns)
     return replace(short, columns=tuple(columns))
 
 
-def _width(result: rich.table.Table) -> int:
-    from rich.console import Console
-    from rich.measure import Measurement
-
-    console = Console(width=10_000, force_terminal=False)
-    return Measurement.get(console, console.options, result).maximum
+def _width(result: RichTable) -> int:
+    return Console(width=10_000, force_terminal=False).measure(result).maximum
 
 
-def _rich(table: Table) -> rich.table.Table:
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
+def _rich(table: Table) -> RichTable:
     # Text objects, not strings: rich would read markup such as [red] out of a hostile name.
     result = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in table.columns:
         result.add_column(
             Text(column.header),
-            justify=_JUSTIFY.get(column.kind, "right"),  # type: ignore[arg-type]
+            justify=_JUSTIFY.get(column.kind, "right"),
             # Where space is short only the names of the cells may wrap, and nothing may be cut off.
             no_wrap=not column.is_name,
             overflow="fold",
             min_width=_NARROWEST_TEXT if column.is_name else None,
         )
     for row in table.rows:
-        pairs = enumerate(table.columns)
-        result.add_row(
-            *(Text(cell_text(column, row.values[index]), style=_style(column, row, index)) for index, column in pairs)
-        )
+        pairs = zip(table.columns, row, strict=True)
+        result.add_row(*(Text(cell_text(column, value), style=_style(column, value)) for column, value in pairs))
     return result
 
 
-def _style(column: Column, row: Row, index: int) -> str:
-    value = row.values[index]
+def _style(column: Column, value: Value) -> str:
     if column.header == "verdict" and isinstance(value, str):
         return _STYLES.get(value, "")
-    return "bold" if is_bold(column, row, index) else ""
+    return "bold" if is_bold(value) else ""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
+from itertools import pairwise
+
+_GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi"
+_GREEK += " omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 
 _COMMANDS = {
     "\\": r"\textbackslash{}",
@@ -32,16 +35,14 @@ _COMMANDS = {
     "…": r"\dots{}",
     "†": r"\textdagger{}",
     "‡": r"\textdaggerdbl{}",
+    **{
+        letter: f"$\\{name}$" for letter, name in zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", _GREEK.split(), strict=True)
+    },
     "’": r"\textquoteright{}",
     "‘": r"\textquoteleft{}",
     "“": r"\textquotedblleft{}",
     "”": r"\textquotedblright{}",
 }
-
-_GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
-    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
-)
 
 
 def escape_tex(text: str) -> str:
@@ -59,11 +60,7 @@ def escape_tex(text: str) -> str:
     """
     one_line = " ".join(unicodedata.normalize("NFC", text).split())
     # An empty group keeps two hyphens of the text from becoming one dash.
-    return "".join("-{}" if pair == "--" else _character(pair[0]) for pair in _with_next(one_line))
-
-
-def _with_next(text: str) -> list[str]:
-    return [text[index : index + 2] for index in range(len(text))]
+    return "".join("-{}" if pair == ("-", "-") else _character(pair[0]) for pair in pairwise(f"{one_line} "))
 
 
 def _character(character: str) -> str:
@@ -73,13 +70,6 @@ def _character(character: str) -> str:
         return character if character.isprintable() else ""
     if unicodedata.category(character) in ("Cc", "Cf", "Cs"):
         return ""
-    name = unicodedata.name(character, "")
-    greek = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (\w+)", name)
-    if greek:
-        letter = greek[2].replace("LAMDA", "LAMBDA").lower()
-        command = letter if greek[1] == "SMALL" else letter.capitalize()
-        if command in _GREEK:
-            return f"$\\{command}$"
-    if name.startswith("LATIN") and ord(character) < 0x180 and character not in "ŉĸſŀĿŦŧĦħ":
+    if unicodedata.name(character, "").startswith("LATIN") and ord(character) < 0x180 and character not in "ŉĸſŀĿŦŧĦħ":
         return character
     return f"\\ablunicode{{{ord(character):04X}}}{{{character}}}"

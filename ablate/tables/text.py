@@ -1,4 +1,4 @@
-"""Tables as Markdown and as CSV, and the lists that stand beside them."""
+"""Tables as Markdown and as CSV, and lists in Markdown."""
 
 from __future__ import annotations
 
@@ -10,17 +10,7 @@ from collections.abc import Mapping
 
 from ablate.analysis import Summary
 from ablate.formatting import fixed, significant
-from ablate.tables.cells import (
-    Column,
-    Estimate,
-    RelativeValue,
-    Row,
-    Value,
-    cell_text,
-    estimate_places,
-    is_bold,
-    is_missing,
-)
+from ablate.tables.cells import Column, Estimate, RelativeValue, Value, cell_text, estimate_places, is_bold, is_missing
 from ablate.tables.table import Table
 
 _RULES = {"text": ":---", "level": ":---:"}
@@ -44,7 +34,7 @@ def markdown(table: Table) -> str:
     lines = [
         _line([escape_markdown(column.header) for column in table.columns]),
         _line([_RULES.get(column.kind, "---:") for column in table.columns]),
-        *(_line([_cell(column, row, index) for index, column in enumerate(table.columns)]) for row in table.rows),
+        *(_line(list(map(_cell, table.columns, row))) for row in table.rows),
         "",
         escape_markdown(table.caption),
     ]
@@ -53,11 +43,11 @@ def markdown(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(column: Column, row: Row, index: int) -> str:
-    text = escape_markdown(cell_text(column, row.values[index]))
+def _cell(column: Column, value: Value) -> str:
+    text = escape_markdown(cell_text(column, value))
     if column.kind == "difference":
         text = text.replace("\\[", "[").replace("\\]", "]")  # no link can follow: nothing else is in the cell
-    return f"**{text}**" if is_bold(column, row, index) else text
+    return f"**{text}**" if is_bold(value) else text
 
 
 def _line(cells: list[str]) -> str:
@@ -65,7 +55,7 @@ def _line(cells: list[str]) -> str:
 
 
 def sentences_markdown(summary: Summary) -> str:
-    """A sentence a cell, and what a reader must know beside them."""
+    """A sentence a cell, and the notes of the study."""
     lines = [f"- {escape_markdown(text)}" for text in summary.sentences.values()]
     if summary.notes:
         lines += ["", "Notes:", "", *(f"- {escape_markdown(note)}" for note in summary.notes)]
@@ -91,7 +81,7 @@ def csv(table: Table) -> str:
     writer = csv_format.writer(text, lineterminator="\n")
     writer.writerow([header for column in table.columns for header in _headers(column)])
     for row in table.rows:
-        pairs = zip(table.columns, row.values, strict=True)
+        pairs = zip(table.columns, row, strict=True)
         writer.writerow([field for column, value in pairs for field in _fields(column, value)])
     return text.getvalue()
 

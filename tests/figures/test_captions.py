@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from toy_studies import DATA, study_of
+from toy_studies import DATA, caption_of, study_of
 
 from ablate.analysis import Estimates, SequentialRule, Summary, interactions, main_effects, roadmap, shapley
 from ablate.figures import FIGURES, default_figures
@@ -63,10 +63,10 @@ def test_captions_of_figures_name_the_interval_and_test_of_what_is_drawn(design:
     summary = studied(design, sequential)
     drawn = 0
     for name in default_figures(summary.plan):
-        data = FIGURES[name].prepare(summary)
-        caption, where = FIGURES[name].caption(summary, data), f"{name} of {design}"
+        data = FIGURES[name].load().prepare(summary)
         if name in OF_SINGLE_MEANS or data.empty:
             continue
+        caption, where = FIGURES[name].load().caption(summary, data), f"{name} of {design}"
         drawn += 1
         if name in QUESTIONS:
             check(caption, sequential, "t test", where)
@@ -90,12 +90,12 @@ def test_captions_of_figures_name_the_interval_and_test_of_what_is_drawn(design:
 @pytest.mark.parametrize("name", sorted(OF_SINGLE_MEANS))
 def test_captions_of_single_means_name_the_t_interval_under_any_rule(name: str, sequential: bool) -> None:
     summary = studied("leave one out", sequential)
-    caption = FIGURES[name].caption(summary)
+    caption = caption_of(FIGURES[name].load(), summary)
     assert "95% t interval" in caption and "repeated" not in caption and "Holm" not in caption
 
 
 def numbers(table: Table) -> np.ndarray:
-    values = [value for row in table.rows for value in row.values if isinstance(value, Estimate)]
+    values = [value for row in table.rows for value in row if isinstance(value, Estimate)]
     found = np.abs([end for value in values for end in (value.low, value.high)])
     return np.sort(found[np.isfinite(found)])
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure as Sheet
 from scipy import stats
-from toy_studies import DATA, study_of
+from toy_studies import DATA, caption_of, study_of
 
 from ablate.analysis import SequentialRule, summarise
-from ablate.figures import curves, difference_curves
+from ablate.figures import FIGURES, curves, difference_curves
 from ablate.figures.registry import PAGE_WIDTHS
 from ablate.study import Cell
 
@@ -86,7 +86,7 @@ def test_overfitting_is_ringed_where_it_is_shown() -> None:
     lowest = data.query("metric == 'val_loss' and cell == 'w/o a' and epoch == 6")["mean"].iloc[0]
     assert [(ring.get_xdata()[0], ring.get_ydata()[0]) for ring in rings] == [(6, lowest)]
     assert "overfitting begins" in [text.get_text() for text in sheet.legends[0].get_texts()]
-    assert "Rings, where overfitting begins: the lowest mean val_loss" in curves.caption(summary)
+    assert "Rings, where overfitting begins: the lowest mean val_loss" in caption_of(curves, summary)
 
 
 def test_one_seed_and_no_overfitting_are_said() -> None:
@@ -94,10 +94,10 @@ def test_one_seed_and_no_overfitting_are_said() -> None:
     axes = Sheet().subplots(2, 2)
     curves.draw(axes, curves.prepare(single))
     assert not axes[0, 0].collections
-    assert curves.caption(single).endswith(
+    assert caption_of(curves, single).endswith(
         "No bands: one seed has no interval. Overfitting is not marked: in one seed a rise cannot be told from noise."
     )
-    assert "No cell is shown to overfit; marked would be" in curves.caption(study_of())
+    assert "No cell is shown to overfit; marked would be" in caption_of(curves, study_of())
 
 
 def test_curves_on_the_wrong_number_of_axes() -> None:
@@ -115,7 +115,7 @@ def test_curves_end_with_the_shortest_run_and_leave_out_failed_ones() -> None:
     data = curves.prepare(found)
     assert data.groupby("cell")["epoch"].max().to_dict() == {"full": 4, "w/o a": 2, "w/o b": 4}
     assert data.groupby("cell")["n"].unique().map(list).to_dict() == {"full": [3], "w/o a": [3], "w/o b": [2]}
-    assert "A line ends where the first run of its cell ends." in curves.caption(found)
+    assert "A line ends where the first run of its cell ends." in caption_of(curves, found)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_of_many_cells_the_reference_and_the_single_changes_stand_out() -> None:
     assert len(outstanding) == 8 and {"full", "w/o a", "w/o b", "w/o c", "w/o d"} <= outstanding
     texts = [text.get_text() for text in curves.compose(data).legends[0].get_texts()]
     assert len(texts) == 9 and texts[-1] == "8 other cells"
-    assert "Coloured: 8 of 16 cells" in curves.caption(summary)
+    assert "Coloured: 8 of 16 cells" in caption_of(curves, summary)
 
 
 def test_every_data_set_has_panels_of_its_own_and_cells_share_the_legend() -> None:
@@ -178,15 +178,15 @@ def test_the_epoch_from_which_an_ingredient_matters_is_marked() -> None:
     assert [text.get_text() for text in first.texts] == ["from 7"] and not second.texts
     assert [7, 7] in [list(line.get_xdata()) for line in first.get_lines()]
     assert sheet.get_supylabel() == "difference in val accuracy\n← worse   better →"
-    said = difference_curves.caption(summary)
+    said = caption_of(difference_curves, summary)
     assert "pointwise: by chance alone one in twenty epochs of a cell without effect excludes zero" in said
     assert "tested from the last epoch backwards, so that the error rate is 5% a cell, not adjusted over cells" in said
 
 
 def test_differences_without_evidence_say_so() -> None:
-    assert "no epoch is marked" in difference_curves.caption(study_of(epochs=3))
-    assert difference_curves.caption(study_of(seeds=1)).endswith("No bands: one pair has no interval.")
-    sequential = difference_curves.caption(study_of(seeds=4, rule=SequentialRule(4)))
+    assert "no epoch is marked" in caption_of(difference_curves, study_of(epochs=3))
+    assert caption_of(difference_curves, study_of(seeds=1)).endswith("No bands: one pair has no interval.")
+    sequential = caption_of(difference_curves, study_of(seeds=4, rule=SequentialRule(4)))
     assert sequential.endswith("The bands do not allow for the looks of the sequential rule.")
 
 
@@ -206,7 +206,7 @@ def test_under_the_sequential_rule_only_what_has_been_read_is_drawn() -> None:
 def test_a_study_of_one_data_set_alone_has_no_differences() -> None:
     summary = study_of([DATA], seeds=2)
     assert difference_curves.prepare(summary).empty
-    assert difference_curves.DIFFERENCE_CURVES.absence(summary) == (
+    assert FIGURES["difference_curves"].absence(summary) == (
         "no cell and its reference both wrote curves with the same seed"
     )
 
@@ -215,7 +215,7 @@ def test_of_many_cells_twelve_differences_are_drawn() -> None:
     summary = study_of("abcde", design="factorial", seeds=2)
     data = difference_curves.prepare(summary)
     assert data["cell"].nunique() == 12 and {f"w/o {name}" for name in "abcde"} <= set(data["cell"])
-    assert "12 of 31 cells are shown" in difference_curves.caption(summary)
+    assert "12 of 31 cells are shown" in caption_of(difference_curves, summary)
     assert len(difference_curves.compose(data, PAGE_WIDTHS["one"]).axes) == 12
 
 

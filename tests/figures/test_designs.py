@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure as Sheet
-from toy_studies import DATA, study_of
+from toy_studies import DATA, caption_of, study_of
 
 from ablate.analysis import summarise
-from ablate.figures import datasets, interactions, roadmap, shapley
+from ablate.figures import FIGURES, datasets, interactions, roadmap, shapley
 from ablate.figures.figure import figure_style
 from ablate.figures.registry import PAGE_WIDTHS
+from ablate.figures.waterfall import compose_steps, draw_steps
 from ablate.study import Cell, Factor, Level
 
 
@@ -33,7 +34,7 @@ def test_the_roadmap_leads_from_the_empty_network_to_the_full_one() -> None:
     assert list(data["start"].iloc[1:]) == list(data["end"].iloc[:-1])
     assert list(data["change"].iloc[1:]) == pytest.approx([0.07, 0.04], abs=0.002)
     ax = Sheet().subplots()
-    roadmap.draw(ax, data)
+    draw_steps(ax, data)
     bars = [bar.patches[0] for bar in ax.containers if isinstance(bar, BarContainer)]
     assert [bar.get_x() for bar in bars] == list(data["start"].iloc[1:])
     assert [bar.get_width() for bar in bars] == pytest.approx(list(data["change"].iloc[1:]))
@@ -42,7 +43,7 @@ def test_the_roadmap_leads_from_the_empty_network_to_the_full_one() -> None:
         assert (row.start + row.low, row.start + row.high) in whiskers
     assert ax.get_xlim()[0] > 0.5  # bars float: the axis need not begin at zero
     assert [text.get_text() for text in ax.texts][-1] == "step (n = 4)"
-    assert "the steps that differ from zero are: a, b." in roadmap.caption(summary)
+    assert "the steps that differ from zero are: a, b." in caption_of(roadmap, summary)
 
 
 def test_a_factor_has_the_same_colour_in_roadmap_and_shapley() -> None:
@@ -62,15 +63,14 @@ def test_shapley_values_lead_exactly_from_none_to_full() -> None:
     assert data["end"].iloc[-2] == pytest.approx(data["end"].iloc[-1])
     assert list(data["change"].iloc[1:3]) == pytest.approx([0.085, 0.025], abs=0.002)
     assert (data["low"].iloc[1:-1] < data["change"].iloc[1:-1]).all()
-    assert "over all orders of building the network up" in shapley.caption(summary)
+    assert "over all orders of building the network up" in caption_of(shapley, summary)
 
 
 def test_a_design_that_does_not_answer_says_why() -> None:
     summary = study_of()
-    for module in (roadmap, shapley, interactions):
-        figure = next(value for name, value in vars(module).items() if name.isupper() and hasattr(value, "absence"))
-        assert module.prepare(summary).empty
-        assert figure.absence(summary).startswith("the design 'leave_one_out'")
+    for name in ("roadmap", "shapley", "interactions"):
+        assert FIGURES[name].load().prepare(summary).empty
+        assert FIGURES[name].absence(summary).startswith("the design 'leave_one_out'")
 
 
 def test_interactions_whose_interval_holds_zero_are_pale() -> None:
@@ -91,7 +91,7 @@ def test_interactions_whose_interval_holds_zero_are_pale() -> None:
     assert ax.texts[0].get_text() == "+.0300*" or ax.texts[0].get_text().endswith("*")
     assert [label.get_text() for label in ax.get_yticklabels()] == ["w/o b", "w/o c"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["w/o a", "w/o b"]
-    assert "Pale: the interval includes zero (95% t intervals, unadjusted)." in interactions.caption(summary)
+    assert "Pale: the interval includes zero (95% t intervals, unadjusted)." in caption_of(interactions, summary)
 
 
 def test_heads_of_very_long_names_stand_beside_each_other() -> None:
@@ -127,7 +127,7 @@ def test_data_sets_stand_beside_each_other_with_the_pooled_effect() -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     legend = datasets.compose(data).legends[0]
     assert [text.get_text() for text in legend.get_texts()] == ["digits", "telugu", "all together"]
-    said = datasets.caption(summary)
+    said = caption_of(datasets, summary)
     assert "mean over 2 data sets as a sample of others (random effects)" in said
     assert "2 data sets say little about others" in said
 
@@ -135,13 +135,13 @@ def test_data_sets_stand_beside_each_other_with_the_pooled_effect() -> None:
 def test_data_sets_with_one_seed_are_not_pooled() -> None:
     summary = study_of([DATA, "a"], seeds=1)
     assert not datasets.prepare(summary)["pooled"].any()
-    assert "Nothing is pooled" in datasets.caption(summary)
-    assert datasets.DATASETS.absence(study_of()) == "the study runs on one data set: no factor is a block"
+    assert "Nothing is pooled" in caption_of(datasets, summary)
+    assert FIGURES["datasets"].absence(study_of()) == "the study runs on one data set: no factor is a block"
 
 
 def test_every_block_has_a_roadmap_of_its_own() -> None:
     summary = study_of([DATA, "a", "b"], design="cumulative", seeds=2, score=lossy)
     data = roadmap.prepare(summary)
     assert list(dict.fromkeys(data["block"])) == ["digits", "telugu"]
-    sheet = roadmap.compose(data)
+    sheet = compose_steps(data)
     assert [ax.get_title() for ax in sheet.axes] == ["digits", "telugu"]

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure as Sheet
-from toy_studies import NO_CURVES, study_of
+from toy_studies import NO_CURVES, caption_of, study_of
 
 from ablate.analysis import summarise
 from ablate.figures import effects
@@ -56,7 +56,7 @@ def test_effects_of_one_seed_have_no_interval() -> None:
     ax = Sheet().subplots()
     effects.draw(ax, effects.prepare(summary))
     assert len(ax.get_lines()) == 1
-    assert "No interval or test" in effects.caption(summary)
+    assert "No interval or test" in caption_of(effects, summary)
 
 
 def test_effects_show_the_margin_and_unequal_numbers_of_seeds() -> None:
@@ -70,7 +70,7 @@ def test_effects_show_the_margin_and_unequal_numbers_of_seeds() -> None:
     assert sorted(label.get_text() for label in ax.get_yticklabels()) == ["w/o a (n\xa0=\xa01)", "w/o b (n\xa0=\xa02)"]
     band = next(patch for patch in ax.patches if patch.get_width() == pytest.approx(0.04))
     assert band.get_x() == pytest.approx(-0.02)
-    assert effects.caption(found).endswith("Grey band: the margin of ±0.02.")
+    assert caption_of(effects, found).endswith("Grey band: the margin of ±0.02.")
 
 
 def test_a_cell_keeps_its_colour_whatever_is_drawn_beside_it() -> None:
@@ -88,5 +88,5 @@ def test_of_very_many_cells_the_largest_effects_are_shown() -> None:
     assert data["cell"].nunique() == 45
     hidden = summary.effects[~summary.effects["cell"].isin(data["cell"])]
     assert hidden["difference"].abs().max() <= data["difference"].abs().min()
-    assert "Only the 45 largest of 63 differences are shown." in effects.caption(summary)
+    assert "Only the 45 largest of 63 differences are shown." in caption_of(effects, summary)
     assert effects.compose(data).get_figheight() < 10.5

@@ -14,7 +14,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from toy_studies import DATA, NO_CURVES, study_of
+from toy_studies import DATA, NO_CURVES, caption_of, study_of
 
 import ablate
 from ablate.analysis import Summary, summarise
@@ -102,9 +102,9 @@ def test_nothing_is_cut_off_or_overlaps(kind: str) -> None:
     make, names = STUDIES[kind]
     summary = make()
     for name in names:
-        assert "nan" not in FIGURES[name].caption(summary)
+        assert "nan" not in caption_of(FIGURES[name].load(), summary)
         with figure_style():
-            sheet = FIGURES[name].compose(FIGURES[name].prepare(summary))
+            sheet = FIGURES[name].load().compose(FIGURES[name].load().prepare(summary))
             sheet.fix_layout()
             tight, size = sheet.get_tightbbox(), sheet.get_size_inches()
             where = f"{name} of {kind}"
@@ -125,7 +125,7 @@ def test_twenty_long_names_fit_into_one_column(name: str, width: str) -> None:
     design = "cumulative" if name == "roadmap" else "leave_one_out"
     summary = study_of([f"{'excitation_' * 3}{i}_with_ratio" for i in range(19)], design=design, epochs=0)
     with figure_style():
-        sheet = FIGURES[name].compose(FIGURES[name].prepare(summary), PAGE_WIDTHS[width])
+        sheet = FIGURES[name].load().compose(FIGURES[name].load().prepare(summary), PAGE_WIDTHS[width])
         sheet.fix_layout()
         assert sheet.get_tightbbox().x1 <= sheet.get_figwidth() + 0.02
         low, high = sheet.axes[0].get_xlim()
@@ -137,7 +137,8 @@ def test_twenty_long_names_fit_into_one_column(name: str, width: str) -> None:
 @pytest.mark.parametrize("width", ["one", "neurips"])
 def test_sheets_are_as_wide_as_the_paper_wants_them(width: str) -> None:
     summary = study_of("ab", design="factorial", epochs=2)
-    for name, figure in FIGURES.items():
+    for name, kind in FIGURES.items():
+        figure = kind.load()
         data = figure.prepare(summary)
         if len(data):
             with figure_style():

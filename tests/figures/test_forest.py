@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Sheet
-from toy_studies import DATA, study_of
+from toy_studies import DATA, caption_of, study_of
 
-from ablate.figures import forest, main_effects
+from ablate.figures import FIGURES, forest, main_effects
 from ablate.figures.colours import VERDICT_STYLES
 from ablate.study import Factor, Level
 
@@ -76,13 +76,13 @@ def test_every_verdict_has_a_look_of_its_own_in_colour_or_marker() -> None:
 
 
 def test_the_caption_says_estimand_number_interval_and_test() -> None:
-    assert forest.caption(study_of(margin=0.02)) == (
+    assert caption_of(forest, study_of(margin=0.02)) == (
         "What each ingredient contributes to test_accuracy in the study demo (leave_one_out): the cell with everything "
         "at its reference level against the cell without it, paired by seed (n = 3 seeds), with the sign that makes a "
         "good ingredient positive. Markers: mean; lines: 95% t intervals, unadjusted. Verdicts: paired t tests, "
         "Holm-adjusted over 2 comparisons (α = 0.05); hollow: undecided. Grey band: the margin of ±0.02."
     )
-    assert "No interval or test" in forest.caption(study_of(seeds=1))
+    assert "No interval or test" in caption_of(forest, study_of(seeds=1))
 
 
 def test_blocks_stay_together_and_are_named() -> None:
@@ -117,15 +117,15 @@ def test_main_effects_are_averages_over_the_other_factors() -> None:
     assert list(data["label"]) == ["a", "b"]
     assert list(data["contribution"]) == pytest.approx([0.03, -0.01])
     ax = Sheet().subplots()
-    main_effects.draw(ax, data)
+    forest.draw(ax, data)
     assert ax.get_xlabel().startswith("average contribution to test accuracy")
-    assert "averaged over all settings of the other factors" in main_effects.caption(summary)
+    assert "averaged over all settings of the other factors" in caption_of(main_effects, summary)
 
 
 def test_a_design_without_main_effects_says_why() -> None:
     summary = study_of()
     assert main_effects.prepare(summary).empty
-    assert main_effects.MAIN_EFFECTS.absence(summary).startswith("the design 'leave_one_out' has no main effects")
+    assert FIGURES["main_effects"].absence(summary).startswith("the design 'leave_one_out' has no main effects")
 
 
 def test_nothing_to_tell_apart_is_drawn_at_zero() -> None:

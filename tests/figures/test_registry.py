@@ -11,22 +11,32 @@ from toy_studies import DATA, study_of
 
 from ablate.analysis import Summary
 from ablate.errors import ConfigError
-from ablate.figures import FIGURES, Figure, choice_faults, default_figures, register_figure, seeds, write_figures
-from ablate.figures.registry import FigureRegistry
+from ablate.figures import (
+    FIGURES,
+    Figure,
+    FigureKind,
+    choice_faults,
+    default_figures,
+    register_figure,
+    seeds,
+    write_figures,
+)
+from ablate.objects import Registry
 from ablate.tables import TABLES, Column, Table, TableKind, register_table, study_tables, table_of, write_tables
 
 TOY = Figure(
     prepare=lambda summary: summary.cells[["cell", "mean"]],
     draw=lambda ax, data: ax.bar(data["cell"], data["mean"]),
     compose=lambda data, page=None: seeds.Canvas(2, 2),
-    caption=lambda summary, data=None: f"A toy of {summary.study.name}.",
-    absence=lambda summary: "there is nothing",
+    caption=lambda summary, data: f"A toy of {summary.study.name}.",
+    absence="there is nothing",
 )
+INSTALLED = FigureKind("installed", TOY)
 
 
 @pytest.fixture
 def toy_figure() -> Iterator[None]:
-    register_figure("toy", f"{__name__}.TOY", "blocks")
+    register_figure(FigureKind("toy", f"{__name__}.TOY", "blocks"))
     yield
     FIGURES.unregister("toy")
 
@@ -40,7 +50,7 @@ def toy_table() -> Iterator[None]:
 
     register_table(TableKind("toy", "A toy", build))
     yield
-    del TABLES["toy"]
+    TABLES.unregister("toy")
 
 
 def test_a_registered_figure_can_be_chosen_and_is_drawn(toy_figure: None, tmp_path: Path) -> None:
@@ -54,20 +64,19 @@ def test_a_registered_figure_can_be_chosen_and_is_drawn(toy_figure: None, tmp_pa
 
 def test_a_figure_is_registered_once(toy_figure: None) -> None:
     with pytest.raises(ConfigError, match="already"):
-        register_figure("toy", TOY)
+        register_figure(FigureKind("toy", TOY))
 
 
 def test_installed_packages_add_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("installed", f"{__name__}:TOY", "ablate.figures")
+    point = EntryPoint("installed", f"{__name__}:INSTALLED", "ablate.figures")
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point] if group == "ablate.figures" else [])
-    registry = FigureRegistry()
-    registry.register("own", TOY)
-    assert list(registry) == ["own", "installed"]
-    assert registry["installed"] is registry["own"] is TOY
+    registry: Registry[FigureKind] = Registry("figure", "ablate.figures")
+    assert "pie" not in registry
+    assert registry["installed"].load() is TOY
 
 
 def test_every_figure_loads() -> None:
-    assert all(isinstance(FIGURES[name], Figure) for name in FIGURES)
+    assert all(isinstance(kind.load(), Figure) for kind in FIGURES.values())
     with pytest.raises(KeyError):
         FIGURES["pie"]
 
@@ -80,7 +89,7 @@ def test_a_registered_table_is_written_behind_the_others(toy_table: None, tmp_pa
     assert (tmp_path / "toy.csv").read_text() == "seed\n0\n1\n2\n"
     assert "\\label{tab:ablate-demo-toy}" in (tmp_path / "toy.tex").read_text()
     with pytest.raises(ConfigError, match="already"):
-        register_table(TABLES["toy"])
+        register_table(TableKind("toy", "Another toy", TABLES["toy"].build))
 
 
 def test_every_table_has_a_name_and_a_title() -> None:

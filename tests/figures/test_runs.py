@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure as Sheet
-from toy_studies import DATA, study_of
+from toy_studies import DATA, caption_of, study_of
 
-from ablate.figures import cost, seeds
+from ablate.figures import FIGURES, cost, seeds
 
 COSTS = pd.DataFrame(
     {
@@ -80,7 +80,7 @@ def test_cost_has_a_panel_for_each_measure_and_a_front() -> None:
     assert list(line.get_xdata()) == [0.002, 0.003]
     points = {line.get_label(): line for line in latency.get_lines() if len(line.get_xdata()) == 1}
     assert points["w/o a"].get_markerfacecolor() == "white" and points["full"].get_markerfacecolor() != "white"
-    assert "floating-point operations of one image" in cost.caption(summary)
+    assert "floating-point operations of one image" in caption_of(cost, summary)
 
 
 def test_the_front_of_a_metric_of_which_less_is_better() -> None:
@@ -95,7 +95,7 @@ def test_without_measured_costs_the_weights_of_the_runs_count() -> None:
     alike = study_of()
     alike = replace(alike, cells=alike.cells.assign(weights=100.0))
     assert cost.prepare(alike).empty
-    assert cost.COST.absence(alike) == "no cost was measured in which cells differ"
+    assert FIGURES["cost"].absence(alike) == "no cost was measured in which cells differ"
 
 
 def test_a_cell_without_result_or_cost_is_no_point() -> None:
@@ -110,5 +110,5 @@ def test_of_very_many_cells_the_caption_says_whose_seeds_are_shown() -> None:
     assert data["cell"].nunique() == 45
     assert data["cell"].iloc[0] == "full"
     words = "45 of 64 cells are shown: the reference and those with the largest differences to it."
-    assert words in seeds.caption(summary)
-    assert "are shown" not in seeds.caption(study_of("ab", design="factorial", seeds=2, epochs=0))
+    assert words in caption_of(seeds, summary)
+    assert "are shown" not in caption_of(seeds, study_of("ab", design="factorial", seeds=2, epochs=0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,3 +53,9 @@ def study_of(
     runs = pd.DataFrame(rows, columns=["study", "cell", "seed", "state", "reason", metric, "weights"])
     frame = pd.DataFrame(lines, columns=["study", "cell", "seed", "epoch", *columns])
     return summarise(plan, runs, frame if epochs else NO_CURVES, rule)
+
+
+def caption_of(figure: Any, summary: Summary) -> str:
+    """The caption of a figure, or of the module of one."""
+    caption: str = figure.caption(summary, figure.prepare(summary))
+    return caption

@@ -10,7 +10,7 @@ import ablate
 from ablate.errors import AblateError
 from ablate.report import summary_of
 from ablate.store import StudyFolder
-from ablate.tables import Column, Row, Table, effects_table, html, study_tables
+from ablate.tables import Column, Table, effects_table, html, study_tables
 
 
 def test_a_study_shows_as_its_table_with_its_notes(worst: StudyFolder) -> None:
@@ -35,7 +35,7 @@ def html_of(note: str) -> str:
 def test_every_table_shows_by_itself(worst: StudyFolder) -> None:
     for name, table in study_tables(summary_of(worst)).items():
         assert table._repr_html_() == ablate.table(ablate.load(worst.path), "html", name)
-    table = Table((Column("a", "text", is_name=True),), (Row(("&",)),), "b", "tab:c")
+    table = Table((Column("a", "text", is_name=True),), (("&",),), "b", "tab:c")
     assert '<th scope="row" class="text">&amp;</th>' in table._repr_html_()
 
 

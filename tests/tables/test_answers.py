@@ -65,7 +65,7 @@ def test_the_numbers_are_those_of_the_analysis(grid: Summary) -> None:
     shapley = study_tables(grid)["shapley"]
     total = grid.cells.set_index("cell")["mean"]
     gain = total["full"] - total["w/o a, w/o b, w/o c"]
-    found = [row.values[1] for row in shapley.rows]
+    found = [row[1] for row in shapley.rows]
     assert math.fsum(value.value for value in found) == pytest.approx(gain)  # type: ignore[union-attr]
     rows = csv(study_tables(grid)["anova"]).splitlines()
     assert rows[0] == "term,df,SS,MS,F,p"
@@ -102,7 +102,7 @@ def test_a_fraction_is_answered_by_its_model(tmp_path: Path) -> None:
 
 def test_a_screening_design_says_what_its_main_effects_are_mixed_with() -> None:
     found = study_tables(study_of("screening", *on_off(*"abcdefg")))["anova"]
-    assert [row.values[0] for row in found.rows] == ["block", *"abcdefg", "Residual", "Total"]
+    assert [row[0] for row in found.rows] == ["block", *"abcdefg", "Residual", "Total"]
     assert any(note.startswith("Main effects ") and "interactions" in note for note in found.notes)
 
 
@@ -122,13 +122,13 @@ def test_sequential_studies_claim_no_interval_that_does_not_hold() -> None:
 def test_several_data_sets(count: int) -> None:
     data = Factor("data", tuple(Level(f"set{index}") for index in range(count)), "set0", block=True)
     found = study_tables(study_of("leave_one_out", *on_off("a", "b"), data))
-    assert [row.values[:3] for row in found["datasets"].rows] == [("a", "false", count), ("b", "false", count)]
+    assert [row[:3] for row in found["datasets"].rows] == [("a", "false", count), ("b", "false", count)]
     assert "95% Hartung-Knapp intervals (of a mean over data sets), unadjusted" in found["datasets"].caption
     assert ("ranks" in found) == (count == 5)
     assert "main_effects" not in found
     if count == 5:
-        assert [row.values[0] for row in found["ranks"].rows] == ["full", "b=false", "a=false"]
-        assert [row.values[1] for row in found["ranks"].rows] == [1.0, 2.0, 3.0]
+        assert [row[0] for row in found["ranks"].rows] == ["full", "b=false", "a=false"]
+        assert [row[1] for row in found["ranks"].rows] == [1.0, 2.0, 3.0]
         assert "critical difference of 1.48 differ (Nemenyi, α = 0.05)" in found["ranks"].caption
 
 

@@ -13,10 +13,9 @@ from rich.console import Console
 from ablate.analysis import Summary
 from ablate.errors import StoreError
 from ablate.tables import (
-    FORMS,
+    RENDERERS,
     Column,
     Estimate,
-    Row,
     Table,
     effects_table,
     latex,
@@ -29,11 +28,11 @@ from ablate.tables import (
 GOLDEN = Path(__file__).parent / "golden"
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", RENDERERS)
 @pytest.mark.parametrize("name", ["summary", "hostile"])
 def test_golden_text(form: str, name: str, request: pytest.FixtureRequest) -> None:
     table = effects_table(request.getfixturevalue(name)).for_files
-    assert FORMS[form](table) == (GOLDEN / f"{name}.{form}").read_text(encoding="utf-8")
+    assert RENDERERS[form](table) == (GOLDEN / f"{name}.{form}").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["summary", "hostile"])
@@ -74,18 +73,18 @@ def test_the_specification_holds_raw_values(summary: Summary) -> None:
         ("seconds", "seconds"),
     ]
     full, without = table.rows[:2]
-    assert full.values[:4] == ("full", True, "before", "gap")
-    assert without.values[:4] == ("w/o batch_norm", False, None, "gap")
-    assert full.values[5] is None
-    assert isinstance(without.values[5], Estimate)
-    assert without.values[5].value == pytest.approx(summary.effects["difference"][0])
-    assert [row.bold for row in table.rows] == [True, False, True, True]
+    assert full[:4] == ("full", True, "before", "gap")
+    assert without[:4] == ("w/o batch_norm", False, None, "gap")
+    assert full[5] is None
+    assert isinstance(without[5], Estimate)
+    assert without[5].value == pytest.approx(summary.effects["difference"][0])
+    assert [row[4].bold for row in table.rows] == [True, False, True, True]
 
 
 def test_timings_stay_on_the_screen(summary: Summary) -> None:
     table = effects_table(summary)
     assert "4.2 s" in on_screen(table, None)
-    for render in FORMS.values():
+    for render in RENDERERS.values():
         assert "seconds" not in render(table.for_files)
 
 
@@ -129,13 +128,11 @@ def test_a_folder_that_is_a_file(summary: Summary, tmp_path: Path) -> None:
 
 def test_a_row_needs_a_value_a_column() -> None:
     with pytest.raises(ValueError, match=r"^Rows \[1\] do not have 1 values, one a column\.$"):
-        Table((Column("a", "text"),), (Row(("x",)), Row(("x", "y"))), "", "")
+        Table((Column("a", "text"),), (("x",), ("x", "y")), "", "")
 
 
 def test_latex_of_the_full_width() -> None:
-    table = Table(
-        (Column("cell", "text", is_name=True), Column("s", "mean")), (Row(("full", Estimate(0.5))),), "c", "l"
-    )
+    table = Table((Column("cell", "text", is_name=True), Column("s", "mean")), (("full", Estimate(0.5)),), "c", "l")
     text = latex(table, environment="table*")
     assert "\\begin{table*}" in text and "\\end{table*}" in text
     assert "full & 0.5000 \\\\" in text  # without columns of levels the names stay

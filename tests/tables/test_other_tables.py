@@ -14,7 +14,6 @@ from ablate.study import Factor, Level, Study, make_plan
 from ablate.tables import (
     Column,
     Estimate,
-    Row,
     Table,
     csv,
     effects_table,
@@ -81,7 +80,7 @@ def test_runs(mixed: Summary) -> None:
 
 def test_runs_that_have_not_finished_come_before_others_where_rows_are_few(mixed: Summary) -> None:
     table = runs_table(mixed, 4)
-    assert [(row.values[0], row.values[1], row.values[2]) for row in table.rows] == [
+    assert [(row[0], row[1], row[2]) for row in table.rows] == [
         ("full", "0", "finished"),
         ("full", "1", "finished"),
         ("w/o residual", "2", "failed"),
@@ -131,7 +130,7 @@ def test_data_sets(mixed: Summary) -> None:
 def test_a_marked_mean_takes_two_columns_in_latex() -> None:
     table = Table(
         (Column("cell", "text", is_name=True), Column("a", "mean"), Column("b", "mean")),
-        (Row(("full", Estimate(0.5), Estimate(0.6))), Row(("w/o x", Estimate(0.25, 0.2, 0.3, "†"), Estimate(0.5)))),
+        (("full", Estimate(0.5), Estimate(0.6)), ("w/o x", Estimate(0.25, 0.2, 0.3, "†"), Estimate(0.5))),
         "c",
         "l",
     )
@@ -155,15 +154,15 @@ def test_costs_become_columns(summary: Summary) -> None:
     costs = pd.DataFrame({"cell": labels[:2], "weights": [36864, 30000], "flops": [2.5e6, 1.25e6]})
     table = effects_table(replace(summary, costs=costs))
     place = [column.header for column in table.columns].index("MFLOPs")
-    assert [row.values[place] for row in table.rows] == [2.5, 1.25, None, None]
+    assert [row[place] for row in table.rows] == [2.5, 1.25, None, None]
     without = replace(summary, costs=costs, cells=summary.cells.assign(weights=math.nan))
     place = [column.header for column in effects_table(without).columns].index("weights")
-    assert [row.values[place] for row in effects_table(without).rows] == [36864, 30000, None, None]
+    assert [row[place] for row in effects_table(without).rows] == [36864, 30000, None, None]
 
 
 def test_html_with_links_and_hostile_words() -> None:
     table = Table(
-        (Column("<b>", "text", is_name=True), Column("n", "count")), (Row(('"x"', 1234)),), "a < b", "tab:x", ("&",)
+        (Column("<b>", "text", is_name=True), Column("n", "count")), (('"x"', 1234),), "a < b", "tab:x", ("&",)
     )
     assert html(table, [[("log", 'a"b.log')]]) == (
         '<table id="tab-x">\n'
@@ -176,7 +175,7 @@ def test_html_with_links_and_hostile_words() -> None:
         "</tbody></table>\n"
         '<ul class="notes"><li>&amp;</li></ul>\n'
     )
-    with pytest.raises(ValueError, match=r"^1 rows need as many lists of links, not 2\.$"):
+    with pytest.raises(ValueError, match="longer"):
         html(table, [[], []])
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ablate.tables import Column, Row, Table, preamble
+from ablate.tables import Column, Table, preamble
 from ablate.tables.latex import latex
 from ablate.tables.tex_text import escape_tex
 from ablate.tables.text import escape_markdown
@@ -69,5 +69,5 @@ def test_markdown_escapes(text: str, expected: str) -> None:
     ],
 )
 def test_a_long_upright_head_has_several_lines(head: str, upright: str) -> None:
-    table = Table((Column(head, "level"),), (Row((True,)),), "What it is.", "tab:one")
+    table = Table((Column(head, "level"),), ((True,),), "What it is.", "tab:one")
     assert rf"\rotatebox{{90}}{{{upright}}}" in latex(table)
