@@ -98,7 +98,7 @@ def _missing_curves(snapshot: Snapshot) -> Iterator[str]:
 
 def _confirmation(snapshot: Snapshot) -> Iterator[str]:
     try:
-        confirmation = snapshot.confirmation
+        confirmation = snapshot.folder.confirmation()
     except StoreError as error:
         yield str(error)
         return
