@@ -28,7 +28,6 @@ _LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")
 _INPUTS = ("plan.json", "confirmation.json", "costs.json")
 _MIN_RUNS = 200  # smaller studies are summarised as fast as a cache is read
 _FRAMES = ("cells", "effects", "pairs", "runs", "curves", "robustness", "convergence", "costs")
-_TEXTS = ("notes", "sentences")
 
 
 def cache_key(snapshot: Snapshot) -> str:
@@ -60,15 +59,12 @@ def load_summary(snapshot: Snapshot, key: str) -> dict[str, Any] | None:
     if stored is None:
         return None
     try:
-        frames = {name: _read_frame(folder / f"{name}.arrow") for name in (*_FRAMES, "values")}
-        notes, sentences = tuple(stored["notes"]), dict(stored["sentences"])
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        frames = {name: _read_frame(folder / f"{name}.arrow") for name in _FRAMES}
+    except (OSError, ValueError, pa.ArrowException):
         return None
-    values: dict[str, dict[int, float]] = {cell.label: {} for cell in snapshot.record.plan.cells}
-    for cell, seed, value in frames.pop("values").itertuples(index=False):
-        values[cell][seed] = value
-    plan = snapshot.record.plan
-    return {"plan": plan, **frames, "values": values, "notes": notes, "sentences": sentences}
+    values = {cell: {int(seed): value for seed, value in seeds.items()} for cell, seeds in stored["values"].items()}
+    notes, sentences = tuple(stored["notes"]), stored["sentences"]
+    return {"plan": snapshot.record.plan, **frames, "values": values, "notes": notes, "sentences": sentences}
 
 
 def save_summary(snapshot: Snapshot, key: str, summary: Summary) -> None:
@@ -84,16 +80,14 @@ def save_summary(snapshot: Snapshot, key: str, summary: Summary) -> None:
     if len(summary.runs) < _MIN_RUNS or states & {"running", "killed"} or summary.round is not None:
         return
     folder = snapshot.folder.path / ".cache"
-    rows = [(cell, seed, value) for cell, seeds in summary.values.items() for seed, value in seeds.items()]
-    frames = {name: getattr(summary, name) for name in _FRAMES}
-    frames["values"] = pd.DataFrame(rows, columns=["cell", "seed", "value"])
+    values = {cell: {int(seed): value for seed, value in seeds.items()} for cell, seeds in summary.values.items()}
+    contents = {"key": key, "values": values, "notes": summary.notes, "sentences": summary.sentences}
     try:
         # The file with the key is removed first and written last, so that it never describes tables of another key.
         (folder / "summary.json").unlink(missing_ok=True)
-        for name, frame in frames.items():
-            _write_frame(folder / f"{name}.arrow", frame)
-        texts = {name: getattr(summary, name) for name in _TEXTS}
-        write_text(folder / "summary.json", json.dumps({"key": key, **texts}))
+        for name in _FRAMES:
+            _write_frame(folder / f"{name}.arrow", getattr(summary, name))
+        write_text(folder / "summary.json", json.dumps(contents))
     except (OSError, ValueError, TypeError, StoreError, pa.ArrowException):
         return  # a folder that cannot be written, or a table of other things than texts and numbers
 

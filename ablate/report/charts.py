@@ -30,23 +30,23 @@ def forest_data(summary: Summary) -> dict[str, Any]:
     """The effects with their intervals, and the single seeds behind them.
 
     Returns:
-        ``metric``, ``direction``, ``margin`` and ``rows``, from the largest contribution down: cell, difference, low,
-        high, n, adjusted p, verdict, sentence, and seeds as pairs of seed and difference.
+        ``metric``, ``direction``, ``margin`` and ``rows``, from the largest contribution down: cell, its place in the
+        plan, difference, low, high, n, adjusted p, verdict, and seeds as pairs of seed and difference.
     """
-    seeds: dict[str, list[tuple[int, float | None]]] = {}
-    for cell, seed, difference in zip(
-        summary.pairs["cell"], summary.pairs["seed"], summary.pairs["difference"], strict=True
-    ):
-        seeds.setdefault(cell, []).append((int(seed), _number(difference)))
+    places = {cell.label: place for place, cell in enumerate(summary.plan.cells)}
+    seeds = {
+        cell: list(zip(map(int, pairs["seed"]), _numbers(pairs["difference"]), strict=True))
+        for cell, pairs in summary.pairs.groupby("cell")
+    }
     effects = summary.effects.sort_values("contribution", ascending=False, kind="stable")
     rows = [
         {
             "cell": row["cell"],
+            "place": places[row["cell"]],
             **{name: _number(row[name]) for name in ("difference", "low", "high")},
             "n": int(row["n"]),
             "p": _number(row["p_adjusted"]),
             "verdict": row["verdict"],
-            "sentence": summary.sentences.get(row["cell"], ""),
             "seeds": seeds.get(row["cell"], []),
         }
         for row in effects.to_dict("records")
@@ -147,12 +147,11 @@ def _runs(curves: pd.DataFrame, columns: Sequence[str], cells: Sequence[str], po
     place = {label: index for index, label in enumerate(cells)}
     for (cell, seed), lines in curves.groupby(["cell", "seed"], sort=False):
         points_shown = lines.iloc[thinned(len(lines), points)]
-        values = {name: _numbers(points_shown[name]) for name in columns}
         yield {
             "cell": place[str(cell)],
             "seed": int(str(seed)),
             "x": [int(epoch) for epoch in points_shown["epoch"]],
-            "y": {name: numbers for name, numbers in values.items() if any(number is not None for number in numbers)},
+            "y": {name: _numbers(points_shown[name]) for name in columns if points_shown[name].notna().any()},
         }
 
 
@@ -172,10 +171,6 @@ def _numbers(values: Iterable[Any]) -> list[float | None]:
     return [_number(value) for value in values]
 
 
-def _number(value: Any) -> float | None:
-    """Five significant digits, more than a screen can show; JSON knows no NaN."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return float(f"{number:.5g}") if math.isfinite(number) else None
+def _number(value: float) -> float | None:
+    """Five significant digits, more than a screen can show; None for NaN and infinity, which JSON lacks."""
+    return float(f"{value:.5g}") if math.isfinite(value) else None

@@ -70,7 +70,7 @@ def collect(
         write_text(study.path / f"{name}.csv", frame.to_csv(index=False))
     write_bytes(study.path / "curves.csv", curves_csv(summary.curves))
     write_tables(summary, study.tables, report.errors, report.tables)
-    write_text(study.checklist, checklist_markdown(report.checklist))
+    write_text(study.path / "checklist.md", checklist_markdown(report.checklist))
     write_figures(summary, study.figures, options.get("figures"), options.get("width") or DEFAULT_WIDTH, drawn)
     write_page(study.page, [report], live=report.is_running)
     save_files(study, key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,13 +86,11 @@ def _width(svg: bytes) -> float:
     return float(match[1]) if match else 0.0
 
 
-def _captions(path: Path) -> Iterator[tuple[str, str]]:
+def _captions(path: Path) -> list[tuple[str, str]]:
     """Names and captions of the figures that were written."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
-        return
-    for paragraph in text.split("\n\n"):
-        match = re.match(r"\*\*(.+?)\*\*: (.*)", paragraph.strip(), re.DOTALL)
-        if match:
-            yield match[1], " ".join(match[2].split())
+        return []
+    paragraphs = re.findall(r"\*\*(.+?)\*\*: (.+?)(?:\n\n|\Z)", text, re.DOTALL)
+    return [(name, " ".join(caption.split())) for name, caption in paragraphs]

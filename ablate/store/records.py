@@ -213,8 +213,12 @@ class CurvesFile:
         return cls(tuple(next(csv.reader(lines[:1]), [])), tuple(lines[1:]), not rest)
 
 
-def read_file(path: Path) -> bytes | None:
+def read_file(path: Path, strict: bool = True) -> bytes | None:
     """The bytes of a file of a study, or None where there is no such file.
+
+    Args:
+        path: The file.
+        strict: Whether a file that cannot be read is an error; otherwise it counts as missing.
 
     Raises:
         StoreError: If it cannot be read.
@@ -224,6 +228,8 @@ def read_file(path: Path) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
+        if not strict:
+            return None
         raise StoreError(f"Cannot read '{path}': {error.strerror or error}.") from error
 
 

@@ -130,11 +130,7 @@ class RunFolder:
         write_text(self.path / "curves.csv", "".join(lines))
 
     def _curves_file(self) -> CurvesFile:
-        try:
-            data = read_file(self.path / "curves.csv")
-        except StoreError:
-            data = None
-        return CurvesFile.parse(data or b"")
+        return CurvesFile.parse(read_file(self.path / "curves.csv", strict=False) or b"")
 
 
 _CURRENT_RUN: ContextVar[RunFolder | None] = ContextVar("current_run", default=None)

@@ -79,8 +79,7 @@ class Snapshot:
         }
         study = self.folder.name
         rows = []
-        metrics: dict[str, None] = {}
-        timings: dict[str, None] = {}
+        numbers: dict[str, None] = {}
         versions: dict[str, None] = {}
         for run, (status, result) in self._outcomes.items():
             cell = cells[run.cell]
@@ -92,13 +91,14 @@ class Snapshot:
                     if name in factors:
                         continue  # a task that returns its own settings beside its metrics
                     column = f"metric.{name}" if name in _RUN_KEYS else name
-                    (timings if name.startswith("seconds") else metrics)[column] = None
+                    numbers[column] = None
                     row[column] = value
                 versions |= dict.fromkeys(result.versions)
                 row |= {name: version for name, version in result.versions.items() if name not in row}
             rows.append(row)
         columns = ["study", "cell", *factors.values(), "seed", "state", "reason"]
-        columns += [name for name in dict.fromkeys([*metrics, *timings, *versions]) if name not in columns]
+        numbers_then_timings = sorted(numbers, key=lambda name: name.startswith("seconds"))
+        columns += [name for name in dict.fromkeys([*numbers_then_timings, *versions]) if name not in columns]
         return pd.DataFrame(rows, columns=columns)
 
     @cached_property

@@ -11,14 +11,7 @@ from typing import Any
 from ablate.errors import StoreError
 from ablate.store import lock
 from ablate.store.atomic import make_folder, write_json
-from ablate.store.records import (
-    FORMAT,
-    PlannedRun,
-    StudyRecord,
-    parse_confirmation,
-    parse_costs,
-    read_file,
-)
+from ablate.store.records import FORMAT, PlannedRun, StudyRecord, parse_confirmation, parse_costs, read_file
 from ablate.store.run_folder import RunFolder
 
 
@@ -62,11 +55,6 @@ class StudyFolder:
         return self.path / ".halt"
 
     @property
-    def checklist(self) -> Path:
-        """Where the reproducibility checklist is written."""
-        return self.path / "checklist.md"
-
-    @property
     def page(self) -> Path:
         """Where the page is written."""
         return self.path / "report.html"
@@ -97,24 +85,16 @@ class StudyFolder:
         """
         record = self.record()
         if record is None:
-            raise StoreError(f"There is no study in '{self.path}': it has no plan.json.{_neighbours(self.path)}")
+            names = sorted(plan.parent.name for plan in self.path.parent.glob("*/plan.json"))
+            hint = f" Studies beside it: {', '.join(names)}." if names else ""
+            raise StoreError(f"There is no study in '{self.path}': it has no plan.json.{hint}")
         return record
 
     def write_record(self, record: StudyRecord) -> None:
         """Write ``plan.json``."""
         make_folder(self.path)
-        write_json(
-            self.plan,
-            {
-                "format": FORMAT,
-                "plan": record.plan.to_dict(),
-                "runs": [vars(run) for run in record.runs],
-                "reference": record.reference,
-                "history": list(record.history),
-                "checks": record.checks,
-                "report": record.report,
-            },
-        )
+        runs = [vars(run) for run in record.runs]
+        write_json(self.plan, {"format": FORMAT, **vars(record), "plan": record.plan.to_dict(), "runs": runs})
 
     def confirmation(self) -> Mapping[str, Any] | None:
         """The contents of ``confirmation.json``, or None where the study has not been confirmed.
@@ -145,13 +125,4 @@ class StudyFolder:
 
     def cell_costs(self) -> dict[str, dict[str, Any]]:
         """The contents of ``costs.json`` by the name of a cell; empty where it is missing or cannot be read."""
-        try:
-            data = read_file(self.path / "costs.json")
-        except StoreError:
-            data = None
-        return {} if data is None else parse_costs(data)
-
-
-def _neighbours(path: Path) -> str:
-    names = sorted(plan.parent.name for plan in path.parent.glob("*/plan.json"))
-    return f" Studies beside it: {', '.join(names)}." if names else ""
+        return parse_costs(read_file(self.path / "costs.json", strict=False) or b"")

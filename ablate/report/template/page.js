@@ -29,6 +29,17 @@
     redraw();
   });
 
+  // ---- filters and options, which survive the reload of a live page
+  const controls = all("main input, main select");
+  const valueOf = control => control.type === "checkbox" ? control.checked : control.value;
+  // A page that has got further sections since then has other controls.
+  if (saved.controls?.length === controls.length) {
+    controls.forEach((control, index) => {
+      control[control.type === "checkbox" ? "checked" : "value"] = saved.controls[index];
+      if (control.selectedIndex === -1) control.selectedIndex = 0;
+    });
+  }
+
   // ---- tables: sorted by a click on a head, filtered by words
   const sortBy = (table, column, down) => {
     const text = row => row.cells[column].textContent.trim();
@@ -70,10 +81,6 @@
     const controls = box.previousElementSibling;
     controls.hidden = false;
     const [search, states, count] = ["input", "select", "output"].map(name => controls.querySelector(name));
-    const savedFilter = ((saved.filters ||= {})[table.id] ||= {});
-    search.value = savedFilter.words || "";
-    states.value = savedFilter.state;
-    if (!states.value) states.selectedIndex = 0;
     const texts = rows.map(row => [...row.cells].filter(cell => !cell.classList.contains("links")).map(cell => cell.textContent).join(" ").toLowerCase());
     const filter = () => {
       const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -85,7 +92,6 @@
         shown += isMatch;
       });
       count.textContent = `${shown} of ${rows.length} runs`;
-      Object.assign(savedFilter, {words: search.value, state: states.value});
     };
     search.addEventListener("input", filter);
     states.addEventListener("change", filter);
@@ -131,7 +137,7 @@
   const options = box => {
     const values = {};
     for (const control of all("[data-option]", box)) {
-      values[control.dataset.option] = control.type === "checkbox" ? control.checked : control.value;
+      values[control.dataset.option] = valueOf(control);
     }
     return values;
   };
@@ -146,7 +152,7 @@
       const smallest = rows.map(size).sort((a, b) => b - a)[maxRows - 1];
       rows = rows.filter(row => size(row) >= smallest).slice(0, maxRows);
     }
-    if (!chosen.sorted) rows = [...rows].sort((a, b) => data.order.indexOf(a.cell) - data.order.indexOf(b.cell));
+    if (!chosen.sorted) rows = [...rows].sort((a, b) => a.place - b.place);
     const width = chart.clientWidth || 600, letters = width < 560 ? 15 : 30;
     const names = rows.map(row => wrapped(row.cell, letters));
     const lines = names.map(name => name.split("<br>").length);
@@ -260,41 +266,24 @@
   const prepare = box => {
     const data = JSON.parse(document.getElementById(`${box.dataset.study}-data`).textContent);
     const kind = box.dataset.chart, values = data[kind];
-    const cells = data.curves.cells;
-    if (kind === "forest") {
-      if (!values.rows.some(row => row.difference !== null)) return;
-      values.order = cells.map(cell => cell.label);
-    } else {
-      for (const button of all("[data-cells]", box)) {
-        button.addEventListener("click", () => {
-          all(".cells input", box).forEach((input, index) => {
-            input.checked = {all: true, none: false, first: cells[index].is_selected}[button.dataset.cells];
-          });
-          save();
-          draw(chart);
-        });
-      }
+    for (const button of all("[data-cells]", box)) {
+      button.addEventListener("click", () => {
+        for (const input of all(".cells input", box)) {
+          input.checked = {all: true, none: false, first: input.defaultChecked}[button.dataset.cells];
+        }
+        draw(chart);
+      });
     }
-    const name = `${box.dataset.study} ${kind}`;
-    const savedValues = ((saved.charts ||= {})[name] ||= {});
-    const controls = all("input, select", box);
-    controls.forEach((control, index) => {
-      if (!(index in savedValues)) return;
-      if (control.type === "checkbox") control.checked = savedValues[index];
-      else control.value = savedValues[index];
-    });
-    const save = () => controls.forEach((control, index) => { savedValues[index] = control.type === "checkbox" ? control.checked : control.value; });
     box.hidden = false;
     const chart = {box, plot: () => (kind === "forest" ? forest : curves)(box, values)};
     charts.push(chart);
-    box.addEventListener("input", () => { save(); draw(chart); });
+    box.addEventListener("input", () => draw(chart));
     // Its height is reserved, so that nothing below moves when it is drawn.
     box.querySelector(".chart").style.minHeight = `${chart.plot()[1].height}px`;
   };
   const unpackLibrary = async () => {
-    const letters = atob(JSON.parse(document.getElementById("library").textContent));
-    const packed = new Uint8Array(letters.length);
-    for (let place = 0; place < letters.length; place += 1) packed[place] = letters.charCodeAt(place);
+    const base64 = JSON.parse(document.getElementById("library").textContent);
+    const packed = Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
     return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
   };
   const start = async () => {
@@ -318,7 +307,7 @@
   // ---- while the study runs
   const seconds = Number(document.body.dataset.live);
   if (seconds) {
-    addEventListener("pagehide", () => stored(session, storageKey, {...saved, scroll: scrollY}));
+    addEventListener("pagehide", () => stored(session, storageKey, {...saved, scroll: scrollY, controls: controls.map(valueOf)}));
     const reload = () => {
       // Not while a reader uses the page.
       if (document.hidden || document.activeElement?.matches("input, select") || document.querySelector(".chart:hover")) return;
