@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 _CGROUP = "sys/fs/cgroup/memory"
 
 
 def total_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that all processes together may hold: what the machine has, or the limit of the container.
+    """Bytes that all processes together may use: those of the machine, or the limit of the container.
 
     Args:
-        root: Where ``proc`` and ``sys`` lie.
+        root: The folder that ``proc`` and ``sys`` are in.
 
     Returns:
         None where the system does not report it.
     """
-    machine = _kilobytes(root / "proc/meminfo").get("MemTotal")
-    return _least(machine, _number(root / f"{_CGROUP}.max"))
+    return _smaller(_fields(root / "proc/meminfo").get("MemTotal"), _number(root / f"{_CGROUP}.max"))
 
 
 def available_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that processes can still take, of the machine or within the limit of the container.
+    """Bytes that processes can still allocate, of the machine or within the limit of the container.
 
     Args:
-        root: Where ``proc`` and ``sys`` lie.
+        root: The folder that ``proc`` and ``sys`` are in.
 
     Returns:
         None where the system does not report it.
     """
-    machine = _kilobytes(root / "proc/meminfo").get("MemAvailable")
-    limit, used = (_number(root / f"{_CGROUP}.{name}") for name in ("max", "current"))
+    available = _fields(root / "proc/meminfo").get("MemAvailable")
+    limit, used = _number(root / f"{_CGROUP}.max"), _number(root / f"{_CGROUP}.current")
     if limit is None or used is None:
-        return machine
-    # Cached files count as used, but the kernel drops them as soon as a process needs their place.
+        return available
+    # Cached files count as used, but the kernel drops them as soon as a process needs their memory.
     statistics = _fields(root / f"{_CGROUP}.stat")
     cached = statistics.get("inactive_file", 0) + statistics.get("active_file", 0)
-    return _least(machine, limit - used + cached)
+    return _smaller(available, limit - used + cached)
 
 
 def process_memory(pid: int, root: Path = Path("/")) -> int:
@@ -46,28 +46,20 @@ def process_memory(pid: int, root: Path = Path("/")) -> int:
 
     Args:
         pid: The process.
-        root: Where ``proc`` and ``sys`` lie.
+        root: The folder that ``proc`` and ``sys`` are in.
     """
-    values = _kilobytes(root / f"proc/{pid}/status")
-    return values.get("RssAnon", 0) + values.get("RssShmem", 0)
+    fields = _fields(root / f"proc/{pid}/status")
+    return fields.get("RssAnon", 0) + fields.get("RssShmem", 0)
 
 
-def _least(*sizes: int | None) -> int | None:
-    return min((size for size in sizes if size is not None), default=None)
+def _smaller(size: int | None, limit: int | None) -> int | None:
+    return min((number for number in (size, limit) if number is not None), default=None)
 
 
-def _kilobytes(path: Path) -> dict[str, int]:
-    """Lines such as ``VmRSS:  1234 kB`` in bytes."""
-    return {name.rstrip(":"): 1024 * size for name, size in _fields(path, unit=["kB"]).items()}
-
-
-def _fields(path: Path, unit: list[str] | None = None) -> dict[str, int]:
-    lines = [line.split() for line in _text(path).splitlines()]
-    return {
-        words[0]: int(words[1])
-        for words in lines
-        if len(words) > 1 and words[1].isdigit() and words[2:] == (unit or [])
-    }
+def _fields(path: Path) -> dict[str, int]:
+    """Lines such as ``VmRSS:  1234 kB`` in bytes, and lines such as ``inactive_file 1234`` as they are."""
+    matches = re.findall(r"^(\w+):?[ \t]+(\d+)( kB)?$", _text(path), re.MULTILINE)
+    return {name: int(number) * (1024 if unit else 1) for name, number, unit in matches}
 
 
 def _number(path: Path) -> int | None:

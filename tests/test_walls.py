@@ -55,7 +55,7 @@ def test_what_reports_need_loads_no_networks() -> None:
 
 
 def test_names_of_the_public_interface_load_no_networks() -> None:
-    program = "import ablate\nassert len(ablate.__all__) <= 15\nfor name in ablate.__all__: getattr(ablate, name)\n"
+    program = "import ablate\nassert len(ablate.__all__) <= 25\nfor name in ablate.__all__: getattr(ablate, name)\n"
     assert not loaded(program) & NETWORKS
 
 

@@ -96,7 +96,7 @@ def adopt_folder(path: Path, settings: AdoptSettings, outputs: Path = Path("outp
     foreign = read_runs(path, settings)
     foreign = replace(foreign, runs=with_results(foreign.runs, settings))
     record, runs, table = _study_of(foreign, settings, folder.name, path)
-    with folder.editing():
+    with folder.lock():
         for planned, run in runs.items():
             _write_run(folder.run(planned), run)
         folder.write_record(record)

@@ -83,7 +83,7 @@ def compare(
         return CompareResult(folder, explanation, _side_by_side(studies, folder, figures, width))
     else:
         record, sources = _joined(studies, folder)
-        with folder.editing():
+        with folder.lock():
             folder.write_record(record)
             for run, source in sources.items():
                 copy_result(source, folder.run(run))

@@ -87,7 +87,7 @@ def merge_studies(studies: Studies, into: StudyFolder, keep: str | None = None) 
         )
     _refuse_two_runs_of_a_seed(studies)
     chosen = _choose_sources(studies, keep)
-    with into.editing():
+    with into.lock():
         records = [study.record for study in studies.values()]
         into.write_record(merged_record(into, records, _event(studies, clashes, keep)))
         for run, study in chosen.items():

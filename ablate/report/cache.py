@@ -1,4 +1,4 @@
-"""The cache of a study's folder: its summary and the files made of it, for as long as nothing has changed.
+"""The cache of a study's folder: its summary and the files made of it, for as long as no input has changed.
 
 A summary is stored as Arrow tables (Feather files) and JSON in ``.cache``, which may be deleted at any time; a damaged
 or foreign one is made again. Nothing in it is executed.
@@ -10,7 +10,6 @@ import hashlib
 import importlib.metadata
 import io
 import json
-from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,10 +25,9 @@ from ablate.store.records import read_file
 from ablate.store.snapshot import Snapshot
 
 _LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")
-_SOURCES = ("plan.json", "confirmation.json", "costs.json")
-_WORTHWHILE = 200  # runs from which on reading the cache saves a noticeable time
+_INPUTS = ("plan.json", "confirmation.json", "costs.json")
+_MIN_RUNS = 200  # smaller studies are summarised as fast as a cache is read
 _FRAMES = ("cells", "effects", "pairs", "runs", "curves", "robustness", "convergence", "costs")
-_TEXTS = ("notes", "sentences")
 
 
 def cache_key(snapshot: Snapshot) -> str:
@@ -57,19 +55,16 @@ def load_summary(snapshot: Snapshot, key: str) -> dict[str, Any] | None:
         key: See :func:`cache_key`.
     """
     folder = snapshot.folder.path / ".cache"
-    stored = _read(folder / "summary.json", key)
+    stored = _read_json(folder / "summary.json", key)
     if stored is None:
         return None
     try:
-        frames = {name: _read_frame(folder / f"{name}.arrow") for name in (*_FRAMES, "values")}
-        notes, sentences = tuple(stored["notes"]), dict(stored["sentences"])
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        frames = {name: _read_frame(folder / f"{name}.arrow") for name in _FRAMES}
+    except (OSError, ValueError, pa.ArrowException):
         return None
-    values: dict[str, dict[int, float]] = {cell.label: {} for cell in snapshot.record.plan.cells}
-    for cell, seed, value in frames.pop("values").itertuples(index=False):
-        values[cell][seed] = value
-    plan = snapshot.record.plan
-    return {"plan": plan, **frames, "values": values, "notes": notes, "sentences": sentences}
+    values = {cell: {int(seed): value for seed, value in seeds.items()} for cell, seeds in stored["values"].items()}
+    notes, sentences = tuple(stored["notes"]), stored["sentences"]
+    return {"plan": snapshot.record.plan, **frames, "values": values, "notes": notes, "sentences": sentences}
 
 
 def save_summary(snapshot: Snapshot, key: str, summary: Summary) -> None:
@@ -81,31 +76,20 @@ def save_summary(snapshot: Snapshot, key: str, summary: Summary) -> None:
         summary: The summary.
     """
     states = set(summary.runs["state"]) | set(summary.runs["reason"])
-    # Whether a run that was at work still is, no file says.
-    if len(summary.runs) < _WORTHWHILE or states & {"running", "killed"} or not _is_storable(summary):
+    # No file changes when the process of a run dies. The state of the sequential rule is not stored.
+    if len(summary.runs) < _MIN_RUNS or states & {"running", "killed"} or summary.round is not None:
         return
     folder = snapshot.folder.path / ".cache"
-    rows = [(cell, seed, value) for cell, seeds in summary.values.items() for seed, value in seeds.items()]
-    frames = {name: getattr(summary, name) for name in _FRAMES}
-    frames["values"] = pd.DataFrame(rows, columns=["cell", "seed", "value"])
+    values = {cell: {int(seed): value for seed, value in seeds.items()} for cell, seeds in summary.values.items()}
+    contents = {"key": key, "values": values, "notes": summary.notes, "sentences": summary.sentences}
     try:
-        # The key goes last, and away first: it never stands beside other tables than those it was written for.
+        # The file with the key is removed first and written last, so that it never describes tables of another key.
         (folder / "summary.json").unlink(missing_ok=True)
-        for name, frame in frames.items():
-            _write_frame(folder / f"{name}.arrow", frame)
-        texts = {name: getattr(summary, name) for name in _TEXTS}
-        write_text(folder / "summary.json", json.dumps({"key": key, **texts}))
+        for name in _FRAMES:
+            _write_frame(folder / f"{name}.arrow", getattr(summary, name))
+        write_text(folder / "summary.json", json.dumps(contents))
     except (OSError, ValueError, TypeError, StoreError, pa.ArrowException):
         return  # a folder that cannot be written, or a table of other things than texts and numbers
-
-
-def _is_storable(summary: Summary) -> bool:
-    """Whether all that the cache has no form for is as if it had not been given."""
-    others = [item for item in fields(summary) if item.name not in ("plan", "values", *_FRAMES, *_TEXTS)]
-    return all(
-        getattr(summary, item.name) == (item.default if item.default_factory is MISSING else item.default_factory())
-        for item in others
-    )
 
 
 def _write_frame(path: Path, frame: pd.DataFrame) -> None:
@@ -122,33 +106,35 @@ def _read_frame(path: Path) -> pd.DataFrame:
 
 
 def files_are_current(study: StudyFolder, key: str) -> bool:
-    """Whether all files that were made under a key are still there as they were made.
+    """Whether all files that were made under a key are still there, unchanged.
 
     Args:
         study: The study's folder.
         key: See :func:`cache_key`.
     """
-    stored = _read(study.path / ".cache" / "files.json", key)
-    return stored is not None and stored.get("files") == {name: _stamp(study.path / name) for name in stored["files"]}
+    stored = _read_json(study.path / ".cache" / "files.json", key)
+    if stored is None:
+        return False
+    return all(_file_version(study.path / name) == version for name, version in stored["files"].items())
 
 
 def save_files(study: StudyFolder, key: str) -> None:
-    """Note the files in a study's folder that were made of its runs.
+    """Record time and size of the files that were made of a study's runs.
 
     Args:
         study: The study's folder.
         key: See :func:`cache_key`.
     """
     paths = [*study.path.glob("*.*"), *study.tables.rglob("*"), *study.figures.rglob("*")]
-    names = [str(path.relative_to(study.path)) for path in paths if path.is_file() and path.name not in _SOURCES]
-    files = {name: _stamp(study.path / name) for name in sorted(names) if not name.startswith(".")}
+    names = [str(path.relative_to(study.path)) for path in paths if path.is_file() and path.name not in _INPUTS]
+    files = {name: _file_version(study.path / name) for name in sorted(names) if not name.startswith(".")}
     try:
         write_text(study.path / ".cache" / "files.json", json.dumps({"key": key, "files": files}))
     except StoreError:
         return
 
 
-def _stamp(path: Path) -> list[int]:
+def _file_version(path: Path) -> list[int]:
     try:
         stat = path.stat()
     except OSError:
@@ -156,9 +142,10 @@ def _stamp(path: Path) -> list[int]:
     return [stat.st_mtime_ns, stat.st_size, stat.st_ino]
 
 
-def _read(path: Path, key: str) -> dict[str, Any] | None:
+def _read_json(path: Path, key: str) -> dict[str, Any] | None:
+    """The values of a file that was written under a key; None where there is none."""
     try:
         values = json.loads(path.read_bytes())
-        return values if values["key"] == key and isinstance(values, dict) else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return None
+    return values if isinstance(values, dict) and values.get("key") == key else None

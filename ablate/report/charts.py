@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from ablate.analysis import Summary
     from ablate.study import Cell, Plan
 
-_SHOWN_FIRST = 8
-# Numbers on a page: about 8 characters each.
-_MOST_IN_MEANS = 80_000
-_MOST_IN_RUNS = 60_000
-_LONGEST, _SHORTEST = 200, 10
+_SELECTED_AT_FIRST = 8
+# How many numbers a page may hold, of about 8 characters each.
+_MAX_MEAN_NUMBERS = 80_000
+_MAX_RUN_NUMBERS = 60_000
+# Points of a line: never more, and lines of single runs not with less.
+_MAX_POINTS, _MIN_POINTS = 200, 10
 
 # As plotly.js calls them.
 _LINES = {"solid": "solid", "dashed": "dash", "dashdot": "dashdot", "long dashed": "longdash"}
@@ -29,23 +30,23 @@ def forest_data(summary: Summary) -> dict[str, Any]:
     """The effects with their intervals, and the single seeds behind them.
 
     Returns:
-        ``metric``, ``direction``, ``margin`` and ``rows``, from the largest contribution down: cell, difference, low,
-        high, n, adjusted p, verdict, sentence, and seeds as pairs of seed and difference.
+        ``metric``, ``direction``, ``margin`` and ``rows``, from the largest contribution down: cell, its place in the
+        plan, difference, low, high, n, adjusted p, verdict, and seeds as pairs of seed and difference.
     """
-    seeds: dict[str, list[tuple[int, float | None]]] = {}
-    for cell, seed, difference in zip(
-        summary.pairs["cell"], summary.pairs["seed"], summary.pairs["difference"], strict=True
-    ):
-        seeds.setdefault(cell, []).append((int(seed), _number(difference)))
+    places = {cell.label: place for place, cell in enumerate(summary.plan.cells)}
+    seeds = {
+        cell: list(zip(map(int, pairs["seed"]), _numbers(pairs["difference"]), strict=True))
+        for cell, pairs in summary.pairs.groupby("cell")
+    }
     effects = summary.effects.sort_values("contribution", ascending=False, kind="stable")
     rows = [
         {
             "cell": row["cell"],
+            "place": places[row["cell"]],
             **{name: _number(row[name]) for name in ("difference", "low", "high")},
             "n": int(row["n"]),
             "p": _number(row["p_adjusted"]),
             "verdict": row["verdict"],
-            "sentence": summary.sentences.get(row["cell"], ""),
             "seeds": seeds.get(row["cell"], []),
         }
         for row in effects.to_dict("records")
@@ -58,41 +59,41 @@ def curves_data(summary: Summary) -> dict[str, Any]:
     """The learning curves: of each cell the mean with its interval, and of each run its own line.
 
     Returns:
-        ``metrics`` (column, stem and part of each: the stem of ``val_loss`` is ``loss``, its part ``validation``),
-        ``first`` (the stem that is shown first), ``cells`` (label, colour of the static figures, dash, whether shown
-        first),
-        ``means`` by metric and cell, ``runs`` by metric, ``thinned`` (how many points of a line are kept, None for
-        all), ``left_out`` (whether there are too many single runs to hold).
+        ``metrics`` (column, metric and split of each: the column ``val_loss`` is the metric ``loss`` of the split
+        ``validation``), ``first_metric`` (the one that is selected at first), ``cells`` (label, colour of the static
+        figures, dash, whether selected at first), ``means`` by metric and cell, ``runs`` by metric, ``max_points`` (how
+        many points of a line are kept, None for all), ``runs_omitted`` (whether there are too many runs for lines of
+        their own).
     """
     from ablate.analysis.curves import curve_columns, mean_curves
     from ablate.figures.colours import cell_styles
 
     cells = [cell.label for cell in summary.plan.cells]
-    looks = cell_styles(summary.plan)
+    styles = cell_styles(summary.plan)
     columns = curve_columns(summary.curves)
     means = mean_curves(summary.counted_curves, *columns)
     runs = summary.curves[["cell", "seed"]].drop_duplicates()
     lines = max(len(columns) * max(means["cell"].nunique(), 1), 1)
-    points = max(min(_LONGEST, _MOST_IN_MEANS // (4 * lines)), 2)
-    run_points = min(_LONGEST, _MOST_IN_RUNS // max(len(columns) * len(runs), 1))
-    shown = _shown_first(summary)
+    points = max(min(_MAX_POINTS, _MAX_MEAN_NUMBERS // (4 * lines)), 2)
+    run_points = min(_MAX_POINTS, _MAX_RUN_NUMBERS // max(len(columns) * len(runs), 1))
+    selected = _selected_at_first(summary)
     longest = int(summary.curves["epoch"].value_counts().size) if len(summary.curves) else 0
     return {
-        "metrics": [{"name": name, **dict(zip(("stem", "part"), _split(name), strict=True))} for name in columns],
-        "first": _split(summary.study.metric)[0],
+        "metrics": [dict(zip(("column", "metric", "split"), (name, *_split(name)), strict=True)) for name in columns],
+        "first_metric": _split(summary.study.metric)[0],
         "cells": [
             {
                 "label": cell.label,
-                "colour": looks[cell.label].colour,
-                "dash": _dash(cell, summary.plan, looks[cell.label].line),
-                "shown": cell.label in shown,
+                "colour": styles[cell.label].colour,
+                "dash": _dash(cell, summary.plan, styles[cell.label].line),
+                "is_selected": cell.label in selected,
             }
             for cell in summary.plan.cells
         ],
         "means": list(_means(means, cells, points)),
-        "runs": list(_runs(summary.curves, columns, cells, run_points)) if run_points >= _SHORTEST else [],
-        "thinned": points if longest > points else None,
-        "left_out": bool(len(runs)) and run_points < _SHORTEST,
+        "runs": list(_runs(summary.curves, columns, cells, run_points)) if run_points >= _MIN_POINTS else [],
+        "max_points": points if longest > points else None,
+        "runs_omitted": bool(len(runs)) and run_points < _MIN_POINTS,
     }
 
 
@@ -110,15 +111,16 @@ def _dash(cell: Cell, plan: Plan, line: str) -> str:
     return _LINES.get(line, "longdashdot") if len(cell.changed) > 1 else "solid"
 
 
-def _shown_first(summary: Summary) -> set[str]:
+def _selected_at_first(summary: Summary) -> set[str]:
     labels = [cell.label for cell in summary.plan.cells]
-    if len(labels) <= _SHOWN_FIRST:
+    if len(labels) <= _SELECTED_AT_FIRST:
         return set(labels)
     size = summary.effects["difference"].abs().sort_values(ascending=False, kind="stable")
-    return {labels[0], *summary.effects.loc[size.index[: _SHOWN_FIRST - 1], "cell"]}
+    return {labels[0], *summary.effects.loc[size.index[: _SELECTED_AT_FIRST - 1], "cell"]}
 
 
 def _split(metric: str) -> tuple[str, str]:
+    """The metric without its prefix, and the split that the prefix names."""
     for prefix, split in _SPLITS.items():
         if metric.startswith(prefix) and metric != prefix:
             return metric.removeprefix(prefix), split
@@ -145,12 +147,11 @@ def _runs(curves: pd.DataFrame, columns: Sequence[str], cells: Sequence[str], po
     place = {label: index for index, label in enumerate(cells)}
     for (cell, seed), lines in curves.groupby(["cell", "seed"], sort=False):
         points_shown = lines.iloc[thinned(len(lines), points)]
-        values = {name: _numbers(points_shown[name]) for name in columns}
         yield {
             "cell": place[str(cell)],
             "seed": int(str(seed)),
             "x": [int(epoch) for epoch in points_shown["epoch"]],
-            "y": {name: numbers for name, numbers in values.items() if any(number is not None for number in numbers)},
+            "y": {name: _numbers(points_shown[name]) for name in columns if points_shown[name].notna().any()},
         }
 
 
@@ -170,10 +171,6 @@ def _numbers(values: Iterable[Any]) -> list[float | None]:
     return [_number(value) for value in values]
 
 
-def _number(value: Any) -> float | None:
-    """Five significant digits, more than a screen can show; JSON knows no NaN."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return float(f"{number:.5g}") if math.isfinite(number) else None
+def _number(value: float) -> float | None:
+    """Five significant digits, more than a screen can show; None for NaN and infinity, which JSON lacks."""
+    return float(f"{value:.5g}") if math.isfinite(value) else None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ablate.store import StudyFolder, write_bytes, write_text
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
-    from ablate.report.study_report import StudyReport
 
 # Whatever loads pandas is imported within the functions: every command loads this module.
 
@@ -49,31 +48,30 @@ def collect(
     Returns:
         What the tables and figures show; see :func:`ablate.report.summary_of`.
     """
-    from ablate.report.cache import files_are_current, save_files
-    from ablate.report.study_report import read_report
-
-    report = read_report(study)
-    choice: dict[str, Any] = dict(report.snapshot.record.report)
-    choice |= ({"figures": list(figures)} if figures else {}) | ({"width": width} if width else {})
-    key = f"{report.key} {json.dumps(choice, sort_keys=True)}"
-    if not files_are_current(study, key):
-        _write(report, choice, drawn)
-        save_files(study, key)
-    return report.summary
-
-
-def _write(report: StudyReport, choice: Mapping[str, Any], drawn: dict[str, str] | None) -> None:
     from ablate.figures import write_figures
     from ablate.figures.registry import DEFAULT_WIDTH
+    from ablate.report.cache import files_are_current, save_files
     from ablate.report.page import write_page
+    from ablate.report.study_report import read_report
     from ablate.store.curves import curves_csv
     from ablate.tables import checklist_markdown, write_tables
 
-    study, summary = report.snapshot.folder, report.summary
+    report = read_report(study)
+    summary = report.summary
+    options: dict[str, Any] = dict(report.snapshot.record.report)
+    if figures:
+        options["figures"] = list(figures)
+    if width:
+        options["width"] = width
+    key = f"{report.key} {json.dumps(options, sort_keys=True)}"
+    if files_are_current(study, key):
+        return summary
     for name, frame in (("runs", summary.runs), ("effects", summary.effects)):
         write_text(study.path / f"{name}.csv", frame.to_csv(index=False))
     write_bytes(study.path / "curves.csv", curves_csv(summary.curves))
     write_tables(summary, study.tables, report.errors, report.tables)
-    write_text(study.checklist, checklist_markdown(report.checklist))
-    write_figures(summary, study.figures, choice.get("figures"), choice.get("width") or DEFAULT_WIDTH, drawn)
+    write_text(study.path / "checklist.md", checklist_markdown(report.checklist))
+    write_figures(summary, study.figures, options.get("figures"), options.get("width") or DEFAULT_WIDTH, drawn)
     write_page(study.page, [report], live=report.is_running)
+    save_files(study, key)
+    return summary

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ablate.store import StudyFolder
 from ablate.study import Cell
 
-_ONE_COLUMN = 330
+_ONE_COLUMN = 330  # points
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -42,7 +42,7 @@ def figure_images(study: StudyFolder, limit: int) -> list[Image]:
         limit: How many bytes they may take together.
     """
     captions = _captions(study.figures / "captions.md")
-    return _images(study.path, ((name, caption, _files(study.figures, name)) for name, caption in captions), limit)
+    return _images(study.path, ((name, caption, study.figures / name) for name, caption in captions), limit)
 
 
 def diagram_images(study: StudyFolder, cells: Sequence[Cell], limit: int) -> list[Image]:
@@ -53,40 +53,31 @@ def diagram_images(study: StudyFolder, cells: Sequence[Cell], limit: int) -> lis
         cells: The cells in the order of the plan.
         limit: How many bytes they may take together.
     """
-    images = (
-        (
-            cell.label,
-            f"Diagram of {'the full network' if cell.is_reference else f'the network of the cell {cell.label}'}.",
-            _files(study.diagrams, cell.name),
-        )
-        for cell in cells
-    )
-    return _images(study.path, images, limit)
+    diagrams = []
+    for cell in cells:
+        network = "the full network" if cell.is_reference else f"the network of the cell {cell.label}"
+        diagrams.append((cell.label, f"Diagram of {network}.", study.diagrams / cell.name))
+    return _images(study.path, diagrams, limit)
 
 
-def _images(here: Path, named: Iterable[tuple[str, str, list[Path]]], limit: int) -> list[Image]:
-    """Images by name, caption and files; those that would exceed the limit only as links."""
+def _images(root: Path, named: Iterable[tuple[str, str, Path]], limit: int) -> list[Image]:
+    """Images by title, caption and path without ending; those that would exceed the limit have links alone."""
     images = []
-    for name, alt, files in named:
-        if files:
-            images.append(_image(name, alt, files, here, limit))
-            limit -= len(images[-1].source)
+    for name, alt, stem in named:
+        paths = [path for form in ("svg", "png", "pdf") if (path := stem.with_name(f"{stem.name}.{form}")).is_file()]
+        if not paths:
+            continue
+        links = tuple((path.suffix.removeprefix("."), path.relative_to(root).as_posix()) for path in paths)
+        contents = {path.suffix: path.read_bytes() for path in paths if path.suffix in _TYPES}
+        source = ""
+        if contents:
+            suffix, content = min(contents.items(), key=lambda item: len(item[1]))
+            source = f"data:{_TYPES[suffix]};base64,{base64.b64encode(content).decode()}"
+        if len(source) > limit:
+            source = ""
+        limit -= len(source)
+        images.append(Image(name, alt, source, links, _width(contents.get(".svg", b"")) > _ONE_COLUMN))
     return images
-
-
-def _files(folder: Path, name: str) -> list[Path]:
-    return [path for form in ("svg", "png", "pdf") if (path := folder / f"{name}.{form}").is_file()]
-
-
-def _image(name: str, alt: str, files: Sequence[Path], here: Path, limit: int) -> Image:
-    links = tuple((path.suffix.removeprefix("."), path.relative_to(here).as_posix()) for path in files)
-    contents = [(path.read_bytes(), _TYPES[path.suffix]) for path in files if path.suffix in _TYPES]
-    source = ""
-    if contents:
-        content, media_type = min(contents, key=lambda pair: len(pair[0]))
-        source = f"data:{media_type};base64,{base64.b64encode(content).decode()}"
-    is_wide = any(_width(content) > _ONE_COLUMN for content, kind in contents if kind.startswith("image/svg"))
-    return Image(name, alt, source if len(source) <= limit else "", links, is_wide)
 
 
 def _width(svg: bytes) -> float:
@@ -95,13 +86,11 @@ def _width(svg: bytes) -> float:
     return float(match[1]) if match else 0.0
 
 
-def _captions(path: Path) -> Iterator[tuple[str, str]]:
+def _captions(path: Path) -> list[tuple[str, str]]:
     """Names and captions of the figures that were written."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
-        return
-    for paragraph in text.split("\n\n"):
-        match = re.match(r"\*\*(.+?)\*\*: (.*)", paragraph.strip(), re.DOTALL)
-        if match:
-            yield match[1], " ".join(match[2].split())
+        return []
+    paragraphs = re.findall(r"\*\*(.+?)\*\*: (.+?)(?:\n\n|\Z)", text, re.DOTALL)
+    return [(name, " ".join(caption.split())) for name, caption in paragraphs]

@@ -19,8 +19,16 @@ from urllib.parse import quote
 from ablate.formatting import better_direction, listing
 from ablate.report.charts import curves_data, forest_data
 from ablate.report.images import diagram_images, figure_images
-from ablate.report.page_text import cards, commands, compute, headline, methods, settings, versions
-from ablate.store import write_text
+from ablate.report.page_text import (
+    commands,
+    compute_time,
+    headline,
+    methods_paragraph,
+    other_keys,
+    setup_cards,
+    versions,
+)
+from ablate.store import RunFolder, write_text
 
 if TYPE_CHECKING:
     import jinja2
@@ -30,7 +38,7 @@ if TYPE_CHECKING:
 
 # A page stays under 6 MB; this is what images may take of it, in base64.
 _IMAGE_LIMIT = 1_800_000
-_MOST_ROWS = 1000
+_MAX_ROWS = 1000
 _RELOAD_SECONDS = 5
 
 
@@ -45,10 +53,10 @@ def write_page(path: Path, reports: Sequence[StudyReport], live: bool = False) -
     Raises:
         StoreError: If the file cannot be written.
     """
-    write_text(path, page(reports, path.parent, live))
+    write_text(path, page_html(reports, path.parent, live))
 
 
-def page(reports: Sequence[StudyReport], here: Path, live: bool = False) -> str:
+def page_html(reports: Sequence[StudyReport], here: Path, live: bool = False) -> str:
     """The page of one or several studies as HTML.
 
     Args:
@@ -83,7 +91,7 @@ def _study_values(report: StudyReport, prefix: str, here: Path, limit: int, live
     verdicts = {row["cell"]: row["verdict"] for row in summary.effects.to_dict("records") if row["n"]}
     # What the design answers beside the effects is left out of a live page: it takes longest to compute.
     answers = {} if live else {name: table for name, table in report.tables.items() if name not in ("effects", "costs")}
-    failures, runs = failures_table(summary, report.errors), runs_table(summary, _MOST_ROWS)
+    failures, runs = failures_table(summary, report.errors), runs_table(summary, _MAX_ROWS)
     return {
         "prefix": prefix,
         "name": summary.study.name,
@@ -97,30 +105,27 @@ def _study_values(report: StudyReport, prefix: str, here: Path, limit: int, live
             (verdicts[cell], cell, sentence) for cell, sentence in summary.sentences.items() if cell in verdicts
         ],
         "notes": summary.notes,
-        "charts": _json(charts),
-        "has_curves": bool(charts["curves"]["metrics"]),
-        "left_out": charts["curves"]["left_out"],
-        "thinned": charts["curves"]["thinned"],
-        "stems": list(dict.fromkeys(metric["stem"] for metric in charts["curves"]["metrics"])),
-        "effects": _markup(replace(effects_table(summary), notes=()), f"{prefix}-effects"),
+        "charts": _script_json(charts),
+        "curves": charts["curves"],
+        "effects": _table_markup(replace(effects_table(summary), notes=()), f"{prefix}-effects"),
         "answers": [
-            {"name": name, "title": TABLES[name].title, "table": _markup(table, f"{prefix}-{name}")}
+            {"name": name, "title": TABLES[name].title, "table": _table_markup(table, f"{prefix}-{name}")}
             for name, table in answers.items()
         ],
-        "failures": failures and _markup(failures, f"{prefix}-failures", _links(report, failures, here)),
-        "runs": _markup(runs, f"{prefix}-runs", _links(report, runs, here)) if runs.rows else None,
-        "costs": (costs := costs_table(summary)) and _markup(costs, f"{prefix}-costs"),
+        "failures": failures and _table_markup(failures, f"{prefix}-failures", _links(report, failures, here)),
+        "runs": _table_markup(runs, f"{prefix}-runs", _links(report, runs, here)) if runs.rows else None,
+        "costs": (costs := costs_table(summary)) and _table_markup(costs, f"{prefix}-costs"),
         "figures": figures,
         "diagrams": diagram_images(
             snapshot.folder, summary.plan.cells, limit - sum(len(image.source) for image in figures)
         ),
-        "cards": cards(snapshot),
-        "settings": settings(snapshot),
-        "methods": methods(summary, report.checklist),
+        "setup_cards": setup_cards(snapshot),
+        "other_keys": other_keys(snapshot),
+        "methods": methods_paragraph(summary, report.checklist),
         "checklist": list(report.checklist.items()),
         "commands": commands(snapshot),
         "versions": versions(summary),
-        "compute": compute(snapshot),
+        "compute_time": compute_time(snapshot),
         "files": [
             (name, _relative(path, here))
             for name in ("runs.csv", "curves.csv", "effects.csv", "plan.json", "tables", "figures")
@@ -129,7 +134,7 @@ def _study_values(report: StudyReport, prefix: str, here: Path, limit: int, live
     }
 
 
-def _markup(table: Table, name: str, links: Sequence[Sequence[tuple[str, str]]] = ()) -> Any:
+def _table_markup(table: Table, name: str, links: Sequence[Sequence[tuple[str, str]]] = ()) -> Any:
     from markupsafe import Markup
 
     from ablate.tables import html
@@ -139,32 +144,26 @@ def _markup(table: Table, name: str, links: Sequence[Sequence[tuple[str, str]]] 
 
 def _links(report: StudyReport, table: Table, here: Path) -> list[list[tuple[str, str]]]:
     """Links to the files of runs, for each row of a table whose first columns are cell and seed."""
-    return [_run_links(report, (str(row[0]), int(str(row[1]))), here) for row in table.rows]
+    runs = (report.runs[str(row[0]), int(str(row[1]))] for row in table.rows)
+    return [_run_links(report.snapshot.folder.run(run), here) for run in runs]
 
 
-def _run_links(report: StudyReport, key: tuple[str, int], here: Path) -> list[tuple[str, str]]:
-    run = report.runs.get(key)
-    if run is None:
-        return []
-    folder = report.snapshot.folder.run(run)
+def _run_links(folder: RunFolder, here: Path) -> list[tuple[str, str]]:
     files = {
         "config": [folder.path / ".hydra" / "config.yaml", folder.path / "config.json"],
         "log": [folder.log],
         "result": [folder.path / "result.json"],
     }
-    return [
-        (text, _relative(path, here))
-        for text, paths in files.items()
-        for path in [path for path in paths if path.is_file()][:1]
-    ]
+    existing = ((text, next(filter(Path.is_file, paths), None)) for text, paths in files.items())
+    return [(text, _relative(path, here)) for text, path in existing if path is not None]
 
 
 def _relative(path: Path, here: Path) -> str:
     return quote(Path(os.path.relpath(path, here)).as_posix())
 
 
-def _json(values: Any) -> Any:
-    """JSON that can stand in a script element: nothing in it can end one, or begin a comment."""
+def _script_json(values: Any) -> Any:
+    """JSON for a script element: with no characters that could end the element or begin a comment."""
     from markupsafe import Markup
 
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -177,8 +176,8 @@ def _json(values: Any) -> Any:
 def _plotly() -> tuple[str, str]:
     """The basic bundle of plotly.js, gzipped, in base64, and the hash by which a page allows it.
 
-    It lies beside this file as its makers published it. It has a quarter of the size of the bundle in the Python
-    package of plotly, and a browser needs a third of the time before it can draw.
+    The file is as published. It has a quarter of the size of the bundle in the Python package of plotly, and a browser
+    loads it in a third of the time.
     """
     packed = (resources.files("ablate.report") / "plotly" / "plotly-basic.min.js.gz").read_bytes()
     return base64.b64encode(packed).decode(), _script_hash(gzip.decompress(packed).decode("utf-8"))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ablate.formatting import better_direction, count, duration, enumeration, plural
+from ablate.report.provenance import VERSIONS
 from ablate.store import FAILED, FINISHED
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ _VERDICTS = {
     "undecided": ("is undecided", "are undecided"),
 }
 _GROUPS = {"data": "Data", "model": "Network", "train": "Training"}
-_VERSIONS = ("python", "backend", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
 
 
 def headline(summary: Summary) -> str:
@@ -49,7 +49,7 @@ def headline(summary: Summary) -> str:
     return f"Of {plural(counts.total(), 'change')} to the reference, {', '.join(phrases)}."
 
 
-def methods(summary: Summary, items: Mapping[str, str]) -> str:
+def methods_paragraph(summary: Summary, items: Mapping[str, str]) -> str:
     """The paragraph of methods for a paper.
 
     Args:
@@ -74,11 +74,11 @@ def methods(summary: Summary, items: Mapping[str, str]) -> str:
     return " ".join(sentence.strip() for sentence in sentences)
 
 
-def cards(snapshot: Snapshot) -> list[tuple[str, list[Entry]]]:
+def setup_cards(snapshot: Snapshot) -> list[tuple[str, list[Entry]]]:
     """What was trained on what: a title and entries for the data, the network and the training."""
     reference, checks = snapshot.record.reference, snapshot.record.checks.get("full", {})
     groups = [
-        (title, list(_flat(values)))
+        (title, list(_flattened(values)))
         for group, title in _GROUPS.items()
         if isinstance(values := reference.get(group), Mapping)
     ]
@@ -95,15 +95,15 @@ def cards(snapshot: Snapshot) -> list[tuple[str, list[Entry]]]:
     return [*groups, ("Checked before the first run", checked)] if checked else groups
 
 
-def settings(snapshot: Snapshot) -> list[Entry]:
+def other_keys(snapshot: Snapshot) -> list[Entry]:
     """The keys of the reference configuration that the cards do not show."""
-    return list(_flat({name: value for name, value in snapshot.record.reference.items() if name not in _GROUPS}))
+    return list(_flattened({name: value for name, value in snapshot.record.reference.items() if name not in _GROUPS}))
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[Entry]:
+def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[Entry]:
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from _flattened(value, f"{prefix}{name}.")
         elif value is not None and value != {} and value != []:
             yield f"{prefix}{name}", _value(value)
 
@@ -141,12 +141,12 @@ def versions(summary: Summary) -> list[Entry]:
     """The versions with which the runs were made; several where they differ."""
     return [
         (name, enumeration(values))
-        for name in _VERSIONS
+        for name in VERSIONS
         if name in summary.runs.columns and (values := sorted({str(value) for value in summary.runs[name].dropna()}))
     ]
 
 
-def compute(snapshot: Snapshot) -> list[Entry]:
+def compute_time(snapshot: Snapshot) -> list[Entry]:
     """How long the runs took, failed ones included."""
     seconds: dict[str, list[float]] = {FINISHED: [], FAILED: []}
     for status in snapshot.statuses.values():

@@ -1,4 +1,4 @@
-"""What a reader must know of how a study came about before trusting its numbers, a sentence each."""
+"""Notes on how results came about, which a reader must know: damaged files, late seeds, mixed versions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from ablate.store.snapshot import Snapshot
 
 _LISTED = 8
 
-_VERSIONS = ("backend", "python", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
+VERSIONS = ("python", "backend", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
+"""The columns of versions in the runs of a study, in the order in which people read them."""
 
 
 def provenance_notes(snapshot: Snapshot) -> tuple[str, ...]:
@@ -81,7 +82,7 @@ def mixed_versions(runs: pd.DataFrame) -> list[str]:
     """
     mixed = []
     finished = runs[runs["state"] == FINISHED]
-    for name in _VERSIONS:
+    for name in VERSIONS:
         if name in finished and len(versions := sorted(finished[name].dropna().unique())) > 1:
             library = "Keras back end" if name == "backend" else name
             mixed.append(f"{library} {' and '.join(map(str, versions))}")
@@ -98,7 +99,7 @@ def _missing_curves(snapshot: Snapshot) -> Iterator[str]:
 
 def _confirmation(snapshot: Snapshot) -> Iterator[str]:
     try:
-        confirmation = snapshot.confirmation
+        confirmation = snapshot.folder.confirmation()
     except StoreError as error:
         yield str(error)
         return

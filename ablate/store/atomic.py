@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or a power cut, never sees half of one."""
+"""Atomic writes: a reader, also after a crash, finds the old file or the new one, never half of one."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ablate.errors import StoreError
 
 @contextmanager
 def replacing(path: Path, ending: str = ".tmp") -> Iterator[Path]:
-    """A temporary path that a library writes to and that replaces a file at the end, unless an exception comes first.
+    """A temporary path to write to; at the end of the ``with`` block it replaces a file, but not after an exception.
 
     Args:
-        path: The file; its folder is made if need be.
-        ending: Of the temporary file, for libraries that go by it.
+        path: The file; a missing folder is made.
+        ending: The suffix of the temporary file, for libraries that choose the format by it.
 
     Yields:
         A path in the same folder.
@@ -44,7 +44,7 @@ def replacing(path: Path, ending: str = ".tmp") -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Put a file in place whole, or leave what was there; see :func:`replacing`.
+    """Write a file atomically; see :func:`replacing`.
 
     Args:
         path: The file.
@@ -55,17 +55,17 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put a UTF-8 text file in place whole; see :func:`write_bytes`."""
+    """Write a UTF-8 text file atomically; see :func:`replacing`."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Put a JSON file in place whole; see :func:`write_bytes`."""
+    """Write a JSON file atomically; see :func:`replacing`."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=True) + "\n")
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and everything above it, and see that it can be written.
+    """Make a folder with its parents, and check that it can be written.
 
     Raises:
         StoreError: If it cannot; the message says why.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,125 +21,111 @@ import pyarrow.csv as arrow_csv
 from ablate.errors import StoreError
 from ablate.store.records import CurvesFile, read_file
 
-_TOGETHER = 250  # runs whose files are in memory at once
-_ROWS = 100_000  # rows that are in memory as text at once; what Arrow joins must stay below 2 GB
+_FILES_AT_ONCE = 250  # files that are in memory at once
+_ROWS_AT_ONCE = 100_000  # rows that are in memory as text at once; what Arrow joins must stay below 2 GB
 
 
 def read_curves(folders: Sequence[Path]) -> tuple[pd.DataFrame, dict[int, str]]:
-    """The curves of runs: ``curves.csv``, or else the first CSV beside it that has an ``epoch`` column.
+    """The curves of runs: ``curves.csv``, or else the first other CSV in the folder that has an ``epoch`` column.
 
     Args:
         folders: The folders of the runs.
 
     Returns:
         A row an epoch, in the order of the runs: ``run`` (its position in ``folders``), ``epoch``, then the columns
-        that the runs wrote, NaN where a run has no such column. And by position of a run, why there is no curve in the
-        ``curves.csv`` that it has.
+        that the runs wrote, NaN where a run has no such column. And by position of a run, why its ``curves.csv`` gives
+        no curve.
     """
     frames: list[pd.DataFrame] = []
     faults: dict[int, str] = {}
-    for begin in range(0, len(folders), _TOGETHER):
-        frames += _read_some(folders, range(begin, min(begin + _TOGETHER, len(folders))), faults)
+    for begin in range(0, len(folders), _FILES_AT_ONCE):
+        frames += _read_batch(folders, range(begin, min(begin + _FILES_AT_ONCE, len(folders))), faults)
     if not frames:
         return pd.DataFrame({"run": [], "epoch": []}, dtype=int), faults
     # Columns in the order in which the runs bring them.
     frames.sort(key=lambda frame: int(frame["run"].iloc[0]))
     table = pd.concat(frames, ignore_index=True)
-    if not table["run"].is_monotonic_increasing:
-        table = table.sort_values("run", kind="stable", ignore_index=True)
-    return table, faults
+    return table.sort_values("run", kind="stable", ignore_index=True), faults
 
 
-def _read_some(folders: Sequence[Path], places: Iterable[int], faults: dict[int, str]) -> list[pd.DataFrame]:
-    """The curves of the runs at some places, in tables of runs with equal columns; faults are added to ``faults``."""
-    regular: dict[bytes, list[tuple[int, bytes]]] = {}
-    others: list[tuple[int, bytes | None]] = []
-    for place in places:
+def _read_batch(folders: Sequence[Path], positions: Iterable[int], faults: dict[int, str]) -> list[pd.DataFrame]:
+    """The curves of some runs, in one table for all files with the same header; faults are added to ``faults``."""
+    files: dict[int, bytes] = {}
+    by_header: dict[bytes, list[int]] = {}
+    for position in positions:
         try:
-            data = read_file(folders[place] / "curves.csv")
+            data = read_file(folders[position] / "curves.csv") or b""
         except StoreError:
-            data, faults[place] = None, "cannot be read"
-        header, body = _regular_lines(data or b"")
-        if body:
-            regular.setdefault(header, []).append((place, body))
-        elif not header:
-            others.append((place, data))
+            data, faults[position] = b"", "cannot be read"
+        files[position] = data[: data.rfind(b"\n") + 1]  # a run that was killed leaves half of a last line
+        by_header.setdefault(data.partition(b"\n")[0], []).append(position)
     frames: list[pd.DataFrame] = []
-    for header, group in regular.items():
-        frame = _parse_together(header, group)
-        if frame is None:
-            others += [(place, header + b"\n" + body) for place, body in group]
-        else:
-            frames.append(frame)
-    for place, data in others:
-        frame = _parse_alone(folders[place], data)
+    for header, group in by_header.items():
+        frame = _parse_together(header, {position: files[position] for position in group})
         if frame is not None:
-            frames.append(frame.assign(run=place))
-            faults.pop(place, None)
-        elif data is not None and (fault := CurvesFile.parse(data).fault):
-            faults[place] = fault
+            frames.append(frame)
+            continue
+        for position in group:
+            file = CurvesFile.parse(files[position])
+            frame = _numbers_by_epoch(pd.DataFrame(file.rows, dtype=float))
+            if frame.empty:
+                frame = _foreign_curves(folders[position], files[position])
+            if not frame.empty:
+                frames.append(frame.assign(run=position))
+                faults.pop(position, None)
+            elif file.fault:
+                faults[position] = file.fault
     return frames
 
 
-def _regular_lines(data: bytes) -> tuple[bytes, bytes]:
-    """Header and complete lines of a ``curves.csv`` as runs write it; nothing of one in any other form."""
-    header, _, rest = data.partition(b"\n")
-    body = rest[: rest.rfind(b"\n") + 1]
-    separators = header.count(b",")
-    is_regular = header.startswith(b"epoch") and b'"' not in header and b"\r" not in data
-    return (header, body) if is_regular and body.count(b",") == body.count(b"\n") * separators else (b"", b"")
-
-
-def _parse_together(header: bytes, group: Sequence[tuple[int, bytes]]) -> pd.DataFrame | None:
-    """The rows of runs whose files have the same header; None where one of them must be looked at alone."""
-    names = header.decode(errors="replace").split(",")
-    if names[0] != "epoch" or len({*names, "run"}) <= len(names):
+def _parse_together(header: bytes, files: Mapping[int, bytes]) -> pd.DataFrame | None:
+    """The rows of runs whose files have the same header; None where each file must be parsed by itself."""
+    names = next(csv.reader([header.decode(errors="replace")]), [])
+    bodies = [data[len(header) + 1 :] for data in files.values()]
+    if names[:1] != ["epoch"] or len({*names, "run"}) <= len(names):
         return None
-    lengths = [body.count(b"\n") for _, body in group]
     try:
         table = arrow_csv.read_csv(
-            pa.BufferReader(b"".join(body for _, body in group)),
+            pa.BufferReader(b"".join(bodies)),
             read_options=arrow_csv.ReadOptions(column_names=names),
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.float64())),
         )
     except pa.ArrowInvalid:
         return None
     epochs = table["epoch"].to_numpy()
+    lengths = [body.count(b"\n") for body in bodies]
     if len(epochs) != sum(lengths) or not np.isfinite(epochs).all() or (epochs % 1).any():
         return None
     frame: pd.DataFrame = table.to_pandas()
     frame["epoch"] = epochs.astype(int)
-    frame.insert(0, "run", np.repeat([place for place, _ in group], lengths))
+    frame.insert(0, "run", np.repeat(list(files), lengths))
     return frame
 
 
-def _parse_alone(folder: Path, data: bytes | None) -> pd.DataFrame | None:
-    """The rows of one run whose ``curves.csv`` has another form than runs give it, or is missing."""
-    rows = [] if data is None else CurvesFile.parse(data).rows
-    if not rows or "epoch" not in rows[0]:
-        rows = _foreign_rows(folder, data)
-    frame = pd.DataFrame([row for row in rows if np.isfinite(row.get("epoch", np.nan))], dtype=float)
-    if frame.empty:
-        return None
-    names = dict.fromkeys(["epoch", *(name for name in frame if name != "run")])
-    return frame[list(names)].astype({"epoch": int})
+def _foreign_curves(folder: Path, data: bytes) -> pd.DataFrame:
+    """The curves in the first CSV of a folder that has a column ``epoch``, whatever else is in it.
 
-
-def _foreign_rows(folder: Path, data: bytes | None) -> list[dict[str, float]]:
-    """The rows of the first CSV in a folder that has a column ``epoch``, whatever else is in it."""
+    Args:
+        folder: The folder of a run.
+        data: The complete lines of its ``curves.csv``.
+    """
     for path in sorted(folder.glob("*.csv")):
         try:
-            frame = pd.read_csv(io.BytesIO((data if path.name == "curves.csv" else read_file(path)) or b""))
+            content = data if path.name == "curves.csv" else read_file(path) or b""
+            frame = pd.read_csv(io.BytesIO(content)).select_dtypes("number").dropna(axis="columns", how="all")
         except (StoreError, ValueError):
             continue
-        numbers = frame.select_dtypes("number")
-        if "epoch" in numbers.columns:
-            rows = [
-                {str(name): value for name, value in row.items() if pd.notna(value)}
-                for row in numbers.to_dict(orient="records")
-            ]
-            return [row for row in rows if "epoch" in row and len(row) > 1]
-    return []
+        if "epoch" in frame:
+            return _numbers_by_epoch(frame.dropna(subset=frame.columns.drop("epoch"), how="all").astype(float))
+    return pd.DataFrame()
+
+
+def _numbers_by_epoch(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the number of an epoch, which becomes the first column; no rows where there is no such column."""
+    if "epoch" not in frame:
+        return pd.DataFrame()
+    frame = frame[np.isfinite(frame["epoch"])].drop(columns="run", errors="ignore")
+    return frame[["epoch", *frame.columns.drop("epoch")]].astype({"epoch": int})
 
 
 def curves_csv(frame: pd.DataFrame) -> bytes:
@@ -154,8 +140,8 @@ def curves_csv(frame: pd.DataFrame) -> bytes:
     """
     buffer = io.BytesIO()
     buffer.write((",".join(_quoted(str(name)) for name in frame.columns) + "\n").encode())
-    for begin in range(0, len(frame), _ROWS):
-        rows = frame.iloc[begin : begin + _ROWS]
+    for begin in range(0, len(frame), _ROWS_AT_ONCE):
+        rows = frame.iloc[begin : begin + _ROWS_AT_ONCE]
         lines = pc.binary_join_element_wise(
             *(_texts(rows[name]) for name in frame.columns), ",", null_handling="replace", null_replacement=""
         )

@@ -1,4 +1,4 @@
-"""Locks between processes that vanish with the process that holds them."""
+"""Locks between processes; the lock of a process that dies is released."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from ablate.errors import StoreError
 def hold(path: Path, wait: bool = False) -> Iterator[bool]:
     """Hold a lock file for the time of a ``with`` block.
 
-    The kernel drops the lock when the holder dies, whatever killed it, so a lock that is held means that its holder is
-    alive.
+    The kernel releases the lock when its process ends, however it ends, so a held lock means a live process.
 
     Args:
-        path: The lock file; it stays when the lock is dropped.
+        path: The lock file; it stays when the lock is released.
         wait: Whether to wait until the lock is free.
 
     Yields:
-        Whether the lock was got.
+        Whether the lock was acquired.
 
     Raises:
         StoreError: If the lock file cannot be made.
@@ -45,7 +44,7 @@ def hold(path: Path, wait: bool = False) -> Iterator[bool]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether some live process holds the lock file."""
+    """Whether a live process holds the lock file."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

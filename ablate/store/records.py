@@ -56,12 +56,12 @@ class StudyRecord:
     """What ``plan.json`` holds.
 
     Args:
-        plan: Factors, cells and what is asked of them.
+        plan: Factors, cells and settings of the study.
         runs: Every planned run, once, in the order of the plan.
         reference: The unswept configuration, resolved, without the seed and without what cannot change a result.
         history: A record of each command that made or enlarged the study, as plain values.
         checks: Results of the checks before the first run, by the cell's name.
-        report: What the last command chose to have written about the study: ``figures``, ``width``.
+        report: How the last command wanted the report: ``figures``, ``width``, and ``statements`` of the checklist.
     """
 
     plan: Plan
@@ -130,7 +130,7 @@ class Status:
 
     @classmethod
     def parse(cls, data: bytes) -> Status:
-        """The contents of a ``status.json``; of a damaged one, that of a run that waits, with the reason."""
+        """The contents of a ``status.json``; a run whose file is damaged counts as waiting, with that reason."""
         try:
             values = json.loads(data)
             return cls(**{key: value for key, value in values.items() if key in Status.__dataclass_fields__})
@@ -213,8 +213,12 @@ class CurvesFile:
         return cls(tuple(next(csv.reader(lines[:1]), [])), tuple(lines[1:]), not rest)
 
 
-def read_file(path: Path) -> bytes | None:
+def read_file(path: Path, strict: bool = True) -> bytes | None:
     """The bytes of a file of a study, or None where there is no such file.
+
+    Args:
+        path: The file.
+        strict: Whether a file that cannot be read is an error; otherwise it counts as missing.
 
     Raises:
         StoreError: If it cannot be read.
@@ -224,6 +228,8 @@ def read_file(path: Path) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
+        if not strict:
+            return None
         raise StoreError(f"Cannot read '{path}': {error.strerror or error}.") from error
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -44,11 +44,9 @@ class RunFolder:
         """Replace the status."""
         write_json(self.path / "status.json", asdict(status))
 
-    @contextmanager
-    def hold(self) -> Iterator[bool]:
-        """Hold the run for the time of a ``with`` block; yields False when another process has it."""
-        with lock.hold(self.path / ".lock") as held:
-            yield held
+    def hold(self) -> AbstractContextManager[bool]:
+        """Hold the run for the time of a ``with`` block; yields False when another process holds it."""
+        return lock.hold(self.path / ".lock")
 
     def is_held(self) -> bool:
         """Whether a live process works on the run."""
@@ -64,7 +62,7 @@ class RunFolder:
         status = self.status()
         if status.state != RUNNING or self.is_held():
             return status
-        # It may have ended between the reading of its status and that of its lock.
+        # The run may have ended after its status was read and before its lock was.
         status = self.status()
         if status.state != RUNNING:
             return status
@@ -87,7 +85,7 @@ class RunFolder:
         write_json(self.path / "result.json", asdict(result))
 
     def curves(self) -> list[dict[str, float]]:
-        """The curves so far: a row an epoch; a last line that was cut off in mid-writing is left out."""
+        """The curves so far, a row an epoch; an incomplete last line is left out."""
         return self._curves_file().rows
 
     def append_curves(self, epoch: int, values: Mapping[str, float]) -> None:
@@ -132,11 +130,7 @@ class RunFolder:
         write_text(self.path / "curves.csv", "".join(lines))
 
     def _curves_file(self) -> CurvesFile:
-        try:
-            data = read_file(self.path / "curves.csv")
-        except StoreError:
-            data = None
-        return CurvesFile.parse(data or b"")
+        return CurvesFile.parse(read_file(self.path / "curves.csv", strict=False) or b"")
 
 
 _CURRENT_RUN: ContextVar[RunFolder | None] = ContextVar("current_run", default=None)

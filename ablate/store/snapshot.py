@@ -14,20 +14,12 @@ import pandas as pd
 
 from ablate.errors import StoreError
 from ablate.store.curves import read_curves
-from ablate.store.records import (
-    FAILED,
-    FINISHED,
-    UNREADABLE,
-    PlannedRun,
-    Result,
-    Status,
-    StudyRecord,
-)
+from ablate.store.records import FAILED, FINISHED, UNREADABLE, PlannedRun, Result, Status, StudyRecord
 from ablate.store.study_folder import StudyFolder
 
 COSTS = ("weights", "flops", "activations", "latency", "step")
-"""What is measured of a network: weights; operations of one image; numbers handed on for one image; seconds of a
-forward pass; seconds of a training step."""
+"""What is measured of a network: its weights; operations and activations of one image; seconds of a forward pass and of
+a training step."""
 
 _RUN_KEYS = ("study", "cell", "seed", "state", "reason")
 _CURVE_KEYS = ("study", "cell", "seed", "epoch")
@@ -37,13 +29,13 @@ _CURVE_KEYS = ("study", "cell", "seed", "epoch")
 class Snapshot:
     """A study as it is on disk.
 
-    The plan is read at once, everything else when it is first asked for, and nothing twice: a command reads a snapshot
-    and hands it on.
+    The plan is read first, everything else when it is first used, and nothing twice: a command reads one snapshot and
+    passes it on.
 
     Args:
         folder: The study's folder.
         record: What its ``plan.json`` says.
-        digest: Of the plan and of the size and time of all files that results come from, before any of them was read.
+        digest: Of names, times and sizes of all files that results come from, taken before any of them was read.
     """
 
     folder: StudyFolder
@@ -65,7 +57,7 @@ class Snapshot:
         try:
             return status, folder.result() if status.state == FINISHED else None
         except StoreError:
-            # One damaged file must not hide what all other runs say.
+            # One damaged file must not keep the results of all other runs from being shown.
             return replace(status, state=FAILED, reason=UNREADABLE, error="result.json is damaged."), None
 
     @property
@@ -87,8 +79,7 @@ class Snapshot:
         }
         study = self.folder.name
         rows = []
-        metrics: dict[str, None] = {}
-        timings: dict[str, None] = {}
+        numbers: dict[str, None] = {}
         versions: dict[str, None] = {}
         for run, (status, result) in self._outcomes.items():
             cell = cells[run.cell]
@@ -100,13 +91,14 @@ class Snapshot:
                     if name in factors:
                         continue  # a task that returns its own settings beside its metrics
                     column = f"metric.{name}" if name in _RUN_KEYS else name
-                    (timings if name.startswith("seconds") else metrics)[column] = None
+                    numbers[column] = None
                     row[column] = value
                 versions |= dict.fromkeys(result.versions)
                 row |= {name: version for name, version in result.versions.items() if name not in row}
             rows.append(row)
         columns = ["study", "cell", *factors.values(), "seed", "state", "reason"]
-        columns += [name for name in dict.fromkeys([*metrics, *timings, *versions]) if name not in columns]
+        numbers_then_timings = sorted(numbers, key=lambda name: name.startswith("seconds"))
+        columns += [name for name in dict.fromkeys([*numbers_then_timings, *versions]) if name not in columns]
         return pd.DataFrame(rows, columns=columns)
 
     @cached_property
@@ -118,13 +110,13 @@ class Snapshot:
         """The curves of all runs, a row an epoch: `_CURVE_KEYS`, then the columns that the runs wrote."""
         table = self._curves[0]
         runs = self.record.runs
-        # As objects: rows of a million short texts are taken and compared several times as fast.
+        # As objects: a million short texts are indexed and compared several times as fast.
         cells = np.array([self.labels[run.cell] for run in runs], dtype=object)
-        places = table["run"].to_numpy()
+        positions = table["run"].to_numpy()
         keys = {
             "study": pd.Series(self.folder.name, index=table.index, dtype=object),
-            "cell": pd.Series(cells[places], index=table.index, dtype=object),
-            "seed": np.array([run.seed for run in runs], dtype=int)[places],
+            "cell": pd.Series(cells[positions], index=table.index, dtype=object),
+            "seed": np.array([run.seed for run in runs], dtype=int)[positions],
             "epoch": table["epoch"],
         }
         values = {name: table[name] for name in table.columns if name not in ("run", *_CURVE_KEYS)}
@@ -133,14 +125,14 @@ class Snapshot:
     @property
     def curve_faults(self) -> Mapping[PlannedRun, str]:
         """By run, why there is no curve in the ``curves.csv`` that it has."""
-        return {self.record.runs[place]: fault for place, fault in sorted(self._curves[1].items())}
+        return {self.record.runs[position]: fault for position, fault in sorted(self._curves[1].items())}
 
     @cached_property
     def costs(self) -> pd.DataFrame:
         """What the networks of the cells cost.
 
         A row a cell that was measured, in the order of the plan: ``cell`` (its label), `COSTS`, ``batch``, and for each
-        of `COSTS` a column ``<name>_ratio`` to the reference cell; NaN where a number could not be had.
+        of `COSTS` a column ``<name>_ratio`` to the reference cell; NaN where a number could not be measured.
         """
         costs = self.folder.cell_costs()
         rows = [
@@ -149,15 +141,6 @@ class Snapshot:
             if name in costs and "error" not in costs[name]
         ]
         return pd.DataFrame(rows, columns=["cell", *COSTS, "batch", *(f"{name}_ratio" for name in COSTS)])
-
-    @cached_property
-    def confirmation(self) -> Mapping[str, Any] | None:
-        """The result of confirming what the study found dispensable, or None where nobody did.
-
-        Raises:
-            StoreError: If the file is there and cannot be read.
-        """
-        return self.folder.confirmation()
 
 
 def read_snapshot(folder: StudyFolder) -> Snapshot:
@@ -169,19 +152,18 @@ def read_snapshot(folder: StudyFolder) -> Snapshot:
     Raises:
         StoreError: If there is no study in the folder, or its plan cannot be read.
     """
-    plan = folder.plan_bytes()
-    record = StudyRecord.parse(plan, folder.plan)
-    digest = hashlib.sha256(folder.name.encode() + b"\n" + plan)
     root = str(folder.path)
-    stamps = [*_stamps(root, ("confirmation.json", "costs.json")), *_stamps(str(folder.diagrams), (".svg",))]
+    files = [folder.name, *_file_versions(root, ("plan.json", "confirmation.json", "costs.json"))]
+    files += _file_versions(str(folder.diagrams), (".svg",))
+    record = folder.existing_record()
     for run in record.runs:
-        stamps += [run.id, *_stamps(f"{root}/{run.folder}", (".json", ".csv"))]
-    digest.update("\n".join(stamps).encode(errors="surrogateescape"))
+        files += [run.id, *_file_versions(f"{root}/{run.folder}", (".json", ".csv"))]
+    digest = hashlib.sha256("\n".join(files).encode(errors="surrogateescape"))
     return Snapshot(folder, record, digest.hexdigest())
 
 
-def _stamps(folder: str, endings: tuple[str, ...]) -> Iterator[str]:
-    """The files of a folder with what differs between one version of a file and the next."""
+def _file_versions(folder: str, endings: tuple[str, ...]) -> Iterator[str]:
+    """The files of a folder, each with time, size and inode, of which one changes when the file is written again."""
     try:
         with os.scandir(folder) as entries:
             files = sorted((entry.name, entry.stat()) for entry in entries if entry.name.endswith(endings))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,7 @@ from typing import Any
 from ablate.errors import StoreError
 from ablate.store import lock
 from ablate.store.atomic import make_folder, write_json
-from ablate.store.records import (
-    FORMAT,
-    PlannedRun,
-    StudyRecord,
-    parse_confirmation,
-    parse_costs,
-    read_file,
-)
+from ablate.store.records import FORMAT, PlannedRun, StudyRecord, parse_confirmation, parse_costs, read_file
 from ablate.store.run_folder import RunFolder
 
 
@@ -58,13 +51,8 @@ class StudyFolder:
 
     @property
     def halt(self) -> Path:
-        """A file that is there from the first failure on, for runs that are to start only before it."""
+        """A file that the first failure makes where it is to end the study; runs do not start once it exists."""
         return self.path / ".halt"
-
-    @property
-    def checklist(self) -> Path:
-        """What a report must disclose, in words."""
-        return self.path / "checklist.md"
 
     @property
     def page(self) -> Path:
@@ -81,7 +69,7 @@ class StudyFolder:
         return RunFolder(self.path / run.folder)
 
     def record(self) -> StudyRecord | None:
-        """What ``plan.json`` says, or None where there is none.
+        """The contents of ``plan.json``, or None where there is none.
 
         Raises:
             StoreError: If it cannot be read or is not a plan of this format.
@@ -90,42 +78,26 @@ class StudyFolder:
         return None if data is None else StudyRecord.parse(data, self.plan)
 
     def existing_record(self) -> StudyRecord:
-        """What ``plan.json`` says.
+        """The contents of ``plan.json`` of a study that must exist.
 
         Raises:
             StoreError: If there is no study in the folder, or it cannot be read.
         """
-        return StudyRecord.parse(self.plan_bytes(), self.plan)
-
-    def plan_bytes(self) -> bytes:
-        """The bytes of ``plan.json``.
-
-        Raises:
-            StoreError: If there is no study in the folder, or it cannot be read.
-        """
-        data = read_file(self.plan)
-        if data is None:
-            raise StoreError(f"There is no study in '{self.path}': it has no plan.json.{_near(self.path)}")
-        return data
+        record = self.record()
+        if record is None:
+            names = sorted(plan.parent.name for plan in self.path.parent.glob("*/plan.json"))
+            hint = f" Studies beside it: {', '.join(names)}." if names else ""
+            raise StoreError(f"There is no study in '{self.path}': it has no plan.json.{hint}")
+        return record
 
     def write_record(self, record: StudyRecord) -> None:
         """Write ``plan.json``."""
         make_folder(self.path)
-        write_json(
-            self.plan,
-            {
-                "format": FORMAT,
-                "plan": record.plan.to_dict(),
-                "runs": [vars(run) for run in record.runs],
-                "reference": record.reference,
-                "history": list(record.history),
-                "checks": record.checks,
-                "report": record.report,
-            },
-        )
+        runs = [vars(run) for run in record.runs]
+        write_json(self.plan, {"format": FORMAT, **vars(record), "plan": record.plan.to_dict(), "runs": runs})
 
     def confirmation(self) -> Mapping[str, Any] | None:
-        """What came of confirming what the study found dispensable, or None where nobody did.
+        """The contents of ``confirmation.json``, or None where the study has not been confirmed.
 
         Raises:
             StoreError: If the file is there and cannot be read.
@@ -138,12 +110,10 @@ class StudyFolder:
         """Write ``confirmation.json``."""
         write_json(self.path / "confirmation.json", values)
 
-    @contextmanager
-    def editing(self) -> Iterator[None]:
-        """Keep other processes from changing ``plan.json`` between reading and writing it."""
+    def lock(self) -> AbstractContextManager[object]:
+        """Keep other processes from changing ``plan.json`` for the time of a ``with`` block."""
         make_folder(self.path)
-        with lock.hold(self.path / ".lock", wait=True):
-            yield
+        return lock.hold(self.path / ".lock", wait=True)
 
     def write_costs(self, cells: Mapping[str, Mapping[str, Any]]) -> None:
         """Write ``costs.json``.
@@ -154,17 +124,5 @@ class StudyFolder:
         write_json(self.path / "costs.json", {"format": FORMAT, "cells": cells})
 
     def cell_costs(self) -> dict[str, dict[str, Any]]:
-        """What ``costs.json`` says, by the name of a cell; nothing where it is missing or cannot be read."""
-        try:
-            data = read_file(self.path / "costs.json")
-        except StoreError:
-            data = None
-        return {} if data is None else parse_costs(data)
-
-
-def _near(path: Path) -> str:
-    try:
-        found = sorted(plan.parent.name for plan in path.parent.glob("*/plan.json"))
-    except OSError:
-        found = []
-    return f" Studies beside it: {', '.join(found)}." if found else ""
+        """The contents of ``costs.json`` by the name of a cell; empty where it is missing or cannot be read."""
+        return parse_costs(read_file(self.path / "costs.json", strict=False) or b"")

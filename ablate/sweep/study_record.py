@@ -177,7 +177,7 @@ def enter_study(
     Raises:
         StoreError: See :func:`check_same_study`.
     """
-    with folder.editing() if write else nullcontext():
+    with folder.lock() if write else nullcontext():
         old = folder.record()
         finished = sum(folder.run(run).status().state == FINISHED for run in old.runs) if old else 0
         event = {
@@ -204,7 +204,7 @@ def _in_order(plan: Plan, runs: Sequence[PlannedRun]) -> tuple[PlannedRun, ...]:
 
 def add_runs(folder: StudyFolder, runs: Sequence[PlannedRun]) -> None:
     """Enter further runs of known cells in the plan."""
-    with folder.editing():
+    with folder.lock():
         record = folder.existing_record()
         folder.write_record(replace(record, runs=_in_order(record.plan, [*record.runs, *runs])))
 
@@ -217,7 +217,7 @@ def name_metric(folder: StudyFolder) -> None:
     """
     if folder.existing_record().plan.study.metric != UNNAMED_METRIC:
         return
-    with folder.editing():
+    with folder.lock():
         record = folder.existing_record()
         if record.plan.study.metric != UNNAMED_METRIC:
             return

@@ -124,7 +124,7 @@ def test_the_switches_of_the_curves(opened: Opened, worst: StudyFolder) -> None:
     page.click("[data-option=log]")
     assert page.get(f"{chart}.layout.yaxis.type") == "log"
     page.run(
-        "const choice = document.querySelector('[data-option=stem]'); choice.value = 'loss'; "
+        "const choice = document.querySelector('[data-option=metric]'); choice.value = 'loss'; "
         "choice.dispatchEvent(new Event('input', {bubbles: true}))"
     )
     assert page.get(f"{chart}.layout.yaxis.title.text") == "loss"
@@ -219,7 +219,7 @@ def test_everything_can_be_reached_by_keyboard(opened: Opened, worst: StudyFolde
     for _ in range(40):
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
         seen.append(page.get("document.activeElement.dataset.option || document.activeElement.className"))
-    assert {"theme", "seeds", "sorted", "stem", "validation", "train", "smooth"} <= set(seen)
+    assert {"theme", "seeds", "sorted", "metric", "validation", "train", "smooth"} <= set(seen)
     page.run("document.querySelector('[data-option=band]').focus()")
     page.driver.switch_to.active_element.send_keys(Keys.SPACE)
     assert page.lines("curves") == 6

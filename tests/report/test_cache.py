@@ -110,7 +110,7 @@ def test_files_that_were_lost_or_edited_are_written_again(study: StudyFolder, dr
     assert len(drawn) == 2
 
 
-@pytest.mark.parametrize("name", ["summary.json", "runs.arrow", "curves.arrow", "values.arrow"])
+@pytest.mark.parametrize("name", ["summary.json", "runs.arrow", "curves.arrow", "pairs.arrow"])
 @pytest.mark.parametrize("damage", ["missing", "foreign", "cut off", "empty"])
 def test_a_damaged_cache_is_made_again(name: str, damage: str, study: StudyFolder, drawn: list[Path]) -> None:
     fresh = collect(study)

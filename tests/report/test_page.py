@@ -18,8 +18,8 @@ from markupsafe import escape
 from ablate.errors import StoreError
 from ablate.report import summary_of
 from ablate.report.charts import curves_data, forest_data
-from ablate.report.page import page
-from ablate.report.page_text import commands, compute, headline, methods
+from ablate.report.page import page_html
+from ablate.report.page_text import commands, compute_time, headline, methods_paragraph
 from ablate.report.study_report import read_report
 from ablate.store import FAILED, FINISHED, RunFolder, Status, StudyFolder
 from ablate.study import Factor, Level, Study, make_plan
@@ -38,8 +38,8 @@ def visible(text: str) -> str:
 
 def test_the_same_study_gives_the_same_bytes(worst: StudyFolder) -> None:
     first = worst.page.read_bytes()
-    assert page([read_report(worst)], worst.path).encode() == first
-    assert page([read_report(StudyFolder(worst.path))], worst.path).encode() == first
+    assert page_html([read_report(worst)], worst.path).encode() == first
+    assert page_html([read_report(StudyFolder(worst.path))], worst.path).encode() == first
 
 
 def test_nothing_of_a_name_is_markup(worst: StudyFolder) -> None:
@@ -67,7 +67,7 @@ def test_what_a_reader_must_find(worst: StudyFolder) -> None:
         headline(found.summary),
         *found.summary.sentences.values(),
         *found.summary.notes,
-        methods(found.summary, found.checklist),
+        methods_paragraph(found.summary, found.checklist),
         "ablate report worst",
         "1 of 24 runs failed; declared before the runs: ",
         "To be stated: hardware.",
@@ -82,12 +82,12 @@ def test_what_a_reader_must_find(worst: StudyFolder) -> None:
 
 def test_a_finished_study_does_not_load_itself_again(worst: StudyFolder) -> None:
     assert "data-live" not in worst.page.read_text().partition("<main")[0]
-    assert '<body data-live="5">' in page([read_report(worst)], worst.path, live=True)
+    assert '<body data-live="5">' in page_html([read_report(worst)], worst.path, live=True)
 
 
 def test_pictures_without_room_are_links(worst: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ablate.report.page._IMAGE_LIMIT", 10)
-    text = page([read_report(worst)], worst.path)
+    text = page_html([read_report(worst)], worst.path)
     assert "<img" not in text
     assert '<a href="figures/effects.svg">svg</a>' in text
     assert '<a href="diagrams/full.svg">svg</a>' in text
@@ -96,26 +96,26 @@ def test_pictures_without_room_are_links(worst: StudyFolder, monkeypatch: pytest
 def test_a_figure_of_two_columns_has_the_whole_width(worst: StudyFolder, tmp_path: Path) -> None:
     study = StudyFolder(tmp_path / "copy")
     shutil.copytree(worst.path, study.path)
-    assert '<figure class="wide">' not in page([read_report(study)], study.path)
+    assert '<figure class="wide">' not in page_html([read_report(study)], study.path)
     (study.figures / "effects.svg").write_text('<svg xmlns="x" width="486pt" height="100pt"></svg>')
-    assert page([read_report(study)], study.path).count('<figure class="wide">') == 1
+    assert page_html([read_report(study)], study.path).count('<figure class="wide">') == 1
 
 
 def test_five_hundred_runs(tmp_path: Path) -> None:
     study = write_study(tmp_path / "many", grid_plan(6, 8), epochs=30)
-    text = page([read_report(study)], study.path, live=True)  # without the further answers of so large a grid
+    text = page_html([read_report(study)], study.path, live=True)  # without the further answers of so large a grid
     assert len(text.encode()) < 6_000_000
     data = data_of(text)["curves"]
     assert text.count('<td class="links">') == 512
     assert len(data["means"]) == 64 * 4
-    assert sum(cell["shown"] for cell in data["cells"]) == 8
-    assert not data["left_out"] and len(data["runs"]) == 512
+    assert sum(cell["is_selected"] for cell in data["cells"]) == 8
+    assert not data["runs_omitted"] and len(data["runs"]) == 512
     assert {len(run["x"]) for run in data["runs"]} == {29} and {run["x"][-1] for run in data["runs"]} == {30}
 
 
 def test_more_runs_than_a_page_lists(worst: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ablate.report.page._MOST_ROWS", 10)
-    text = page([read_report(worst)], worst.path)
+    monkeypatch.setattr("ablate.report.page._MAX_ROWS", 10)
+    text = page_html([read_report(worst)], worst.path)
     table = text.partition('id="s1-runs"')[2].partition("</table>")[0]
     assert table.count("<tr>") == 11
     assert "Of 24 runs 10 are listed, those that have not finished before others; runs.csv has all." in table
@@ -124,7 +124,7 @@ def test_more_runs_than_a_page_lists(worst: StudyFolder, monkeypatch: pytest.Mon
 
 def test_before_the_first_run(tmp_path: Path) -> None:
     study = write_study(tmp_path / "new", grid_plan(1, 2), states=["waiting"] * 4)
-    text = visible(page([read_report(study)], study.path, live=True))
+    text = visible(page_html([read_report(study)], study.path, live=True))
     assert "No two runs of one seed can be compared yet." in text
     assert "0 running, 4 waiting. This page reloads itself while the study runs." in text
     assert "Learning curves" not in text
@@ -139,8 +139,8 @@ def test_the_means_are_those_of_finished_runs(tmp_path: Path) -> None:
     assert full[0]["n"] == 1 and "low" not in full[0]
     assert full[0]["y"] == pytest.approx(rows["val_loss"].tolist(), rel=1e-4)
     assert {(run["cell"], run["seed"]) for run in data["runs"]} == {(0, 0), (0, 1), (1, 0), (1, 1)}
-    assert data["first"] == "accuracy"
-    assert {metric["name"]: (metric["stem"], metric["part"]) for metric in data["metrics"]} == {
+    assert data["first_metric"] == "accuracy"
+    assert {metric["column"]: (metric["metric"], metric["split"]) for metric in data["metrics"]} == {
         "train_accuracy": ("accuracy", "train"),
         "train_loss": ("loss", "train"),
         "val_accuracy": ("accuracy", "validation"),
@@ -164,7 +164,7 @@ def test_the_forest_holds_what_the_analysis_found(worst: StudyFolder) -> None:
 def test_data_sets_have_a_table_of_their_own(tmp_path: Path) -> None:
     factors = [switch("residual"), Factor("data", (Level("digits"), Level("telugu")), "digits", block=True)]
     study = write_study(tmp_path / "sets", make_plan(Study("sets", "leave_one_out", (0, 1), "test_accuracy"), factors))
-    text = page([read_report(study)], study.path)
+    text = page_html([read_report(study)], study.path)
     assert [cell["dash"] for cell in data_of(text)["curves"]["cells"]] == ["solid", "solid", "dash", "dash"]
     table = text.partition('id="s1-by_dataset"')[2].partition("</table>")[0]
     assert re.findall(r'<th scope="row" class="text">(.*?)</th>', table) == ["full", "w/o residual"]
@@ -177,7 +177,7 @@ def test_costs_have_a_section(worst: StudyFolder) -> None:
     names = ("weights", "flops", "activations", "latency", "step")
     costs = pd.DataFrame([{"cell": "full", "batch": 8, **{name: 2e-3 for name in names}}])
     summary = replace(found.summary, costs=costs.assign(**{f"{name}_ratio": 1.0 for name in names}))
-    text = page([replace(found, summary=summary)], worst.path)
+    text = page_html([replace(found, summary=summary)], worst.path)
     assert "Costs</h2>" in text
     assert text.count("training step (ms)") == 1
 
@@ -190,14 +190,14 @@ def test_the_commands(worst: StudyFolder) -> None:
 
 def test_compute_counts_what_failed(tmp_path: Path) -> None:
     study = write_study(tmp_path / "cost", grid_plan(1, 2), states=[FINISHED, FAILED])
-    assert compute(read_report(study).snapshot) == [
+    assert compute_time(read_report(study).snapshot) == [
         ("all runs", "14.0 s in 4 runs"),
         ("of these failed", "2.0 s in 1 run"),
         ("machines", "1"),
     ]
     run = study.existing_record().runs[0]
     study.run(run).write_status(Status(FINISHED))  # as an older version left it
-    assert compute(read_report(study).snapshot)[0] == ("all runs", "10.0 s in 3 runs")
+    assert compute_time(read_report(study).snapshot)[0] == ("all runs", "10.0 s in 3 runs")
 
 
 def test_a_damaged_file_does_not_hide_the_other_runs(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_damaged_file_does_not_hide_the_other_runs(tmp_path: Path) -> None:
     ) in summary.notes
     assert any(note.startswith(f"Cannot read '{study.path / 'confirmation.json'}': ") for note in summary.notes)
     assert report.errors == {("full", 0): "result.json is damaged."}
-    assert '<strong class="bad">1 failed</strong>' in page([report], study.path)
+    assert '<strong class="bad">1 failed</strong>' in page_html([report], study.path)
 
 
 def test_a_status_that_was_cut_off_and_curves_of_other_columns_are_told(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_a_status_that_was_cut_off_and_curves_of_other_columns_are_told(tmp_path
         "loss)."
     ) in summary.notes
     assert report.errors == {}
-    assert "The status of full, seed 0 is damaged" in page([report], study.path)
+    assert "The status of full, seed 0 is damaged" in page_html([report], study.path)
 
 
 def test_a_result_that_is_no_number_is_told(tmp_path: Path) -> None:

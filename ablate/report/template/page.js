@@ -29,28 +29,37 @@
     redraw();
   });
 
+  // ---- filters and options, which survive the reload of a live page
+  const controls = all("main input, main select");
+  const valueOf = control => control.type === "checkbox" ? control.checked : control.value;
+  // A page that has got further sections since then has other controls.
+  if (saved.controls?.length === controls.length) {
+    controls.forEach((control, index) => {
+      control[control.type === "checkbox" ? "checked" : "value"] = saved.controls[index];
+      if (control.selectedIndex === -1) control.selectedIndex = 0;
+    });
+  }
+
   // ---- tables: sorted by a click on a head, filtered by words
-  const raw = cell => cell.dataset.value !== undefined ? Number(cell.dataset.value) : cell.textContent.trim();
-  const compare = (a, b) => {
-    const empty = value => value === "–" || value === "" || Number.isNaN(value);
-    if (empty(a) || empty(b)) return empty(a) - empty(b);
-    if (typeof a === "number" && typeof b === "number") return a - b;
-    return String(a).localeCompare(String(b), "en", {numeric: true});
-  };
-  const sortBy = (table, place, down) => {
-    const body = table.tBodies[0];
-    const rows = [...body.rows].map(row => [row, raw(row.cells[place])]);
-    const missing = value => value === "–" || value === "";
-    rows.sort((a, b) => missing(a[1]) || missing(b[1]) ? compare(a[1], b[1]) : (down ? -1 : 1) * compare(a[1], b[1]));
-    body.append(...rows.map(([row]) => row));
+  const sortBy = (table, column, down) => {
+    const text = row => row.cells[column].textContent.trim();
+    const isMissing = row => ["", "–"].includes(text(row));
+    const compare = (a, b) => {
+      // What is missing stays at the end, whichever way the column is sorted.
+      if (isMissing(a) || isMissing(b)) return isMissing(a) - isMissing(b);
+      const [first, second] = [a, b].map(row => row.cells[column].dataset.value);
+      const order = first && second ? first - second : text(a).localeCompare(text(b), "en", {numeric: true});
+      return down ? -order : order;
+    };
+    table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));
     [...table.tHead.rows[0].cells].forEach((head, index) => {
-      if (index === place) head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      if (index === column) head.setAttribute("aria-sort", down ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
     });
   };
   for (const table of all("table")) {
     if (table.tBodies[0].rows.length < 2) continue;
-    [...table.tHead.rows[0].cells].forEach((head, place) => {
+    [...table.tHead.rows[0].cells].forEach((head, column) => {
       if (head.classList.contains("links")) return;
       const button = document.createElement("button");
       button.type = "button";
@@ -58,8 +67,8 @@
       button.title = "Sort";
       head.append(button);
       button.addEventListener("click", () => {
-        sortBy(table, place, head.getAttribute("aria-sort") === "ascending");
-        (saved.sorts ||= {})[table.id] = [place, head.getAttribute("aria-sort") === "descending"];
+        sortBy(table, column, head.getAttribute("aria-sort") === "ascending");
+        (saved.sorts ||= {})[table.id] = [column, head.getAttribute("aria-sort") === "descending"];
       });
     });
     const sort = (saved.sorts || {})[table.id];
@@ -67,39 +76,24 @@
   }
   for (const box of all("[data-filter]")) {
     const table = box.querySelector("table");
-    const place = [...table.tHead.rows[0].cells].findIndex(head => head.textContent === "state");
+    const column = [...table.tHead.rows[0].cells].findIndex(head => head.textContent === "state");
     const rows = [...table.tBodies[0].rows];
-    const controls = document.createElement("div");
-    controls.className = "controls";
-    const words = Object.assign(document.createElement("input"), {type: "search", autocomplete: "off", placeholder: "Words, for example residual"});
-    const states = document.createElement("select");
-    const found = [...new Set(rows.map(row => row.cells[place].textContent))];
-    for (const name of ["all states", ...found]) states.append(new Option(name));
-    const count = Object.assign(document.createElement("output"), {className: "shown"});
-    const label = (text, control) => {
-      const element = document.createElement("label");
-      element.append(text, control);
-      return element;
-    };
-    controls.append(label("Filter ", words), label("State ", states), count);
-    box.before(controls);
-    const memory = ((saved.filters ||= {})[table.id] ||= {});
-    if (memory.words) words.value = memory.words;
-    if (found.includes(memory.state)) states.value = memory.state;
+    const controls = box.previousElementSibling;
+    controls.hidden = false;
+    const [search, states, count] = ["input", "select", "output"].map(name => controls.querySelector(name));
     const texts = rows.map(row => [...row.cells].filter(cell => !cell.classList.contains("links")).map(cell => cell.textContent).join(" ").toLowerCase());
     const filter = () => {
-      const terms = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
       let shown = 0;
       rows.forEach((row, index) => {
-        const fits = terms.every(word => texts[index].includes(word))
-          && (states.selectedIndex === 0 || row.cells[place].textContent === states.value);
-        row.hidden = !fits;
-        shown += fits;
+        const isMatch = words.every(word => texts[index].includes(word))
+          && (states.selectedIndex === 0 || row.cells[column].textContent === states.value);
+        row.hidden = !isMatch;
+        shown += isMatch;
       });
       count.textContent = `${shown} of ${rows.length} runs`;
-      Object.assign(memory, {words: words.value, state: states.value});
     };
-    words.addEventListener("input", filter);
+    search.addEventListener("input", filter);
     states.addEventListener("change", filter);
     filter();
   }
@@ -141,24 +135,24 @@
   const axis = more => ({gridcolor: colour("rule"), zerolinecolor: colour("pale"), linecolor: colour("rule"), automargin: true, ...more});
   const config = {responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtonsToRemove: ["select2d", "lasso2d"], showSendToCloud: false, plotGlPixelRatio: 2};
   const options = box => {
-    const found = {};
+    const values = {};
     for (const control of all("[data-option]", box)) {
-      found[control.dataset.option] = control.type === "checkbox" ? control.checked : control.value;
+      values[control.dataset.option] = valueOf(control);
     }
-    return found;
+    return values;
   };
 
-  const most = 24;
+  const maxRows = 24;
   const forest = (box, data) => {
     const chosen = options(box), chart = box.querySelector(".chart");
-    box.querySelector("[data-needs=many]").hidden = data.rows.length <= most;
+    box.querySelector("[data-needs=many]").hidden = data.rows.length <= maxRows;
     let rows = data.rows.filter(row => row.difference !== null);
-    if (!chosen.all && rows.length > most) {
+    if (!chosen.all && rows.length > maxRows) {
       const size = row => Math.abs(row.difference);
-      const least = rows.map(size).sort((a, b) => b - a)[most - 1];
-      rows = rows.filter(row => size(row) >= least).slice(0, most);
+      const smallest = rows.map(size).sort((a, b) => b - a)[maxRows - 1];
+      rows = rows.filter(row => size(row) >= smallest).slice(0, maxRows);
     }
-    if (!chosen.sorted) rows = [...rows].sort((a, b) => data.order.indexOf(a.cell) - data.order.indexOf(b.cell));
+    if (!chosen.sorted) rows = [...rows].sort((a, b) => a.place - b.place);
     const width = chart.clientWidth || 600, letters = width < 560 ? 15 : 30;
     const names = rows.map(row => wrapped(row.cell, letters));
     const lines = names.map(name => name.split("<br>").length);
@@ -200,28 +194,28 @@
     const chosen = options(box), chart = box.querySelector(".chart"), weight = Number(chosen.smooth);
     box.querySelector("output").textContent = chosen.smooth;
     for (const swatch of all(".swatch", box)) swatch.style.background = themed(swatch.dataset.colour);
-    const on = new Set(all(".cells input", box).filter(input => input.checked).map(input => Number(input.value)));
-    const parts = {};
-    for (const metric of data.metrics) {
-      if (metric.stem === chosen.stem && (metric.part === "train" ? chosen.train || !metric.name.startsWith("train_") && chosen.validation : chosen.validation)) parts[metric.name] = metric.part;
+    const selected = new Set(all(".cells input", box).filter(input => input.checked).map(input => Number(input.value)));
+    const splits = {};
+    for (const {column, metric, split} of data.metrics) {
+      if (metric === chosen.metric && (split === "train" ? chosen.train || !column.startsWith("train_") && chosen.validation : chosen.validation)) splits[column] = split;
     }
-    const ink = cell => themed(data.cells[cell].colour);
+    const colourOf = cell => themed(data.cells[cell].colour);
     const traces = [];
-    const dashes = (part, cell) => part === "train" && Object.values(parts).some(other => other !== "train") ? "dot" : data.cells[cell].dash;
+    const dash = (split, cell) => split === "train" && Object.values(splits).some(other => other !== "train") ? "dot" : data.cells[cell].dash;
     if (chosen.single) {
       for (const run of data.runs) {
-        if (!on.has(run.cell)) continue;
-        for (const name of Object.keys(parts)) {
+        if (!selected.has(run.cell)) continue;
+        for (const name of Object.keys(splits)) {
           if (run.y[name]) traces.push({
-            type: "scatter", mode: "lines", x: run.x, y: smoothed(run.y[name], weight), opacity: .45, line: {color: ink(run.cell), width: 1, dash: dashes(parts[name], run.cell)},
+            type: "scatter", mode: "lines", x: run.x, y: smoothed(run.y[name], weight), opacity: .45, line: {color: colourOf(run.cell), width: 1, dash: dash(splits[name], run.cell)},
             hoverinfo: "text", hovertext: run.y[name].map((value, at) => `${escaped(data.cells[run.cell].label)}, seed ${run.seed}<br>${escaped(name)} ${digits(value)} in epoch ${run.x[at]}`),
           });
         }
       }
     }
     for (const line of data.means) {
-      if (!on.has(line.cell) || !(line.metric in parts)) continue;
-      const lineColour = ink(line.cell), label = escaped(data.cells[line.cell].label);
+      if (!selected.has(line.cell) || !(line.metric in splits)) continue;
+      const lineColour = colourOf(line.cell), label = escaped(data.cells[line.cell].label);
       if (chosen.band && line.low) {
         const back = [...line.x].reverse();
         traces.push({
@@ -230,12 +224,12 @@
         });
       }
       traces.push({
-        type: "scatter", mode: line.x.length > 1 ? "lines" : "markers", x: line.x, y: smoothed(line.y, weight), line: {color: lineColour, width: line.cell === 0 ? 2.6 : 1.9, dash: dashes(parts[line.metric], line.cell)}, marker: {color: lineColour},
+        type: "scatter", mode: line.x.length > 1 ? "lines" : "markers", x: line.x, y: smoothed(line.y, weight), line: {color: lineColour, width: line.cell === 0 ? 2.6 : 1.9, dash: dash(splits[line.metric], line.cell)}, marker: {color: lineColour},
         hoverinfo: "text", hovertext: line.y.map((value, at) => `<b>${label}</b><br>${escaped(line.metric)} ${digits(value)}${line.low ? ` [${digits(line.low[at])}, ${digits(line.high[at])}]` : ""}<br>epoch ${line.x[at]}, n = ${line.n}`),
       });
     }
     // The axes show all means; a band may exceed them, as with few seeds it can dwarf what it surrounds.
-    const means = data.means.filter(line => on.has(line.cell) && line.metric in parts).flatMap(line => line.y).filter(value => value !== null && (!chosen.log || value > 0));
+    const means = data.means.filter(line => selected.has(line.cell) && line.metric in splits).flatMap(line => line.y).filter(value => value !== null && (!chosen.log || value > 0));
     const scale = value => chosen.log ? Math.log10(value) : value;
     const ends = [Math.min(...means), Math.max(...means)].map(scale), edge = .12 * (ends[1] - ends[0]) || .05 * Math.abs(ends[1]) || 1;
     const range = means.length && !chosen.single ? {range: [ends[0] - edge, ends[1] + edge]} : {autorange: true};
@@ -243,7 +237,7 @@
     return [traces, layout(Math.min(460, Math.max(300, chart.clientWidth * .6)), {
       margin: {l: 10, r: 15, t: 10, b: 45}, hovermode: "closest",
       xaxis: axis({title: {text: "epoch"}, zeroline: false, ...(epochs <= 12 ? {dtick: 1} : {})}),
-      yaxis: axis({title: {text: escaped(chosen.stem.replaceAll("_", " "))}, type: chosen.log ? "log" : "linear", zeroline: false, exponentformat: "power", ...range}),
+      yaxis: axis({title: {text: escaped(chosen.metric.replaceAll("_", " "))}, type: chosen.log ? "log" : "linear", zeroline: false, exponentformat: "power", ...range}),
       annotations: traces.length ? [] : [{text: "Nothing is selected.", showarrow: false, xref: "paper", yref: "paper", x: .5, y: .5}],
     })];
   };
@@ -272,56 +266,24 @@
   const prepare = box => {
     const data = JSON.parse(document.getElementById(`${box.dataset.study}-data`).textContent);
     const kind = box.dataset.chart, values = data[kind];
-    const cells = data.curves.cells;
-    if (kind === "forest") {
-      if (!values.rows.some(row => row.difference !== null)) return;
-      values.order = cells.map(cell => cell.label);
-    } else {
-      const field = box.querySelector(".cells");
-      cells.forEach((cell, index) => {
-        const label = document.createElement("label");
-        const input = Object.assign(document.createElement("input"), {type: "checkbox", autocomplete: "off", value: index, checked: cell.shown});
-        const swatch = document.createElement("span");
-        swatch.className = "swatch";
-        swatch.dataset.colour = cell.colour;
-        label.append(input, swatch, cell.label);
-        field.append(label);
+    for (const button of all("[data-cells]", box)) {
+      button.addEventListener("click", () => {
+        for (const input of all(".cells input", box)) {
+          input.checked = {all: true, none: false, first: input.defaultChecked}[button.dataset.cells];
+        }
+        draw(chart);
       });
-      const stems = [...box.querySelector("[data-option=stem]").options].map(option => option.value);
-      if (stems.includes(values.first)) box.querySelector("[data-option=stem]").value = values.first;
-      const others = values.metrics.some(metric => metric.part !== "train");
-      if (!others) for (const name of ["validation", "train"]) box.querySelector(`[data-option=${name}]`).closest("label").hidden = true;
-      if (!values.runs.length) box.querySelector("[data-option=single]").closest("label").hidden = true;
-      for (const button of all("[data-cells]", box)) {
-        button.addEventListener("click", () => {
-          all(".cells input", box).forEach((input, index) => {
-            input.checked = {all: true, none: false, first: cells[index].shown}[button.dataset.cells];
-          });
-          remember();
-          draw(chart);
-        });
-      }
     }
-    const name = `${box.dataset.study} ${kind}`;
-    const memory = ((saved.charts ||= {})[name] ||= {});
-    const controls = all("input, select", box);
-    controls.forEach((control, index) => {
-      if (!(index in memory)) return;
-      if (control.type === "checkbox") control.checked = memory[index];
-      else control.value = memory[index];
-    });
-    const remember = () => controls.forEach((control, index) => { memory[index] = control.type === "checkbox" ? control.checked : control.value; });
     box.hidden = false;
     const chart = {box, plot: () => (kind === "forest" ? forest : curves)(box, values)};
     charts.push(chart);
-    box.addEventListener("input", () => { remember(); draw(chart); });
+    box.addEventListener("input", () => draw(chart));
     // Its height is reserved, so that nothing below moves when it is drawn.
     box.querySelector(".chart").style.minHeight = `${chart.plot()[1].height}px`;
   };
-  const unpacked = async () => {
-    const letters = atob(JSON.parse(document.getElementById("library").textContent));
-    const packed = new Uint8Array(letters.length);
-    for (let place = 0; place < letters.length; place += 1) packed[place] = letters.charCodeAt(place);
+  const unpackLibrary = async () => {
+    const base64 = JSON.parse(document.getElementById("library").textContent);
+    const packed = Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
     return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
   };
   const start = async () => {
@@ -336,7 +298,7 @@
     let last = innerWidth;
     addEventListener("resize", () => { if (Math.abs(innerWidth - last) > 40) { last = innerWidth; redraw(); } });
     const script = document.createElement("script");
-    script.textContent = await unpacked();
+    script.textContent = await unpackLibrary();
     document.head.append(script);
     await drawAll();
   };
@@ -345,7 +307,7 @@
   // ---- while the study runs
   const seconds = Number(document.body.dataset.live);
   if (seconds) {
-    addEventListener("pagehide", () => stored(session, storageKey, {...saved, scroll: scrollY}));
+    addEventListener("pagehide", () => stored(session, storageKey, {...saved, scroll: scrollY, controls: controls.map(valueOf)}));
     const reload = () => {
       // Not while a reader uses the page.
       if (document.hidden || document.activeElement?.matches("input, select") || document.querySelector(".chart:hover")) return;
