@@ -35,7 +35,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ablate.keras.interface import Curves, Diagram, NetworkCost, ShuffledBatches, cost, diagram
+    from ablate.keras.drawing import Diagram
+    from ablate.keras.interface import Curves, NetworkCost, ShuffledBatches, cost, diagram
     from ablate.keras.rewrites import Ingredient, Level, Site, Stage, remove
     from ablate.keras.streams import seed_streams
     from ablate.keras.survey import ingredients
@@ -57,6 +58,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Diagram": "drawing",
     "Ingredient": "rewrites",
     "Level": "rewrites",
     "Site": "rewrites",

@@ -125,15 +125,13 @@ class _Reader:
         row: list[Node] = []
         between: list[Node] = []
         before = start
-        for node in [*nodes, end]:
-            if node is not end and node not in cuts:
+        for node in nodes:
+            if node not in cuts:
                 between.append(node)
                 continue
             if between:
                 blocks += [*self._rows(row), self._branches(between, before, node)]
                 row = []
-            if node is end:
-                break
             last = blocks[-1] if blocks and not row else None
             if isinstance(last, Branches) and (between or is_activation(self.graph.layer(node))):
                 join = LayerRow((*last.join.labels, self._label(node)), node.shape[1:])
@@ -142,7 +140,10 @@ class _Reader:
                 row.append(node)
             between = []
             before = node
-        return blocks + self._rows(row)
+        blocks += self._rows(row)
+        if between:
+            blocks.append(self._branches(between, before, end))
+        return blocks
 
     def _cuts(self, nodes: Sequence[Node], start: Node | None, end: Node | None) -> list[Node]:
         """The nodes that every path passes: no edge leads from a node before them to one after them."""

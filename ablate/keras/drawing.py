@@ -12,6 +12,7 @@ from typing import Any
 from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
 
 from matplotlib import font_manager, style
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea
 from matplotlib.patches import Rectangle
@@ -29,15 +30,9 @@ from ablate.store.atomic import write_bytes
 # The last ones have Chinese, Japanese and Korean characters.
 _FONTS = ("DejaVu Sans", "Noto Sans CJK KR", "Noto Sans CJK JP", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
 # As `ablate.figures.style` sets them: text stays text, in an embedded font, and files depend on their content alone.
-_STYLE: list[Any] = [
-    "default",
-    {
-        "pdf.fonttype": 42,
-        "svg.fonttype": "none",
-        "svg.hashsalt": "ablate",
-        "font.family": [name for name in _FONTS if name in font_manager.get_font_names()],
-    },
-]
+_FAMILY = [name for name in _FONTS if name in font_manager.get_font_names()]
+_SETTINGS = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "ablate", "font.family": _FAMILY}
+_STYLE: list[Any] = ["default", _SETTINGS]
 _METADATA: Mapping[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -194,6 +189,9 @@ def _edge(state: str) -> dict[str, Any]:
     return {"boxstyle": "square,pad=0.12", "fc": "white", "ec": _COLOURS[state], "linewidth": 0.6, "linestyle": dash}
 
 
+Point = tuple[float, float]
+
+
 @dataclass(frozen=True)
 class _Pen:
     """Draws blocks at a position; lengths in inches, y downwards."""
@@ -207,8 +205,8 @@ class _Pen:
         colour, dash = (_COLOURS["removed"], "--") if removed else ("#444444", "-")
         self.axes.plot(xs, ys, color=colour, linestyle=dash, linewidth=0.7, solid_capstyle="butt")
 
-    def frame(self, x: float, y: float, width: float, height: float, face: str, edge: str = "#888888") -> None:
-        self.axes.add_patch(Rectangle((x, y), width, height, fc=face, ec=edge, linewidth=0.6))
+    def frame(self, x: float, y: float, width: float, height: float, face: str) -> None:
+        self.axes.add_patch(Rectangle((x, y), width, height, fc=face, ec="#888888", linewidth=0.6))
 
     def stack(self, blocks: Sequence[Block], x: float, y: float, width: float) -> float:
         """Draws blocks below one another and returns where they end."""
@@ -225,13 +223,12 @@ class _Pen:
         return y - _GAP
 
     def row(self, row: LayerRow, x: float, y: float, width: float) -> None:
-        states = states_in([row])
-        self.frame(x, y, width, _ROW, "white", _COLOURS[states.pop()] if len(states) == 1 else "#888888")
+        self.frame(x, y, width, _ROW, "white")
         length = len(" · ".join(label.text for label in row.labels))
         # Boxes around labels need more space than their text.
         padding = 0.1 if all(label.state == "unchanged" for label in row.labels) else 0.3
         size = _FONT_SIZE * min(1, width / (_CHARACTER * length + padding))
-        texts = []
+        texts: list[Artist] = []
         for label in row.labels:
             box = None if label.state == "unchanged" else _edge(label.state)
             options = {"size": size, "parse_math": False, "color": _COLOURS[label.state], "bbox": box}
@@ -268,9 +265,7 @@ class _Pen:
             right = x + width + 0.1 + 0.16 * number
             self.shortcut(side, block.is_removed(side), (middle, y - _GAP / 2), right, shortcut_end)
 
-    def shortcut(
-        self, side: Sequence[Block], removed: bool, start: tuple[float, float], right: float, end: tuple[float, float]
-    ) -> None:
+    def shortcut(self, side: Sequence[Block], removed: bool, start: Point, right: float, end: Point) -> None:
         self.line([start[0], right, right, end[0]], [start[1], start[1], end[1], end[1]], removed)
         text = " · ".join(label.text for row in side if isinstance(row, LayerRow) for label in row.labels)
         colour = _COLOURS["removed"] if removed else "#000000"

@@ -294,12 +294,11 @@ def fingerprint(graph: Graph) -> str:
 
 
 def _description(graph: Graph) -> tuple[Any, ...]:
-    keys = {key: place for place, key in enumerate(graph.nodes)}
     names = {name: place for place, name in enumerate(dict.fromkeys(node.layer for node in graph.nodes.values()))}
     places = {
         Tensor(key, position): f"tensor {place}:{position}"
-        for key, place in keys.items()
-        for position in range(len(graph.nodes[key].shapes))
+        for place, (key, node) in enumerate(graph.nodes.items())
+        for position in range(len(node.shapes))
     }
 
     def text(structure: Any) -> str:

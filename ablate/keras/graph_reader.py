@@ -84,16 +84,12 @@ def functional(model: Any) -> Any:
     if not isinstance(model, keras.Model):
         raise NetworkError(f"A Keras model is needed, not {model!r} ({type(model).__name__}).")
     if isinstance(model, keras.Sequential):
-        try:
-            inputs, outputs = model.inputs, model.outputs
-        except (AttributeError, ValueError):
-            inputs = outputs = None
-        if not inputs or not outputs:
+        if not getattr(model, "inputs", None):  # no attribute of a model that was not built
             raise NetworkError(
                 f"Sequential model '{model.name}' does not know its input shape. "
                 "Put `keras.Input(shape=...)` in front of its layers."
             )
-        return keras.Model(inputs[0], outputs[0], name=model.name)
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     if not _is_graph(model):
         raise NetworkError(
             f"Model '{model.name}' ({type(model).__name__}) is subclassed: what it computes stands in Python code, not "

@@ -93,17 +93,14 @@ def activation_name(layer: LayerSpec) -> str | None:
         The name in `keras.activations`; ``"custom"`` for one that has none there; None if there is no activation.
     """
     if is_activation(layer) and not layer.is_a("Activation"):
-        name = {"ReLU": "relu", "Relu": "relu"}.get(layer.kind.__name__, _snake_case(layer.kind.__name__))
+        # In snake case: LeakyReLU is leaky_relu.
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", layer.kind.__name__.replace("LU", "lu")).lower()
         standard = all(layer.config.get(key) in (None, 0, 0.0) for key in ("max_value", "negative_slope", "threshold"))
         return name if name != "relu" or standard else "custom"
     function = layer.config.get("activation")
     if function in (None, "linear"):
         return None
     return function if isinstance(function, str) else "custom"
-
-
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.replace("LU", "lu")).lower()
 
 
 def is_activation(layer: LayerSpec) -> bool:
@@ -115,11 +112,9 @@ def is_activation(layer: LayerSpec) -> bool:
 
 def is_pointwise(layer: LayerSpec) -> bool:
     """Whether it is a plain convolution with a 1x1 kernel, over all channels at once."""
-    return (
-        layer.is_a(*PLAIN_CONVOLUTIONS)
-        and all(size == 1 for size in layer.config["kernel_size"])
-        and layer.config["groups"] == 1
-    )
+    if not layer.is_a(*PLAIN_CONVOLUTIONS):
+        return False
+    return layer.config["groups"] == 1 and all(size == 1 for size in layer.config["kernel_size"])
 
 
 def mixes_channels(layer: LayerSpec) -> bool:

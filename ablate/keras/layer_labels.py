@@ -7,9 +7,11 @@ from typing import Any
 
 from ablate.keras.graph import LayerSpec
 from ablate.keras.graph_node import Node
-from ablate.keras.kinds import CONVOLUTIONS, POOLINGS, is_activation, is_addition, is_linear, is_multiplication
+from ablate.keras.kinds import CONVOLUTIONS, POOLINGS, is_activation, is_linear
 
 _SHORT = {
+    "Add": "+",
+    "Multiply": "×",
     "BatchNormalization": "BN",
     "LayerNormalization": "LN",
     "GroupNormalization": "GN",
@@ -20,8 +22,6 @@ _SHORT = {
     "AveragePooling": "AvgPool",
     "SeparableConv": "SepConv",
     "DepthwiseConv": "DWConv",
-    "ConvTranspose": "Convᵀ",
-    "MultiHeadAttention": "Attention",
     "ZeroPadding": "Pad",
 }
 _ACTIVATIONS = {name.lower(): name for name in ("ReLU", "ReLU6", "LeakyReLU", "PReLU", "ELU", "SELU", "GELU", "SiLU")}
@@ -37,10 +37,6 @@ def layer_label(layer: LayerSpec, node: Node) -> str:
     config = layer.config
     if layer.is_a("InputLayer"):
         return f"Input {joined_sizes(node.shape[1:])}"
-    if is_addition(layer):
-        return "+"
-    if is_multiplication(layer):
-        return "×"
     if layer.is_a("ReLU") and config.get("max_value"):
         return f"ReLU{config['max_value']:g}"
     if is_activation(layer) or layer.is_a("Activation"):

@@ -9,10 +9,9 @@ import pandas as pd
 from rich.table import Table
 
 from ablate.errors import NetworkError
-from ablate.keras.graph import Graph
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
-from ablate.keras.interface import NetworkCost, cost
+from ablate.keras.interface import cost
 from ablate.keras.networks import full_model
 from ablate.keras.rewrites import Ingredient, ablated_graph, catalogue, sites_of
 from ablate.keras.rewrites.without_block import WithoutBlock, block_key, block_names
@@ -67,40 +66,39 @@ def main(config: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _rows(model: Any, known: Mapping[str, Ingredient]) -> list[dict[str, Any]]:
     graph, full = graph_of(model), cost(model)
-    return [_row(model, graph, full, name, known) for name in known]
-
-
-def _row(model: Any, graph: Graph, full: NetworkCost, name: str, known: Mapping[str, Ingredient]) -> dict[str, Any]:
-    ingredient = known[name]
-    if isinstance(ingredient, WithoutBlock):
-        places = block_names(graph)
-        remark = f"each a level: {', '.join(places)}"
-    else:
+    rows = []
+    for name, ingredient in known.items():
         places = sites_of(ingredient, graph)
         remark = ""
-    level = ingredient.removed if places else None
-    without = None
-    if level is not None:
-        try:
-            ablated = ablated_graph(model, {name: level}, ingredients=known)
-            without = full if ablated is None else cost(sketch(ablated))
-        except NetworkError as error:
-            remark = str(error).splitlines()[0]
-    if without is not None and without.weights > CAPACITY_RATIO * full.weights:
-        remark = f"{without.weights / full.weights:.2g} times the weights without it: a change of capacity"
-    return {
-        "ingredient": name,
-        "description": ingredient.description,
-        "sites": len(places),
-        "places": list(places),
-        "level": level,
-        "weights": full.weights,
-        "weights_without": without.weights if without else None,
-        "flops": full.flops,
-        "flops_without": without.flops if without else None,
-        "removable": bool(without or (places and level is None)),
-        "remark": remark if places else ingredient.absence,
-    }
+        if isinstance(ingredient, WithoutBlock):
+            places = block_names(graph)
+            remark = f"each a level: {', '.join(places)}"
+        level = ingredient.removed if places else None
+        without = None
+        if level is not None:
+            try:
+                ablated = ablated_graph(model, {name: level}, ingredients=known)
+                without = full if ablated is None else cost(sketch(ablated))
+            except NetworkError as error:
+                remark = str(error).splitlines()[0]
+        if without is not None and without.weights > CAPACITY_RATIO * full.weights:
+            remark = f"{without.weights / full.weights:.2g} times the weights without it: a change of capacity"
+        rows.append(
+            {
+                "ingredient": name,
+                "description": ingredient.description,
+                "sites": len(places),
+                "places": list(places),
+                "level": level,
+                "weights": full.weights,
+                "weights_without": without.weights if without else None,
+                "flops": full.flops,
+                "flops_without": without.flops if without else None,
+                "removable": bool(without or (places and level is None)),
+                "remark": remark if places else ingredient.absence,
+            }
+        )
+    return rows
 
 
 def block_factors(config: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:

@@ -127,7 +127,7 @@ def test_activations_are_called_by_their_names():
     items = diagram_blocks(graph_of(model))
     said = [label.text for item in items for label in item.labels]
     assert said == [
-        *("Input 8×8×4", "Conv 3×3, 3 LeakyReLU", "Flatten", "PReLU", "LeakyReLU", "ReLU6", "Dense 2 activation"),
+        *("Input 8×8×4", "Conv 3×3, 3 LeakyReLU", "Flatten", "PReLU", "LeakyReLU", "ReLU6", "Dense 2 sin"),
     ]
 
 

@@ -31,14 +31,7 @@ class Activation(Ingredient):
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The activations; of what ends a nested model, but not the network, the nested models before its key."""
-        return tuple(
-            nested_sites(
-                graph,
-                _activations,
-                lambda graph, node: _ending(graph, node) is None,
-                lambda graph, node: _ending(graph, node) == "output",
-            )
-        )
+        return tuple(nested_sites(graph, _activations, _is_within, _reaches_output))
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Puts the function in the place of each."""
@@ -47,6 +40,14 @@ class Activation(Ingredient):
 
 def _activations(graph: Graph) -> Iterator[Node]:
     return (node for node in graph.nodes.values() if _activates(graph.layer(node)) and len(node.inputs) == 1)
+
+
+def _is_within(graph: Graph, node: Node) -> bool:
+    return _ending(graph, node) is None
+
+
+def _reaches_output(graph: Graph, node: Node) -> bool:
+    return _ending(graph, node) == "output"
 
 
 def _exchanged(graph: Graph, nodes: Sequence[Node], level: Level) -> Graph:

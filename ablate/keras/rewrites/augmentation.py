@@ -34,8 +34,9 @@ class _Transformation(_RandomLayers):
 
     def allows(self, level: object) -> bool:
         """Whether it is one of the levels, or a strength above 0 and at most 1."""
-        is_number = isinstance(level, int | float) and not isinstance(level, bool)
-        return super().allows(level) or (self.measure is not None and is_number and 0 < level <= 1)
+        if self.measure is None or isinstance(level, bool) or not isinstance(level, int | float):
+            return super().allows(level)
+        return 0 < level <= 1
 
     def allowed(self) -> tuple[str, ...]:
         """The levels as text, for messages."""

@@ -49,8 +49,7 @@ def _closes(graph: Graph, node: Node) -> bool:
 
 
 def _feeds_classifier(graph: Graph, node: Node) -> bool:
-    used = bool(graph.consumers(node))
-    return used and _stays_a_vector(graph, node) and not _reaches_output_unmixed(graph, node)
+    return bool(graph.consumers(node)) and _stays_a_vector(graph, node) and not _reaches_output_unmixed(graph, node)
 
 
 def _stays_a_vector(graph: Graph, node: Node) -> bool:

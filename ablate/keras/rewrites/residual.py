@@ -65,7 +65,7 @@ class Residual(Ingredient):
 
 
 @dataclass(frozen=True)
-class Sum:
+class ResidualSum:
     """A residual addition.
 
     Args:
@@ -81,7 +81,7 @@ class Sum:
     projects: bool
 
 
-def residual_sum(graph: Graph, node: Node) -> Sum | None:
+def residual_sum(graph: Graph, node: Node) -> ResidualSum | None:
     """What a residual addition adds; None if the node is no such addition.
 
     Args:
@@ -94,7 +94,7 @@ def residual_sum(graph: Graph, node: Node) -> Sum | None:
         return None
     if any(graph.shape(tensor) != node.shape for tensor in node.inputs) or not adds(graph, node):
         return None
-    sums = [_sum(graph, branch, node.inputs) for branch in node.inputs]
+    sums = [_sum_with_shortcut(graph, branch, node.inputs) for branch in node.inputs]
     candidates = [one for one in sums if one is not None]
     if len(candidates) > 1:
         # Of two branches, one of which is a shortcut without weights, that one is the shortcut.
@@ -102,14 +102,14 @@ def residual_sum(graph: Graph, node: Node) -> Sum | None:
     return candidates[0] if len(candidates) == 1 else None
 
 
-def _sum(graph: Graph, branch: Tensor, inputs: Sequence[Tensor]) -> Sum | None:
+def _sum_with_shortcut(graph: Graph, branch: Tensor, inputs: Sequence[Tensor]) -> ResidualSum | None:
     """The sum with this branch as the shortcut around all others, if it is one."""
     from ablate.keras.scaling import scales
 
     trunks = tuple(tensor for tensor in inputs if tensor != branch)
     projects = False
     fork = branch
-    while not all(_comes_from(graph, trunk, fork) for trunk in trunks):
+    while not all(fork == trunk or fork.node in graph.ancestors(graph.nodes[trunk.node]) for trunk in trunks):
         node = graph.nodes[fork.node]
         layer = graph.layer(node)
         if mixes_channels(layer) and not projects:
@@ -125,11 +125,7 @@ def _sum(graph: Graph, branch: Tensor, inputs: Sequence[Tensor]) -> Sum | None:
         enters_elsewhere = subsampled and graph.computed_between(trunk, {fork.node}) is None
         if enters_elsewhere or not _has_weights_between(graph, fork, trunk):
             return None
-    return Sum(branch, trunks, fork, projects)
-
-
-def _comes_from(graph: Graph, tensor: Tensor, source: Tensor) -> bool:
-    return source == tensor or source.node in graph.ancestors(graph.nodes[tensor.node])
+    return ResidualSum(branch, trunks, fork, projects)
 
 
 def _has_weights_between(graph: Graph, fork: Tensor, trunk: Tensor) -> bool:

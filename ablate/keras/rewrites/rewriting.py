@@ -157,13 +157,10 @@ def ablated_graph(
     from ablate.keras.graph_reader import graph_of
 
     known = catalogue() if ingredients is None else ingredients
-    limits = {name: _patterns(value) for name, value in (only or {}).items() if value is not None}
+    limits = {name: [value] if isinstance(value, str) else value for name, value in (only or {}).items() if value}
     faults = [fault for name, level in levels.items() for fault in _faults(known, name, level)]
-    faults += [
-        f"only.{name}: there is no ingredient '{name}'.{suggestion(name, known)}"
-        for name in limits
-        if name not in known
-    ]
+    for name in sorted(limits.keys() - known.keys()):
+        faults.append(f"only.{name}: there is no ingredient '{name}'.{suggestion(name, known)}")
     if faults:
         raise NetworkError("\n".join(faults))
     changes = {
@@ -224,10 +221,6 @@ def _no_change(ingredient: Ingredient, graph: Graph, level: Level, only: Pattern
     return f"{message}: no place fits only.{ingredient.name}={', '.join(only)}. Places: {places}."
 
 
-def _patterns(value: str | Patterns) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
 def _faults(ingredients: Mapping[str, Ingredient], name: str, level: Any) -> list[str]:
     if name not in ingredients:
         return [f"Unknown ingredient '{name}'. Known: {', '.join(ingredients)}.{suggestion(name, ingredients)}"]
@@ -242,7 +235,5 @@ def _faults(ingredients: Mapping[str, Ingredient], name: str, level: Any) -> lis
 def _absence(graph: Graph, missing: Sequence[Ingredient], ingredients: Mapping[str, Ingredient]) -> str:
     counts = {name: len(sites_of(ingredient, graph)) for name, ingredient in ingredients.items()}
     contained = [f"{name} ({number})" for name, number in counts.items() if number]
-    lines = [
-        f"`{ingredient.name}` is not present in model '{graph.name}': {ingredient.absence}." for ingredient in missing
-    ]
+    lines = [f"`{one.name}` is not present in model '{graph.name}': {one.absence}." for one in missing]
     return "\n".join([*lines, f"Present: {', '.join(contained) or 'no known ingredient'}."])
