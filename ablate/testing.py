@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ablate.keras.ingredients import Ingredient, Level
+    from ablate.keras.rewrites import Ingredient, Level
 
 _SEED = 1
 
@@ -81,19 +81,19 @@ def check_ingredient(
         AssertionError: With every fault that was found, a line each.
     """
     from ablate.keras.graph_reader import graph_of
-    from ablate.keras.ingredients import INGREDIENTS, count, remove
+    from ablate.keras.rewrites import INGREDIENTS, remove, sites_of
 
     chosen = ingredient.levels[1] if level is None else level
     faults: list[str] = []
     before = graph_of(model)
-    sites = count(ingredient, before)
+    sites = len(sites_of(ingredient, before))
     if not sites and chosen not in ingredient.adds:
         raise AssertionError(f"`{ingredient.name}` is not found in model '{model.name}'.")
     known = {**INGREDIENTS, ingredient.name: ingredient}
     levels: dict[str, Any] = {ingredient.name: chosen}
     without = remove(model, ingredients=known, **levels)
     after = graph_of(without)
-    left = count(ingredient, after)
+    left = len(sites_of(ingredient, after))
     if leaves_none and left:
         faults.append(f"{left} of {sites} places are still found in the network without it.")
     if without.output_shape != model.output_shape:

@@ -27,9 +27,9 @@ import keras  # noqa: E402
 from ablate.errors import NetworkError  # noqa: E402
 from ablate.keras.graph_reader import graph_of  # noqa: E402
 from ablate.keras.graph_writer import sketch  # noqa: E402
-from ablate.keras.ingredients import INGREDIENTS, ablated_graph, count  # noqa: E402
 from ablate.keras.models import build  # noqa: E402
 from ablate.keras.models.application import applications, least_size  # noqa: E402
+from ablate.keras.rewrites import INGREDIENTS, ablated_graph, sites_of  # noqa: E402
 from ablate.testing import check_ingredient  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,7 +90,7 @@ def look(member: str, names: list[str], train: bool):
     graph = graph_of(model)
     for name in names:
         row = {"member": member, "size": size, "ingredient": name, "trained": train, "fault": None}
-        row |= {"sites": count(INGREDIENTS[name], graph), "weights": model.count_params(), "without": None}
+        row |= {"sites": len(sites_of(INGREDIENTS[name], graph)), "weights": model.count_params(), "without": None}
         if row["sites"]:
             begin = time.perf_counter()
             try:
@@ -114,7 +114,7 @@ def look(member: str, names: list[str], train: bool):
 
 def form(model: keras.Model, name: str) -> int:
     without = sketch(ablated_graph(model, {name: LEVELS[name]}))
-    left = count(INGREDIENTS[name], graph_of(without))
+    left = len(sites_of(INGREDIENTS[name], graph_of(without)))
     if left or without.output_shape != model.output_shape:
         raise AssertionError(f"{left} places left, output {without.output_shape}")
     return without.count_params()

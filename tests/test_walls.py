@@ -36,7 +36,7 @@ def loaded(program: str) -> set[str]:
         "ablate.app.main",
         "ablate.app.schema",
         "ablate.errors",
-        "ablate.keras.ingredients.registry",
+        "ablate.keras.rewrites.registry",
         "ablate.keras.settings",
         "ablate.study",
         "ablate.store",

@@ -24,7 +24,7 @@ from ablate.study.setting import Setting, anything, check_section, config_node, 
 from ablate.study.settings import LAUNCHER_SETTINGS, STUDY_SETTINGS
 
 # The Keras layer by name: importing these loads neither Keras nor TensorFlow.
-_INGREDIENTS = "ablate.keras.ingredients.registry.INGREDIENTS"
+_INGREDIENTS = "ablate.keras.rewrites.registry.INGREDIENTS"
 _TRAIN_SETTINGS = "ablate.keras.settings.TRAIN_SETTINGS"
 _DATA_SETTINGS = "ablate.keras.settings.data_settings"
 _DATA_SOURCES = "ablate.keras.settings.SOURCES"

@@ -24,6 +24,7 @@ ablate.run(train, {"residual": [True, False]}, metric="test_accuracy")
 - `seed_streams`, `ShuffledBatches`: paired initial weights, random layers and order of the examples.
 - `Curves`: a callback that writes the curves of a run.
 - `cost`, `diagram`: what a network costs, and its picture.
+- `Ingredient`, `Site`, `Stage`, `Level`: for an ingredient of one's own.
 
 Importing this package loads neither Keras nor TensorFlow; using one of the names does.
 """
@@ -31,23 +32,24 @@ Importing this package loads neither Keras nor TensorFlow; using one of the name
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ablate.keras.ingredients.rewriting import remove
-    from ablate.keras.interface import Curves, Diagram, NetworkCost, ShuffledBatches, cost, diagram
+    from ablate.keras.drawing import Diagram
+    from ablate.keras.interface import Curves, NetworkCost, ShuffledBatches, cost, diagram
+    from ablate.keras.rewrites import Ingredient, Level, Site, Stage, remove
     from ablate.keras.streams import seed_streams
-    from ablate.keras.survey import IngredientReport, Survey, ingredients
+    from ablate.keras.survey import ingredients
 
 __all__ = [
     "Curves",
     "Diagram",
-    "IngredientReport",
+    "Ingredient",
+    "Level",
     "NetworkCost",
     "ShuffledBatches",
-    "Survey",
+    "Site",
+    "Stage",
     "cost",
     "diagram",
     "ingredients",
@@ -56,13 +58,17 @@ __all__ = [
 ]
 
 _MODULES = {
-    "IngredientReport": "survey",
-    "Survey": "survey",
+    "Diagram": "drawing",
+    "Ingredient": "rewrites",
+    "Level": "rewrites",
+    "Site": "rewrites",
+    "Stage": "rewrites",
     "ingredients": "survey",
-    "remove": "ingredients.rewriting",
+    "remove": "rewrites",
     "seed_streams": "streams",
 }
-"""The submodules of those names that are not in `interface`."""
+"""The submodules of those names that are not in `interface`. No submodule has the name of a function: once imported, it
+would take the function's place as an attribute of this package."""
 
 
 def __getattr__(name: str) -> Any:
@@ -73,23 +79,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
-
-
-class _Interface(ModuleType):
-    """This package: a submodule that has the name of one of the functions can be called as that function.
-
-    An imported submodule becomes an attribute of its package, in the place of what `__getattr__` would have returned.
-    """
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in __all__ and type(value) is ModuleType:
-            value.__class__ = _CallableModule
-        super().__setattr__(name, value)
-
-
-class _CallableModule(ModuleType):
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
-        return __getattr__(self.__name__.rpartition(".")[2])(*args, **keywords)
-
-
-sys.modules[__name__].__class__ = _Interface

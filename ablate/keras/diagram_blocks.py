@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-
-from keras.layers import InputLayer
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Node, Shape
 from ablate.keras.kinds import CONVOLUTIONS, DENSE, NORMALIZATIONS, POOLINGS, is_activation
-from ablate.keras.layer_labels import changed_label, layer_label
+from ablate.keras.layer_labels import change_label, layer_label
 
 State = str
 """What the cell does to a layer: ``unchanged``, ``removed``, ``changed`` or ``added``."""
@@ -40,13 +39,7 @@ class LayerRow:
     """
 
     labels: tuple[LayerLabel, ...]
-    shape: Shape = ()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, LayerRow) and self.labels == other.labels
-
-    def __hash__(self) -> int:
-        return hash(self.labels)
+    shape: Shape = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -56,14 +49,19 @@ class Branches:
     Args:
         main: The longest path.
         sides: The others; one without layers is an identity shortcut.
-        removed: Whether the cell removes each of the sides.
-        join: Where they meet, with the activation after it; ``None`` at the end of the network.
+        join: Where they meet, with the activation after it; without labels at the end of the network.
     """
 
     main: tuple[Block, ...]
     sides: tuple[tuple[Block, ...], ...]
-    removed: tuple[bool, ...]
-    join: LayerRow | None = None
+    join: LayerRow = LayerRow(())
+
+    def is_removed(self, side: tuple[Block, ...]) -> bool:
+        """Whether the cell removes a path; while the paths still meet, it can only remove layers."""
+        if not self.join.labels or self.join.labels[0].state != "removed":
+            return False
+        # Where the main path is gone with its join, the identity shortcut is what is left of the block.
+        return states_in(side) == {"removed"} if side else states_in(self.main) != {"removed"}
 
 
 @dataclass(frozen=True)
@@ -94,6 +92,19 @@ def diagram_blocks(graph: Graph, cell: Graph | None = None) -> tuple[Block, ...]
     return _folded(_Reader(graph, cell).series(list(graph.nodes.values()), None, None))
 
 
+def states_in(blocks: Iterable[Block]) -> set[State]:
+    """All states of the layers and paths of some blocks."""
+    states: set[State] = set()
+    for block in blocks:
+        if isinstance(block, LayerRow):
+            states |= {label.state for label in block.labels}
+        elif isinstance(block, Repeat):
+            states |= states_in(block.blocks)
+        else:
+            states |= states_in([*block.main, *chain(*block.sides), block.join])
+    return states
+
+
 class _Reader:
     """Cuts a graph into blocks.
 
@@ -108,80 +119,68 @@ class _Reader:
     def series(self, nodes: Sequence[Node], start: Node | None, end: Node | None) -> list[Block]:
         """The blocks of some nodes between two others, cut where all paths meet."""
         cuts = self._cuts(nodes, start, end)
-        if not cuts:
-            return [self._summary(nodes)] if len(nodes) > 1 else []
+        if nodes and not cuts:
+            return [self._summary(nodes)]
         blocks: list[Block] = []
         row: list[Node] = []
+        between: list[Node] = []
         before = start
-        for cut in [*cuts, None]:
-            last = cut if cut is not None else end
-            between = self._between(nodes, before, cut)
+        for node in nodes:
+            if node not in cuts:
+                between.append(node)
+                continue
             if between:
-                blocks += self._rows(row)
+                blocks += [*self._rows(row), self._branches(between, before, node)]
                 row = []
-                direct = before is not None and last is not None and before in self.graph.producers(last)
-                blocks.append(self._branches(between, before, last, direct))
-            joined = blocks and not row and isinstance(blocks[-1], Branches)
-            if cut is None:
-                break
-            if joined and (between or is_activation(self.graph.layer(cut))):
-                blocks[-1] = self._with_join(blocks[-1], cut)
+            last = blocks[-1] if blocks and not row else None
+            if isinstance(last, Branches) and (between or is_activation(self.graph.layer(node))):
+                join = LayerRow((*last.join.labels, self._label(node)), node.shape[1:])
+                blocks[-1] = replace(last, join=join)
             else:
-                row.append(cut)
-            before = cut
-        return blocks + self._rows(row)
-
-    def _with_join(self, block: Block, node: Node) -> Block:
-        if not isinstance(block, Branches):
-            return block
-        labels = block.join.labels if block.join else ()
-        return replace(block, join=LayerRow((*labels, self._label(node)), node.shape[1:]))
+                row.append(node)
+            between = []
+            before = node
+        blocks += self._rows(row)
+        if between:
+            blocks.append(self._branches(between, before, end))
+        return blocks
 
     def _cuts(self, nodes: Sequence[Node], start: Node | None, end: Node | None) -> list[Node]:
         """The nodes that every path passes: no edge leads from a node before them to one after them."""
-        beyond = len(self.position)
         inside = {node.key for node in nodes}
-        cuts = []
-        # The furthest position that an edge out of an earlier node leads to.
-        reach = self._first(nodes) if start is None else self._reach(start, inside, beyond, start)
+        edges = []
         for node in nodes:
-            if self.position[node.key] >= reach:
-                cuts.append(node)
-            reach = max(reach, self._reach(node, inside, beyond, end))
-        return cuts
+            place = self.position[node.key]
+            before = [one for one in self.graph.producers(node) if one.key in inside or one is start]
+            edges += [(self.position[one.key], place) for one in before] or [(-1, place)]
+            last = self.graph.is_output(node) if end is None else end in self.graph.consumers(node)
+            if last:
+                edges.append((place, len(self.position)))
+        return [node for node in nodes if not any(a < self.position[node.key] < b for a, b in edges)]
 
-    def _first(self, nodes: Sequence[Node]) -> int:
-        roots = [self.position[node.key] for node in nodes if not node.inputs]
-        return max(roots, default=0)
-
-    def _reach(self, node: Node, inside: set[str], beyond: int, end: Node | None) -> int:
-        users = [self.position[user.key] for user in self.graph.consumers(node) if user.key in inside]
-        leaves = any(end is not None and user.key == end.key for user in self.graph.consumers(node))
-        past = leaves or (end is None and self.graph.is_output(node))
-        return beyond if past else max(users, default=0)
-
-    def _between(self, nodes: Sequence[Node], first: Node | None, last: Node | None) -> list[Node]:
-        low = -1 if first is None else self.position[first.key]
-        high = len(self.position) if last is None else self.position[last.key]
-        return [node for node in nodes if low < self.position[node.key] < high]
-
-    def _branches(self, nodes: Sequence[Node], start: Node | None, end: Node | None, direct: bool) -> Block:
-        paths = _components(self.graph, nodes)
-        if len(paths) == 1 and not direct:
+    def _branches(self, nodes: Sequence[Node], start: Node | None, end: Node | None) -> Block:
+        paths = sorted(self._paths(nodes), key=len, reverse=True)
+        has_identity = start is not None and end is not None and start in self.graph.producers(end)
+        if len(paths) == 1 and not has_identity:
             return self._summary(nodes)
-        paths.sort(key=len, reverse=True)
-        # Only without its join can a path be removed; otherwise its layers alone are.
-        join_removed = end is not None and self._state(end.layer) == "removed"
-        removed = [join_removed and all(self._state(node.layer) == "removed" for node in path) for path in paths]
         main, *sides = [_folded(self.series(path, start, end)) for path in paths]
-        shortcut = [join_removed and not removed[0]] if direct else []
-        return Branches(main, (*sides, *([()] if direct else [])), (*removed[1:], *shortcut))
+        return Branches(main, (*sides, ()) if has_identity else tuple(sides))
+
+    def _paths(self, nodes: Sequence[Node]) -> list[list[Node]]:
+        """The nodes divided into parts that no edge connects."""
+        paths: list[list[Node]] = []
+        for node in nodes:
+            producers = self.graph.producers(node)
+            connected = [path for path in paths if any(one in producers for one in path)]
+            paths = [path for path in paths if path not in connected]
+            paths.append(sorted([*chain(*connected), node], key=lambda one: self.position[one.key]))
+        return paths
 
     def _summary(self, nodes: Sequence[Node]) -> LayerRow:
         """Nodes whose paths cross, counted by their kinds."""
         counted = Counter(self.graph.layer(node).kind.__name__ for node in nodes)
         kinds = ", ".join(f"{number} {name}" for name, number in counted.most_common(3))
-        states = Counter(self._state(node.layer) for node in nodes)
+        states = Counter(self._label(node).state for node in nodes)
         labels = [LayerLabel(f"{len(nodes)} layers: {kinds}")]
         labels += [LayerLabel(f"{states[state]} {state}", state) for state in sorted(states) if state != "unchanged"]
         return LayerRow(tuple(labels), nodes[-1].shape[1:])
@@ -191,105 +190,71 @@ class _Reader:
         blocks: list[Block] = []
         row: list[Node] = []
 
-        def close() -> None:
+        def close_row() -> None:
             if row:
                 blocks.append(LayerRow(tuple(self._label(node) for node in row), row[-1].shape[1:]))
                 row.clear()
 
         for node in nodes:
             layer = self.graph.layer(node)
+            roles = {_role(self.graph.layer(one)) for one in row}
+            role = _role(layer)
+            if role in ("other", "padding") or (role == "heavy" and not roles <= {"light", "padding"}):
+                close_row()
+                roles = set()
             if layer.inner is not None:
-                close()
                 inner = self.cell.layers[layer.name].inner if self.cell and layer.name in self.cell.layers else None
                 blocks.append(Repeat(diagram_blocks(layer.inner, inner), title=layer.name))
                 continue
-            if _pads(layer):
-                close()
-                row.append(node)
-                continue
-            row_layers = [self.graph.layer(one) for one in row]
-            joins_row = _is_heavy(layer) and row and all(_is_light(one) or _pads(one) for one in row_layers)
-            if not _is_light(layer) and not joins_row:
-                close()
-                row_layers = []
             row.append(node)
-            if layer.is_a(InputLayer):
-                close()
-            if node.layer in self.added:
-                close()
-                labels = [LayerLabel(layer_label(new, call), "added") for new, call in self.added[node.layer]]
-                blocks += [LayerRow(tuple(labels[at : at + 2]), node.shape[1:]) for at in range(0, len(labels), 2)]
             # Where normalisation comes first, the convolution ends the row.
-            if _is_heavy(layer) and any(not _pads(one) for one in row_layers):
-                close()
-        close()
+            if layer.is_a("InputLayer") or (role == "heavy" and "light" in roles) or node.layer in self.added:
+                close_row()
+            blocks += [LayerRow((label,), node.shape[1:]) for label in self.added.get(node.layer, ())]
+        close_row()
         return blocks
 
     def _label(self, node: Node) -> LayerLabel:
         layer = self.graph.layer(node)
-        state = self._state(layer.name)
-        if state == "changed" and self.cell is not None:
-            new, call = self.cell.layers[layer.name], self.cell.calls(layer.name)[0]
-            return LayerLabel(changed_label(layer, node, new, call), state)
-        return LayerLabel(layer_label(layer, node), state)
-
-    def _state(self, name: str) -> State:
+        text = layer_label(layer, node)
         if self.cell is None:
-            return "unchanged"
-        if name not in self.cell.layers:
-            return "removed"
-        old, new = self.graph.layers[name], self.cell.layers[name]
-        call, new_call = self.graph.calls(name)[0], self.cell.calls(name)[0]
-        biased = old.config.get("use_bias") != new.config.get("use_bias")
-        if layer_label(old, call) != layer_label(new, new_call) or biased or old.kind is not new.kind:
-            return "changed"
-        # A normalisation that now follows what it came before has moved.
-        followers = {user.layer for user in self.graph.consumers(call)}
-        moved = old.is_a(*NORMALIZATIONS) and any(one.layer in followers for one in self.cell.producers(new_call))
-        return "changed" if moved else "unchanged"
+            return LayerLabel(text)
+        if layer.name not in self.cell.layers:
+            return LayerLabel(text, "removed")
+        new, call = self.cell.layers[layer.name], self.cell.calls(layer.name)[0]
+        new_text = layer_label(new, call)
+        followers = {user.layer for user in self.graph.consumers(node)}
+        if new_text != text:
+            return LayerLabel(change_label(text, new_text), "changed")
+        if layer.config.get("use_bias") != new.config.get("use_bias"):
+            return LayerLabel(f"{text} + bias", "changed")
+        # A normalisation that now follows what it came before.
+        if layer.is_a(*NORMALIZATIONS) and any(one.layer in followers for one in self.cell.producers(call)):
+            return LayerLabel(f"{text} moved", "changed")
+        return LayerLabel(text)
 
 
-def _added_layers(graph: Graph, cell: Graph | None) -> Mapping[str, list[tuple[LayerSpec, Node]]]:
-    """Layers that only the cell has, by the layer of the full network that they follow."""
-    added: dict[str, list[tuple[LayerSpec, Node]]] = {}
-    for node in cell.nodes.values() if cell is not None else ():
-        if cell is not None and node.layer not in graph.layers and node.inputs:
-            before = cell.producers(node)[0]
-            while before.layer not in graph.layers and before.inputs:
-                before = cell.producers(before)[0]
-            added.setdefault(before.layer, []).append((cell.layer(node), node))
+def _added_layers(graph: Graph, cell: Graph | None) -> Mapping[str, list[LayerLabel]]:
+    """Labels of layers that only the cell has, by the layer of the full network that they follow."""
+    added: dict[str, list[LayerLabel]] = {}
+    if cell is None:
+        return added
+    for node in cell.nodes.values():
+        before = node
+        while before.layer not in graph.layers and before.inputs:
+            before = cell.producers(before)[0]
+        if before is not node:
+            added.setdefault(before.layer, []).append(LayerLabel(layer_label(cell.layer(node), node), "added"))
     return added
 
 
-def _components(graph: Graph, nodes: Sequence[Node]) -> list[list[Node]]:
-    """The connected components of a part of the graph."""
-    parent = {node.key: node.key for node in nodes}
-
-    def root(key: str) -> str:
-        while parent[key] != key:
-            key = parent[key]
-        return key
-
-    for node in nodes:
-        for user in graph.consumers(node):
-            if user.key in parent:
-                parent[root(user.key)] = root(node.key)
-    components: dict[str, list[Node]] = {}
-    for node in nodes:
-        components.setdefault(root(node.key), []).append(node)
-    return list(components.values())
-
-
-def _is_heavy(layer: LayerSpec) -> bool:
-    return layer.is_a(*CONVOLUTIONS, *DENSE, *POOLINGS)
-
-
-def _is_light(layer: LayerSpec) -> bool:
-    return layer.is_a(*NORMALIZATIONS) or is_activation(layer)
-
-
-def _pads(layer: LayerSpec) -> bool:
-    return layer.kind.__name__.startswith("ZeroPadding")
+def _role(layer: LayerSpec) -> str:
+    """What a layer is for the row that it stands in: a heavy layer, with light ones around it."""
+    if layer.is_a(*CONVOLUTIONS, *DENSE, *POOLINGS):
+        return "heavy"
+    if layer.is_a(*NORMALIZATIONS) or is_activation(layer):
+        return "light"
+    return "padding" if layer.kind.__name__.startswith("ZeroPadding") else "other"
 
 
 def _folded(blocks: Sequence[Block]) -> tuple[Block, ...]:

@@ -9,7 +9,7 @@ initial weights are drawn by layer name: a layer that an edit does not touch sta
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -18,7 +18,6 @@ from ablate.keras.graph_node import (
     Node,
     Shape,
     Tensor,
-    grouped,
     ordered_keys,
     resolved,
     substituted,
@@ -66,22 +65,6 @@ class LayerSpec:
         """The same layer with some of its arguments changed."""
         return replace(self, config={**self.config, **config}, origin=None)
 
-    def turned_into(self, kind: Kind, *, weighted: bool | None = None, **config: Any) -> LayerSpec:
-        """A layer of another class under the same name; it keeps number format and trainability.
-
-        Args:
-            kind: The other class.
-            weighted: Whether a layer of that class has weights; by default as this one.
-            config: Its arguments.
-        """
-        inherited = {key: self.config[key] for key in ("dtype", "trainable") if key in self.config}
-        layer = layer_class(kind)(name=self.name, **inherited, **config)
-        return LayerSpec(self.name, type(layer), layer.get_config(), self.weighted if weighted is None else weighted)
-
-    def with_graph(self, inner: Graph) -> LayerSpec:
-        """The same nested model with another graph."""
-        return replace(self, inner=inner)
-
 
 @dataclass(frozen=True, eq=False)
 class Graph:
@@ -128,11 +111,11 @@ class Graph:
 
     def calls(self, layer: str) -> tuple[Node, ...]:
         """The nodes that call a layer; several if it is shared."""
-        return self._calls[layer]
+        return tuple(node for node in self.nodes.values() if node.layer == layer)
 
     def consumers(self, node: Node) -> tuple[Node, ...]:
         """The nodes that use an output of a node."""
-        return self._consumers[node.key]
+        return tuple(self._consumers[node.key])
 
     def producers(self, node: Node) -> tuple[Node, ...]:
         """The nodes whose outputs a node uses."""
@@ -141,7 +124,7 @@ class Graph:
     def sole_consumer(self, node: Node) -> Node | None:
         """The only node that uses a node's output; None if there are several, or if it is an output of the model."""
         users = self.consumers(node)
-        return users[0] if len(users) == 1 and node.key not in self._output_keys else None
+        return users[0] if len(users) == 1 and not self.is_output(node) else None
 
     def ancestors(self, node: Node) -> frozenset[str]:
         """Keys of all nodes that a node depends on."""
@@ -176,7 +159,7 @@ class Graph:
 
     def is_output(self, node: Node) -> bool:
         """Whether an output of the node is an output of the model."""
-        return node.key in self._output_keys
+        return any(tensor.node == node.key for tensor in tensors_in(self.outputs))
 
     def edited(
         self,
@@ -229,8 +212,39 @@ class Graph:
         node = Node(layer.name, layer.name, (after,), {}, (self.shape(after),))
         return self.edited(layers=[layer], nodes=[node], tensors={after: node.output})
 
-    def number_format(self, tensor: Tensor) -> dict[str, Any]:
-        """The ``dtype`` argument for a layer put behind a tensor: that of the layer that made it."""
+    def reached(self, node: Node, passes: Callable[[Node], bool]) -> Iterator[Node]:
+        """A node, and the nodes that depend on it, without those behind a node that does not pass.
+
+        Args:
+            node: Where to start.
+            passes: Whether a node is reached, and what uses its output as well.
+        """
+        stack, seen = [node], {node.key}
+        while stack:
+            current = stack.pop()
+            yield current
+            users = [user for user in self.consumers(current) if user.key not in seen and passes(user)]
+            seen.update(user.key for user in users)
+            stack.extend(users)
+
+    def turned(self, node: Node, kind: Kind, *, weighted: bool | None = None, **config: Any) -> LayerSpec:
+        """A layer of another class in the place of that of a node, with its name, number format and trainability.
+
+        Args:
+            node: A call of the layer.
+            kind: The other class.
+            weighted: Whether a layer of that class has weights; by default as this one.
+            config: Its arguments.
+        """
+        old = self.layer(node)
+        inherited = {key: old.config[key] for key in ("dtype", "trainable") if key in old.config}
+        if "dtype" not in old.config:
+            inherited |= self._number_format(node.inputs[0])
+        layer = layer_class(kind)(name=old.name, **inherited, **config)
+        return LayerSpec(old.name, type(layer), layer.get_config(), old.weighted if weighted is None else weighted)
+
+    def _number_format(self, tensor: Tensor) -> dict[str, Any]:
+        """The ``dtype`` argument of the layer that made a tensor."""
         node = self.nodes[tensor.node]
         while "dtype" not in self.layer(node).config and node.inputs:
             node = self.nodes[node.inputs[0].node]
@@ -238,17 +252,12 @@ class Graph:
         return {} if dtype is None or self.layer(node).is_a("InputLayer") else {"dtype": dtype}
 
     @cached_property
-    def _output_keys(self) -> frozenset[str]:
-        return frozenset(tensor.node for tensor in tensors_in(self.outputs))
-
-    @cached_property
-    def _calls(self) -> Mapping[str, tuple[Node, ...]]:
-        return grouped((node.layer, node) for node in self.nodes.values())
-
-    @cached_property
-    def _consumers(self) -> Mapping[str, tuple[Node, ...]]:
-        users = ((key, node) for node in self.nodes.values() for key in dict.fromkeys(t.node for t in node.inputs))
-        return {**dict.fromkeys(self.nodes, ()), **grouped(users)}
+    def _consumers(self) -> Mapping[str, list[Node]]:
+        consumers: dict[str, list[Node]] = {key: [] for key in self.nodes}
+        for node in self.nodes.values():
+            for key in dict.fromkeys(tensor.node for tensor in node.inputs):
+                consumers[key].append(node)
+        return consumers
 
     @cached_property
     def _ancestors(self) -> Mapping[str, frozenset[str]]:
@@ -285,12 +294,11 @@ def fingerprint(graph: Graph) -> str:
 
 
 def _description(graph: Graph) -> tuple[Any, ...]:
-    keys = {key: place for place, key in enumerate(graph.nodes)}
     names = {name: place for place, name in enumerate(dict.fromkeys(node.layer for node in graph.nodes.values()))}
     places = {
         Tensor(key, position): f"tensor {place}:{position}"
-        for key, place in keys.items()
-        for position in range(len(graph.nodes[key].shapes))
+        for place, (key, node) in enumerate(graph.nodes.items())
+        for position in range(len(node.shapes))
     }
 
     def text(structure: Any) -> str:

@@ -80,14 +80,6 @@ def substituted(structure: Any, tensors: Mapping[Tensor, Any]) -> Any:
     return tree.map_structure(lambda leaf: tensors.get(leaf, leaf) if isinstance(leaf, Tensor) else leaf, structure)
 
 
-def grouped(pairs: Iterable[tuple[str, Node]]) -> dict[str, tuple[Node, ...]]:
-    """The nodes of each key, in order."""
-    groups: dict[str, list[Node]] = {}
-    for key, node in pairs:
-        groups.setdefault(key, []).append(node)
-    return {key: tuple(nodes) for key, nodes in groups.items()}
-
-
 def resolved(tensors: Mapping[Tensor, Tensor]) -> dict[Tensor, Tensor]:
     """The same exchange with chains followed: of ``{a: b, b: c}`` both lead to ``c``."""
 

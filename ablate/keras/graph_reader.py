@@ -5,10 +5,10 @@ No other module reads the bookkeeping of Keras (`_keras_history`, `_inbound_node
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import keras
+from keras.src.models.functional import Functional
 
 from ablate.errors import NetworkError
 from ablate.keras.graph import Graph, LayerSpec
@@ -84,16 +84,12 @@ def functional(model: Any) -> Any:
     if not isinstance(model, keras.Model):
         raise NetworkError(f"A Keras model is needed, not {model!r} ({type(model).__name__}).")
     if isinstance(model, keras.Sequential):
-        try:
-            inputs, outputs = model.inputs, model.outputs
-        except (AttributeError, ValueError):
-            inputs = outputs = None
-        if not inputs or not outputs:
+        if not getattr(model, "inputs", None):  # no attribute of a model that was not built
             raise NetworkError(
                 f"Sequential model '{model.name}' does not know its input shape. "
                 "Put `keras.Input(shape=...)` in front of its layers."
             )
-        return keras.Model(inputs[0], outputs[0], name=model.name)
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     if not _is_graph(model):
         raise NetworkError(
             f"Model '{model.name}' ({type(model).__name__}) is subclassed: what it computes stands in Python code, not "
@@ -104,21 +100,14 @@ def functional(model: Any) -> Any:
     return model
 
 
-@cache
-def _functional_class() -> type:
-    """The class of all functional models, which Keras does not export."""
-    tensor = keras.Input((1,), name="x")
-    return type(keras.Model(tensor, tensor, name="plain"))
-
-
 def _is_graph(model: Any) -> bool:
-    kind: Any = _functional_class()
-    return isinstance(model, kind) and type(model).call is kind.call
+    """Whether it computes what its graph says: a functional model with the ``call`` of functional models."""
+    return isinstance(model, Functional) and type(model).call is Functional.call
 
 
 def _spec(operation: Any) -> LayerSpec:
     weighted = bool(getattr(operation, "weights", ()))
-    if isinstance(operation, keras.Sequential) or (isinstance(operation, keras.Model) and _is_graph(operation)):
+    if isinstance(operation, keras.Sequential) or _is_graph(operation):
         return LayerSpec(operation.name, type(operation), {}, weighted, inner=graph_of(operation))
     try:
         config = operation.get_config()

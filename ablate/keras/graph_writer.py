@@ -51,11 +51,7 @@ def model_of(graph: Graph, shapes: Sequence[Shape] = ()) -> Any:
             ) from error
         tensors |= {Tensor(node.key, position): output for position, output in enumerate(outputs)}
     kind = graph.kind if _takes_graph(graph.kind) else keras.Model
-    model = kind(
-        substituted(graph.inputs, tensors),
-        substituted(graph.outputs, tensors),
-        name=graph.name,
-    )
+    model = kind(substituted(graph.inputs, tensors), substituted(graph.outputs, tensors), name=graph.name)
     if not graph.trainable:
         model.trainable = False
     return model

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
-from matplotlib import style
-from matplotlib.figure import Figure
 
 from ablate.errors import NetworkError
-from ablate.keras.cost import activations, flops, weights
-from ablate.keras.diagram import draw
 from ablate.keras.diagram_blocks import diagram_blocks
+from ablate.keras.drawing import Diagram, draw
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.streams import generator
+from ablate.keras.theoretical_cost import activations, flops, weights
 from ablate.store.run_folder import current_run
 
 
@@ -49,28 +46,11 @@ def cost(model: Any) -> NetworkCost:
     Raises:
         NetworkError: If the model has no graph.
     """
-    counted = {"weights": weights(model), "activations": activations(model)}
     try:
-        return NetworkCost(**counted, flops=flops(model))
+        operations = flops(model)
     except (NetworkError, ValueError, TypeError):  # not every operation has a count, nor every back end
-        return NetworkCost(**counted, flops=None)
-
-
-@dataclass(frozen=True)
-class Diagram:
-    """The picture of a network; it shows in a notebook.
-
-    Args:
-        figure: The matplotlib figure, whose ``savefig`` writes a file.
-    """
-
-    figure: Figure
-
-    def _repr_svg_(self) -> str:
-        text = io.StringIO()
-        with style.context("default"):
-            self.figure.savefig(text, format="svg")
-        return text.getvalue()
+        operations = None
+    return NetworkCost(weights(model), activations(model), operations)
 
 
 def diagram(model: Any, ablated: Any = None, title: str = "") -> Diagram:
@@ -82,13 +62,13 @@ def diagram(model: Any, ablated: Any = None, title: str = "") -> Diagram:
         title: What stands on top.
 
     Returns:
-        The diagram; ``diagram(...).figure.savefig("network.pdf")`` writes it.
+        The diagram, a matplotlib figure; ``diagram(...).savefig("network.pdf")`` writes it.
 
     Raises:
         NetworkError: If a model has no graph.
     """
-    with style.context("default"):
-        return Diagram(draw(diagram_blocks(graph_of(model), None if ablated is None else graph_of(ablated)), title))
+    cell = None if ablated is None else graph_of(ablated)
+    return draw(diagram_blocks(graph_of(model), cell), title)
 
 
 class ShuffledBatches(keras.utils.PyDataset):

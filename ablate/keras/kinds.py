@@ -7,7 +7,6 @@ A part of a network may be a layer (`keras.layers.Add`, `keras.layers.ReLU`) or 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from ablate.keras.graph import LayerSpec
 from ablate.keras.graph_node import Shape
@@ -84,7 +83,7 @@ def pools_globally(layer: LayerSpec, shape: Shape) -> bool:
 
 def is_linear(layer: LayerSpec) -> bool:
     """Whether no activation is fused into it."""
-    return _activation(layer) in (None, "linear")
+    return layer.config.get("activation") in (None, "linear")
 
 
 def activation_name(layer: LayerSpec) -> str | None:
@@ -94,38 +93,28 @@ def activation_name(layer: LayerSpec) -> str | None:
         The name in `keras.activations`; ``"custom"`` for one that has none there; None if there is no activation.
     """
     if is_activation(layer) and not layer.is_a("Activation"):
-        name = {"ReLU": "relu", "Relu": "relu"}.get(layer.kind.__name__, _snake_case(layer.kind.__name__))
+        # In snake case: LeakyReLU is leaky_relu.
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", layer.kind.__name__.replace("LU", "lu")).lower()
         standard = all(layer.config.get(key) in (None, 0, 0.0) for key in ("max_value", "negative_slope", "threshold"))
         return name if name != "relu" or standard else "custom"
-    function = _activation(layer)
+    function = layer.config.get("activation")
     if function in (None, "linear"):
         return None
     return function if isinstance(function, str) else "custom"
-
-
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.replace("LU", "lu")).lower()
-
-
-def _activation(layer: LayerSpec) -> Any:
-    """Its ``activation`` argument: a name, None, or the configuration of an activation that has no name."""
-    return layer.config.get("activation")
 
 
 def is_activation(layer: LayerSpec) -> bool:
     """Whether it is an activation function on its own that works on each number alone."""
     if layer.is_operation(*_ACTIVATION_OPERATIONS):
         return True
-    return layer.is_a(*_ACTIVATIONS) and _activation(layer) not in ("linear", "softmax", "log_softmax")
+    return layer.is_a(*_ACTIVATIONS) and layer.config.get("activation") not in ("linear", "softmax", "log_softmax")
 
 
 def is_pointwise(layer: LayerSpec) -> bool:
     """Whether it is a plain convolution with a 1x1 kernel, over all channels at once."""
-    return (
-        layer.is_a(*PLAIN_CONVOLUTIONS)
-        and all(size == 1 for size in layer.config["kernel_size"])
-        and layer.config["groups"] == 1
-    )
+    if not layer.is_a(*PLAIN_CONVOLUTIONS):
+        return False
+    return layer.config["groups"] == 1 and all(size == 1 for size in layer.config["kernel_size"])
 
 
 def mixes_channels(layer: LayerSpec) -> bool:
@@ -136,5 +125,5 @@ def mixes_channels(layer: LayerSpec) -> bool:
 def keeps_structure(layer: LayerSpec) -> bool:
     """Whether it only normalises, pools, pads, crops or passes its input on, as layers within a shortcut do."""
     if layer.is_a("Activation"):
-        return _activation(layer) == "linear"
+        return layer.config.get("activation") == "linear"
     return layer.is_operation(*_STRUCTURE_OPERATIONS) or layer.is_a(*NORMALIZATIONS, *_STRUCTURE)

@@ -5,26 +5,26 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from keras import layers
-
 from ablate.keras.graph import LayerSpec
 from ablate.keras.graph_node import Node
-from ablate.keras.kinds import CONVOLUTIONS, activation_name, is_activation, is_addition, is_multiplication
+from ablate.keras.kinds import CONVOLUTIONS, POOLINGS, is_activation, is_linear
 
 _SHORT = {
+    "Add": "+",
+    "Multiply": "×",
     "BatchNormalization": "BN",
     "LayerNormalization": "LN",
     "GroupNormalization": "GN",
     "Concatenate": "Concat",
-    "MultiHeadAttention": "Attention",
-    "ZeroPadding1D": "Pad",
-    "ZeroPadding2D": "Pad",
-    "ZeroPadding3D": "Pad",
+    "GlobalAveragePooling": "GAP",
+    "GlobalMaxPooling": "GMP",
+    "MaxPooling": "MaxPool",
+    "AveragePooling": "AvgPool",
+    "SeparableConv": "SepConv",
+    "DepthwiseConv": "DWConv",
+    "ZeroPadding": "Pad",
 }
-_ACTIVATION = {
-    **{"relu": "ReLU", "custom": "activation", "silu": "SiLU", "swish": "SiLU", "gelu": "GELU", "elu": "ELU"},
-    **{"relu6": "ReLU6", "leaky_relu": "LeakyReLU", "prelu": "PReLU", "selu": "SELU"},
-}
+_ACTIVATIONS = {name.lower(): name for name in ("ReLU", "ReLU6", "LeakyReLU", "PReLU", "ELU", "SELU", "GELU", "SiLU")}
 
 
 def layer_label(layer: LayerSpec, node: Node) -> str:
@@ -34,45 +34,40 @@ def layer_label(layer: LayerSpec, node: Node) -> str:
         layer: The layer.
         node: A call of it.
     """
-    kind, config = layer.kind.__name__, layer.config
-    if layer.is_a(layers.InputLayer):
+    config = layer.config
+    if layer.is_a("InputLayer"):
         return f"Input {joined_sizes(node.shape[1:])}"
-    if is_addition(layer):
-        return "+"
-    if is_multiplication(layer):
-        return "×"
-    if is_activation(layer):
-        if kind == "ReLU" and config.get("max_value"):
-            return f"ReLU{config['max_value']:g}"
-        name = activation_name(layer) or kind
-        return _ACTIVATION.get(name, name)
-    if layer.is_a(layers.Activation):
-        return activation_name(layer) or "linear"
-    if layer.is_a(*CONVOLUTIONS):
-        return _convolution(layer)
-    if layer.is_a(layers.Dense):
-        return f"Dense {config['units']}{_fused(layer)}"
-    if pooled := re.fullmatch(r"(Max|Average)Pooling\dD", kind):
-        return f"{pooled[1][:3]}Pool {joined_sizes(config['pool_size'])}{_strides(config)}"
-    if pooled := re.fullmatch(r"Global(Max|Average)Pooling\dD", kind):
-        return "GMP" if pooled[1] == "Max" else "GAP"
-    if "rate" in config and "drop" in kind.lower():
-        return f"Dropout {config['rate']:g}"
-    return _SHORT.get(kind, re.sub(r"\dD$", "", kind))
+    if layer.is_a("ReLU") and config.get("max_value"):
+        return f"ReLU{config['max_value']:g}"
+    if is_activation(layer) or layer.is_a("Activation"):
+        return _activation(layer)
+    name = re.sub(r"\dD", "", layer.kind.__name__)
+    label = _SHORT.get(name, name)
+    if layer.is_a(*CONVOLUTIONS, *POOLINGS):
+        label += f" {joined_sizes(config.get('kernel_size') or config['pool_size'])}"
+    if "filters" in config:
+        label += f", {config['filters']}"
+    if (config.get("groups") or 1) > 1:
+        label += f" in {config['groups']} groups"
+    if layer.is_a(*CONVOLUTIONS, *POOLINGS) and max(config["strides"]) > 1:
+        label += f" /{max(config['strides'])}"
+    for key in ("units", "rate"):
+        if key in config:
+            label += f" {config[key]}"
+    return label if is_linear(layer) else f"{label} {_activation(layer)}"
 
 
-def changed_label(old: LayerSpec, old_node: Node, new: LayerSpec, new_node: Node) -> str:
-    """The label of a layer that an ablation changed.
+def change_label(before: str, after: str) -> str:
+    """The label of a layer that an ablation changed, without the details that both forms have.
 
     Args:
-        old: The layer in the full network.
-        old_node: A call of it.
-        new: The layer of the same name in the network of the cell.
-        new_node: A call of it.
+        before: The label of the layer in the full network.
+        after: Its label in the network of the cell.
+
+    Example:
+        >>> change_label("SepConv 3×3, 64", "Conv 3×3, 64")
+        'SepConv → Conv 3×3, 64'
     """
-    before, after = layer_label(old, old_node), layer_label(new, new_node)
-    if before == after:
-        return f"{before} + bias" if old.config.get("use_bias") != new.config.get("use_bias") else f"{before} behind"
     kind, _, details = before.partition(" ")
     return f"{kind if after.partition(' ')[2] == details else before} → {after}"
 
@@ -82,26 +77,10 @@ def joined_sizes(values: Any) -> str:
     return "×".join("?" if value is None else str(value) for value in values)
 
 
-def _convolution(layer: LayerSpec) -> str:
-    kind, config = layer.kind.__name__, layer.config
-    name = "SepConv" if kind.startswith("Separable") else "DWConv" if kind.startswith("Depthwise") else "Conv"
-    name += "ᵀ" if kind.endswith("Transpose") else ""
-    groups = config.get("groups", 1)
-    filters = f", {config['filters']}" if "filters" in config else ""
-    grouped = f" in {groups} groups" if groups and groups > 1 else ""
-    return f"{name} {joined_sizes(config['kernel_size'])}{filters}{grouped}{_strides(config)}{_fused(layer)}"
-
-
-def _strides(config: Any) -> str:
-    largest = max(config.get("strides") or (1,)) if not isinstance(config.get("strides"), int) else config["strides"]
-    return f" /{largest}" if largest > 1 else ""
-
-
-def _fused(layer: LayerSpec) -> str:
-    name = activation_name(layer)
-    if name is None:
-        return ""
-    activation = layer.config.get("activation")
-    # Keras serializes a layer or function of the user as a mapping with the name of its class.
-    class_name = activation.get("class_name") if isinstance(activation, dict) else None
-    return f" {_ACTIVATION.get(name, name) if class_name in (None, 'function') else class_name}"
+def _activation(layer: LayerSpec) -> str:
+    """The name of the activation that the layer is, or that is fused into it."""
+    name = layer.config.get("activation", layer.kind.__name__)
+    if isinstance(name, dict):
+        # Keras serializes a function or layer of the user as a mapping.
+        name = name["config"] if name["class_name"] == "function" else name["class_name"]
+    return _ACTIVATIONS.get(name.replace("_", "").lower(), name)

@@ -12,8 +12,8 @@ from ablate.errors import NetworkError
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.graph import Graph
 from ablate.keras.graph_reader import functional
-from ablate.keras.ingredients import ablated_graph, catalogue, remove
 from ablate.keras.models import build
+from ablate.keras.rewrites import ablated_graph, catalogue, remove
 from ablate.keras.run_config import levels_of
 from ablate.keras.streams import copied
 

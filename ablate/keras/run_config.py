@@ -10,8 +10,8 @@ from ablate.keras import device  # isort: skip  (it must come before everything 
 from omegaconf import DictConfig, OmegaConf
 
 from ablate.errors import ConfigError, NetworkError
-from ablate.keras.ingredients import Ingredient, catalogue
 from ablate.keras.optimization import check_training
+from ablate.keras.rewrites import Ingredient, catalogue
 from ablate.keras.settings import check_data, level_faults
 
 _SECTIONS = ("model", "data", "train")

@@ -196,7 +196,7 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
         >>> faults({"train": {"epochs": -1}})
         ['train.epochs=-1: must be a whole number of at least 1.']
     """
-    from ablate.keras.ingredients import INGREDIENTS
+    from ablate.keras.rewrites import INGREDIENTS
 
     task = str(values.get("task", TASK))
     train = values.get("train") or {}

@@ -17,6 +17,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src.models.functional import Functional
 from keras.src.random.seed_generator import global_seed_generator
 
 from ablate.errors import NetworkError
@@ -56,7 +57,7 @@ def generator(seed: int, *names: object) -> np.random.Generator:
     Returns:
         A fresh generator; two calls with the same arguments give the same draws.
     """
-    return np.random.Generator(np.random.PCG64(_sequence(seed, names)))
+    return np.random.default_rng(_sequence(seed, names))
 
 
 def seed_streams(model: keras.Model, seed: int) -> keras.Model:
@@ -152,15 +153,11 @@ def reseed(model: keras.Model, seed: int) -> None:
 def _leaves(model: keras.Model, prefix: str) -> Iterator[tuple[str, Any]]:
     for layer in model.layers:
         path = f"{prefix}{layer.name}"
-        if _is_graph(layer):
+        # A subclassed model has no graph of layers: it counts as one layer.
+        if isinstance(layer, keras.Sequential | Functional):
             yield from _leaves(layer, f"{path}/")
         else:
             yield path, layer
-
-
-def _is_graph(layer: Any) -> bool:
-    # A functional model knows its operations, a subclassed one does not: it counts as one layer.
-    return isinstance(layer, keras.Sequential) or (isinstance(layer, keras.Model) and hasattr(layer, "operations"))
 
 
 def _reseed_layer(layer: Any, seed: int, path: str) -> None:

@@ -2,79 +2,25 @@
 
 from __future__ import annotations
 
-import html
-import io
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from rich.console import Console
+import pandas as pd
 from rich.table import Table
 
 from ablate.errors import NetworkError
-from ablate.keras.ingredients import Ingredient, Level, ablated_graph, catalogue, sites_of
-from ablate.keras.ingredients.without_block import WithoutBlock, block_key, block_names
-
-if TYPE_CHECKING:
-    from ablate.keras.graph import Graph
-
-
-@dataclass(frozen=True)
-class IngredientReport:
-    """One ingredient of a network.
-
-    Args:
-        ingredient: Its name.
-        description: What it is.
-        sites: Number of places where it is found.
-        places: Their names.
-        level: The level that stands for the network without it.
-        weights: Number of weights with it.
-        weights_without: Number of weights without it; None if it cannot be taken away.
-        flops: Floating-point operations of one image with it; None if they cannot be counted.
-        flops_without: The same without it.
-        removable: Whether the network can be built without it.
-        remark: Why not, or what else to know; may be empty.
-    """
-
-    ingredient: str
-    description: str
-    sites: int
-    places: tuple[str, ...]
-    level: Level | None
-    weights: int
-    weights_without: int | None
-    flops: int | None
-    flops_without: int | None
-    removable: bool
-    remark: str
-
-    def plain(self) -> dict[str, Any]:
-        """The same as plain values, for JSON."""
-        return {**asdict(self), "places": list(self.places)}
+from ablate.keras.graph_reader import graph_of
+from ablate.keras.graph_writer import sketch
+from ablate.keras.interface import cost
+from ablate.keras.networks import full_model
+from ablate.keras.rewrites import Ingredient, ablated_graph, catalogue, sites_of
+from ablate.keras.rewrites.without_block import WithoutBlock, block_key, block_names
+from ablate.keras.run_config import prepare_process
+from ablate.keras.run_data import load_run_data
+from ablate.keras.theoretical_cost import CAPACITY_RATIO
 
 
-class Survey(tuple[IngredientReport, ...]):
-    """All ingredients of a network, in the order of the catalogue; prints as a table, in a notebook too."""
-
-    __slots__ = ()
-
-    def __getitem__(self, key: Any) -> Any:
-        """A report by position, or by the name of its ingredient."""
-        if not isinstance(key, str):
-            return super().__getitem__(key)
-        return next(report for report in self if report.ingredient == key)
-
-    def __str__(self) -> str:
-        text = io.StringIO()
-        Console(width=120, file=text, color_system=None, force_jupyter=False).print(rendered(self))
-        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
-
-
-def ingredients(model: Any, known: Mapping[str, Ingredient] | None = None) -> Survey:
+def ingredients(model: Any, known: Mapping[str, Ingredient] | None = None) -> pd.DataFrame:
     """What a model is made of.
 
     Each ingredient is taken away by itself, without creating any weights.
@@ -84,68 +30,75 @@ def ingredients(model: Any, known: Mapping[str, Ingredient] | None = None) -> Su
         known: What to look for; by default the ingredients built in and those of installed packages.
 
     Returns:
-        A report an ingredient, also of those that are not there, with 0 sites.
+        A row an ingredient, by name, also for those that are not there, with 0 sites:
+
+        - ``description``: what it is;
+        - ``sites``, ``places``: number and names of the places where it is found;
+        - ``level``: its level that stands for the network without it;
+        - ``weights``, ``weights_without``: number of weights with it and without; missing if it cannot be taken away;
+        - ``flops``, ``flops_without``: operations of one image; missing if they cannot be counted;
+        - ``removable``: whether the network can be built without it;
+        - ``remark``: why not, or what else to know.
 
     Raises:
         NetworkError: If the model has no graph.
     """
-    from ablate.keras.cost import weights
-    from ablate.keras.graph_reader import graph_of
-
-    known = catalogue() if known is None else known
-    graph, full, operations = graph_of(model), weights(model), _flops(model)
-    return Survey(_report(model, graph, full, operations, name, known) for name in known)
+    rows = _rows(model, catalogue() if known is None else known)
+    return pd.DataFrame(rows).set_index("ingredient").convert_dtypes()
 
 
-def _report(
-    model: Any, graph: Graph, full: int, operations: int | None, name: str, known: Mapping[str, Ingredient]
-) -> IngredientReport:
-    from ablate.keras.cost import CAPACITY_RATIO, weights
-    from ablate.keras.graph_writer import sketch
-
-    ingredient = known[name]
-    by_name = isinstance(ingredient, WithoutBlock)
-    places = block_names(graph) if by_name else sites_of(ingredient, graph)
-    level = ingredient.removed if places else None
-    weights_without, flops_without, remark = None, None, "" if places else ingredient.absence
-    if places and by_name:
-        remark = f"each a level: {', '.join(places)}"
-    if level is not None:
-        try:
-            ablated = ablated_graph(model, {name: level}, ingredients=known)
-            without = model if ablated is None else sketch(ablated)
-            weights_without, flops_without = weights(without), _flops(without)
-        except NetworkError as error:
-            remark = str(error).splitlines()[0]
-    if weights_without is not None and weights_without > CAPACITY_RATIO * full:
-        remark = f"{weights_without / full:.2g} times the weights without it: a change of capacity"
-    return IngredientReport(
-        ingredient=name,
-        description=ingredient.description,
-        sites=len(places),
-        places=places,
-        level=level,
-        weights=full,
-        weights_without=weights_without,
-        flops=operations,
-        flops_without=flops_without,
-        removable=weights_without is not None or (level is None and bool(places)),
-        remark=remark,
-    )
-
-
-def main(config: Mapping[str, Any]) -> Survey:
+def main(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the network of a configuration is made of.
 
     Args:
         config: The resolved configuration of a run, as plain values. Levels in it do not count: the full network is
             surveyed.
 
+    Returns:
+        The rows of `ingredients` as plain values.
+
     Raises:
         ConfigError: If a key or value is wrong.
         NetworkError: If the data cannot be had, or the network cannot be built or has no graph.
     """
-    return ingredients(_full_model(config), catalogue(config.get("ingredients")))
+    return _rows(_full_model(config), catalogue(config.get("ingredients")))
+
+
+def _rows(model: Any, known: Mapping[str, Ingredient]) -> list[dict[str, Any]]:
+    graph, full = graph_of(model), cost(model)
+    rows = []
+    for name, ingredient in known.items():
+        places = sites_of(ingredient, graph)
+        remark = ""
+        if isinstance(ingredient, WithoutBlock):
+            places = block_names(graph)
+            remark = f"each a level: {', '.join(places)}"
+        level = ingredient.removed if places else None
+        without = None
+        if level is not None:
+            try:
+                ablated = ablated_graph(model, {name: level}, ingredients=known)
+                without = full if ablated is None else cost(sketch(ablated))
+            except NetworkError as error:
+                remark = str(error).splitlines()[0]
+        if without is not None and without.weights > CAPACITY_RATIO * full.weights:
+            remark = f"{without.weights / full.weights:.2g} times the weights without it: a change of capacity"
+        rows.append(
+            {
+                "ingredient": name,
+                "description": ingredient.description,
+                "sites": len(places),
+                "places": list(places),
+                "level": level,
+                "weights": full.weights,
+                "weights_without": without.weights if without else None,
+                "flops": full.flops,
+                "flops_without": without.flops if without else None,
+                "removable": bool(without or (places and level is None)),
+                "remark": remark if places else ingredient.absence,
+            }
+        )
+    return rows
 
 
 def block_factors(config: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
@@ -163,55 +116,44 @@ def block_factors(config: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
         ConfigError: If a key or value is wrong.
         NetworkError: If the network cannot be built, or has no such block.
     """
-    from ablate.keras.graph_reader import graph_of
-
     graph = graph_of(_full_model(config))
-    limit = (config.get("only") or {}).get(WithoutBlock.name)
-    names = block_names(graph, limit)
+    patterns = (config.get("only") or {}).get(WithoutBlock.name)
+    names = block_names(graph, patterns)
     if not names:
         known = ", ".join(block_names(graph))
-        reason = f"no block fits only.without_block={limit}. Blocks: {known}." if known else WithoutBlock.absence
+        reason = f"no block fits only.without_block={patterns}. Blocks: {known}." if known else WithoutBlock.absence
         raise NetworkError(f"Model '{graph.name}': {reason}")
     return {name: {"true": [], "false": [f"+blocks.{block_key(name)}=false"]} for name in names}
 
 
 def _full_model(config: Mapping[str, Any]) -> Any:
-    from ablate.keras.networks import full_model
-    from ablate.keras.run_config import prepare_process
-    from ablate.keras.run_data import load_run_data
-
-    values = prepare_process(config)
-    dataset, _ = load_run_data(config)
-    return full_model(config, dataset, values["mixed_precision"])
+    precision = prepare_process(config)["mixed_precision"]
+    return full_model(config, load_run_data(config)[0], precision)
 
 
-def rendered(reports: Iterable[IngredientReport]) -> Table:
-    """The reports as a table for the terminal; print it with `rich`.
+def survey_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The rows as a table for the terminal; print it with `rich`.
 
     Args:
-        reports: What `ingredients` returned; those that are not there share the last line.
+        rows: What `main` returned; ingredients that are not there share the last line.
     """
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("ingredient", no_wrap=True)
+    table = Table("ingredient", box=None, pad_edge=False, header_style="bold")
     for title in ("sites", "weights without", "operations without"):
         table.add_column(title, justify="right")
     table.add_column("remark", overflow="fold")
-    reports = list(reports)
-    for first in reports[:1]:
-        operations = "" if first.flops is None else f"{first.flops:,}"
-        table.add_row("(full network)", "", f"{first.weights:,}", operations, "", style="dim")
-    for report in reports:
-        if report.sites:
+    full = rows[0]
+    table.add_row("(full network)", "", f"{full['weights']:,}", _with_ratio(full["flops"], None), "", style="dim")
+    for row in rows:
+        if row["sites"]:
             table.add_row(
-                report.ingredient,
-                str(report.sites),
-                _with_ratio(report.weights_without, report.weights),
-                _with_ratio(report.flops_without, report.flops),
-                report.remark if report.remark or report.removable else "cannot be taken away",
+                row["ingredient"],
+                str(row["sites"]),
+                _with_ratio(row["weights_without"], full["weights"]),
+                _with_ratio(row["flops_without"], full["flops"]),
+                row["remark"],
             )
-    absent = ", ".join(report.ingredient for report in reports if not report.sites)
-    if absent:
-        table.add_row("not there", "", "", "", absent, style="dim")
+    absent = ", ".join(row["ingredient"] for row in rows if not row["sites"])
+    table.add_row("not there", "", "", "", absent, style="dim")
     return table
 
 
@@ -219,12 +161,3 @@ def _with_ratio(number: int | None, full: int | None) -> str:
     if number is None:
         return "-"
     return f"{number:,}" + (f" ({number / full:.3g} x)" if full else "")
-
-
-def _flops(model: Any) -> int | None:
-    from ablate.keras.cost import flops
-
-    try:
-        return flops(model)
-    except (NetworkError, ValueError, TypeError):
-        return None

@@ -158,8 +158,8 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         allows=lambda level: level in ("bright", "dull"),
         allowed=lambda: ("bright", "dull"),
     )
-    known = load_object("ablate.keras.ingredients.registry.INGREDIENTS")
-    replaced(monkeypatch, "ablate.keras.ingredients.registry.INGREDIENTS", {**known, "sparkle": toy})
+    known = load_object("ablate.keras.rewrites.registry.INGREDIENTS")
+    replaced(monkeypatch, "ablate.keras.rewrites.registry.INGREDIENTS", {**known, "sparkle": toy})
     train = sections()["train"]
     patience = type(train["epochs"])(3, number(0), "epochs without success")
     replaced(monkeypatch, "ablate.keras.settings.TRAIN_SETTINGS", {**train, "patience": patience})

@@ -8,8 +8,8 @@ keras = pytest.importorskip("keras")
 
 from keras import layers  # noqa: E402
 
-from ablate.keras.ingredients import INGREDIENTS, Ingredient, Site  # noqa: E402
 from ablate.keras.models import build  # noqa: E402
+from ablate.keras.rewrites import INGREDIENTS, Ingredient, Site  # noqa: E402
 from ablate.testing import check_ingredient  # noqa: E402
 
 pytestmark = pytest.mark.keras

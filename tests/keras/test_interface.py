@@ -103,13 +103,9 @@ def test_networks_whose_layer_names_count_up_are_refused():
     seed_streams(counted("another"), 1)  # a second member of an ensemble
 
 
-def test_ingredients_of_a_model_print_as_a_table():
+def test_ingredients_of_a_model():
     made_of = ingredients(network())
-    assert (made_of["residual"].sites, made_of["batch_norm"].sites, made_of["separable"].sites) == (1, 1, 0)
-    text = str(made_of)
-    assert "residual" in text
-    assert "not there" in text
-    assert "batch_norm" in made_of._repr_html_()
+    assert made_of.sites[["residual", "batch_norm", "separable"]].to_list() == [1, 1, 0]
 
 
 def test_cost_and_diagram():
@@ -119,9 +115,9 @@ def test_cost_and_diagram():
     assert cost(without).activations == cost(full).activations - 8
     assert str(cost(full)).startswith(f"{full.count_params():,} weights, ")
     pair = diagram(full, without, "w/o residual")
-    assert {"w/o residual", "taken away"} <= {text.get_text() for text in pair.figure.axes[0].texts}
+    assert {"w/o residual", "taken away"} <= {text.get_text() for text in pair.axes[0].texts}
     assert "<svg" in pair._repr_svg_()
-    assert "taken away" not in {text.get_text() for text in diagram(full).figure.axes[0].texts}
+    assert "taken away" not in {text.get_text() for text in diagram(full).axes[0].texts}
 
 
 def test_curves_are_written_to_the_folder_of_the_run(tmp_path):
@@ -154,8 +150,7 @@ def test_every_name_is_there_and_stays_when_submodules_are_imported():
         assert callable(getattr(ablate.keras, name)), name
     model = network()
     assert ablate.keras.cost(model) == cost(model)
-    assert ablate.keras.ingredients(model) == ingredients(model)
-    assert ablate.keras.cost.flops(model) > 0  # still the module
+    assert ablate.keras.ingredients(model).equals(ingredients(model))
     with pytest.raises(AttributeError, match="no attribute 'ingredient'"):
         _ = ablate.keras.ingredient
 

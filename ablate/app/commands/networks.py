@@ -19,11 +19,11 @@ from ablate.sweep.console import say
 def _ingredients(overrides: Sequence[str], json: bool = False) -> int:
     rows = load_object("ablate.keras.survey.main")(_checked_config(overrides))
     if json:
-        say(dumps([row.plain() for row in rows], indent=1))
+        say(dumps(rows, indent=1))
         return 0
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else 160).print(load_object("ablate.keras.survey.rendered")(rows))
+    Console(width=None if sys.stdout.isatty() else 160).print(load_object("ablate.keras.survey.survey_table")(rows))
     return 0
 
 

@@ -1,0 +1,70 @@
+"""The kind of normalisation: over the batch, the channels, or groups of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import Node
+from ablate.keras.kinds import NORMALIZATIONS
+from ablate.keras.rewrites.batch_norm import without_norms
+from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
+
+_KINDS = {"batch": "BatchNormalization", "layer": "LayerNormalization", "group": "GroupNormalization"}
+_SHARED_ARGUMENTS = (
+    "epsilon center scale beta_initializer gamma_initializer "
+    "beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
+).split()
+
+
+class Norm(Ingredient):
+    """All normalisations as built, or all of one kind; ``none`` skips them, and convolutions have a bias then.
+
+    ``batch`` normalises each channel over the batch (Ioffe and Szegedy 2015), ``layer`` each place over its channels
+    (Ba et al. 2016, https://arxiv.org/abs/1607.06450), ``group`` each image over groups of channels (Wu and He 2018,
+    https://arxiv.org/abs/1803.08494) as `groups` says. Epsilon, scale and shift stay as they were.
+    """
+
+    name = "norm"
+    label = "the normalisation"
+    description = "all normalisations as built, or of one kind: batch, layer, group, none"
+    absence = "no normalisation layer"
+    levels = ("built", "batch", "layer", "group", "none")
+    stage = Stage.NORMALIZATIONS
+
+    def find(self, graph: Graph) -> tuple[Site, ...]:
+        """The normalisations."""
+        return sites_at(graph.find(*NORMALIZATIONS))
+
+    def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
+        """Puts a normalisation of the kind in the place of each."""
+        nodes = nodes_at(graph, sites)
+        if level == "none":
+            return without_norms(graph, nodes, everywhere=len(nodes) == len(self.find(graph)))
+        changed = [node for node in nodes if not graph.layer(node).is_a(_KINDS[str(level)])]
+        return graph.edited(
+            layers=[_turned(graph, node, str(level)) for node in changed],
+            nodes=[node.called_with(node.inputs[0]) for node in changed],
+        )
+
+
+def groups(channels: int) -> int:
+    """The number of groups: the largest divisor of the channels up to 32 that leaves at least four channels a group.
+
+    Args:
+        channels: Number of channels.
+    """
+    divisors = (number for number in range(min(32, channels // 4), 1, -1) if channels % number == 0)
+    return next(divisors, 1)
+
+
+def _turned(graph: Graph, node: Node, level: str) -> LayerSpec:
+    layer = graph.layer(node)
+    axis = layer.config.get("axis", -1)
+    if isinstance(axis, list | tuple):
+        axis = axis[0] if len(axis) == 1 else -1
+    arguments: dict[str, Any] = {key: layer.config[key] for key in _SHARED_ARGUMENTS if key in layer.config}
+    if level == "group":
+        arguments["groups"] = groups(graph.shape(node.inputs[0])[axis] or 1)
+    return graph.turned(node, _KINDS[level], axis=axis, **arguments)

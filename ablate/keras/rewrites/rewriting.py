@@ -1,0 +1,239 @@
+"""A network with some of its ingredients at other levels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ablate.errors import NetworkError, suggestion
+from ablate.formatting import listing
+from ablate.keras.graph import Graph, fingerprint
+from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
+from ablate.keras.rewrites.registry import INGREDIENTS, catalogue
+
+Patterns = Sequence[str]
+"""Patterns of layer names such as ``block[3-5]*``, as in a shell; none means all."""
+
+
+def rewriting_order(ingredients: Mapping[str, Ingredient]) -> tuple[str, ...]:
+    """Names of ingredients in the order in which they are rewritten: by stage, and within one as they are listed."""
+    return tuple(sorted(ingredients, key=lambda name: ingredients[name].stage))
+
+
+def sites_of(ingredient: Ingredient, graph: Graph, prefix: str = "") -> tuple[str, ...]:
+    """The names of the places where an ingredient is found; ``nested/place`` within a nested model.
+
+    Args:
+        ingredient: What to look for.
+        graph: Where.
+        prefix: What to put before each name.
+    """
+    names = [prefix + "/".join(_path(graph, site)) for site in ingredient.find(graph)]
+    for layer in graph.layers.values():
+        if layer.inner is not None:
+            names += sites_of(ingredient, layer.inner, f"{prefix}{layer.name}/")
+    return tuple(names)
+
+
+def _path(graph: Graph, site: Site) -> tuple[str, ...]:
+    return site.nodes if graph.layer(site.nodes[0]).inner is not None else site.nodes[:1]
+
+
+def present(model: Any, ingredients: Mapping[str, Ingredient] = INGREDIENTS) -> dict[str, int]:
+    """What a model is made of.
+
+    Args:
+        model: A functional or Sequential Keras model.
+        ingredients: What to look for.
+
+    Returns:
+        The number of places for each ingredient, in the order of `INGREDIENTS`; 0 for one that is not there.
+
+    Raises:
+        NetworkError: If the model has no graph.
+    """
+    from ablate.keras.graph_reader import graph_of  # needs Keras, unlike the declarations of the ingredients
+
+    graph = graph_of(model)
+    return {name: len(sites_of(ingredient, graph)) for name, ingredient in ingredients.items()}
+
+
+def _matching(graph: Graph, sites: Sequence[Site], only: Patterns, prefix: str = "") -> list[Site]:
+    """The sites with a layer whose name matches one of the patterns.
+
+    Args:
+        graph: Where the sites were found.
+        sites: The sites.
+        only: The patterns; none lets all pass.
+        prefix: Nested models in which the graph stands, each followed by ``/``.
+    """
+
+    def fits(name: str) -> bool:
+        return any(fnmatchcase(name, pattern) or fnmatchcase(f"{prefix}{name}", pattern) for pattern in only)
+
+    if not only:
+        return list(sites)
+    return [site for site in sites if any(map(fits, (*site.nodes, "/".join(_path(graph, site)))))]
+
+
+def _rewritten(ingredient: Ingredient, graph: Graph, level: Level, only: Patterns = (), prefix: str = "") -> Graph:
+    """The graph with one ingredient at another level, nested models included.
+
+    Args:
+        ingredient: The ingredient.
+        graph: The graph.
+        level: One of its levels, not the first.
+        only: Patterns of the names of the layers to which it is limited.
+        prefix: Nested models in which the graph stands, each followed by ``/``.
+    """
+    # What is put in front of the network is put there once, not in front of each model nested in it.
+    in_front = ingredient.stage is Stage.INPUT and level is not False
+    nested = [
+        replace(layer, inner=_rewritten(ingredient, layer.inner, level, only, f"{prefix}{layer.name}/"))
+        for layer in graph.layers.values()
+        if layer.inner is not None and not in_front
+    ]
+    graph = graph.edited(layers=nested)
+    seen: list[list[Site]] = []
+    # Taking one away may lay another bare.
+    while (sites := _matching(graph, ingredient.find(graph), only, prefix)) not in seen:
+        seen.append(sites)
+        graph = ingredient.rewrite(graph, sites, level)
+    return graph
+
+
+def remove(
+    model: Any,
+    *,
+    only: Mapping[str, str | Patterns] | None = None,
+    ingredients: Mapping[str, Ingredient] | None = None,
+    **levels: Level,
+) -> Any:
+    """The model without some of its ingredients, or with them at other levels.
+
+    ``remove(model, residual=False, head="flatten")`` is the network without residual connections, and with a flattened
+    map instead of global pooling in front of its classifier.
+
+    Args:
+        model: A functional or Sequential Keras model in its full form; it is left as it is.
+        only: By ingredient, a pattern of layer names such as ``"block[3-5]*"``, or several, to which it is limited.
+        ingredients: All ingredients by name; by default those built in and those of installed packages.
+        **levels: Levels by ingredient. Those of the full form change nothing, nor does the level of an ingredient that
+            requires another one which is removed: ``bn_placement`` and ``bias`` are void with ``batch_norm=False``.
+
+    Returns:
+        The model itself if nothing is to be changed, otherwise a new functional model, not compiled, with new weights
+        and with layers of the same names.
+
+    Raises:
+        NetworkError: If an ingredient or a level is unknown, if the model does not contain an ingredient that is to be
+            changed, if a change leaves it as it is, or if it has no graph.
+    """
+    from ablate.keras.graph_writer import model_of
+
+    graph = ablated_graph(model, levels, only, ingredients)
+    return model if graph is None else model_of(graph)
+
+
+def ablated_graph(
+    model: Any,
+    levels: Mapping[str, Level],
+    only: Mapping[str, str | Patterns] | None = None,
+    ingredients: Mapping[str, Ingredient] | None = None,
+) -> Graph | None:
+    """What `remove` builds, as a graph; None if nothing is to be changed.
+
+    Args:
+        model: As for `remove`, as are the others.
+        levels: Levels by ingredient.
+        only: Patterns of layer names by ingredient.
+        ingredients: All ingredients by name.
+
+    Raises:
+        NetworkError: As `remove`.
+    """
+    from ablate.keras.graph_reader import graph_of
+
+    known = catalogue() if ingredients is None else ingredients
+    limits = {name: [value] if isinstance(value, str) else value for name, value in (only or {}).items() if value}
+    faults = [fault for name, level in levels.items() for fault in _faults(known, name, level)]
+    for name in sorted(limits.keys() - known.keys()):
+        faults.append(f"only.{name}: there is no ingredient '{name}'.{suggestion(name, known)}")
+    if faults:
+        raise NetworkError("\n".join(faults))
+    changes = {
+        name: levels[name]
+        for name in rewriting_order(known)
+        if name in levels and levels[name] != known[name].levels[0] and not _is_void(known[name], levels, limits)
+    }
+    if not changes:
+        return None
+    graph = full = graph_of(model)
+    # Layers in front of the network are no part of it: they may come from a change as well.
+    inside = [known[name] for name in known if name in changes and known[name].stage is not Stage.INPUT]
+    missing = [ingredient for ingredient in inside if not sites_of(ingredient, graph)]
+    if missing:
+        raise NetworkError(_absence(full, missing, known))
+    for name, level in changes.items():
+        # An earlier change may have taken this one with it, as a block that is left out takes its residual connection.
+        if known[name] not in inside or sites_of(known[name], graph):
+            graph = _settled(graph) if graph is not full else graph
+            graph = _changed(known, name, graph, level, limits.get(name, ()))
+    return graph
+
+
+def _is_void(ingredient: Ingredient, levels: Mapping[str, Level], limits: Mapping[str, Patterns]) -> bool:
+    """Whether its level means nothing because all of another ingredient that it requires is removed."""
+    return any(
+        name in levels and levels[name] not in required and not limits.get(name)
+        for name, required in ingredient.requires.items()
+    )
+
+
+def _settled(graph: Graph) -> Graph:
+    """The same graph with the shapes and arguments that an edit leaves behind."""
+    from ablate.keras.graph_reader import graph_of
+    from ablate.keras.graph_writer import sketch
+
+    return graph_of(sketch(graph))
+
+
+def _changed(ingredients: Mapping[str, Ingredient], name: str, graph: Graph, level: Level, only: Patterns) -> Graph:
+    ingredient = ingredients[name]
+    if level not in ingredient.adds and not isinstance(level, float) and not sites_of(ingredient, graph):
+        raise NetworkError(_absence(graph, [ingredient], ingredients))
+    misfit = ingredient.misfit(graph, level)
+    if misfit:
+        raise NetworkError(misfit)
+    after = _rewritten(ingredient, graph, level, only)
+    if fingerprint(after) == fingerprint(graph):
+        raise NetworkError(_no_change(ingredient, graph, level, only))
+    return after
+
+
+def _no_change(ingredient: Ingredient, graph: Graph, level: Level, only: Patterns) -> str:
+    message = f"{ingredient.name}={str(level).lower()} changes nothing in model '{graph.name}'"
+    if not only:
+        return f"{message}: it is like that already."
+    places = listing(sites_of(ingredient, graph), 20) or "none"
+    return f"{message}: no place fits only.{ingredient.name}={', '.join(only)}. Places: {places}."
+
+
+def _faults(ingredients: Mapping[str, Ingredient], name: str, level: Any) -> list[str]:
+    if name not in ingredients:
+        return [f"Unknown ingredient '{name}'. Known: {', '.join(ingredients)}.{suggestion(name, ingredients)}"]
+    if ingredients[name].allows(level):
+        return []
+    known = ingredients[name].allowed()
+    return [
+        f"Unknown level {level!r} of ingredient '{name}'. Known: {', '.join(known)}.{suggestion(str(level), known)}"
+    ]
+
+
+def _absence(graph: Graph, missing: Sequence[Ingredient], ingredients: Mapping[str, Ingredient]) -> str:
+    counts = {name: len(sites_of(ingredient, graph)) for name, ingredient in ingredients.items()}
+    contained = [f"{name} ({number})" for name, number in counts.items() if number]
+    lines = [f"`{one.name}` is not present in model '{graph.name}': {one.absence}." for one in missing]
+    return "\n".join([*lines, f"Present: {', '.join(contained) or 'no known ingredient'}."])
