@@ -35,9 +35,7 @@ def _declared(default: Any, rule: Rule, description: str) -> Any:
 
 
 def _one_of(names: Iterable[str]) -> Rule:
-    allowed = tuple(names)
-    rule = choice(allowed)  # takes upper case as well, which nothing behind this border does
-    return optional(lambda value: None if value in allowed else rule(value) or f"one of {', '.join(sorted(allowed))}")
+    return optional(choice(names))
 
 
 _KEYS = list_of(text(), "a list of keys, for example [model,lr]")
@@ -173,7 +171,7 @@ def _value(value: str, setting: Setting) -> Any:
         return _items(value)
     if value == "null":
         return None
-    if setting.rule(value) is None:
+    if setting.rule.allows(value):
         return value  # a text, also where it looks like a number
     try:
         return float(value)

@@ -16,6 +16,7 @@ from typing import Any
 from ablate.errors import suggestion
 from ablate.keras.data import SOURCES
 from ablate.study.setting import (
+    Rule,
     Setting,
     check_section,
     choice,
@@ -83,17 +84,15 @@ TRAINING_KEYS = tuple(key for key, setting in TRAIN_SETTINGS.items() if setting.
 """Keys of the train section whose default a data set may bring; nothing else reads them in the data section."""
 
 
-def _channels(value: Any) -> str | None:
-    return None if value in (1, 3, 4) and isinstance(value, int) else "1 (grey), 3 (colour) or 4 (with alpha)"
-
-
-_FITS, _SCALINGS = ("crop", "pad", "stretch"), ("none", "standard", "unit")
+_CHANNELS = Rule(lambda value: isinstance(value, int) and value in (1, 3, 4), "1 (grey), 3 (colour) or 4 (with alpha)")
 
 DATA_SETTINGS: Mapping[str, Setting] = {
     "source": Setting(None, choice(SOURCES), "where the images come from"),
     "size": Setting(None, optional(sizes()), "pixels a side, or [height, width]; null keeps them where all are equal"),
-    "channels": Setting(3, _channels, "1 grey, 3 colour, 4 with alpha; transparent becomes white without alpha"),
-    "fit": Setting("stretch", choice(_FITS), "to the size: stretch | crop (the middle) | pad (black)"),
+    "channels": Setting(3, _CHANNELS, "1 grey, 3 colour, 4 with alpha; transparent becomes white without alpha"),
+    "fit": Setting(
+        "stretch", choice(("crop", "pad", "stretch")), "to the size: stretch | crop (the middle) | pad (black)"
+    ),
     "validation": Setting(0.15, fraction(), "share that becomes the validation part, where the source has none"),
     "test": Setting(0.15, fraction(), "share that becomes the test part, where the source has none"),
     "resplit": Setting(True, flag(), "every seed draws its own split; false: one for all; parts of the source stay"),
@@ -102,7 +101,7 @@ DATA_SETTINGS: Mapping[str, Setting] = {
     ),
     "scaling": Setting(
         "unit",
-        choice(_SCALINGS),
+        choice(("none", "standard", "unit")),
         "unit (0 to 1) | standard (mean 0, deviation 1, of the training part) | none (0 to 255)",
     ),
     "memory": Setting(
@@ -121,8 +120,6 @@ DATA_SETTINGS: Mapping[str, Setting] = {
 }
 """The keys of the ``data`` section that all sources have."""
 
-_LOWERED = ("schedule", "epoch", "mixed_precision", "save")
-
 
 def check_train(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The ``train`` section with its defaults, and every fault that shows without Keras.
@@ -131,10 +128,9 @@ def check_train(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         config: The ``train`` node of the configuration.
 
     Returns:
-        The values by key, names in lower case, and one sentence a fault.
+        The values by key, and one sentence a fault.
     """
     values, found = check_section("train", config, TRAIN_SETTINGS)
-    values |= {key: values[key].lower() for key in _LOWERED if isinstance(values[key], str)}
     if not found and values["warmup_epochs"] >= values["epochs"]:
         found.append(f"train.warmup_epochs={values['warmup_epochs']}: must be below train.epochs={values['epochs']}.")
     return values, found
