@@ -497,8 +497,7 @@ NO_CHOICE = f"there is no such choice. Allowed: {', '.join(DATA_SETS)}."
         (["-m", "+residul=true,false"], "Unknown key 'residul': it cannot be swept. Did you mean 'residual'?\n"),
         (
             ["-m", "data=digits,telugu", "data.data_dir=sets", "residual=true,false"],
-            "data.data_dir=sets: data=telugu has this key, data=digits has not. Make a study of each, and one report "
-            "of all:\n"
+            "data.data_dir=sets: data=digits has no such key. Make a study of each, and one report of all:\n"
             "  python -m ablate -m data=digits residual=true,false task=stand_in.train study.preflight=null "
             "study.name=digits\n"
             "  python -m ablate -m data=telugu data.data_dir=sets residual=true,false task=stand_in.train "
@@ -576,11 +575,11 @@ def test_bad_input(arguments: list[str], message: str, ours: Ours) -> None:
             "Unknown option '--figure' of 'report'. Options: --figures, --width, --into. Did you mean '--figures'?\n",
         ),
         (["status", "-x"], "Unknown option '-x' of 'status'. It has no options.\n"),
-        (["report", "x", "--width"], "--width needs a value: --width WIDTH.\n"),
+        (["report", "x", "--width"], "argument --width: expected one argument. Write report STUDY ... "),
         (["plan", "--jso"], "Unknown option '--jso'. Options: "),
         (["--figure"], "Unknown option '--figure'. Options: "),
         (["reprot", "outputs/x"], "Unknown verb 'reprot'. Verbs: "),
-        (["help", "reprot"], "There is no help on 'reprot'. Verbs: "),
+        (["help", "reprot"], "Unknown verb 'reprot'. Verbs: "),
     ],
 )
 def test_unknown_options_and_verbs(arguments: list[str], message: str, ours: Ours) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -99,34 +100,21 @@ def _studies_by_choice(key: str, arguments: Sequence[str]) -> str | None:
     swept = next((word for word in arguments if word.startswith(f"{group}=") and "," in word), None)
     if swept is None:
         return None
-    choices = [choice.strip() for choice in swept.partition("=")[2].split(",")]
-    having = [choice for choice in choices if key in _keys(f"{group}={choice}")]
-    if not having:
+    choices = swept.partition("=")[2].split(",")
+    lacking = [choice for choice in choices if key not in _keys(f"{group}={choice}")]
+    if lacking == choices:
         return None
-    lacking = [choice for choice in choices if choice not in having]
-    line = next((word for word in arguments if word.lstrip("+").startswith(f"{key}=")), key)
-    rest = [
-        word
-        for word in arguments
-        if word not in ("-m", "--multirun", swept, line) and not word.startswith(("study.name=", "study.dry_run="))
+    setting = next((word for word in arguments if word.lstrip("+").startswith(f"{key}=")), key)
+    dropped = ("-m", "--multirun", swept, setting)
+    rest = [word for word in arguments if word not in dropped and not word.startswith("study.name=")]
+    lines = [
+        f"{setting}: {group}={','.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no such key. Make a study of "
+        "each, and one report of all:"
     ]
-    commands = [
-        " ".join(["python -m ablate -m", f"{group}={choice}", *([line] if choice in having else []), *rest])
-        + f" study.name={choice}"
-        for choice in choices
-    ]
-    reason = f"{_subject(group, having)} this key, {_subject(group, lacking)} not"
-    return "\n".join(
-        [
-            f"{line}: {reason}. Make a study of each, and one report of all:",
-            *(f"  {command}" for command in commands),
-            f"  python -m ablate report {' '.join(choices)} --into {'_'.join(choices)}",
-        ]
-    )
-
-
-def _subject(group: str, names: Sequence[str]) -> str:
-    return f"{group}={','.join(names)} {'has' if len(names) == 1 else 'have'}"
+    for choice in choices:
+        words = [f"{group}={choice}", *([] if choice in lacking else [setting]), *rest, f"study.name={choice}"]
+        lines.append(f"  python -m ablate -m {' '.join(words)}")
+    return "\n".join([*lines, f"  python -m ablate report {' '.join(choices)} --into {'_'.join(choices)}"])
 
 
 def _keys(*overrides: str) -> list[str]:
@@ -149,12 +137,8 @@ def _first_unreadable(path: Path) -> Path | None:
 
 
 def _raised_in_library(error: BaseException) -> bool:
-    trace = error.__traceback__
-    name = ""
-    while trace is not None:
-        name = str(trace.tb_frame.f_globals.get("__name__", ""))
-        trace = trace.tb_next
-    return name.partition(".")[0] in _LIBRARIES
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals["__name__"].partition(".")[0] in _LIBRARIES
 
 
 def _first_line(text: str) -> str:

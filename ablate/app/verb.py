@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,27 +90,23 @@ class Verb:
             Traceback (most recent call last):
             ablate.errors.ConfigError: Unknown option '--color' of 'paint'. Options: --colour. Did you mean '--colour'?
         """
-        known = {option.name: option for option in self.options}
-        arguments: list[str] = []
-        values: dict[str, Any] = {}
-        waiting = list(words)
-        while waiting:
-            word = waiting.pop(0)
-            name, sign, value = word.partition("=")
-            if name in known:
-                keyword = name.lstrip("-").replace("-", "_")
-                if bool(sign) and not known[name].placeholder:
-                    raise ConfigError(f"{name} takes no value.")
-                if known[name].placeholder and not sign and not waiting:
-                    raise ConfigError(f"{name} needs a value: {known[name].usage}.")
-                values[keyword] = True if not known[name].placeholder else value if sign else waiting.pop(0)
-            elif word.startswith("-") and not self.takes_hydra_options:
-                options = f"Options: {', '.join(known)}." if known else "It has no options."
-                raise ConfigError(f"Unknown option '{name}' of '{self.name}'. {options}{suggestion(name, known)}")
-            else:
-                arguments.append(word)
+        parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False, exit_on_error=False)
+        for option in self.options:
+            action = "store" if option.placeholder else "store_true"
+            parser.add_argument(option.name, action=action, default=argparse.SUPPRESS)
+        try:
+            # Arguments are not declared: the parser would take them out of the order that Hydra's options need.
+            values, arguments = parser.parse_known_args(words)
+        except argparse.ArgumentError as error:
+            raise ConfigError(f"{error}. Write {self.usage}.") from None
+        unknown = [word.partition("=")[0] for word in arguments if word.startswith("-")]
+        if unknown and not self.takes_hydra_options:
+            known = [option.name for option in self.options]
+            options = f"Options: {', '.join(known)}." if known else "It has no options."
+            near = suggestion(unknown[0], known)
+            raise ConfigError(f"Unknown option '{unknown[0]}' of '{self.name}'. {options}{near}")
         needed = [word for word in self.arguments.partition("[")[0].split() if word != "..."]
         if len(arguments) < len(needed) or (len(arguments) > len(needed) and "..." not in self.arguments):
             call = f"{self.name} {self.arguments}, for example: ablate {self.name} {self.example}"
             raise ConfigError(f"Write {call}; received {[*words]}.")
-        return arguments, values
+        return arguments, vars(values)
