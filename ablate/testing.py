@@ -100,7 +100,7 @@ def check_ingredient(
         faults.append(f"The output has the shape {without.output_shape} instead of {model.output_shape}.")
     changed = tuple(
         name
-        for name in _names(after)
+        for name in after.layers
         if name in before.layers and _arguments(after.layers[name]) != _arguments(before.layers[name])
     )
     near = _next_to(ingredient, before)
@@ -117,15 +117,10 @@ def check_ingredient(
         sites=sites,
         weights=model.count_params(),
         weights_without=without.count_params(),
-        removed=tuple(name for name in _names(before) if name not in after.layers),
+        removed=tuple(name for name in before.layers if name not in after.layers),
         changed=changed,
-        added=tuple(name for name in _names(after) if name not in before.layers),
+        added=tuple(name for name in after.layers if name not in before.layers),
     )
-
-
-def _names(graph: Any) -> tuple[str, ...]:
-    """The layers in the order in which they are called."""
-    return tuple(dict.fromkeys(node.layer for node in graph.nodes.values()))
 
 
 def _arguments(layer: Any) -> Any:

@@ -25,6 +25,7 @@ from ablate.study.setting import (
     mapping,
     number,
     optional,
+    setting_fault,
     sizes,
     text,
     whole,
@@ -34,7 +35,7 @@ from ablate.study.setting import (
 TASK = "ablate.keras.train.train"
 """The task of our own application, as the configuration names it; it belongs to the identity of a run."""
 
-METRICS = (
+REPORTED_METRICS = (
     *(f"{subset}_{kind}" for subset in ("test", "val", "train") for kind in ("accuracy", "loss")),
     *("weights", "epoch", "epochs", "seconds", "seconds_fit", "seconds_test"),
 )
@@ -45,8 +46,6 @@ BACKENDS = ("jax", "tensorflow", "torch")
 
 SCHEDULES = ("constant", "cosine", "exponential", "linear", "step")
 """Schedules of the learning rate; see :class:`ablate.keras.optimization.Schedule`."""
-
-_REQUIRED_PACKAGES = ("tensorflow", "keras")
 
 _positive, _below_one = number(0, open_low=True), number(0, 1, open_high=True)
 
@@ -130,10 +129,12 @@ def check_train(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     Returns:
         The values by key, and one sentence a fault.
     """
-    values, found = check_section("train", config, TRAIN_SETTINGS)
-    if not found and values["warmup_epochs"] >= values["epochs"]:
-        found.append(f"train.warmup_epochs={values['warmup_epochs']}: must be below train.epochs={values['epochs']}.")
-    return values, found
+    values, messages = check_section("train", config, TRAIN_SETTINGS)
+    if not messages and values["warmup_epochs"] >= values["epochs"]:
+        messages.append(
+            f"train.warmup_epochs={values['warmup_epochs']}: must be below train.epochs={values['epochs']}."
+        )
+    return values, messages
 
 
 def data_settings(source: str) -> dict[str, Setting]:
@@ -148,12 +149,10 @@ def data_settings(source: str) -> dict[str, Setting]:
         (1, 'stretch', 'digits')
     """
     module = SOURCES[source]
-    defaults = {"source": source, **module.DEFAULTS}
-    shared = {
-        key: replace(setting, default=defaults[key]) if key in defaults else setting
-        for key, setting in DATA_SETTINGS.items()
-    }
-    return shared | module.SETTINGS
+    settings = {**DATA_SETTINGS, **module.SETTINGS}
+    for key, default in {"source": source, **module.DEFAULTS}.items():
+        settings[key] = replace(settings[key], default=default)
+    return settings
 
 
 def check_data(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -165,17 +164,16 @@ def check_data(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     Returns:
         The values by key, and one sentence a fault.
     """
-    source = config.get("source")
-    if not isinstance(source, str) or source not in SOURCES:
-        near = suggestion(str(source), SOURCES)
-        return dict(config), [f"data.source={source}: must be one of {', '.join(sorted(SOURCES))}.{near}"]
-    values, found = check_section("data", config, data_settings(source))
-    if not found and values["validation"] + values["test"] >= 1:
-        found.append(
+    source = str(config.get("source"))
+    if (fault := setting_fault("data.source", source, DATA_SETTINGS["source"])) is not None:
+        return dict(config), [fault]
+    values, messages = check_section("data", config, data_settings(source))
+    if not messages and values["validation"] + values["test"] >= 1:
+        messages.append(
             f"data.validation={values['validation']} and data.test={values['test']} leave nothing to train on: "
             "their sum must be below 1."
         )
-    return values, found
+    return values, messages
 
 
 def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
@@ -192,22 +190,20 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
         >>> faults({"train": {"epochs": -1}})
         ['train.epochs=-1: must be a whole number of at least 1.']
     """
-    from ablate.keras.ingredients import INGREDIENTS
+    from ablate.keras.ingredients.registry import INGREDIENTS
 
     task = str(values.get("task", TASK))
     train = values.get("train") or {}
-    found = level_faults(values, INGREDIENTS)
+    messages = level_faults(values, INGREDIENTS)
     if task == TASK:
-        found += check_train(train)[1]
-        metric = (values.get("study") or {}).get("metric", METRICS[0])
-        if metric not in METRICS:
-            near = suggestion(str(metric), METRICS)
-            found.append(f"study.metric={written(metric)}: a run reports {', '.join(METRICS)}.{near}")
+        metric = (values.get("study") or {}).get("metric", REPORTED_METRICS[0])
+        if metric not in REPORTED_METRICS:
+            near = suggestion(str(metric), REPORTED_METRICS)
+            messages.append(f"study.metric={written(metric)}: a run reports {', '.join(REPORTED_METRICS)}.{near}")
     else:
-        # A task of the user may have further keys, and combine ours as it likes.
-        found += check_section("train", {key: train[key] for key in train if key in TRAIN_SETTINGS}, TRAIN_SETTINGS)[1]
-    found += _installation_faults(task)
-    return found + (_void_levels(values, INGREDIENTS) if explicit else [])
+        train = {key: value for key, value in train.items() if key in TRAIN_SETTINGS}  # a task may have further keys
+    messages += check_train(train)[1] + _installation_faults(task)
+    return messages + (_void_levels(values, INGREDIENTS) if explicit else [])
 
 
 def level_faults(config: Mapping[str, Any], ingredients: Mapping[str, Any]) -> list[str]:
@@ -232,27 +228,23 @@ def _void_levels(config: Mapping[str, Any], ingredients: Mapping[str, Any]) -> l
         f"Leave it out, or set {parent}={written(levels[0])}."
         for name, ingredient in ingredients.items()
         if config.get(name, ingredient.levels[0]) != ingredient.levels[0]
-        for parent, levels in getattr(ingredient, "requires", {}).items()
+        for parent, levels in ingredient.requires.items()
         if parent in config and config[parent] not in levels
     ]
 
 
 def _installation_faults(task: str) -> list[str]:
     if task.startswith("ablate.keras."):
-        if not all(map(find_spec, _REQUIRED_PACKAGES)):
+        backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+        if not all(map(find_spec, ("tensorflow", "keras"))):
             return ["Training networks needs TensorFlow and Keras: pip install 'ablate-study[keras]'."]
-        return _backend_faults(os.environ.get("KERAS_BACKEND") or "tensorflow")
-    if not task.startswith("ablate.") and not _is_importable(task.rpartition(".")[0]):
+        if backend not in BACKENDS:
+            near = suggestion(backend, BACKENDS)
+            return [f"KERAS_BACKEND={backend}: networks are trained with {', '.join(BACKENDS)}.{near}"]
+        if find_spec(backend) is None:
+            return [f"KERAS_BACKEND={backend} is not installed: pip install 'ablate-study[{backend}]'."]
+    elif not task.startswith("ablate.") and not _is_importable(task.rpartition(".")[0]):
         return [f"task={task}: there is no such module. Name a function by its dotted path."]
-    return []
-
-
-def _backend_faults(backend: str) -> list[str]:
-    if backend not in BACKENDS:
-        near = suggestion(backend, BACKENDS)
-        return [f"KERAS_BACKEND={backend}: networks are trained with {', '.join(BACKENDS)}.{near}"]
-    if find_spec(backend) is None:
-        return [f"KERAS_BACKEND={backend} is not installed: pip install 'ablate-study[{backend}]'."]
     return []
 
 

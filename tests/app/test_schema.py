@@ -190,7 +190,7 @@ def test_a_registered_ingredient_and_setting_appear_in_config_help_and_checks(
 def test_a_registered_metric_and_design_are_named_by_the_help_page(monkeypatch: pytest.MonkeyPatch) -> None:
     from ablate.app import schema
 
-    monkeypatch.setattr("ablate.keras.settings.METRICS", ("test_accuracy", "test_charm"))
+    monkeypatch.setattr("ablate.keras.settings.REPORTED_METRICS", ("test_accuracy", "test_charm"))
     replaced(monkeypatch, "ablate.app.schema.DESIGNS", {**schema.DESIGNS, "spiral": None})
     page = help_page({})
     assert "test_charm" in page
