@@ -15,7 +15,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ablate.app.schema import conf_dir
 from ablate.errors import suggestion
-from ablate.sweep.factors import task_keys
+from ablate.sweep.factors import error_text, task_keys
+from ablate.sweep.sweeper import fault_text
 
 _LIMIT = re.compile(r"(?P<plus>\+{0,2})(?:only\.(?P<name>\w+)|(?P<first>\w+)\.only)=(?P<value>.*)", re.DOTALL)
 _LIBRARIES = ("antlr4", "hydra", "omegaconf", "yaml")
@@ -69,12 +70,11 @@ def explain_error(error: BaseException, arguments: Sequence[str]) -> str | None:
             here = Path.cwd()
             path = unreadable.relative_to(here) if here in unreadable.parents else unreadable
             return f"Cannot read '{path}': {error.strerror}."
-        return f"Cannot write to the output folder '{error.filename}': {error.strerror}."
+        return fault_text(error)
     if not isinstance(error, HydraException | OmegaConfBaseException):
         # Some faults of a command line come out of these libraries as whatever Python made of them.
-        return f"{_first_line(str(error)) or type(error).__name__}" if _raised_in_library(error) else None
+        return error_text(error) if _raised_in_library(error) else None
     text = str(error).strip()
-    cause = str(error.__cause__).strip() if error.__cause__ is not None else ""
     if match := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.+)'", text):
         command = f"python -m ablate -m {' '.join(arguments)}"
         return f"{match.group(1)}: several levels are a study; add -m:\n  {command}"
@@ -88,10 +88,8 @@ def explain_error(error: BaseException, arguments: Sequence[str]) -> str | None:
         allowed = f" Allowed: {', '.join(options)}." if options else ""
         return f"{group}={option}: there is no such choice.{allowed}{suggestion(option, options)}"
     if match := re.search(r"Error merging override (.*)", text):
-        return f"{match.group(1)}: {_first_line(cause) or 'not allowed'}"
-    if "Multiple values for" in text or "is specified more than once" in text:
-        return _first_line(text)
-    return "\n".join([_first_line(text), _first_line(cause)]).strip() or type(error).__name__
+        return f"{match.group(1)}: {error_text(error)}"
+    return fault_text(error)
 
 
 def _studies_by_choice(key: str, arguments: Sequence[str]) -> str | None:
@@ -139,7 +137,3 @@ def _first_unreadable(path: Path) -> Path | None:
 def _raised_in_library(error: BaseException) -> bool:
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return frame.f_globals["__name__"].partition(".")[0] in _LIBRARIES
-
-
-def _first_line(text: str) -> str:
-    return text.splitlines()[0] if text else ""

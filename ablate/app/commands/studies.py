@@ -8,7 +8,7 @@ from pathlib import Path
 from ablate.app.application import run_hydra
 from ablate.app.help import section_keys
 from ablate.app.verb import Option, Verb
-from ablate.errors import ConfigError, RunError, suggestion
+from ablate.errors import ConfigError, suggestion
 from ablate.formatting import listing
 from ablate.store import PlannedRun, StudyFolder
 from ablate.sweep.console import say, status_lines
@@ -97,12 +97,7 @@ def _rerun(arguments: Sequence[str]) -> int:
     from ablate.sweep.rerun import rerun
 
     study, run = find_run(*arguments)
-    try:
-        outcome = rerun(study, run)
-    except (ConfigError, RunError):
-        raise
-    except Exception as error:
-        raise RunError(f"The run failed: {type(error).__name__}: {error}") from error
+    outcome = rerun(study, run)
     first, second = outcome.first, outcome.second
     if first is None:
         say(f"The run had no result; now it has one: {outcome.folder}")
