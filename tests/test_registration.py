@@ -165,7 +165,11 @@ def test_the_figure_is_drawn_by_default_of_studies_of_the_design(tmp_path: Path)
     summary = ablate.run(
         lambda config: {"test_charm": 0.9 + 0.01 * config["seed"] - 0.1 * (config["sparkle"] == "dull")},
         {"sparkle": ["bright", "dull"], "residual": [True, False]},
-        **{"design": "corners", "metric": "test_charm", "seeds": 2, "name": "own", "outputs": tmp_path},
+        outputs=tmp_path,
+        name="own",
+        design="corners",
+        metric="test_charm",
+        seeds=2,
     )
     assert "charm" in (tmp_path / "own" / "figures" / "captions.md").read_text()
     assert summary.runs["test_charm"].notna().all()

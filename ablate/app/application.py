@@ -6,19 +6,21 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ablate.app.schema import check_values, conf_dir, register
 from ablate.errors import AblateError, ConfigError, suggestion
+from ablate.formatting import duration
 from ablate.objects import load_object
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-    from ablate.store import RunFolder
+from ablate.store import RunFolder
+from ablate.sweep.console import say
+from ablate.sweep.progress import EpochBar
+from ablate.sweep.recorder import record
 
 register()
 
@@ -26,12 +28,6 @@ register()
 @hydra.main(config_path=conf_dir(), config_name="config", version_base="1.3")
 def application(config: DictConfig) -> Any:
     """One run: Hydra calls this for a single run, and once a run of a study."""
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
-
-    from ablate.store import RunFolder
-    from ablate.sweep.recorder import record
-
     job = HydraConfig.get()
     folder = RunFolder(Path(job.runtime.output_dir))
     values: dict[str, Any] = OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[assignment]
@@ -55,11 +51,6 @@ def application(config: DictConfig) -> Any:
 
 
 def _train_alone(values: Mapping[str, Any], folder: RunFolder) -> None:
-    from ablate.formatting import duration
-    from ablate.sweep.console import say
-    from ablate.sweep.progress import EpochBar
-    from ablate.sweep.recorder import record
-
     task = load_object(str(values["task"]), "task")
     with EpochBar() as bar:
         metrics = record(lambda: task(values, folder, progress=bar.update), folder) or {}
@@ -98,9 +89,9 @@ def run_hydra(arguments: Sequence[str]) -> int:
 def _check_options(arguments: Sequence[str]) -> None:
     """Refuse options that are not Hydra's in our form; its own parser prints a page."""
     options = [option for action in get_args_parser()._actions for option in action.option_strings]
-    for word in arguments:
-        name = word.partition("=")[0]
-        if word.startswith("--") and not any(option.startswith(name) for option in options):
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if argument.startswith("--") and not any(option.startswith(name) for option in options):
             raise ConfigError(f"Unknown option '{name}'. Options: {', '.join(options)}.{suggestion(name, options)}")
 
 

@@ -135,9 +135,9 @@ def _shared_keys(section: str, choice: str, descriptions: Mapping[str, Mapping[s
     """
     rows = []
     for key in dict.fromkeys(key for described in descriptions.values() for key in described):
-        having = [name for name, described in descriptions.items() if key in described]
-        where = "" if len(having) == len(descriptions) else f" ({choice}={'|'.join(having)})"
-        rows.append((f"{section}.{key}", f"{descriptions[having[0]][key].strip()}{where}"))
+        owners = [name for name, described in descriptions.items() if key in described]
+        where = "" if len(owners) == len(descriptions) else f" ({choice}={'|'.join(owners)})"
+        rows.append((f"{section}.{key}", f"{descriptions[owners[0]][key].strip()}{where}"))
     return rows
 
 
@@ -167,10 +167,9 @@ def _assignment(key: str, value: Any) -> str:
 def _yaml_defaults(section: str) -> dict[str, Any]:
     """What the YAML file that the configuration chooses for a section sets."""
     config = yaml.safe_load((Path(conf_dir()) / "config.yaml").read_text())
-    chosen = next((entry[section] for entry in config["defaults"] if isinstance(entry, dict) and section in entry), "")
-    path = Path(conf_dir()) / section / f"{chosen}.yaml"
-    values: dict[str, Any] = (yaml.safe_load(path.read_text()) or {}) if path.is_file() else {}
-    return values
+    (chosen,) = [entry[section] for entry in config["defaults"] if isinstance(entry, dict) and section in entry]
+    path = _files(section).get(chosen)
+    return {} if path is None else dict(yaml.safe_load(path.read_text()))
 
 
 def _choices(group: str) -> list[Key]:

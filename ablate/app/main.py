@@ -21,7 +21,7 @@ _HELP = ("--help", "-h")
 
 def main() -> None:
     """Do what the command line asks for; ends the process with its exit code."""
-    arguments = sys.argv[1:] = [with_quotes(word) for word in sys.argv[1:]]
+    arguments = sys.argv[1:] = [with_quotes(argument) for argument in sys.argv[1:]]
     wants_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
     # A console script, unlike python -m, does not look for a user's modules in the current folder.
     if (here := str(Path.cwd())) not in sys.path and "" not in sys.path:
@@ -39,7 +39,7 @@ def main() -> None:
     except Exception as error:
         if wants_tracebacks:
             raise
-        message = explain_error(error, [word for word in arguments if word not in VERBS])
+        message = explain_error(error, [argument for argument in arguments if argument not in VERBS])
         code = 1 if message is None else 2
         fail(message or f"{type(error).__name__}: {error}\nHYDRA_FULL_ERROR=1 shows where.", code)
     sys.exit(code)
@@ -48,7 +48,7 @@ def main() -> None:
 def _run(arguments: Sequence[str]) -> int:
     first, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
     if first == "help" or not set(arguments).isdisjoint(_HELP):
-        topics = [word for word in arguments if word not in ("help", *_HELP)]
+        topics = [argument for argument in arguments if argument not in ("help", *_HELP)]
         has_topic = topics and (first == "help" or first in VERBS)
         sys.stdout.write(verb_page(_verb(topics[0])) if has_topic else help_page(TOPICS))
         return 0

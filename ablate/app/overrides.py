@@ -23,14 +23,14 @@ _LIBRARIES = ("antlr4", "hydra", "omegaconf", "yaml")
 _LIST = re.compile(r"\[(.*,.*|['\"].*)\]", re.DOTALL)
 
 
-def with_quotes(word: str) -> str:
-    """A word of the command line with patterns of layer names as Hydra understands them.
+def with_quotes(argument: str) -> str:
+    """An argument of the command line with patterns of layer names as Hydra understands them.
 
     Hydra's grammar has no ``*`` and no ``[3-5]`` outside quotes, which the shell takes away. And ``residual.only=...``
     is another way to type ``only.residual=...``. All else is left to Hydra.
 
     Args:
-        word: As typed.
+        argument: As typed.
 
     Example:
         >>> print(with_quotes("residual.only=block[3-5]*"))
@@ -38,9 +38,9 @@ def with_quotes(word: str) -> str:
         >>> print(with_quotes("only.bias=[conv1*,conv2*]"), with_quotes("only.bias=a*,null"), with_quotes("head=gap"))
         only.bias=["conv1*","conv2*"] only.bias="a*",null head=gap
     """
-    match = _LIMIT.fullmatch(word)
+    match = _LIMIT.fullmatch(argument)
     if match is None:
-        return word
+        return argument
     value = match["value"]
     items = _LIST.fullmatch(value)
     quoted = f"[{_quoted(items[1])}]" if items else _quoted(value)
@@ -67,9 +67,7 @@ def explain_error(error: BaseException, arguments: Sequence[str]) -> str | None:
     """
     if isinstance(error, OSError) and isinstance(error.filename, str):
         if (unreadable := _first_unreadable(Path(error.filename))) is not None:
-            here = Path.cwd()
-            path = unreadable.relative_to(here) if here in unreadable.parents else unreadable
-            return f"Cannot read '{path}': {error.strerror}."
+            return f"Cannot read '{unreadable}': {error.strerror}."
         return fault_text(error)
     if not isinstance(error, HydraException | OmegaConfBaseException):
         # Some faults of a command line come out of these libraries as whatever Python made of them.
@@ -95,16 +93,16 @@ def explain_error(error: BaseException, arguments: Sequence[str]) -> str | None:
 def _studies_by_choice(key: str, arguments: Sequence[str]) -> str | None:
     """Commands for a study that sweeps a group (``data=digits,telugu``) of which not every choice has a key."""
     group = key.partition(".")[0]
-    swept = next((word for word in arguments if word.startswith(f"{group}=") and "," in word), None)
+    swept = next((argument for argument in arguments if argument.startswith(f"{group}=") and "," in argument), None)
     if swept is None:
         return None
     choices = swept.partition("=")[2].split(",")
     lacking = [choice for choice in choices if key not in _keys(f"{group}={choice}")]
     if lacking == choices:
         return None
-    setting = next((word for word in arguments if word.lstrip("+").startswith(f"{key}=")), key)
+    setting = next((argument for argument in arguments if argument.lstrip("+").startswith(f"{key}=")), key)
     dropped = ("-m", "--multirun", swept, setting)
-    rest = [word for word in arguments if word not in dropped and not word.startswith("study.name=")]
+    rest = [argument for argument in arguments if argument not in dropped and not argument.startswith("study.name=")]
     lines = [
         f"{setting}: {group}={','.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no such key. Make a study of "
         "each, and one report of all:"
@@ -127,11 +125,10 @@ def _keys(*overrides: str) -> list[str]:
 
 def _first_unreadable(path: Path) -> Path | None:
     """The first folder on the way to a path, or the path itself, that the system does not let be read."""
-    for folder in reversed(path.parents):
-        if folder.is_dir() and not os.access(folder, os.X_OK):
-            return folder
-    needed = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
-    return path if path.exists() and not os.access(path, needed) else None
+    for place in (*reversed(path.parents), path):
+        if place.exists() and not os.access(place, os.X_OK if place.is_dir() else os.R_OK):
+            return place
+    return None
 
 
 def _raised_in_library(error: BaseException) -> bool:

@@ -38,7 +38,7 @@ class Verb:
     """A verb: ``ablate NAME ARGUMENTS OPTIONS``.
 
     Args:
-        name: The word.
+        name: What is typed.
         function: What does it: takes a list of the arguments, and the options that were given by keyword; returns an
             exit code.
         arguments: As the help page has them: ``"STUDY RUN"`` are two, ``"STUDY ..."`` one or more, and those in
@@ -64,20 +64,23 @@ class Verb:
         """How it is called."""
         return " ".join([self.name, self.arguments, *(f"[{option.usage}]" for option in self.options)])
 
-    def run(self, words: Sequence[str]) -> int:
-        """Do what the words of a command line behind the verb ask for; returns an exit code.
+    def run(self, command_line: Sequence[str]) -> int:
+        """Call the function of the verb; returns its exit code.
+
+        Args:
+            command_line: What follows the verb on the command line.
 
         Raises:
-            AblateError: If the words are wrong, or what they ask for cannot be done.
+            AblateError: If arguments or options are wrong, or what they ask for cannot be done.
         """
-        arguments, values = self.parse(words)
+        arguments, values = self.parse(command_line)
         return self.function(arguments, **values)
 
-    def parse(self, words: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    def parse(self, command_line: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
         """The arguments, and the values of the options by keyword.
 
         Args:
-            words: What follows the verb on the command line.
+            command_line: What follows the verb on the command line.
 
         Raises:
             ConfigError: If an option is unknown or lacks its value, or arguments are missing or too many.
@@ -96,17 +99,17 @@ class Verb:
             parser.add_argument(option.name, action=action, default=argparse.SUPPRESS)
         try:
             # Arguments are not declared: the parser would take them out of the order that Hydra's options need.
-            values, arguments = parser.parse_known_args(words)
+            values, arguments = parser.parse_known_args(command_line)
         except argparse.ArgumentError as error:
             raise ConfigError(f"{error}. Write {self.usage}.") from None
-        unknown = [word.partition("=")[0] for word in arguments if word.startswith("-")]
+        unknown = [argument.partition("=")[0] for argument in arguments if argument.startswith("-")]
         if unknown and not self.takes_hydra_options:
             known = [option.name for option in self.options]
             options = f"Options: {', '.join(known)}." if known else "It has no options."
             near = suggestion(unknown[0], known)
             raise ConfigError(f"Unknown option '{unknown[0]}' of '{self.name}'. {options}{near}")
-        needed = [word for word in self.arguments.partition("[")[0].split() if word != "..."]
+        needed = [name for name in self.arguments.partition("[")[0].split() if name != "..."]
         if len(arguments) < len(needed) or (len(arguments) > len(needed) and "..." not in self.arguments):
             call = f"{self.name} {self.arguments}, for example: ablate {self.name} {self.example}"
-            raise ConfigError(f"Write {call}; received {[*words]}.")
+            raise ConfigError(f"Write {call}; received {[*command_line]}.")
         return arguments, vars(values)

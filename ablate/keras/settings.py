@@ -70,12 +70,14 @@ TRAIN_SETTINGS: Mapping[str, Setting] = {
     "epoch": Setting("last", choice(("last", "best_val")), "whose weights are tested: last | best_val (by accuracy)"),
     "mixed_precision": Setting(None, optional(choice(("bfloat16", "float16"))), "null | float16 | bfloat16"),
     "jit": Setting(False, flag(), "compile with XLA; slow on a CPU"),
-    "threads": Setting(1, whole(1), "threads within an operation on the CPU; another number gives other bits"),
+    "threads": Setting(1, whole(1), "threads within an operation on the CPU; another number gives other results"),
     "callbacks": Setting({}, mapping(), "{plateau: {name: ReduceLROnPlateau, patience: 3}}; {run} is the run's folder"),
     "save": Setting(
         None, optional(choice(("best", "last"))), "null | best | last: save weights as best.keras, last.keras"
     ),
-    "backup": Setting(True, flag(), "after epochs, a fiftieth of the time at most, so that an interrupted run goes on"),
+    "backup": Setting(
+        True, flag(), "save the state after epochs, in 2% of the time at most, to resume an interrupted run"
+    ),
 }
 """The ``train`` section."""
 
@@ -92,16 +94,18 @@ DATA_SETTINGS: Mapping[str, Setting] = {
     "fit": Setting(
         "stretch", choice(("crop", "pad", "stretch")), "to the size: stretch | crop (the middle) | pad (black)"
     ),
-    "validation": Setting(0.15, fraction(), "share that becomes the validation part, where the source has none"),
-    "test": Setting(0.15, fraction(), "share that becomes the test part, where the source has none"),
-    "resplit": Setting(True, flag(), "every seed draws its own split; false: one for all; parts of the source stay"),
+    "validation": Setting(0.15, fraction(), "share that becomes the validation subset, where the source has none"),
+    "test": Setting(0.15, fraction(), "share that becomes the test subset, where the source has none"),
+    "resplit": Setting(True, flag(), "every seed draws its own split; false: one for all; subsets of the source stay"),
     "limit": Setting(
-        None, optional(whole(2)), "most images for training and validation together; a larger limit holds the smaller"
+        None,
+        optional(whole(2)),
+        "most images for training and validation together; a larger limit contains the smaller",
     ),
     "scaling": Setting(
         "unit",
         choice(("none", "standard", "unit")),
-        "unit (0 to 1) | standard (mean 0, deviation 1, of the training part) | none (0 to 255)",
+        "unit (0 to 1) | standard (mean 0, deviation 1, of the training subset) | none (0 to 255)",
     ),
     "memory": Setting(
         0.25, number(0, 1), "share of the machine's memory for decoded images; beyond it they stay in their file"
@@ -111,7 +115,7 @@ DATA_SETTINGS: Mapping[str, Setting] = {
         key: replace(
             TRAIN_SETTINGS[key],
             rule=optional(TRAIN_SETTINGS[key].rule),
-            description=f"what suits this set; train.{key} takes it over",
+            description=f"what suits this set: the default of train.{key}",
             fallback=None,
         )
         for key in TRAINING_KEYS

@@ -17,7 +17,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ablate.errors import suggestion
@@ -62,13 +62,6 @@ class Setting:
     description: str = ""
     fallback: str | None = None
 
-    @property
-    def node(self) -> Any:
-        """The default as Hydra's configuration holds it."""
-        if self.fallback is None:
-            return self.default
-        return f"${{oc.select:{self.fallback},{written(self.default)}}}"
-
 
 def check_section(
     section: str, config: Mapping[str, Any], settings: Mapping[str, Setting]
@@ -89,15 +82,15 @@ def check_section(
         ({'epochs': 10}, ["train has no key 'epoch'. Did you mean 'epochs'?"])
     """
     keys = f" Keys: {', '.join(sorted(settings))}."
-    faults = [
+    unknown = [
         f"{section} has no key '{key}'.{suggestion(str(key), settings) or keys}"
         for key in config
         if key not in settings
     ]
     values = {key: config.get(key, setting.default) for key, setting in settings.items()}
     prefix = f"{section}." if section else ""
-    found = [setting_fault(f"{prefix}{key}", values[key], setting) for key, setting in settings.items()]
-    return values, [*faults, *filter(None, found)]
+    wrong = [setting_fault(f"{prefix}{key}", values[key], setting) for key, setting in settings.items()]
+    return values, [*unknown, *filter(None, wrong)]
 
 
 def setting_fault(key: str, value: Any, setting: Setting) -> str | None:
@@ -254,6 +247,8 @@ def config_node(settings: Mapping[str, Setting], fallback: str = "") -> dict[str
         >>> config_node({"seeds": Setting(3, whole(1))}, fallback="study")
         {'seeds': '${oc.select:study.seeds,3}'}
     """
-    if fallback:
-        settings = {key: replace(setting, fallback=f"{fallback}.{key}") for key, setting in settings.items()}
-    return {key: copy.deepcopy(setting.node) for key, setting in settings.items()}
+    node = {}
+    for key, setting in settings.items():
+        source = f"{fallback}.{key}" if fallback else setting.fallback
+        node[key] = f"${{oc.select:{source},{written(setting.default)}}}" if source else copy.deepcopy(setting.default)
+    return node

@@ -122,7 +122,7 @@ class StudySettings:
         None, text(), "dotted path of a function that lists what is wrong with a configuration", hydra_only=True
     )
     preflight: str | None = _declared(
-        None, text(), "dotted path of a function that looks at all cells before the first run", hydra_only=True
+        None, text(), "dotted path of a function that checks all cells before the first run", hydra_only=True
     )
     costs: str | None = _declared(
         None,
@@ -170,17 +170,20 @@ class StudySettings:
             Traceback (most recent call last):
             ablate.errors.DesignError: study.max_seeds=2: must be a whole number from 3 to 50.
         """
-        given = {key: value for key, value in values.items() if value is not None}
-        _, faults = check_section(section, given, STUDY_SETTINGS)
+        passed = {key: value for key, value in values.items() if value is not None}
+        _, faults = check_section(section, passed, STUDY_SETTINGS)
         if faults:
             raise DesignError("\n".join(faults))
-        if isinstance(given.get("figures"), str):
-            given["figures"] = (given["figures"],)
-        if "extra_factors" in given:
-            given["extra_factors"] = tuple(given["extra_factors"])
-        if "name" in given:
-            given["name"] = str(given["name"])
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})
+        if isinstance(passed.get("figures"), str):
+            passed["figures"] = (passed["figures"],)
+        if "extra_factors" in passed:
+            passed["extra_factors"] = tuple(passed["extra_factors"])
+        if "name" in passed:
+            passed["name"] = str(passed["name"])
+        frozen: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in passed.items()
+        }
+        return cls(**frozen)
 
     @property
     def report(self) -> dict[str, Any]:
@@ -251,7 +254,7 @@ LAUNCHER_SETTINGS: Mapping[str, Setting] = {
     "gpu_memory": Setting(
         None,
         optional(number(0, open_low=True)),
-        "GiB of a GPU that a worker may take: as many a GPU as are free; null: one worker a GPU",
+        "GiB of a GPU's memory that a worker may take, so that several share a GPU; null: one worker a GPU",
         fallback="study.gpu_memory",
     ),
     "timeout": Setting(None, optional(number(0, open_low=True)), "seconds after which a run is ended; null: never"),

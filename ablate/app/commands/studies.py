@@ -58,13 +58,12 @@ def find_run(path: str, run: str) -> tuple[StudyFolder, PlannedRun]:
 
 def _plan(arguments: Sequence[str], json: bool = False) -> int:
     # The plan as JSON goes to standard output alone, for a program to read.
-    rest = [word for word in arguments if word not in ("-m", "--multirun")]
+    rest = [argument for argument in arguments if argument not in ("-m", "--multirun")]
     return run_hydra(["-m", *rest, f"study.dry_run={'json' if json else 'true'}"])
 
 
 def _status(arguments: Sequence[str]) -> int:
-    for line in status_lines(find_study(arguments[0])):
-        say(line)
+    say("\n".join(status_lines(find_study(arguments[0]))))
     return 0
 
 
@@ -89,8 +88,7 @@ def _show_file(title: str, path: Path, most: int | None = None) -> None:
     lines = path.read_text(errors="replace").splitlines()
     last = lines if most is None else lines[-most:]
     say(f"-- {title}: {path}" + (f" (last {len(last)} of {len(lines)} lines)" if len(last) < len(lines) else ""))
-    for line in last:
-        say(line)
+    say("\n".join(last))
 
 
 def _rerun(arguments: Sequence[str]) -> int:

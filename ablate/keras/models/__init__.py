@@ -169,7 +169,7 @@ def least_side(model: Mapping[str, Any], input_shape: tuple[int, int, int]) -> i
 
 def _data_faults(input_shape: Any, classes: Any) -> list[str]:
     faults = []
-    if _widths(length=3)(list(input_shape)) is not None:
+    if not _widths(length=3).allows(list(input_shape)):
         faults.append(f"input_shape={input_shape}: must be height, width and channels, whole numbers of at least 1.")
     if not isinstance(classes, int) or isinstance(classes, bool) or classes < 2:
         faults.append(f"classes={classes}: must be a whole number of at least 2.")
