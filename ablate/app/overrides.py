@@ -67,7 +67,7 @@ def explain_error(error: BaseException, arguments: Sequence[str]) -> str | None:
     """
     if isinstance(error, OSError) and isinstance(error.filename, str):
         if (unreadable := _first_unreadable(Path(error.filename))) is not None:
-            return f"Cannot read '{unreadable}': {error.strerror}."
+            return f"Cannot read '{os.path.relpath(unreadable)}': {error.strerror}."
         return fault_text(error)
     if not isinstance(error, HydraException | OmegaConfBaseException):
         # Some faults of a command line come out of these libraries as whatever Python made of them.
