@@ -59,8 +59,7 @@ def data_settings() -> dict[str, Mapping[str, Setting]]:
 
 def ingredients() -> Mapping[str, Any]:
     """The built-in ingredients by name, each the value that describes itself."""
-    registry: Mapping[str, Any] = load_object("ablate.keras.ingredients.registry.INGREDIENTS")
-    return registry
+    return dict(load_object("ablate.keras.ingredients.registry.INGREDIENTS"))
 
 
 def top_settings() -> dict[str, Setting]:
