@@ -16,6 +16,7 @@ from ablate.analysis.intervals import LEVEL
 from ablate.analysis.verdicts import ALPHA
 from ablate.formatting import better_direction, percent, plural
 from ablate.study import Cell, Factor, Plan, cell_of
+from ablate.study.metric import metric_label
 
 CONFIDENCE = percent(LEVEL)
 """The confidence level of all intervals, as it is written."""
@@ -105,7 +106,7 @@ def contributions(effects: pd.DataFrame, summary: Summary) -> pd.DataFrame:
 
 def metric_direction(summary: Summary) -> str:
     """The metric and which way is good, such as ``test_loss (lower is better)``."""
-    return f"{summary.study.metric} ({better_direction(summary.study.direction)})"
+    return f"{metric_label(summary.study.metric)} ({better_direction(summary.study.direction)})"
 
 
 def cell_label(cell: Cell, plan: Plan) -> str:

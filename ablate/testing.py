@@ -70,8 +70,8 @@ def check_ingredient(
         leaves_none: Whether none of it may be left; false for a level that exchanges and does not remove.
         changes_elsewhere: Whether layers that are not next to a place may change too.
         train: Whether to train a step, save and load.
-        optimizer: Keras's name of what trains the step, at a learning rate of 1e-4. Plain ``"sgd"`` needs half of
-            the memory of Adam, which remembers two numbers of each weight.
+        optimizer: Keras's name of what trains the step, at a learning rate of 1e-4. ``"sgd"`` needs half of the
+            memory of Adam, which keeps two numbers for each weight.
         folder: Where to save; by default a temporary folder.
 
     Returns:
@@ -100,15 +100,15 @@ def check_ingredient(
         faults.append(f"The output has the shape {without.output_shape} instead of {model.output_shape}.")
     changed = tuple(
         name
-        for name in _names(after)
+        for name in after.layers
         if name in before.layers and _arguments(after.layers[name]) != _arguments(before.layers[name])
     )
-    near = _next_to(ingredient, before)
-    far = [name for name in changed if name not in near]
-    if far and not changes_elsewhere:
-        faults.append(f"Layers that are not next to a place have other arguments: {', '.join(far)}.")
+    neighbours = _next_to(ingredient, before)
+    distant = [name for name in changed if name not in neighbours]
+    if distant and not changes_elsewhere:
+        faults.append(f"Layers that are not next to a place have other arguments: {', '.join(distant)}.")
     faults += _different_starts(model, without, _restarted(before, after))
-    gc.collect()  # models are full of cycles, and another copy of a large one need not wait for its end
+    gc.collect()  # models hold reference cycles: memory of a large one must be free before the next copy
     if train and len(model.inputs) == len(model.outputs) == 1:
         faults += _training_faults(without, optimizer, folder)
     if faults:
@@ -117,15 +117,10 @@ def check_ingredient(
         sites=sites,
         weights=model.count_params(),
         weights_without=without.count_params(),
-        removed=tuple(name for name in _names(before) if name not in after.layers),
+        removed=tuple(name for name in before.layers if name not in after.layers),
         changed=changed,
-        added=tuple(name for name in _names(after) if name not in before.layers),
+        added=tuple(name for name in after.layers if name not in before.layers),
     )
-
-
-def _names(graph: Any) -> tuple[str, ...]:
-    """The layers in the order in which they are called."""
-    return tuple(dict.fromkeys(node.layer for node in graph.nodes.values()))
 
 
 def _arguments(layer: Any) -> Any:
@@ -137,13 +132,13 @@ def _arguments(layer: Any) -> Any:
 
 def _next_to(ingredient: Ingredient, graph: Any) -> set[str]:
     """The layers of its places and those that feed them or are fed by them."""
-    near: set[str] = set()
+    layers: set[str] = set()
     for site in ingredient.find(graph):
         for key in site.nodes:
             if key in graph.nodes:
                 node = graph.nodes[key]
-                near |= {one.layer for one in (node, *graph.producers(node), *graph.consumers(node))}
-    return near
+                layers |= {one.layer for one in (node, *graph.producers(node), *graph.consumers(node))}
+    return layers
 
 
 def _restarted(before: Any, after: Any, prefix: str = "") -> set[str]:
@@ -189,7 +184,7 @@ def _training_faults(model: Any, optimizer: str, folder: Path | None) -> list[st
     target = rng.uniform(size=(8, *(side or 32 for side in model.outputs[0].shape[1:]))).astype("float32")
     loss = "mse"
     if getattr(model.outputs[0]._keras_history.operation, "activation", None) is keras.activations.softmax:
-        # Squared errors of a softmax that is sure of itself have no gradient.
+        # A saturated softmax has no gradient of squared errors.
         target, loss = (target == target.max(axis=-1, keepdims=True)).astype("float32"), "categorical_crossentropy"
     model.compile(keras.optimizers.get(optimizer), loss, run_eagerly=True)
     model.optimizer.learning_rate = 1e-4
@@ -202,7 +197,7 @@ def _training_faults(model: Any, optimizer: str, folder: Path | None) -> list[st
         faults.append("After a training step the output is not finite.")
     if start and start == [_digest(weight) for weight in model.trainable_weights]:
         faults.append("A training step leaves all weights as they are.")
-    model.compile()  # what the optimizer remembers of each weight is no part of the network
+    model.compile()  # without the optimizer, whose state is not to be saved
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         path = Path(temporary) / "model.keras"
         with warnings.catch_warnings():
@@ -210,14 +205,14 @@ def _training_faults(model: Any, optimizer: str, folder: Path | None) -> list[st
             warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
             model.save(path)
         # A Lambda without a name is Python code in a file; this file was written a moment ago.
-        again = keras.models.load_model(path, compile=False, safe_mode=False)
-        if not np.array_equal(np.asarray(again(x, training=False)), output):
+        loaded = keras.models.load_model(path, compile=False, safe_mode=False)
+        if not np.array_equal(np.asarray(loaded(x, training=False)), output):
             faults.append("Saved and loaded, the network gives other numbers.")
     return faults
 
 
 def _digest(weight: Any) -> str:
-    """What says whether a weight moved, without a copy: a network may fill half of the memory."""
+    """A hash of a weight: a copy of all weights, to compare them later, may not fit into memory."""
     import numpy as np
 
     return hashlib.blake2b(np.ascontiguousarray(np.asarray(weight)).view(np.uint8).data).hexdigest()

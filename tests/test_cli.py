@@ -414,7 +414,7 @@ def test_confirm_trains_what_is_left_on_fresh_seeds(ours: Ours) -> None:
     ended = ours.call("confirm", "outputs/a, b", "--seeds", "3", stand_in=False)
     assert (ended.code, ended.err) == (0, "")
     assert (
-        "Confirmed: removing depthwise separable convolutions changes test accuracy by 1.50 points (95 % CI 1.25 to "
+        "Confirmed: removing depthwise separable convolutions changes test accuracy by 1.50 points (95% CI 1.25 to "
         "1.75, n = 3 fresh seeds), which excludes a turn for the worse by the margin of 0.5 points.\n"
         "written to outputs/a, b/confirmation.json\n"
     ) in ended.out
@@ -497,8 +497,7 @@ NO_CHOICE = f"there is no such choice. Allowed: {', '.join(DATA_SETS)}."
         (["-m", "+residul=true,false"], "Unknown key 'residul': it cannot be swept. Did you mean 'residual'?\n"),
         (
             ["-m", "data=digits,telugu", "data.data_dir=sets", "residual=true,false"],
-            "data.data_dir=sets: data=telugu has this key, data=digits has not. Make a study of each, and one report "
-            "of all:\n"
+            "data.data_dir=sets: data=digits has no such key. Make a study of each, and one report of all:\n"
             "  python -m ablate -m data=digits residual=true,false task=stand_in.train study.preflight=null "
             "study.name=digits\n"
             "  python -m ablate -m data=telugu data.data_dir=sets residual=true,false task=stand_in.train "
@@ -576,11 +575,11 @@ def test_bad_input(arguments: list[str], message: str, ours: Ours) -> None:
             "Unknown option '--figure' of 'report'. Options: --figures, --width, --into. Did you mean '--figures'?\n",
         ),
         (["status", "-x"], "Unknown option '-x' of 'status'. It has no options.\n"),
-        (["report", "x", "--width"], "--width needs a value: --width WIDTH.\n"),
+        (["report", "x", "--width"], "argument --width: expected one argument. Write report STUDY ... "),
         (["plan", "--jso"], "Unknown option '--jso'. Options: "),
         (["--figure"], "Unknown option '--figure'. Options: "),
         (["reprot", "outputs/x"], "Unknown verb 'reprot'. Verbs: "),
-        (["help", "reprot"], "There is no help on 'reprot'. Verbs: "),
+        (["help", "reprot"], "Unknown verb 'reprot'. Verbs: "),
     ],
 )
 def test_unknown_options_and_verbs(arguments: list[str], message: str, ours: Ours) -> None:

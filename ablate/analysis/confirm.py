@@ -15,6 +15,7 @@ from ablate.analysis.verdicts import Evidence, evidence, verdict
 from ablate.errors import AnalysisError
 from ablate.formatting import percent, plural, rounded_interval, signed
 from ablate.study import Study
+from ablate.study.metric import metric_label
 
 NEEDLESS = ("hurts", "no effect", "dispensable")
 """The verdicts on which an ingredient may go."""
@@ -203,7 +204,7 @@ def _text(
     confirmed: bool,
     change: str,
 ) -> str:
-    metric = study.metric.replace("_", " ")
+    metric = metric_label(study.metric).replace("_", " ")
     unit = unit_of(study.metric, (value for pair in pairs.values() for value in pair))
     scaled = unit.of(difference)
     if math.isnan(difference.half):

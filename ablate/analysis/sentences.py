@@ -12,7 +12,7 @@ from ablate.analysis.power import seeds_more
 from ablate.analysis.sequential import SequentialState
 from ablate.formatting import enumeration, p_value, percent, plural, rounded_interval, signed
 from ablate.study import Cell, Plan, metric_of
-from ablate.study.metric import POINTS
+from ablate.study.metric import POINTS, metric_label
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def sentence(effect: Effect, plan: Plan, comparisons: int, state: SequentialStat
     Returns:
         One sentence, or two for an undecided effect.
     """
-    metric = plan.study.metric.replace("_", " ")
+    metric = metric_label(plan.study.metric).replace("_", " ")
     change = change_in_words(effect.cell, effect.changed, plan)
     change = change[0].upper() + change[1:]
     unit = unit_of(plan.study.metric, (value for pair in effect.pairs.values() for value in pair))

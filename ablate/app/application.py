@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
 
-from ablate.app.overrides import explain_error
 from ablate.app.schema import check_values, conf_dir, register
 from ablate.errors import AblateError, ConfigError, suggestion
+from ablate.formatting import duration
 from ablate.objects import load_object
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-    from ablate.store import RunFolder
+from ablate.store import RunFolder
+from ablate.sweep.console import say
+from ablate.sweep.progress import EpochBar
+from ablate.sweep.recorder import record
 
 register()
 
@@ -27,12 +28,6 @@ register()
 @hydra.main(config_path=conf_dir(), config_name="config", version_base="1.3")
 def application(config: DictConfig) -> Any:
     """One run: Hydra calls this for a single run, and once a run of a study."""
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
-
-    from ablate.store import RunFolder
-    from ablate.sweep.recorder import record
-
     job = HydraConfig.get()
     folder = RunFolder(Path(job.runtime.output_dir))
     values: dict[str, Any] = OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[assignment]
@@ -43,8 +38,11 @@ def application(config: DictConfig) -> Any:
         return record(lambda: task(values, folder), folder)
     # A SystemExit passes through Hydra; an exception would be announced by it as well.
     try:
-        _check_run(values)
-        return _single_run(values, folder, load_object(str(config.task), "task"))
+        check_values(values)
+        preflight = values["study"]["preflight"]
+        if preflight is not None and (error := load_object(preflight, "study.preflight")([values])[0].get("error")):
+            raise ConfigError(str(error))
+        _train_alone(values, folder)
     except AblateError as error:
         raise SystemExit(fail(str(error), 2)) from None
     except Exception as error:
@@ -52,19 +50,8 @@ def application(config: DictConfig) -> Any:
         raise SystemExit(fail(message, 1)) from None
 
 
-def _check_run(values: Mapping[str, Any]) -> None:
-    check_values(values)
-    preflight = values["study"]["preflight"]
-    if preflight is not None and (error := load_object(preflight, "study.preflight")([values])[0].get("error")):
-        raise ConfigError(str(error))
-
-
-def _single_run(values: Mapping[str, Any], folder: RunFolder, task: Callable[..., Any]) -> None:
-    from ablate.formatting import duration
-    from ablate.sweep.console import say
-    from ablate.sweep.progress import EpochBar
-    from ablate.sweep.recorder import record
-
+def _train_alone(values: Mapping[str, Any], folder: RunFolder) -> None:
+    task = load_object(str(values["task"]), "task")
     with EpochBar() as bar:
         metrics = record(lambda: task(values, folder, progress=bar.update), folder) or {}
     results = {name: value for name, value in metrics.items() if not name.startswith("seconds")}
@@ -81,39 +68,30 @@ def run_hydra(arguments: Sequence[str]) -> int:
         arguments: The command line without the program's name.
 
     Returns:
-        The exit code: 0, or 1 if a run failed; 2 for bad input, 130 if interrupted.
+        The exit code 0.
 
     Raises:
         SystemExit: Where Hydra, the sweeper or a single run ends the process itself.
         ConfigError: If there is an unknown option.
+        Exception: Whatever Hydra raises.
     """
     _check_options(arguments)
     sys.argv[1:] = arguments
-    wants_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    if os.environ.get("HYDRA_FULL_ERROR") != "1":
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Hydra prints an error and exits with 1, and the sweeper explains it as it does for any application; with this set
     # they let the error through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    if not wants_tracebacks:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        application()
-    except (AblateError, KeyboardInterrupt, BrokenPipeError):
-        raise
-    except Exception as error:
-        if wants_tracebacks:
-            raise
-        if (message := explain_error(error, arguments)) is not None:
-            return fail(message, 2)
-        return fail(f"The run failed: {type(error).__name__}: {error}\nHYDRA_FULL_ERROR=1 shows where.", 1)
+    application()
     return 0
 
 
 def _check_options(arguments: Sequence[str]) -> None:
     """Refuse options that are not Hydra's in our form; its own parser prints a page."""
     options = [option for action in get_args_parser()._actions for option in action.option_strings]
-    for word in arguments:
-        name = word.partition("=")[0]
-        if word.startswith("--") and not any(option.startswith(name) for option in options):
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if argument.startswith("--") and not any(option.startswith(name) for option in options):
             raise ConfigError(f"Unknown option '{name}'. Options: {', '.join(options)}.{suggestion(name, options)}")
 
 

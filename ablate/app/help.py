@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -110,32 +111,34 @@ def ingredient_keys() -> list[Key]:
 
 def data_keys() -> list[Key]:
     """The keys of data sets: those of all, then those that only some sources have."""
-    by_source = data_settings()
-    shared = {key for key in next(iter(by_source.values())) if all(key in one for one in by_source.values())}
-    rows: dict[str, Key] = {}
-    for source, settings in by_source.items():
-        for key, setting in settings.items():
-            where = "" if key in shared else f" (data.source={source})"
-            rows.setdefault(key, (f"data.{key}", f"{setting.description}{where}"))
-    return [rows[key] for key in sorted(rows, key=lambda key: key not in shared)]
+    described = {
+        source: {key: setting.description for key, setting in settings.items()}
+        for source, settings in data_settings().items()
+    }
+    return _shared_keys("data", "data.source", described)
 
 
 def model_keys() -> list[Key]:
     """The keys of the networks in ``conf/model``, each with the comment of its line and the networks that have it."""
-    rows: dict[str, str] = {}
-    owners: dict[str, list[str]] = {}
-    files = _files("model")
-    for name, file in files.items():
-        for line in file.read_text().splitlines():
-            assignment, mark, comment = line.partition(" # ")
-            key, sign, _ = assignment.partition(":")
-            if mark and sign:
-                rows.setdefault(key, comment.strip())
-                owners.setdefault(key, []).append(name)
-    return [
-        (f"model.{key}", comment + ("" if len(owners[key]) == len(files) else f" (model={'|'.join(owners[key])})"))
-        for key, comment in rows.items()
-    ]
+    comment = re.compile(r"^(\w+):.* # (.*)$", re.MULTILINE)
+    described = {name: dict(comment.findall(file.read_text())) for name, file in _files("model").items()}
+    return _shared_keys("model", "model", described)
+
+
+def _shared_keys(section: str, choice: str, descriptions: Mapping[str, Mapping[str, str]]) -> list[Key]:
+    """The keys of a section that depend on a choice, each with the choices that have it where not all do.
+
+    Args:
+        section: Such as ``"data"``.
+        choice: The key that chooses, such as ``"data.source"``.
+        descriptions: The keys with their descriptions, by choice.
+    """
+    rows = []
+    for key in dict.fromkeys(key for described in descriptions.values() for key in described):
+        owners = [name for name, described in descriptions.items() if key in described]
+        where = "" if len(owners) == len(descriptions) else f" ({choice}={'|'.join(owners)})"
+        rows.append((f"{section}.{key}", f"{descriptions[owners[0]][key].strip()}{where}"))
+    return rows
 
 
 def adopt_keys() -> list[Key]:
@@ -164,10 +167,9 @@ def _assignment(key: str, value: Any) -> str:
 def _yaml_defaults(section: str) -> dict[str, Any]:
     """What the YAML file that the configuration chooses for a section sets."""
     config = yaml.safe_load((Path(conf_dir()) / "config.yaml").read_text())
-    chosen = next((entry[section] for entry in config["defaults"] if isinstance(entry, dict) and section in entry), "")
-    path = Path(conf_dir()) / section / f"{chosen}.yaml"
-    values: dict[str, Any] = (yaml.safe_load(path.read_text()) or {}) if path.is_file() else {}
-    return values
+    (chosen,) = [entry[section] for entry in config["defaults"] if isinstance(entry, dict) and section in entry]
+    path = _files(section).get(chosen)
+    return {} if path is None else dict(yaml.safe_load(path.read_text()))
 
 
 def _choices(group: str) -> list[Key]:

@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib.metadata import distributions
 from pathlib import Path
 
 from ablate.app.application import fail, run_hydra
 from ablate.app.commands import TOPICS, VERBS
 from ablate.app.help import help_page, verb_page
 from ablate.app.overrides import explain_error, with_quotes
+from ablate.app.verb import Verb
 from ablate.errors import AblateError, ConfigError, suggestion
 
 _HELP = ("--help", "-h")
@@ -19,7 +21,7 @@ _HELP = ("--help", "-h")
 
 def main() -> None:
     """Do what the command line asks for; ends the process with its exit code."""
-    arguments = sys.argv[1:] = [with_quotes(word) for word in sys.argv[1:]]
+    arguments = sys.argv[1:] = [with_quotes(argument) for argument in sys.argv[1:]]
     wants_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
     # A console script, unlike python -m, does not look for a user's modules in the current folder.
     if (here := str(Path.cwd())) not in sys.path and "" not in sys.path:
@@ -35,46 +37,32 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 128 + signal.SIGPIPE
     except Exception as error:
-        if wants_tracebacks or (message := explain_error(error, arguments)) is None:
+        if wants_tracebacks:
             raise
-        code = fail(message, 2)
+        message = explain_error(error, [argument for argument in arguments if argument not in VERBS])
+        code = 1 if message is None else 2
+        fail(message or f"{type(error).__name__}: {error}\nHYDRA_FULL_ERROR=1 shows where.", code)
     sys.exit(code)
 
 
 def _run(arguments: Sequence[str]) -> int:
     first, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
     if first == "help" or not set(arguments).isdisjoint(_HELP):
-        topics = [word for word in arguments if word not in ("help", *_HELP)]
-        sys.stdout.write(_page(topics[0] if topics and (first == "help" or first in VERBS) else ""))
+        topics = [argument for argument in arguments if argument not in ("help", *_HELP)]
+        has_topic = topics and (first == "help" or first in VERBS)
+        sys.stdout.write(verb_page(_verb(topics[0])) if has_topic else help_page(TOPICS))
         return 0
-    if _is_overwritten():
+    if any(distributions(name="ablate")):  # whose package has the name of ours
         return fail(_OVERWRITTEN, 2)
-    if first in VERBS:
-        return VERBS[first].run(rest)
-    if first and first.isidentifier():  # no override, which has a "="
-        raise ConfigError(f"Unknown verb '{first}'. Verbs: {', '.join(sorted(VERBS))}.{suggestion(first, VERBS)}")
+    if first.isidentifier():  # an override has a "="
+        return _verb(first).run(rest)
     return run_hydra(arguments)
 
 
-def _page(topic: str) -> str:
-    if not topic:
-        return help_page(TOPICS)
-    if topic not in VERBS:
-        raise ConfigError(
-            f"There is no help on '{topic}'. Verbs: {', '.join(sorted(VERBS))}.{suggestion(topic, VERBS)}"
-        )
-    return verb_page(VERBS[topic])
-
-
-def _is_overwritten() -> bool:
-    """Whether the unrelated distribution ``ablate`` is installed, whose package has the same name."""
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    try:
-        distribution("ablate")
-    except PackageNotFoundError:
-        return False
-    return True
+def _verb(name: str) -> Verb:
+    if name not in VERBS:
+        raise ConfigError(f"Unknown verb '{name}'. Verbs: {', '.join(sorted(VERBS))}.{suggestion(name, VERBS)}")
+    return VERBS[name]
 
 
 _OVERWRITTEN = """\

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,21 +15,22 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ablate.app.schema import conf_dir
 from ablate.errors import suggestion
-from ablate.sweep.factors import task_keys
+from ablate.sweep.factors import error_text, task_keys
+from ablate.sweep.sweeper import fault_text
 
 _LIMIT = re.compile(r"(?P<plus>\+{0,2})(?:only\.(?P<name>\w+)|(?P<first>\w+)\.only)=(?P<value>.*)", re.DOTALL)
 _LIBRARIES = ("antlr4", "hydra", "omegaconf", "yaml")
 _LIST = re.compile(r"\[(.*,.*|['\"].*)\]", re.DOTALL)
 
 
-def with_quotes(word: str) -> str:
-    """A word of the command line with patterns of layer names as Hydra understands them.
+def with_quotes(argument: str) -> str:
+    """An argument of the command line with patterns of layer names as Hydra understands them.
 
     Hydra's grammar has no ``*`` and no ``[3-5]`` outside quotes, which the shell takes away. And ``residual.only=...``
     is another way to type ``only.residual=...``. All else is left to Hydra.
 
     Args:
-        word: As typed.
+        argument: As typed.
 
     Example:
         >>> print(with_quotes("residual.only=block[3-5]*"))
@@ -36,9 +38,9 @@ def with_quotes(word: str) -> str:
         >>> print(with_quotes("only.bias=[conv1*,conv2*]"), with_quotes("only.bias=a*,null"), with_quotes("head=gap"))
         only.bias=["conv1*","conv2*"] only.bias="a*",null head=gap
     """
-    match = _LIMIT.fullmatch(word)
+    match = _LIMIT.fullmatch(argument)
     if match is None:
-        return word
+        return argument
     value = match["value"]
     items = _LIST.fullmatch(value)
     quoted = f"[{_quoted(items[1])}]" if items else _quoted(value)
@@ -65,15 +67,12 @@ def explain_error(error: BaseException, arguments: Sequence[str]) -> str | None:
     """
     if isinstance(error, OSError) and isinstance(error.filename, str):
         if (unreadable := _first_unreadable(Path(error.filename))) is not None:
-            here = Path.cwd()
-            path = unreadable.relative_to(here) if here in unreadable.parents else unreadable
-            return f"Cannot read '{path}': {error.strerror}."
-        return f"Cannot write to the output folder '{error.filename}': {error.strerror}."
+            return f"Cannot read '{os.path.relpath(unreadable)}': {error.strerror}."
+        return fault_text(error)
     if not isinstance(error, HydraException | OmegaConfBaseException):
         # Some faults of a command line come out of these libraries as whatever Python made of them.
-        return f"{_first_line(str(error)) or type(error).__name__}" if _raised_in_library(error) else None
+        return error_text(error) if _raised_in_library(error) else None
     text = str(error).strip()
-    cause = str(error.__cause__).strip() if error.__cause__ is not None else ""
     if match := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.+)'", text):
         command = f"python -m ablate -m {' '.join(arguments)}"
         return f"{match.group(1)}: several levels are a study; add -m:\n  {command}"
@@ -87,46 +86,31 @@ def explain_error(error: BaseException, arguments: Sequence[str]) -> str | None:
         allowed = f" Allowed: {', '.join(options)}." if options else ""
         return f"{group}={option}: there is no such choice.{allowed}{suggestion(option, options)}"
     if match := re.search(r"Error merging override (.*)", text):
-        return f"{match.group(1)}: {_first_line(cause) or 'not allowed'}"
-    if "Multiple values for" in text or "is specified more than once" in text:
-        return _first_line(text)
-    return "\n".join([_first_line(text), _first_line(cause)]).strip() or type(error).__name__
+        return f"{match.group(1)}: {error_text(error)}"
+    return fault_text(error)
 
 
 def _studies_by_choice(key: str, arguments: Sequence[str]) -> str | None:
     """Commands for a study that sweeps a group (``data=digits,telugu``) of which not every choice has a key."""
     group = key.partition(".")[0]
-    swept = next((word for word in arguments if word.startswith(f"{group}=") and "," in word), None)
+    swept = next((argument for argument in arguments if argument.startswith(f"{group}=") and "," in argument), None)
     if swept is None:
         return None
-    choices = [choice.strip() for choice in swept.partition("=")[2].split(",")]
-    having = [choice for choice in choices if key in _keys(f"{group}={choice}")]
-    if not having:
+    choices = swept.partition("=")[2].split(",")
+    lacking = [choice for choice in choices if key not in _keys(f"{group}={choice}")]
+    if lacking == choices:
         return None
-    lacking = [choice for choice in choices if choice not in having]
-    line = next((word for word in arguments if word.lstrip("+").startswith(f"{key}=")), key)
-    rest = [
-        word
-        for word in arguments
-        if word not in ("-m", "--multirun", swept, line) and not word.startswith(("study.name=", "study.dry_run="))
+    setting = next((argument for argument in arguments if argument.lstrip("+").startswith(f"{key}=")), key)
+    dropped = ("-m", "--multirun", swept, setting)
+    rest = [argument for argument in arguments if argument not in dropped and not argument.startswith("study.name=")]
+    lines = [
+        f"{setting}: {group}={','.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no such key. Make a study of "
+        "each, and one report of all:"
     ]
-    commands = [
-        " ".join(["python -m ablate -m", f"{group}={choice}", *([line] if choice in having else []), *rest])
-        + f" study.name={choice}"
-        for choice in choices
-    ]
-    reason = f"{_subject(group, having)} this key, {_subject(group, lacking)} not"
-    return "\n".join(
-        [
-            f"{line}: {reason}. Make a study of each, and one report of all:",
-            *(f"  {command}" for command in commands),
-            f"  python -m ablate report {' '.join(choices)} --into {'_'.join(choices)}",
-        ]
-    )
-
-
-def _subject(group: str, names: Sequence[str]) -> str:
-    return f"{group}={','.join(names)} {'has' if len(names) == 1 else 'have'}"
+    for choice in choices:
+        words = [f"{group}={choice}", *([] if choice in lacking else [setting]), *rest, f"study.name={choice}"]
+        lines.append(f"  python -m ablate -m {' '.join(words)}")
+    return "\n".join([*lines, f"  python -m ablate report {' '.join(choices)} --into {'_'.join(choices)}"])
 
 
 def _keys(*overrides: str) -> list[str]:
@@ -141,21 +125,12 @@ def _keys(*overrides: str) -> list[str]:
 
 def _first_unreadable(path: Path) -> Path | None:
     """The first folder on the way to a path, or the path itself, that the system does not let be read."""
-    for folder in reversed(path.parents):
-        if folder.is_dir() and not os.access(folder, os.X_OK):
-            return folder
-    needed = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
-    return path if path.exists() and not os.access(path, needed) else None
+    for place in (*reversed(path.parents), path):
+        if place.exists() and not os.access(place, os.X_OK if place.is_dir() else os.R_OK):
+            return place
+    return None
 
 
 def _raised_in_library(error: BaseException) -> bool:
-    trace = error.__traceback__
-    name = ""
-    while trace is not None:
-        name = str(trace.tb_frame.f_globals.get("__name__", ""))
-        trace = trace.tb_next
-    return name.partition(".")[0] in _LIBRARIES
-
-
-def _first_line(text: str) -> str:
-    return text.splitlines()[0] if text else ""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals["__name__"].partition(".")[0] in _LIBRARIES

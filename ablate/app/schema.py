@@ -2,7 +2,8 @@
 
 Which keys there are is declared where they are used: a study's in :mod:`ablate.study.settings`, a training's in
 ``ablate.keras.settings``, an ingredient's in its class. The YAML files of ``conf/`` hold the choices of the groups
-``model`` and ``data``, and of everything else only what differs from the declarations.
+``model`` and ``data``, and of everything else only what differs from the declarations. The Keras layer is reached by
+name, through modules that load neither Keras nor TensorFlow.
 """
 
 from __future__ import annotations
@@ -20,17 +21,9 @@ from ablate.errors import ConfigError, suggestion
 from ablate.figures.registry import FIGURES, PAGE_WIDTHS, choice_faults
 from ablate.objects import load_object
 from ablate.study.design import DESIGNS
+from ablate.study.metric import METRICS, metric_stem
 from ablate.study.setting import Setting, anything, check_section, config_node, mapping, text, whole
 from ablate.study.settings import LAUNCHER_SETTINGS, STUDY_SETTINGS
-
-# The Keras layer by name: importing these loads neither Keras nor TensorFlow.
-_INGREDIENTS = "ablate.keras.rewrites.registry.INGREDIENTS"
-_TRAIN_SETTINGS = "ablate.keras.settings.TRAIN_SETTINGS"
-_DATA_SETTINGS = "ablate.keras.settings.data_settings"
-_DATA_SOURCES = "ablate.keras.settings.SOURCES"
-_METRICS = "ablate.keras.settings.METRICS"
-_KERAS_FAULTS = "ablate.keras.settings.faults"
-_TASK = "ablate.keras.train.train"
 
 REPORT_SETTINGS: Mapping[str, Setting] = {key: STUDY_SETTINGS[key] for key in ("figures", "width", "statements")}
 """The keys of ``report``."""
@@ -51,19 +44,22 @@ SECTIONS: Mapping[str, str] = {
 
 def sections() -> dict[str, Mapping[str, Setting]]:
     """The declared keys of every section in :data:`SECTIONS`."""
-    return {"train": load_object(_TRAIN_SETTINGS), "study": _STUDY_SETTINGS, "report": REPORT_SETTINGS}
+    return {
+        "train": load_object("ablate.keras.settings.TRAIN_SETTINGS"),
+        "study": _STUDY_SETTINGS,
+        "report": REPORT_SETTINGS,
+    }
 
 
 def data_settings() -> dict[str, Mapping[str, Setting]]:
     """The declared keys of ``data``, by the source of the images."""
-    settings = load_object(_DATA_SETTINGS)
-    return {source: settings(source) for source in load_object(_DATA_SOURCES)}
+    settings = load_object("ablate.keras.settings.data_settings")
+    return {source: settings(source) for source in load_object("ablate.keras.data.SOURCES")}
 
 
 def ingredients() -> Mapping[str, Any]:
     """The built-in ingredients by name, each the value that describes itself."""
-    registry: Mapping[str, Any] = load_object(_INGREDIENTS)
-    return registry
+    return dict(load_object("ablate.keras.rewrites.registry.INGREDIENTS"))
 
 
 def top_settings() -> dict[str, Setting]:
@@ -84,15 +80,20 @@ def top_settings() -> dict[str, Setting]:
             "ingredients of your own by dotted path: '+ingredients.my_part=my_package.parts.MyPart'; then "
             "'+my_part=true,false'",
         ),
-        "task": Setting(_TASK, text(), "dotted path of the function that carries a run out"),
+        "task": Setting(
+            load_object("ablate.keras.settings.TASK"), text(), "dotted path of the function that carries a run out"
+        ),
     }
 
 
 def known_names() -> dict[str, Iterable[str]]:
     """What may be named by keys that choose from a registry, in the order of registration."""
+    reported = load_object("ablate.keras.settings.REPORTED_METRICS")
+    stems = {metric_stem(name) for name in reported}
     return {
         "study.design": DESIGNS,
-        "study.metric": load_object(_METRICS),
+        # What our own task reports, and what is declared for other tasks.
+        "study.metric": [*reported, *(name for name in METRICS if name not in stems)],
         "report.figures": FIGURES,
         "report.width": PAGE_WIDTHS,
     }
@@ -125,22 +126,20 @@ def register() -> None:
 
 def _schema() -> type:
     """The type of the whole configuration: Hydra itself refuses a level of another type than the ingredient's."""
-    kinds = {name: _kind(one.levels) for name, one in ingredients().items()} | {"seed": int, "task": str}
-    fields = {key: (kinds.get(key, Any), setting.default) for key, setting in top_settings().items()}
-    fields |= {"model": (Any, None), "data": (Any, None), "train": (Any, None)}
-    fields |= {"study": (Any, _study_node()), "report": (Any, config_node(REPORT_SETTINGS))}
-    return make_dataclass(
-        "Config",
-        [
-            (key, kind, field(default_factory=functools.partial(copy.deepcopy, default)))
-            for key, (kind, default) in fields.items()
-        ],
-    )
+    types = {name: _level_type(one.levels) for name, one in ingredients().items()} | {"seed": int, "task": str}
+    defaults = {key: setting.default for key, setting in top_settings().items()}
+    defaults |= {"model": None, "data": None, "train": None}
+    defaults |= {"study": _study_node(), "report": config_node(REPORT_SETTINGS)}
+    fields = []
+    for key, default in defaults.items():
+        factory = functools.partial(copy.deepcopy, default)
+        fields.append((key, types.get(key, Any), field(default_factory=factory)))
+    return make_dataclass("Config", fields)
 
 
-def _kind(levels: Sequence[Any]) -> Any:
-    kinds = {type(level) for level in levels}
-    return kinds.pop() if len(kinds) == 1 and kinds <= {bool, str} else Any
+def _level_type(levels: Sequence[Any]) -> Any:
+    types = {type(level) for level in levels}
+    return types.pop() if types in ({bool}, {str}) else Any
 
 
 def _study_node() -> dict[str, Any]:
@@ -200,30 +199,23 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
         >>> faults({"residul": False, "study": {"seeds": 0.5}})[0]
         "Unknown key 'residul': nothing reads it. Did you mean 'residual'?"
     """
+    known = {*top_settings(), "model", "data", *SECTIONS}
     added = {*(values.get("ingredients") or {}), *_installed_ingredients()}
-    messages = _unknown(values, {*top_settings(), "model", "data", *SECTIONS}, added)
+    messages = [
+        f"Unknown key '{key}': nothing reads it.{suggestion(str(key), known)}"
+        for key in values
+        if key not in known and key not in added
+    ]
+    # Null stands for the default of every key of a study.
+    study = {key: value for key, value in (values.get("study") or {}).items() if value is not None}
     report = values.get("report") or {}
-    messages += check_section("study", _without_null(values.get("study")), _STUDY_SETTINGS)[1]
+    messages += check_section("study", study, _STUDY_SETTINGS)[1]
     messages += check_section("report", report, REPORT_SETTINGS)[1]
     messages += choice_faults(report.get("figures"), report.get("width"))
-    return [*messages, *load_object(_KERAS_FAULTS)(values, explicit)]
-
-
-def _without_null(section: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Null stands for the default of every key of a study."""
-    return {key: value for key, value in (section or {}).items() if value is not None}
+    return [*messages, *load_object("ablate.keras.settings.faults")(values, explicit)]
 
 
 @functools.cache
 def _installed_ingredients() -> frozenset[str]:
     """Names of ingredients that installed packages bring; their keys are added with a ``+``."""
     return frozenset(entry_points(group="ablate.ingredients").names)
-
-
-def _unknown(values: Mapping[str, Any], known: Iterable[str], added: Iterable[str]) -> list[str]:
-    """Keys that a ``+`` brought in although nothing reads them."""
-    return [
-        f"Unknown key '{key}': nothing reads it.{suggestion(str(key), known)}"
-        for key in values
-        if key not in known and key not in added
-    ]

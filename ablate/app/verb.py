@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,7 @@ class Verb:
     """A verb: ``ablate NAME ARGUMENTS OPTIONS``.
 
     Args:
-        name: The word.
+        name: What is typed.
         function: What does it: takes a list of the arguments, and the options that were given by keyword; returns an
             exit code.
         arguments: As the help page has them: ``"STUDY RUN"`` are two, ``"STUDY ..."`` one or more, and those in
@@ -63,20 +64,23 @@ class Verb:
         """How it is called."""
         return " ".join([self.name, self.arguments, *(f"[{option.usage}]" for option in self.options)])
 
-    def run(self, words: Sequence[str]) -> int:
-        """Do what the words of a command line behind the verb ask for; returns an exit code.
+    def run(self, command_line: Sequence[str]) -> int:
+        """Call the function of the verb; returns its exit code.
+
+        Args:
+            command_line: What follows the verb on the command line.
 
         Raises:
-            AblateError: If the words are wrong, or what they ask for cannot be done.
+            AblateError: If arguments or options are wrong, or what they ask for cannot be done.
         """
-        arguments, values = self.parse(words)
+        arguments, values = self.parse(command_line)
         return self.function(arguments, **values)
 
-    def parse(self, words: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    def parse(self, command_line: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
         """The arguments, and the values of the options by keyword.
 
         Args:
-            words: What follows the verb on the command line.
+            command_line: What follows the verb on the command line.
 
         Raises:
             ConfigError: If an option is unknown or lacks its value, or arguments are missing or too many.
@@ -89,27 +93,23 @@ class Verb:
             Traceback (most recent call last):
             ablate.errors.ConfigError: Unknown option '--color' of 'paint'. Options: --colour. Did you mean '--colour'?
         """
-        known = {option.name: option for option in self.options}
-        arguments: list[str] = []
-        values: dict[str, Any] = {}
-        waiting = list(words)
-        while waiting:
-            word = waiting.pop(0)
-            name, sign, value = word.partition("=")
-            if name in known:
-                keyword = name.lstrip("-").replace("-", "_")
-                if bool(sign) and not known[name].placeholder:
-                    raise ConfigError(f"{name} takes no value.")
-                if known[name].placeholder and not sign and not waiting:
-                    raise ConfigError(f"{name} needs a value: {known[name].usage}.")
-                values[keyword] = True if not known[name].placeholder else value if sign else waiting.pop(0)
-            elif word.startswith("-") and not self.takes_hydra_options:
-                options = f"Options: {', '.join(known)}." if known else "It has no options."
-                raise ConfigError(f"Unknown option '{name}' of '{self.name}'. {options}{suggestion(name, known)}")
-            else:
-                arguments.append(word)
-        needed = [word for word in self.arguments.partition("[")[0].split() if word != "..."]
+        parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False, exit_on_error=False)
+        for option in self.options:
+            action = "store" if option.placeholder else "store_true"
+            parser.add_argument(option.name, action=action, default=argparse.SUPPRESS)
+        try:
+            # Arguments are not declared: the parser would take them out of the order that Hydra's options need.
+            values, arguments = parser.parse_known_args(command_line)
+        except argparse.ArgumentError as error:
+            raise ConfigError(f"{error}. Write {self.usage}.") from None
+        unknown = [argument.partition("=")[0] for argument in arguments if argument.startswith("-")]
+        if unknown and not self.takes_hydra_options:
+            known = [option.name for option in self.options]
+            options = f"Options: {', '.join(known)}." if known else "It has no options."
+            near = suggestion(unknown[0], known)
+            raise ConfigError(f"Unknown option '{unknown[0]}' of '{self.name}'. {options}{near}")
+        needed = [name for name in self.arguments.partition("[")[0].split() if name != "..."]
         if len(arguments) < len(needed) or (len(arguments) > len(needed) and "..." not in self.arguments):
             call = f"{self.name} {self.arguments}, for example: ablate {self.name} {self.example}"
-            raise ConfigError(f"Write {call}; received {[*words]}.")
-        return arguments, values
+            raise ConfigError(f"Write {call}; received {[*command_line]}.")
+        return arguments, vars(values)

@@ -33,9 +33,7 @@ def _declared(default: Any, rule: Rule, description: str) -> Any:
 
 
 def _one_of(names: Iterable[str]) -> Rule:
-    allowed = tuple(names)
-    rule = choice(allowed)  # takes upper case as well, which nothing behind this border does
-    return optional(lambda value: None if value in allowed else rule(value) or f"one of {', '.join(sorted(allowed))}")
+    return optional(choice(names))
 
 
 _KEYS = list_of(text(), "a list of keys, for example [model,lr]")
@@ -158,7 +156,7 @@ def _value(value: str, setting: Setting) -> Any:
     if value == "null":
         return None
     # A name may look like a number: text is text where the rule allows it.
-    return value if setting.rule(value) is None else number_or_text(value)
+    return value if setting.rule.allows(value) else number_or_text(value)
 
 
 def number_or_text(text: str) -> float | str:

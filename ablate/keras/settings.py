@@ -16,6 +16,7 @@ from typing import Any
 from ablate.errors import suggestion
 from ablate.keras.data import SOURCES
 from ablate.study.setting import (
+    Rule,
     Setting,
     check_section,
     choice,
@@ -24,6 +25,7 @@ from ablate.study.setting import (
     mapping,
     number,
     optional,
+    setting_fault,
     sizes,
     text,
     whole,
@@ -33,7 +35,7 @@ from ablate.study.setting import (
 TASK = "ablate.keras.train.train"
 """The task of our own application, as the configuration names it; it belongs to the identity of a run."""
 
-METRICS = (
+REPORTED_METRICS = (
     *(f"{subset}_{kind}" for subset in ("test", "val", "train") for kind in ("accuracy", "loss")),
     *("weights", "epoch", "epochs", "seconds", "seconds_fit", "seconds_test"),
 )
@@ -44,8 +46,6 @@ BACKENDS = ("jax", "tensorflow", "torch")
 
 SCHEDULES = ("constant", "cosine", "exponential", "linear", "step")
 """Schedules of the learning rate; see :class:`ablate.keras.optimization.Schedule`."""
-
-_REQUIRED_PACKAGES = ("tensorflow", "keras")
 
 _positive, _below_one = number(0, open_low=True), number(0, 1, open_high=True)
 
@@ -70,12 +70,14 @@ TRAIN_SETTINGS: Mapping[str, Setting] = {
     "epoch": Setting("last", choice(("last", "best_val")), "whose weights are tested: last | best_val (by accuracy)"),
     "mixed_precision": Setting(None, optional(choice(("bfloat16", "float16"))), "null | float16 | bfloat16"),
     "jit": Setting(False, flag(), "compile with XLA; slow on a CPU"),
-    "threads": Setting(1, whole(1), "threads within an operation on the CPU; another number gives other bits"),
+    "threads": Setting(1, whole(1), "threads within an operation on the CPU; another number gives other results"),
     "callbacks": Setting({}, mapping(), "{plateau: {name: ReduceLROnPlateau, patience: 3}}; {run} is the run's folder"),
     "save": Setting(
         None, optional(choice(("best", "last"))), "null | best | last: save weights as best.keras, last.keras"
     ),
-    "backup": Setting(True, flag(), "after epochs, a fiftieth of the time at most, so that an interrupted run goes on"),
+    "backup": Setting(
+        True, flag(), "save the state after epochs, in 2% of the time at most, to resume an interrupted run"
+    ),
 }
 """The ``train`` section."""
 
@@ -83,27 +85,27 @@ TRAINING_KEYS = tuple(key for key, setting in TRAIN_SETTINGS.items() if setting.
 """Keys of the train section whose default a data set may bring; nothing else reads them in the data section."""
 
 
-def _channels(value: Any) -> str | None:
-    return None if value in (1, 3, 4) and isinstance(value, int) else "1 (grey), 3 (colour) or 4 (with alpha)"
-
-
-_FITS, _SCALINGS = ("crop", "pad", "stretch"), ("none", "standard", "unit")
+_CHANNELS = Rule(lambda value: isinstance(value, int) and value in (1, 3, 4), "1 (grey), 3 (colour) or 4 (with alpha)")
 
 DATA_SETTINGS: Mapping[str, Setting] = {
     "source": Setting(None, choice(SOURCES), "where the images come from"),
     "size": Setting(None, optional(sizes()), "pixels a side, or [height, width]; null keeps them where all are equal"),
-    "channels": Setting(3, _channels, "1 grey, 3 colour, 4 with alpha; transparent becomes white without alpha"),
-    "fit": Setting("stretch", choice(_FITS), "to the size: stretch | crop (the middle) | pad (black)"),
-    "validation": Setting(0.15, fraction(), "share that becomes the validation part, where the source has none"),
-    "test": Setting(0.15, fraction(), "share that becomes the test part, where the source has none"),
-    "resplit": Setting(True, flag(), "every seed draws its own split; false: one for all; parts of the source stay"),
+    "channels": Setting(3, _CHANNELS, "1 grey, 3 colour, 4 with alpha; transparent becomes white without alpha"),
+    "fit": Setting(
+        "stretch", choice(("crop", "pad", "stretch")), "to the size: stretch | crop (the middle) | pad (black)"
+    ),
+    "validation": Setting(0.15, fraction(), "share that becomes the validation subset, where the source has none"),
+    "test": Setting(0.15, fraction(), "share that becomes the test subset, where the source has none"),
+    "resplit": Setting(True, flag(), "every seed draws its own split; false: one for all; subsets of the source stay"),
     "limit": Setting(
-        None, optional(whole(2)), "most images for training and validation together; a larger limit holds the smaller"
+        None,
+        optional(whole(2)),
+        "most images for training and validation together; a larger limit contains the smaller",
     ),
     "scaling": Setting(
         "unit",
-        choice(_SCALINGS),
-        "unit (0 to 1) | standard (mean 0, deviation 1, of the training part) | none (0 to 255)",
+        choice(("none", "standard", "unit")),
+        "unit (0 to 1) | standard (mean 0, deviation 1, of the training subset) | none (0 to 255)",
     ),
     "memory": Setting(
         0.25, number(0, 1), "share of the machine's memory for decoded images; beyond it they stay in their file"
@@ -113,15 +115,13 @@ DATA_SETTINGS: Mapping[str, Setting] = {
         key: replace(
             TRAIN_SETTINGS[key],
             rule=optional(TRAIN_SETTINGS[key].rule),
-            description=f"what suits this set; train.{key} takes it over",
+            description=f"what suits this set: the default of train.{key}",
             fallback=None,
         )
         for key in TRAINING_KEYS
     },
 }
 """The keys of the ``data`` section that all sources have."""
-
-_LOWERED = ("schedule", "epoch", "mixed_precision", "save")
 
 
 def check_train(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -131,13 +131,14 @@ def check_train(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         config: The ``train`` node of the configuration.
 
     Returns:
-        The values by key, names in lower case, and one sentence a fault.
+        The values by key, and one sentence a fault.
     """
-    values, found = check_section("train", config, TRAIN_SETTINGS)
-    values |= {key: values[key].lower() for key in _LOWERED if isinstance(values[key], str)}
-    if not found and values["warmup_epochs"] >= values["epochs"]:
-        found.append(f"train.warmup_epochs={values['warmup_epochs']}: must be below train.epochs={values['epochs']}.")
-    return values, found
+    values, messages = check_section("train", config, TRAIN_SETTINGS)
+    if not messages and values["warmup_epochs"] >= values["epochs"]:
+        messages.append(
+            f"train.warmup_epochs={values['warmup_epochs']}: must be below train.epochs={values['epochs']}."
+        )
+    return values, messages
 
 
 def data_settings(source: str) -> dict[str, Setting]:
@@ -152,12 +153,10 @@ def data_settings(source: str) -> dict[str, Setting]:
         (1, 'stretch', 'digits')
     """
     module = SOURCES[source]
-    defaults = {"source": source, **module.DEFAULTS}
-    shared = {
-        key: replace(setting, default=defaults[key]) if key in defaults else setting
-        for key, setting in DATA_SETTINGS.items()
-    }
-    return shared | module.SETTINGS
+    settings = {**DATA_SETTINGS, **module.SETTINGS}
+    for key, default in {"source": source, **module.DEFAULTS}.items():
+        settings[key] = replace(settings[key], default=default)
+    return settings
 
 
 def check_data(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -169,17 +168,16 @@ def check_data(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     Returns:
         The values by key, and one sentence a fault.
     """
-    source = config.get("source")
-    if not isinstance(source, str) or source not in SOURCES:
-        near = suggestion(str(source), SOURCES)
-        return dict(config), [f"data.source={source}: must be one of {', '.join(sorted(SOURCES))}.{near}"]
-    values, found = check_section("data", config, data_settings(source))
-    if not found and values["validation"] + values["test"] >= 1:
-        found.append(
+    source = str(config.get("source"))
+    if (fault := setting_fault("data.source", source, DATA_SETTINGS["source"])) is not None:
+        return dict(config), [fault]
+    values, messages = check_section("data", config, data_settings(source))
+    if not messages and values["validation"] + values["test"] >= 1:
+        messages.append(
             f"data.validation={values['validation']} and data.test={values['test']} leave nothing to train on: "
             "their sum must be below 1."
         )
-    return values, found
+    return values, messages
 
 
 def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
@@ -200,18 +198,16 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
 
     task = str(values.get("task", TASK))
     train = values.get("train") or {}
-    found = level_faults(values, INGREDIENTS)
+    messages = level_faults(values, INGREDIENTS)
     if task == TASK:
-        found += check_train(train)[1]
-        metric = (values.get("study") or {}).get("metric", METRICS[0])
-        if metric not in METRICS:
-            near = suggestion(str(metric), METRICS)
-            found.append(f"study.metric={written(metric)}: a run reports {', '.join(METRICS)}.{near}")
+        metric = (values.get("study") or {}).get("metric", REPORTED_METRICS[0])
+        if metric not in REPORTED_METRICS:
+            near = suggestion(str(metric), REPORTED_METRICS)
+            messages.append(f"study.metric={written(metric)}: a run reports {', '.join(REPORTED_METRICS)}.{near}")
     else:
-        # A task of the user may have further keys, and combine ours as it likes.
-        found += check_section("train", {key: train[key] for key in train if key in TRAIN_SETTINGS}, TRAIN_SETTINGS)[1]
-    found += _installation_faults(task)
-    return found + (_void_levels(values, INGREDIENTS) if explicit else [])
+        train = {key: value for key, value in train.items() if key in TRAIN_SETTINGS}  # a task may have further keys
+    messages += check_train(train)[1] + _installation_faults(task)
+    return messages + (_void_levels(values, INGREDIENTS) if explicit else [])
 
 
 def level_faults(config: Mapping[str, Any], ingredients: Mapping[str, Any]) -> list[str]:
@@ -236,27 +232,23 @@ def _void_levels(config: Mapping[str, Any], ingredients: Mapping[str, Any]) -> l
         f"Leave it out, or set {parent}={written(levels[0])}."
         for name, ingredient in ingredients.items()
         if config.get(name, ingredient.levels[0]) != ingredient.levels[0]
-        for parent, levels in getattr(ingredient, "requires", {}).items()
+        for parent, levels in ingredient.requires.items()
         if parent in config and config[parent] not in levels
     ]
 
 
 def _installation_faults(task: str) -> list[str]:
     if task.startswith("ablate.keras."):
-        if not all(map(find_spec, _REQUIRED_PACKAGES)):
+        backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+        if not all(map(find_spec, ("tensorflow", "keras"))):
             return ["Training networks needs TensorFlow and Keras: pip install 'ablate-study[keras]'."]
-        return _backend_faults(os.environ.get("KERAS_BACKEND") or "tensorflow")
-    if not task.startswith("ablate.") and not _is_importable(task.rpartition(".")[0]):
+        if backend not in BACKENDS:
+            near = suggestion(backend, BACKENDS)
+            return [f"KERAS_BACKEND={backend}: networks are trained with {', '.join(BACKENDS)}.{near}"]
+        if find_spec(backend) is None:
+            return [f"KERAS_BACKEND={backend} is not installed: pip install 'ablate-study[{backend}]'."]
+    elif not task.startswith("ablate.") and not _is_importable(task.rpartition(".")[0]):
         return [f"task={task}: there is no such module. Name a function by its dotted path."]
-    return []
-
-
-def _backend_faults(backend: str) -> list[str]:
-    if backend not in BACKENDS:
-        near = suggestion(backend, BACKENDS)
-        return [f"KERAS_BACKEND={backend}: networks are trained with {', '.join(BACKENDS)}.{near}"]
-    if find_spec(backend) is None:
-        return [f"KERAS_BACKEND={backend} is not installed: pip install 'ablate-study[{backend}]'."]
     return []
 
 

@@ -65,6 +65,18 @@ def metric_stem(name: str) -> str:
     return next((name.removeprefix(prefix) for prefix in _PREFIXES if name.startswith(prefix)), name)
 
 
+def metric_label(name: str) -> str:
+    """What people read for a metric: its declared label behind the data it is measured on, or else its name.
+
+    Example:
+        >>> metric_label("seconds_fit"), metric_label("test_accuracy"), metric_label("val_acc")
+        ('seconds of training', 'test_accuracy', 'val accuracy')
+    """
+    stem = metric_stem(name)
+    label = METRICS[stem].label if stem in METRICS else ""
+    return f"{name.removesuffix(stem).replace('_', ' ')}{label}" if label else name
+
+
 def metric_of(name: str) -> Metric:
     """What is known of a metric.
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ablate.errors import suggestion
@@ -25,8 +25,25 @@ from ablate.errors import suggestion
 MISSING = "???"
 """What OmegaConf writes for a value that has to be given."""
 
-Rule = Callable[[Any], str | None]
-"""Takes a value; returns ``None`` where it is allowed, and otherwise a description of what would be."""
+
+@dataclass(frozen=True)
+class Rule:
+    """What a key may hold.
+
+    Args:
+        allows: Whether it may hold a value.
+        description: What it may hold, as the end of a sentence that begins with "must be".
+        names: The names that it may hold, from which a message suggests the nearest.
+
+    Example:
+        >>> even = Rule(lambda value: value % 2 == 0, "an even number")
+        >>> setting_fault("size", 3, Setting(2, even))
+        'size=3: must be an even number.'
+    """
+
+    allows: Callable[[Any], bool]
+    description: str
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,13 +62,6 @@ class Setting:
     description: str = ""
     fallback: str | None = None
 
-    @property
-    def node(self) -> Any:
-        """The default as Hydra's configuration holds it."""
-        if self.fallback is None:
-            return self.default
-        return f"${{oc.select:{self.fallback},{written(self.default)}}}"
-
 
 def check_section(
     section: str, config: Mapping[str, Any], settings: Mapping[str, Setting]
@@ -59,7 +69,7 @@ def check_section(
     """The section with its defaults filled in, and every fault in it.
 
     Args:
-        section: Name of the section, for the messages: ``"train"``.
+        section: Name of the section, for the messages: ``"train"``; empty for keys that stand in none.
         config: What the user wrote.
         settings: The keys that the section has.
 
@@ -72,16 +82,15 @@ def check_section(
         ({'epochs': 10}, ["train has no key 'epoch'. Did you mean 'epochs'?"])
     """
     keys = f" Keys: {', '.join(sorted(settings))}."
-    faults = [
+    unknown = [
         f"{section} has no key '{key}'.{suggestion(str(key), settings) or keys}"
         for key in config
         if key not in settings
     ]
     values = {key: config.get(key, setting.default) for key, setting in settings.items()}
-    for key, setting in settings.items():
-        if (fault := setting_fault(f"{section}.{key}", values[key], setting)) is not None:
-            faults.append(fault)
-    return values, faults
+    prefix = f"{section}." if section else ""
+    wrong = [setting_fault(f"{prefix}{key}", values[key], setting) for key, setting in settings.items()]
+    return values, [*unknown, *filter(None, wrong)]
 
 
 def setting_fault(key: str, value: Any, setting: Setting) -> str | None:
@@ -98,10 +107,10 @@ def setting_fault(key: str, value: Any, setting: Setting) -> str | None:
     """
     if value == MISSING:
         return f"{key} is missing: give it a value, {key}=..."
-    allowed = setting.rule(value)
-    if allowed is None:
+    rule = setting.rule
+    if rule.allows(value):
         return None
-    return f"{key}={written(value)}: must be {allowed}{'' if allowed.endswith('?') else '.'}"
+    return f"{key}={written(value)}: must be {rule.description}.{suggestion(str(value).lower(), rule.names)}"
 
 
 def written(value: Any) -> str:
@@ -118,18 +127,17 @@ def written(value: Any) -> str:
 
 def anything() -> Rule:
     """Any value."""
-    return lambda value: None
+    return Rule(lambda value: True, "anything")
 
 
 def whole(low: int, high: int | None = None) -> Rule:
     """A whole number of at least ``low``, and at most ``high`` where that is given."""
-    allowed = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
 
-    def rule(value: Any) -> str | None:
-        good = isinstance(value, int) and not isinstance(value, bool) and value >= low
-        return None if good and (high is None or value <= high) else allowed
+    def allows(value: Any) -> bool:
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        return is_whole and value >= low and (high is None or value <= high)
 
-    return rule
+    return Rule(allows, f"a whole number {f'of at least {low}' if high is None else f'from {low} to {high}'}")
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, open_low: bool = False, open_high: bool = False) -> Rule:
@@ -139,14 +147,13 @@ def number(low: float = -math.inf, high: float = math.inf, *, open_low: bool = F
         bounds.append(f"above {low:g}" if open_low else f"of at least {low:g}")
     if high != math.inf:
         bounds.append(f"{'below' if open_high else 'at most'} {high:g}")
-    allowed = " ".join(["a number", " and ".join(bounds)]).strip()
 
-    def rule(value: Any) -> str | None:
-        good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        good = good and (value > low if open_low else value >= low) and (value < high if open_high else value <= high)
-        return None if good else allowed
+    def allows(value: Any) -> bool:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            return False
+        return (value > low if open_low else value >= low) and (value < high if open_high else value <= high)
 
-    return rule
+    return Rule(allows, " ".join(["a number", " and ".join(bounds)]).strip())
 
 
 def fraction() -> Rule:
@@ -156,104 +163,73 @@ def fraction() -> Rule:
 
 def flag() -> Rule:
     """True or false."""
-    return lambda value: None if isinstance(value, bool) else "true or false"
+    return Rule(lambda value: isinstance(value, bool), "true or false")
 
 
 def choice(allowed: Iterable[str]) -> Rule:
-    """One of the given names, upper and lower case alike; the nearest is suggested."""
-    names = sorted(allowed)
-
-    def rule(value: Any) -> str | None:
-        if isinstance(value, str) and value.lower() in {name.lower() for name in names}:
-            return None
-        near = suggestion(value.lower(), [name.lower() for name in names]) if isinstance(value, str) else ""
-        return f"one of {', '.join(names)}" + (f".{near}" if near else "")
-
-    return rule
+    """One of the given names; a message suggests the nearest."""
+    names = tuple(sorted(allowed))
+    one_of = "one of " if len(names) > 1 else ""
+    return Rule(lambda value: isinstance(value, str) and value in names, f"{one_of}{', '.join(names)}", names)
 
 
 def text() -> Rule:
     """A text that is not empty."""
-    return lambda value: None if isinstance(value, str) and value.strip() else "a text that is not empty"
+    return Rule(lambda value: isinstance(value, str) and bool(value.strip()), "a text that is not empty")
 
 
-def mapping() -> Rule:
-    """A mapping with text keys."""
-
-    def rule(value: Any) -> str | None:
-        good = isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
-        return None if good else "a mapping"
-
-    return rule
-
-
-def mapping_of(rule: Rule, allowed: str) -> Rule:
-    """A mapping whose values follow a rule.
+def mapping(item: Rule | None = None, description: str = "a mapping") -> Rule:
+    """A mapping with text keys.
 
     Args:
-        rule: What each value may be.
-        allowed: What the mapping is, with an example, for the message.
+        item: What each value may be; None for anything.
+        description: What the mapping is, with an example, for the message.
     """
+    item = item or anything()
 
-    def checked(value: Any) -> str | None:
-        good = isinstance(value, Mapping) and all(rule(item) is None for item in value.values())
-        return None if good else allowed
+    def allows(value: Any) -> bool:
+        if not isinstance(value, Mapping):
+            return False
+        return all(isinstance(key, str) and item.allows(one) for key, one in value.items())
 
-    return checked
+    return Rule(allows, description)
 
 
-def list_of(rule: Rule, allowed: str) -> Rule:
+def list_of(item: Rule, description: str, *, length: int | None = None, empty: bool = True) -> Rule:
     """A list whose items follow a rule.
 
     Args:
-        rule: What each item may be.
-        allowed: What the list is, with an example, for the message.
+        item: What each item may be.
+        description: What the list is, with an example, for the message.
+        length: How many items it has, or None for any number.
+        empty: Whether it may be empty.
     """
 
-    def checked(value: Any) -> str | None:
-        good = isinstance(value, Sequence) and not isinstance(value, str) and all(rule(item) is None for item in value)
-        return None if good else allowed
+    def allows(value: Any) -> bool:
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            return False
+        return length in (None, len(value)) and (empty or len(value) > 0) and all(map(item.allows, value))
 
-    return checked
+    return Rule(allows, description)
 
 
 def sizes() -> Rule:
     """Pixels: one whole number, or height and width."""
-    one = whole(1)
-
-    def rule(value: Any) -> str | None:
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            good = len(value) == 2 and all(one(side) is None for side in value)
-        else:
-            good = one(value) is None
-        return None if good else "a whole number of at least 1, or two of them: [height, width]"
-
-    return rule
+    return either(whole(1), list_of(whole(1), "two of them: [height, width]", length=2))
 
 
 def either(*rules: Rule) -> Rule:
     """What any of the rules allows; the message names all of them."""
-
-    def rule(value: Any) -> str | None:
-        allowed = [one(value) for one in rules]
-        return None if None in allowed else ", or ".join(str(one) for one in allowed)
-
-    return rule
+    return Rule(
+        lambda value: any(rule.allows(value) for rule in rules),
+        ", or ".join(rule.description for rule in rules),
+        tuple(name for rule in rules for name in rule.names),
+    )
 
 
 def optional(rule: Rule) -> Rule:
     """What ``rule`` allows, or null."""
-
-    def widened(value: Any) -> str | None:
-        if value is None:
-            return None
-        allowed = rule(value)
-        if allowed is None:
-            return None
-        kind, stop, near = allowed.partition(". ")
-        return f"{kind}, or null{stop}{near}"
-
-    return widened
+    return either(rule, Rule(lambda value: value is None, "null"))
 
 
 def config_node(settings: Mapping[str, Setting], fallback: str = "") -> dict[str, Any]:
@@ -271,6 +247,8 @@ def config_node(settings: Mapping[str, Setting], fallback: str = "") -> dict[str
         >>> config_node({"seeds": Setting(3, whole(1))}, fallback="study")
         {'seeds': '${oc.select:study.seeds,3}'}
     """
-    if fallback:
-        settings = {key: replace(setting, fallback=f"{fallback}.{key}") for key, setting in settings.items()}
-    return {key: copy.deepcopy(setting.node) for key, setting in settings.items()}
+    node = {}
+    for key, setting in settings.items():
+        source = f"{fallback}.{key}" if fallback else setting.fallback
+        node[key] = f"${{oc.select:{source},{written(setting.default)}}}" if source else copy.deepcopy(setting.default)
+    return node

@@ -18,14 +18,14 @@ from ablate.study.setting import (
     Rule,
     Setting,
     anything,
+    check_section,
+    choice,
     either,
     flag,
     list_of,
     mapping,
-    mapping_of,
     number,
     optional,
-    setting_fault,
     text,
     whole,
 )
@@ -41,38 +41,12 @@ MOST_SEEDS = 50
 
 
 def _declared(default: Any, rule: Rule, description: str, *, hydra_only: bool = False) -> Any:
-    """A field of :class:`StudySettings` with its declaration."""
-    declaration = Setting(default, rule, description)
+    """A field of :class:`StudySettings` with its declaration; null is allowed where it is the default."""
+    declaration = Setting(default, optional(rule) if default is None else rule, description)
     return field(default=default, metadata={"setting": declaration, "hydra_only": hydra_only})
 
 
-def _literal(value: object, allowed: str) -> Rule:
-    return lambda given: None if given == value and type(given) is type(value) else allowed
-
-
-def _seeds() -> Rule:
-    one = whole(-(2**63))
-    several = list_of(one, "")
-
-    def rule(value: Any) -> str | None:
-        if value == AUTO or whole(1)(value) is None or (several(value) is None and len(value)):
-            return None
-        return "a number of seeds (3), at least 1, or a list of whole numbers ([0,7,9]), or auto"
-
-    return rule
-
-
-def _failures() -> Rule:
-    names = ", ".join(FAILURE_POLICIES)
-    allowed = f"{names}, or the number that failed runs count as"
-    return lambda value: None if value in FAILURE_POLICIES or number()(value) is None else allowed
-
-
-_NAMES = list_of(text(), "a list of keys, for example [train.log, data.cache]")
-_LABELS = mapping_of(text(), "a label by factor, for example {residual: residual connections}")
-_STATEMENTS = mapping_of(text(), "texts by item of the checklist, for example {epoch selection: the last epoch}")
-_REQUIRES = mapping_of(mapping(), "parents and their levels by child, for example {bn_placement: {batch_norm: true}}")
-_FORBIDDEN = list_of(mapping(), "a list of combinations of levels, for example [{residual: false, head: flatten}]")
+_KEYS = list_of(text(), "a list of keys, for example [train.log, data.cache]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,116 +54,111 @@ class StudySettings:
     """The settings of a study; each field carries its default, its rule and its description."""
 
     name: str | None = _declared(
-        None,
-        optional(either(text(), number())),
-        "of the study and its folder outputs/<name>; null: after what is swept",
+        None, either(text(), number()), "of the study and its folder outputs/<name>; null: after what is swept"
     )
     design: str | None = _declared(
-        None, optional(text()), "null: the grid of what is swept, or leave_one_out of the factors below; union with +"
+        None, text(), "null: the grid of what is swept, or leave_one_out of the factors below; union with +"
     )
     seeds: int | str | tuple[int, ...] = _declared(
-        3, _seeds(), "how many, or a list [0, 7, 9], or auto: one at a time until a verdict stands"
+        3,
+        either(whole(1), list_of(whole(-(2**63)), "a list of whole numbers ([0,7,9])", empty=False), choice([AUTO])),
+        "how many, or a list [0, 7, 9], or auto: one at a time until a verdict stands",
     )
     max_seeds: int = _declared(20, whole(FIRST_SEEDS, MOST_SEEDS), "the most that a cell may take with seeds=auto")
     seed_key: str = _declared("seed", text(), "the configuration key that holds a run's seed", hydra_only=True)
-    metric: str | None = _declared(
-        None, optional(text()), "the number that decides; null: the only one that runs report"
-    )
+    metric: str | None = _declared(None, text(), "the number that decides; null: the only one that runs report")
     direction: str = _declared("max", text(), "max: higher is better, min: lower is better")
-    margin: float | None = _declared(None, optional(number()), "the least effect that matters, in units of the metric")
+    margin: float | None = _declared(None, number(), "the least effect that matters, in units of the metric")
     failures: str | float = _declared(
         "drop",
-        _failures(),
+        either(choice(FAILURE_POLICIES), number()),
         "what a failed run counts for: drop (its seed), fail (no result), worst, or the metric it counts as",
     )
     resolution: int = _declared(4, whole(3, 5), "of design=fractional: 3, 4 or 5")
-    cells: int | None = _declared(None, optional(whole(2)), "of design=optimal: how many; null: two more than it needs")
+    cells: int | None = _declared(None, whole(2), "of design=optimal: how many; null: two more than it needs")
     retry_failed: bool = _declared(False, flag(), "run again what failed")
     keep_going: bool = _declared(True, flag(), "when a run fails, go on with the others")
     dry_run: bool | str = _declared(
-        False, either(flag(), _literal("json", "json")), "stop after the plan; json prints it as JSON", hydra_only=True
+        False, either(flag(), choice(["json"])), "stop after the plan; json prints it as JSON", hydra_only=True
     )
     factors: Mapping[str, Any] | None = _declared(
         None,
-        optional(mapping_of(anything(), "levels by factor, for example {residual: [true, false]}")),
+        mapping(anything(), "levels by factor, for example {residual: [true, false]}"),
         "what is varied when nothing is swept: a list of levels, or of overrides by level, by name",
         hydra_only=True,
     )
     factors_from: str | None = _declared(
         None,
-        optional(text()),
+        text(),
         "dotted path of a function from the reference configuration to such factors, used in their place",
         hydra_only=True,
     )
     requires: Mapping[str, Any] | None = _declared(
-        None, optional(_REQUIRES), "levels of parents by child, for children that mean nothing without them"
+        None,
+        mapping(mapping(), "parents and their levels by child, for example {bn_placement: {batch_norm: true}}"),
+        "levels of parents by child, for children that mean nothing without them",
     )
     forbidden: tuple[Mapping[str, Any], ...] | None = _declared(
-        None, optional(_FORBIDDEN), "combinations that no cell may have: - {residual: false, head: flatten}"
+        None,
+        list_of(mapping(), "a list of combinations of levels, for example [{residual: false, head: flatten}]"),
+        "combinations that no cell may have: - {residual: false, head: flatten}",
     )
     labels: Mapping[str, str] | None = _declared(
-        None, optional(_LABELS), "what sentences call a factor, by its key; other keys are called by their names"
+        None,
+        mapping(text(), "a label by factor, for example {residual: residual connections}"),
+        "what sentences call a factor, by its key; other keys are called by their names",
     )
     blocks: tuple[str, ...] | None = _declared(
-        None, optional(_NAMES), "factors within which cells are compared, but not across, such as data sets"
+        None, _KEYS, "factors within which cells are compared, but not across, such as data sets"
     )
     extra_factors: tuple[str, ...] | None = _declared(
         None,
-        optional(either(_NAMES, mapping())),
+        either(_KEYS, mapping()),
         "keys that may be swept with a + though the configuration lacks them; the first level is the reference",
         hydra_only=True,
     )
-    ignore: tuple[str, ...] | None = _declared(
-        None, optional(_NAMES), "keys that cannot change a result", hydra_only=True
-    )
+    ignore: tuple[str, ...] | None = _declared(None, _KEYS, "keys that cannot change a result", hydra_only=True)
     check: str | None = _declared(
-        None,
-        optional(text()),
-        "dotted path of a function that lists what is wrong with a configuration",
-        hydra_only=True,
+        None, text(), "dotted path of a function that lists what is wrong with a configuration", hydra_only=True
     )
     preflight: str | None = _declared(
-        None,
-        optional(text()),
-        "dotted path of a function that looks at all cells before the first run",
-        hydra_only=True,
+        None, text(), "dotted path of a function that checks all cells before the first run", hydra_only=True
     )
     costs: str | None = _declared(
         None,
-        optional(text()),
+        text(),
         "dotted path of a function that measures what networks cost, after the last run; null: not measured",
         hydra_only=True,
     )
     diagrams: str | None = _declared(
-        None, optional(text()), "dotted path of a function that draws each cell's network; null: none", hydra_only=True
+        None, text(), "dotted path of a function that draws each cell's network; null: none", hydra_only=True
     )
     confirms: str | None = _declared(
-        None, optional(text()), "folder of a study whose dispensable parts are removed together, on fresh seeds"
+        None, text(), "folder of a study whose dispensable parts are removed together, on fresh seeds"
     )
     figures: tuple[str, ...] | None = _declared(
         None,
-        optional(either(text(), list_of(text(), "a list of figures, for example [forest, curves]"))),
+        either(text(), list_of(text(), "a list of figures, for example [forest, curves]")),
         "[forest, curves, ...]: which; null: what the design calls for",
     )
     width: str | None = _declared(
         None,
-        optional(text()),
+        text(),
         "of the figures: auto (one column or both, as each needs), one, two, or a venue: neurips, icml, ieee, ...",
     )
     statements: Mapping[str, str] | None = _declared(
-        None, optional(_STATEMENTS), "what only the application knows of its runs, by item of the checklist"
+        None,
+        mapping(text(), "texts by item of the checklist, for example {epoch selection: the last epoch}"),
+        "what only the application knows of its runs, by item of the checklist",
     )
 
     @classmethod
-    def from_values(
-        cls, values: Mapping[str, Any], prefix: str = "study.", rules: Mapping[str, Rule] | None = None
-    ) -> StudySettings:
+    def from_values(cls, values: Mapping[str, Any], section: str = "study") -> StudySettings:
         """Settings from plain values, as they were typed.
 
         Args:
             values: Plain values by key; None stands for the default.
-            prefix: What stands before a key where the user types it, for the messages.
-            rules: Further rules by key, of what this package does not know (names of figures).
+            section: What stands before a key where the user types it, for the messages; may be empty.
 
         Raises:
             DesignError: If a key is unknown or a value is not allowed, with all faults at once.
@@ -201,30 +170,20 @@ class StudySettings:
             Traceback (most recent call last):
             ablate.errors.DesignError: study.max_seeds=2: must be a whole number from 3 to 50.
         """
-        given = {key: _frozen(value) for key, value in values.items() if value is not None}
-        faults = [f"There is no setting '{prefix}{key}'." for key in given if key not in STUDY_SETTINGS]
-        for key, value in given.items():
-            if key not in STUDY_SETTINGS:
-                continue
-            fault = setting_fault(f"{prefix}{key}", value, STUDY_SETTINGS[key])
-            if fault is None and rules is not None and key in rules:
-                fault = rules[key](value)
-            faults += [fault] if fault else []
+        passed = {key: value for key, value in values.items() if value is not None}
+        _, faults = check_section(section, passed, STUDY_SETTINGS)
         if faults:
             raise DesignError("\n".join(faults))
-        for key in ("figures",):
-            if isinstance(given.get(key), str):
-                given[key] = (given[key],)
-        if isinstance(given.get("extra_factors"), Mapping):
-            given["extra_factors"] = tuple(given["extra_factors"])
-        if "name" in given:
-            given["name"] = str(given["name"])
-        return cls(**given)
-
-    @property
-    def is_sequential(self) -> bool:
-        """Whether seeds are taken one at a time."""
-        return self.seeds == AUTO
+        if isinstance(passed.get("figures"), str):
+            passed["figures"] = (passed["figures"],)
+        if "extra_factors" in passed:
+            passed["extra_factors"] = tuple(passed["extra_factors"])
+        if "name" in passed:
+            passed["name"] = str(passed["name"])
+        frozen: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in passed.items()
+        }
+        return cls(**frozen)
 
     @property
     def report(self) -> dict[str, Any]:
@@ -261,7 +220,7 @@ class StudySettings:
             failures=self.failures,
             resolution=self.resolution,
             cells=self.cells,
-            sequential=self.is_sequential and not seeds,
+            sequential=self.seeds == AUTO and not seeds,
         )
 
     def constraints(self) -> list[Constraint]:
@@ -277,10 +236,6 @@ class StudySettings:
         return rules
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
 STUDY_SETTINGS: Mapping[str, Setting] = {item.name: item.metadata["setting"] for item in fields(StudySettings)}
 """All declarations by key."""
 
@@ -292,14 +247,14 @@ RUN_SETTINGS: Mapping[str, Setting] = {
 LAUNCHER_SETTINGS: Mapping[str, Setting] = {
     "workers": Setting(
         AUTO,
-        either(_literal(AUTO, AUTO), whole(1)),
+        either(choice([AUTO]), whole(1)),
         "runs at a time: auto is one a CPU core, or one a GPU",
         fallback="study.workers",
     ),
     "gpu_memory": Setting(
         None,
         optional(number(0, open_low=True)),
-        "GiB of a GPU that a worker may take: as many a GPU as are free; null: one worker a GPU",
+        "GiB of a GPU's memory that a worker may take, so that several share a GPU; null: one worker a GPU",
         fallback="study.gpu_memory",
     ),
     "timeout": Setting(None, optional(number(0, open_low=True)), "seconds after which a run is ended; null: never"),

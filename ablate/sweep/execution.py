@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ablate.errors import DesignError
 from ablate.figures.registry import choice_faults
 from ablate.report import collect
 from ablate.store import PlannedRun, Status, StudyFolder
@@ -23,21 +24,20 @@ if TYPE_CHECKING:
     from ablate.analysis import Summary
 
 
-def read_settings(values: Mapping[str, Any], prefix: str = "study.") -> StudySettings:
+def read_settings(values: Mapping[str, Any], section: str = "study") -> StudySettings:
     """The settings of a study, with names of figures and widths checked as well.
 
     Args:
         values: Plain values by key; None stands for the default.
-        prefix: What stands before a key where the user types it, for the messages.
+        section: What stands before a key where the user types it, for the messages; may be empty.
 
     Raises:
         DesignError: If a key is unknown or a value is not allowed, with all faults at once.
     """
-    rules = {
-        "figures": lambda value: "\n".join(choice_faults(value)) or None,
-        "width": lambda value: "\n".join(choice_faults(None, value)) or None,
-    }
-    return StudySettings.from_values(values, prefix, rules)
+    settings = StudySettings.from_values(values, section)
+    if faults := choice_faults(settings.figures, settings.width):
+        raise DesignError("\n".join(faults))
+    return settings
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ def _settings(values: Mapping[str, Any], factors: Mapping[str, Any]) -> StudySet
             )
         )
     plain = {key: list(value) if isinstance(value, range | set | frozenset) else value for key, value in values.items()}
-    settings = read_settings(plain, prefix="")
+    settings = read_settings(plain, section="")
     faults = [
         f"{key} names '{name}', which is no factor. Factors: {', '.join(factors)}.{suggestion(name, factors)}"
         for key, names in (("blocks", settings.blocks), ("labels", settings.labels))

@@ -75,7 +75,7 @@ class StudySweeper(Sweeper):
                 raise  # the application explains errors itself, or its user wants the traceback
             if isinstance(error, OSError) and not isinstance(error.filename, str):
                 raise
-            sys.stderr.write(f"{_fault_text(error)}\n")
+            sys.stderr.write(f"{fault_text(error)}\n")
             raise SystemExit(2) from None
         if not all_finished:
             raise SystemExit(1)
@@ -189,7 +189,7 @@ def _report(execution: Execution, drawn: dict[str, str]) -> bool:
     return all(status.state == FINISHED for status in statuses.values())
 
 
-def _fault_text(error: Exception) -> str:
+def fault_text(error: Exception) -> str:
     """An error of Hydra, OmegaConf or the file system in a line or two."""
     if isinstance(error, OSError):
         return f"Cannot write to the output folder '{error.filename}': {error.strerror}."

@@ -33,8 +33,8 @@ def test_options_may_stand_anywhere() -> None:
     ("words", "message"),
     [
         (["wall", "--color=red"], "Unknown option '--color' of 'paint'. Options: --colour, --coats, --dry-run."),
-        (["wall", "--colour"], "--colour needs a value: --colour NAME."),
-        (["wall", "--dry-run=yes"], "--dry-run takes no value."),
+        (["wall", "--colour"], "argument --colour: expected one argument. Write paint THING ... [--colour NAME]"),
+        (["wall", "--dry-run=yes"], "argument --dry-run: ignored explicit argument 'yes'. Write paint "),
         (["--colour", "red"], "Write paint THING ..., for example: ablate paint wall; received ['--colour', 'red']."),
     ],
 )

@@ -61,7 +61,7 @@ def test_the_report_is_drawn_otherwise_on_request(toy_here: Any, drawn: Drawn) -
     ("word", "message"),
     [
         ("--figures=forrest", f"Unknown figure 'forrest'. Figures: {NAMES}. Did you mean 'forest'?"),
-        ("--figures=,", "--figures needs names, for example --figures forest,curves."),
+        ("--figures=", f"Unknown figure ''. Figures: {NAMES}."),
         ("--width=", f"Unknown width ''. Widths: {', '.join(PAGE_WIDTHS)}."),
     ],
 )

@@ -30,15 +30,13 @@ def _ingredients(overrides: Sequence[str], json: bool = False) -> int:
 def _data(overrides: Sequence[str]) -> int:
     values = _checked_config(overrides)
     folder = Path("outputs") / "single" / f"data-{values['data'].get('name') or values['data'].get('source')}"
-    for line in load_object("ablate.keras.data.report.main")(values, folder):
-        say(line)
+    say("\n".join(load_object("ablate.keras.data.report.main")(values, folder)))
     return 0
 
 
 def _predict(arguments: Sequence[str]) -> int:
     study, run = find_run(*arguments[:2])
-    for line in load_object("ablate.keras.predict.main")(study.run(run).path, arguments[2:]):
-        say(line)
+    say("\n".join(load_object("ablate.keras.predict.main")(study.run(run).path, arguments[2:])))
     return 0
 
 
@@ -60,7 +58,7 @@ VERBS = (
         options=(Option("--json", "", "prints the rows as JSON"),),
         keys=lambda: [*model_keys(), *ingredient_keys(), *data_keys()],
     ),
-    Verb("data", _data, _OVERRIDES, "classes, counts, sizes, a sheet of samples", "data=telugu", keys=data_keys),
+    Verb("data", _data, _OVERRIDES, "classes, counts, sizes, a picture of samples", "data=telugu", keys=data_keys),
     Verb(
         "predict",
         _predict,

@@ -22,8 +22,11 @@ def _report(
 ) -> int:
     from ablate.foreign.study import looks_foreign
 
-    path, names = arguments[0], _figure_names(figures, width)
-    if into is not None or (len(arguments) > 1 and all("=" not in word for word in arguments)):
+    path = arguments[0]
+    names = None if figures is None else [name.strip() for name in figures.split(",")]
+    if faults := choice_faults(names, width):
+        raise ConfigError("\n".join(faults))
+    if into is not None or (len(arguments) > 1 and all("=" not in argument for argument in arguments)):
         return _compare(arguments, names, width, into)
     if looks_foreign(Path(path)) and not StudyFolder(Path("outputs") / path).record():
         return _adopt(arguments, names, width)
@@ -46,8 +49,7 @@ def _compare(paths: Sequence[str], figures: Sequence[str] | None, width: str | N
         if len(report.summaries) > 1:
             say(f"\n{title}")
         show_summary(summary)
-    for line in paths_lines(report.folder):
-        say(line)
+    say("\n".join(paths_lines(report.folder)))
     return 0
 
 
@@ -89,18 +91,8 @@ def _collect(study: StudyFolder, figures: Sequence[str] | None = None, width: st
     show_summary(summary)
     if 0 < len(summary.sentences) <= _MOST_SENTENCES:  # all are in tables/sentences.md
         say("\n" + "\n".join(summary.sentences.values()) + "\n")
-    for line in paths_lines(study):
-        say(line)
+    say("\n".join(paths_lines(study)))
     return 0
-
-
-def _figure_names(names: str | None, width: str | None) -> list[str] | None:
-    """The figures in a word such as ``forest,curves``, checked together with their width."""
-    figures = None if names is None else [name.strip() for name in names.split(",") if name.strip()]
-    faults = ["--figures needs names, for example --figures forest,curves."] if figures == [] else []
-    if faults := [*faults, *choice_faults(figures, width)]:
-        raise ConfigError("\n".join(faults))
-    return figures
 
 
 _REPORT_OPTIONS = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from ablate.app.application import run_hydra
 from ablate.app.help import section_keys
 from ablate.app.verb import Option, Verb
-from ablate.errors import ConfigError, RunError, suggestion
+from ablate.errors import ConfigError, suggestion
 from ablate.formatting import listing
 from ablate.store import PlannedRun, StudyFolder
 from ablate.sweep.console import say, status_lines
@@ -58,13 +58,12 @@ def find_run(path: str, run: str) -> tuple[StudyFolder, PlannedRun]:
 
 def _plan(arguments: Sequence[str], json: bool = False) -> int:
     # The plan as JSON goes to standard output alone, for a program to read.
-    rest = [word for word in arguments if word not in ("-m", "--multirun")]
+    rest = [argument for argument in arguments if argument not in ("-m", "--multirun")]
     return run_hydra(["-m", *rest, f"study.dry_run={'json' if json else 'true'}"])
 
 
 def _status(arguments: Sequence[str]) -> int:
-    for line in status_lines(find_study(arguments[0])):
-        say(line)
+    say("\n".join(status_lines(find_study(arguments[0]))))
     return 0
 
 
@@ -89,20 +88,14 @@ def _show_file(title: str, path: Path, most: int | None = None) -> None:
     lines = path.read_text(errors="replace").splitlines()
     last = lines if most is None else lines[-most:]
     say(f"-- {title}: {path}" + (f" (last {len(last)} of {len(lines)} lines)" if len(last) < len(lines) else ""))
-    for line in last:
-        say(line)
+    say("\n".join(last))
 
 
 def _rerun(arguments: Sequence[str]) -> int:
     from ablate.sweep.rerun import rerun
 
     study, run = find_run(*arguments)
-    try:
-        outcome = rerun(study, run)
-    except (ConfigError, RunError):
-        raise
-    except Exception as error:
-        raise RunError(f"The run failed: {type(error).__name__}: {error}") from error
+    outcome = rerun(study, run)
     first, second = outcome.first, outcome.second
     if first is None:
         say(f"The run had no result; now it has one: {outcome.folder}")

@@ -20,22 +20,16 @@ from ablate.keras.models.mini_xception import default_filters, mini_xception
 from ablate.keras.models.resnet import resnet
 from ablate.keras.models.saved import saved
 from ablate.keras.models.vgg import vgg
-from ablate.study.setting import Rule, Setting, check_section, flag, mapping, number, optional, text
+from ablate.study.setting import Rule, Setting, check_section, flag, list_of, mapping, number, optional, text, whole
 
 __all__ = ["NETWORKS", "Network", "build", "least_side", "resolve_name"]
 
 
 def _widths(least: int = 1, empty: bool = False, length: int | None = None) -> Rule:
     """A list of whole numbers."""
-    allowed = f"a list of {'' if length is None else f'{length} '}whole numbers of at least {least}"
-
-    def rule(value: Any) -> str | None:
-        good = isinstance(value, Sequence) and not isinstance(value, str)
-        good = good and all(isinstance(one, int) and not isinstance(one, bool) and one >= least for one in value)
-        good = good and (empty or len(value) > 0) and length in (None, len(value))
-        return None if good else allowed + ("" if empty or length is not None else ", not empty")
-
-    return rule
+    description = f"a list of {'' if length is None else f'{length} '}whole numbers of at least {least}"
+    ending = "" if empty or length is not None else ", not empty"
+    return list_of(whole(least), f"{description}{ending}", length=length, empty=empty)
 
 
 @dataclass(frozen=True)
@@ -175,7 +169,7 @@ def least_side(model: Mapping[str, Any], input_shape: tuple[int, int, int]) -> i
 
 def _data_faults(input_shape: Any, classes: Any) -> list[str]:
     faults = []
-    if _widths(length=3)(list(input_shape)) is not None:
+    if not _widths(length=3).allows(list(input_shape)):
         faults.append(f"input_shape={input_shape}: must be height, width and channels, whole numbers of at least 1.")
     if not isinstance(classes, int) or isinstance(classes, bool) or classes < 2:
         faults.append(f"classes={classes}: must be a whole number of at least 2.")
