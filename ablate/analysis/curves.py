@@ -118,17 +118,10 @@ def mean_curves(curves: pd.DataFrame, *columns: str) -> pd.DataFrame:
         >>> mean_curves(curves, "loss")[["metric", "epoch", "n", "mean"]].values.tolist()
         [['loss', 1, 2, 2.0]]
     """
-    # A million numbers are compared faster than as many texts; rows of a run stand together, so each is looked up once.
-    starts, lengths = run_lengths(curves)
-    of_run, labels = pd.factorize(curves["cell"].iloc[starts], sort=True)
-    coded = curves.assign(cell=np.repeat(of_run, lengths))
-    parts = [_over_runs(_finite(coded, column)).assign(metric=column) for column in columns]
+    parts = [_over_runs(_finite(curves, column)).assign(metric=column) for column in columns]
     # An empty table among others would change the types of their columns.
-    parts = [part for part in parts if len(part)]
-    if not parts:
-        return pd.DataFrame(columns=["metric", *_MEAN_COLUMNS])
-    means = pd.concat(parts, ignore_index=True)[["metric", *_MEAN_COLUMNS]]
-    return means.assign(cell=labels.take(means["cell"].to_numpy(dtype=int)))
+    parts = [part for part in parts if len(part)] or [pd.DataFrame(columns=["metric", *_MEAN_COLUMNS])]
+    return pd.concat(parts, ignore_index=True)[["metric", *_MEAN_COLUMNS]]
 
 
 def difference_curves(curves: pd.DataFrame, plan: Plan, column: str) -> pd.DataFrame:
@@ -161,20 +154,11 @@ def _finite(curves: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def _over_runs(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean and interval of ``value`` by cell and epoch, where all runs of the cell have one."""
-    # Cell and epoch as one number, by which a million rows are grouped in half the time.
-    starts, lengths = run_lengths(rows)
-    of_run, cells = pd.factorize(rows["cell"].iloc[starts], sort=True)
-    epochs, epoch_labels = pd.factorize(rows["epoch"], sort=True)
-    values = rows["value"].to_numpy()
-    sizes = rows["size"].to_numpy() if "size" in rows else np.abs(values)
-    keys = np.repeat(of_run, lengths) * len(epoch_labels) + epochs
-    groups = pd.DataFrame({"value": values, "size": sizes}).groupby(keys, sort=True)
+    sizes = rows["size"] if "size" in rows else rows["value"].abs()
+    groups = rows.assign(size=sizes).groupby(["cell", "epoch"], sort=True)
     table = groups["value"].agg(n="size", mean="mean", spread="std", least="min", most="max")
-    table["size"] = groups["size"].max()
-    cell, epoch = np.divmod(table.index.to_numpy(), max(len(epoch_labels), 1))
-    runs = pd.DataFrame({"cell": of_run, "seed": rows["seed"].to_numpy()[starts]}).groupby("cell")["seed"].nunique()
-    table = table.assign(cell=cells.take(cell), epoch=epoch_labels.take(epoch))
-    table = table[table["n"].to_numpy() == runs.to_numpy()[cell]]
+    table = table.assign(size=groups["size"].max()).reset_index()
+    table = table[table["n"] == table["cell"].map(rows.groupby("cell")["seed"].nunique())]
     # As everywhere, a spread within rounding is none: no interval follows from it.
     varied = (table["n"] > 1) & (table["most"] - table["least"] > ROUNDING * table["size"])
     half = t_half_width(table["n"].where(varied)) * table["spread"] / np.sqrt(table["n"])

@@ -46,7 +46,7 @@ class Summary:
         notes: What is missing, failed or excluded, a sentence each.
         values: The metric by cell label and seed, as it was analysed: failed runs as the policy has it, nothing unread.
         robustness: For each effect what does not rest on the t test, see
-            :data:`ablate.analysis.robustness.ROBUSTNESS_COLUMNS`.
+            :func:`ablate.analysis.robustness.robustness_frame`.
         sentences: By cell label, the effect as a sentence for a paper.
         convergence: How much cells still gained at the end of training, see
             :data:`ablate.analysis.checks.CONVERGENCE_COLUMNS`.
