@@ -128,7 +128,6 @@ class Confirmation:
     """The reduced network against the full one, on fresh seeds.
 
     Args:
-        pairs: By seed, the metric of the full and of the reduced network.
         difference: Reduced minus full.
         contribution: What all that was removed is good for together: positive where the full network is better.
         p: Of the three questions; nothing to adjust for, since one comparison was planned.
@@ -137,7 +136,6 @@ class Confirmation:
         text: The result as a sentence.
     """
 
-    pairs: Mapping[int, tuple[float, float]]
     difference: MeanInterval
     contribution: MeanInterval
     p: Evidence
@@ -185,7 +183,6 @@ def confirmation(
     # A small sure loss makes the verdict "helps"; here it counts that the loss stays below the margin.
     confirmed = study.margin is not None and contribution.high < study.margin
     return Confirmation(
-        pairs=pairs,
         difference=difference,
         contribution=contribution,
         p=p,

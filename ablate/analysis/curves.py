@@ -232,7 +232,9 @@ def overfitting(curves: pd.DataFrame, validation: str, training: str) -> pd.Data
         rise = t_interval(rises.tolist(), scale=float(np.abs(losses).max()))
         lowest = int(losses.mean(axis=0).argmin())
         epoch = int(held_out.columns[lowest])
-        fell = _fell(trained, epoch, window)
+        training_means = trained.mean(axis=0)
+        # An epoch that no training loss has is NaN, which nothing is below.
+        fell = training_means.iloc[-window:].mean() < training_means.get(epoch, math.nan)
         shown = bool(rise.low > 0 and fell and lowest < losses.shape[1] - window)
         rows.append((cell, epoch, rise.n, rise.mean, rise.low, rise.high, shown))
     return pd.DataFrame(rows, columns=["cell", "epoch", "n", "rise", "low", "high", "shown"])
@@ -242,10 +244,3 @@ def _by_seed(curves: pd.DataFrame, column: str) -> pd.DataFrame:
     """A row a seed, a column an epoch that all of them reached."""
     table = _finite(curves, column).pivot(index="seed", columns="epoch", values="value")
     return table.dropna(axis="columns")
-
-
-def _fell(trained: pd.DataFrame, epoch: int, window: int) -> bool:
-    if epoch not in trained.columns:
-        return False
-    means = trained.mean(axis=0)
-    return bool(means.iloc[-window:].mean() < means[epoch])

@@ -32,11 +32,6 @@ class Round:
     read: Mapping[str, int]
 
     @property
-    def saved(self) -> int:
-        """Runs that the greatest number of seeds for every cell would take beyond those that were read."""
-        return len(self.read) * self.state.rule.max_seeds - sum(self.read.values())
-
-    @property
     def sentence(self) -> str:
         """What the rule has cost and saved, for a terminal.
 
@@ -45,11 +40,11 @@ class Round:
             >>> Round(state, (), {"full": 8, "w/o a": 8, "w/o b": 4}).sentence
             '20 runs read instead of 60 with 20 seeds for every cell: 40 saved (67%).'
         """
-        seeds = self.state.rule.max_seeds
+        read, seeds = sum(self.read.values()), self.state.rule.max_seeds
         fixed = len(self.read) * seeds
         return (
-            f"{sum(self.read.values())} runs read instead of {fixed} with {seeds} seeds for every cell: {self.saved} "
-            f"saved ({percent(self.saved / fixed)})."
+            f"{read} runs read instead of {fixed} with {seeds} seeds for every cell: {fixed - read} saved "
+            f"({percent((fixed - read) / fixed)})."
         )
 
 

@@ -130,7 +130,9 @@ def follow(
             if not decision.is_decided and _may_decide(p):
                 interval = repeated_interval(trajectories[cell], look, rule)
                 current = verdict(interval, p, margin)
-                if _may_still_hurt(current, interval, margin) and look < rule.max_seeds:
+                # What harms by more than the margin is dispensable before it is known to harm: the stronger claim is
+                # close.
+                if current == "dispensable" and interval.mean < -(margin or 0.0) and look < rule.max_seeds:
                     current = "undecided"
             decisions[cell] = replace(decision, adjusted=p, verdict=current)
     final = {
@@ -156,11 +158,6 @@ def repeated_interval(trajectory: Trajectory, read: int, rule: SequentialRule) -
 
 def _may_decide(adjusted: Evidence) -> bool:
     return any(p <= ALPHA for p in (adjusted.difference, adjusted.equivalence, adjusted.dispensability))
-
-
-def _may_still_hurt(current: str, contribution: MeanInterval, margin: float | None) -> bool:
-    # What harms by more than the margin is dispensable before it is known to harm: the stronger claim is close.
-    return current == "dispensable" and margin is not None and contribution.mean < -margin
 
 
 def sequential_evidence(trajectory: Trajectory, rule: SequentialRule, margin: float | None) -> list[Evidence]:

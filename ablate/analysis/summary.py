@@ -17,7 +17,7 @@ from ablate.analysis.curves import counted_curves
 from ablate.analysis.effects import effects_frame, paired_effects, pairs_frame
 from ablate.analysis.estimates import name_of_interval, name_of_test
 from ablate.analysis.intervals import t_interval
-from ablate.analysis.notes import notes_on, notes_on_trust
+from ablate.analysis.notes import notes_on
 from ablate.analysis.observations import Observations, fill, mean_of, observe, ordered
 from ablate.analysis.robustness import robustness_frame
 from ablate.analysis.rounds import Round, read_values, round_of
@@ -148,10 +148,7 @@ def summarise(
         pairs=pairs_frame(effects),
         runs=table,
         curves=rows,
-        notes=(
-            *notes_on(plan, runs, values, effects, round),
-            *notes_on_trust(plan, table, robustness, gains),
-        ),
+        notes=notes_on(plan, table, len(runs) - len(table), values, effects, robustness, gains, round),
         values=values,
         robustness=robustness,
         sentences={effect.cell.label: sentence(effect, plan, len(effects), state) for effect in effects},
@@ -171,16 +168,19 @@ def _cells_frame(plan: Plan, runs: pd.DataFrame, values: Observations) -> pd.Dat
     rows = []
     for cell in plan.cells:
         score = t_interval(list(values[cell.label].values()))
-        measures = (
-            score.n,
-            score.mean,
-            score.half,
-            score.low,
-            score.high,
-            cell.label in best,
-            weights.get(cell.label, math.nan),
-            seconds.get(cell.label, math.nan),
-            int(failed.get(cell.label, 0)),
+        rows.append(
+            {
+                "cell": cell.label,
+                **{column: cell.levels[name] for name, column in columns.items()},
+                "n": score.n,
+                "mean": score.mean,
+                "half": score.half,
+                "low": score.low,
+                "high": score.high,
+                "best": cell.label in best,
+                "weights": weights.get(cell.label, math.nan),
+                "seconds": seconds.get(cell.label, math.nan),
+                "failed": int(failed.get(cell.label, 0)),
+            }
         )
-        rows.append((cell.label, *(cell.levels[name] for name in columns), *measures))
-    return pd.DataFrame(rows, columns=["cell", *columns.values(), *CELL_MEASURES])
+    return pd.DataFrame(rows)

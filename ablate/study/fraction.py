@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -77,9 +78,7 @@ def optimal(space: DesignSpace) -> Layout:
     Raises:
         DesignError: If the number of cells is too small to estimate the effects, or there are too many candidates.
     """
-    grid = 1
-    for factor in space.factors:
-        grid *= len(factor.levels)
+    grid = math.prod(len(factor.levels) for factor in space.factors)
     if grid > _MOST_CANDIDATES:
         raise DesignError(
             f"The grid has {grid} combinations; an optimal design is chosen from at most {_MOST_CANDIDATES}. "

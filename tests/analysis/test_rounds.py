@@ -67,11 +67,10 @@ def test_then_only_undecided_cells_and_the_reference_go_on() -> None:
     assert {seed for _, seed in asked[1]} == {3}
     assert asked[-1] == ()
     assert found.state.decisions["w/o a"].verdict == "helps"
-    assert sum(found.read.values()) == len(runs) == 48 - found.saved
-    assert found.saved > 0
+    assert sum(found.read.values()) == len(runs) < 48
+    saved = 48 - len(runs)
     assert found.sentence == (
-        f"{len(runs)} runs read instead of 48 with 12 seeds for every cell: {found.saved} saved "
-        f"({100 * found.saved / 48:.0f}%)."
+        f"{len(runs)} runs read instead of 48 with 12 seeds for every cell: {saved} saved ({100 * saved / 48:.0f}%)."
     )
 
 
@@ -111,7 +110,7 @@ def test_the_summary_of_a_sequential_study() -> None:
     assert row["verdict"] == "helps"
     assert found.sentence in summary.notes
     assert "95% repeated CI" in summary.sentences["w/o a"]
-    assert summary.round is not None and summary.round.saved == found.saved
+    assert summary.round is not None
 
 
 def test_notes_of_an_unfinished_sequential_study() -> None:
