@@ -1,4 +1,4 @@
-"""What could be wrong with the runs themselves: copies that pass for replicates, curves that have not settled."""
+"""What could be wrong with the runs themselves: identical runs that pass for replicates, curves that have not settled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONVERGENCE_COLUMNS = ("cell", "metric", "n", "epochs", "window", "gain", "low",
 _LARGEST = 1e150
 
 
-def copies(runs: pd.DataFrame, plan: Plan) -> Iterator[tuple[str, tuple[int, ...], int]]:
+def identical_runs(runs: pd.DataFrame, plan: Plan) -> Iterator[tuple[str, tuple[int, ...], int]]:
     """Seeds of a cell whose runs agree in every metric, which independent runs do not.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.estimates import Contrast, Estimates, by_seed, estimate
+from ablate.analysis.estimates import Contrast, Estimates, estimate, weighted_sums
 from ablate.analysis.observations import Observations, blocks_of
 from ablate.errors import AnalysisError
 from ablate.study import Cell, Plan
@@ -57,7 +57,7 @@ def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
         contrasts,
         plan.study,
         rule,
-        (*notes, *_on_missing_seeds(contrasts, plan)),
+        (*notes, *_missing_seed_notes(contrasts, plan)),
     )
 
 
@@ -97,7 +97,7 @@ def interactions(plan: Plan, values: Observations, rule: SequentialRule | None =
         contrasts,
         plan.study,
         rule,
-        _on_missing_seeds(contrasts, plan),
+        _missing_seed_notes(contrasts, plan),
     )
     return replace(estimates, table=estimates.table.drop(columns=["contribution", "verdict"]))
 
@@ -136,13 +136,13 @@ def _average(
     values: Observations, groups: Sequence[Sequence[Cell]], signs: tuple[int, ...]
 ) -> tuple[dict[int, float], float]:
     """By seed the mean over groups of cells of their signed sum, and the magnitude of what went in."""
-    return by_seed(
+    return weighted_sums(
         values,
         [(cell.label, sign / len(groups)) for group in groups for cell, sign in zip(group, signs, strict=True)],
     )
 
 
-def _on_missing_seeds(contrasts: Sequence[Contrast], plan: Plan) -> tuple[str, ...]:
+def _missing_seed_notes(contrasts: Sequence[Contrast], plan: Plan) -> tuple[str, ...]:
     short = [str(contrast.keys["factor"]) for contrast in contrasts if len(contrast.values) < len(plan.study.seeds)]
     if not short:
         return ()

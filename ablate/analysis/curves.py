@@ -11,7 +11,6 @@ import pandas as pd
 
 from ablate.analysis.comparisons import comparisons
 from ablate.analysis.intervals import ROUNDING, t_half_width, t_interval
-from ablate.analysis.observations import run_lengths
 from ablate.analysis.rounds import Round
 from ablate.study import Plan
 from ablate.study.metric import metric_stem
@@ -86,16 +85,11 @@ def counted_curves(curves: pd.DataFrame, runs: pd.DataFrame, plan: Plan, round: 
         plan: The plan.
         round: The state of the study under the sequential rule; None where its seeds were fixed.
     """
-    ended = runs.loc[runs["state"] == "finished", ["cell", "seed"]]
-    counted = set(zip(ended["cell"], ended["seed"], strict=True))
+    counted = runs.loc[runs["state"] == "finished", ["cell", "seed"]]
     if round is not None:
         read = {cell: set(plan.study.seeds[:count]) for cell, count in round.read.items()}
-        counted = {(cell, seed) for cell, seed in counted if seed in read[cell]}
-    # Rows of a run stand together: of a million rows only the first of each run need be looked up.
-    starts, lengths = run_lengths(curves)
-    keys = zip(curves["cell"].iloc[starts], curves["seed"].iloc[starts], strict=True)
-    is_counted = np.fromiter((key in counted for key in keys), dtype=bool, count=len(starts))
-    return curves if is_counted.all() else curves[np.repeat(is_counted, lengths)]
+        counted = counted.loc[[seed in read[cell] for cell, seed in zip(counted["cell"], counted["seed"], strict=True)]]
+    return curves.merge(counted, on=["cell", "seed"])
 
 
 def mean_curves(curves: pd.DataFrame, *columns: str) -> pd.DataFrame:

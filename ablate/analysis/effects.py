@@ -68,7 +68,7 @@ def paired_effects(values: Observations, plan: Plan, state: SequentialState | No
         decisions = [state.decisions[pair.cell.label] for pair, _ in compared]
     else:
         differences = [t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs)) for _, pairs in compared]
-        contributions = [_turned(difference, plan.study) for difference in differences]
+        contributions = [_sign_for_contribution(difference, plan.study) for difference in differences]
         raw = [evidence(contribution, margin) for contribution in contributions]
         decisions = [
             Decision(contribution.n, contribution, single, adjusted, verdict(contribution, adjusted, margin))
@@ -80,7 +80,7 @@ def paired_effects(values: Observations, plan: Plan, state: SequentialState | No
             reference=pair.reference,
             changed=pair.changed,
             pairs=pairs,
-            difference=_turned(decision.contribution, plan.study),
+            difference=_sign_for_contribution(decision.contribution, plan.study),
             contribution=decision.contribution,
             raw=decision.raw,
             adjusted=decision.adjusted,
@@ -90,7 +90,7 @@ def paired_effects(values: Observations, plan: Plan, state: SequentialState | No
     )
 
 
-def _turned(mean: MeanInterval, study: Study) -> MeanInterval:
+def _sign_for_contribution(mean: MeanInterval, study: Study) -> MeanInterval:
     # 0 - x, because -x would print a zero difference as -0.0.
     return replace(mean, mean=0.0 - mean.mean) if study.direction == "max" else mean
 

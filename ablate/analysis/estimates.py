@@ -129,7 +129,7 @@ def cell_at(plan: Plan, levels: Mapping[str, str]) -> Cell | None:
     return None
 
 
-def by_seed(values: Observations, weights: Iterable[tuple[str, float]]) -> tuple[dict[int, float], float]:
+def weighted_sums(values: Observations, weights: Iterable[tuple[str, float]]) -> tuple[dict[int, float], float]:
     """A weighted sum of cells by seed, over the seeds that all of them have, and the magnitude of what went in.
 
     Args:

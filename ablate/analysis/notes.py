@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 
-from ablate.analysis.checks import copies
+from ablate.analysis.checks import identical_runs
 from ablate.analysis.effects import Effect
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.observations import Observations
@@ -44,16 +44,16 @@ def notes_on(
         round: The state of the study under the sequential rule, or None where its seeds were fixed.
     """
     return (
-        *(_on_progress(plan, runs) if round is None else _on_round(plan, runs, round)),
-        *_on_failures(plan, runs),
-        *_on_exclusions(plan, runs, unplanned, values, round),
-        *_on_effects(plan, values, effects),
-        *(_on_undecided(plan, effects) if round is None or not round.runs else ()),
-        *_on_trust(plan, runs, robustness, convergence),
+        *(_progress_notes(plan, runs) if round is None else _round_notes(plan, runs, round)),
+        *_failure_notes(plan, runs),
+        *_exclusion_notes(plan, runs, unplanned, values, round),
+        *_effect_notes(plan, values, effects),
+        *(_undecided_notes(plan, effects) if round is None or not round.runs else ()),
+        *_trust_notes(plan, runs, robustness, convergence),
     )
 
 
-def _on_progress(plan: Plan, runs: pd.DataFrame) -> Iterator[str]:
+def _progress_notes(plan: Plan, runs: pd.DataFrame) -> Iterator[str]:
     states = {(cell.label, seed): "waiting" for cell in plan.cells for seed in plan.study.seeds}
     states |= dict(zip(zip(runs["cell"], runs["seed"], strict=True), runs["state"], strict=True))
     counts = Counter(states.values())
@@ -65,7 +65,7 @@ def _on_progress(plan: Plan, runs: pd.DataFrame) -> Iterator[str]:
             yield f"{counts[state]} of {len(states)} runs {'is' if counts[state] == 1 else 'are'} still {state}."
 
 
-def _on_round(plan: Plan, runs: pd.DataFrame, round: Round) -> Iterator[str]:
+def _round_notes(plan: Plan, runs: pd.DataFrame, round: Round) -> Iterator[str]:
     missing = len(round.runs)
     if missing:
         yield f"{plural(missing, 'run is', 'runs are')} still to come before the next look."
@@ -83,7 +83,7 @@ def _on_round(plan: Plan, runs: pd.DataFrame, round: Round) -> Iterator[str]:
         yield f"{plural(unread, 'finished run is', 'finished runs are')} beyond the last look and {verb} unread."
 
 
-def _on_failures(plan: Plan, runs: pd.DataFrame) -> Iterator[str]:
+def _failure_notes(plan: Plan, runs: pd.DataFrame) -> Iterator[str]:
     failed = runs[runs["state"] == "failed"]
     with_failures = set(failed["cell"])
     for label in [cell.label for cell in plan.cells if cell.label in with_failures]:
@@ -102,7 +102,7 @@ def _first_line(reason: object) -> str:
     return lines[0] if lines else "no reason recorded"
 
 
-def _on_exclusions(
+def _exclusion_notes(
     plan: Plan, runs: pd.DataFrame, unplanned: int, values: Observations, round: Round | None
 ) -> Iterator[str]:
     metric = plan.study.metric
@@ -120,7 +120,7 @@ def _on_exclusions(
         yield f"Counted though the plan does not name them: {_seeds(beyond)}."
 
 
-def _on_effects(plan: Plan, values: Observations, effects: tuple[Effect, ...]) -> Iterator[str]:
+def _effect_notes(plan: Plan, values: Observations, effects: tuple[Effect, ...]) -> Iterator[str]:
     single = [effect.cell.label for effect in effects if effect.difference.n == 1]
     if single:
         yield f"One seed allows no interval, test or verdict: {_cells(single)}."
@@ -135,10 +135,10 @@ def _on_effects(plan: Plan, values: Observations, effects: tuple[Effect, ...]) -
             else:
                 what = f"the same ({mean:.4g}) for all {n} seeds"
             yield f"{effect.cell.label}: the difference is {what}. Without spread no interval, test or verdict."
-    yield from _on_blocked_claims(plan, effects)
+    yield from _blocked_claim_notes(plan, effects)
 
 
-def _on_undecided(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
+def _undecided_notes(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
     """How many seeds would decide; under the sequential rule those of a new study, for this one has used its own."""
     needed: dict[str, int] = {}
     beyond: list[str] = []
@@ -157,7 +157,7 @@ def _on_undecided(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
         yield f"Seeds that would decide, if the effects are as large as they look: {'; '.join(parts)}."
 
 
-def _on_blocked_claims(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
+def _blocked_claim_notes(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
     """Where interval and p value of an undecided effect point to different verdicts, by the reason."""
     interval = f"unadjusted {percent(LEVEL)} interval"
     for blocking, explain in (
@@ -173,8 +173,8 @@ def _on_blocked_claims(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]
             yield f"Undecided though {explain.format(reason)}: {_cells(labels)}."
 
 
-def _on_trust(plan: Plan, runs: pd.DataFrame, robustness: pd.DataFrame, convergence: pd.DataFrame) -> Iterator[str]:
-    for cell, seeds, count in copies(runs, plan):
+def _trust_notes(plan: Plan, runs: pd.DataFrame, robustness: pd.DataFrame, convergence: pd.DataFrame) -> Iterator[str]:
+    for cell, seeds, count in identical_runs(runs, plan):
         yield (
             f"{cell}: {_seeds(seeds)} gave the same numbers in all {count} metrics; is the seed used? Copies are not "
             "replicates."

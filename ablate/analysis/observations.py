@@ -65,15 +65,6 @@ def ordered(frame: pd.DataFrame, plan: Plan, keys: tuple[str, ...], others: tupl
     return rows.iloc[order].reset_index(drop=True)
 
 
-def run_lengths(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Where the rows of each run begin, and how many there are, in rows ordered by cell and seed."""
-    cells, seeds = rows["cell"].to_numpy(), rows["seed"].to_numpy()
-    is_start = np.ones(len(rows), dtype=bool)
-    is_start[1:] = (cells[1:] != cells[:-1]) | (seeds[1:] != seeds[:-1])
-    starts = np.flatnonzero(is_start)
-    return starts, np.diff(np.append(starts, len(rows)))
-
-
 def metrics_of(runs: pd.DataFrame, plan: Plan) -> tuple[str, ...]:
     """The columns of a table of runs that can serve as metric: numbers, timings among them, but no versions.
 
@@ -125,9 +116,7 @@ def mean_of(runs: pd.DataFrame, column: str) -> dict[Hashable, float]:
         return {}
     finished = runs[runs["state"] == "finished"]
     values = pd.to_numeric(finished[column], errors="coerce")
-    return {
-        cell: math.fsum(group) / len(group) for cell, group in values.dropna().groupby(finished["cell"], sort=False)
-    }
+    return values.dropna().groupby(finished["cell"], sort=False).mean().to_dict()
 
 
 def lost_seeds(runs: pd.DataFrame, values: Observations) -> dict[str, frozenset[int]]:

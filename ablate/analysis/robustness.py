@@ -99,9 +99,9 @@ def skewness(values: Sequence[float]) -> tuple[float, bool]:
     if spread == 0:
         return math.nan, False
     # In units of the spread: pandas takes small numbers for zero.
-    g1 = float(pd.Series(np.asarray(values) / spread).skew())
+    g1: float = pd.DataFrame({"value": np.asarray(values) / spread}).skew()["value"]
     error = math.sqrt(6 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3)))
-    return g1, n >= _FEW and abs(g1) > 2 * error
+    return g1, n >= _FEW and bool(abs(g1) > 2 * error)
 
 
 def outliers(values: Sequence[float]) -> tuple[int, ...]:

@@ -24,8 +24,6 @@ from ablate.analysis.rounds import Round, read_values, round_of
 from ablate.analysis.sentences import sentence
 from ablate.study import Plan, Study
 
-CELL_MEASURES = ("n", "mean", "half", "low", "high", "best", "weights", "seconds", "failed")
-
 
 @dataclass(frozen=True, eq=False)
 class Summary:
@@ -161,26 +159,22 @@ def _cells_frame(plan: Plan, runs: pd.DataFrame, values: Observations) -> pd.Dat
     weights, seconds = mean_of(runs, "weights"), mean_of(runs, "seconds")
     failed = runs.loc[runs["state"] == "failed", "cell"].value_counts()
     best = best_cells(values, plan)
-    columns = {
-        factor.name: f"{factor.name} (factor)" if factor.name in ("cell", *CELL_MEASURES) else factor.name
-        for factor in plan.factors
-    }
     rows = []
     for cell in plan.cells:
         score = t_interval(list(values[cell.label].values()))
-        rows.append(
-            {
-                "cell": cell.label,
-                **{column: cell.levels[name] for name, column in columns.items()},
-                "n": score.n,
-                "mean": score.mean,
-                "half": score.half,
-                "low": score.low,
-                "high": score.high,
-                "best": cell.label in best,
-                "weights": weights.get(cell.label, math.nan),
-                "seconds": seconds.get(cell.label, math.nan),
-                "failed": int(failed.get(cell.label, 0)),
-            }
-        )
+        measures = {
+            "n": score.n,
+            "mean": score.mean,
+            "half": score.half,
+            "low": score.low,
+            "high": score.high,
+            "best": cell.label in best,
+            "weights": weights.get(cell.label, math.nan),
+            "seconds": seconds.get(cell.label, math.nan),
+            "failed": int(failed.get(cell.label, 0)),
+        }
+        levels = {
+            f"{name} (factor)" if name in ("cell", *measures) else name: level for name, level in cell.levels.items()
+        }
+        rows.append({"cell": cell.label, **levels, **measures})
     return pd.DataFrame(rows)

@@ -127,19 +127,19 @@ def _efficiency(design: np.ndarray) -> float:
 def _refuse_what_breaks(design: str, space: DesignSpace) -> None:
     many_levels = [factor.name for factor in space.factors if len(factor.levels) > 2]
     names = {factor.name for factor in space.factors}
-    bound = sorted(
-        {
-            f"{rule.child} requires {rule.parent}" if isinstance(rule, Requires) else f"forbidden {dict(rule.levels)}"
-            for rule in space.constraints
-            if (isinstance(rule, Requires) and {rule.child, rule.parent} <= names)
-            or (not isinstance(rule, Requires) and {name for name, _ in rule.levels} <= names)
-        }
-    )
+    bound = set()
+    for rule in space.constraints:
+        if isinstance(rule, Requires):
+            named, text = {rule.child, rule.parent}, f"{rule.child} requires {rule.parent}"
+        else:
+            named, text = {name for name, _ in rule.levels}, f"forbidden {dict(rule.levels)}"
+        if named <= names:
+            bound.add(text)
     faults = []
     if many_levels:
         faults.append(f"it takes factors of two levels; {', '.join(many_levels)} has more")
     if bound:
-        faults.append(f"constraints take cells out of it, and it is orthogonal no longer ({'; '.join(bound)})")
+        faults.append(f"constraints take cells out of it, and it is orthogonal no longer ({'; '.join(sorted(bound))})")
     if faults:
         raise DesignError(
             f"The design {design} is not possible: {'; '.join(faults)}. study.design=optimal takes any factors and "
