@@ -1,4 +1,4 @@
-"""What could be wrong with the runs themselves: identical runs that pass for replicates, curves that have not settled."""
+"""What could be wrong with the runs themselves: identical runs, curves that have not settled."""
 
 from __future__ import annotations
 

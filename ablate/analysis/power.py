@@ -90,10 +90,10 @@ def detectable(n: int, alpha: float = ALPHA, power: float = POWER) -> float:
     """
     if n < 2:
         return math.inf
-    return smallest_enough(lambda effect: bool(t_power(effect, n, alpha) >= power), 1.0, 60)
+    return least_value(lambda effect: bool(t_power(effect, n, alpha) >= power), 1.0, 60)
 
 
-def smallest_enough(is_enough: Callable[[float], bool], start: float, steps: int) -> float:
+def least_value(is_enough: Callable[[float], bool], start: float, steps: int) -> float:
     """About the least number that is enough, where all larger ones are, too.
 
     Args:

@@ -9,15 +9,7 @@ from dataclasses import dataclass, replace
 from ablate.analysis.boundary import FIRST_LOOK, SequentialRule
 from ablate.analysis.comparisons import comparisons
 from ablate.analysis.intervals import LEVEL
-from ablate.analysis.power import (
-    POWER,
-    detectable,
-    holm_power,
-    seeds_needed,
-    sequential_power,
-    smallest_enough,
-    t_power,
-)
+from ablate.analysis.power import POWER, detectable, holm_power, least_value, seeds_needed, sequential_power, t_power
 from ablate.analysis.verdicts import ALPHA
 from ablate.formatting import percent, plural
 from ablate.study import Plan
@@ -68,7 +60,7 @@ difference to be found in 80% of all studies; one of 4 times is found in 33%, or
         simulated = {size: sequential_power(size, rule, alpha) for size in _SIZES}
         power = {size: chance for size, (chance, _) in simulated.items()}
         start = 2.0 * detectable(rule.max_seeds, alpha)
-        smallest = smallest_enough(lambda size: sequential_power(size, rule, alpha)[0] >= POWER, start, 9)
+        smallest = least_value(lambda size: sequential_power(size, rule, alpha)[0] >= POWER, start, 9)
         text = (
             f"With {FIRST_LOOK} to {rule.max_seeds} seeds as needed and {family}, a single effect of {smallest:.1f} "
             f"times the standard deviation of the paired difference is {often}; one of 2 times takes about "
@@ -128,4 +120,4 @@ def _least_margin(seeds: int, alpha: float, rule: SequentialRule | None) -> floa
             return seeds_needed(shift, alpha, sides=1, rule=rule) is not None
         return bool(t_power(shift, seeds, alpha, sides=1) >= POWER)
 
-    return smallest_enough(is_enough, 1.0, 12)
+    return least_value(is_enough, 1.0, 12)

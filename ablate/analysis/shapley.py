@@ -58,9 +58,8 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
             )
         for name in names:
             # "Without minus with", like every difference; contributions turn the sign by the metric's direction.
-            sums, size = weighted_sums(
-                values, [(cells[present].label, -share) for present, share in weights[name].items()]
-            )
+            shares = [(cells[present].label, -share) for present, share in weights[name].items()]
+            sums, size = weighted_sums(values, shares)
             counted = {seed: value for seed, value in sums.items() if seed in shared}
             contrasts.append(Contrast({**block, "factor": name}, counted, size))
     notes += [
