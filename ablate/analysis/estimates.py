@@ -123,10 +123,11 @@ def cell_at(plan: Plan, levels: Mapping[str, str]) -> Cell | None:
         plan: The plan.
         levels: Level label by factor name, for every factor.
     """
-    for cell in plan.cells:
-        if all(cell.levels[name] == label or name in cell.void for name, label in levels.items()):
-            return cell
-    return None
+
+    def matches(cell: Cell) -> bool:
+        return all(cell.levels[name] == label or name in cell.void for name, label in levels.items())
+
+    return next(filter(matches, plan.cells), None)
 
 
 def weighted_sums(values: Observations, weights: Iterable[tuple[str, float]]) -> tuple[dict[int, float], float]:
