@@ -19,7 +19,7 @@ from ablate.analysis.confirm import Confirmation, Effort, confirmation, effort, 
 from ablate.analysis.contrasts import interactions, main_effects
 from ablate.analysis.datasets import Ranking, pool_effects, rank_cells
 from ablate.analysis.estimates import Estimates
-from ablate.analysis.factorial import Factorial, analyse_factorial, factorial_table
+from ablate.analysis.factorial import Factorial
 from ablate.analysis.prospect import Prospect, plan_prospect, prospect
 from ablate.analysis.roadmap import roadmap
 from ablate.analysis.rounds import Round, next_runs
@@ -38,14 +38,12 @@ __all__ = [
     "SequentialRule",
     "Summary",
     "aliases",
-    "analyse_factorial",
     "anova",
     "answers",
     "checklist",
     "confirmation",
     "effort",
     "expected",
-    "factorial_table",
     "fresh_seeds",
     "interactions",
     "main_effects",

@@ -11,10 +11,17 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.factorial import Factorial, analyse_factorial, factorial_table
+from ablate.analysis.factorial import (
+    TINY,
+    Factorial,
+    analyse_factorial,
+    new_directions,
+    occurring_levels,
+    term_columns,
+    term_factors,
+)
 from ablate.analysis.intervals import ROUNDING
-from ablate.analysis.observations import Observations, varied
-from ablate.analysis.terms import TINY, check_table, new_directions, occurring, term_columns, term_names
+from ablate.analysis.observations import Observations, block_of, varied
 from ablate.errors import AnalysisError
 from ablate.formatting import listing, plural
 from ablate.study import DESIGNS, Plan, designs_of
@@ -49,7 +56,7 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
         >>> anova(plan, values).effects[["term", "effect"]].round(3).values.tolist()
         [['a', -0.2], ['b', -0.1], ['a:b', 0.0]]
     """
-    factors = varied(plan)
+    factors, metric = varied(plan), plan.study.metric
     orders = [design.anova_order for design in designs_of(plan.study.design) if design.anova_order is not None]
     if not orders or len(factors) < 2:
         known = [name for name, design in DESIGNS.items() if design.anova_order is not None]
@@ -60,23 +67,29 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
     order = max(orders)
     if len(factors) > _MOST_FOR_ALL:
         order = min(order, 2)
-    table, levels = factorial_table(plan, values)
-    blocks = [factor.name for factor in plan.factors if factor.block]
-    # Equal seeds on two data sets are two blocks: what a seed draws is another thing there.
-    table["seed"] = table[[*blocks, "seed"]].astype(str).agg("/".join, axis=1) if len(table) else table["seed"]
-    levels = {factor.name: levels[factor.name] for factor in factors}
-    result = analyse_factorial(table, plan.study.metric, levels, block="seed", order=order)
+    # Cells in which a factor is void stay in, at its reference level: the model then reports which interactions their
+    # absence hides. Equal seeds on two data sets are two blocks: what a seed draws is another thing there.
+    rows = [
+        {**cell.levels, "seed": "/".join([*block_of(cell, plan), str(seed)]), metric: value}
+        for cell in plan.cells
+        for seed, value in values[cell.label].items()
+    ]
+    if not rows:
+        raise AnalysisError("No run has finished.")
+    table = pd.DataFrame(rows)
+    levels = {factor.name: (factor.reference, *(level.label for level in factor.alternatives)) for factor in factors}
+    result = analyse_factorial(table, metric, levels, block="seed", order=order)
     notes = [*result.notes, *(_partly_aliased(plan, levels) if order == 1 else [])]
     if rule is not None:
         notes.append(
             "Seeds were taken until verdicts stood: F tests and t intervals would hold for a number fixed in advance, "
             "so none is given."
         )
-    elif _has_spread(result, table[plan.study.metric]):
+    elif _has_spread(result, table[metric]):
         return replace(result, notes=tuple(notes))
     else:
         notes.append("What remains is no more than rounding: without spread no F tests and no intervals.")
-    noise = ROUNDING * float(table[plan.study.metric].abs().max())
+    noise = ROUNDING * float(table[metric].abs().max())
     effect = result.effects["effect"].where(result.effects["effect"].abs() > noise, 0.0)
     return replace(
         result,
@@ -129,12 +142,11 @@ def aliases(table: pd.DataFrame, factors: Mapping[str, Sequence[object]], order:
         >>> aliases(half, {name: (0, 1) for name in "abc"}).values.tolist()
         [['a', 'b:c', 1.0], ['b', 'a:c', 1.0], ['c', 'a:b', 1.0]]
     """
-    check_table(table, None, factors, None, "partial")
-    factors, _ = occurring(table, {name: tuple(dict.fromkeys(levels)) for name, levels in factors.items()})
+    used = occurring_levels(table, factors)
     constant = np.full((len(table), 1), 1 / math.sqrt(len(table)))
     # The mean is taken out of every term: without it all would be correlated through their sums.
     spans = {
-        term: new_directions(term_columns(table, factors, term), constant) for term in term_names(factors, order, None)
+        ":".join(term): new_directions(term_columns(table, used, term), constant) for term in term_factors(used, order)
     }
     rows = []
     for (term, one), (other, two) in itertools.combinations(spans.items(), 2):

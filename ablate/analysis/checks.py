@@ -1,4 +1,4 @@
-"""What could be wrong with the runs themselves: copies that pass for replicates, curves that have not settled."""
+"""What could be wrong with the runs themselves: identical runs, curves that have not settled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from ablate.analysis.curves import end_window
 from ablate.analysis.intervals import t_interval
-from ablate.analysis.observations import metrics_of, ordered, run_lengths
+from ablate.analysis.observations import metrics_of
 from ablate.study import Plan
 from ablate.study.metric import metric_stem
 
@@ -19,7 +19,7 @@ CONVERGENCE_COLUMNS = ("cell", "metric", "n", "epochs", "window", "gain", "low",
 _LARGEST = 1e150
 
 
-def copies(runs: pd.DataFrame, plan: Plan) -> Iterator[tuple[str, tuple[int, ...], int]]:
+def identical_runs(runs: pd.DataFrame, plan: Plan) -> Iterator[tuple[str, tuple[int, ...], int]]:
     """Seeds of a cell whose runs agree in every metric, which independent runs do not.
 
     Args:
@@ -52,7 +52,7 @@ def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     training time.
 
     Args:
-        curves: A row an epoch of a run: ``cell``, ``seed``, ``epoch``, then numbers.
+        curves: A row an epoch of a run, ordered by cell, seed and epoch, then numbers.
         plan: The plan, for the metric and its direction.
 
     Returns:
@@ -64,28 +64,23 @@ def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     rows = []
     if column is not None:
         table = curves[["cell", "seed", "epoch"]].assign(value=pd.to_numeric(curves[column], errors="coerce"))
-        table = ordered(table.dropna(subset=["value"]), plan, ("seed", "epoch"))
-        epochs, values = (table[name].to_numpy(dtype=float) for name in ("epoch", "value"))
-        starts, counts = run_lengths(table)
-        runs: dict[str, list[tuple[int, int]]] = {}
-        for label, start, count in zip(table["cell"].iloc[starts], starts.tolist(), counts.tolist(), strict=True):
-            runs.setdefault(label, []).append((start, start + count))
-        for cell in plan.cells:
+        for cell, runs in table.dropna(subset=["value"]).groupby("cell", sort=False):
             slopes = []
-            window = last = 0
-            for start, end in runs.get(cell.label, ()):
-                window = end_window(end - start)
-                last = int(epochs[end - 1])
-                if end - start > window:
-                    slopes.append(sign * _slope(epochs[end - window : end], values[end - window : end]))
+            window = 0
+            for _, run in runs.groupby("seed", sort=False):
+                window = end_window(len(run))
+                if len(run) > window:
+                    slopes.append(sign * _slope(run.tail(window)))
             if slopes and bool(np.isfinite(slopes).all()):
                 gain = t_interval(slopes)
-                rows.append((cell.label, column, gain.n, last, window, gain.mean, gain.low, gain.high, gain.low > 0))
+                last = int(runs["epoch"].iloc[-1])
+                rows.append((cell, column, gain.n, last, window, gain.mean, gain.low, gain.high, gain.low > 0))
     return pd.DataFrame(rows, columns=list(CONVERGENCE_COLUMNS))
 
 
-def _slope(epochs: np.ndarray, values: np.ndarray) -> float:
+def _slope(rows: pd.DataFrame) -> float:
     """By least squares; NaN where a number is infinite, or too large to be multiplied."""
+    epochs, values = (rows[name].to_numpy(dtype=float) for name in ("epoch", "value"))
     if not (np.abs(values) < _LARGEST).all():
         return math.nan
     x = epochs - epochs.mean()

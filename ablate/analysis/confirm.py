@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ablate.analysis.comparisons import shared_pairs, size_of
 from ablate.analysis.intervals import LEVEL, MeanInterval, t_interval
 from ablate.analysis.power import POWER, seeds_needed, t_power
-from ablate.analysis.sentences import unit_of
+from ablate.analysis.sentences import Unit, unit_of
 from ablate.analysis.summary import Summary
 from ablate.analysis.verdicts import Evidence, evidence, verdict
 from ablate.errors import AnalysisError
@@ -129,7 +129,6 @@ class Confirmation:
     """The reduced network against the full one, on fresh seeds.
 
     Args:
-        pairs: By seed, the metric of the full and of the reduced network.
         difference: Reduced minus full.
         contribution: What all that was removed is good for together: positive where the full network is better.
         p: Of the three questions; nothing to adjust for, since one comparison was planned.
@@ -138,13 +137,12 @@ class Confirmation:
         text: The result as a sentence.
     """
 
-    pairs: Mapping[int, tuple[float, float]]
     difference: MeanInterval
     contribution: MeanInterval
     p: Evidence
     verdict: str
     is_confirmed: bool
-    text: str
+    text: str = ""
 
 
 def confirmation(
@@ -185,27 +183,15 @@ def confirmation(
     p = evidence(contribution, study.margin)
     # A small sure loss makes the verdict "helps"; here it counts that the loss stays below the margin.
     confirmed = study.margin is not None and contribution.high < study.margin
-    return Confirmation(
-        pairs=pairs,
-        difference=difference,
-        contribution=contribution,
-        p=p,
-        verdict=verdict(contribution, p, study.margin),
-        is_confirmed=confirmed,
-        text=_text(study, pairs, difference, contribution, confirmed, change),
-    )
-
-
-def _text(
-    study: Study,
-    pairs: Mapping[int, tuple[float, float]],
-    difference: MeanInterval,
-    contribution: MeanInterval,
-    confirmed: bool,
-    change: str,
-) -> str:
-    metric = metric_label(study.metric).replace("_", " ")
     unit = unit_of(study.metric, (value for pair in pairs.values() for value in pair))
+    conclusion = verdict(contribution, p, study.margin)
+    result = Confirmation(difference, contribution, p, conclusion, confirmed)
+    return replace(result, text=_text(study, unit, result, change))
+
+
+def _text(study: Study, unit: Unit, result: Confirmation, change: str) -> str:
+    difference = result.difference
+    metric = metric_label(study.metric).replace("_", " ")
     scaled = unit.of(difference)
     if math.isnan(difference.half):
         return (
@@ -214,10 +200,10 @@ def _text(
         )
     mean, low, high = rounded_interval(scaled.mean, scaled.low, scaled.high)
     interval = f"{percent(LEVEL)} CI {low} to {high}, n = {plural(difference.n, 'fresh seed')}"
-    result = f"{change} changes {metric} by {mean}{unit.suffix} ({interval})"
+    changes = f"{change} changes {metric} by {mean}{unit.suffix} ({interval})"
     margin = unit.margin(study.margin or 0.0)
-    if confirmed:
-        return f"Confirmed: {result}, which excludes a turn for the worse by the margin of {margin}."
-    if contribution.low > 0:
-        return f"Refuted: {result}, a turn for the worse: what seemed dispensable one by one is needed."
-    return f"Not confirmed: {result}, which does not exclude a turn for the worse by the margin of {margin}."
+    if result.is_confirmed:
+        return f"Confirmed: {changes}, which excludes a turn for the worse by the margin of {margin}."
+    if result.contribution.low > 0:
+        return f"Refuted: {changes}, a turn for the worse: what seemed dispensable one by one is needed."
+    return f"Not confirmed: {changes}, which does not exclude a turn for the worse by the margin of {margin}."

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.estimates import Contrast, Estimates, by_seed, estimate
+from ablate.analysis.estimates import Contrast, Estimates, estimate, weighted_sums
 from ablate.analysis.observations import Observations, blocks_of
 from ablate.errors import AnalysisError
-from ablate.study import Cell, Factor, Plan
+from ablate.study import Cell, Plan
 
 
 def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Estimates:
@@ -37,7 +37,7 @@ def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
     cells = _by_levels(plan)
     for place, factor in enumerate(plan.factors):
         for level in () if factor.block else factor.alternatives:
-            pairs = list(_pairs(cells, place, factor, level.label))
+            pairs = _groups(cells, (place, factor.reference, level.label))
             if not pairs:
                 notes.append(f"{factor.name}={level.label}: no pair of cells differs in it alone.")
                 continue
@@ -57,7 +57,7 @@ def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
         contrasts,
         plan.study,
         rule,
-        (*notes, *_on_missing_seeds(contrasts, plan)),
+        (*notes, *_missing_seed_notes(contrasts, plan)),
     )
 
 
@@ -82,7 +82,7 @@ def interactions(plan: Plan, values: Observations, rule: SequentialRule | None =
     places = [(place, factor) for place, factor in enumerate(plan.factors) if not factor.block]
     for (i, one), (j, two) in itertools.combinations(places, 2):
         for a, b in itertools.product(one.alternatives, two.alternatives):
-            squares = list(_squares(cells, (i, one.reference, a.label), (j, two.reference, b.label)))
+            squares = _groups(cells, (j, two.reference, b.label), (i, one.reference, a.label))
             if squares:
                 keys = {"factor": f"{one.name}:{two.name}", "level": f"{a.label}:{b.label}", "pairs": len(squares)}
                 contrasts.append(Contrast(keys, *_average(values, squares, (1, -1, -1, 1))))
@@ -97,7 +97,7 @@ def interactions(plan: Plan, values: Observations, rule: SequentialRule | None =
         contrasts,
         plan.study,
         rule,
-        _on_missing_seeds(contrasts, plan),
+        _missing_seed_notes(contrasts, plan),
     )
     return replace(estimates, table=estimates.table.drop(columns=["contribution", "verdict"]))
 
@@ -110,46 +110,39 @@ def _by_levels(plan: Plan) -> Cells:
     return {tuple(cell.levels[factor.name] for factor in plan.factors): cell for cell in plan.cells}
 
 
-def _at(key: tuple[str, ...], place: int, level: str) -> tuple[str, ...]:
-    return (*key[:place], level, *key[place + 1 :])
+def _groups(cells: Cells, *changes: tuple[int, str, str]) -> list[list[Cell]]:
+    """For each cell that some changes can be made to: without any of them, with each choice of them, with all.
 
-
-def _pairs(cells: Cells, place: int, factor: Factor, level: str) -> Iterator[tuple[Cell, Cell]]:
-    for key, cell in cells.items():
-        # Where the factor is void, its level is the reference by convention only: there is nothing to change.
-        if key[place] == factor.reference and factor.name not in cell.void:
-            other = cells.get(_at(key, place, level))
-            if other is not None:
-                yield cell, other
-
-
-def _squares(
-    cells: Cells, one: tuple[int, str, str], two: tuple[int, str, str]
-) -> Iterator[tuple[Cell, Cell, Cell, Cell]]:
-    """Cells at both references, with each of two changes alone and with both; a change is a place and two levels."""
-    (i, before_a, a), (j, before_b, b) = one, two
-    for key, cell in cells.items():
-        if key[i] == before_a and key[j] == before_b:
-            changed = _at(key, i, a)
-            first = cells.get(changed)
-            if first is None:  # as in most designs for most pairs: the others need not be looked up
-                continue
-            second, both = cells.get(_at(key, j, b)), cells.get(_at(changed, j, b))
-            if second is not None and both is not None:
-                yield cell, first, second, both
+    Args:
+        cells: The cells.
+        changes: The place of a factor, its level before and after; the last one is made first.
+    """
+    groups = []
+    for key in cells:
+        if all(key[place] == before for place, before, _ in changes):
+            corners = []
+            for chosen in itertools.product((False, True), repeat=len(changes)):
+                levels = list(key)
+                for place, _, after in itertools.compress(changes, chosen):
+                    levels[place] = after
+                corners.append(cells.get(tuple(levels)))
+            existing = [cell for cell in corners if cell is not None]
+            if len(existing) == len(corners):
+                groups.append(existing)
+    return groups
 
 
 def _average(
-    values: Observations, groups: Sequence[tuple[Cell, ...]], signs: tuple[int, ...]
+    values: Observations, groups: Sequence[Sequence[Cell]], signs: tuple[int, ...]
 ) -> tuple[dict[int, float], float]:
     """By seed the mean over groups of cells of their signed sum, and the magnitude of what went in."""
-    return by_seed(
+    return weighted_sums(
         values,
         [(cell.label, sign / len(groups)) for group in groups for cell, sign in zip(group, signs, strict=True)],
     )
 
 
-def _on_missing_seeds(contrasts: Sequence[Contrast], plan: Plan) -> tuple[str, ...]:
+def _missing_seed_notes(contrasts: Sequence[Contrast], plan: Plan) -> tuple[str, ...]:
     short = [str(contrast.keys["factor"]) for contrast in contrasts if len(contrast.values) < len(plan.study.seeds)]
     if not short:
         return ()

@@ -11,7 +11,6 @@ import pandas as pd
 
 from ablate.analysis.comparisons import comparisons
 from ablate.analysis.intervals import ROUNDING, t_half_width, t_interval
-from ablate.analysis.observations import run_lengths
 from ablate.analysis.rounds import Round
 from ablate.study import Plan
 from ablate.study.metric import metric_stem
@@ -86,16 +85,11 @@ def counted_curves(curves: pd.DataFrame, runs: pd.DataFrame, plan: Plan, round: 
         plan: The plan.
         round: The state of the study under the sequential rule; None where its seeds were fixed.
     """
-    ended = runs.loc[runs["state"] == "finished", ["cell", "seed"]]
-    counted = set(zip(ended["cell"], ended["seed"], strict=True))
+    counted = runs.loc[runs["state"] == "finished", ["cell", "seed"]]
     if round is not None:
         read = {cell: set(plan.study.seeds[:count]) for cell, count in round.read.items()}
-        counted = {(cell, seed) for cell, seed in counted if seed in read[cell]}
-    # Rows of a run stand together: of a million rows only the first of each run need be looked up.
-    starts, lengths = run_lengths(curves)
-    keys = zip(curves["cell"].iloc[starts], curves["seed"].iloc[starts], strict=True)
-    is_counted = np.fromiter((key in counted for key in keys), dtype=bool, count=len(starts))
-    return curves if is_counted.all() else curves[np.repeat(is_counted, lengths)]
+        counted = counted.loc[[seed in read[cell] for cell, seed in zip(counted["cell"], counted["seed"], strict=True)]]
+    return curves.merge(counted, on=["cell", "seed"])
 
 
 def mean_curves(curves: pd.DataFrame, *columns: str) -> pd.DataFrame:
@@ -118,17 +112,10 @@ def mean_curves(curves: pd.DataFrame, *columns: str) -> pd.DataFrame:
         >>> mean_curves(curves, "loss")[["metric", "epoch", "n", "mean"]].values.tolist()
         [['loss', 1, 2, 2.0]]
     """
-    # A million numbers are compared faster than as many texts; rows of a run stand together, so each is looked up once.
-    starts, lengths = run_lengths(curves)
-    of_run, labels = pd.factorize(curves["cell"].iloc[starts], sort=True)
-    coded = curves.assign(cell=np.repeat(of_run, lengths))
-    parts = [_over_runs(_finite(coded, column)).assign(metric=column) for column in columns]
+    parts = [_over_runs(_finite(curves, column)).assign(metric=column) for column in columns]
     # An empty table among others would change the types of their columns.
-    parts = [part for part in parts if len(part)]
-    if not parts:
-        return pd.DataFrame(columns=["metric", *_MEAN_COLUMNS])
-    means = pd.concat(parts, ignore_index=True)[["metric", *_MEAN_COLUMNS]]
-    return means.assign(cell=labels.take(means["cell"].to_numpy(dtype=int)))
+    parts = [part for part in parts if len(part)] or [pd.DataFrame(columns=["metric", *_MEAN_COLUMNS])]
+    return pd.concat(parts, ignore_index=True)[["metric", *_MEAN_COLUMNS]]
 
 
 def difference_curves(curves: pd.DataFrame, plan: Plan, column: str) -> pd.DataFrame:
@@ -161,20 +148,11 @@ def _finite(curves: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def _over_runs(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean and interval of ``value`` by cell and epoch, where all runs of the cell have one."""
-    # Cell and epoch as one number, by which a million rows are grouped in half the time.
-    starts, lengths = run_lengths(rows)
-    of_run, cells = pd.factorize(rows["cell"].iloc[starts], sort=True)
-    epochs, epoch_labels = pd.factorize(rows["epoch"], sort=True)
-    values = rows["value"].to_numpy()
-    sizes = rows["size"].to_numpy() if "size" in rows else np.abs(values)
-    keys = np.repeat(of_run, lengths) * len(epoch_labels) + epochs
-    groups = pd.DataFrame({"value": values, "size": sizes}).groupby(keys, sort=True)
+    sizes = rows["size"] if "size" in rows else rows["value"].abs()
+    groups = rows.assign(size=sizes).groupby(["cell", "epoch"], sort=True)
     table = groups["value"].agg(n="size", mean="mean", spread="std", least="min", most="max")
-    table["size"] = groups["size"].max()
-    cell, epoch = np.divmod(table.index.to_numpy(), max(len(epoch_labels), 1))
-    runs = pd.DataFrame({"cell": of_run, "seed": rows["seed"].to_numpy()[starts]}).groupby("cell")["seed"].nunique()
-    table = table.assign(cell=cells.take(cell), epoch=epoch_labels.take(epoch))
-    table = table[table["n"].to_numpy() == runs.to_numpy()[cell]]
+    table = table.assign(size=groups["size"].max()).reset_index()
+    table = table[table["n"] == table["cell"].map(rows.groupby("cell")["seed"].nunique())]
     # As everywhere, a spread within rounding is none: no interval follows from it.
     varied = (table["n"] > 1) & (table["most"] - table["least"] > ROUNDING * table["size"])
     half = t_half_width(table["n"].where(varied)) * table["spread"] / np.sqrt(table["n"])
@@ -248,7 +226,9 @@ def overfitting(curves: pd.DataFrame, validation: str, training: str) -> pd.Data
         rise = t_interval(rises.tolist(), scale=float(np.abs(losses).max()))
         lowest = int(losses.mean(axis=0).argmin())
         epoch = int(held_out.columns[lowest])
-        fell = _fell(trained, epoch, window)
+        training_means = trained.mean(axis=0)
+        # An epoch that no training loss has is NaN, which nothing is below.
+        fell = training_means.iloc[-window:].mean() < training_means.get(epoch, math.nan)
         shown = bool(rise.low > 0 and fell and lowest < losses.shape[1] - window)
         rows.append((cell, epoch, rise.n, rise.mean, rise.low, rise.high, shown))
     return pd.DataFrame(rows, columns=["cell", "epoch", "n", "rise", "low", "high", "shown"])
@@ -258,10 +238,3 @@ def _by_seed(curves: pd.DataFrame, column: str) -> pd.DataFrame:
     """A row a seed, a column an epoch that all of them reached."""
     table = _finite(curves, column).pivot(index="seed", columns="epoch", values="value")
     return table.dropna(axis="columns")
-
-
-def _fell(trained: pd.DataFrame, epoch: int, window: int) -> bool:
-    if epoch not in trained.columns:
-        return False
-    means = trained.mean(axis=0)
-    return bool(means.iloc[-window:].mean() < means[epoch])

@@ -179,8 +179,11 @@ def rank_cells(plan: Plan, values: Observations) -> Ranking:
     scores = np.array([[block[label] for label in shared] for block in means.values()])
     # Rounded, because the last bits of a mean are no reason to rank one cell before another.
     ranks = stats.rankdata(np.round(sign * scores, 12), axis=1).mean(axis=0)
-    p_values = _wilcoxon_p_values(shared, scores)
-    table = pd.DataFrame({"cell": shared, "mean_rank": ranks, "p": [p_values.get(cell, math.nan) for cell in shared]})
+    table = pd.DataFrame({"cell": shared, "mean_rank": ranks, "p": math.nan})
+    if "full" in shared:
+        reference = scores[:, shared.index("full")]
+        p_values = [_wilcoxon_p(column - reference) for column in scores.T]
+        table["p"] = pd.Series(p_values).where(table["cell"] != "full")
     tested = table["p"].notna()
     table.loc[tested, "p_adjusted"] = holm(table.loc[tested, "p"].tolist())
     table = table.sort_values("mean_rank", kind="stable", ignore_index=True)
@@ -207,20 +210,13 @@ def _iman_davenport(ranks: np.ndarray, blocks: int) -> float:
     return float(special.fdtrc(k - 1, (k - 1) * (blocks - 1), (blocks - 1) * chi2 / rest))
 
 
-def _wilcoxon_p_values(cells: list[str], scores: np.ndarray) -> dict[str, float]:
-    """By cell, the p value of Wilcoxon's signed-rank test of its scores against the reference's, a score a block."""
+def _wilcoxon_p(differences: np.ndarray) -> float:
+    """The p value of Wilcoxon's signed-rank test of the differences of two cells, one a data set."""
     from scipy import stats
 
-    if "full" not in cells:
-        return {}
-    reference = scores[:, cells.index("full")]
-    p_values = {}
-    for index, cell in enumerate(cells):
-        differences = np.round(scores[:, index] - reference, 12)
-        if cell != "full":
-            moved = differences[differences != 0]
-            p_values[cell] = float(stats.wilcoxon(moved, method="exact").pvalue) if len(moved) else 1.0
-    return p_values
+    rounded = np.round(differences, 12)
+    moved = rounded[rounded != 0]
+    return float(stats.wilcoxon(moved, method="exact").pvalue) if len(moved) else 1.0
 
 
 def _groups(table: pd.DataFrame, distance: float) -> tuple[tuple[str, ...], ...]:
@@ -235,5 +231,5 @@ def _groups(table: pd.DataFrame, distance: float) -> tuple[tuple[str, ...], ...]
 
 
 def _ingredient_label(cell: Cell, ingredients: list[Factor]) -> str:
-    changed = [factor.name for factor in ingredients if cell.levels[factor.name] != factor.reference]
+    changed = [factor.name for factor in ingredients if factor.name in cell.changed]
     return ", ".join(f"{name}={cell.levels[name]}" for name in changed) or "full"

@@ -11,7 +11,7 @@ import pandas as pd
 from ablate.analysis.comparisons import comparisons, shared_pairs, size_of
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
-from ablate.analysis.sequential import SequentialState
+from ablate.analysis.sequential import Decision, SequentialState
 from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
 from ablate.study import Cell, Plan, Study
 
@@ -60,34 +60,39 @@ def paired_effects(values: Observations, plan: Plan, state: SequentialState | No
         state: The study under the sequential rule, from which intervals, p values and verdicts are then taken; None
             where the number of seeds was fixed.
     """
-    effects = []
-    for comparison in comparisons(plan):
-        pairs = shared_pairs(values[comparison.reference.label], values[comparison.cell.label])
-        if state is None:
-            difference = t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs))
-            contribution = _turned(difference, plan.study)
-            raw = adjusted = evidence(contribution, plan.study.margin)
-            final = ""
-        else:
-            decision = state.decisions[comparison.cell.label]
-            contribution, difference = decision.contribution, _turned(decision.contribution, plan.study)
-            raw, adjusted, final = decision.raw, decision.adjusted, decision.verdict
-        parts = (comparison.cell, comparison.reference, comparison.changed, pairs)
-        effects.append(Effect(*parts, difference, contribution, raw, adjusted, final))
-    return tuple(effects) if state is not None else _judged(effects, plan.study)
+    compared = [
+        (pair, shared_pairs(values[pair.reference.label], values[pair.cell.label])) for pair in comparisons(plan)
+    ]
+    margin = plan.study.margin
+    if state is not None:
+        decisions = [state.decisions[pair.cell.label] for pair, _ in compared]
+    else:
+        differences = [t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs)) for _, pairs in compared]
+        contributions = [_sign_for_contribution(difference, plan.study) for difference in differences]
+        raw = [evidence(contribution, margin) for contribution in contributions]
+        decisions = [
+            Decision(contribution.n, contribution, single, adjusted, verdict(contribution, adjusted, margin))
+            for contribution, single, adjusted in zip(contributions, raw, adjust(raw), strict=True)
+        ]
+    return tuple(
+        Effect(
+            cell=pair.cell,
+            reference=pair.reference,
+            changed=pair.changed,
+            pairs=pairs,
+            difference=_sign_for_contribution(decision.contribution, plan.study),
+            contribution=decision.contribution,
+            raw=decision.raw,
+            adjusted=decision.adjusted,
+            verdict=decision.verdict,
+        )
+        for (pair, pairs), decision in zip(compared, decisions, strict=True)
+    )
 
 
-def _turned(mean: MeanInterval, study: Study) -> MeanInterval:
+def _sign_for_contribution(mean: MeanInterval, study: Study) -> MeanInterval:
     # 0 - x, because -x would print a zero difference as -0.0.
     return replace(mean, mean=0.0 - mean.mean) if study.direction == "max" else mean
-
-
-def _judged(effects: list[Effect], study: Study) -> tuple[Effect, ...]:
-    # Only now, because Holm's adjustment needs the p values of all effects.
-    return tuple(
-        replace(effect, adjusted=adjusted, verdict=verdict(effect.contribution, adjusted, study.margin))
-        for effect, adjusted in zip(effects, adjust([effect.raw for effect in effects]), strict=True)
-    )
 
 
 _COLUMNS: Mapping[str, Callable[[Effect, Study], object]] = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.intervals import MeanInterval, t_interval
+from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import Observations
 from ablate.analysis.sequential import Trajectory, repeated_interval, sequential_evidence
 from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
@@ -83,12 +83,19 @@ def estimate(
         notes: What is left out, a sentence each.
     """
     sign = -1.0 if study.direction == "max" else 1.0
-    means = [_mean(contrast, rule) for contrast in contrasts]
-    contributions = [replace(mean, mean=0.0 + sign * mean.mean) for mean in means]
-    if rule is None:
-        raw = [evidence(mean, study.margin) for mean in contributions]
-    else:
-        raw = [_last_evidence(contrast, sign, rule, study.margin) for contrast in contrasts]
+    contributions, raw = [], []
+    for contrast in contrasts:
+        values = tuple(sign * value for value in contrast.values.values())
+        if rule is None:
+            contributions.append(t_interval(values, scale=contrast.size))
+            raw.append(evidence(contributions[-1], study.margin))
+        else:
+            trajectory = Trajectory(values, (contrast.size,) * len(values))
+            contributions.append(repeated_interval(trajectory, len(values), rule))
+            raw.append([Evidence(math.nan), *sequential_evidence(trajectory, rule, study.margin)][-1])
+    # 0 + x, because a zero would be printed as -0.0.
+    contributions = [replace(mean, mean=0.0 + mean.mean) for mean in contributions]
+    differences = [replace(mean, mean=0.0 + sign * mean.mean) for mean in contributions]
     rows = [
         {
             **contrast.keys,
@@ -102,27 +109,11 @@ def estimate(
             "verdict": verdict(contribution, adjusted, study.margin),
         }
         for contrast, mean, contribution, single, adjusted in zip(
-            contrasts, means, contributions, raw, adjust(raw), strict=True
+            contrasts, differences, contributions, raw, adjust(raw), strict=True
         )
     ]
     table = pd.DataFrame(rows, columns=[*(contrasts[0].keys if contrasts else ()), *ESTIMATE_COLUMNS])
     return Estimates(estimand, table, tuple(notes), name_of_interval(rule), name_of_test(rule))
-
-
-def _trajectory(contrast: Contrast, sign: float = 1.0) -> Trajectory:
-    values = tuple(sign * value for value in contrast.values.values())
-    return Trajectory(values, (contrast.size,) * len(values))
-
-
-def _mean(contrast: Contrast, rule: SequentialRule | None) -> MeanInterval:
-    if rule is None:
-        return t_interval(list(contrast.values.values()), scale=contrast.size)
-    return repeated_interval(_trajectory(contrast), len(contrast.values), rule)
-
-
-def _last_evidence(contrast: Contrast, sign: float, rule: SequentialRule, margin: float | None) -> Evidence:
-    looks = sequential_evidence(_trajectory(contrast, sign), rule, margin)
-    return looks[-1] if looks else Evidence(math.nan)
 
 
 def cell_at(plan: Plan, levels: Mapping[str, str]) -> Cell | None:
@@ -132,13 +123,14 @@ def cell_at(plan: Plan, levels: Mapping[str, str]) -> Cell | None:
         plan: The plan.
         levels: Level label by factor name, for every factor.
     """
-    for cell in plan.cells:
-        if all(cell.levels[name] == label or name in cell.void for name, label in levels.items()):
-            return cell
-    return None
+
+    def matches(cell: Cell) -> bool:
+        return all(cell.levels[name] == label or name in cell.void for name, label in levels.items())
+
+    return next(filter(matches, plan.cells), None)
 
 
-def by_seed(values: Observations, weights: Iterable[tuple[str, float]]) -> tuple[dict[int, float], float]:
+def weighted_sums(values: Observations, weights: Iterable[tuple[str, float]]) -> tuple[dict[int, float], float]:
     """A weighted sum of cells by seed, over the seeds that all of them have, and the magnitude of what went in.
 
     Args:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,19 +13,10 @@ from scipy import linalg, special
 
 from ablate.analysis.boundary import Floats
 from ablate.analysis.intervals import LEVEL
-from ablate.analysis.observations import Observations
-from ablate.analysis.terms import (
-    SQUARES,
-    check_table,
-    coded,
-    factors_in,
-    new_directions,
-    occurring,
-    term_columns,
-    term_names,
-)
 from ablate.errors import AnalysisError
-from ablate.study import Plan
+
+TINY = 1e-9
+"""Relative length below which a column adds nothing to others."""
 
 _LARGEST = 1e150  # beyond it sums of squares leave the range of numbers
 _CORRELATED = 1e-6  # a correlation above it is no rounding
@@ -41,17 +33,19 @@ class Factorial:
             minus mean at the first; for interactions the product of the signs), its standard ``error``, ``low`` and
             ``high`` end of the 95% t interval, ``p``.
         mixed: Terms that cannot be estimated, with what they are mixed with (``block`` among it).
+        notes: What a reader should know, a sentence each.
         squares: Which sums of squares these are, in words.
         estimand: What the effects are.
-        notes: What a reader should know, a sentence each.
     """
 
     anova: pd.DataFrame
     effects: pd.DataFrame
     mixed: Mapping[str, tuple[str, ...]]
-    squares: str
-    estimand: str
     notes: tuple[str, ...]
+    squares: str = "partial (type III): each term given all others, factors coded to sum to zero"
+    estimand: str = (
+        "Factorial effect: mean at the second level minus mean at the first, over all settings of the other factors."
+    )
 
 
 def analyse_factorial(
@@ -60,8 +54,6 @@ def analyse_factorial(
     factors: Mapping[str, Sequence[object]],
     block: str | None = None,
     order: int | None = None,
-    terms: Sequence[str] | None = None,
-    squares: str = "partial",
 ) -> Factorial:
     """Fit a linear model with the given factors, their interactions, and a block.
 
@@ -69,131 +61,151 @@ def analyse_factorial(
     fraction, a contrast between blocks, empty cells) is not estimated but named with its partners.
 
     Args:
-        table: A row an observation.
-        response: Column of the numbers to explain.
-        factors: Levels by factor; the effect of two-level factors is second minus first.
+        table: A row an observation, at least one.
+        response: Column of the finite numbers to explain.
+        factors: All levels in the table by factor; the effect of two-level factors is second minus first.
         block: Column whose differences are removed first (seed, replicate, data set), or None.
         order: Highest order of interactions; all by default.
-        terms: Exactly these terms instead, such as ``["A", "C", "A:C"]``.
-        squares: A key of :data:`SQUARES`. In balanced tables both agree.
 
     Raises:
-        AnalysisError: If columns, levels or terms are unknown, or a number is not finite or above 1e150.
+        AnalysisError: If a number is above 1e150.
 
     Example:
         >>> table = pd.DataFrame({"a": [0, 1, 0, 1], "b": [0, 0, 1, 1], "y": [1.0, 3.0, 2.0, 8.0]})
         >>> analyse_factorial(table, "y", {"a": (0, 1), "b": (0, 1)}).effects[["term", "effect"]].values.tolist()
         [['a', 4.0], ['b', 3.0], ['a:b', 2.0]]
     """
-    check_table(table, response, factors, block, squares)
-    factors, idle = occurring(table, factors)
+    used = occurring_levels(table, factors)
     y = table[response].to_numpy(dtype=float)
-    if len(y) and np.abs(y).max() > _LARGEST:
+    if np.abs(y).max() > _LARGEST:
         raise AnalysisError(
             f"Numbers of {response} reach {np.abs(y).max():.3g}: above {_LARGEST:g} they have no sums of squares."
         )
     # Twice: what rounding leaves of a large mean would pass for an effect of it.
     y = y - math.fsum(y) / len(y)
     y = y - math.fsum(y) / len(y)
-    columns = {term: term_columns(table, factors, term) for term in term_names(factors, order, terms)}
     constant = np.full((len(y), 1), 1 / math.sqrt(len(y)))
-    blocks = coded(table[block], tuple(pd.unique(table[block]))) if block else np.empty((len(y), 0))
-    base = np.hstack([constant, new_directions(blocks, constant)])
-    basis = base
+    model: dict[str, Floats] = {}
     fitted: dict[str, Floats] = {}
-    entered: dict[str, Floats] = {}
     mixed: dict[str, tuple[str, ...]] = {}
-    for term, term_cols in columns.items():
-        new = new_directions(term_cols, basis)
-        if new.shape[1] < term_cols.shape[1]:
-            mixed[term] = _partners(term_cols, {**({"block": blocks} if block else {}), **fitted})
+    basis = constant
+    if block is not None:
+        fitted["block"] = _sum_coding(table[block], tuple(pd.unique(table[block])))
+        model["block"] = new_directions(fitted["block"], constant)
+        basis = np.hstack([constant, model["block"]])
+    two_level = set()
+    for names in term_factors(used, order):
+        term = ":".join(names)
+        columns = term_columns(table, used, names)
+        new = new_directions(columns, basis)
+        if new.shape[1] < columns.shape[1]:
+            mixed[term] = _partners(columns, fitted)
+        elif columns.shape[1] == 1:
+            two_level.add(term)
         if new.shape[1]:
-            fitted[term], entered[term] = term_cols, new
+            # The columns themselves give effects in units of the response; of a term that is mixed with others only
+            # what it adds to them can be estimated.
+            fitted[term], model[term] = columns, new if term in mixed else columns
             basis = np.hstack([basis, new])
     # The residual from the orthonormal basis, projected twice: it may be many digits smaller than the numbers.
-    rest = y - basis @ (basis.T @ y)
-    rest = rest - basis @ (basis.T @ rest)
+    rest = _orthogonal(y[:, np.newaxis], basis)
     freedom = len(y) - basis.shape[1]
-    residual = math.fsum(rest**2)
+    residual = math.fsum(rest.ravel() ** 2)
     scale = residual / freedom if freedom > 0 else math.nan
-    # The coefficients from the columns themselves, which give effects in units of the response; of a term that is mixed
-    # with others only what it adds to them can be estimated.
-    model = {term: entered[term] if term in mixed else fitted[term] for term in fitted}
-    solution = _Solution(np.hstack([base, *model.values()]), y)
-    rows = [("block", base.shape[1] - 1, math.fsum((base[:, 1:].T @ y) ** 2))] if block else []
-    places: dict[str, slice] = {}
-    start = base.shape[1]
-    for term, term_cols in model.items():
-        width = term_cols.shape[1]
-        places[term] = slice(start, start + width)
-        start += width
-        # Sequential sums of squares follow the order of entry, partial ones have all other terms in the model.
-        ss = solution.squares(places[term]) if squares == "partial" else math.fsum((entered[term].T @ y) ** 2)
-        rows.append((term, width, ss))
-    anova = [(term, df, ss, ss / df if df else math.nan, *_f_test(ss, df, scale, freedom)) for term, df, ss in rows]
+    coefficients, covariance = _least_squares(np.hstack([constant, *model.values()]), y)
+    anova, effects = [], []
+    end = 1
+    for term, columns in model.items():
+        df = columns.shape[1]
+        place = slice(end, end + df)
+        end += df
+        if term == "block":
+            ss = math.fsum((columns.T @ y) ** 2)
+        else:
+            ss = float(coefficients[place] @ np.linalg.solve(covariance[place, place], coefficients[place]))
+        anova.append((term, df, ss, ss / df if df else math.nan, *_f_test(ss, df, scale, freedom)))
+        if term in two_level:
+            # The column is -1 and +1: from one level to the other it is twice the coefficient.
+            effect = 2 * float(coefficients[place.start])
+            error = 2 * math.sqrt(scale * float(covariance[place.start, place.start])) if scale > 0 else math.nan
+            half = error * float(special.stdtrit(freedom, (1 + LEVEL) / 2)) if freedom else math.nan
+            p = 2 * float(special.stdtr(freedom, -abs(effect) / error)) if freedom and error > 0 else math.nan
+            effects.append((term, effect, error, effect - half, effect + half, p))
     anova.append(("Residual", freedom, residual, scale, math.nan, math.nan))
     anova.append(("Total", len(y) - 1, math.fsum(y**2), math.nan, math.nan, math.nan))
-    notes = [f"{name} is at one level everywhere: no effect." for name in idle]
+    notes = [f"{name} is at one level everywhere: no effect." for name in factors if name not in used]
     notes += [f"{term} cannot be told apart from {', '.join(names)}." for term, names in mixed.items()]
     if freedom == 0:
         notes.append("As many terms as observations: no residual, so no standard errors and no F tests.")
     return Factorial(
         pd.DataFrame(anova, columns=["term", "df", "ss", "ms", "F", "p"]),
-        _effects(
-            solution, {term: place for term, place in places.items() if term not in mixed}, factors, scale, freedom
-        ),
+        pd.DataFrame(effects, columns=["term", "effect", "error", "low", "high", "p"]),
         mixed,
-        SQUARES[squares],
-        "Factorial effect: mean at the second level minus mean at the first, over all settings of the other factors.",
         tuple(notes),
     )
 
 
-def factorial_table(plan: Plan, values: Observations) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
-    """A study's metric in the form that :func:`analyse_factorial` takes.
-
-    Cells in which a factor is void stay in, at its reference level: the model then reports which interactions their
-    absence hides.
-
-    Args:
-        plan: The plan.
-        values: The metric by cell label and seed.
-
-    Returns:
-        A row a run with a column a factor, ``seed`` (to be the block) and the metric, called like the study's; and
-        the levels by factor, the reference first.
-    """
-    metric = plan.study.metric
-    rows = [
-        {**cell.levels, "seed": seed, metric: value}
-        for cell in plan.cells
-        for seed, value in values[cell.label].items()
-    ]
-    levels = {
-        factor.name: (factor.reference, *(level.label for level in factor.alternatives)) for factor in plan.factors
-    }
-    return pd.DataFrame(rows, columns=[*levels, "seed", metric]), levels
+def occurring_levels(table: pd.DataFrame, factors: Mapping[str, Sequence[object]]) -> dict[str, tuple[object, ...]]:
+    """The levels that occur, by factor, without the factors of which only one does."""
+    levels = {name: tuple(level for level in known if (table[name] == level).any()) for name, known in factors.items()}
+    return {name: present for name, present in levels.items() if len(present) > 1}
 
 
-class _Solution:
-    """Least squares by the QR decomposition, with one step of refinement.
+def term_factors(factors: Iterable[str], order: int | None = None) -> list[tuple[str, ...]]:
+    """The factors of each term of a model, from low order to high, up to an order."""
+    names = list(factors)
+    sizes = range(1, min(len(names), order or len(names)) + 1)
+    return [term for size in sizes for term in itertools.combinations(names, size)]
 
-    Args:
-        columns: Linearly independent columns.
-        y: What they explain.
-    """
 
-    def __init__(self, columns: Floats, y: Floats) -> None:
-        q, r = np.linalg.qr(columns)
-        inverse = linalg.solve_triangular(r, np.eye(len(r)))
-        first = inverse @ (q.T @ y)
-        self.coefficients: Floats = first + inverse @ (q.T @ (y - columns @ first))
-        self.covariance: Floats = inverse @ inverse.T
+def term_columns(table: pd.DataFrame, factors: Mapping[str, Sequence[object]], term: Sequence[str]) -> Floats:
+    """The columns of a term: products of its factors' columns."""
+    product = np.ones((len(table), 1))
+    for name in term:
+        columns = _sum_coding(table[name], factors[name])
+        product = np.einsum("ij,ik->ijk", product, columns).reshape(len(table), -1)
+    return product
 
-    def squares(self, place: slice) -> float:
-        """Sum of squares of some columns given all others."""
-        block = self.coefficients[place]
-        return float(block @ np.linalg.solve(self.covariance[place, place], block))
+
+def new_directions(columns: Floats, basis: Floats) -> Floats:
+    """An orthonormal basis of what columns add to a space that is spanned by an orthonormal basis."""
+    if not columns.shape[1]:
+        return columns
+    size = np.linalg.norm(columns, axis=0).max(initial=0.0)
+    if size == 0:
+        return columns[:, :0]
+    # Relative to the columns' length, so that a column of rounding noise is recognised as nothing new.
+    directions, strength, _ = np.linalg.svd(_orthogonal(columns, basis) / size, full_matrices=False)
+    new = _orthogonal(directions[:, strength > TINY], basis)
+    return np.linalg.qr(new)[0] if new.shape[1] else new
+
+
+def _sum_coding(values: pd.Series, levels: Sequence[object]) -> Floats:
+    """Columns that sum to zero over the levels; for two levels a single one, -1 and +1."""
+    # Sum coding: the first level is minus the sum of the others, so that a main effect is one around the mean and
+    # partial sums of squares do not depend on which level comes first.
+    position = {level: index for index, level in enumerate(levels)}
+    index = values.map(position).to_numpy(dtype=int)
+    coding = np.vstack([-np.ones((1, len(levels) - 1)), np.eye(len(levels) - 1)])
+    return np.asarray(coding[index], dtype=float)
+
+
+def _orthogonal(columns: Floats, basis: Floats) -> Floats:
+    # One projection leaves what rounding makes of nearly parallel columns; the second one removes that ("twice is
+    # enough", Kahan).
+    for _ in range(2):
+        columns = columns - basis @ (basis.T @ columns)
+    return columns
+
+
+def _least_squares(columns: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Coefficients of linearly independent columns, and their covariance in units of the residual variance."""
+    q, r = np.linalg.qr(columns)
+    inverse = linalg.solve_triangular(r, np.eye(len(r)))
+    coefficients = inverse @ (q.T @ y)
+    # One step of refinement brings the digits that the columns' correlations cost.
+    coefficients = coefficients + inverse @ (q.T @ (y - columns @ coefficients))
+    return coefficients, inverse @ inverse.T
 
 
 def _partners(columns: Floats, others: Mapping[str, Floats]) -> tuple[str, ...]:
@@ -212,24 +224,3 @@ def _f_test(ss: float, df: int, scale: float, freedom: int) -> tuple[float, floa
         return math.nan, math.nan
     f = ss / df / scale
     return f, float(special.fdtrc(df, freedom, f))
-
-
-def _effects(
-    solution: _Solution,
-    places: Mapping[str, slice],
-    factors: Mapping[str, Sequence[object]],
-    scale: float,
-    freedom: int,
-) -> pd.DataFrame:
-    rows = []
-    for term, place in places.items():
-        if all(len(factors[name]) == 2 for name in factors_in(term, factors)):
-            # The columns are -1 and +1: from one level to the other it is twice the coefficient.
-            effect = 2 * float(solution.coefficients[place.start])
-            error = (
-                2 * math.sqrt(scale * float(solution.covariance[place.start, place.start])) if scale > 0 else math.nan
-            )
-            half = error * float(special.stdtrit(freedom, (1 + LEVEL) / 2)) if freedom else math.nan
-            p = 2 * float(special.stdtr(freedom, -abs(effect) / error)) if freedom and error > 0 else math.nan
-            rows.append((term, effect, error, effect - half, effect + half, p))
-    return pd.DataFrame(rows, columns=["term", "effect", "error", "low", "high", "p"])

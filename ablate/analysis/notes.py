@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 
-from ablate.analysis.checks import copies
+from ablate.analysis.checks import identical_runs
 from ablate.analysis.effects import Effect
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.observations import Observations
@@ -24,30 +24,36 @@ _MOST_SEEDS = 100
 def notes_on(
     plan: Plan,
     runs: pd.DataFrame,
+    unplanned: int,
     values: Observations,
     effects: tuple[Effect, ...],
+    robustness: pd.DataFrame,
+    convergence: pd.DataFrame,
     round: Round | None = None,
 ) -> tuple[str, ...]:
-    """What is missing, failed, excluded, or not what it seems.
+    """What is missing, failed, excluded, or not what it seems, and reasons to doubt the runs or the t test.
 
     Args:
         plan: The plan.
-        runs: The runs as they were passed, planned or not.
+        runs: The planned runs in order.
+        unplanned: How many runs of other cells were left out.
         values: The metric by cell label and seed, as far as it exists.
         effects: The effects.
+        robustness: See :func:`ablate.analysis.robustness.robustness_frame`.
+        convergence: See :func:`ablate.analysis.checks.convergence`.
         round: The state of the study under the sequential rule, or None where its seeds were fixed.
     """
-    planned = runs[runs["cell"].isin([cell.label for cell in plan.cells])]
     return (
-        *(_on_progress(plan, planned) if round is None else _on_round(plan, planned, round)),
-        *_on_failures(plan, planned),
-        *_on_exclusions(plan, runs, planned, values, round),
-        *_on_effects(plan, values, effects),
-        *(_on_undecided(plan, effects) if round is None or not round.runs else ()),
+        *(_progress_notes(plan, runs) if round is None else _round_notes(plan, runs, round)),
+        *_failure_notes(plan, runs),
+        *_exclusion_notes(plan, runs, unplanned, values, round),
+        *_effect_notes(plan, values, effects),
+        *(_undecided_notes(plan, effects) if round is None or not round.runs else ()),
+        *_trust_notes(plan, runs, robustness, convergence),
     )
 
 
-def _on_progress(plan: Plan, runs: pd.DataFrame) -> Iterator[str]:
+def _progress_notes(plan: Plan, runs: pd.DataFrame) -> Iterator[str]:
     states = {(cell.label, seed): "waiting" for cell in plan.cells for seed in plan.study.seeds}
     states |= dict(zip(zip(runs["cell"], runs["seed"], strict=True), runs["state"], strict=True))
     counts = Counter(states.values())
@@ -59,7 +65,7 @@ def _on_progress(plan: Plan, runs: pd.DataFrame) -> Iterator[str]:
             yield f"{counts[state]} of {len(states)} runs {'is' if counts[state] == 1 else 'are'} still {state}."
 
 
-def _on_round(plan: Plan, runs: pd.DataFrame, round: Round) -> Iterator[str]:
+def _round_notes(plan: Plan, runs: pd.DataFrame, round: Round) -> Iterator[str]:
     missing = len(round.runs)
     if missing:
         yield f"{plural(missing, 'run is', 'runs are')} still to come before the next look."
@@ -77,7 +83,7 @@ def _on_round(plan: Plan, runs: pd.DataFrame, round: Round) -> Iterator[str]:
         yield f"{plural(unread, 'finished run is', 'finished runs are')} beyond the last look and {verb} unread."
 
 
-def _on_failures(plan: Plan, runs: pd.DataFrame) -> Iterator[str]:
+def _failure_notes(plan: Plan, runs: pd.DataFrame) -> Iterator[str]:
     failed = runs[runs["state"] == "failed"]
     with_failures = set(failed["cell"])
     for label in [cell.label for cell in plan.cells if cell.label in with_failures]:
@@ -96,14 +102,13 @@ def _first_line(reason: object) -> str:
     return lines[0] if lines else "no reason recorded"
 
 
-def _on_exclusions(
-    plan: Plan, runs: pd.DataFrame, planned: pd.DataFrame, values: Observations, round: Round | None
+def _exclusion_notes(
+    plan: Plan, runs: pd.DataFrame, unplanned: int, values: Observations, round: Round | None
 ) -> Iterator[str]:
     metric = plan.study.metric
-    foreign = len(runs) - len(planned)
-    if foreign:
-        yield f"{foreign} runs of cells that are not in the plan are left out."
-    for cell, rows in planned[planned["state"] == "finished"].groupby("cell", sort=False):
+    if unplanned:
+        yield f"{unplanned} runs of cells that are not in the plan are left out."
+    for cell, rows in runs[runs["state"] == "finished"].groupby("cell", sort=False):
         seeds = set(rows["seed"].astype(int))
         if round is not None:
             seeds &= set(plan.study.seeds[: round.read[str(cell)]])
@@ -115,7 +120,7 @@ def _on_exclusions(
         yield f"Counted though the plan does not name them: {_seeds(beyond)}."
 
 
-def _on_effects(plan: Plan, values: Observations, effects: tuple[Effect, ...]) -> Iterator[str]:
+def _effect_notes(plan: Plan, values: Observations, effects: tuple[Effect, ...]) -> Iterator[str]:
     single = [effect.cell.label for effect in effects if effect.difference.n == 1]
     if single:
         yield f"One seed allows no interval, test or verdict: {_cells(single)}."
@@ -130,10 +135,10 @@ def _on_effects(plan: Plan, values: Observations, effects: tuple[Effect, ...]) -
             else:
                 what = f"the same ({mean:.4g}) for all {n} seeds"
             yield f"{effect.cell.label}: the difference is {what}. Without spread no interval, test or verdict."
-    yield from _on_blocked_claims(plan, effects)
+    yield from _blocked_claim_notes(plan, effects)
 
 
-def _on_undecided(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
+def _undecided_notes(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
     """How many seeds would decide; under the sequential rule those of a new study, for this one has used its own."""
     needed: dict[str, int] = {}
     beyond: list[str] = []
@@ -152,66 +157,45 @@ def _on_undecided(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
         yield f"Seeds that would decide, if the effects are as large as they look: {'; '.join(parts)}."
 
 
-def _on_blocked_claims(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
+def _blocked_claim_notes(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
     """Where interval and p value of an undecided effect point to different verdicts, by the reason."""
-    by_interval: dict[str, list[str]] = {}
-    by_p_value: dict[str, list[str]] = {}
-    for effect in effects:
-        if effect.verdict == "undecided":
-            arguments = (effect.contribution, effect.adjusted, plan.study.margin)
-            for blocked, cells in (
-                (blocking_interval(*arguments), by_interval),
-                (blocking_p_value(*arguments), by_p_value),
-            ):
-                if blocked is not None:
-                    cells.setdefault(blocked[0], []).append(f"{effect.cell.label} ({p_value(blocked[1])})")
-    for reason, labels in by_interval.items():
+    interval = f"unadjusted {percent(LEVEL)} interval"
+    for blocking, explain in (
+        (blocking_interval, f"the Holm-adjusted p value is at most {ALPHA:g}, because the {interval} {{}}"),
+        (blocking_p_value, f"the {interval} {{}}, because the Holm-adjusted p value is above {ALPHA:g}"),
+    ):
+        cells: dict[str, list[str]] = {}
+        for effect in effects:
+            blocked = blocking(effect.contribution, effect.adjusted, plan.study.margin)
+            if effect.verdict == "undecided" and blocked is not None:
+                cells.setdefault(blocked[0], []).append(f"{effect.cell.label} ({p_value(blocked[1])})")
+        for reason, labels in cells.items():
+            yield f"Undecided though {explain.format(reason)}: {_cells(labels)}."
+
+
+def _trust_notes(plan: Plan, runs: pd.DataFrame, robustness: pd.DataFrame, convergence: pd.DataFrame) -> Iterator[str]:
+    for cell, seeds, count in identical_runs(runs, plan):
         yield (
-            f"Undecided though the Holm-adjusted p value is at most {ALPHA:g}, because the unadjusted {percent(LEVEL)} "
-            f"interval {reason}: {_cells(labels)}."
+            f"{cell}: {_seeds(seeds)} gave the same numbers in all {count} metrics; is the seed used? Copies are not "
+            "replicates."
         )
-    for reason, labels in by_p_value.items():
-        yield (
-            f"Undecided though the unadjusted {percent(LEVEL)} interval {reason}, because the Holm-adjusted p value is "
-            f"above {ALPHA:g}: {_cells(labels)}."
-        )
-
-
-def notes_on_trust(
-    plan: Plan, runs: pd.DataFrame, robustness: pd.DataFrame, convergence: pd.DataFrame
-) -> tuple[str, ...]:
-    """Reasons to doubt the runs, or the assumptions of the t test.
-
-    Args:
-        plan: The plan.
-        runs: The planned runs in order.
-        robustness: See :func:`ablate.analysis.robustness.robustness_frame`.
-        convergence: See :func:`ablate.analysis.checks.convergence`.
-    """
-    notes = [
-        f"{cell}: {_seeds(seeds)} gave the same numbers in all {count} metrics; is the seed used? Copies are not "
-        "replicates."
-        for cell, seeds, count in copies(runs, plan)
-    ]
     for row in robustness.to_dict("records"):
         if row["skewed"]:
-            notes.append(
+            yield (
                 f"{row['cell']}: the differences are skewed ({row['skewness']:.1f}), which a t test does not allow "
                 f"for; the sign-flip test has {p_value(row['p_sign_flip'])} beside {p_value(row['p'])}, both "
                 "unadjusted."
             )
         if row["outliers"]:
-            plural_s = "s" if "," in row["outliers"] else ""
-            notes.append(f"{row['cell']}: outlying differences, look at seed{plural_s} {row['outliers']}.")
-    improving = convergence.loc[convergence["improving"].astype(bool)] if len(convergence) else convergence
+            yield f"{row['cell']}: outlying differences, look at {_seeds(row['outliers'].split(', '))}."
+    improving = convergence[convergence["improving"].astype(bool)]
     if len(improving):
         metric, window = improving["metric"].iloc[0], int(improving["window"].max())
         cells = _cells(improving["cell"])
-        notes.append(f"Not converged: {metric} was still improving over the last {window} epochs of {cells}.")
-    return tuple(notes)
+        yield f"Not converged: {metric} was still improving over the last {window} epochs of {cells}."
 
 
-def _seeds(seeds: Sequence[int]) -> str:
+def _seeds(seeds: Sequence[object]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {listing(seeds)}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -53,9 +53,7 @@ def ordered(frame: pd.DataFrame, plan: Plan, keys: tuple[str, ...], others: tupl
     position = {cell.label: index for index, cell in enumerate(plan.cells)}
     rows = frame.assign(**{key: pd.to_numeric(frame[key]) for key in keys})
     places = rows["cell"].map(position)
-    if _ascending([places.to_numpy(dtype=float), *(rows[key].to_numpy(dtype=float) for key in keys)]):
-        return rows.reset_index(drop=True)  # a million rows that the store read in this order need no sorting
-    rows = rows[places.notna()]
+    rows, places = rows[places.notna()], places.dropna()
     twice = rows[rows.duplicated(["cell", *keys], keep=False)]
     if len(twice):
         where = {", ".join(f"{key} {row[key]}" for key in ("cell", *keys)) for _, row in twice.iterrows()}
@@ -63,30 +61,8 @@ def ordered(frame: pd.DataFrame, plan: Plan, keys: tuple[str, ...], others: tupl
             f"More than one row for {listing(sorted(where), 5, '; ')}. "
             "Several rows of one run are not replicates: keep one row a run, or give every repetition its own seed."
         )
-    order = np.lexsort([*(rows[key] for key in reversed(keys)), rows["cell"].map(position).astype(int)])
+    order = np.lexsort([*(rows[key] for key in reversed(keys)), places])
     return rows.iloc[order].reset_index(drop=True)
-
-
-def _ascending(columns: Sequence[np.ndarray]) -> bool:
-    """Whether rows ascend strictly by these columns, so that none is missing a number or there twice."""
-    if any(np.isnan(column).any() for column in columns):
-        return False
-    tied = np.ones(max(len(columns[0]) - 1, 0), dtype=bool)
-    for column in columns:
-        step = np.diff(column)
-        if (tied & (step < 0)).any():
-            return False
-        tied &= step == 0
-    return not tied.any()
-
-
-def run_lengths(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Where the rows of each run begin, and how many there are, in rows ordered by cell and seed."""
-    cells, seeds = rows["cell"].to_numpy(), rows["seed"].to_numpy()
-    is_start = np.ones(len(rows), dtype=bool)
-    is_start[1:] = (cells[1:] != cells[:-1]) | (seeds[1:] != seeds[:-1])
-    starts = np.flatnonzero(is_start)
-    return starts, np.diff(np.append(starts, len(rows)))
 
 
 def metrics_of(runs: pd.DataFrame, plan: Plan) -> tuple[str, ...]:
@@ -140,9 +116,7 @@ def mean_of(runs: pd.DataFrame, column: str) -> dict[Hashable, float]:
         return {}
     finished = runs[runs["state"] == "finished"]
     values = pd.to_numeric(finished[column], errors="coerce")
-    return {
-        cell: math.fsum(group) / len(group) for cell, group in values.dropna().groupby(finished["cell"], sort=False)
-    }
+    return values.dropna().groupby(finished["cell"], sort=False).mean().to_dict()
 
 
 def lost_seeds(runs: pd.DataFrame, values: Observations) -> dict[str, frozenset[int]]:

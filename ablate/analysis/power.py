@@ -21,7 +21,7 @@ MOST = 10_000
 """Seeds beyond which the search ends."""
 
 _STUDIES, _SEED = 2000, 20261123
-_FEWEST_STUDIES, _MOST_DRAWS = 100, 8_000_000
+_MOST_DRAWS = 8_000_000
 
 
 def t_power(effect: float, n: Any, alpha: Any = ALPHA, sides: int = 2) -> Any:
@@ -68,14 +68,12 @@ def seeds_needed(
         >>> seeds_needed(1.0), seeds_needed(1.0, alpha=0.05 / 6), seeds_needed(0.0)
         (10, 16, None)
     """
-    first, last = (2, MOST) if rule is None else (FIRST_LOOK, rule.max_seeds)
-    n = np.arange(first, min(last, 200) + 1)
-    if last > 200:
-        n = np.concatenate([n, np.unique(np.geomspace(201, last, 400).astype(int))])
     if rule is None:
-        # With a fixed level the power grows with n: a few looks find the place.
-        place = bisect_left(n, True, key=lambda count: bool(t_power(abs(effect), count, alpha, sides) >= power))
-        return int(n[place]) if place < len(n) else None
+        # With a fixed level the power grows with the number of seeds, so that a few looks find the place.
+        counts = range(2, MOST + 1)
+        place = bisect_left(counts, True, key=lambda n: bool(t_power(abs(effect), n, alpha, sides) >= power))
+        return counts[place] if place < len(counts) else None
+    n = np.arange(FIRST_LOOK, rule.max_seeds + 1)
     levels = sides * special.ndtr(-rule.critical(alpha, one_sided=sides == 1) * n**-SHAPE)
     enough = np.flatnonzero(t_power(abs(effect), n, levels, sides) >= power)
     return int(n[enough[0]]) if len(enough) else None
@@ -92,10 +90,10 @@ def detectable(n: int, alpha: float = ALPHA, power: float = POWER) -> float:
     """
     if n < 2:
         return math.inf
-    return least(lambda effect: bool(t_power(effect, n, alpha) >= power), 1.0, 60)
+    return least_value(lambda effect: bool(t_power(effect, n, alpha) >= power), 1.0, 60)
 
 
-def least(is_enough: Callable[[float], bool], start: float, steps: int) -> float:
+def least_value(is_enough: Callable[[float], bool], start: float, steps: int) -> float:
     """About the least number that is enough, where all larger ones are, too.
 
     Args:
@@ -142,24 +140,16 @@ def holm_power(effect: float, n: int, comparisons: int, alpha: float = ALPHA) ->
         The mean share of effects that are found; the same in every call.
     """
     rng = np.random.default_rng(_SEED)
-    draws = comparisons * n
-    # Thousands of comparisons are an average themselves and take fewer studies, in blocks that fit into memory.
-    studies = min(_STUDIES, max(_FEWEST_STUDIES, _MOST_DRAWS // draws))
-    block = max(1, min(studies, _MOST_DRAWS // draws))
-    counts = [min(block, studies - first) for first in range(0, studies, block)]
-    detected = np.concatenate([_holm_count(rng, count, effect, n, comparisons, alpha) for count in counts])
-    return float(detected.mean() / comparisons)
-
-
-def _holm_count(rng: np.random.Generator, studies: int, effect: float, n: int, comparisons: int, alpha: float) -> Any:
-    """How many effects Holm's adjustment finds in each of some simulated studies."""
+    # Thousands of comparisons are an average themselves: fewer studies do, and fit into memory.
+    studies = max(1, min(_STUDIES, _MOST_DRAWS // (comparisons * n)))
     # All cells of a study are compared with one reference, whose noise their differences share.
     noise = rng.standard_normal((studies, 1, n)) - rng.standard_normal((studies, comparisons, n))
     draws = effect + noise / math.sqrt(2)
     t = np.abs(draws.mean(axis=-1)) * math.sqrt(n) / draws.std(axis=-1, ddof=1)
     p = np.sort(2 * special.stdtr(n - 1, -t), axis=-1)
     accepted = p * (comparisons - np.arange(comparisons)) > alpha
-    return np.where(accepted.any(axis=-1), accepted.argmax(axis=-1), comparisons)
+    detected = np.where(accepted.any(axis=-1), accepted.argmax(axis=-1), comparisons)
+    return float(detected.mean() / comparisons)
 
 
 def seeds_more(

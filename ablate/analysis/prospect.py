@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from ablate.analysis.boundary import FIRST_LOOK, SequentialRule
 from ablate.analysis.comparisons import comparisons
 from ablate.analysis.intervals import LEVEL
-from ablate.analysis.power import POWER, detectable, holm_power, least, seeds_needed, sequential_power, t_power
+from ablate.analysis.power import POWER, detectable, holm_power, least_value, seeds_needed, sequential_power, t_power
 from ablate.analysis.verdicts import ALPHA
-from ablate.errors import AnalysisError
 from ablate.formatting import percent, plural
 from ablate.study import Plan
 
@@ -44,20 +43,15 @@ def prospect(seeds: int, comparisons: int, rule: SequentialRule | None = None) -
     comparisons; where there are several effects the later ones are tested more mildly.
 
     Args:
-        seeds: Number of seeds of each cell.
-        comparisons: Number of cells that are compared with a reference.
+        seeds: Number of seeds of each cell, at least 1.
+        comparisons: Number of cells that are compared with a reference, at least 1.
         rule: The sequential rule, which then says how many seeds there are at most.
-
-    Raises:
-        AnalysisError: If one of the numbers is not positive.
 
     Example:
         >>> print(prospect(3, 6).text)
         With 3 seeds and 6 comparisons a single effect must be 8.0 times the standard deviation of the paired \
 difference to be found in 80% of all studies; one of 4 times is found in 33%, or in 54% where all have it.
     """
-    if seeds < 1 or comparisons < 1:
-        raise AnalysisError(f"{seeds} seeds and {comparisons} comparisons: both must be at least 1.")
     # Holm tests the smallest p value at this level: what is found then is found however the others turn out.
     alpha = ALPHA / comparisons
     family = plural(comparisons, "comparison")
@@ -66,7 +60,7 @@ difference to be found in 80% of all studies; one of 4 times is found in 33%, or
         simulated = {size: sequential_power(size, rule, alpha) for size in _SIZES}
         power = {size: chance for size, (chance, _) in simulated.items()}
         start = 2.0 * detectable(rule.max_seeds, alpha)
-        smallest = least(lambda size: sequential_power(size, rule, alpha)[0] >= POWER, start, 9)
+        smallest = least_value(lambda size: sequential_power(size, rule, alpha)[0] >= POWER, start, 9)
         text = (
             f"With {FIRST_LOOK} to {rule.max_seeds} seeds as needed and {family}, a single effect of {smallest:.1f} "
             f"times the standard deviation of the paired difference is {often}; one of 2 times takes about "
@@ -126,4 +120,4 @@ def _least_margin(seeds: int, alpha: float, rule: SequentialRule | None) -> floa
             return seeds_needed(shift, alpha, sides=1, rule=rule) is not None
         return bool(t_power(shift, seeds, alpha, sides=1) >= POWER)
 
-    return least(is_enough, 1.0, 12)
+    return least_value(is_enough, 1.0, 12)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.estimates import Contrast, Estimates, by_seed, cell_at, estimate
+from ablate.analysis.estimates import Contrast, Estimates, cell_at, estimate, weighted_sums
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import Observations, blocks_of, varied
 from ablate.errors import AnalysisError
@@ -36,7 +36,7 @@ def roadmap(plan: Plan, values: Observations, rule: SequentialRule | None = None
         for step, ((before, _), (after, added)) in enumerate(itertools.pairwise(_chain(plan, block)), start=1):
             mean = t_interval(list(values[after.label].values())).mean
             keys = {**block, "step": step, "cell": after.label, "added": "+".join(added), "mean": mean}
-            contrasts.append(Contrast(keys, *by_seed(values, [(before.label, -1.0), (after.label, 1.0)])))
+            contrasts.append(Contrast(keys, *weighted_sums(values, [(before.label, -1.0), (after.label, 1.0)])))
     names = ", ".join(factor.name for factor in varied(plan))
     estimates = estimate(
         f"Step of a roadmap: what an ingredient adds to those before it, in the one order {names}. Another order may "

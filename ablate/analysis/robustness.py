@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -12,77 +13,46 @@ from scipy import special
 from ablate.analysis.comparisons import size_of
 from ablate.analysis.effects import Effect
 
-ROBUSTNESS_COLUMNS = (
-    "cell",
-    "n",
-    "d_z",
-    "p",
-    "p_sign_flip",
-    "p_welch",
-    "correlation",
-    "skewness",
-    "skewed",
-    "outliers",
-)
-
 _EXACT, _DRAWS, _SEED = 20, 2**16, 20261123
-_AT_ONCE = 2**12
 _FEW = 5
 
 
-def sign_flip_ps(samples: Sequence[Sequence[float]]) -> list[float]:
-    """Two-sided p values of means under all ways to flip signs, exact where an ingredient does nothing.
+def sign_flip_p(differences: Sequence[float]) -> float:
+    """Two-sided p value of a mean under all ways to flip signs, exact where an ingredient does nothing.
 
     Swapping the names of two equal cells flips the sign of a paired difference, so that all ``2 ** n`` sign patterns
-    are equally likely. Beyond 20 differences 65,536 patterns are drawn, always the same ones, which samples of one size
-    share.
+    are equally likely. Beyond 20 differences 65,536 patterns are drawn, always the same ones.
 
     Args:
-        samples: Samples of differences, one a seed.
+        differences: One a seed.
 
     Returns:
-        A p value a sample, never below ``2 ** (1 - n)``; NaN for fewer than two differences.
+        The p value, never below ``2 ** (1 - n)``; NaN for fewer than two differences.
 
     Example:
-        >>> sign_flip_ps([[1.0, 2.0, 3.0], [1.0]])
-        [0.25, nan]
+        >>> sign_flip_p([1.0, 2.0, 3.0]), sign_flip_p([1.0])
+        (0.25, nan)
     """
-    p_values = [_exact_p(sample) if len(sample) <= _EXACT else math.nan for sample in samples]
-    sizes: dict[int, list[int]] = {}
-    for place, sample in enumerate(samples):
-        if len(sample) > _EXACT:
-            sizes.setdefault(len(sample), []).append(place)
-    for n, places in sizes.items():
-        for place, p in zip(places, _drawn_p([samples[place] for place in places], n), strict=True):
-            p_values[place] = p
-    return p_values
-
-
-def _threshold(sample: Sequence[float]) -> float:
-    # A sum that differs from the observed one by rounding alone counts as equal to it.
-    return abs(math.fsum(sample)) * (1 - 1e-9)
-
-
-def _exact_p(sample: Sequence[float]) -> float:
-    values = np.sort(np.abs(np.asarray(sample, dtype=float)))
-    if len(values) < 2:
+    n = len(differences)
+    if n < 2:
         return math.nan
+    values = np.sort(np.abs(np.asarray(differences, dtype=float)))
+    # A sum that differs from the observed one by rounding alone counts as equal to it.
+    threshold = abs(math.fsum(differences)) * (1 - 1e-9)
+    if n > _EXACT:
+        reached = np.count_nonzero(np.abs(_drawn_signs(n) @ values) >= threshold)
+        return float((1 + reached) / (1 + _DRAWS))
     # A flip of all signs changes no magnitude: half of the patterns suffice.
     sums = values[:1]
     for value in values[1:]:
         sums = np.concatenate([sums + value, sums - value])
-    return float(np.mean(np.abs(sums) >= _threshold(sample)))
+    return float(np.mean(np.abs(sums) >= threshold))
 
 
-def _drawn_p(samples: Sequence[Sequence[float]], n: int) -> list[float]:
-    values = np.sort(np.abs(np.asarray(samples, dtype=float)), axis=1).T
-    thresholds = np.array([_threshold(sample) for sample in samples])
-    signs = np.random.default_rng(_SEED).integers(0, 2, size=(_DRAWS, n), dtype=np.int8) * 2 - 1
-    reached = np.zeros(len(samples), dtype=int)
-    for begin in range(0, _DRAWS, _AT_ONCE):
-        sums = signs[begin : begin + _AT_ONCE].astype(float) @ values
-        reached += np.count_nonzero(np.abs(sums) >= thresholds, axis=0)
-    return [float(p) for p in (1 + reached) / (1 + _DRAWS)]
+@lru_cache(maxsize=1)
+def _drawn_signs(n: int) -> np.ndarray:
+    # Kept because a study asks for the same number of seeds cell after cell.
+    return np.random.default_rng(_SEED).integers(0, 2, size=(_DRAWS, n), dtype=np.int8) * 2.0 - 1.0
 
 
 def welch_p(a: Sequence[float], b: Sequence[float]) -> float:
@@ -106,9 +76,8 @@ def pairing_correlation(a: Sequence[float], b: Sequence[float]) -> float:
     """Pearson's correlation of two cells over shared seeds: what the pairing gains; NaN without spread."""
     if len(a) < 3:
         return math.nan
-    x, y = np.asarray(a) - np.mean(a), np.asarray(b) - np.mean(b)
-    norm = math.sqrt(float(x @ x) * float(y @ y))
-    return float(np.clip(x @ y / norm, -1.0, 1.0)) if norm > 0 else math.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.corrcoef(a, b)[0, 1])
 
 
 def skewness(values: Sequence[float]) -> tuple[float, bool]:
@@ -125,15 +94,14 @@ def skewness(values: Sequence[float]) -> tuple[float, bool]:
         >>> skewness([0.0, 0.1, -0.1, 0.0, 0.1, 5.0])[1]
         True
     """
-    x = np.asarray(values, dtype=float)
-    n = len(x)
-    x = x - x.mean() if n else x
-    second = float(np.mean(x**2)) if n else 0.0
-    if n < 3 or second <= 0:
+    n = len(values)
+    spread = float(np.std(values)) if n > 2 else 0.0
+    if spread == 0:
         return math.nan, False
-    g1 = float(np.mean((x / math.sqrt(second)) ** 3)) * math.sqrt(n * (n - 1)) / (n - 2)
+    # In units of the spread: pandas takes small numbers for zero.
+    g1: float = pd.DataFrame({"value": np.asarray(values) / spread}).skew()["value"]
     error = math.sqrt(6 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3)))
-    return g1, n >= _FEW and abs(g1) > 2 * error
+    return g1, n >= _FEW and bool(abs(g1) > 2 * error)
 
 
 def outliers(values: Sequence[float]) -> tuple[int, ...]:
@@ -154,36 +122,37 @@ def outliers(values: Sequence[float]) -> tuple[int, ...]:
 
 
 def robustness_frame(effects: Sequence[Effect]) -> pd.DataFrame:
-    """A row an effect with the columns :data:`ROBUSTNESS_COLUMNS`.
+    """How much the claim about each effect rests on the t test.
 
-    ``d_z`` is the mean contribution in standard deviations of the paired difference; ``p`` the unadjusted one beside
-    which ``p_sign_flip`` and ``p_welch`` (both unadjusted, for a number of seeds fixed in advance) are to be read;
-    ``outliers`` lists seeds. NaN where something is not defined.
+    Returns:
+        A row an effect, NaN where something is not defined: ``cell``, ``n``, ``d_z`` (mean contribution in standard
+        deviations of the paired difference), the unadjusted ``p``, beside which ``p_sign_flip`` and ``p_welch`` (both
+        unadjusted, for a number of seeds fixed in advance) are to be read, ``correlation`` of the paired runs,
+        ``skewness``, whether it is notable (``skewed``), and the seeds that are ``outliers``.
     """
-    rows, samples = [], []
-    for effect in effects:
-        seeds = list(effect.pairs)
-        # All columns are free of units; squares of very large or small numbers would leave the range.
-        unit = 2.0 ** (math.frexp(size_of(effect.pairs))[1] - 1)
-        reference = [a / unit for a, _ in effect.pairs.values()]
-        cell = [b / unit for _, b in effect.pairs.values()]
-        differences = [b - a for a, b in zip(reference, cell, strict=True)]
-        known = not math.isnan(effect.contribution.error)
-        skew, skewed = skewness(differences) if known else (math.nan, False)
-        spread = effect.contribution.error * math.sqrt(effect.contribution.n)
-        samples.append(differences if known else [])
-        rows.append(
-            (
-                effect.cell.label,
-                len(seeds),
-                effect.contribution.mean / spread if known else math.nan,
-                effect.raw.difference,
-                math.nan,
-                welch_p(reference, cell),
-                pairing_correlation(reference, cell),
-                skew,
-                skewed,
-                ", ".join(str(seeds[index]) for index in outliers(differences)) if known else "",
-            )
-        )
-    return pd.DataFrame(rows, columns=list(ROBUSTNESS_COLUMNS)).assign(p_sign_flip=sign_flip_ps(samples))
+    rows = [_robustness(effect) for effect in effects]
+    return pd.DataFrame(rows)
+
+
+def _robustness(effect: Effect) -> dict[str, object]:
+    seeds = list(effect.pairs)
+    # All columns are free of units; squares of very large or small numbers would leave the range.
+    unit = 2.0 ** (math.frexp(size_of(effect.pairs))[1] - 1)
+    reference = [a / unit for a, _ in effect.pairs.values()]
+    cell = [b / unit for _, b in effect.pairs.values()]
+    error = effect.contribution.error
+    # Of differences without spread nothing is defined.
+    differences = [] if math.isnan(error) else [b - a for a, b in zip(reference, cell, strict=True)]
+    skew, is_skewed = skewness(differences)
+    return {
+        "cell": effect.cell.label,
+        "n": len(seeds),
+        "d_z": effect.contribution.mean / (error * math.sqrt(effect.contribution.n)) if differences else math.nan,
+        "p": effect.raw.difference,
+        "p_sign_flip": sign_flip_p(differences),
+        "p_welch": welch_p(reference, cell),
+        "correlation": pairing_correlation(reference, cell),
+        "skewness": skew,
+        "skewed": is_skewed,
+        "outliers": ", ".join(str(seeds[index]) for index in outliers(differences)),
+    }

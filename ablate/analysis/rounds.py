@@ -12,7 +12,6 @@ from ablate.analysis.boundary import FIRST_LOOK, SequentialRule
 from ablate.analysis.comparisons import comparisons
 from ablate.analysis.observations import Observations, fill, lost_seeds, observe, ordered
 from ablate.analysis.sequential import SequentialState, Trajectory, follow
-from ablate.errors import AnalysisError
 from ablate.formatting import percent
 from ablate.study import Plan
 
@@ -26,18 +25,11 @@ class Round:
         runs: Cell label and seed of every run that has not ended and is needed, the earliest seeds first; empty when
             the study is over.
         read: By cell label, how many of the plan's seeds have been read: what the study costs.
-        fixed: Runs of the same study with the greatest number of seeds for every cell.
     """
 
     state: SequentialState
     runs: tuple[tuple[str, int], ...]
     read: Mapping[str, int]
-    fixed: int
-
-    @property
-    def saved(self) -> int:
-        """Runs that the greatest number of seeds for every cell would take beyond those that were read."""
-        return self.fixed - sum(self.read.values())
 
     @property
     def sentence(self) -> str:
@@ -45,12 +37,14 @@ class Round:
 
         Example:
             >>> state = follow({}, SequentialRule(20))
-            >>> Round(state, (), {"full": 8, "w/o a": 8, "w/o b": 4}, 60).sentence
+            >>> Round(state, (), {"full": 8, "w/o a": 8, "w/o b": 4}).sentence
             '20 runs read instead of 60 with 20 seeds for every cell: 40 saved (67%).'
         """
+        read, seeds = sum(self.read.values()), self.state.rule.max_seeds
+        fixed = len(self.read) * seeds
         return (
-            f"{sum(self.read.values())} runs read instead of {self.fixed} with {self.state.rule.max_seeds} seeds for "
-            f"every cell: {self.saved} saved ({percent(self.saved / self.fixed)})."
+            f"{read} runs read instead of {fixed} with {seeds} seeds for every cell: {fixed - read} saved "
+            f"({percent((fixed - read) / fixed)})."
         )
 
 
@@ -61,13 +55,14 @@ def next_runs(plan: Plan, runs: pd.DataFrame, rule: SequentialRule, ahead: int =
     and their references, take the next one. Nothing is needed once every cell is decided or out of seeds.
 
     Args:
-        plan: The plan; its seeds, in their order, are the greatest number that any cell may take.
+        plan: The plan; its seeds, in their order, are the greatest number that any cell may take. What failed runs
+            count for may not be ``"worst"``: the worst run is known only at the end, and looks come before.
         runs: A row a run: ``cell``, ``seed``, ``state``, ``reason``, metrics.
         rule: The rule, for as many seeds as the plan lists.
         ahead: How many seeds beyond the next look spare workers may train already. They stay unread until their look.
 
     Raises:
-        AnalysisError: If the rule and the plan disagree in the number of seeds, or the table is faulty.
+        AnalysisError: If the table is faulty.
     """
     table = ordered(runs, plan, ("seed",), ("state", "reason"))
     return round_of(plan, table, fill(observe(table, plan), table, plan), rule, ahead)
@@ -76,7 +71,7 @@ def next_runs(plan: Plan, runs: pd.DataFrame, rule: SequentialRule, ahead: int =
 def round_of(plan: Plan, runs: pd.DataFrame, values: Observations, rule: SequentialRule, ahead: int = 0) -> Round:
     """The same as :func:`next_runs`, of runs in order and values in which failed runs count as declared."""
     lost = lost_seeds(runs, values)
-    state = follow(_trajectories(plan, values, lost, rule), rule, plan.study.margin)
+    state = follow(_trajectories(plan, values, lost), rule, plan.study.margin)
     targets = {cell.label: FIRST_LOOK for cell in plan.cells}
     for comparison in comparisons(plan):
         label = comparison.cell.label
@@ -91,23 +86,11 @@ def round_of(plan: Plan, runs: pd.DataFrame, values: Observations, rule: Sequent
         for cell in plan.cells
         if position < targets[cell.label] and seed not in values[cell.label] and seed not in lost[cell.label]
     )
-    return Round(state, needed, _seeds_read(plan, state), len(plan.cells) * rule.max_seeds)
+    return Round(state, needed, _seeds_read(plan, state))
 
 
-def _trajectories(
-    plan: Plan, values: Observations, lost: Mapping[str, frozenset[int]], rule: SequentialRule
-) -> dict[str, Trajectory]:
+def _trajectories(plan: Plan, values: Observations, lost: Mapping[str, frozenset[int]]) -> dict[str, Trajectory]:
     """The contributions of every compared cell in the order of the plan's seeds, up to the first that is missing."""
-    if rule.max_seeds != len(plan.study.seeds):
-        raise AnalysisError(
-            f"The sequential rule allows {rule.max_seeds} seeds and the plan lists {len(plan.study.seeds)}: both must "
-            "be the greatest number that a cell may take, fixed before the first run."
-        )
-    if plan.study.failures == "worst":
-        raise AnalysisError(
-            "Under the sequential rule the worst result must be declared as a number (the score of guessing, say): the "
-            "worst run of the study is known only at its end, and looks come before."
-        )
     sign = -1.0 if plan.study.direction == "max" else 1.0
     trajectories: dict[str, Trajectory] = {}
     for comparison in comparisons(plan):

@@ -67,13 +67,11 @@ class SequentialState:
         rule: The rule.
         look: Seeds read so far: each undecided cell has been judged on that many.
         decisions: By cell, in the order in which they were passed.
-        waiting: The cells whose next seed is still missing and must come before the next look.
     """
 
     rule: SequentialRule
     look: int
     decisions: Mapping[str, Decision]
-    waiting: tuple[str, ...]
 
     @property
     def undecided(self) -> tuple[str, ...]:
@@ -105,19 +103,17 @@ def follow(
         >>> state = follow(values, SequentialRule(20))
         >>> [(cell, decision.read, decision.verdict) for cell, decision in state.decisions.items()]
         [('w/o a', 4, 'helps'), ('w/o b', 4, 'undecided')]
-        >>> state.look, state.waiting
+        >>> state.look, state.undecided
         (4, ('w/o b',))
     """
     tests = {cell: sequential_evidence(trajectory, rule, margin) for cell, trajectory in trajectories.items()}
     nothing = Evidence(math.nan)
     decisions = {cell: Decision(0, t_interval([]), nothing, nothing, "undecided") for cell in trajectories}
     look = 0
-    waiting: tuple[str, ...] = ()
     while look < rule.max_seeds:
         active = [cell for cell, decision in decisions.items() if not decision.is_decided]
         # A look at some cells alone would let the fastest worker choose which cells are tested when.
-        waiting = tuple(cell for cell in active if len(trajectories[cell].values) <= look)
-        if waiting or not active:
+        if not active or any(len(trajectories[cell].values) <= look for cell in active):
             break
         look += 1
         for cell in active:
@@ -134,14 +130,16 @@ def follow(
             if not decision.is_decided and _may_decide(p):
                 interval = repeated_interval(trajectories[cell], look, rule)
                 current = verdict(interval, p, margin)
-                if _may_still_hurt(current, interval, margin) and look < rule.max_seeds:
+                # What harms by more than the margin is dispensable before it is known to harm: the stronger claim is
+                # close.
+                if current == "dispensable" and interval.mean < -(margin or 0.0) and look < rule.max_seeds:
                     current = "undecided"
             decisions[cell] = replace(decision, adjusted=p, verdict=current)
     final = {
         cell: replace(decision, contribution=repeated_interval(trajectories[cell], decision.read, rule))
         for cell, decision in decisions.items()
     }
-    return SequentialState(rule, look, final, waiting)
+    return SequentialState(rule, look, final)
 
 
 def repeated_interval(trajectory: Trajectory, read: int, rule: SequentialRule) -> MeanInterval:
@@ -162,11 +160,6 @@ def _may_decide(adjusted: Evidence) -> bool:
     return any(p <= ALPHA for p in (adjusted.difference, adjusted.equivalence, adjusted.dispensability))
 
 
-def _may_still_hurt(current: str, contribution: MeanInterval, margin: float | None) -> bool:
-    # What harms by more than the margin is dispensable before it is known to harm: the stronger claim is close.
-    return current == "dispensable" and margin is not None and contribution.mean < -margin
-
-
 def sequential_evidence(trajectory: Trajectory, rule: SequentialRule, margin: float | None) -> list[Evidence]:
     """The sequential p values of a cell after every seed of its trajectory, lost ones included.
 
@@ -178,12 +171,13 @@ def sequential_evidence(trajectory: Trajectory, rule: SequentialRule, margin: fl
     values, sizes = trajectory.known()
     scores = running_scores(values, 0.0, sizes)
     # Minus infinity marks looks at which there is nothing to test, and its magnitude must not count as evidence.
-    tests = [rule.tail(_largest(np.where(np.isneginf(scores), scores, np.abs(scores))))]
+    largest = np.maximum.accumulate
+    tests = [rule.tail(largest(np.where(np.isneginf(scores), scores, np.abs(scores))))]
     if margin is not None:
         # Two one-sided tests against the ends of the margin: equivalence needs both, dispensability the upper one.
-        above = rule.tail(_largest(running_scores(values, -margin, sizes)), one_sided=True)
+        above = rule.tail(largest(running_scores(values, -margin, sizes)), one_sided=True)
         against = running_scores(values, margin, sizes)
-        below = rule.tail(_largest(np.where(np.isneginf(against), against, -against)), one_sided=True)
+        below = rule.tail(largest(np.where(np.isneginf(against), against, -against)), one_sided=True)
         tests += [np.maximum(above, below), below]
     by_count = [Evidence(math.nan)]
     for column, score in zip(zip(*(test.tolist() for test in tests), strict=True), scores, strict=True):
@@ -191,7 +185,3 @@ def sequential_evidence(trajectory: Trajectory, rule: SequentialRule, margin: fl
     # A lost seed brings no new number: the evidence after it is that of the seeds before it.
     counts = np.cumsum([not math.isnan(value) for value in trajectory.values])
     return [by_count[count] for count in counts.tolist()]
-
-
-def _largest(scores: Floats) -> Floats:
-    return np.maximum.accumulate(scores, axis=-1) if scores.size else scores

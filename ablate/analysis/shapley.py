@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.estimates import Contrast, Estimates, by_seed, cell_at, estimate
+from ablate.analysis.estimates import Contrast, Estimates, cell_at, estimate, weighted_sums
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import Observations, blocks_of, varied
 from ablate.errors import AnalysisError
@@ -58,7 +58,8 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
             )
         for name in names:
             # "Without minus with", like every difference; contributions turn the sign by the metric's direction.
-            sums, size = by_seed(values, [(cells[present].label, -share) for present, share in weights[name].items()])
+            shares = [(cells[present].label, -share) for present, share in weights[name].items()]
+            sums, size = weighted_sums(values, shares)
             counted = {seed: value for seed, value in sums.items() if seed in shared}
             contrasts.append(Contrast({**block, "factor": name}, counted, size))
     notes += [

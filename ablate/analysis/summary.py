@@ -17,14 +17,12 @@ from ablate.analysis.curves import counted_curves
 from ablate.analysis.effects import effects_frame, paired_effects, pairs_frame
 from ablate.analysis.estimates import name_of_interval, name_of_test
 from ablate.analysis.intervals import t_interval
-from ablate.analysis.notes import notes_on, notes_on_trust
+from ablate.analysis.notes import notes_on
 from ablate.analysis.observations import Observations, fill, mean_of, observe, ordered
 from ablate.analysis.robustness import robustness_frame
 from ablate.analysis.rounds import Round, read_values, round_of
 from ablate.analysis.sentences import sentence
 from ablate.study import Plan, Study
-
-CELL_MEASURES = ("n", "mean", "half", "low", "high", "best", "weights", "seconds", "failed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +44,7 @@ class Summary:
         notes: What is missing, failed or excluded, a sentence each.
         values: The metric by cell label and seed, as it was analysed: failed runs as the policy has it, nothing unread.
         robustness: For each effect what does not rest on the t test, see
-            :data:`ablate.analysis.robustness.ROBUSTNESS_COLUMNS`.
+            :func:`ablate.analysis.robustness.robustness_frame`.
         sentences: By cell label, the effect as a sentence for a paper.
         convergence: How much cells still gained at the end of training, see
             :data:`ablate.analysis.checks.CONVERGENCE_COLUMNS`.
@@ -148,10 +146,7 @@ def summarise(
         pairs=pairs_frame(effects),
         runs=table,
         curves=rows,
-        notes=(
-            *notes_on(plan, runs, values, effects, round),
-            *notes_on_trust(plan, table, robustness, gains),
-        ),
+        notes=notes_on(plan, table, len(runs) - len(table), values, effects, robustness, gains, round),
         values=values,
         robustness=robustness,
         sentences={effect.cell.label: sentence(effect, plan, len(effects), state) for effect in effects},
@@ -164,23 +159,22 @@ def _cells_frame(plan: Plan, runs: pd.DataFrame, values: Observations) -> pd.Dat
     weights, seconds = mean_of(runs, "weights"), mean_of(runs, "seconds")
     failed = runs.loc[runs["state"] == "failed", "cell"].value_counts()
     best = best_cells(values, plan)
-    columns = {
-        factor.name: f"{factor.name} (factor)" if factor.name in ("cell", *CELL_MEASURES) else factor.name
-        for factor in plan.factors
-    }
     rows = []
     for cell in plan.cells:
         score = t_interval(list(values[cell.label].values()))
-        measures = (
-            score.n,
-            score.mean,
-            score.half,
-            score.low,
-            score.high,
-            cell.label in best,
-            weights.get(cell.label, math.nan),
-            seconds.get(cell.label, math.nan),
-            int(failed.get(cell.label, 0)),
-        )
-        rows.append((cell.label, *(cell.levels[name] for name in columns), *measures))
-    return pd.DataFrame(rows, columns=["cell", *columns.values(), *CELL_MEASURES])
+        measures = {
+            "n": score.n,
+            "mean": score.mean,
+            "half": score.half,
+            "low": score.low,
+            "high": score.high,
+            "best": cell.label in best,
+            "weights": weights.get(cell.label, math.nan),
+            "seconds": seconds.get(cell.label, math.nan),
+            "failed": int(failed.get(cell.label, 0)),
+        }
+        levels = {
+            f"{name} (factor)" if name in ("cell", *measures) else name: level for name, level in cell.levels.items()
+        }
+        rows.append({"cell": cell.label, **levels, **measures})
+    return pd.DataFrame(rows)

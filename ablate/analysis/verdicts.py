@@ -89,13 +89,8 @@ def adjust(raw: Sequence[Evidence]) -> list[Evidence]:
         >>> [p.difference for p in adjust([Evidence(0.01), Evidence(0.04)])]
         [0.02, 0.04]
     """
-    families = zip(
-        holm([p.difference for p in raw]),
-        holm([p.equivalence for p in raw]),
-        holm([p.dispensability for p in raw]),
-        strict=True,
-    )
-    return [Evidence(*p) for p in families]
+    questions = zip(*((p.difference, p.equivalence, p.dispensability) for p in raw), strict=True)
+    return [Evidence(*p) for p in zip(*map(holm, questions), strict=True)]
 
 
 def verdict(contribution: MeanInterval, adjusted: Evidence, margin: float | None) -> str:

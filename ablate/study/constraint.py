@@ -52,7 +52,6 @@ def check_constraints(constraints: Sequence[Constraint], factors: Sequence[Facto
     """
     known = {factor.name: factor for factor in factors}
     faults = []
-    parents: dict[str, set[str]] = {}
     for constraint in constraints:
         named = (
             [(constraint.parent, label) for label in constraint.levels]
@@ -65,24 +64,23 @@ def check_constraints(constraints: Sequence[Constraint], factors: Sequence[Facto
                     f"A constraint names level '{label}' of '{name}', whose levels are "
                     f"{', '.join(known[name].labels)}.{suggestion(label, known[name].labels)}"
                 )
-        if isinstance(constraint, Requires):
-            parents.setdefault(constraint.child, set()).add(constraint.parent)
-    for child in parents:
-        if child in _ancestors(child, parents):
+    for child in dict.fromkeys(rule.child for rule in constraints if isinstance(rule, Requires)):
+        if child in ancestors(child, constraints):
             faults.append(f"The requirements of '{child}' lead back to itself.")
     if faults:
         raise DesignError("\n".join(faults))
 
 
-def _ancestors(child: str, parents: Mapping[str, set[str]]) -> set[str]:
-    ancestors: set[str] = set()
-    waiting = list(parents.get(child, ()))
+def ancestors(child: str, constraints: Sequence[Constraint]) -> set[str]:
+    """The factors without which a factor means nothing: its parents, their parents, and so on."""
+    found: set[str] = set()
+    waiting = [child]
     while waiting:
-        parent = waiting.pop()
-        if parent not in ancestors:
-            ancestors.add(parent)
-            waiting.extend(parents.get(parent, ()))
-    return ancestors
+        name = waiting.pop()
+        parents = {rule.parent for rule in constraints if isinstance(rule, Requires) and rule.child == name}
+        waiting += parents - found
+        found |= parents
+    return found
 
 
 def settle(

@@ -6,15 +6,13 @@ A design is a value in the registry :data:`DESIGNS`. A package adds its own by t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ablate.errors import DesignError, suggestion
 from ablate.objects import Registry, load_object
 from ablate.study import layout as layouts
-from ablate.study.constraint import Constraint
-from ablate.study.factor import Factor
-from ablate.study.layout import DesignSpace, Layout
+from ablate.study.layout import Combination, DesignSpace, Layout
 
 
 @dataclass(frozen=True)
@@ -48,15 +46,6 @@ class Design:
     figures: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     takes_every_level: bool = False
-
-    def lay_out(self, space: DesignSpace) -> Layout:
-        """The combinations of levels that the design chooses.
-
-        Raises:
-            DesignError: If the design is not possible with these factors.
-        """
-        chosen = load_object(self.layout, f"design {self.name}") if isinstance(self.layout, str) else self.layout
-        return chosen(space)
 
 
 DESIGNS: Registry[Design] = Registry("design", group="ablate.designs")
@@ -148,21 +137,12 @@ def designs_of(name: str) -> tuple[Design, ...]:
     return tuple(DESIGNS[part.strip()] for part in name.split("+") if part.strip() in DESIGNS)
 
 
-def combinations(
-    design: str,
-    factors: Sequence[Factor],
-    constraints: Sequence[Constraint] = (),
-    resolution: int = 4,
-    cells: int | None = None,
-) -> Layout:
-    """All combinations of a design or of a union of designs.
+def lay_out(design: str, space: DesignSpace) -> Layout:
+    """The combinations of levels that a design or a union of designs chooses.
 
     Args:
         design: A name of :data:`DESIGNS`, or several joined by ``+``, such as ``"leave_one_out+add_one_in"``.
-        factors: The factors, at least one.
-        constraints: What makes a factor void or a combination impossible.
-        resolution: Of a fractional design.
-        cells: Of an optimal design.
+        space: What it chooses from.
 
     Returns:
         The combinations in the order of the designs; duplicates are not removed here.
@@ -172,16 +152,13 @@ def combinations(
     """
     unknown = [name for part in design.split("+") if (name := part.strip()) not in DESIGNS]
     if unknown:
-        raise DesignError(
-            "\n".join(
-                f"Unknown design '{name}'. Designs: {', '.join(DESIGNS)}, and unions of them with '+'."
-                f"{suggestion(name, DESIGNS)}"
-                for name in unknown
-            )
-        )
-    space = DesignSpace(tuple(factors), tuple(constraints), resolution, cells)
-    chosen = [part.lay_out(space) for part in designs_of(design)]
-    return Layout(
-        tuple(combination for layout in chosen for combination in layout.combinations),
-        tuple(note for layout in chosen for note in layout.notes),
-    )
+        known = f"Designs: {', '.join(DESIGNS)}, and unions of them with '+'."
+        raise DesignError("\n".join(f"Unknown design '{name}'. {known}{suggestion(name, DESIGNS)}" for name in unknown))
+    combinations: list[Combination] = []
+    notes: list[str] = []
+    for part in designs_of(design):
+        choose = load_object(part.layout, f"design {part.name}") if isinstance(part.layout, str) else part.layout
+        chosen = choose(space)
+        combinations += chosen.combinations
+        notes += chosen.notes
+    return Layout(tuple(combinations), tuple(notes))

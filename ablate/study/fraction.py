@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -77,9 +78,7 @@ def optimal(space: DesignSpace) -> Layout:
     Raises:
         DesignError: If the number of cells is too small to estimate the effects, or there are too many candidates.
     """
-    grid = 1
-    for factor in space.factors:
-        grid *= len(factor.levels)
+    grid = math.prod(len(factor.levels) for factor in space.factors)
     if grid > _MOST_CANDIDATES:
         raise DesignError(
             f"The grid has {grid} combinations; an optimal design is chosen from at most {_MOST_CANDIDATES}. "
@@ -128,19 +127,19 @@ def _efficiency(design: np.ndarray) -> float:
 def _refuse_what_breaks(design: str, space: DesignSpace) -> None:
     many_levels = [factor.name for factor in space.factors if len(factor.levels) > 2]
     names = {factor.name for factor in space.factors}
-    bound = sorted(
-        {
-            f"{rule.child} requires {rule.parent}" if isinstance(rule, Requires) else f"forbidden {dict(rule.levels)}"
-            for rule in space.constraints
-            if (isinstance(rule, Requires) and {rule.child, rule.parent} <= names)
-            or (not isinstance(rule, Requires) and {name for name, _ in rule.levels} <= names)
-        }
-    )
+    bound = set()
+    for rule in space.constraints:
+        if isinstance(rule, Requires):
+            named, text = {rule.child, rule.parent}, f"{rule.child} requires {rule.parent}"
+        else:
+            named, text = {name for name, _ in rule.levels}, f"forbidden {dict(rule.levels)}"
+        if named <= names:
+            bound.add(text)
     faults = []
     if many_levels:
         faults.append(f"it takes factors of two levels; {', '.join(many_levels)} has more")
     if bound:
-        faults.append(f"constraints take cells out of it, and it is orthogonal no longer ({'; '.join(bound)})")
+        faults.append(f"constraints take cells out of it, and it is orthogonal no longer ({'; '.join(sorted(bound))})")
     if faults:
         raise DesignError(
             f"The design {design} is not possible: {'; '.join(faults)}. study.design=optimal takes any factors and "

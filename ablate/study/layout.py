@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from ablate.study.constraint import Constraint, Requires
+from ablate.study.constraint import Constraint, ancestors
 from ablate.study.factor import Factor
 
 Combination = dict[str, str]
@@ -37,17 +37,10 @@ class DesignSpace:
         """Everything removed."""
         return {factor.name: factor.removed.label for factor in self.factors}
 
-    def family(self, name: str) -> set[str]:
-        """A factor and everything that it needs to mean something."""
-        members, waiting = set(), [name]
-        while waiting:
-            child = waiting.pop()
-            if child not in members:
-                members.add(child)
-                waiting += [
-                    rule.parent for rule in self.constraints if isinstance(rule, Requires) and rule.child == child
-                ]
-        return members
+    def put_back(self, combination: Combination, name: str) -> Combination:
+        """A combination in which a factor, and everything that it needs to mean something, is at its reference."""
+        returned = {name, *ancestors(name, self.constraints)}
+        return {name: label for name, label in combination.items() if name not in returned}
 
 
 @dataclass(frozen=True)
@@ -92,14 +85,14 @@ def add_one_in(space: DesignSpace) -> Layout:
     A factor that means nothing without another is put back together with it.
     """
     empty = space.without_all()
-    return Layout(({}, empty, *(_put_back(empty, space.family(factor.name)) for factor in space.factors)))
+    return Layout(({}, empty, *(space.put_back(empty, factor.name) for factor in space.factors)))
 
 
 def cumulative(space: DesignSpace) -> Layout:
     """A roadmap: from the empty network one factor after the other is put back, in the given order."""
     steps = [space.without_all()]
     for factor in space.factors:
-        steps.append(_put_back(steps[-1], space.family(factor.name)))
+        steps.append(space.put_back(steps[-1], factor.name))
     return Layout(tuple(steps))
 
 
@@ -122,7 +115,3 @@ def factorial(space: DesignSpace) -> Layout:
     columns = [[factor.reference, *(level.label for level in factor.alternatives)] for factor in space.factors]
     names = [factor.name for factor in space.factors]
     return Layout(tuple(dict(zip(names, row, strict=True)) for row in itertools.product(*columns)))
-
-
-def _put_back(combination: Combination, names: set[str]) -> Combination:
-    return {name: label for name, label in combination.items() if name not in names}

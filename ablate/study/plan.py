@@ -13,7 +13,7 @@ from ablate.errors import DesignError, suggestion
 from ablate.formatting import enumeration
 from ablate.study.cell import Cell, cell_of
 from ablate.study.constraint import Constraint, check_constraints, forbidden_by, settle
-from ablate.study.design import DESIGNS, combinations, designs_of
+from ablate.study.design import DESIGNS, designs_of, lay_out
 from ablate.study.factor import Factor, Level
 from ablate.study.layout import DesignSpace, Layout, factorial
 
@@ -191,7 +191,8 @@ def make_plan(
     if layout is None:
         layout = Layout(({},))
         if varied:
-            layout = combinations(study.design, varied, constraints, study.resolution, study.cells)
+            space = DesignSpace(tuple(varied), tuple(constraints), study.resolution, study.cells)
+            layout = lay_out(study.design, space)
     # Within every block the whole design is done, so that its cells can be compared there.
     blocks = factorial(DesignSpace(tuple(factor for factor in factors if factor.block))).combinations
     for combination in [{**block, **choice} for block in blocks for choice in ({}, *layout.combinations)]:

@@ -8,7 +8,7 @@ import pytest
 from studies import NO_CURVES, factor, plan_of, runs_of
 
 from ablate.analysis import SequentialRule, checklist, summarise
-from ablate.analysis.checks import CONVERGENCE_COLUMNS, convergence, copies
+from ablate.analysis.checks import CONVERGENCE_COLUMNS, convergence, identical_runs
 
 PLAN = plan_of(factor("a"))
 SCORES = {"full": [0.90, 0.92, 0.91], "w/o a": [0.80, 0.83, 0.80]}
@@ -77,7 +77,7 @@ def test_short_or_missing_curves_say_nothing() -> None:
 
 def test_copies_are_named() -> None:
     runs = runs_of({"full": [0.9, 0.9, 0.9], "w/o a": [0.8, 0.8, 0.7]}, loss=[0.3, 0.3, 0.3, 0.5, 0.6, 0.5])
-    assert list(copies(runs, PLAN)) == [("full", (0, 1, 2), 2)]
+    assert list(identical_runs(runs, PLAN)) == [("full", (0, 1, 2), 2)]
     assert (
         "full: seeds 0, 1, 2 gave the same numbers in all 2 metrics; is the seed used? Copies are not replicates."
         in summarise(PLAN, runs, NO_CURVES).notes
@@ -85,9 +85,9 @@ def test_copies_are_named() -> None:
 
 
 def test_ties_of_a_coarse_metric_or_timings_are_no_copies() -> None:
-    assert list(copies(runs_of({"full": [0.9, 0.9], "w/o a": [0.8, 0.8]}), PLAN)) == []
+    assert list(identical_runs(runs_of({"full": [0.9, 0.9], "w/o a": [0.8, 0.8]}), PLAN)) == []
     timed = runs_of({"full": [0.9, 0.9], "w/o a": [0.8, 0.8]}, weights=5.0, seconds=[1.0, 2.0, 1.0, 2.0])
-    assert list(copies(timed, PLAN)) == []
+    assert list(identical_runs(timed, PLAN)) == []
 
 
 def test_the_checklist_is_filled_from_the_data() -> None:

@@ -8,7 +8,6 @@ import pytest
 from studies import NO_CURVES, factor, plan_of, runs_of
 
 from ablate.analysis import Round, SequentialRule, next_runs, summarise
-from ablate.errors import AnalysisError
 from ablate.study import Plan
 
 RULE = SequentialRule(12)
@@ -52,7 +51,6 @@ def test_the_first_round_is_three_seeds_of_every_cell() -> None:
     found = next_runs(PLAN, NOTHING, RULE)
     cells = ["full", "w/o a", "w/o b", "w/o c"]
     assert found.runs == tuple((cell, seed) for seed in range(3) for cell in cells)
-    assert found.fixed == 48
 
 
 def test_then_only_undecided_cells_and_the_reference_go_on() -> None:
@@ -69,11 +67,10 @@ def test_then_only_undecided_cells_and_the_reference_go_on() -> None:
     assert {seed for _, seed in asked[1]} == {3}
     assert asked[-1] == ()
     assert found.state.decisions["w/o a"].verdict == "helps"
-    assert sum(found.read.values()) == len(runs) == 48 - found.saved
-    assert found.saved > 0
+    assert sum(found.read.values()) == len(runs) < 48
+    saved = 48 - len(runs)
     assert found.sentence == (
-        f"{len(runs)} runs read instead of 48 with 12 seeds for every cell: {found.saved} saved "
-        f"({100 * found.saved / 48:.0f}%)."
+        f"{len(runs)} runs read instead of 48 with 12 seeds for every cell: {saved} saved ({100 * saved / 48:.0f}%)."
     )
 
 
@@ -113,7 +110,7 @@ def test_the_summary_of_a_sequential_study() -> None:
     assert row["verdict"] == "helps"
     assert found.sentence in summary.notes
     assert "95% repeated CI" in summary.sentences["w/o a"]
-    assert summary.round is not None and summary.round.saved == found.saved
+    assert summary.round is not None
 
 
 def test_notes_of_an_unfinished_sequential_study() -> None:
@@ -136,23 +133,8 @@ def test_failed_runs_are_passed_over_or_count_as_declared() -> None:
         return replace(PLAN, study=replace(PLAN.study, failures=failures))
 
     assert set(summary.pairs.loc[summary.pairs["cell"] == "w/o b", "seed"]) & {1, 2} == set()
-    with pytest.raises(AnalysisError) as error:
-        next_runs(declared("worst"), runs, RULE)
-    assert str(error.value) == (
-        "Under the sequential rule the worst result must be declared as a number (the score of guessing, say): the "
-        "worst run of the study is known only at its end, and looks come before."
-    )
     counted = summarise(declared(-10.0), runs, NO_CURVES, RULE)
     assert counted.values["w/o b"][1] == -10.0
-
-
-def test_rule_and_plan_must_agree() -> None:
-    with pytest.raises(AnalysisError) as error:
-        next_runs(PLAN, NOTHING, SequentialRule(20))
-    assert str(error.value) == (
-        "The sequential rule allows 20 seeds and the plan lists 12: both must be the greatest number that a cell may "
-        "take, fixed before the first run."
-    )
 
 
 def test_every_data_set_has_its_own_reference() -> None:

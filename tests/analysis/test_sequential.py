@@ -35,7 +35,7 @@ def test_each_cell_stops_where_its_verdict_stands() -> None:
     assert verdicts[2] in ("no effect", "dispensable")
     reads = [read for _, read in said(state)]
     assert reads[0] < reads[2] <= 20
-    assert state.undecided == () and state.waiting == ()
+    assert state.undecided == ()
 
 
 def test_what_comes_after_the_decision_is_never_read() -> None:
@@ -54,7 +54,6 @@ def test_a_look_waits_for_every_undecided_cell() -> None:
     trajectories = trajectories_of(values[0], values[1, :5], values[2, :7])
     state = follow(trajectories, RULE)
     assert state.look == 5
-    assert state.waiting == ("b",)
     assert [read for _, read in said(state)] == [5, 5, 5]
     assert state.undecided
     # What ran ahead changes nothing.
@@ -77,11 +76,11 @@ def test_going_on_never_takes_a_decision_back() -> None:
 
 def test_three_seeds_before_the_first_look() -> None:
     state = follow(trajectories_of([9.0, 9.1], [0.1, 0.2]), RULE)
-    assert state.look == 2 and state.waiting == ("a", "b")
+    assert state.look == 2
     for decision in state.decisions.values():
         assert math.isnan(decision.raw.difference) and math.isnan(decision.contribution.half)
-    assert follow({}, RULE).waiting == ()
-    assert follow(trajectories_of([]), RULE).waiting == ("a",)
+    assert follow({}, RULE).undecided == ()
+    assert follow(trajectories_of([]), RULE).undecided == ("a",)
 
 
 def test_lost_seeds_are_passed_over() -> None:

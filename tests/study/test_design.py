@@ -28,7 +28,7 @@ from ablate.study import (
     designs_of,
     make_plan,
 )
-from ablate.study.design import combinations
+from ablate.study.design import lay_out
 
 
 def switch(name: str, reference: str = "true") -> Factor:
@@ -156,7 +156,7 @@ def test_a_union_has_each_cell_once() -> None:
 
 def test_unknown_designs_are_named_all_at_once() -> None:
     with pytest.raises(DesignError) as caught:
-        combinations("leave_one_ot+gird", SIX)
+        lay_out("leave_one_ot+gird", DesignSpace(tuple(SIX)))
     every = f"Designs: {', '.join(DESIGNS)}, and unions of them with '+'."
     assert str(caught.value) == (
         f"Unknown design 'leave_one_ot'. {every} Did you mean 'leave_one_out'?\nUnknown design 'gird'. {every}"
