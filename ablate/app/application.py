@@ -62,11 +62,10 @@ def _check_run(values: Mapping[str, Any]) -> None:
 def _single_run(values: Mapping[str, Any], folder: RunFolder, task: Callable[..., Any]) -> None:
     from ablate.formatting import duration
     from ablate.sweep.console import say
-    from ablate.sweep.progress import EpochBar
+    from ablate.sweep.progress import print_epoch
     from ablate.sweep.recorder import record
 
-    with EpochBar() as bar:
-        metrics = record(lambda: task(values, folder, progress=bar.update), folder) or {}
+    metrics = record(lambda: task(values, folder, progress=print_epoch), folder) or {}
     results = {name: value for name, value in metrics.items() if not name.startswith("seconds")}
     metric = values["study"]["metric"]
     say(f"{metric} {results.pop(metric, float('nan')):.4f}")

@@ -7,8 +7,6 @@ and crash, which the process of the command must not.
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +26,7 @@ from ablate.sweep.composer import Composer
 from ablate.sweep.config_loader import parse_overrides
 from ablate.sweep.console import say
 from ablate.sweep.pool import Call, Outcome, WorkerPool
+from ablate.sweep.worker import redirect_output
 
 _MAX_DESCRIBED = 32
 _LOG = "networks.log"
@@ -187,12 +186,7 @@ def _call_in_workers(tasks: Sequence[tuple[str, Sequence[Any]]], log: Path, pool
 
 
 def _load_and_call(function: str, arguments: Sequence[Any], log: str) -> Any:
-    """What a worker does: frameworks print from C as well, so the file descriptors are redirected."""
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-        os.dup2(handle, stream.fileno())
-    os.close(handle)
+    redirect_output(Path(log))
     return load_object(function)(*arguments)
 
 

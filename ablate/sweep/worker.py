@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -68,6 +69,15 @@ def import_modules(names: Sequence[str]) -> None:
     for name in names:
         with suppress(Exception):
             importlib.import_module(name)
+
+
+def redirect_output(log: Path) -> None:
+    """Append all that this process prints from now on to a file, also what frameworks print from C."""
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        os.dup2(handle, stream.fileno())
+    os.close(handle)
 
 
 def _portable(error: Exception) -> bytes:
