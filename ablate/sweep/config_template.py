@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.sweep.config_loader import apply_overrides, parse_overrides
-from ablate.sweep.identity import VOLATILE, identity
+from ablate.sweep.identity import VOLATILE, resolved_values
 
 _KEY = re.compile(r"\w+(\.\w+)*")
 # Resolvers whose result depends on nothing but their arguments.
@@ -54,7 +54,7 @@ class ConfigTemplate:
 
     def __init__(self, task: DictConfig, lines: Sequence[str] = ()) -> None:
         self._task = cloudpickle.dumps(task)
-        self._values = pickle.dumps(identity(task, ()))
+        self._values = pickle.dumps(resolved_values(task))
         texts = list(_interpolations(OmegaConf.to_container(task, resolve=False)))
         self._sources = {source for text in texts for source in _sources(text)}
         keys = [override.key_or_group for override in parse_overrides(lines)]
@@ -104,7 +104,7 @@ class ConfigTemplate:
             apply_overrides(task, [override])
         except (HydraException, OmegaConfBaseException):
             return None  # composing reports what is wrong
-        changed = identity(task, ())
+        changed = resolved_values(task)
         value: Any = changed
         for key in path:
             if not isinstance(value, dict) or key not in value:

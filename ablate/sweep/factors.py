@@ -20,7 +20,7 @@ from ablate.errors import DesignError, suggestion
 from ablate.study import Factor, Layout, Level, level_label
 from ablate.study.settings import StudySettings
 from ablate.sweep.config_loader import apply_overrides, parse_overrides
-from ablate.sweep.identity import flatten, task_part
+from ablate.sweep.identity import flatten, task_config
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ def known_keys(config: DictConfig, loader: ConfigLoader) -> list[str]:
 def task_keys(config: DictConfig) -> list[str]:
     """Every key of a configuration, inner nodes included, without those of ``hydra``."""
     keys = set()
-    for key in flatten(OmegaConf.to_container(task_part(config), resolve=False)):  # type: ignore[arg-type]
+    for key in flatten(OmegaConf.to_container(task_config(config), resolve=False)):  # type: ignore[arg-type]
         parts = key.split(".")
         keys |= {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
     return sorted(keys)

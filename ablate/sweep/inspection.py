@@ -51,7 +51,7 @@ def discover_factors(
     keys = [one.key_or_group for one in parse_overrides(arguments, loader) if one.is_sweep_override()]
     if swept := [key for key in keys if key != settings.seed_key]:
         raise DesignError(f"The factors come from {function}: {', '.join(swept)} cannot be swept as well.")
-    reference = Composer(loader, config, (), Path(), settings.ignore or ()).configuration(())
+    reference = Composer(loader, config, (), Path()).configuration(())
     with tempfile.TemporaryDirectory() as folder:
         try:
             factors: Mapping[str, Any] = call_in_worker(function, (reference,), Path(folder) / "factors.log", None)

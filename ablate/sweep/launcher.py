@@ -21,7 +21,7 @@ from ablate.errors import ConfigError
 from ablate.store import FAILED, RUNNING, RunFolder, StudyFolder
 from ablate.study.setting import setting_fault
 from ablate.study.settings import LAUNCHER_SETTINGS
-from ablate.sweep.gpus import slot_environments, slots, visible_gpus
+from ablate.sweep.gpus import assign_gpus, visible_gpus, worker_environments
 from ablate.sweep.pool import Call, MemoryBudget, Outcome, WorkerPool
 from ablate.sweep.worker import redirect_output
 
@@ -54,10 +54,10 @@ class ProcessLauncher(Launcher):
         if faults := [fault for fault in checks if fault is not None]:
             raise ConfigError("\n".join(faults))
         cores = len(os.sched_getaffinity(0))
-        gpu_by_slot = slots(visible_gpus(gpus), gpu_memory, cores)
-        count = workers if isinstance(workers, int) else len(gpu_by_slot) or cores
+        worker_gpus = assign_gpus(visible_gpus(gpus), gpu_memory, cores)
+        count = workers if isinstance(workers, int) else len(worker_gpus) or cores
         common = {"ABLATE_WORKERS": str(count)}  # by which a framework can divide the cores
-        environments = [slot | common for slot in slot_environments(gpu_by_slot, gpu_memory) or [{}]]
+        environments = [one | common for one in worker_environments(worker_gpus, gpu_memory) or [{}]]
         memory = MemoryBudget() if workers == "auto" else None
         self.pool = WorkerPool(count, jobs_per_worker, timeout, environments, memory)
 

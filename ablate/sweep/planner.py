@@ -19,7 +19,7 @@ from ablate.sweep.composer import Composer
 from ablate.sweep.confirm import check_same_configuration
 from ablate.sweep.engine import Job
 from ablate.sweep.factors import StudyRequest
-from ablate.sweep.identity import flatten, run_id, without
+from ablate.sweep.identity import drop_keys, flatten, run_id
 from ablate.sweep.inspection import in_background, run_preflight
 from ablate.sweep.pool import WorkerPool
 from ablate.sweep.study_record import UNNAMED_METRIC, check_same_study, enter_study
@@ -67,7 +67,7 @@ class Planner:
         old = folder.record()
         plan = self._plan(old)
         configurations = self._compose(plan)
-        reference = without(configurations[plan.cells[0].name], [settings.seed_key, *(settings.ignore or ())])
+        reference = drop_keys(configurations[plan.cells[0].name], [settings.seed_key, *(settings.ignore or ())])
         if settings.confirms is not None:
             check_same_configuration(StudyFolder(Path(settings.confirms)), reference)
         check_same_study(folder, old, plan, reference)  # before anything that takes time
@@ -146,7 +146,7 @@ class Planner:
             except ConfigError as error:
                 faults.append(str(error))
                 continue
-            twin = twins.setdefault(run_id(without(configurations[cell.name], self.settings.ignore or ())), cell.label)
+            twin = twins.setdefault(self._run_id(configurations[cell.name]), cell.label)
             if twin != cell.label:
                 faults.append(f"'{cell.label}' and '{twin}' resolve to the same configuration.")
             if check is not None:
@@ -188,12 +188,15 @@ class Planner:
             raise DesignError(f"Nothing to compare: the model has none of {', '.join(absent)}.")
         return self._plan(old, absent)
 
+    def _run_id(self, configuration: Mapping[str, Any]) -> str:
+        return run_id(drop_keys(configuration, self.settings.ignore or ()))
+
     def _jobs(self, plan: Plan) -> list[Job]:
         jobs = []
         for cell in plan.cells:
             lines = self.composer.overrides(cell, plan.factors)
             for seed in plan.study.seeds:
                 overrides = (*lines, f"{self.settings.seed_key}={seed}")
-                run = PlannedRun(run_id(self.composer.identity(overrides)), cell.name, seed)
+                run = PlannedRun(self._run_id(self.composer.configuration(overrides)), cell.name, seed)
                 jobs.append(Job(run, (*self.request.fixed, *overrides, f"hydra.sweep.subdir='{run.folder}'")))
         return jobs

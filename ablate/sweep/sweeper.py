@@ -95,7 +95,7 @@ class StudySweeper(Sweeper):
         folder = self._folder(settings, request)
         if settings.confirms is not None:
             settings, request, folder = confirmation_request(settings, request)
-        composer = Composer(loader, self._config, request.fixed, folder.path, settings.ignore or ())
+        composer = Composer(loader, self._config, request.fixed, folder.path)
         launcher = self._launcher(composer, settings, folder)
         pool = launcher.pool if isinstance(launcher, ProcessLauncher) else None
         drawn: dict[str, str] = {}
