@@ -7,6 +7,8 @@ This module decides where that is so, and leaves all else to composing.
 
 from __future__ import annotations
 
+import functools
+import operator
 import pickle
 import re
 from collections.abc import Iterator, Sequence
@@ -97,7 +99,7 @@ class ConfigTemplate:
         """What an override sets, or None if it does anything else or if that is not certain."""
         override: Override = parse_overrides([line])[0]
         path = tuple(override.key_or_group.split("."))
-        if not is_assignment(line) or not _KEY.fullmatch(override.key_or_group) or self._is_source(path):
+        if not _KEY.fullmatch(override.key_or_group) or self._is_source(path):
             return None
         task: DictConfig = pickle.loads(self._task)
         try:
@@ -105,25 +107,18 @@ class ConfigTemplate:
         except (HydraException, OmegaConfBaseException):
             return None  # composing reports what is wrong
         changed = resolved_values(task)
-        value: Any = changed
-        for key in path:
-            if not isinstance(value, dict) or key not in value:
-                return None
-            value = value[key]
-        patch = _Patch(path, pickle.dumps(value))
         values: dict[str, Any] = pickle.loads(self._values)
-        return patch if _set_value(values, patch) and values == changed else None
+        try:
+            patch = _Patch(path, pickle.dumps(functools.reduce(operator.getitem, path, changed)))
+            _set_value(values, patch)
+        except (KeyError, TypeError):
+            return None  # the key is deleted, or does not lie in nested mappings
+        return patch if values == changed else None
 
 
-def _set_value(values: dict[str, Any], patch: _Patch) -> bool:
-    """Set the value of an existing mapping's key; returns whether there is such a mapping."""
-    node: Any = values
-    for key in patch.path[:-1]:
-        node = node.get(key) if isinstance(node, dict) else None
-    if not isinstance(node, dict):
-        return False
+def _set_value(values: dict[str, Any], patch: _Patch) -> None:
+    node: Any = functools.reduce(operator.getitem, patch.path[:-1], values)  # type: ignore[arg-type]
     node[patch.path[-1]] = pickle.loads(patch.value)
-    return True
 
 
 def _interpolations(value: Any) -> Iterator[str]:

@@ -13,7 +13,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import DesignError, suggestion
@@ -97,7 +97,7 @@ def read_request(
             raise DesignError(
                 "\n".join(
                     f"Nothing to compare: {fixed_lines[name]} is one level only. Write "
-                    f"{name}={','.join(_labels(declarations[name]))} to compare, or leave it out."
+                    f"{name}={','.join(map(level_label, declarations[name]))} to compare, or leave it out."
                     for name in named
                 )
             )
@@ -123,10 +123,6 @@ def _seeds(override: Override) -> tuple[int, ...]:
         raise DesignError(f"{override.input_line}: seeds are whole numbers.") from None
 
 
-def _labels(levels: Any) -> list[str]:
-    return [level_label(level) for level in levels]
-
-
 def _swept(
     override: Override, config: DictConfig, loader: ConfigLoader, extra: Sequence[str], added: Set[str]
 ) -> tuple[Factor, list[str]]:
@@ -142,7 +138,7 @@ def _swept(
         if name not in added:
             listed = ",".join(values)
             raise DesignError(f"{override.input_line}: the configuration has no {name}. To add it: '+{name}={listed}'.")
-        return _added(name, [f"+{name}={value}" for value in values], config)
+        return _with_reference(name, _levels(name, [f"+{name}={value}" for value in values], config), None)
     return _factor(name, [f"{name}={value}" for value in values], config, loader)
 
 
@@ -180,41 +176,35 @@ def _named_levels(name: str, value: Mapping[Any, Any]) -> Factor:
 
 
 def _factor(name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader) -> tuple[Factor, list[str]]:
-    """A factor from one override line a level; the reference is added where no line gives it."""
-    group = is_group(name, loader)
-    reference, levels = (_group_levels if group else _value_levels)(name, lines, config, loader)
+    """A factor from one override line a level, and notes about its reference."""
+    if is_group(name, loader):
+        return _with_reference(name, *_group_levels(name, lines, config))
+    return _with_reference(name, *_value_levels(name, lines, config, loader))
+
+
+def _with_reference(name: str, levels: Sequence[Level], reference: str | None) -> tuple[Factor, list[str]]:
+    """A factor, to whose levels the reference is added where it is none of them; None stands for the first level."""
     if reference is None:
         first = levels[0].label
-        return Factor(name, tuple(levels), first), [_first_is_reference(name, first)]
+        note = f"{name} has no value in the configuration: {name}={first}, listed first, is the reference."
+        return Factor(name, tuple(levels), first), [note]
     if reference in [level.label for level in levels]:
         return Factor(name, tuple(levels), reference), []
     note = f"{name}={reference} is the reference: the configuration has it, so it was added to the levels."
     return Factor(name, (Level(reference), *levels), reference), [note]
 
 
-def _added(name: str, lines: Sequence[str], config: DictConfig) -> tuple[Factor, list[str]]:
-    """A factor whose key the configuration does not have; the first level is the reference."""
-    levels = _levels(name, lines, config)
-    return Factor(name, levels, levels[0].label), [_first_is_reference(name, levels[0].label)]
-
-
-def _first_is_reference(name: str, label: str) -> str:
-    return f"{name} has no value in the configuration: {name}={label}, listed first, is the reference."
-
-
-def _group_levels(
-    name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader
-) -> tuple[str | None, list[Level]]:
+def _group_levels(name: str, lines: Sequence[str], config: DictConfig) -> tuple[list[Level], str | None]:
     choices = config.hydra.runtime.choices
     choice = choices.get(name)
     prefix = "" if name in choices else "+"  # a group that the defaults list does not have is added to it
     levels = [Level(line.split("=", 1)[1], (f"{prefix}{line}",)) for line in lines]
-    return (None if choice in (None, "???") else str(choice)), levels
+    return levels, (None if choice in (None, "???") else str(choice))
 
 
 def _value_levels(
     name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader
-) -> tuple[str | None, list[Level]]:
+) -> tuple[list[Level], str | None]:
     if not _exists(config, name):
         known = known_keys(config, loader)
         if name not in known:
@@ -223,7 +213,7 @@ def _value_levels(
     head, _, last = name.rpartition(".")
     node = OmegaConf.select(config, head) if head else config
     missing = isinstance(node, DictConfig) and OmegaConf.is_missing(node, last)
-    return (None if missing else _label(OmegaConf.select(config, name, throw_on_missing=False))), list(levels)
+    return levels, (None if missing else _label(OmegaConf.select(config, name, throw_on_missing=False)))
 
 
 def _takes_any_key(head: str, config: DictConfig, added: Set[str]) -> bool:
@@ -232,18 +222,15 @@ def _takes_any_key(head: str, config: DictConfig, added: Set[str]) -> bool:
     return isinstance(node, DictConfig) and all(f"{head}.{key!s}" in added for key in node)
 
 
-def _levels(name: str, lines: Sequence[str], config: DictConfig) -> tuple[Level, ...]:
+def _levels(name: str, lines: Sequence[str], config: DictConfig) -> list[Level]:
     """A level from each override line."""
     levels, faults = [], []
-    # Unpickling costs a tenth of a deep copy, and a value without interpolations does not need the large hydra node.
-    complete = cloudpickle.dumps(config)
-    without_hydra: DictConfig = pickle.loads(complete)
-    with open_dict(without_hydra), flag_override(without_hydra, "readonly", False):
-        del without_hydra["hydra"]  # all else keeps its types, against which values are checked
-    task = cloudpickle.dumps(without_hydra)
+    pickled = cloudpickle.dumps(config)  # unpickling costs a tenth of a deep copy
     for line in lines:
+        trial: DictConfig = pickle.loads(pickled)
         try:
-            value = _value_with(line, name, complete if "${" in line else task)
+            apply_overrides(trial, parse_overrides([line]))
+            value = OmegaConf.select(trial, name, throw_on_missing=False)
         except (HydraException, OmegaConfBaseException) as error:
             faults.append(f"{line}: {error_text(error)}")
             continue
@@ -251,7 +238,7 @@ def _levels(name: str, lines: Sequence[str], config: DictConfig) -> tuple[Level,
         levels.append(Level(label, (f"{plus}{name}={label}" if value is None or isinstance(value, bool) else line,)))
     if faults:
         raise DesignError("\n".join(faults))
-    return tuple(levels)
+    return levels
 
 
 def _exists(config: DictConfig, name: str) -> bool:
@@ -262,12 +249,6 @@ def _exists(config: DictConfig, name: str) -> bool:
 
 def _label(value: object) -> str:
     return level_label(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
-
-
-def _value_with(line: str, name: str, pickled: bytes) -> object:
-    trial: DictConfig = pickle.loads(pickled)
-    apply_overrides(trial, parse_overrides([line]))
-    return OmegaConf.select(trial, name, throw_on_missing=False)
 
 
 @functools.lru_cache(maxsize=1024)  # Hydra searches all its sources for 20 ms

@@ -126,9 +126,7 @@ def _read_options(values: Mapping[str, Any], factors: Mapping[str, Any]) -> Stud
         raise DesignError(
             "\n".join(f"ablate.run has no argument '{key}'.{suggestion(key, RUN_SETTINGS)}" for key in unknown)
         )
-    listed = {
-        key: list(value) if isinstance(value, range | set | frozenset) else value for key, value in values.items()
-    }
+    plain = {key: list(value) if isinstance(value, range | set | frozenset) else value for key, value in values.items()}
     settings = read_settings(plain, prefix="")
     faults = [
         f"{key} names '{name}', which is no factor. Factors: {', '.join(factors)}.{suggestion(name, factors)}"

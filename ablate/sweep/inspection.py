@@ -20,7 +20,6 @@ from omegaconf import DictConfig
 from ablate.errors import ConfigError, DesignError, RunError
 from ablate.objects import load_object
 from ablate.store import FINISHED, StudyFolder, make_folder
-from ablate.study import Cell, Plan
 from ablate.study.settings import StudySettings
 from ablate.sweep.composer import Composer
 from ablate.sweep.config_loader import parse_overrides
@@ -102,23 +101,23 @@ def describe_networks(
         pool: Workers to use, or None to start one.
         meanwhile: What this process does while the workers are busy; not called where there is nothing to find out.
     """
-    if settings.preflight is None or (settings.costs is None and settings.diagrams is None):
+    if settings.preflight is None:
         return
-    plan, trained = _trained_cells(folder)
+    record = folder.existing_record()
+    finished = {run.cell for run in record.runs if folder.run(run).status().state == FINISHED}
+    trained = [cell for cell in record.plan.cells if cell.name in finished]
     if not trained or not trained[0].is_reference:
         return
     # The reference and single changes first: they are what tables and figures compare.
     cells = sorted(trained, key=lambda cell: len(cell.changed) > 1)[:_MAX_DESCRIBED]
-    costs, diagrams = settings.costs, settings.diagrams
     measured = folder.cell_costs()
-    if costs is not None and all(cell.name in measured for cell in cells):
-        costs = None
-    if diagrams is not None and all((folder.diagrams / f"{cell.name}.svg").is_file() for cell in cells):
-        diagrams = None
+    costs = settings.costs if any(cell.name not in measured for cell in cells) else None
+    drawn = [(folder.diagrams / f"{cell.name}.svg").is_file() for cell in cells]
+    diagrams = None if all(drawn) else settings.diagrams
     if costs is None and diagrams is None:
         return
     seed = f"{settings.seed_key}=0"
-    configurations = [composer.configuration((*composer.overrides(cell, plan.factors), seed)) for cell in cells]
+    configurations = [composer.configuration((*composer.overrides(cell, record.plan.factors), seed)) for cell in cells]
     tasks: list[tuple[str, tuple[Any, ...]]] = []
     if costs is not None:
         number = f"{len(cells)} of {len(trained)}" if len(cells) < len(trained) else f"{len(cells)}"
@@ -145,13 +144,6 @@ def describe_networks(
                 say(line)
 
 
-def _trained_cells(folder: StudyFolder) -> tuple[Plan, list[Cell]]:
-    """The plan, and its cells that have a finished run."""
-    record = folder.existing_record()
-    trained = {run.cell for run in record.runs if folder.run(run).status().state == FINISHED}
-    return record.plan, [cell for cell in record.plan.cells if cell.name in trained]
-
-
 def call_in_worker(function: str, arguments: Sequence[Any], log: Path, pool: WorkerPool | None) -> Any:
     """What a function returns, called in a process of its own.
 
@@ -171,7 +163,7 @@ def call_in_worker(function: str, arguments: Sequence[Any], log: Path, pool: Wor
 
 
 def _call_in_workers(tasks: Sequence[tuple[str, Sequence[Any]]], log: Path, pool: WorkerPool | None) -> list[Outcome]:
-    """How functions end that are called at the same time, as far as there are workers."""
+    """The outcomes of functions that are called at the same time, as far as there are workers, in their order."""
     make_folder(log.parent)
     workers = WorkerPool(len(tasks)) if pool is None else pool
     calls = [

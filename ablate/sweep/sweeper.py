@@ -170,20 +170,15 @@ def _report(execution: Execution, drawn: dict[str, str]) -> bool:
     """Write and print the results of a study; returns whether all runs of the command have finished."""
     folder = execution.folder
     runs = {job.run for job in execution.jobs}
-    summary, fault = None, None
-    try:
-        summary = execution.collect(drawn)
-    except AnalysisError as error:
-        fault = error
     record = folder.existing_record()
     statuses = run_statuses(folder, [run for run in record.runs if run in runs])
     failures = failure_lines(folder, record.plan, statuses)
-    if summary is not None:
-        show_summary(summary)
-    elif fault is not None and not failures:
-        raise fault
-    else:
-        say(str(fault))  # as under the policy that failed runs forbid any result
+    try:
+        show_summary(execution.collect(drawn))
+    except AnalysisError as error:
+        if not failures:
+            raise
+        say(str(error))  # as under the policy that failed runs forbid any result
     for line in (*paths_lines(folder), *failures):
         say(line)
     return all(status.state == FINISHED for status in statuses.values())

@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import importlib
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -25,7 +24,7 @@ import cloudpickle
 def serve(connection: Connection) -> None:
     """Answer calls until the pipe closes.
 
-    A message is a pickled pair. ``("path", list)`` replaces ``sys.path``; ``("import", list)`` names modules to import
+    A message is a pair. ``("path", list)`` replaces ``sys.path``; ``("import", list)`` names modules to import
     before the first call; ``("function", bytes)`` holds the cloudpickled function of later calls;
     ``("call", bytes)`` holds its arguments and is answered by ``(True, bytes)`` or ``(False, bytes)``.
 
@@ -36,7 +35,7 @@ def serve(connection: Connection) -> None:
     function: Callable[..., Any] | None = None
     while True:
         try:
-            kind, data = pickle.loads(connection.recv_bytes())
+            kind, data = connection.recv()
         except (EOFError, OSError):
             return
         if kind == "path":
@@ -57,7 +56,7 @@ def serve(connection: Connection) -> None:
             answer = (True, value)
         except Exception as error:
             answer = (False, _portable(error))
-        connection.send_bytes(pickle.dumps(answer))
+        connection.send(answer)
 
 
 def import_modules(names: Sequence[str]) -> None:
