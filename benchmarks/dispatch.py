@@ -85,7 +85,9 @@ def main() -> None:
                         repeated.append(seconds(folder, command_line))
                 times.setdefault(variant, []).append((fresh[1] - fresh[0]) / (options.runs - 2))
                 if repeated:
-                    times.setdefault(f"{variant}, all done", []).append((repeated[1] - repeated[0]) / (options.runs - 2))
+                    times.setdefault(f"{variant}, all done", []).append(
+                        (repeated[1] - repeated[0]) / (options.runs - 2)
+                    )
     base = statistics.median(times["Hydra basic"])
     print(f"{'':36} ms a run   ratio to Hydra basic")
     for variant, values in times.items():

@@ -117,7 +117,7 @@ class ConfigTemplate:
 
 
 def _set_value(values: dict[str, Any], patch: _Patch) -> None:
-    node: Any = functools.reduce(operator.getitem, patch.path[:-1], values)  # type: ignore[arg-type]
+    node: Any = functools.reduce(operator.getitem, patch.path[:-1], values)
     node[patch.path[-1]] = pickle.loads(patch.value)
 
 

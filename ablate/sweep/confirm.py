@@ -34,14 +34,14 @@ class ConfirmationPlan:
 
     Args:
         folder: Where its runs are: beside the study, ``<study>-confirm``.
-        levels: Level label by factor name, of what goes.
+        layout: The levels of the reduced cell.
         label: What the reduced cell is called.
         seeds: Fresh seeds.
         text: What these seeds can find, in a sentence.
     """
 
     folder: StudyFolder
-    levels: Mapping[str, str]
+    layout: Layout
     label: str
     seeds: tuple[int, ...]
     text: str
@@ -73,12 +73,12 @@ def plan_confirmation(study: StudyFolder, count: int | None = None) -> Confirmat
             "end first; the command that made it goes on."
         )
     levels = reduced_levels(summary)
-    label = cell_of(levels, summary.plan.factors).label
+    layout, label = Layout((levels,)), cell_of(levels, summary.plan.factors).label
     folder = StudyFolder(study.path.resolve().with_name(f"{study.name}-confirm"))
     before = folder.record()
     if before is None:
         planned = effort(summary, levels, count)
-        return ConfirmationPlan(folder, levels, label, fresh_seeds(summary.study, planned.seeds), planned.text)
+        return ConfirmationPlan(folder, layout, label, fresh_seeds(summary.study, planned.seeds), planned.text)
     seeds = before.plan.study.seeds
     faults = []
     if before.plan.study.design != DESIGN:
@@ -99,7 +99,7 @@ def plan_confirmation(study: StudyFolder, count: int | None = None) -> Confirmat
         raise StoreError(
             f"'{folder.path}' is there already: {'; '.join(faults)}. Move it away to confirm with fresh seeds."
         )
-    return ConfirmationPlan(folder, levels, label, seeds, effort(summary, levels, len(seeds)).text)
+    return ConfirmationPlan(folder, layout, label, seeds, effort(summary, levels, len(seeds)).text)
 
 
 def confirmation_request(
@@ -115,20 +115,13 @@ def confirmation_request(
         The same for its confirmation, and the confirmation's folder.
     """
     study = StudyFolder(Path(str(settings.confirms)))
-    record = study.existing_record()
+    plan = study.existing_record().plan
+    declared = plan.study
     seeds = settings.seeds if isinstance(settings.seeds, tuple) else ()
     planned = plan_confirmation(study, len(seeds) or None)
-    declared = record.plan.study
     return (
         replace(settings, design=DESIGN, seeds=seeds or planned.seeds, metric=declared.metric, margin=declared.margin),
-        replace(
-            request,
-            factors=record.plan.factors,
-            seeds=None,
-            swept=True,
-            notes=(),
-            layout=Layout((dict(planned.levels),)),
-        ),
+        replace(request, factors=plan.factors, seeds=None, swept=True, notes=(), layout=planned.layout),
         planned.folder,
     )
 

@@ -69,7 +69,7 @@ def read_request(
         key = override.key_or_group
         try:
             if key == settings.seed_key:
-                seeds = _seeds(override)
+                seeds = _read_seeds(override)
             elif not override.is_sweep_override():
                 fixed.append(override)
             elif not override.is_discrete_sweep():
@@ -80,7 +80,7 @@ def read_request(
                     f"written in brackets: '{key}=[a,b]'."
                 )
             else:
-                factor, lines = _swept(override, config, loader, settings.extra_factors or (), added)
+                factor, lines = _swept_factor(override, config, loader, settings.extra_factors or (), added)
                 factors.append(replace(factor, block=key in (settings.blocks or ())))
                 notes += lines
         except DesignError as error:
@@ -107,13 +107,13 @@ def read_request(
             raise DesignError(
                 "Nothing to compare: no key is swept and no factors are declared. Sweep a key, for example key=a,b."
             )
-        factors = _declared(declared, config, loader)
+        factors = _declared_factors(declared, config, loader)
     return StudyRequest(
         tuple(str(override.input_line) for override in fixed), tuple(factors), seeds, swept, tuple(notes)
     )
 
 
-def _seeds(override: Override) -> tuple[int, ...]:
+def _read_seeds(override: Override) -> tuple[int, ...]:
     texts = list(override.sweep_string_iterator()) if override.is_sweep_override() else [str(override.value())]
     if not texts:
         raise DesignError(f"{override.input_line}: the sweep lists no seed.")
@@ -123,33 +123,34 @@ def _seeds(override: Override) -> tuple[int, ...]:
         raise DesignError(f"{override.input_line}: seeds are whole numbers.") from None
 
 
-def _swept(
+def _swept_factor(
     override: Override, config: DictConfig, loader: ConfigLoader, extra: Sequence[str], added: Set[str]
 ) -> tuple[Factor, list[str]]:
     name = override.get_key_element().lstrip("+")
     values = dict.fromkeys(override.sweep_string_iterator())
     if not values:
         raise DesignError(f"{override.input_line}: the sweep lists no level.")
-    if name in extra and not _exists(config, name):
+    if name in extra and not _has_key(config, name):
         levels = [Level(value.lower() if value in ("True", "False") else value) for value in values]
         levels = [Level(level.label, (f"+{name}={level.label}",)) for level in levels]
         return Factor(name, tuple(levels), levels[0].label), []
-    if not _exists(config, name) and _takes_any_key(name.rpartition(".")[0], config, added):
+    if not _has_key(config, name) and _accepts_new_keys(name.rpartition(".")[0], config, added):
         if name not in added:
             listed = ",".join(values)
             raise DesignError(f"{override.input_line}: the configuration has no {name}. To add it: '+{name}={listed}'.")
-        return _with_reference(name, _levels(name, [f"+{name}={value}" for value in values], config), None)
-    return _factor(name, [f"{name}={value}" for value in values], config, loader)
+        return _with_reference(name, _make_levels(name, [f"+{name}={value}" for value in values], config), None)
+    return _make_factor(name, [f"{name}={value}" for value in values], config, loader)
 
 
-def _declared(declared: Mapping[str, Any], config: DictConfig, loader: ConfigLoader) -> list[Factor]:
+def _declared_factors(declared: Mapping[str, Any], config: DictConfig, loader: ConfigLoader) -> list[Factor]:
     factors, faults = [], []
     for name, value in declared.items():
         try:
             if isinstance(value, dict):
-                factors.append(_named_levels(name, value))
+                factors.append(_factor_with_named_levels(name, value))
             elif isinstance(value, list | tuple):
-                factors.append(_factor(name, [f"{name}={level_label(level)}" for level in value], config, loader)[0])
+                lines = [f"{name}={level_label(level)}" for level in value]
+                factors.append(_make_factor(name, lines, config, loader)[0])
             else:
                 raise DesignError(f"study.factors.{name}={value}: list its levels, for example [true, false].")
         except DesignError as error:
@@ -159,7 +160,7 @@ def _declared(declared: Mapping[str, Any], config: DictConfig, loader: ConfigLoa
     return factors
 
 
-def _named_levels(name: str, value: Mapping[Any, Any]) -> Factor:
+def _factor_with_named_levels(name: str, value: Mapping[Any, Any]) -> Factor:
     """A factor whose levels have names and may each change several keys; the first is the reference."""
     levels = []
     for label, lines in value.items():
@@ -175,7 +176,7 @@ def _named_levels(name: str, value: Mapping[Any, Any]) -> Factor:
     return Factor(name, tuple(levels), reference=levels[0].label)
 
 
-def _factor(name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader) -> tuple[Factor, list[str]]:
+def _make_factor(name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader) -> tuple[Factor, list[str]]:
     """A factor from one override line a level, and notes about its reference."""
     if is_group(name, loader):
         return _with_reference(name, *_group_levels(name, lines, config))
@@ -205,24 +206,24 @@ def _group_levels(name: str, lines: Sequence[str], config: DictConfig) -> tuple[
 def _value_levels(
     name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader
 ) -> tuple[list[Level], str | None]:
-    if not _exists(config, name):
-        known = known_keys(config, loader)
+    if not _has_key(config, name):
+        known = [*task_keys(config), *(group for group in loader.list_groups("") if group != "hydra")]
         if name not in known:
             raise DesignError(f"Unknown key '{name}': it cannot be swept.{suggestion(name, known)}")
-    levels = _levels(name, lines, config)
+    levels = _make_levels(name, lines, config)
     head, _, last = name.rpartition(".")
     node = OmegaConf.select(config, head) if head else config
     missing = isinstance(node, DictConfig) and OmegaConf.is_missing(node, last)
-    return levels, (None if missing else _label(OmegaConf.select(config, name, throw_on_missing=False)))
+    return levels, (None if missing else _value_label(OmegaConf.select(config, name, throw_on_missing=False)))
 
 
-def _takes_any_key(head: str, config: DictConfig, added: Set[str]) -> bool:
+def _accepts_new_keys(head: str, config: DictConfig, added: Set[str]) -> bool:
     """Whether a node is a mapping that the configuration leaves empty, but for keys that were added."""
     node = OmegaConf.select(config, head) if head else None
     return isinstance(node, DictConfig) and all(f"{head}.{key!s}" in added for key in node)
 
 
-def _levels(name: str, lines: Sequence[str], config: DictConfig) -> list[Level]:
+def _make_levels(name: str, lines: Sequence[str], config: DictConfig) -> list[Level]:
     """A level from each override line."""
     levels, faults = [], []
     pickled = cloudpickle.dumps(config)  # unpickling costs a tenth of a deep copy
@@ -234,20 +235,20 @@ def _levels(name: str, lines: Sequence[str], config: DictConfig) -> list[Level]:
         except (HydraException, OmegaConfBaseException) as error:
             faults.append(f"{line}: {error_text(error)}")
             continue
-        label, plus = _label(value), "+" if line.startswith("+") else ""
+        label, plus = _value_label(value), "+" if line.startswith("+") else ""
         levels.append(Level(label, (f"{plus}{name}={label}" if value is None or isinstance(value, bool) else line,)))
     if faults:
         raise DesignError("\n".join(faults))
     return levels
 
 
-def _exists(config: DictConfig, name: str) -> bool:
+def _has_key(config: DictConfig, name: str) -> bool:
     head, _, last = name.rpartition(".")
     node = OmegaConf.select(config, head) if head else config
     return isinstance(node, DictConfig) and last in node
 
 
-def _label(value: object) -> str:
+def _value_label(value: object) -> str:
     return level_label(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
 
 
@@ -255,11 +256,6 @@ def _label(value: object) -> str:
 def is_group(name: str, loader: ConfigLoader) -> bool:
     """Whether a key is a config group, whose levels are files."""
     return bool(loader.get_group_options(name.split("@", 1)[0], ObjectType.CONFIG))
-
-
-def known_keys(config: DictConfig, loader: ConfigLoader) -> list[str]:
-    """Every key and config group that an override may name."""
-    return sorted({*task_keys(config), *(group for group in loader.list_groups("") if group != "hydra")})
 
 
 def task_keys(config: DictConfig) -> list[str]:

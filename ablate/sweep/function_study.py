@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import DesignError, suggestion
 from ablate.store import PlannedRun, RunFolder, StudyFolder, write_json
-from ablate.study import Factor, Layout, Level, level_label, make_plan
+from ablate.study import Factor, Level, level_label, make_plan
 from ablate.study.settings import RUN_SETTINGS, StudySettings
 from ablate.sweep.confirm import DESIGN, check_same_configuration, plan_confirmation, write_confirmation
 from ablate.sweep.console import say
@@ -82,7 +83,7 @@ def run(
     if confirmed is not None:
         confirmation = plan_confirmation(confirmed)
         check_same_configuration(confirmed, reference)
-        folder, layout = confirmation.folder, Layout((dict(confirmation.levels),))
+        folder, layout = confirmation.folder, confirmation.layout
         options = replace(options, design=DESIGN, seeds=confirmation.seeds)
     old = folder.record()
     study = options.study(folder.name, "factorial", old.plan.study.metric if old else UNNAMED_METRIC)
@@ -96,23 +97,19 @@ def run(
     entered = enter_study(folder, plan, configurations, reference, command=["ablate.run"], report=options.report)
     halt = None if options.keep_going else folder.halt.absolute()
     task = functools.partial(_record_run, train, study.metric, halt)
-    pool = WorkerPool(workers) if workers > 1 else None
-
-    def launch(jobs: Sequence[Job]) -> BaseException | None:
-        calls = [
-            Call(job.run, (configurations[job.run], (folder.path / job.run.folder).absolute()), job.run.cell)
-            for job in jobs
-        ]
-        outcomes = list(_call_here(task, calls) if pool is None else pool.run(task, calls))
-        return next((outcome.error for outcome in outcomes if outcome.error is not None), None)
-
     jobs = [Job(planned, ()) for planned in configurations]
-    execution = Execution(folder, entered.plan, options, jobs, launch, pool, observers)
-    try:
+    with WorkerPool(workers) if workers > 1 else nullcontext() as pool:
+
+        def launch(jobs: Sequence[Job]) -> BaseException | None:
+            calls = [
+                Call(job.run, (configurations[job.run], (folder.path / job.run.folder).absolute()), job.run.cell)
+                for job in jobs
+            ]
+            outcomes = list(_call_here(task, calls) if pool is None else pool.run(task, calls))
+            return next((outcome.error for outcome in outcomes if outcome.error is not None), None)
+
+        execution = Execution(folder, entered.plan, options, jobs, launch, pool, observers)
         execution.train()
-    finally:
-        if pool is not None:
-            pool.close()
     summary = execution.collect()
     if confirmed is not None:
         say(str(write_confirmation(confirmed, folder)["text"]))

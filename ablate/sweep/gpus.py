@@ -29,7 +29,7 @@ class Gpu:
     by_driver: bool = False
 
 
-def assign_gpus(gpus: Sequence[Gpu], need: float | None, cores: int) -> list[Gpu]:
+def assign_gpus(gpus: Sequence[Gpu], memory: float | None, cores: int) -> list[Gpu]:
     """Decide which GPU each worker has.
 
     Workers go round the GPUs, so that each GPU has one before any has two. There are never more of them than GPUs
@@ -37,7 +37,7 @@ def assign_gpus(gpus: Sequence[Gpu], need: float | None, cores: int) -> list[Gpu
 
     Args:
         gpus: The GPUs to share out.
-        need: GiB of a GPU's memory that a worker's tensors may take; None: a whole GPU.
+        memory: GiB of a GPU's memory that a worker's tensors may take; None: a whole GPU.
         cores: How many CPU cores there are.
 
     Returns:
@@ -52,30 +52,30 @@ def assign_gpus(gpus: Sequence[Gpu], need: float | None, cores: int) -> list[Gpu
         >>> [gpu.name for gpu in assign_gpus([Gpu("0", 11.0), Gpu("1", 5.0)], None, 8)]
         ['0', '1']
     """
-    if need is None or not gpus:
+    if memory is None or not gpus:
         return list(gpus)
-    # A GPU of unknown memory takes one worker, as without a need.
-    capacity = [1 if gpu.free is None else int(gpu.free / (need + _CONTEXT)) for gpu in gpus]
+    # A GPU of unknown memory takes one worker, as where none is asked for.
+    capacity = [1 if gpu.free is None else int(gpu.free / (memory + _CONTEXT)) for gpu in gpus]
     if not any(capacity):
         sizes = ", ".join(f"GPU {gpu.name} has {gpu.free:.1f}" for gpu in gpus)
         largest = max(gpu.free or 0.0 for gpu in gpus) - _CONTEXT
         remedy = f"Write at most {int(largest * 10) / 10:g}" if largest >= 0.1 else "Free a GPU"
         raise ConfigError(
-            f"gpu_memory={need:g}: no GPU has as many GiB free, and {_CONTEXT:g} for CUDA itself: {sizes}. "
+            f"gpu_memory={memory:g}: no GPU has as many GiB free, and {_CONTEXT:g} for CUDA itself: {sizes}. "
             f"{remedy}, or null for one worker a GPU."
         )
     in_turn = [gpu for turn in range(max(capacity)) for gpu, most in zip(gpus, capacity, strict=True) if turn < most]
     return in_turn[: max(cores, sum(most > 0 for most in capacity))]
 
 
-def worker_environments(gpus: Sequence[Gpu], need: float | None) -> list[dict[str, str]]:
+def worker_environments(gpus: Sequence[Gpu], memory: float | None) -> list[dict[str, str]]:
     """The environment variables of each worker.
 
     Args:
         gpus: The GPU of each worker, as :func:`assign_gpus` returned them.
-        need: GiB of it that the worker's tensors may take; None: all.
+        memory: GiB of it that the worker's tensors may take; None: all.
     """
-    limit = {} if need is None else {"ABLATE_GPU_MEMORY": f"{need:g}"}  # read by the framework's layer
+    limit = {} if memory is None else {"ABLATE_GPU_MEMORY": f"{memory:g}"}  # read by the framework's layer
     return [
         {"CUDA_VISIBLE_DEVICES": gpu.name, **({"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if gpu.by_driver else {}), **limit}
         for gpu in gpus
@@ -95,8 +95,6 @@ def visible_gpus(
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     if named is None and visible is not None:
         named = [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
-    if named is not None and not named:
-        return ()
     listed = _driver_gpus()
     if named is None:
         return tuple(Gpu(index, free, by_driver=True) for index, _, free in listed)

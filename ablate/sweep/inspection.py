@@ -7,7 +7,7 @@ and crash, which the process of the command must not.
 
 from __future__ import annotations
 
-import tempfile
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -51,11 +51,10 @@ def discover_factors(
     if swept := [key for key in keys if key != settings.seed_key]:
         raise DesignError(f"The factors come from {function}: {', '.join(swept)} cannot be swept as well.")
     reference = Composer(loader, config, (), Path()).configuration(())
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            factors: Mapping[str, Any] = call_in_worker(function, (reference,), Path(folder) / "factors.log", None)
-        except RunError as error:
-            raise ConfigError(str(error)) from error
+    try:
+        factors: Mapping[str, Any] = call_in_worker(function, (reference,), Path(os.devnull), None)
+    except RunError as error:
+        raise ConfigError(str(error)) from error
     return factors
 
 

@@ -159,11 +159,8 @@ class WorkerPool:
     def _run(self, function: bytes, waiting: deque[Call]) -> Iterator[Outcome]:
         while waiting or any(worker.current for worker in self._workers.values()):
             for slot in range(self.slots):
-                if (
-                    waiting
-                    and (slot not in self._workers or self._workers[slot].current is None)
-                    and self._has_memory(slot)
-                ):
+                worker = self._workers.get(slot)
+                if waiting and not (worker and worker.current) and self._has_memory(slot):
                     self._assign(slot, waiting, function)
             busy = [(worker, call) for worker in self._workers.values() if (call := worker.current)]
             timeout = max(0.0, min(worker.deadline for worker, _ in busy) - time.monotonic())
@@ -177,14 +174,9 @@ class WorkerPool:
                     yield Outcome(call.key, error=error, reason="timed out")
 
     def close(self) -> None:
-        """End all workers, at once."""
-        workers = list(self._workers.values())
-        self._workers.clear()
-        for worker in workers:
-            worker.connection.close()
-            worker.process.kill()
-        for worker in workers:
-            worker.process.wait()
+        """End all workers, whatever they do."""
+        for worker in list(self._workers.values()):
+            self._discard(worker)
 
     def _spawn(self, slot: int) -> _Worker:
         # A fresh interpreter instead of a fork: frameworks with threads and GPUs do not survive a fork.
@@ -192,14 +184,12 @@ class WorkerPool:
         environment = {**os.environ, **self._environments[slot % len(self._environments)]}
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", "ablate.sweep.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "ablate.sweep.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                env={**environment, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env={**environment, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
                 stdin=subprocess.DEVNULL,
             )
-        worker = _Worker(process, Connection(ours.detach()), slot)
-        worker.connection.send(("path", sys.path))
-        return worker
+        return _Worker(process, Connection(ours.detach()), slot)
 
     def _has_memory(self, slot: int) -> bool:
         """Whether the memory allows one more call beside those at work; the first is always allowed."""

@@ -90,10 +90,8 @@ class ProgressDisplay:
             outcome = self._result_text(event.metrics)
         left = f"; about {duration(self._seconds_left())} left" if self._open else ""
         line = f"[{self._ended}/{self._total}] {event.cell.label}, seed {event.run.seed}: {outcome}{left}"
-        if self._live is None:
-            say(line)
-        elif event.state == FAILED:
-            self._live.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        if self._live is None or event.state == FAILED:
+            say(line)  # rich prints it above the table
 
     def _result_text(self, metrics: Mapping[str, float]) -> str:
         value = metrics.get(self._metric)

@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,29 +25,23 @@ from ablate.store.run_folder import set_current_run
 _LIBRARIES = ("tensorflow", "keras", "torch", "jax", "sklearn", "numpy")
 
 
-@dataclass(frozen=True)
-class Recorder:
-    """A train function that writes its own status, result and log.
+def record_job(
+    task: Callable[[Any], Any], metric: str, code: str, halt: Path | None, config: Any
+) -> Mapping[str, float] | None:
+    """Carry out a job of Hydra's as a run in its output folder; see :func:`record`.
 
-    It runs in the process of the run, so that nothing has to come back from there: what a launcher returns or loses
+    It records in the process of the job, so that nothing has to come back from there: what a launcher returns or loses
     does not matter.
 
     Args:
-        function: The task: from a composed configuration to a number, or to numbers by name.
+        task: From a composed configuration to a number, or to numbers by name.
         metric: What to call a single number.
-        code: Version of the code, recorded with every result.
+        code: Version of the code, recorded with the result.
         halt: A file that a failure makes, and that keeps further runs from starting; None where the others go on.
+        config: The composed configuration.
     """
-
-    function: Callable[[Any], Any]
-    metric: str = "value"
-    code: str = ""
-    halt: Path | None = None
-
-    def __call__(self, config: Any) -> Mapping[str, float] | None:
-        """Run the task in Hydra's current output folder; see :func:`record`."""
-        folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
-        return record(lambda: self.function(config), folder, self.metric, self.code, self.halt)
+    folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
+    return record(lambda: task(config), folder, metric, code, halt)
 
 
 def record(

@@ -126,7 +126,7 @@ def _load_task(origin: Mapping[str, str]) -> Callable[..., Any]:
     """The task function, from its module, or from its file where it was a script."""
     if origin["module"] == "__main__":
         script = SimpleNamespace(**run_script(Path(origin["file"]), "ablate_rerun_task"))
-        function = functools.reduce(getattr, origin["name"].split("."), script)
+        function: Any = functools.reduce(getattr, origin["name"].split("."), script)
     else:
         function = load_object(f"{origin['module']}.{origin['name']}")
-    return inspect.unwrap(function)  # type: ignore[arg-type]
+    return inspect.unwrap(function)  # type: ignore[no-any-return]

@@ -5,6 +5,7 @@ Hydra wants its plugins in the package ``hydra_plugins``; the class there is an 
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -35,7 +36,7 @@ from ablate.sweep.factors import StudyRequest, error_text, read_request
 from ablate.sweep.inspection import describe_networks, discover_factors
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.planner import Planner
-from ablate.sweep.recorder import Recorder
+from ablate.sweep.recorder import record_job
 from ablate.sweep.rerun import task_origin
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name
 
@@ -126,10 +127,12 @@ class StudySweeper(Sweeper):
 
     def _launcher(self, composer: Composer, settings: StudySettings, folder: StudyFolder) -> Any:
         halt = None if settings.keep_going else folder.halt.absolute()
+        metric = settings.metric or UNNAMED_METRIC
+        task = functools.partial(record_job, self._task, metric, _code_version(), halt)
         try:
             return Plugins.instance().instantiate_launcher(
                 hydra_context=replace(self._context, config_loader=composer.run_loader()),
-                task_function=Recorder(self._task, settings.metric or UNNAMED_METRIC, _code_version(), halt),
+                task_function=task,
                 config=composer.launch_config(),
             )
         except InstantiationException as error:

@@ -1,6 +1,6 @@
 """A worker process: takes calls over a pipe, one after another, and answers each.
 
-Started as ``python -m ablate.sweep.worker FD`` by :mod:`ablate.sweep.pool`; the argument is its end of the pipe.
+Started as ``python -P -m ablate.sweep.worker FD`` by :mod:`ablate.sweep.pool`; the argument is its end of the pipe.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ import cloudpickle
 def serve(connection: Connection) -> None:
     """Answer calls until the pipe closes.
 
-    A message is a pair. ``("path", list)`` replaces ``sys.path``; ``("import", list)`` names modules to import
-    before the first call; ``("function", bytes)`` holds the cloudpickled function of later calls;
-    ``("call", bytes)`` holds its arguments and is answered by ``(True, bytes)`` or ``(False, bytes)``.
+    A message is a pair: ``("import", list)`` names modules to import before the first call; ``("function", bytes)``
+    holds the cloudpickled function of later calls; ``("call", bytes)`` holds its arguments and is answered by
+    ``(True, bytes)`` or ``(False, bytes)``.
 
     Args:
         connection: The worker's end of the pipe.
@@ -38,9 +38,6 @@ def serve(connection: Connection) -> None:
             kind, data = connection.recv()
         except (EOFError, OSError):
             return
-        if kind == "path":
-            sys.path[:] = data
-            continue
         if kind == "import":
             import_modules(data)
             gc.freeze()  # a framework's million objects stay; collections need not visit them
