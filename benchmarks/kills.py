@@ -19,27 +19,27 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-WORDS = ("passed", "skipped", "failed")
+OUTCOMES = ("passed", "skipped", "failed")
 
 
 def main() -> None:
     """Kill, count and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--each", type=int, default=10, help="kills of each launcher and target")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "tests/sweep/test_kills.py"]
-    environment = {**os.environ, "ABLATE_KILLS_EACH": str(asked.each)}
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    found: Counter[tuple[str, str, str]] = Counter()
-    for word, launcher, target in re.findall(r"\] (PASSED|SKIPPED|FAILED) \S+\[(\w+)-(\w+)-\d+\]", ended.stdout):
-        found[launcher, target, word.lower()] += 1
-    if not found:
-        raise SystemExit(ended.stdout[-3000:] + ended.stderr[-1000:])
-    print(f"{'launcher':10} {'killed':8}" + "".join(f"{word:>9}" for word in WORDS))
-    for launcher, target in sorted({key[:2] for key in found}):
-        print(f"{launcher:10} {target:8}" + "".join(f"{found[launcher, target, word]:9}" for word in WORDS))
-    if ended.returncode:
-        print("\n".join(line for line in ended.stdout.splitlines() if line.startswith("FAILED")))
+    environment = {**os.environ, "ABLATE_KILLS_EACH": str(options.each)}
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for outcome, launcher, target in re.findall(r"\] (PASSED|SKIPPED|FAILED) \S+\[(\w+)-(\w+)-\d+\]", process.stdout):
+        counts[launcher, target, outcome.lower()] += 1
+    if not counts:
+        raise SystemExit(process.stdout[-3000:] + process.stderr[-1000:])
+    print(f"{'launcher':10} {'killed':8}" + "".join(f"{outcome:>9}" for outcome in OUTCOMES))
+    for launcher, target in sorted({key[:2] for key in counts}):
+        print(f"{launcher:10} {target:8}" + "".join(f"{counts[launcher, target, outcome]:9}" for outcome in OUTCOMES))
+    if process.returncode:
+        print("\n".join(line for line in process.stdout.splitlines() if line.startswith("FAILED")))
         raise SystemExit(1)
 
 

@@ -19,7 +19,7 @@ from ablate.formatting import duration
 from ablate.objects import load_object
 from ablate.store import RunFolder
 from ablate.sweep.console import say
-from ablate.sweep.progress import EpochBar
+from ablate.sweep.progress import print_epoch
 from ablate.sweep.recorder import record
 
 register()
@@ -52,8 +52,7 @@ def application(config: DictConfig) -> Any:
 
 def _train_alone(values: Mapping[str, Any], folder: RunFolder) -> None:
     task = load_object(str(values["task"]), "task")
-    with EpochBar() as bar:
-        metrics = record(lambda: task(values, folder, progress=bar.update), folder) or {}
+    metrics = record(lambda: task(values, folder, progress=print_epoch), folder) or {}
     results = {name: value for name, value in metrics.items() if not name.startswith("seconds")}
     metric = values["study"]["metric"]
     say(f"{metric} {results.pop(metric, float('nan')):.4f}")

@@ -15,7 +15,7 @@ from ablate.merging.studies import Studies, StudyPath, as_folder, copy_run, read
 from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, StudyFolder
 from ablate.store.records import StudyRecord
 from ablate.store.snapshot import Snapshot
-from ablate.sweep.identity import differences
+from ablate.sweep.identity import difference_lines
 from ablate.sweep.study_record import extended_record
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def question_differences(studies: Studies) -> list[str]:
     (first_name, first), *others = studies.items()
     lines = []
     for name, study in others:
-        faults = differences(dict(first.record.reference), dict(study.record.reference))
+        faults = difference_lines(first.record.reference, study.record.reference)
         for key in ("metric", "direction", "margin", "sequential"):
             old, new = getattr(first.record.plan.study, key), getattr(study.record.plan.study, key)
             faults += [f"study.{key}: {old} -> {new}"] if old != new else []

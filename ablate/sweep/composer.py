@@ -19,7 +19,7 @@ from ablate.study import Cell, Factor
 from ablate.sweep.config_loader import ComposedConfigLoader, apply_overrides, parse_overrides
 from ablate.sweep.config_template import ConfigTemplate, is_assignment
 from ablate.sweep.factors import error_text, is_group
-from ablate.sweep.identity import identity, task_part, without
+from ablate.sweep.identity import resolved_values, task_config
 
 _MAX_TEMPLATES = 256
 """Templates in memory at a time."""
@@ -33,17 +33,13 @@ class Composer:
         config: The configuration composed with the fixed overrides alone.
         fixed: The fixed overrides.
         folder: The study's folder, where runs will live.
-        ignore: Dotted keys that cannot change a result.
     """
 
-    def __init__(
-        self, loader: ConfigLoader, config: DictConfig, fixed: Sequence[str], folder: Path, ignore: Sequence[str]
-    ) -> None:
+    def __init__(self, loader: ConfigLoader, config: DictConfig, fixed: Sequence[str], folder: Path) -> None:
         self._loader = loader
         self._config = config
         self._fixed = tuple(fixed)
         self._folder = folder
-        self._ignore = tuple(ignore)
         self._bases: dict[tuple[str, ...], bytes] = {}
         self._tasks: dict[tuple[str, ...], bytes] = {}
         self._templates: dict[tuple[tuple[str, ...], tuple[str, ...]], ConfigTemplate] = {}
@@ -63,18 +59,7 @@ class Composer:
             ConfigError: If the overrides do not compose.
         """
         values = self._from_template(overrides)
-        return identity(self._task(overrides), ()) if values is None else values
-
-    def identity(self, overrides: Sequence[str]) -> dict[str, Any]:
-        """The part of a run's configuration that can change its result, as plain values.
-
-        Args:
-            overrides: What :meth:`overrides` gave, and the seed's override.
-
-        Raises:
-            ConfigError: If the overrides do not compose.
-        """
-        return without(self.configuration(overrides), self._ignore)
+        return resolved_values(self._task(overrides)) if values is None else values
 
     def _groups(self, overrides: Sequence[str]) -> tuple[str, ...]:
         return tuple(line for line in overrides if is_group(line.split("=", 1)[0].lstrip("+"), self._loader))
@@ -128,6 +113,6 @@ class Composer:
             config.hydra.sweep.dir = str(self._folder.absolute())
         # cloudpickle, since pickle would refer to classes of a script's __main__, which a worker does not have.
         self._bases[groups] = cloudpickle.dumps(config)
-        task = task_part(config)
+        task = task_config(config)
         OmegaConf.set_struct(task, True)
         self._tasks[groups] = cloudpickle.dumps(task)

@@ -7,6 +7,8 @@ This module decides where that is so, and leaves all else to composing.
 
 from __future__ import annotations
 
+import functools
+import operator
 import pickle
 import re
 from collections.abc import Iterator, Sequence
@@ -21,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.sweep.config_loader import apply_overrides, parse_overrides
-from ablate.sweep.identity import VOLATILE, identity
+from ablate.sweep.identity import VOLATILE, resolved_values
 
 _KEY = re.compile(r"\w+(\.\w+)*")
 # Resolvers whose result depends on nothing but their arguments.
@@ -54,7 +56,7 @@ class ConfigTemplate:
 
     def __init__(self, task: DictConfig, lines: Sequence[str] = ()) -> None:
         self._task = cloudpickle.dumps(task)
-        self._values = pickle.dumps(identity(task, ()))
+        self._values = pickle.dumps(resolved_values(task))
         texts = list(_interpolations(OmegaConf.to_container(task, resolve=False)))
         self._sources = {source for text in texts for source in _sources(text)}
         keys = [override.key_or_group for override in parse_overrides(lines)]
@@ -97,33 +99,26 @@ class ConfigTemplate:
         """What an override sets, or None if it does anything else or if that is not certain."""
         override: Override = parse_overrides([line])[0]
         path = tuple(override.key_or_group.split("."))
-        if not is_assignment(line) or not _KEY.fullmatch(override.key_or_group) or self._is_source(path):
+        if not _KEY.fullmatch(override.key_or_group) or self._is_source(path):
             return None
         task: DictConfig = pickle.loads(self._task)
         try:
             apply_overrides(task, [override])
         except (HydraException, OmegaConfBaseException):
             return None  # composing reports what is wrong
-        changed = identity(task, ())
-        value: Any = changed
-        for key in path:
-            if not isinstance(value, dict) or key not in value:
-                return None
-            value = value[key]
-        patch = _Patch(path, pickle.dumps(value))
+        changed = resolved_values(task)
         values: dict[str, Any] = pickle.loads(self._values)
-        return patch if _set_value(values, patch) and values == changed else None
+        try:
+            patch = _Patch(path, pickle.dumps(functools.reduce(operator.getitem, path, changed)))
+            _set_value(values, patch)
+        except (KeyError, TypeError):
+            return None  # the key is deleted, or does not lie in nested mappings
+        return patch if values == changed else None
 
 
-def _set_value(values: dict[str, Any], patch: _Patch) -> bool:
-    """Set the value of an existing mapping's key; returns whether there is such a mapping."""
-    node: Any = values
-    for key in patch.path[:-1]:
-        node = node.get(key) if isinstance(node, dict) else None
-    if not isinstance(node, dict):
-        return False
+def _set_value(values: dict[str, Any], patch: _Patch) -> None:
+    node: Any = functools.reduce(operator.getitem, patch.path[:-1], values)
     node[patch.path[-1]] = pickle.loads(patch.value)
-    return True
 
 
 def _interpolations(value: Any) -> Iterator[str]:

@@ -7,14 +7,12 @@ launcher, locks and failures as any other study, and goes on where it was interr
 
 from __future__ import annotations
 
-import runpy
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ablate.errors import ConfigError, StoreError
 from ablate.objects import load_object
@@ -23,10 +21,8 @@ from ablate.store import FAILED, FINISHED, StudyFolder
 from ablate.study import Layout, cell_of
 from ablate.study.settings import StudySettings
 from ablate.sweep.factors import StudyRequest
-from ablate.sweep.identity import differences
-
-if TYPE_CHECKING:
-    from ablate.analysis import Summary
+from ablate.sweep.identity import difference_lines
+from ablate.sweep.rerun import last_command, run_script
 
 DESIGN = "confirmation"
 """What the design of a confirmation is called in its plan."""
@@ -38,14 +34,14 @@ class ConfirmationPlan:
 
     Args:
         folder: Where its runs are: beside the study, ``<study>-confirm``.
-        levels: Level label by factor name, of what goes.
+        layout: The levels of the reduced cell.
         label: What the reduced cell is called.
         seeds: Fresh seeds.
         text: What these seeds can find, in a sentence.
     """
 
     folder: StudyFolder
-    levels: Mapping[str, str]
+    layout: Layout
     label: str
     seeds: tuple[int, ...]
     text: str
@@ -68,14 +64,21 @@ def plan_confirmation(study: StudyFolder, count: int | None = None) -> Confirmat
     summary = summary_of(study)
     if summary.study.design == DESIGN:
         raise StoreError(f"'{study.path}' is a confirmation itself. Name the study that it confirms.")
-    _refuse_unfinished(study, summary)
+    unfinished = int((~summary.runs["state"].isin([FINISHED, FAILED])).sum())
+    if summary.round is not None:
+        unfinished = max(unfinished, len(summary.round.runs))
+    if unfinished:
+        raise StoreError(
+            f"{unfinished} runs of '{study.path}' have not ended yet, and its verdicts may still change. Let the study "
+            "end first; the command that made it goes on."
+        )
     levels = reduced_levels(summary)
-    label = cell_of(levels, summary.plan.factors).label
+    layout, label = Layout((levels,)), cell_of(levels, summary.plan.factors).label
     folder = StudyFolder(study.path.resolve().with_name(f"{study.name}-confirm"))
     before = folder.record()
     if before is None:
         planned = effort(summary, levels, count)
-        return ConfirmationPlan(folder, levels, label, fresh_seeds(summary.study, planned.seeds), planned.text)
+        return ConfirmationPlan(folder, layout, label, fresh_seeds(summary.study, planned.seeds), planned.text)
     seeds = before.plan.study.seeds
     faults = []
     if before.plan.study.design != DESIGN:
@@ -96,7 +99,7 @@ def plan_confirmation(study: StudyFolder, count: int | None = None) -> Confirmat
         raise StoreError(
             f"'{folder.path}' is there already: {'; '.join(faults)}. Move it away to confirm with fresh seeds."
         )
-    return ConfirmationPlan(folder, levels, label, seeds, effort(summary, levels, len(seeds)).text)
+    return ConfirmationPlan(folder, layout, label, seeds, effort(summary, levels, len(seeds)).text)
 
 
 def confirmation_request(
@@ -112,20 +115,13 @@ def confirmation_request(
         The same for its confirmation, and the confirmation's folder.
     """
     study = StudyFolder(Path(str(settings.confirms)))
-    record = study.existing_record()
+    plan = study.existing_record().plan
+    declared = plan.study
     seeds = settings.seeds if isinstance(settings.seeds, tuple) else ()
     planned = plan_confirmation(study, len(seeds) or None)
-    declared = record.plan.study
     return (
         replace(settings, design=DESIGN, seeds=seeds or planned.seeds, metric=declared.metric, margin=declared.margin),
-        replace(
-            request,
-            factors=record.plan.factors,
-            seeds=None,
-            swept=True,
-            notes=(),
-            layout=Layout((dict(planned.levels),)),
-        ),
+        replace(request, factors=plan.factors, seeds=None, swept=True, notes=(), layout=planned.layout),
         planned.folder,
     )
 
@@ -141,24 +137,24 @@ def train_confirmation(study: StudyFolder, plan: ConfirmationPlan) -> bool:
         Whether all runs have finished.
 
     Raises:
-        StoreError: If the study does not say which command made it.
+        StoreError: If the study does not record which command made it.
         SystemExit: If the command ends for another reason than a failed run.
     """
-    events = [event for event in study.existing_record().history if "task" in event]
-    if not events:
-        raise StoreError(
-            f"The study '{study.path}' was not made by a command that could be given again (it does not say which "
-            "task its runs are of), so its confirmation must be run as it was: with ablate.run, say "
-            f"ablate.run(..., confirms='{study.path}')."
-        )
-    seeds = ",".join(map(str, plan.seeds))
+    command = last_command(study)
+    task, seeds = command["task"], ",".join(map(str, plan.seeds))
     path = str(study.path.resolve()).replace("\\", "\\\\").replace("'", "\\'")
-    arguments = [*events[-1]["command"], f"hydra.sweeper.confirms='{path}'", f"hydra.sweeper.seeds=[{seeds}]"]
+    confirming = [f"hydra.sweeper.confirms='{path}'", f"hydra.sweeper.seeds=[{seeds}]"]
+    before, sys.argv = sys.argv, [task["file"], *command["command"], *confirming]
     try:
-        _repeat_command(events[-1]["task"], arguments)
+        if task["module"] == "__main__":
+            run_script(Path(task["file"]), "__main__")
+        else:
+            load_object(f"{task['module']}.{task['name']}")()
     except SystemExit as end:
         if end.code not in (None, 0, 1) or plan.folder.record() is None:
             raise
+    finally:
+        sys.argv = before
     runs = plan.folder.existing_record().runs
     return all(plan.folder.run(run).status().state == FINISHED for run in runs)
 
@@ -227,7 +223,7 @@ def check_same_configuration(study: StudyFolder, reference: Mapping[str, Any]) -
     Raises:
         ConfigError: If they differ; the message says where.
     """
-    if changed := differences(dict(study.existing_record().reference), dict(reference)):
+    if changed := difference_lines(study.existing_record().reference, reference):
         raise ConfigError(
             "The configuration is not the one that the study had:\n"
             + "\n".join(f"  {line}" for line in changed)
@@ -235,38 +231,5 @@ def check_same_configuration(study: StudyFolder, reference: Mapping[str, Any]) -
         )
 
 
-def _refuse_unfinished(study: StudyFolder, summary: Summary) -> None:
-    open_runs = int((~summary.runs["state"].isin([FINISHED, FAILED])).sum())
-    if summary.round is not None:
-        open_runs = max(open_runs, len(summary.round.runs))
-    if open_runs:
-        raise StoreError(
-            f"{open_runs} runs of '{study.path}' have not ended yet, and its verdicts may still change. Let the study "
-            "end first; the command that made it goes on."
-        )
-
-
 def _levels_text(levels: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={label}" for name, label in levels.items())
-
-
-def _repeat_command(task: Mapping[str, str], arguments: Sequence[str]) -> None:
-    """Give a command again: call its main function, or run its script."""
-    with _argv([task["file"], *arguments]):
-        if task["module"] == "__main__":
-            if not Path(task["file"]).is_file():
-                raise StoreError(f"The script of the study is not there: '{task['file']}'.")
-            sys.path.insert(0, str(Path(task["file"]).parent))
-            runpy.run_path(task["file"], run_name="__main__")
-            return
-        load_object(f"{task['module']}.{task['name']}")()
-
-
-@contextmanager
-def _argv(arguments: Sequence[str]) -> Iterator[None]:
-    before = sys.argv
-    sys.argv = list(arguments)
-    try:
-        yield
-    finally:
-        sys.argv = before

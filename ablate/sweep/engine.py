@@ -70,17 +70,17 @@ def run_jobs(
     study.halt.unlink(missing_ok=True)
     if on_pending is not None and (pending := _pending(statuses)):
         on_pending(pending)
-    fruitless = 0
+    launches_without_start = 0
     while pending := _pending(statuses):
         if not keep_going and any(status.state == FAILED for status in statuses.values()):
             break
-        free = [run for run in pending if statuses[run].state == WAITING]
-        if not free:
+        launchable = [run for run in pending if statuses[run].state == WAITING]
+        if not launchable:
             time.sleep(poll)
             statuses |= run_statuses(study, pending)
             continue
         # A killed run is launched alone: it may well be killed again, and with some launchers take others with it.
-        batch = [run for run in free if isolated or statuses[run].reason != "killed"] or free[:1]
+        batch = [run for run in launchable if isolated or statuses[run].reason != "killed"] or launchable[:1]
         before = {run: study.run(run).status() for run in batch}
         error = launch([by_run[run] for run in batch])
         # What has ended stays as it is; reading ten thousand files again would take seconds.
@@ -89,8 +89,8 @@ def run_jobs(
         has_moved = any(statuses[run].state in (FINISHED, FAILED) for run in batch) or any(
             study.run(run).status() != before[run] for run in batch
         )
-        fruitless = 0 if has_moved else fruitless + 1
-        if fruitless >= 2:
+        launches_without_start = 0 if has_moved else launches_without_start + 1
+        if launches_without_start >= 2:
             reason = f": {type(error).__name__}: {error}" if error else ""
             raise RunError(
                 f"The launcher returned twice without starting a run{reason}. The first was "

@@ -75,7 +75,17 @@ class Execution:
             with Watcher(self.folder, self.plan, observers) as watcher:
 
                 def train(jobs: Sequence[Job]) -> Mapping[PlannedRun, Status]:
-                    return self._train(jobs, watcher)
+                    statuses = run_jobs(
+                        self.folder,
+                        jobs,
+                        self.launch,
+                        retry_failed=self.settings.retry_failed,
+                        keep_going=self.settings.keep_going,
+                        isolated=self.pool is not None,
+                        on_pending=watcher.start_round,
+                    )
+                    watcher.end_round(statuses)
+                    return statuses
 
                 if self.plan.study.sequential:
                     run_rounds(self.folder, self.jobs, train, self.pool.slots if self.pool is not None else 1)
@@ -86,19 +96,6 @@ class Execution:
                 self.pool.close()  # a run counts as interrupted only when its process is gone
             mark_interrupted(self.folder)
             raise
-
-    def _train(self, jobs: Sequence[Job], watcher: Watcher) -> Mapping[PlannedRun, Status]:
-        statuses = run_jobs(
-            self.folder,
-            jobs,
-            self.launch,
-            retry_failed=self.settings.retry_failed,
-            keep_going=self.settings.keep_going,
-            isolated=self.pool is not None,
-            on_pending=watcher.start_round,
-        )
-        watcher.end_round(statuses)
-        return statuses
 
     def collect(self, drawn: dict[str, str] | None = None) -> Summary:
         """Write data, tables, figures and page of the study.

@@ -13,14 +13,14 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import DesignError, suggestion
 from ablate.study import Factor, Layout, Level, level_label
 from ablate.study.settings import StudySettings
 from ablate.sweep.config_loader import apply_overrides, parse_overrides
-from ablate.sweep.identity import flatten, task_part
+from ablate.sweep.identity import flatten, task_config
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def read_request(
         key = override.key_or_group
         try:
             if key == settings.seed_key:
-                seeds = _seeds(override)
+                seeds = _read_seeds(override)
             elif not override.is_sweep_override():
                 fixed.append(override)
             elif not override.is_discrete_sweep():
@@ -80,7 +80,7 @@ def read_request(
                     f"written in brackets: '{key}=[a,b]'."
                 )
             else:
-                factor, lines = _swept(override, config, loader, settings.extra_factors or (), added)
+                factor, lines = _swept_factor(override, config, loader, settings.extra_factors or (), added)
                 factors.append(replace(factor, block=key in (settings.blocks or ())))
                 notes += lines
         except DesignError as error:
@@ -97,7 +97,7 @@ def read_request(
             raise DesignError(
                 "\n".join(
                     f"Nothing to compare: {fixed_lines[name]} is one level only. Write "
-                    f"{name}={','.join(_labels(declarations[name]))} to compare, or leave it out."
+                    f"{name}={','.join(map(level_label, declarations[name]))} to compare, or leave it out."
                     for name in named
                 )
             )
@@ -107,13 +107,13 @@ def read_request(
             raise DesignError(
                 "Nothing to compare: no key is swept and no factors are declared. Sweep a key, for example key=a,b."
             )
-        factors = _declared(declared, config, loader)
+        factors = _declared_factors(declared, config, loader)
     return StudyRequest(
         tuple(str(override.input_line) for override in fixed), tuple(factors), seeds, swept, tuple(notes)
     )
 
 
-def _seeds(override: Override) -> tuple[int, ...]:
+def _read_seeds(override: Override) -> tuple[int, ...]:
     texts = list(override.sweep_string_iterator()) if override.is_sweep_override() else [str(override.value())]
     if not texts:
         raise DesignError(f"{override.input_line}: the sweep lists no seed.")
@@ -123,37 +123,34 @@ def _seeds(override: Override) -> tuple[int, ...]:
         raise DesignError(f"{override.input_line}: seeds are whole numbers.") from None
 
 
-def _labels(levels: Any) -> list[str]:
-    return [level_label(level) for level in levels]
-
-
-def _swept(
+def _swept_factor(
     override: Override, config: DictConfig, loader: ConfigLoader, extra: Sequence[str], added: Set[str]
 ) -> tuple[Factor, list[str]]:
     name = override.get_key_element().lstrip("+")
     values = dict.fromkeys(override.sweep_string_iterator())
     if not values:
         raise DesignError(f"{override.input_line}: the sweep lists no level.")
-    if name in extra and not _exists(config, name):
+    if name in extra and not _has_key(config, name):
         levels = [Level(value.lower() if value in ("True", "False") else value) for value in values]
         levels = [Level(level.label, (f"+{name}={level.label}",)) for level in levels]
         return Factor(name, tuple(levels), levels[0].label), []
-    if not _exists(config, name) and _takes_any_key(name.rpartition(".")[0], config, added):
+    if not _has_key(config, name) and _accepts_new_keys(name.rpartition(".")[0], config, added):
         if name not in added:
             listed = ",".join(values)
             raise DesignError(f"{override.input_line}: the configuration has no {name}. To add it: '+{name}={listed}'.")
-        return _added(name, [f"+{name}={value}" for value in values], config)
-    return _factor(name, [f"{name}={value}" for value in values], config, loader)
+        return _with_reference(name, _make_levels(name, [f"+{name}={value}" for value in values], config), None)
+    return _make_factor(name, [f"{name}={value}" for value in values], config, loader)
 
 
-def _declared(declared: Mapping[str, Any], config: DictConfig, loader: ConfigLoader) -> list[Factor]:
+def _declared_factors(declared: Mapping[str, Any], config: DictConfig, loader: ConfigLoader) -> list[Factor]:
     factors, faults = [], []
     for name, value in declared.items():
         try:
             if isinstance(value, dict):
-                factors.append(_named_levels(name, value))
+                factors.append(_factor_with_named_levels(name, value))
             elif isinstance(value, list | tuple):
-                factors.append(_factor(name, [f"{name}={level_label(level)}" for level in value], config, loader)[0])
+                lines = [f"{name}={level_label(level)}" for level in value]
+                factors.append(_make_factor(name, lines, config, loader)[0])
             else:
                 raise DesignError(f"study.factors.{name}={value}: list its levels, for example [true, false].")
         except DesignError as error:
@@ -163,7 +160,7 @@ def _declared(declared: Mapping[str, Any], config: DictConfig, loader: ConfigLoa
     return factors
 
 
-def _named_levels(name: str, value: Mapping[Any, Any]) -> Factor:
+def _factor_with_named_levels(name: str, value: Mapping[Any, Any]) -> Factor:
     """A factor whose levels have names and may each change several keys; the first is the reference."""
     levels = []
     for label, lines in value.items():
@@ -179,95 +176,80 @@ def _named_levels(name: str, value: Mapping[Any, Any]) -> Factor:
     return Factor(name, tuple(levels), reference=levels[0].label)
 
 
-def _factor(name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader) -> tuple[Factor, list[str]]:
-    """A factor from one override line a level; the reference is added where no line gives it."""
-    group = is_group(name, loader)
-    reference, levels = (_group_levels if group else _value_levels)(name, lines, config, loader)
+def _make_factor(name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader) -> tuple[Factor, list[str]]:
+    """A factor from one override line a level, and notes about its reference."""
+    if is_group(name, loader):
+        return _with_reference(name, *_group_levels(name, lines, config))
+    return _with_reference(name, *_value_levels(name, lines, config, loader))
+
+
+def _with_reference(name: str, levels: Sequence[Level], reference: str | None) -> tuple[Factor, list[str]]:
+    """A factor, to whose levels the reference is added where it is none of them; None stands for the first level."""
     if reference is None:
         first = levels[0].label
-        return Factor(name, tuple(levels), first), [_first_is_reference(name, first)]
+        note = f"{name} has no value in the configuration: {name}={first}, listed first, is the reference."
+        return Factor(name, tuple(levels), first), [note]
     if reference in [level.label for level in levels]:
         return Factor(name, tuple(levels), reference), []
     note = f"{name}={reference} is the reference: the configuration has it, so it was added to the levels."
     return Factor(name, (Level(reference), *levels), reference), [note]
 
 
-def _added(name: str, lines: Sequence[str], config: DictConfig) -> tuple[Factor, list[str]]:
-    """A factor whose key the configuration does not have; the first level is the reference."""
-    levels = _levels(name, lines, config)
-    return Factor(name, levels, levels[0].label), [_first_is_reference(name, levels[0].label)]
-
-
-def _first_is_reference(name: str, label: str) -> str:
-    return f"{name} has no value in the configuration: {name}={label}, listed first, is the reference."
-
-
-def _group_levels(
-    name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader
-) -> tuple[str | None, list[Level]]:
+def _group_levels(name: str, lines: Sequence[str], config: DictConfig) -> tuple[list[Level], str | None]:
     choices = config.hydra.runtime.choices
     choice = choices.get(name)
     prefix = "" if name in choices else "+"  # a group that the defaults list does not have is added to it
     levels = [Level(line.split("=", 1)[1], (f"{prefix}{line}",)) for line in lines]
-    return (None if choice in (None, "???") else str(choice)), levels
+    return levels, (None if choice in (None, "???") else str(choice))
 
 
 def _value_levels(
     name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader
-) -> tuple[str | None, list[Level]]:
-    if not _exists(config, name):
-        known = known_keys(config, loader)
+) -> tuple[list[Level], str | None]:
+    if not _has_key(config, name):
+        known = [*task_keys(config), *(group for group in loader.list_groups("") if group != "hydra")]
         if name not in known:
             raise DesignError(f"Unknown key '{name}': it cannot be swept.{suggestion(name, known)}")
-    levels = _levels(name, lines, config)
+    levels = _make_levels(name, lines, config)
     head, _, last = name.rpartition(".")
     node = OmegaConf.select(config, head) if head else config
     missing = isinstance(node, DictConfig) and OmegaConf.is_missing(node, last)
-    return (None if missing else _label(OmegaConf.select(config, name, throw_on_missing=False))), list(levels)
+    return levels, (None if missing else _value_label(OmegaConf.select(config, name, throw_on_missing=False)))
 
 
-def _takes_any_key(head: str, config: DictConfig, added: Set[str]) -> bool:
+def _accepts_new_keys(head: str, config: DictConfig, added: Set[str]) -> bool:
     """Whether a node is a mapping that the configuration leaves empty, but for keys that were added."""
     node = OmegaConf.select(config, head) if head else None
     return isinstance(node, DictConfig) and all(f"{head}.{key!s}" in added for key in node)
 
 
-def _levels(name: str, lines: Sequence[str], config: DictConfig) -> tuple[Level, ...]:
+def _make_levels(name: str, lines: Sequence[str], config: DictConfig) -> list[Level]:
     """A level from each override line."""
     levels, faults = [], []
-    # Unpickling costs a tenth of a deep copy, and a value without interpolations does not need the large hydra node.
-    complete = cloudpickle.dumps(config)
-    without_hydra: DictConfig = pickle.loads(complete)
-    with open_dict(without_hydra), flag_override(without_hydra, "readonly", False):
-        del without_hydra["hydra"]  # all else keeps its types, against which values are checked
-    task = cloudpickle.dumps(without_hydra)
+    pickled = cloudpickle.dumps(config)  # unpickling costs a tenth of a deep copy
     for line in lines:
+        trial: DictConfig = pickle.loads(pickled)
         try:
-            value = _value_with(line, name, complete if "${" in line else task)
+            apply_overrides(trial, parse_overrides([line]))
+            value = OmegaConf.select(trial, name, throw_on_missing=False)
         except (HydraException, OmegaConfBaseException) as error:
             faults.append(f"{line}: {error_text(error)}")
             continue
-        label, plus = _label(value), "+" if line.startswith("+") else ""
+        label, plus = _value_label(value), "+" if line.startswith("+") else ""
         levels.append(Level(label, (f"{plus}{name}={label}" if value is None or isinstance(value, bool) else line,)))
     if faults:
         raise DesignError("\n".join(faults))
-    return tuple(levels)
+    return levels
 
 
-def _exists(config: DictConfig, name: str) -> bool:
+def _has_key(config: DictConfig, name: str) -> bool:
     head, _, last = name.rpartition(".")
     node = OmegaConf.select(config, head) if head else config
     return isinstance(node, DictConfig) and last in node
 
 
-def _label(value: object) -> str:
+def _value_label(value: object) -> str:
     return level_label(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
-
-
-def _value_with(line: str, name: str, pickled: bytes) -> object:
-    trial: DictConfig = pickle.loads(pickled)
-    apply_overrides(trial, parse_overrides([line]))
-    return OmegaConf.select(trial, name, throw_on_missing=False)
 
 
 @functools.lru_cache(maxsize=1024)  # Hydra searches all its sources for 20 ms
@@ -276,15 +258,10 @@ def is_group(name: str, loader: ConfigLoader) -> bool:
     return bool(loader.get_group_options(name.split("@", 1)[0], ObjectType.CONFIG))
 
 
-def known_keys(config: DictConfig, loader: ConfigLoader) -> list[str]:
-    """Every key and config group that an override may name."""
-    return sorted({*task_keys(config), *(group for group in loader.list_groups("") if group != "hydra")})
-
-
 def task_keys(config: DictConfig) -> list[str]:
     """Every key of a configuration, inner nodes included, without those of ``hydra``."""
     keys = set()
-    for key in flatten(OmegaConf.to_container(task_part(config), resolve=False)):  # type: ignore[arg-type]
+    for key in flatten(OmegaConf.to_container(task_config(config), resolve=False)):  # type: ignore[arg-type]
         parts = key.split(".")
         keys |= {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
     return sorted(keys)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import DesignError, suggestion
 from ablate.store import PlannedRun, RunFolder, StudyFolder, write_json
-from ablate.study import Cell, Factor, Layout, Level, level_label, make_plan
+from ablate.study import Factor, Level, level_label, make_plan
 from ablate.study.settings import RUN_SETTINGS, StudySettings
 from ablate.sweep.confirm import DESIGN, check_same_configuration, plan_confirmation, write_confirmation
 from ablate.sweep.console import say
@@ -18,7 +20,7 @@ from ablate.sweep.engine import Job
 from ablate.sweep.events import Observer
 from ablate.sweep.execution import Execution, read_settings
 from ablate.sweep.identity import run_id
-from ablate.sweep.pool import Call, WorkerPool
+from ablate.sweep.pool import Call, Outcome, WorkerPool
 from ablate.sweep.recorder import record
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name, enter_study
 
@@ -70,58 +72,56 @@ def run(
         >>> summary.effects["verdict"].tolist()
         ['helps']
     """
-    asked = _settings(settings, factors)
-    base = dict(config or {})
-    varied = [_factor(name, list(levels), base, asked) for name, levels in factors.items()]
+    options = _read_options(settings, factors)
+    fixed = dict(config or {})
+    study_factors = [_factor(name, list(levels), fixed, options) for name, levels in factors.items()]
     values = {name: {level_label(level): level for level in levels} for name, levels in factors.items()}
-    reference = _plain({**base, **{factor.name: values[factor.name][factor.reference] for factor in varied}})
-    folder = StudyFolder(Path(outputs) / (check_name(asked.name) if asked.name else default_name(list(factors))))
+    reference = _json_values({**fixed, **{one.name: values[one.name][one.reference] for one in study_factors}})
+    folder = StudyFolder(Path(outputs) / (check_name(options.name) if options.name else default_name(list(factors))))
     layout = None
-    confirmed = StudyFolder(Path(asked.confirms)) if asked.confirms is not None else None
+    confirmed = StudyFolder(Path(options.confirms)) if options.confirms is not None else None
     if confirmed is not None:
         confirmation = plan_confirmation(confirmed)
         check_same_configuration(confirmed, reference)
-        folder, layout = confirmation.folder, Layout((dict(confirmation.levels),))
-        asked = replace(asked, design=DESIGN, seeds=confirmation.seeds)
+        folder, layout = confirmation.folder, confirmation.layout
+        options = replace(options, design=DESIGN, seeds=confirmation.seeds)
     old = folder.record()
-    study = asked.study(folder.name, "factorial", old.plan.study.metric if old else UNNAMED_METRIC)
-    plan = make_plan(study, varied, asked.constraints(), layout)
-    work = {
-        PlannedRun(run_id(configuration), cell.name, seed): configuration
-        for cell in plan.cells
-        for seed in study.seeds
-        for configuration in [_configuration(base, cell, values, seed)]
-    }
-    entered = enter_study(folder, plan, work, reference, command=["ablate.run"], report=asked.report)
-    task = _Task(train, study.metric, None if asked.keep_going else folder.halt.absolute())
-    pool = WorkerPool(workers) if workers > 1 else None
+    study = options.study(folder.name, "factorial", old.plan.study.metric if old else UNNAMED_METRIC)
+    plan = make_plan(study, study_factors, options.constraints(), layout)
+    configurations: dict[PlannedRun, dict[str, Any]] = {}
+    for cell in plan.cells:
+        cell_values = {name: values[name][label] for name, label in cell.levels.items()}
+        for seed in study.seeds:
+            configuration = {**fixed, **cell_values, "seed": seed}
+            configurations[PlannedRun(run_id(configuration), cell.name, seed)] = configuration
+    entered = enter_study(folder, plan, configurations, reference, command=["ablate.run"], report=options.report)
+    halt = None if options.keep_going else folder.halt.absolute()
+    task = functools.partial(_record_run, train, study.metric, halt)
+    jobs = [Job(planned, ()) for planned in configurations]
+    with WorkerPool(workers) if workers > 1 else nullcontext() as pool:
 
-    def launch(jobs: Sequence[Job]) -> BaseException | None:
-        return _launch(task, folder, {job.run: work[job.run] for job in jobs}, pool)
+        def launch(jobs: Sequence[Job]) -> BaseException | None:
+            calls = [
+                Call(job.run, (configurations[job.run], (folder.path / job.run.folder).absolute()), job.run.cell)
+                for job in jobs
+            ]
+            outcomes = list(_call_here(task, calls) if pool is None else pool.run(task, calls))
+            return next((outcome.error for outcome in outcomes if outcome.error is not None), None)
 
-    jobs = [Job(planned, ()) for planned in work]
-    execution = Execution(folder, entered.plan, asked, jobs, launch, pool, observers)
-    try:
+        execution = Execution(folder, entered.plan, options, jobs, launch, pool, observers)
         execution.train()
-    finally:
-        if pool is not None:
-            pool.close()
     summary = execution.collect()
     if confirmed is not None:
         say(str(write_confirmation(confirmed, folder)["text"]))
     return summary
 
 
-def _settings(values: Mapping[str, Any], factors: Mapping[str, Any]) -> StudySettings:
+def _read_options(values: Mapping[str, Any], factors: Mapping[str, Any]) -> StudySettings:
     """The settings that were passed; those that name factors must name factors of the call."""
     unknown = [key for key in values if key not in RUN_SETTINGS]
     if unknown:
         raise DesignError(
-            "\n".join(
-                f"ablate.run has no argument '{key}'."
-                + (suggestion(key, RUN_SETTINGS) or f" Arguments: {', '.join(sorted(RUN_SETTINGS))}.")
-                for key in unknown
-            )
+            "\n".join(f"ablate.run has no argument '{key}'.{suggestion(key, RUN_SETTINGS)}" for key in unknown)
         )
     plain = {key: list(value) if isinstance(value, range | set | frozenset) else value for key, value in values.items()}
     settings = read_settings(plain, section="")
@@ -136,43 +136,25 @@ def _settings(values: Mapping[str, Any], factors: Mapping[str, Any]) -> StudySet
     return settings
 
 
-@dataclass(frozen=True)
-class _Task:
+def _record_run(train: Train, metric: str, halt: Path | None, configuration: dict[str, Any], path: Path) -> None:
     """One run of the function, in the process of the command or in a worker."""
-
-    train: Train
-    metric: str
-    halt: Path | None
-
-    def __call__(self, configuration: dict[str, Any], path: str) -> None:
-        folder = RunFolder(Path(path))
-        write_json(folder.path / "config.json", _plain(configuration))
-        record(lambda: self.train(dict(configuration)), folder, self.metric, halt=self.halt)
+    write_json(path / "config.json", _json_values(configuration))
+    record(lambda: train(dict(configuration)), RunFolder(path), metric, halt=halt)
 
 
-def _launch(
-    task: _Task, folder: StudyFolder, work: Mapping[PlannedRun, dict[str, Any]], pool: WorkerPool | None
-) -> BaseException | None:
-    calls = [
-        Call(run, (configuration, str((folder.path / run.folder).absolute())), run.cell)
-        for run, configuration in work.items()
-    ]
-    errors: list[BaseException] = []
-    if pool is not None:
-        errors += [outcome.error for outcome in pool.run(task, calls) if outcome.error is not None]
-        return errors[0] if errors else None
+def _call_here(function: Callable[..., None], calls: Sequence[Call]) -> Iterator[Outcome]:
+    """Call a function in this process; the outcomes are those that a pool would yield."""
     for call in calls:
         try:
-            task(*call.arguments)
+            function(*call.arguments)
         except Exception as error:
-            errors.append(error)
-    return errors[0] if errors else None
+            yield Outcome(call.key, error=error)
 
 
-def _factor(name: str, levels: list[Any], base: Mapping[str, Any], settings: StudySettings) -> Factor:
+def _factor(name: str, levels: list[Any], fixed: Mapping[str, Any], settings: StudySettings) -> Factor:
     if not levels:
         raise DesignError(f"Factor '{name}' has no levels.")
-    reference = level_label(base.get(name, levels[0]))
+    reference = level_label(fixed.get(name, levels[0]))
     labels = [level_label(level) for level in levels]
     if reference not in labels:
         raise DesignError(f"config has {name}={reference}, which is none of the levels {', '.join(labels)}.")
@@ -185,14 +167,7 @@ def _factor(name: str, levels: list[Any], base: Mapping[str, Any], settings: Stu
     )
 
 
-def _configuration(
-    base: Mapping[str, Any], cell: Cell, values: Mapping[str, Mapping[str, Any]], seed: int
-) -> dict[str, Any]:
-    levels = {name: values[name][label] for name, label in cell.levels.items()}
-    return {**base, **levels, "seed": seed}
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def _json_values(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value if isinstance(value, str | int | float | None) else str(value) for key, value in values.items()}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import csv
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,53 +29,53 @@ class Gpu:
     by_driver: bool = False
 
 
-def slots(gpus: Sequence[Gpu], need: float | None, cores: int) -> list[Gpu]:
-    """Which GPU each worker has.
+def assign_gpus(gpus: Sequence[Gpu], memory: float | None, cores: int) -> list[Gpu]:
+    """Decide which GPU each worker has.
 
     Workers go round the GPUs, so that each GPU has one before any has two. There are never more of them than GPUs
-    with room or, beyond that, than cores.
+    with enough free memory or, beyond that, than cores.
 
     Args:
         gpus: The GPUs to share out.
-        need: GiB of a GPU's memory that a worker's tensors may take; None: a whole GPU.
+        memory: GiB of a GPU's memory that a worker's tensors may take; None: a whole GPU.
         cores: How many CPU cores there are.
 
     Returns:
         A GPU a worker; empty where there is no GPU.
 
     Raises:
-        ConfigError: If no GPU has room for a worker.
+        ConfigError: If no GPU has enough free memory for a worker.
 
     Example:
-        >>> [gpu.name for gpu in slots([Gpu("0", 11.0), Gpu("1", 5.0), Gpu("2", 2.0)], 4.0, 8)]
+        >>> [gpu.name for gpu in assign_gpus([Gpu("0", 11.0), Gpu("1", 5.0), Gpu("2", 2.0)], 4.0, 8)]
         ['0', '1', '0']
-        >>> [gpu.name for gpu in slots([Gpu("0", 11.0), Gpu("1", 5.0)], None, 8)]
+        >>> [gpu.name for gpu in assign_gpus([Gpu("0", 11.0), Gpu("1", 5.0)], None, 8)]
         ['0', '1']
     """
-    if need is None or not gpus:
+    if memory is None or not gpus:
         return list(gpus)
-    # A GPU of unknown memory takes one worker, as without a need.
-    capacity = [1 if gpu.free is None else int(gpu.free / (need + _CONTEXT)) for gpu in gpus]
+    # A GPU of unknown memory takes one worker, as where none is asked for.
+    capacity = [1 if gpu.free is None else int(gpu.free / (memory + _CONTEXT)) for gpu in gpus]
     if not any(capacity):
         sizes = ", ".join(f"GPU {gpu.name} has {gpu.free:.1f}" for gpu in gpus)
         largest = max(gpu.free or 0.0 for gpu in gpus) - _CONTEXT
         remedy = f"Write at most {int(largest * 10) / 10:g}" if largest >= 0.1 else "Free a GPU"
         raise ConfigError(
-            f"gpu_memory={need:g}: no GPU has as many GiB free, and {_CONTEXT:g} for CUDA itself: {sizes}. "
+            f"gpu_memory={memory:g}: no GPU has as many GiB free, and {_CONTEXT:g} for CUDA itself: {sizes}. "
             f"{remedy}, or null for one worker a GPU."
         )
-    rounds = [gpu for turn in range(max(capacity)) for gpu, most in zip(gpus, capacity, strict=True) if turn < most]
-    return rounds[: max(cores, sum(most > 0 for most in capacity))]
+    in_turn = [gpu for turn in range(max(capacity)) for gpu, most in zip(gpus, capacity, strict=True) if turn < most]
+    return in_turn[: max(cores, sum(most > 0 for most in capacity))]
 
 
-def slot_environments(gpus: Sequence[Gpu], need: float | None) -> list[dict[str, str]]:
+def worker_environments(gpus: Sequence[Gpu], memory: float | None) -> list[dict[str, str]]:
     """The environment variables of each worker.
 
     Args:
-        gpus: The GPU of each worker, as :func:`slots` gave them.
-        need: GiB of it that the worker's tensors may take; None: all.
+        gpus: The GPU of each worker, as :func:`assign_gpus` returned them.
+        memory: GiB of it that the worker's tensors may take; None: all.
     """
-    limit = {} if need is None else {"ABLATE_GPU_MEMORY": f"{need:g}"}  # a framework can hold itself to it
+    limit = {} if memory is None else {"ABLATE_GPU_MEMORY": f"{memory:g}"}  # read by the framework's layer
     return [
         {"CUDA_VISIBLE_DEVICES": gpu.name, **({"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if gpu.by_driver else {}), **limit}
         for gpu in gpus
@@ -95,35 +95,26 @@ def visible_gpus(
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     if named is None and visible is not None:
         named = [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
-    if named is not None and not named:
-        return ()
     listed = _driver_gpus()
     if named is None:
         return tuple(Gpu(index, free, by_driver=True) for index, _, free in listed)
-    return tuple(Gpu(str(name), _free(str(name), listed)) for name in named)
-
-
-def _free(name: str, listed: Sequence[tuple[str, str, float | None]]) -> float | None:
-    """What is free of a GPU that is named by its number, or by enough of the beginning of its identifier."""
-    matches = [free for index, uuid, free in listed if name == index or (not name.isdigit() and uuid.startswith(name))]
-    return matches[0] if len(matches) == 1 else None
+    gpus = []
+    for name in map(str, named):
+        # A number, or enough of the beginning of an identifier.
+        matches = [
+            free for index, uuid, free in listed if name == index or (uuid.startswith(name) and not name.isdigit())
+        ]
+        gpus.append(Gpu(name, matches[0] if len(matches) == 1 else None))
+    return tuple(gpus)
 
 
 def _driver_gpus() -> list[tuple[str, str, float | None]]:
     """Number, identifier and free GiB of every GPU; of one that is divided into instances the memory is unknown."""
-    if shutil.which("nvidia-smi") is None:
+    command = ["nvidia-smi", "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"]
+    try:
+        listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
         return []
-    listing = subprocess.run(
-        ["nvidia-smi", "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if listing.returncode:
-        return []
-    rows = [[word.strip() for word in line.split(",")] for line in listing.stdout.splitlines()]
-    return [
-        (row[0], row[1], int(row[2]) / 1024 if row[2].isdigit() else None)  # MiB; "[N/A]" where it is unknown
-        for row in rows
-        if len(row) == 3
-    ]
+    rows = csv.reader(listing.splitlines(), skipinitialspace=True)
+    # In MiB; "[N/A]" where it is unknown.
+    return [(row[0], row[1], int(row[2]) / 1024 if row[2].isdigit() else None) for row in rows if len(row) == 3]

@@ -27,26 +27,25 @@ def run_id(configuration: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def identity(config: DictConfig, ignore: Sequence[str]) -> dict[str, Any]:
-    """The part of a task's configuration that can change its result, as plain values.
+def resolved_values(config: DictConfig) -> dict[str, Any]:
+    """The configuration of a task as plain values.
 
     Args:
         config: The composed configuration; ``hydra`` in it is left out.
-        ignore: Dotted keys that cannot change a result.
 
     Returns:
         Nested plain values with all interpolations resolved, except those of volatile resolvers such as ``${now:}``,
         which stay as they are written.
     """
-    plain = task_part(config) if "hydra" in config else config
-    OmegaConf.clear_cache(plain)
-    with _volatile_as_written():
+    task = task_config(config) if "hydra" in config else config
+    OmegaConf.clear_cache(task)
+    with _unresolved_volatile():
         try:
-            values = OmegaConf.to_container(plain, resolve=True, enum_to_str=True)
+            values = OmegaConf.to_container(task, resolve=True, enum_to_str=True)
         except OmegaConfBaseException:
-            # An interpolation that only a running job can resolve: its text has to do.
-            values = OmegaConf.to_container(plain, resolve=False, enum_to_str=True)
-    return without(_json_values(values), ignore)
+            # An interpolation that only a running job can resolve stays as text.
+            values = OmegaConf.to_container(task, resolve=False, enum_to_str=True)
+    return _json_values(values)  # type: ignore[no-any-return]
 
 
 def _json_values(value: Any) -> Any:
@@ -58,46 +57,44 @@ def _json_values(value: Any) -> Any:
     return value if isinstance(value, str | int | float | None) else str(value)
 
 
-def task_part(config: DictConfig) -> DictConfig:
+def task_config(config: DictConfig) -> DictConfig:
     """A copy of a configuration without its ``hydra`` node."""
     return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
 
 
 @contextmanager
-def _volatile_as_written() -> Iterator[None]:
+def _unresolved_volatile() -> Iterator[None]:
+    """Volatile resolvers return their own interpolations for the time of a ``with`` block."""
     # OmegaConf can replace a resolver but not hand one back, so the table itself is saved and restored.
     saved = dict(BaseContainer._resolvers)
     try:
         for name in VOLATILE:
-            OmegaConf.register_new_resolver(name, _as_written(name), replace=True)
+            OmegaConf.register_new_resolver(name, _interpolation_writer(name), replace=True)
         yield
     finally:
         BaseContainer._resolvers.clear()
         BaseContainer._resolvers.update(saved)
 
 
-def _as_written(name: str) -> Callable[..., str]:
-    def text(*arguments: object) -> str:
-        return f"${{{name}:{','.join(str(argument) for argument in arguments)}}}"
-
-    return text
+def _interpolation_writer(name: str) -> Callable[..., str]:
+    return lambda *arguments: f"${{{name}:{','.join(map(str, arguments))}}}"
 
 
-def without(values: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """Nested values without some dotted keys.
+def drop_keys(values: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """A copy of nested values from which some dotted keys are dropped.
 
     Example:
-        >>> without({"a": 1, "b": {"c": 2, "d": 3}}, ["b.c", "x"])
+        >>> drop_keys({"a": 1, "b": {"c": 2, "d": 3}}, ["b.c", "x"])
         {'a': 1, 'b': {'d': 3}}
     """
-    kept = dict(values)
+    remaining = dict(values)
     for key in keys:
         head, _, rest = key.partition(".")
         if not rest:
-            kept.pop(head, None)
-        elif isinstance(kept.get(head), Mapping):
-            kept[head] = without(kept[head], [rest])
-    return kept
+            remaining.pop(head, None)
+        elif isinstance(remaining.get(head), Mapping):
+            remaining[head] = drop_keys(remaining[head], [rest])
+    return remaining
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -117,22 +114,20 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What differs between two configurations, a line a key.
+def difference_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The differences between two configurations as text, one line for each key.
 
     Example:
-        >>> differences({"train": {"epochs": 5}, "a": 1}, {"train": {"epochs": 9}, "b": 2})
+        >>> difference_lines({"train": {"epochs": 5}, "a": 1}, {"train": {"epochs": 9}, "b": 2})
         ['a: 1 -> absent', 'b: absent -> 2', 'train.epochs: 5 -> 9']
     """
-    before, after = flatten(old), flatten(new)
-    lines = []
-    for key in sorted(before.keys() | after.keys()):
-        was = _word(before[key]) if key in before else "absent"
-        now = _word(after[key]) if key in after else "absent"
-        if was != now:
-            lines.append(f"{key}: {was} -> {now}")
-    return lines
+    before, after = _value_texts(old), _value_texts(new)
+    pairs = {key: (before.get(key, "absent"), after.get(key, "absent")) for key in sorted(before.keys() | after.keys())}
+    return [f"{key}: {was} -> {now}" for key, (was, now) in pairs.items() if was != now]
 
 
-def _word(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+def _value_texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, default=str)
+        for key, value in flatten(values).items()
+    }

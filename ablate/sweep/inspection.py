@@ -8,8 +8,6 @@ and crash, which the process of the command must not.
 from __future__ import annotations
 
 import os
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,12 +20,12 @@ from omegaconf import DictConfig
 from ablate.errors import ConfigError, DesignError, RunError
 from ablate.objects import load_object
 from ablate.store import FINISHED, StudyFolder, make_folder
-from ablate.study import Cell, Plan
 from ablate.study.settings import StudySettings
 from ablate.sweep.composer import Composer
 from ablate.sweep.config_loader import parse_overrides
 from ablate.sweep.console import say
 from ablate.sweep.pool import Call, Outcome, WorkerPool
+from ablate.sweep.worker import redirect_output
 
 _MAX_DESCRIBED = 32
 _LOG = "networks.log"
@@ -52,12 +50,11 @@ def discover_factors(
     keys = [one.key_or_group for one in parse_overrides(arguments, loader) if one.is_sweep_override()]
     if swept := [key for key in keys if key != settings.seed_key]:
         raise DesignError(f"The factors come from {function}: {', '.join(swept)} cannot be swept as well.")
-    reference = Composer(loader, config, (), Path(), settings.ignore or ()).configuration(())
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            factors: Mapping[str, Any] = call_in_worker(function, (reference,), Path(folder) / "factors.log", None)
-        except RunError as error:
-            raise ConfigError(str(error)) from error
+    reference = Composer(loader, config, (), Path()).configuration(())
+    try:
+        factors: Mapping[str, Any] = call_in_worker(function, (reference,), Path(os.devnull), None)
+    except RunError as error:
+        raise ConfigError(str(error)) from error
     return factors
 
 
@@ -103,23 +100,23 @@ def describe_networks(
         pool: Workers to use, or None to start one.
         meanwhile: What this process does while the workers are busy; not called where there is nothing to find out.
     """
-    if settings.preflight is None or (settings.costs is None and settings.diagrams is None):
+    if settings.preflight is None:
         return
-    plan, trained = _trained_cells(folder)
+    record = folder.existing_record()
+    finished = {run.cell for run in record.runs if folder.run(run).status().state == FINISHED}
+    trained = [cell for cell in record.plan.cells if cell.name in finished]
     if not trained or not trained[0].is_reference:
         return
     # The reference and single changes first: they are what tables and figures compare.
     cells = sorted(trained, key=lambda cell: len(cell.changed) > 1)[:_MAX_DESCRIBED]
-    costs, diagrams = settings.costs, settings.diagrams
     measured = folder.cell_costs()
-    if costs is not None and all(cell.name in measured for cell in cells):
-        costs = None
-    if diagrams is not None and all((folder.diagrams / f"{cell.name}.svg").is_file() for cell in cells):
-        diagrams = None
+    costs = settings.costs if any(cell.name not in measured for cell in cells) else None
+    drawn = [(folder.diagrams / f"{cell.name}.svg").is_file() for cell in cells]
+    diagrams = None if all(drawn) else settings.diagrams
     if costs is None and diagrams is None:
         return
     seed = f"{settings.seed_key}=0"
-    configurations = [composer.configuration((*composer.overrides(cell, plan.factors), seed)) for cell in cells]
+    configurations = [composer.configuration((*composer.overrides(cell, record.plan.factors), seed)) for cell in cells]
     tasks: list[tuple[str, tuple[Any, ...]]] = []
     if costs is not None:
         number = f"{len(cells)} of {len(trained)}" if len(cells) < len(trained) else f"{len(cells)}"
@@ -146,13 +143,6 @@ def describe_networks(
                 say(line)
 
 
-def _trained_cells(folder: StudyFolder) -> tuple[Plan, list[Cell]]:
-    """The plan, and its cells that have a finished run."""
-    record = folder.existing_record()
-    trained = {run.cell for run in record.runs if folder.run(run).status().state == FINISHED}
-    return record.plan, [cell for cell in record.plan.cells if cell.name in trained]
-
-
 def call_in_worker(function: str, arguments: Sequence[Any], log: Path, pool: WorkerPool | None) -> Any:
     """What a function returns, called in a process of its own.
 
@@ -172,7 +162,7 @@ def call_in_worker(function: str, arguments: Sequence[Any], log: Path, pool: Wor
 
 
 def _call_in_workers(tasks: Sequence[tuple[str, Sequence[Any]]], log: Path, pool: WorkerPool | None) -> list[Outcome]:
-    """How functions end that are called at the same time, as far as there are workers."""
+    """The outcomes of functions that are called at the same time, as far as there are workers, in their order."""
     make_folder(log.parent)
     workers = WorkerPool(len(tasks)) if pool is None else pool
     calls = [
@@ -187,12 +177,7 @@ def _call_in_workers(tasks: Sequence[tuple[str, Sequence[Any]]], log: Path, pool
 
 
 def _load_and_call(function: str, arguments: Sequence[Any], log: str) -> Any:
-    """What a worker does: frameworks print from C as well, so the file descriptors are redirected."""
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-        os.dup2(handle, stream.fileno())
-    os.close(handle)
+    redirect_output(Path(log))
     return load_object(function)(*arguments)
 
 

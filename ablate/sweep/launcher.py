@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,8 +21,9 @@ from ablate.errors import ConfigError
 from ablate.store import FAILED, RUNNING, RunFolder, StudyFolder
 from ablate.study.setting import setting_fault
 from ablate.study.settings import LAUNCHER_SETTINGS
-from ablate.sweep.gpus import slot_environments, slots, visible_gpus
+from ablate.sweep.gpus import assign_gpus, visible_gpus, worker_environments
 from ablate.sweep.pool import Call, MemoryBudget, Outcome, WorkerPool
+from ablate.sweep.worker import redirect_output
 
 
 class ProcessLauncher(Launcher):
@@ -54,10 +54,10 @@ class ProcessLauncher(Launcher):
         if faults := [fault for fault in checks if fault is not None]:
             raise ConfigError("\n".join(faults))
         cores = len(os.sched_getaffinity(0))
-        gpu_by_slot = slots(visible_gpus(gpus), gpu_memory, cores)
-        count = workers if isinstance(workers, int) else len(gpu_by_slot) or cores
+        worker_gpus = assign_gpus(visible_gpus(gpus), gpu_memory, cores)
+        count = workers if isinstance(workers, int) else len(worker_gpus) or cores
         common = {"ABLATE_WORKERS": str(count)}  # by which a framework can divide the cores
-        environments = [slot | common for slot in slot_environments(gpu_by_slot, gpu_memory) or [{}]]
+        environments = [one | common for one in worker_environments(worker_gpus, gpu_memory) or [{}]]
         memory = MemoryBudget() if workers == "auto" else None
         self.pool = WorkerPool(count, jobs_per_worker, timeout, environments, memory)
 
@@ -74,13 +74,13 @@ class ProcessLauncher(Launcher):
         state = Singleton.get_state()
         job = functools.partial(_run, self._context, self._task, self._config, state)
         calls = [
-            Call(key=index, arguments=(initial_job_idx + index, list(lines)), group=_cell(lines))
+            Call(key=index, arguments=(initial_job_idx + index, list(lines)), group=str(_subdir(lines).parent))
             for index, lines in enumerate(job_overrides)
         ]
         returns: dict[int, JobReturn] = {}
         for outcome in self.pool.run(job, calls):
             lines = job_overrides[outcome.key]
-            if outcome.reason in ("exited", "killed", "timed out"):
+            if outcome.reason in ("exited", "timed out"):
                 _record_death(sweep, lines, outcome)
             returns[outcome.key] = _job_return(outcome, lines)
         return [returns[index] for index in range(len(job_overrides))]
@@ -99,8 +99,8 @@ def _run(
     HydraConfig.instance().set_config(sweep_config)
     folder = Path(str(sweep_config.hydra.sweep.dir)) / str(sweep_config.hydra.sweep.subdir)
     folder.mkdir(parents=True, exist_ok=True)
-    # Before anything of the task: frameworks print from C, past sys.stdout, and a worker carries out many runs.
-    _redirect_output(RunFolder(folder).log)
+    # Before anything of the task; a worker carries out many runs, each with its own log.
+    redirect_output(RunFolder(folder).log)
     result = run_job(
         hydra_context=context,
         config=sweep_config,
@@ -112,33 +112,15 @@ def _run(
     return result
 
 
-def _redirect_output(log: Path) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
-    os.close(handle)
-
-
-def _subdir(overrides: Sequence[str]) -> str | None:
-    for line in overrides:
-        if line.startswith("hydra.sweep.subdir="):
-            return line.split("=", 1)[1].strip("'")
-    return None
-
-
-def _cell(overrides: Sequence[str]) -> str:
-    subdir = _subdir(overrides)
-    return str(Path(subdir).parent) if subdir else ""
+def _subdir(overrides: Sequence[str]) -> Path:
+    """The folder of a run within the study's; that of another sweeper's job is not known before it runs."""
+    line = next((line for line in overrides if line.startswith("hydra.sweep.subdir=")), "")
+    return Path(line.partition("=")[2].strip("'"))
 
 
 def _record_death(sweep: Path, overrides: Sequence[str], outcome: Outcome) -> None:
     """Write what the dead process could not, except that it was killed: the engine launches such a run once more."""
-    subdir = _subdir(overrides)
-    if subdir is None or outcome.reason == "killed":
-        return
-    folder = RunFolder(sweep / subdir)
+    folder = RunFolder(sweep / _subdir(overrides))
     status = folder.status()
     if status.state == RUNNING:
         folder.write_status(

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 _STYLES = {FINISHED: "green", RUNNING: "yellow", FAILED: "red", WAITING: "dim"}
 _ORDER = {RUNNING: 0, FAILED: 1, WAITING: 2, FINISHED: 3}
-_SQUARE_WIDTH = 9
+_ENTRY_WIDTH = 9
 _NAME_WIDTH = 34
 _MIN_ROWS = 3
 _OTHER_LINES = 7
 
 
 @dataclass(frozen=True)
-class Square:
+class RunEntry:
     """What the table shows of one run.
 
     Args:
@@ -41,45 +41,44 @@ class Square:
 
 
 class LiveTable:
-    """An observer that keeps one square a run, and renders them as a table of cells by seeds."""
+    """An observer that keeps one entry a run, and renders them as a table of cells by seeds."""
 
     def on_event(self, event: Event) -> None:
         """See :class:`~ablate.sweep.events.Observer`."""
         if isinstance(event, StudyStarted):
             self._metric = event.plan.study.metric
             self._cells = {cell.name: cell.label for cell in event.plan.cells}
-            self._squares = self._known_squares(StudyFolder(event.folder))
+            self._entries = self._known_entries(StudyFolder(event.folder))
         elif isinstance(event, RoundStarted):
             for run in event.runs:
-                self._squares[run.cell, run.seed] = Square(WAITING, "·")
+                self._entries[run.cell, run.seed] = RunEntry(WAITING, "·")
         elif isinstance(event, RunStarted):
-            self._squares[event.run.cell, event.run.seed] = Square(RUNNING, "…")
+            self._entries[event.run.cell, event.run.seed] = RunEntry(RUNNING, "…")
         elif isinstance(event, EpochEnded):
-            self._squares[event.run.cell, event.run.seed] = Square(RUNNING, self._epoch_text(event))
+            self._entries[event.run.cell, event.run.seed] = RunEntry(RUNNING, self._epoch_text(event))
         elif isinstance(event, RunEnded):
-            square = self._finished(event.metrics) if event.state == FINISHED else Square(FAILED, event.reason)
-            self._squares[event.run.cell, event.run.seed] = square
+            entry = self._finished_entry(event.metrics) if event.state == FINISHED else RunEntry(FAILED, event.reason)
+            self._entries[event.run.cell, event.run.seed] = entry
 
-    def _known_squares(self, study: StudyFolder) -> dict[tuple[str, int], Square]:
+    def _known_entries(self, study: StudyFolder) -> dict[tuple[str, int], RunEntry]:
         """The runs that earlier commands have trained: no event will come of them."""
-        squares = {}
+        entries = {}
         for run in study.existing_record().runs:
-            square = Square(WAITING, "·")
+            entries[run.cell, run.seed] = RunEntry(WAITING, "·")
             status = study.run(run).settled_status()
             if status.state == FAILED:
-                square = Square(FAILED, status.reason)
+                entries[run.cell, run.seed] = RunEntry(FAILED, status.reason)
             elif status.state == FINISHED:
                 with suppress(StoreError):  # the report names a result that cannot be read
                     result = study.run(run).result()
-                    square = self._finished(result.metrics if result else {})
-            squares[run.cell, run.seed] = square
-        return squares
+                    entries[run.cell, run.seed] = self._finished_entry(result.metrics if result else {})
+        return entries
 
-    def _finished(self, metrics: Mapping[str, float]) -> Square:
+    def _finished_entry(self, metrics: Mapping[str, float]) -> RunEntry:
         named = [value for name, value in metrics.items() if not name.startswith("seconds")]
         # A study that declared no metric is named after the only one only when it has ended.
         value = metrics.get(self._metric, named[0] if len(named) == 1 else None)
-        return Square(FINISHED, "done" if value is None else f"{value:.4g}", value)
+        return RunEntry(FINISHED, "done" if value is None else f"{value:.4g}", value)
 
     def _epoch_text(self, event: EpochEnded) -> str:
         stem = self._metric.removeprefix("test_").removeprefix("val_")
@@ -99,43 +98,40 @@ class LiveTable:
         from rich.table import Table
         from rich.text import Text
 
-        seeds = list(dict.fromkeys(seed for _, seed in self._squares))
-        cells, hidden = self._most_urgent(max(_MIN_ROWS, height - _OTHER_LINES))
-        has_columns = len(seeds) * _SQUARE_WIDTH + min(_NAME_WIDTH, max(map(len, self._cells.values()))) <= width
+        seeds = list(dict.fromkeys(seed for _, seed in self._entries))
+        cells = self._most_urgent(max(_MIN_ROWS, height - _OTHER_LINES))
+        has_columns = len(seeds) * _ENTRY_WIDTH + min(_NAME_WIDTH, max(map(len, self._cells.values()))) <= width
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column("cell", no_wrap=True, overflow="ellipsis", max_width=_NAME_WIDTH)
         for name in [f"seed {seed}" for seed in seeds] if has_columns else ["runs", "mean"]:
             table.add_column(name, no_wrap=True)
         for cell in cells:
-            squares = [self._squares.get((cell, seed)) for seed in seeds]
+            entries = [self._entries.get((cell, seed)) for seed in seeds]
             if has_columns:
-                texts = [Text("") if square is None else Text(square.text, _STYLES[square.state]) for square in squares]
+                texts = [Text("") if entry is None else Text(entry.text, _STYLES[entry.state]) for entry in entries]
             else:
-                texts = _counts_and_mean([square for square in squares if square is not None])
+                texts = _counts_and_mean([entry for entry in entries if entry is not None])
             table.add_row(Text(self._cells[cell]), *texts)
-        if hidden:
+        if hidden := len(self._cells) - len(cells):
             table.add_row(Text(f"and {plural(hidden, 'more cell')}", "dim"))
         return table
 
-    def _most_urgent(self, rows: int) -> tuple[list[str], int]:
-        """The cells that fit, in the order of the plan, and how many do not."""
-        cells = list(self._cells)
-        if len(cells) <= rows:
-            return cells, 0
-        urgency = dict.fromkeys(cells, len(_ORDER))
-        for (cell, _), square in self._squares.items():
-            urgency[cell] = min(urgency[cell], _ORDER[square.state])
-        chosen = set(sorted(cells, key=lambda cell: urgency[cell])[:rows])
-        return [cell for cell in cells if cell in chosen], len(cells) - rows
+    def _most_urgent(self, rows: int) -> list[str]:
+        """The cells that fit into a number of rows, in the order of the plan."""
+        urgency = dict.fromkeys(self._cells, len(_ORDER))
+        for (cell, _), entry in self._entries.items():
+            urgency[cell] = min(urgency[cell], _ORDER[entry.state])
+        chosen = sorted(self._cells, key=lambda cell: urgency[cell])[:rows]
+        return [cell for cell in self._cells if cell in chosen]
 
 
-def _counts_and_mean(squares: list[Square]) -> list[rich.text.Text]:
+def _counts_and_mean(entries: list[RunEntry]) -> list[rich.text.Text]:
     from rich.text import Text
 
-    counts = Counter(square.state for square in squares)
-    text = Text(f"{counts[FINISHED]}/{len(squares)}")
+    counts = Counter(entry.state for entry in entries)
+    text = Text(f"{counts[FINISHED]}/{len(entries)}")
     for state in (RUNNING, FAILED):
         if counts[state]:
             text.append(f"  {counts[state]} {state}", _STYLES[state])
-    values = [square.value for square in squares if square.value is not None]
+    values = [entry.value for entry in entries if entry.value is not None]
     return [text, Text(f"{sum(values) / len(values):.4g}" if values else "")]

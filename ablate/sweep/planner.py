@@ -19,7 +19,7 @@ from ablate.sweep.composer import Composer
 from ablate.sweep.confirm import check_same_configuration
 from ablate.sweep.engine import Job
 from ablate.sweep.factors import StudyRequest
-from ablate.sweep.identity import flatten, run_id, without
+from ablate.sweep.identity import drop_keys, flatten, run_id
 from ablate.sweep.inspection import in_background, run_preflight
 from ablate.sweep.pool import WorkerPool
 from ablate.sweep.study_record import UNNAMED_METRIC, check_same_study, enter_study
@@ -55,7 +55,7 @@ class Planner:
         A dry run checks what needs no building of networks, and writes nothing.
 
         Args:
-            pool: Workers for the look at all cells before the first run, or None to start one.
+            pool: Workers for the check of all cells before the first run, or None to start one.
 
         Returns:
             What the folder holds after that, and the jobs of this command, done or not.
@@ -65,17 +65,17 @@ class Planner:
         """
         settings, folder = self.settings, self.folder
         old = folder.record()
-        plan = self._plan(old)
+        plan = self._plan(old.plan.study.metric if old else UNNAMED_METRIC)
         configurations = self._compose(plan)
-        reference = without(configurations[plan.cells[0].name], [settings.seed_key, *(settings.ignore or ())])
+        reference = drop_keys(configurations[plan.cells[0].name], [settings.seed_key, *(settings.ignore or ())])
         if settings.confirms is not None:
             check_same_configuration(StudyFolder(Path(settings.confirms)), reference)
         check_same_study(folder, old, plan, reference)  # before anything that takes time
         checks = dict(old.checks) if old else {}
         if settings.preflight is not None:
             if not configurations.keys() <= checks.keys() and not settings.dry_run:
-                checks |= self._check_cells(settings.preflight, plan, configurations, pool, old)
-            plan = self._without_absent(plan, checks, old)
+                checks |= self._check_cells(settings.preflight, plan, configurations, pool)
+            plan = self._without_absent(plan, checks)
             notes = [note for cell in plan.cells for note in checks.get(cell.name, {}).get("notes", ())]
             plan = replace(plan, notes=tuple(dict.fromkeys([*plan.notes, *notes])))
         jobs = self._jobs(plan)
@@ -92,14 +92,11 @@ class Planner:
         )
         return record, jobs
 
-    def _plan(self, old: StudyRecord | None, absent: Sequence[str] = ()) -> Plan:
+    def _plan(self, metric: str, absent: Sequence[str] = ()) -> Plan:
+        """The plan without the factors that are void or absent; a study that declares no metric has the given one."""
         settings = self.settings
-        study = settings.study(
-            self.folder.name,
-            "factorial" if self.request.swept else "leave_one_out",
-            old.plan.study.metric if old else UNNAMED_METRIC,
-            self.request.seeds,
-        )
+        design = "factorial" if self.request.swept else "leave_one_out"
+        study = settings.study(self.folder.name, design, metric, self.request.seeds)
         void = self._void_children()
         factors = [
             replace(factor, label=(settings.labels or {}).get(factor.name, factor.label))
@@ -128,11 +125,12 @@ class Planner:
         """The whole configuration of every cell with one and the same seed, by the cell's name."""
         check = load_object(self.settings.check, "study.check") if self.settings.check else None
         configurations: Configurations = {}
-        twins: dict[str, str] = {}
+        labels: dict[str, str] = {}
         faults: list[str] = []
         key = self.settings.seed_key
-        if key not in flatten(self.composer.configuration(())):
-            likely = [name for name in flatten(self.composer.configuration(())) if _SEED_KEYS.search(name)]
+        known = flatten(self.composer.configuration(()))
+        if key not in known:
+            likely = [name for name in known if _SEED_KEYS.search(name)]
             hint = f" This looks like one: {' or '.join(likely[:3])}." if likely else ""
             raise DesignError(
                 f"The configuration has no key '{key}' for the seed. "
@@ -146,9 +144,9 @@ class Planner:
             except ConfigError as error:
                 faults.append(str(error))
                 continue
-            twin = twins.setdefault(run_id(without(configurations[cell.name], self.settings.ignore or ())), cell.label)
-            if twin != cell.label:
-                faults.append(f"'{cell.label}' and '{twin}' resolve to the same configuration.")
+            first_label = labels.setdefault(self._run_id(configurations[cell.name]), cell.label)
+            if first_label != cell.label:
+                faults.append(f"'{cell.label}' and '{first_label}' resolve to the same configuration.")
             if check is not None:
                 faults += check(configurations[cell.name], explicit=not cell.void)
         if faults:
@@ -156,29 +154,22 @@ class Planner:
         return configurations
 
     def _check_cells(
-        self,
-        preflight: str,
-        plan: Plan,
-        configurations: Configurations,
-        pool: WorkerPool | None,
-        old: StudyRecord | None,
-    ) -> Mapping[str, Mapping[str, Any]]:
+        self, preflight: str, plan: Plan, configurations: Configurations, pool: WorkerPool | None
+    ) -> Findings:
         """What the preflight function finds out about every cell; a fault that concerns the plan is raised."""
-        if pool is not None:
-            pool.start()
         # Printing the plan needs the analysis, whose import can overlap with the preflight.
         with in_background(lambda: import_modules(["ablate.analysis"])):
             results = run_preflight(preflight, list(configurations.values()), self.folder.path, pool)
         findings: Findings = dict(zip(configurations, results, strict=True))
         if first := findings[plan.cells[0].name].get("error"):
             raise ConfigError(str(first))  # a fault of the reference is a fault of every cell: once is enough
-        present = self._without_absent(plan, findings, old)
+        present = self._without_absent(plan, findings)
         faults = [f"{cell.label}: {error}" for cell in present.cells if (error := findings[cell.name].get("error"))]
         if faults:
             raise ConfigError("\n".join(faults))
         return {name: finding for name, finding in findings.items() if not finding.get("error")}
 
-    def _without_absent(self, plan: Plan, findings: Findings, old: StudyRecord | None) -> Plan:
+    def _without_absent(self, plan: Plan, findings: Findings) -> Plan:
         """The plan without the declared factors that the reference has no use for; swept ones stay and are a fault."""
         names = findings.get(plan.cells[0].name, {}).get("absent", ())
         absent = [factor.name for factor in plan.factors if factor.name in names]
@@ -186,7 +177,10 @@ class Planner:
             return plan
         if len(absent) == len(plan.factors):
             raise DesignError(f"Nothing to compare: the model has none of {', '.join(absent)}.")
-        return self._plan(old, absent)
+        return self._plan(plan.study.metric, absent)
+
+    def _run_id(self, configuration: Mapping[str, Any]) -> str:
+        return run_id(drop_keys(configuration, self.settings.ignore or ()))
 
     def _jobs(self, plan: Plan) -> list[Job]:
         jobs = []
@@ -194,6 +188,6 @@ class Planner:
             lines = self.composer.overrides(cell, plan.factors)
             for seed in plan.study.seeds:
                 overrides = (*lines, f"{self.settings.seed_key}={seed}")
-                run = PlannedRun(run_id(self.composer.identity(overrides)), cell.name, seed)
+                run = PlannedRun(self._run_id(self.composer.configuration(overrides)), cell.name, seed)
                 jobs.append(Job(run, (*self.request.fixed, *overrides, f"hydra.sweep.subdir='{run.folder}'")))
         return jobs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import socket
 import subprocess
 import sys
@@ -105,7 +104,7 @@ class WorkerPool:
         calls_per_worker: After how many calls a worker is replaced by a fresh process; None for never.
         timeout: Seconds after which a call is ended, or None.
         environments: Extra environment variables by slot; used cyclically.
-        memory: Where given, a further worker gets a call only if there is room for it beside those at work.
+        memory: Where given, a further worker gets a call only if memory is left for it beside those at work.
         max_growth: Bytes that a worker may hold more than after its first call. What a framework keeps of every
             network it has compiled adds up over hundreds of cells.
     """
@@ -133,18 +132,16 @@ class WorkerPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def start(self, count: int | None = None, modules: Sequence[str] = ()) -> None:
-        """Start workers ahead of the first call, so that their start-up overlaps with what comes before it.
+    def start(self, modules: Sequence[str] = ()) -> None:
+        """Start all workers ahead of the first call, so that their start-up overlaps with what comes before it.
 
         Args:
-            count: How many, or None for all.
             modules: Names of modules that new workers import while they wait.
         """
-        for slot in range(min(count or self.slots, self.slots)):
+        for slot in range(self.slots):
             if slot not in self._workers:
                 self._workers[slot] = self._spawn(slot)
-                if modules:
-                    self._workers[slot].connection.send_bytes(pickle.dumps(("import", list(modules))))
+                self._workers[slot].connection.send(("import", list(modules)))
 
     def run(self, function: Callable[..., Any], calls: Sequence[Call]) -> Iterator[Outcome]:
         """Call a function many times; yields each outcome as it comes, in no order.
@@ -153,37 +150,33 @@ class WorkerPool:
             function: A function that cloudpickle can carry; a worker gets it once.
             calls: What to call it with.
         """
-        carried: bytes = cloudpickle.dumps(function)
         try:
-            yield from self._run(carried, deque(calls))
+            yield from self._run(cloudpickle.dumps(function), deque(calls))
         finally:
             for worker in [worker for worker in self._workers.values() if worker.current]:
                 self._discard(worker)  # its answer would be taken for that of the next call
 
-    def _run(self, carried: bytes, waiting: deque[Call]) -> Iterator[Outcome]:
-        self.start(min(self.slots, len(waiting)))
+    def _run(self, function: bytes, waiting: deque[Call]) -> Iterator[Outcome]:
         while waiting or any(worker.current for worker in self._workers.values()):
             for slot in range(self.slots):
-                if waiting and (slot not in self._workers or self._workers[slot].current is None) and self._fits(slot):
-                    self._assign(slot, waiting, carried)
-            busy = [worker for worker in self._workers.values() if worker.current]
-            timeout = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
-            ready = wait([worker.connection for worker in busy], timeout=min(timeout, 3600.0))
-            for worker in busy:
+                worker = self._workers.get(slot)
+                if waiting and not (worker and worker.current) and self._has_memory(slot):
+                    self._assign(slot, waiting, function)
+            busy = [(worker, call) for worker in self._workers.values() if (call := worker.current)]
+            timeout = max(0.0, min(worker.deadline for worker, _ in busy) - time.monotonic())
+            ready = wait([worker.connection for worker, _ in busy], timeout=min(timeout, 3600.0))
+            for worker, call in busy:
                 if worker.connection in ready:
-                    yield self._collect(worker)
+                    yield self._collect(worker, call)
                 elif time.monotonic() >= worker.deadline:
-                    yield self._expire(worker)
+                    self._discard(worker)
+                    error = RunError(f"The run took longer than {self._timeout:g} s.")
+                    yield Outcome(call.key, error=error, reason="timed out")
 
     def close(self) -> None:
-        """End all workers, at once."""
-        workers = list(self._workers.values())
-        self._workers.clear()
-        for worker in workers:
-            worker.connection.close()
-            worker.process.kill()
-        for worker in workers:
-            worker.process.wait()
+        """End all workers, whatever they do."""
+        for worker in list(self._workers.values()):
+            self._discard(worker)
 
     def _spawn(self, slot: int) -> _Worker:
         # A fresh interpreter instead of a fork: frameworks with threads and GPUs do not survive a fork.
@@ -191,16 +184,14 @@ class WorkerPool:
         environment = {**os.environ, **self._environments[slot % len(self._environments)]}
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", "ablate.sweep.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "ablate.sweep.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                env={**environment, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env={**environment, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
                 stdin=subprocess.DEVNULL,
             )
-        worker = _Worker(process, Connection(ours.detach()), slot)
-        worker.connection.send_bytes(pickle.dumps(("path", sys.path)))
-        return worker
+        return _Worker(process, Connection(ours.detach()), slot)
 
-    def _fits(self, slot: int) -> bool:
+    def _has_memory(self, slot: int) -> bool:
         """Whether the memory allows one more call beside those at work; the first is always allowed."""
         busy = [worker.process.pid for worker in self._workers.values() if worker.current]
         if self._memory is None or not busy:
@@ -216,7 +207,7 @@ class WorkerPool:
         worker = self._workers.get(slot)
         if worker is None:
             worker = self._workers[slot] = self._spawn(slot)
-        call = self._choose(worker, waiting)
+        call = self._next_call(worker, waiting)
         if call.group != worker.group and worker.calls and self._has_grown(worker):
             self._discard(worker)
             worker = self._workers[slot] = self._spawn(slot)
@@ -226,16 +217,16 @@ class WorkerPool:
         worker.deadline = time.monotonic() + self._timeout if self._timeout else float("inf")
         try:
             if worker.function != function:
-                worker.connection.send_bytes(pickle.dumps(("function", function)))
+                worker.connection.send(("function", function))
                 worker.function = function
-            worker.connection.send_bytes(pickle.dumps(("call", cloudpickle.dumps(call.arguments))))
+            worker.connection.send(("call", cloudpickle.dumps(call.arguments)))
         except OSError:
             return  # it died while idle; collecting its outcome reports that
 
     def _has_grown(self, worker: _Worker) -> bool:
         return process_memory(worker.process.pid) - worker.first_memory > self._max_growth
 
-    def _choose(self, worker: _Worker, waiting: deque[Call]) -> Call:
+    def _next_call(self, worker: _Worker, waiting: deque[Call]) -> Call:
         # A worker stays with its group, whose compiled step it holds, then opens a group of which no other worker has
         # compiled one; only the last calls of a study are shared, so that no worker idles.
         taken = {other.group for other in self._workers.values() if other is not worker and other.current}
@@ -243,12 +234,9 @@ class WorkerPool:
         untaken = next((call for call in waiting if call.group not in taken), None)
         return same or untaken or waiting[0]
 
-    def _collect(self, worker: _Worker) -> Outcome:
-        call = worker.current
-        if call is None:
-            raise RunError("A worker answered without a call.")
+    def _collect(self, worker: _Worker, call: Call) -> Outcome:
         try:
-            good, data = pickle.loads(worker.connection.recv_bytes())
+            has_returned, data = worker.connection.recv()
         except (EOFError, OSError):
             return self._death(worker, call)
         worker.current, worker.deadline = None, float("inf")
@@ -257,22 +245,19 @@ class WorkerPool:
         try:
             value = cloudpickle.loads(data)
         except Exception as error:
-            good, value = False, RunError(f"The answer of the run cannot be read: {type(error).__name__}: {error}")
+            has_returned, value = (
+                False,
+                RunError(f"The answer of the run cannot be read: {type(error).__name__}: {error}"),
+            )
         if self._calls_per_worker is not None and worker.calls >= self._calls_per_worker:
             self._discard(worker)
-        return Outcome(call.key, value=value) if good else Outcome(call.key, error=value, reason="raised")
+        return Outcome(call.key, value=value) if has_returned else Outcome(call.key, error=value, reason="raised")
 
     def _death(self, worker: _Worker, call: Call) -> Outcome:
         code = self._discard(worker, patience=5.0)  # the pipe closes a moment before the process has ended
         reason = "killed" if code < 0 else "exited"
         ending = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         return Outcome(call.key, error=RunError(f"The process of the run {ending}."), reason=reason)
-
-    def _expire(self, worker: _Worker) -> Outcome:
-        call = worker.current
-        self._discard(worker)
-        key = call.key if call else None
-        return Outcome(key, error=RunError(f"The run took longer than {self._timeout:g} s."), reason="timed out")
 
     def _discard(self, worker: _Worker, patience: float = 0.0) -> int:
         self._workers.pop(worker.slot, None)

@@ -1,4 +1,4 @@
-"""Bars, lines and the live table while runs go on."""
+"""Progress lines and the live table while runs go on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from ablate.sweep.events import Event, RoundStarted, RunEnded, RunStarted, Study
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
-    from rich.progress import Progress as RichProgress
 
     from ablate.sweep.live_table import LiveTable
 
@@ -91,10 +90,8 @@ class ProgressDisplay:
             outcome = self._result_text(event.metrics)
         left = f"; about {duration(self._seconds_left())} left" if self._open else ""
         line = f"[{self._ended}/{self._total}] {event.cell.label}, seed {event.run.seed}: {outcome}{left}"
-        if self._live is None:
-            say(line)
-        elif event.state == FAILED:
-            self._live.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        if self._live is None or event.state == FAILED:
+            say(line)  # rich prints it above the table
 
     def _result_text(self, metrics: Mapping[str, float]) -> str:
         value = metrics.get(self._metric)
@@ -109,45 +106,13 @@ class ProgressDisplay:
         return (time.monotonic() - self._began) / max(self._ended, 1) * len(self._open)
 
 
-class EpochBar:
-    """The epochs of a single run as a bar in a terminal, as lines elsewhere; for the time of a ``with`` block."""
+def print_epoch(epoch: int, epochs: int, values: Mapping[str, float]) -> None:
+    """Print a line for an epoch of a single run.
 
-    def __init__(self) -> None:
-        self._bar: RichProgress | None = None
-
-    def __enter__(self) -> EpochBar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def update(self, epoch: int, epochs: int, values: Mapping[str, float]) -> None:
-        """Show that an epoch has ended.
-
-        Args:
-            epoch: Which, from 1.
-            epochs: Of how many.
-            values: Its numbers by name.
-        """
-        numbers = "  ".join(
-            f"{name} {value:.4f}" for name, value in values.items() if name.startswith(("train_", "val_"))
-        )
-        if not sys.stdout.isatty():
-            say(f"epoch {epoch}/{epochs}  {numbers}")
-            return
-        if self._bar is None:
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-
-            columns = (
-                TextColumn("epoch"),
-                MofNCompleteColumn(),
-                BarColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.description}"),
-            )
-            self._bar = Bar(*columns)
-            self._task = self._bar.add_task("", total=epochs)
-            self._bar.start()
-        self._bar.update(self._task, completed=epoch, description=numbers)
+    Args:
+        epoch: Which epoch has ended, from 1.
+        epochs: How many there are.
+        values: Its metrics by name; those of training and validation are printed.
+    """
+    metrics = [f"{name} {value:.4f}" for name, value in values.items() if name.startswith(("train_", "val_"))]
+    say(f"epoch {epoch}/{epochs}  {'  '.join(metrics)}")

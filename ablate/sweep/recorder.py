@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.metadata
 import math
 import os
 import platform
@@ -13,7 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,33 +22,26 @@ from ablate.errors import Diverged, RunError
 from ablate.store import FAILED, FINISHED, MOST_ATTEMPTS, RUNNING, WAITING, Result, RunFolder, Status
 from ablate.store.run_folder import set_current_run
 
-_LIBRARIES = ("tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy")
-_MODULES = {"scikit-learn": "sklearn"}
+_LIBRARIES = ("tensorflow", "keras", "torch", "jax", "sklearn", "numpy")
 
 
-@dataclass(frozen=True)
-class Recorder:
-    """A train function that writes its own status, result and log.
+def record_job(
+    task: Callable[[Any], Any], metric: str, code: str, halt: Path | None, config: Any
+) -> Mapping[str, float] | None:
+    """Carry out a job of Hydra's as a run in its output folder; see :func:`record`.
 
-    It runs in the process of the run, so that nothing has to come back from there: what a launcher returns or loses
+    It records in the process of the job, so that nothing has to come back from there: what a launcher returns or loses
     does not matter.
 
     Args:
-        function: The task: from a composed configuration to a number, or to numbers by name.
+        task: From a composed configuration to a number, or to numbers by name.
         metric: What to call a single number.
-        code: Version of the code, recorded with every result.
+        code: Version of the code, recorded with the result.
         halt: A file that a failure makes, and that keeps further runs from starting; None where the others go on.
+        config: The composed configuration.
     """
-
-    function: Callable[[Any], Any]
-    metric: str = "value"
-    code: str = ""
-    halt: Path | None = None
-
-    def __call__(self, config: Any) -> Mapping[str, float] | None:
-        """Run the task in Hydra's current output folder; see :func:`record`."""
-        folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
-        return record(lambda: self.function(config), folder, self.metric, self.code, self.halt)
+    folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
+    return record(lambda: task(config), folder, metric, code, halt)
 
 
 def record(
@@ -88,8 +80,10 @@ def record(
             clock = time.perf_counter()
             with set_current_run(folder):
                 value = task()
-            result = numbers(value, metric, {"seconds": time.perf_counter() - clock}, _versions(code))
-            folder.write_result(result)
+            seconds = time.perf_counter() - clock
+            metrics, other = sort_results(value, metric)
+            metrics["seconds"] = seconds
+            folder.write_result(Result(metrics, _versions(code), other))
         except KeyboardInterrupt:
             folder.write_status(
                 replace(status, state=WAITING, reason="interrupted", attempts=before.attempts, pid=None)
@@ -103,7 +97,7 @@ def record(
             _fail(folder, status, reason, f"{type(error).__name__}: {error}", halt)
             raise
         folder.write_status(replace(status, state=FINISHED, attempts=0, ended=time.time(), pid=None))
-        return result.metrics
+        return metrics
 
 
 def _started(before: Status, folder: RunFolder) -> Status:
@@ -123,28 +117,27 @@ def _fail(folder: RunFolder, status: Status, reason: str, error: str, halt: Path
     folder.write_status(replace(status, state=FAILED, reason=reason, error=error, ended=time.time(), pid=None))
 
 
-def numbers(
-    value: Any, metric: str, timings: Mapping[str, float] | None = None, versions: Mapping[str, str] | None = None
-) -> Result:
-    """What a train function returned, sorted into numbers and the rest.
+def sort_results(value: Any, metric: str) -> tuple[dict[str, float], dict[str, Any]]:
+    """Sort what a train function returned.
 
     Args:
         value: A number, or a mapping; nested mappings become ``outer.inner``.
         metric: What to call a single number.
-        timings: Added to the metrics.
-        versions: Recorded as they are.
+
+    Returns:
+        Metrics by name, and what is no number by name.
 
     Raises:
         RunError: If there is no number in it.
         Diverged: If the number that decides is not finite: the one called ``metric``, or the only one there is.
 
     Example:
-        >>> numbers({"accuracy": 0.5, "note": "fine"}, "value").metrics
-        {'accuracy': 0.5}
+        >>> sort_results({"accuracy": 0.5, "note": "fine"}, "value")
+        ({'accuracy': 0.5}, {'note': 'fine'})
     """
     metrics: dict[str, float] = {}
     other: dict[str, Any] = {}
-    _sort(value if isinstance(value, Mapping) else {metric: value}, "", metrics, other)
+    _sort_values(value if isinstance(value, Mapping) else {metric: value}, "", metrics, other)
     if not metrics:
         raise RunError(
             f"The train function returned {value!r}. It must return a number, or a dict with at least one number: "
@@ -153,42 +146,37 @@ def numbers(
     decisive = metrics.get(metric, next(iter(metrics.values())) if len(metrics) == 1 else 0.0)
     if not math.isfinite(decisive):
         raise Diverged(f"The run ended with {metric if metric in metrics else next(iter(metrics))} = {decisive}.")
-    return Result({**metrics, **(timings or {})}, versions or {}, other)
+    return metrics, other
 
 
-def _sort(values: Mapping[Any, Any], prefix: str, metrics: dict[str, float], other: dict[str, Any]) -> None:
+def _sort_values(values: Mapping[Any, Any], prefix: str, metrics: dict[str, float], other: dict[str, Any]) -> None:
     for key, value in values.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            _sort(value, f"{name}.", metrics, other)
-            continue
-        if isinstance(value, bool | int | float):
+            _sort_values(value, f"{name}.", metrics, other)
+        elif isinstance(value, bool | int | float):
             metrics[name] = value
-            continue
-        number = None if isinstance(value, str | None) else _number(value)
-        if number is None:
-            other[name] = value if isinstance(value, str | None) else repr(value)
-        else:
+        elif isinstance(value, str | None):
+            other[name] = value
+        elif (number := _number(value)) is not None:
             metrics[name] = number
+        else:
+            other[name] = repr(value)
 
 
 def _number(value: Any) -> float | None:
     """A scalar of any library, also one in an array of a single element, as a float."""
-    for read in (float, lambda scalar: float(scalar.item())):
-        try:
-            return read(value)
-        except (AttributeError, TypeError, ValueError, RuntimeError):
-            continue
-    return None
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
 
 
 @functools.cache
 def _hardware() -> str:
     """The processor, its cores, and the graphics cards that a run may use."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        lines = []
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text(errors="replace").splitlines() if cpu.is_file() else []
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     parts = [model or platform.machine(), f"{os.cpu_count()} cores"]
@@ -198,11 +186,9 @@ def _hardware() -> str:
 def _versions(code: str) -> dict[str, str]:
     versions = {"python": platform.python_version(), "hardware": _hardware()}
     for library in _LIBRARIES:
-        if _MODULES.get(library, library) in sys.modules:
-            try:
-                versions[library] = importlib.metadata.version(library)
-            except importlib.metadata.PackageNotFoundError:
-                versions[library] = "unknown"
+        if library in sys.modules:
+            distribution = "scikit-learn" if library == "sklearn" else library
+            versions[distribution] = str(getattr(sys.modules[library], "__version__", "unknown"))
     if (keras := sys.modules.get("keras")) is not None:
         versions["backend"] = keras.backend.backend()
     return {**versions, "code": code} if code else versions

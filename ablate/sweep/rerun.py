@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import inspect
+import runpy
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from hydra.conf import HydraConf
@@ -50,6 +51,36 @@ def task_origin(task: Callable[..., Any]) -> dict[str, str]:
     }
 
 
+def last_command(study: StudyFolder) -> Mapping[str, Any]:
+    """The history entry of the last command that trained a study: its arguments, and where its task comes from.
+
+    Raises:
+        StoreError: If no command that can be repeated made the study.
+    """
+    commands = [event for event in study.existing_record().history if "task" in event]
+    if not commands:
+        raise StoreError(
+            f"The study '{study.path}' does not record where its task comes from, so no command can train it again. "
+            f"Call ablate.run as before; ablate.run(..., confirms='{study.path}') confirms it."
+        )
+    return commands[-1]
+
+
+def run_script(path: Path, name: str) -> dict[str, Any]:
+    """Run a script as a module of that name.
+
+    Returns:
+        Its global names.
+
+    Raises:
+        StoreError: If there is no such script.
+    """
+    if not path.is_file():
+        raise StoreError(f"The script of the study is not there: '{path}'.")
+    sys.path.insert(0, str(path.parent))
+    return runpy.run_path(str(path), run_name=name)
+
+
 def rerun(study: StudyFolder, run: PlannedRun) -> RerunResult:
     """Run a run again, in a folder of its own within the run's folder.
 
@@ -62,10 +93,8 @@ def rerun(study: StudyFolder, run: PlannedRun) -> RerunResult:
         RunError: If it brings no result.
     """
     folder = study.run(run)
-    origins = [event["task"] for event in study.existing_record().history if "task" in event]
-    if not origins:
-        raise StoreError(f"The study '{study.path}' does not say which task its runs are of: it cannot be run again.")
-    config, hydra = (_load(folder.path / ".hydra" / name) for name in ("config.yaml", "hydra.yaml"))
+    task = _load_task(last_command(study)["task"])
+    config, hydra = (_read_yaml(folder.path / ".hydra" / name) for name in ("config.yaml", "hydra.yaml"))
     again = RunFolder(folder.path / "reruns" / time.strftime("%Y-%m-%d_%H-%M-%S"))
     again.path.mkdir(parents=True, exist_ok=True)
     setup_globals()
@@ -75,42 +104,29 @@ def rerun(study: StudyFolder, run: PlannedRun) -> RerunResult:
     complete: DictConfig = OmegaConf.merge(typed, hydra, config)  # type: ignore[assignment]
     complete.hydra.runtime.output_dir = str(again.path.absolute())
     HydraConfig.instance().set_config(complete)
-    task = _task(origins[-1])
     record(lambda: task(config), again, study.existing_record().plan.study.metric)
     first, second = folder.result(), again.result()
     if second is None:
         raise RunError(f"The second time brought no result; see {again.path}.")
-    return RerunResult(first, second, again.path, tuple(_different_metrics(first, second)))
-
-
-def _different_metrics(first: Result | None, second: Result) -> list[str]:
     before = first.metrics if first else {}
     names = [name for name in dict.fromkeys([*before, *second.metrics]) if not name.startswith("seconds")]
-    return [name for name in names if repr(before.get(name)) != repr(second.metrics.get(name))]
+    # As text, since a NaN does not equal itself.
+    different = tuple(name for name in names if repr(before.get(name)) != repr(second.metrics.get(name)))
+    return RerunResult(first, second, again.path, different)
 
 
-def _load(path: Path) -> DictConfig:
+def _read_yaml(path: Path) -> DictConfig:
     try:
         return OmegaConf.load(path)  # type: ignore[return-value]
     except OSError as error:
         raise StoreError(f"The run has no frozen configuration: cannot read '{path}': {error.strerror}.") from error
 
 
-def _task(origin: Mapping[str, str]) -> Callable[..., Any]:
+def _load_task(origin: Mapping[str, str]) -> Callable[..., Any]:
     """The task function, from its module, or from its file where it was a script."""
     if origin["module"] == "__main__":
-        name = "ablate_rerun_task"
-        spec = importlib.util.spec_from_file_location(name, origin["file"])
-        if spec is None or spec.loader is None:
-            raise StoreError(f"The script of the study is not there: '{origin['file']}'.")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        sys.path.insert(0, str(Path(origin["file"]).parent))
-        try:
-            spec.loader.exec_module(module)
-        except OSError as error:
-            raise StoreError(f"The script of the study cannot be read: {error}.") from error
+        script = SimpleNamespace(**run_script(Path(origin["file"]), "ablate_rerun_task"))
+        function: Any = functools.reduce(getattr, origin["name"].split("."), script)
     else:
-        return inspect.unwrap(load_object(f"{origin['module']}.{origin['name']}"))  # type: ignore[no-any-return]
-    function: Callable[..., Any] = inspect.unwrap(functools.reduce(getattr, origin["name"].split("."), module))  # type: ignore[arg-type]
-    return function
+        function = load_object(f"{origin['module']}.{origin['name']}")
+    return inspect.unwrap(function)  # type: ignore[no-any-return]

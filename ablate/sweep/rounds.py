@@ -37,7 +37,6 @@ def run_rounds(
 
     plan = folder.existing_record().plan
     names = {cell.label: cell.name for cell in plan.cells}
-    by_run = {(job.run.cell, job.run.seed): job for job in jobs}
     rule = SequentialRule(len(plan.study.seeds))
     tried: set[tuple[str, int]] = set()
     reported = follow({}, rule)
@@ -62,7 +61,7 @@ def run_rounds(
             say(_round_text(reported, needed.state, len(keys)))
             reported = needed.state
         tried |= keys
-        batch = [by_run[key] for key in by_run if key in keys]
+        batch = [job for job in jobs if (job.run.cell, job.run.seed) in keys]
         add_runs(folder, [job.run for job in batch])
         statuses = train(batch)
         name_metric(folder)

@@ -18,7 +18,7 @@ from ablate.store import FINISHED, PlannedRun, StudyFolder
 from ablate.store.records import StudyRecord
 from ablate.study import Cell, Factor, Level, Plan, Study, cell_of
 from ablate.study.settings import FIRST_SEEDS
-from ablate.sweep.identity import differences
+from ablate.sweep.identity import difference_lines
 
 _MAX_LENGTH = 100
 _SPECIAL = "._,=+- "
@@ -84,7 +84,7 @@ def check_same_study(folder: StudyFolder, old: StudyRecord | None, plan: Plan, r
     """
     if old is None:
         return
-    faults = differences(dict(old.reference), dict(reference))
+    faults = difference_lines(old.reference, reference)
     # Under the sequential rule the greatest number of seeds is part of what was declared.
     fixed = ("sequential", "seeds") if old.plan.study.sequential or plan.study.sequential else ()
     for key in ("metric", "direction", "margin", "failures", *fixed):
@@ -137,13 +137,7 @@ def extended_record(
     merged_plan = Plan(study, factors, tuple(cells.values()), notes)
     is_same = all_runs == old.runs and merged_plan == old.plan
     history = old.history if is_same else (*old.history, event)
-    return StudyRecord(merged_plan, _in_order(merged_plan, all_runs), reference, history, old.checks)
-
-
-def first_runs(plan: Plan, runs: Iterable[PlannedRun]) -> list[PlannedRun]:
-    """The runs that are certain to be needed: under the sequential rule those of the first seeds, otherwise all."""
-    seeds = plan.study.seeds[:FIRST_SEEDS] if plan.study.sequential else plan.study.seeds
-    return [run for run in runs if run.seed in seeds]
+    return StudyRecord(merged_plan, _in_plan_order(merged_plan, all_runs), reference, history, old.checks)
 
 
 def enter_study(
@@ -189,14 +183,16 @@ def enter_study(
             "finished": finished,
             **({"task": dict(task)} if task else {}),
         }
-        record = extended_record(folder, old, plan, first_runs(plan, runs), reference, event)
+        # Under the sequential rule only the first seeds are certain to be needed.
+        seeds = plan.study.seeds[:FIRST_SEEDS] if plan.study.sequential else plan.study.seeds
+        record = extended_record(folder, old, plan, [run for run in runs if run.seed in seeds], reference, event)
         record = replace(record, checks={**record.checks, **(checks or {})}, report=report)
         if write and record != old:
             folder.write_record(record)
     return record
 
 
-def _in_order(plan: Plan, runs: Sequence[PlannedRun]) -> tuple[PlannedRun, ...]:
+def _in_plan_order(plan: Plan, runs: Sequence[PlannedRun]) -> tuple[PlannedRun, ...]:
     cells = {cell.name: place for place, cell in enumerate(plan.cells)}
     seeds = {seed: place for place, seed in enumerate(plan.study.seeds)}
     return tuple(sorted(dict.fromkeys(runs), key=lambda run: (cells[run.cell], seeds[run.seed])))
@@ -206,7 +202,7 @@ def add_runs(folder: StudyFolder, runs: Sequence[PlannedRun]) -> None:
     """Enter further runs of known cells in the plan."""
     with folder.lock():
         record = folder.existing_record()
-        folder.write_record(replace(record, runs=_in_order(record.plan, [*record.runs, *runs])))
+        folder.write_record(replace(record, runs=_in_plan_order(record.plan, [*record.runs, *runs])))
 
 
 def name_metric(folder: StudyFolder) -> None:
@@ -215,8 +211,6 @@ def name_metric(folder: StudyFolder) -> None:
     Args:
         folder: The study's folder, with a plan.
     """
-    if folder.existing_record().plan.study.metric != UNNAMED_METRIC:
-        return
     with folder.lock():
         record = folder.existing_record()
         if record.plan.study.metric != UNNAMED_METRIC:
@@ -236,13 +230,10 @@ def merge_factors(old: Sequence[Factor], new: Sequence[Factor]) -> tuple[Factor,
     """The factors of two plans, each with the levels of both; references are those of the first."""
     factors = {factor.name: factor for factor in old}
     for factor in new:
-        known = factors.get(factor.name)
-        if known is None:
-            factors[factor.name] = factor
-            continue
+        known = factors.setdefault(factor.name, factor)
         levels: dict[str, Level] = {level.label: level for level in known.levels}
         for level in factor.levels:
-            if not levels.get(level.label, Level("")).overrides:
+            if level.label not in levels or not levels[level.label].overrides:
                 levels[level.label] = level
         factors[factor.name] = replace(known, levels=tuple(levels.values()))
     return tuple(factors.values())

@@ -5,6 +5,7 @@ Hydra wants its plugins in the package ``hydra_plugins``; the class there is an 
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -35,7 +36,7 @@ from ablate.sweep.factors import StudyRequest, error_text, read_request
 from ablate.sweep.inspection import describe_networks, discover_factors
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.planner import Planner
-from ablate.sweep.recorder import Recorder
+from ablate.sweep.recorder import record_job
 from ablate.sweep.rerun import task_origin
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name
 
@@ -95,7 +96,7 @@ class StudySweeper(Sweeper):
         folder = self._folder(settings, request)
         if settings.confirms is not None:
             settings, request, folder = confirmation_request(settings, request)
-        composer = Composer(loader, self._config, request.fixed, folder.path, settings.ignore or ())
+        composer = Composer(loader, self._config, request.fixed, folder.path)
         launcher = self._launcher(composer, settings, folder)
         pool = launcher.pool if isinstance(launcher, ProcessLauncher) else None
         drawn: dict[str, str] = {}
@@ -126,10 +127,12 @@ class StudySweeper(Sweeper):
 
     def _launcher(self, composer: Composer, settings: StudySettings, folder: StudyFolder) -> Any:
         halt = None if settings.keep_going else folder.halt.absolute()
+        metric = settings.metric or UNNAMED_METRIC
+        task = functools.partial(record_job, self._task, metric, _code_version(), halt)
         try:
             return Plugins.instance().instantiate_launcher(
                 hydra_context=replace(self._context, config_loader=composer.run_loader()),
-                task_function=Recorder(self._task, settings.metric or UNNAMED_METRIC, _code_version(), halt),
+                task_function=task,
                 config=composer.launch_config(),
             )
         except InstantiationException as error:
@@ -170,20 +173,15 @@ def _report(execution: Execution, drawn: dict[str, str]) -> bool:
     """Write and print the results of a study; returns whether all runs of the command have finished."""
     folder = execution.folder
     runs = {job.run for job in execution.jobs}
-    summary, fault = None, None
-    try:
-        summary = execution.collect(drawn)
-    except AnalysisError as error:
-        fault = error
     record = folder.existing_record()
     statuses = run_statuses(folder, [run for run in record.runs if run in runs])
     failures = failure_lines(folder, record.plan, statuses)
-    if summary is not None:
-        show_summary(summary)
-    elif fault is not None and not failures:
-        raise fault
-    else:
-        say(str(fault))  # as under the policy that failed runs forbid any result
+    try:
+        show_summary(execution.collect(drawn))
+    except AnalysisError as error:
+        if not failures:
+            raise
+        say(str(error))  # as under the policy that failed runs forbid any result
     for line in (*paths_lines(folder), *failures):
         say(line)
     return all(status.state == FINISHED for status in statuses.values())

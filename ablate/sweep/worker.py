@@ -1,6 +1,6 @@
 """A worker process: takes calls over a pipe, one after another, and answers each.
 
-Started as ``python -m ablate.sweep.worker FD`` by :mod:`ablate.sweep.pool`; the argument is its end of the pipe.
+Started as ``python -P -m ablate.sweep.worker FD`` by :mod:`ablate.sweep.pool`; the argument is its end of the pipe.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import importlib
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -16,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -24,9 +24,9 @@ import cloudpickle
 def serve(connection: Connection) -> None:
     """Answer calls until the pipe closes.
 
-    A message is a pickled pair. ``("path", list)`` replaces ``sys.path``; ``("import", list)`` names modules to import
-    before the first call; ``("function", bytes)`` holds the cloudpickled function of later calls;
-    ``("call", bytes)`` holds its arguments and is answered by ``(True, bytes)`` or ``(False, bytes)``.
+    A message is a pair: ``("import", list)`` names modules to import before the first call; ``("function", bytes)``
+    holds the cloudpickled function of later calls; ``("call", bytes)`` holds its arguments and is answered by
+    ``(True, bytes)`` or ``(False, bytes)``.
 
     Args:
         connection: The worker's end of the pipe.
@@ -35,12 +35,9 @@ def serve(connection: Connection) -> None:
     function: Callable[..., Any] | None = None
     while True:
         try:
-            kind, data = pickle.loads(connection.recv_bytes())
+            kind, data = connection.recv()
         except (EOFError, OSError):
             return
-        if kind == "path":
-            sys.path[:] = data
-            continue
         if kind == "import":
             import_modules(data)
             gc.freeze()  # a framework's million objects stay; collections need not visit them
@@ -56,7 +53,7 @@ def serve(connection: Connection) -> None:
             answer = (True, value)
         except Exception as error:
             answer = (False, _portable(error))
-        connection.send_bytes(pickle.dumps(answer))
+        connection.send(answer)
 
 
 def import_modules(names: Sequence[str]) -> None:
@@ -68,6 +65,15 @@ def import_modules(names: Sequence[str]) -> None:
     for name in names:
         with suppress(Exception):
             importlib.import_module(name)
+
+
+def redirect_output(log: Path) -> None:
+    """Append all that this process prints from now on to a file, also what frameworks print from C."""
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        os.dup2(handle, stream.fileno())
+    os.close(handle)
 
 
 def _portable(error: Exception) -> bytes:

@@ -11,7 +11,7 @@ from ablate.errors import ConfigError
 from ablate.sweep import composer as composer_module
 from ablate.sweep import config_template
 from ablate.sweep.composer import Composer
-from ablate.sweep.identity import identity
+from ablate.sweep.identity import resolved_values
 
 
 class Loader:
@@ -30,13 +30,13 @@ def resolvers() -> Iterator[None]:
     OmegaConf.clear_resolver("toy_sum")
 
 
-def composer_of(text: str, ignore: tuple[str, ...] = ()) -> Composer:
+def composer_of(text: str) -> Composer:
     config = OmegaConf.create(text)
     assert isinstance(config, DictConfig)
     config.hydra = {"sweep": {"dir": "x"}}
     OmegaConf.set_struct(config, True)
     loader: Any = Loader()
-    return Composer(loader, config, (), Path("study"), ignore)
+    return Composer(loader, config, (), Path("study"))
 
 
 def outcome(compose: Callable[[list[str]], dict[str, Any]], lines: list[str]) -> dict[str, Any] | str:
@@ -85,7 +85,7 @@ LINES = [
 def test_what_is_put_together_is_what_would_be_composed(text: str, resolvers: None) -> None:
     own = composer_of(text)
     for lines in LINES:
-        assert outcome(own.configuration, lines) == outcome(lambda given: identity(own._task(given), ()), lines)
+        assert outcome(own.configuration, lines) == outcome(lambda given: resolved_values(own._task(given)), lines)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_is_put_together_is_what_would_be_composed(text: str, resolvers: No
 )
 def test_lines_that_meet_count_in_their_order(lines: list[str]) -> None:
     own = composer_of("{seed: 0, width: 1, net: {width: 1, depth: 2, list: [], of: {deep: 1}}, copy: '${.width}'}")
-    composed = outcome(lambda given: identity(own._task(given), ()), lines)
+    composed = outcome(lambda given: resolved_values(own._task(given)), lines)
     assert [outcome(own.configuration, lines) for _ in range(2)] == [composed] * 2  # at first, and from memory
 
 
@@ -122,16 +122,11 @@ def test_what_does_not_compose_is_told_whole(lines: list[str], message: str) -> 
     assert str(caught.value) == message
 
 
-def test_what_cannot_change_a_result_is_not_part_of_the_identity() -> None:
-    own = composer_of("{seed: 0, x: 0, out: {folder: a, size: 1}}", ("seed", "out.folder"))
-    assert own.identity(["x=1", "out.folder=b", "seed=5"]) == {"x": 1, "out": {"size": 1}}
-
-
 def test_a_thousand_cells_cost_a_handful_of_compositions(monkeypatch: pytest.MonkeyPatch) -> None:
     own = composer_of("{seed: 0, x: 0, z: 0, note: '${title}', title: a}")
     composed: list[object] = []
     for module in (composer_module, config_template):
-        monkeypatch.setattr(module, "identity", lambda *given: composed.append(given) or identity(*given))
+        monkeypatch.setattr(module, "resolved_values", lambda *given: composed.append(given) or resolved_values(*given))
     found = [own.configuration([f"x={x}", f"z={z}", "seed=1"]) for x in range(10) for z in range(100)]
     assert found[205] == {"seed": 1, "x": 2, "z": 5, "note": "a", "title": "a"}
     assert len(composed) == 1 + 10 + 100 + 1  # the base, and each line once

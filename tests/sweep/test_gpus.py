@@ -9,7 +9,7 @@ import pytest
 
 from ablate.errors import ConfigError
 from ablate.study.setting import written
-from ablate.sweep.gpus import Gpu, slot_environments, slots, visible_gpus
+from ablate.sweep.gpus import Gpu, assign_gpus, visible_gpus, worker_environments
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.pool import Call
 
@@ -18,7 +18,7 @@ TWO = "0, GPU-aaa1, 10240\n1, GPU-bbb2, 5120\n"
 
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, int], None]:
-    """A driver's tool that answers what it is told to, if it is asked the right question."""
+    """Installs an `nvidia-smi` that prints a text, if it is called with the right arguments."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
 
@@ -39,7 +39,7 @@ def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, in
 def test_visible_gpus_are_found(visible: str, names: list[str]) -> None:
     found = visible_gpus(environment={"CUDA_VISIBLE_DEVICES": visible})
     assert [gpu.name for gpu in found] == names
-    assert slot_environments(slots(found, None, 2), None) == [{"CUDA_VISIBLE_DEVICES": name} for name in names]
+    assert worker_environments(assign_gpus(found, None, 2), None) == [{"CUDA_VISIBLE_DEVICES": name} for name in names]
 
 
 def test_named_gpus_come_before_what_is_visible() -> None:
@@ -48,12 +48,12 @@ def test_named_gpus_come_before_what_is_visible() -> None:
     assert visible_gpus([], visible) == ()
 
 
-def test_the_driver_is_asked_where_nothing_is_said(driver: Callable[..., None]) -> None:
+def test_gpus_of_the_driver_are_the_default(driver: Callable[..., None]) -> None:
     driver(TWO)
     found = visible_gpus()
     assert found == (Gpu("0", 10.0, by_driver=True), Gpu("1", 5.0, by_driver=True))
     # CUDA counts the fastest first unless it is told to count like the driver.
-    assert slot_environments(slots(found, None, 1), None) == [
+    assert worker_environments(assign_gpus(found, None, 1), None) == [
         {"CUDA_VISIBLE_DEVICES": "0", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"},
         {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"},
     ]
@@ -87,13 +87,13 @@ def test_a_gpu_has_as_many_workers_as_its_memory_bears(
     free: list[float | None], need: float | None, cores: int, shared: str
 ) -> None:
     gpus = [Gpu(str(place), value) for place, value in enumerate(free)]
-    assert "".join(gpu.name for gpu in slots(gpus, need, cores)) == shared
+    assert "".join(gpu.name for gpu in assign_gpus(gpus, need, cores)) == shared
 
 
 @pytest.mark.parametrize(("free", "mend"), [((10.0, 5.25), "Write at most 9.5"), ((0.5, 0.25), "Free a GPU")])
-def test_a_need_that_no_gpu_has_free_is_refused(free: tuple[float, float], mend: str) -> None:
+def test_more_memory_than_any_gpu_has_free_is_refused(free: tuple[float, float], mend: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        slots([Gpu("0", free[0]), Gpu("GPU-b", free[1])], 12, 8)
+        assign_gpus([Gpu("0", free[0]), Gpu("GPU-b", free[1])], 12, 8)
     assert str(caught.value) == (
         f"gpu_memory=12: no GPU has as many GiB free, and 0.5 for CUDA itself: GPU 0 has {free[0]:.1f}, GPU GPU-b has "
         f"{free[1]:.1f}. {mend}, or null for one worker a GPU."
@@ -104,7 +104,7 @@ def _seen(*names: str) -> list[str | None]:
     return [os.environ.get(name) for name in names]
 
 
-def test_workers_that_share_gpus_are_told_their_part(
+def test_workers_that_share_gpus_have_their_share_in_the_environment(
     driver: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver(TWO)
@@ -118,7 +118,7 @@ def test_workers_that_share_gpus_are_told_their_part(
 
 
 @pytest.mark.parametrize("value", [0, -1, True, "much", float("nan"), float("inf")])
-def test_a_memory_without_sense_is_refused(value: object) -> None:
+def test_invalid_memory_is_refused(value: object) -> None:
     with pytest.raises(ConfigError) as caught:
         ProcessLauncher(gpu_memory=value)  # type: ignore[arg-type]
     assert str(caught.value) == f"gpu_memory={written(value)}: must be a number above 0, or null."

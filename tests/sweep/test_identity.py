@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from ablate.sweep.identity import differences, flatten, identity, run_id, without
+from ablate.sweep.identity import difference_lines, drop_keys, flatten, resolved_values, run_id
 
 
-def of(text: str, ignore: tuple[str, ...] = ()) -> dict[str, Any]:
-    return identity(OmegaConf.create(text), ignore)
+def of(text: str) -> dict[str, Any]:
+    return resolved_values(OmegaConf.create(text))
 
 
 @pytest.fixture
@@ -66,13 +66,9 @@ def test_what_only_a_job_can_resolve_is_kept_as_text() -> None:
     assert of("{a: 1, folder: '${hydra.runtime.output_dir}'}") == {"a": 1, "folder": "${hydra.runtime.output_dir}"}
 
 
-def test_ignored_keys_are_left_out_at_any_depth() -> None:
-    assert of(
-        "{a: 1, train: {rate: 0.1, backup: true}, wandb: {on: true}}", ("wandb", "train.backup", "none.such")
-    ) == {
-        "a": 1,
-        "train": {"rate": 0.1},
-    }
+def test_keys_are_dropped_at_any_depth() -> None:
+    values = {"a": 1, "train": {"rate": 0.1, "backup": True}, "wandb": {"on": True}}
+    assert drop_keys(values, ("wandb", "train.backup", "none.such")) == {"a": 1, "train": {"rate": 0.1}}
 
 
 class Colour(Enum):
@@ -95,7 +91,7 @@ class Outer:
 
 
 def test_values_of_every_kind_survive_json() -> None:
-    values = identity(OmegaConf.structured(Outer), ())
+    values = resolved_values(OmegaConf.structured(Outer))
     assert json.loads(json.dumps(values)) == values
     assert len(run_id(values)) == 12
     assert values["inner"]["where"] == "data"
@@ -126,18 +122,18 @@ def test_an_id_survives_json(values: dict[str, Any]) -> None:
 
 @given(CONFIGURATIONS)
 def test_a_configuration_does_not_differ_from_itself(values: dict[str, Any]) -> None:
-    assert differences(values, json.loads(json.dumps(values))) == []
+    assert difference_lines(values, json.loads(json.dumps(values))) == []
 
 
 def test_one_and_true_and_text_are_different() -> None:
     assert len({run_id({"a": value}) for value in (1, True, "1", 1.0)}) == 4
-    assert differences({"a": 1}, {"a": True}) == ["a: 1 -> true"]
+    assert difference_lines({"a": 1}, {"a": True}) == ["a: 1 -> true"]
 
 
 def test_differences_go_key_by_key() -> None:
     old = {"train": {"epochs": 5, "rate": 0.1}, "name": "a", "list": [1, 2], "gone": None}
     new = {"train": {"epochs": 9, "rate": 0.1}, "name": "b", "list": [1, 3], "fresh": {"x": 1}}
-    assert differences(old, new) == [
+    assert difference_lines(old, new) == [
         "fresh.x: absent -> 1",
         "gone: null -> absent",
         "list: [1, 2] -> [1, 3]",
@@ -147,12 +143,12 @@ def test_differences_go_key_by_key() -> None:
 
 
 def test_not_a_number_is_equal_to_itself() -> None:
-    assert differences({"a": float("nan")}, {"a": float("nan")}) == []
+    assert difference_lines({"a": float("nan")}, {"a": float("nan")}) == []
 
 
-def test_without_leaves_its_argument_alone() -> None:
+def test_drop_keys_leaves_its_argument_alone() -> None:
     values = {"a": {"b": 1, "c": 2}}
-    assert without(values, ["a.b"]) == {"a": {"c": 2}}
+    assert drop_keys(values, ["a.b"]) == {"a": {"c": 2}}
     assert values == {"a": {"b": 1, "c": 2}}
 
 

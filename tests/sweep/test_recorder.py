@@ -13,7 +13,7 @@ import pytest
 
 from ablate.errors import Diverged, RunError
 from ablate.store import FAILED, FINISHED, RUNNING, WAITING, RunFolder, Status
-from ablate.sweep.recorder import numbers, record
+from ablate.sweep.recorder import record, sort_results
 
 
 @pytest.fixture
@@ -164,19 +164,19 @@ class Tensor:
     "value", [0.5, np.float32(0.5), np.float64(0.5), np.array(0.5), np.array([0.5]), Fraction(1, 2), Tensor(0.5)]
 )
 def test_scalars_of_all_kinds_are_numbers(value: Any) -> None:
-    result = numbers(value, "score")
-    assert result.metrics == {"score": 0.5}
-    assert isinstance(result.metrics["score"], float)
+    metrics, _ = sort_results(value, "score")
+    assert metrics == {"score": 0.5}
+    assert isinstance(metrics["score"], float)
 
 
 def test_whole_numbers_and_truth_values() -> None:
-    result = numbers({"weights": 12, "numpy": np.int64(3), "converged": True}, "score")
-    assert result.metrics == {"weights": 12, "numpy": 3, "converged": 1}
+    metrics, _ = sort_results({"weights": 12, "numpy": np.int64(3), "converged": True}, "score")
+    assert metrics == {"weights": 12, "numpy": 3, "converged": 1}
 
 
 def test_nested_dicts_are_joined_by_dots() -> None:
     value = OrderedDict(test={"accuracy": 0.5, "loss": {"total": 1.0}}, val={"accuracy": 0.25})
-    assert numbers(value, "score").metrics == {"test.accuracy": 0.5, "test.loss.total": 1.0, "val.accuracy": 0.25}
+    assert sort_results(value, "score")[0] == {"test.accuracy": 0.5, "test.loss.total": 1.0, "val.accuracy": 0.25}
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_what_is_no_number_is_kept_beside_the_numbers(extra: Any, folder: RunFol
 @pytest.mark.parametrize("value", [None, "fine", {}, {"note": "fine"}, [0.5, 0.6]])
 def test_no_number_at_all_is_told(value: Any) -> None:
     with pytest.raises(RunError) as caught:
-        numbers(value, "score")
+        sort_results(value, "score")
     assert str(caught.value) == (
         f"The train function returned {value!r}. It must return a number, or a dict with at least one number: "
         "what the study is to compare."
@@ -218,7 +218,7 @@ def test_a_deciding_number_that_is_not_finite_is_a_divergence(value: Any, folder
         record(lambda: value, folder, "score")
     assert (folder.status().state, folder.status().reason) == (FAILED, "diverged")
     with pytest.raises(Diverged):
-        numbers({"score": value, "other": 1.0}, "score")
+        sort_results({"score": value, "other": 1.0}, "score")
 
 
 def test_a_side_number_that_is_not_finite_spoils_nothing(folder: RunFolder) -> None:
