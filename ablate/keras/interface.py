@@ -13,7 +13,7 @@ from matplotlib import style
 from matplotlib.figure import Figure
 
 from ablate.errors import NetworkError
-from ablate.keras.cost import activations, flops, weights
+from ablate.keras.cost import activations, flops
 from ablate.keras.diagram import draw
 from ablate.keras.diagram_blocks import diagram_blocks
 from ablate.keras.graph_reader import graph_of
@@ -49,7 +49,7 @@ def cost(model: Any) -> NetworkCost:
     Raises:
         NetworkError: If the model has no graph.
     """
-    counted = {"weights": weights(model), "activations": activations(model)}
+    counted = {"weights": model.count_params(), "activations": activations(model)}
     try:
         return NetworkCost(**counted, flops=flops(model))
     except (NetworkError, ValueError, TypeError):  # not every operation has a count, nor every back end

@@ -37,37 +37,26 @@ def load_run_data(config: Mapping[str, Any]) -> tuple[Dataset, tuple[str, ...]]:
     if shape is not None:
         return load(data | {"size": list(shape[:2]), "channels": shape[2]}, config["seed"]), ()
     dataset = load(data, config["seed"])
-    height, width, _ = dataset.input_shape
+    current = dataset.input_shape
     if model["name"] in _USER_MODELS:
         model_json = json.dumps(config["model"], sort_keys=True, default=str)
-        return _reshaped(dataset, data, _model_input(model_json, dataset.input_shape, dataset.classes), config["seed"])
-    least = least_side(model, dataset.input_shape)
-    if min(height, width) >= least:
-        return dataset, ()
-    larger = [max(least, height), max(least, width)]
-    name = model.get("network") or model["name"]
-    note = (
-        f"The images of '{dataset.name}' are enlarged from {height}x{width} to {larger[0]}x{larger[1]} pixels, the "
-        f"least that {name} takes; data.size or model.input_shape chooses another size."
-    )
-    return load(data | {"size": larger}, config["seed"]), (note,)
-
-
-def _reshaped(
-    dataset: Dataset, data: Mapping[str, Any], model_input: tuple[int | None, ...], seed: int
-) -> tuple[Dataset, tuple[str, ...]]:
-    """The data in the shape that a model was built for; sides that it leaves open stay."""
-    current = dataset.input_shape
-    if len(model_input) != len(current):
-        return dataset, ()  # the model takes no images, which building it for this data will refuse
-    shape = tuple(now if side is None else side for side, now in zip(model_input, current, strict=True))
+        sides = _model_input(model_json, current, dataset.classes)
+        if len(sides) != len(current):
+            return dataset, ()  # the model takes no images, which building it for this data will refuse
+        shape = tuple(now if side is None else side for side, now in zip(sides, current, strict=True))
+        reason = "the shape that the model was built for"
+    else:
+        least = least_side(model, current)
+        shape = (max(least, current[0]), max(least, current[1]), current[2])
+        reason = f"the least that {model.get('network') or model['name']} takes"
     if shape == current:
         return dataset, ()
     before, after = ("x".join(map(str, one)) for one in (current, shape))
     note = (
-        f"The images of '{dataset.name}' are brought from {before} to {after}, the shape that the model was built for."
+        f"The images of '{dataset.name}' are brought from {before} to {after}, {reason}; data.size or "
+        "model.input_shape chooses another size."
     )
-    return load({**data, "size": list(shape[:2]), "channels": shape[2]}, seed), (note,)
+    return load(data | {"size": list(shape[:2]), "channels": shape[2]}, config["seed"]), (note,)
 
 
 @lru_cache(maxsize=8)

@@ -89,18 +89,17 @@ def ingredients(model: Any, known: Mapping[str, Ingredient] | None = None) -> Su
     Raises:
         NetworkError: If the model has no graph.
     """
-    from ablate.keras.cost import weights
     from ablate.keras.graph_reader import graph_of
 
     known = catalogue() if known is None else known
-    graph, full, operations = graph_of(model), weights(model), _flops(model)
+    graph, full, operations = graph_of(model), model.count_params(), _flops(model)
     return Survey(_report(model, graph, full, operations, name, known) for name in known)
 
 
 def _report(
     model: Any, graph: Graph, full: int, operations: int | None, name: str, known: Mapping[str, Ingredient]
 ) -> IngredientReport:
-    from ablate.keras.cost import CAPACITY_RATIO, weights
+    from ablate.keras.cost import CAPACITY_RATIO
     from ablate.keras.graph_writer import sketch
 
     ingredient = known[name]
@@ -114,7 +113,7 @@ def _report(
         try:
             ablated = ablated_graph(model, {name: level}, ingredients=known)
             without = model if ablated is None else sketch(ablated)
-            weights_without, flops_without = weights(without), _flops(without)
+            weights_without, flops_without = without.count_params(), _flops(without)
         except NetworkError as error:
             remark = str(error).splitlines()[0]
     if weights_without is not None and weights_without > CAPACITY_RATIO * full:

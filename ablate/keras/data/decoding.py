@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ablate.errors import NetworkError
-from ablate.keras.data.cache import Decoded, Unwritable, cached, fill
+from ablate.keras.data.cache import Decoded, Unwritable, allocate, cached, fill
 from ablate.memory import total_memory
 
 _logger = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def decode_images(
     need = int(np.prod(full_shape))
     needs_file = need > memory_limit(settings["memory"])
     if identity is None and need <= _UNSHARED and not needs_file:
-        return fill(Decoded.around(np.empty(full_shape, np.uint8)), blocks)
+        return fill(allocate(np.empty(full_shape, np.uint8)), blocks)
     try:
         images = cached(folder, full_shape, identity, blocks)
     except Unwritable as fault:
@@ -97,7 +97,7 @@ def decode_images(
             "%s, and %s %s: every process decodes them and keeps a copy. Set data.cache to a folder that can.",
             *(message, folder, fault),
         )
-        return fill(Decoded.around(np.empty(full_shape, np.uint8)), blocks)
+        return fill(allocate(np.empty(full_shape, np.uint8)), blocks)
     # Images beyond the memory must not become a tensor; batches recognise them by their type.
     return images if needs_file else replace(images, images=np.asarray(images.images))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
@@ -18,10 +18,6 @@ from ablate.keras.data.split import split
 from ablate.keras.settings import TRAINING_KEYS, check_data
 
 _NOT_OF_THE_IMAGES = ("validation", "test", "resplit", "limit", "scaling", *TRAINING_KEYS)
-
-# The decoded images of two data sets: every run of a study in this process reads the same ones.
-_POOLS: OrderedDict[str, Pool] = OrderedDict()
-_MAX_POOLS = 2
 
 
 def load(config: Mapping[str, Any], seed: int) -> Dataset:
@@ -41,14 +37,10 @@ def load(config: Mapping[str, Any], seed: int) -> Dataset:
     values, faults = check_data(config)
     if faults:
         raise ConfigError("\n".join(faults))
-    pool = _load_pool(values)
-    positions = split(
-        pool,
-        seed if values["resplit"] else 0,
-        validation=values["validation"],
-        test=values["test"],
-        limit=values["limit"],
-    )
+    of_images = {name: value for name, value in values.items() if name not in _NOT_OF_THE_IMAGES}
+    pool = _load_pool(json.dumps(of_images, sort_keys=True))
+    shares = {key: values[key] for key in ("validation", "test", "limit")}
+    positions = split(pool, seed if values["resplit"] else 0, **shares)
     train = Subset(pool, positions["train"])
     offset, factor = _scaling(train, values["scaling"])
     return Dataset(train, Subset(pool, positions["validation"]), Subset(pool, positions["test"]), offset, factor)
@@ -56,19 +48,15 @@ def load(config: Mapping[str, Any], seed: int) -> Dataset:
 
 def clear_pools() -> None:
     """Drops the decoded images that this process holds."""
-    _POOLS.clear()
+    _load_pool.cache_clear()
 
 
-def _load_pool(values: dict[str, Any]) -> Pool:
-    key = json.dumps({name: value for name, value in values.items() if name not in _NOT_OF_THE_IMAGES}, sort_keys=True)
-    if key not in _POOLS:
-        size = values["size"]
-        height_width = None if size is None else (size, size) if isinstance(size, int) else (size[0], size[1])
-        _POOLS[key] = SOURCES[values["source"]].read(values, height_width)
-        while len(_POOLS) > _MAX_POOLS:
-            _POOLS.popitem(last=False)
-    _POOLS.move_to_end(key)
-    return _POOLS[key]
+# Two data sets: every run of a study in this process reads the same images.
+@lru_cache(maxsize=2)
+def _load_pool(values_json: str) -> Pool:
+    values = json.loads(values_json)
+    size = [values["size"]] * 2 if isinstance(values["size"], int) else values["size"]
+    return SOURCES[values["source"]].read(values, None if size is None else tuple(size))
 
 
 def _scaling(train: Subset, scaling: str) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from typing import Any
 from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
 
 import numpy as np
+import pandas as pd
 
 from ablate.errors import AblateError
 from ablate.keras.data.dataset import Dataset
@@ -87,24 +88,19 @@ def _original_sizes(dataset: Dataset) -> str:
 
 
 def _counts(dataset: Dataset) -> list[str]:
-    counts = dataset.counts
-    names = dataset.class_names[:_MAX_ROWS]
-    rows = [("", *counts)]
-    rows += [(name, *(str(count[name]) for count in counts.values())) for name in names]
-    if len(dataset.class_names) > _MAX_ROWS:
-        rows.append((f"{len(dataset.class_names) - _MAX_ROWS} more", *("..." for _ in counts)))
-    rows.append(("all", *(str(len(subset)) for subset in dataset.subsets.values())))
-    first = max(len(row[0]) for row in rows)
-    return [f"               {row[0]:{first}}" + "".join(f"  {cell:>10}" for cell in row[1:]) for row in rows]
+    counts = pd.DataFrame(dataset.counts)
+    rows = counts[:_MAX_ROWS].astype(str)
+    if len(counts) > _MAX_ROWS:
+        rows.loc[f"{len(counts) - _MAX_ROWS} more"] = "..."
+    rows.loc["all"] = counts.sum().astype(str)
+    return [f"               {line}" for line in rows.to_string(col_space=11).splitlines()]
 
 
 def _balance(dataset: Dataset) -> str:
     ratio = imbalance(dataset)
-    sizes = (
-        "all classes have as many training images"
-        if ratio == 1
-        else f"the largest class has {ratio:.2f} times the training images of the smallest"
-    )
+    sizes = f"the largest class has {ratio:.2f} times the training images of the smallest"
+    if ratio == 1:
+        sizes = "all classes have as many training images"
     return f"{sizes}; always guessing the largest scores {chance(dataset):.3f} on the test part"
 
 

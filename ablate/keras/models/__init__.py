@@ -25,15 +25,18 @@ from ablate.study.setting import Rule, Setting, check_section, flag, mapping, nu
 __all__ = ["NETWORKS", "Network", "build", "least_side", "resolve_name"]
 
 
-def _widths(least: int = 1, empty: bool = False, length: int | None = None) -> Rule:
+def _integers(empty: bool = False, length: int | None = None) -> Rule:
     """A list of whole numbers."""
-    allowed = f"a list of {'' if length is None else f'{length} '}whole numbers of at least {least}"
+    allowed = f"a list of {'' if length is None else f'{length} '}whole numbers of at least 1"
+    if not empty and length is None:
+        allowed += ", not empty"
 
     def rule(value: Any) -> str | None:
-        good = isinstance(value, Sequence) and not isinstance(value, str)
-        good = good and all(isinstance(one, int) and not isinstance(one, bool) and one >= least for one in value)
-        good = good and (empty or len(value) > 0) and length in (None, len(value))
-        return None if good else allowed + ("" if empty or length is not None else ", not empty")
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            return allowed
+        if any(not isinstance(one, int) or isinstance(one, bool) or one < 1 for one in value):
+            return allowed
+        return None if (empty or value) and length in (None, len(value)) else allowed
 
     return rule
 
@@ -65,9 +68,9 @@ class Network:
     def settings(self) -> dict[str, Setting]:
         """The keys with the defaults of the function."""
         parameters = inspect.signature(self.build).parameters
-        defaults = {key: parameters[key].default for key in self.rules}
+        required = inspect.Parameter.empty
         return {
-            key: Setting(None if defaults[key] is inspect.Parameter.empty else defaults[key], rule)
+            key: Setting(None if parameters[key].default is required else parameters[key].default, rule)
             for key, rule in self.rules.items()
         }
 
@@ -80,18 +83,23 @@ _REGULARISATION = {
 NETWORKS: Mapping[str, Network] = {
     "mini_xception": Network(
         mini_xception,
-        {"filters": optional(_widths()), "stem": optional(_widths(length=2)), **_REGULARISATION},
+        {"filters": optional(_integers()), "stem": optional(_integers(length=2)), **_REGULARISATION},
         unhalved=0,
     ),
     "vgg": Network(
         vgg,
-        {"filters": _widths(), "convolutions": _widths(), "dense": _widths(empty=True), **_REGULARISATION},
+        {
+            "filters": _integers(),
+            "convolutions": _integers(),
+            "dense": _integers(empty=True),
+            **_REGULARISATION,
+        },
         unhalved=0,
         equal_length=("filters", "convolutions"),
     ),
     "resnet": Network(
         resnet,
-        {"filters": _widths(), "blocks": _widths(), "pre_activation": flag(), **_REGULARISATION},
+        {"filters": _integers(), "blocks": _integers(), "pre_activation": flag(), **_REGULARISATION},
         unhalved=1,
         equal_length=("filters", "blocks"),
     ),
@@ -130,9 +138,7 @@ def build(config: Mapping[str, Any], input_shape: tuple[int, int, int], classes:
     network = NETWORKS[name]
     keys = {key: value for key, value in node.items() if key not in _NOT_OF_THE_NETWORK}
     values, faults = check_section("model", keys, network.settings())
-    faults += _data_faults(input_shape, classes)
-    if not faults:
-        faults += _misfits(name, network, values, input_shape)
+    faults = faults or _misfits(name, network, values, input_shape)
     if faults:
         raise NetworkError("\n".join(faults))
     return network.build(tuple(input_shape), classes, **values)
@@ -171,15 +177,6 @@ def least_side(model: Mapping[str, Any], input_shape: tuple[int, int, int]) -> i
     keys = {key: model[key] for key in network.rules if key in model}
     values, faults = check_section("model", keys, network.settings())
     return 1 if faults else network.least_size(values["filters"] or default_filters(input_shape))
-
-
-def _data_faults(input_shape: Any, classes: Any) -> list[str]:
-    faults = []
-    if _widths(length=3)(list(input_shape)) is not None:
-        faults.append(f"input_shape={input_shape}: must be height, width and channels, whole numbers of at least 1.")
-    if not isinstance(classes, int) or isinstance(classes, bool) or classes < 2:
-        faults.append(f"classes={classes}: must be a whole number of at least 2.")
-    return faults
 
 
 def _misfits(name: str, network: Network, values: Mapping[str, Any], input_shape: tuple[int, int, int]) -> list[str]:
