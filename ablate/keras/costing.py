@@ -21,12 +21,12 @@ import tensorflow as tf
 from ablate.errors import AblateError
 from ablate.keras.compiled import clear_models
 from ablate.keras.cost import BYTES_PER_WEIGHT, activations, flops
+from ablate.keras.data.loading import load_run_data
 from ablate.keras.graph_writer import sketch
 from ablate.keras.loop import build_metrics
 from ablate.keras.networks import FullModelCache, build_model, cell_graph
 from ablate.keras.optimization import loss, optimizer
 from ablate.keras.run_config import check_config, prepare_process
-from ablate.keras.run_data import load_run_data
 from ablate.memory import total_memory
 
 _COUNTED = ("weights", "flops", "activations")

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from ablate.errors import AblateError
+from ablate.keras.data.loading import load_run_data
 from ablate.keras.diagram_blocks import Block, Branches, LayerRow, Repeat, State, diagram_blocks
 from ablate.keras.graph import Graph
 from ablate.keras.graph_reader import graph_of
@@ -24,7 +25,6 @@ from ablate.keras.graph_writer import sketch
 from ablate.keras.layer_labels import joined_sizes
 from ablate.keras.networks import FullModelCache, cell_graph
 from ablate.keras.run_config import prepare_process
-from ablate.keras.run_data import load_run_data
 from ablate.store.atomic import write_bytes
 
 # As `ablate.figures.style` sets them: text stays text, in an embedded font, and files depend on their content alone.

@@ -63,17 +63,15 @@ class FullModelCache:
     """
 
     def __init__(self) -> None:
-        self._key = ""
-        self._model: Any = None
+        self._models: dict[str, Any] = {}
 
     def get(self, config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:
         """See `full_model`."""
         key = json.dumps([config["model"], dataset.name, dataset.input_shape, dataset.classes, precision], default=str)
-        if key != self._key:
-            self._key, self._model = "", None  # first, so that two networks never are in memory
-            self._model = full_model(config, dataset, precision)
-            self._key = key
-        return self._model
+        if key not in self._models:
+            self._models.clear()  # first, so that two networks never are in memory
+            self._models[key] = full_model(config, dataset, precision)
+        return self._models[key]
 
 
 def cell_graph(full: Any, config: Mapping[str, Any]) -> Graph | None:

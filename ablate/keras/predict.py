@@ -52,14 +52,8 @@ class Preprocessing:
     @classmethod
     def of(cls, dataset: Dataset, fit: str) -> Preprocessing:
         """The preprocessing of a data set."""
-        return cls(
-            dataset.name,
-            dataset.class_names,
-            dataset.input_shape,
-            fit,
-            tuple(dataset.offset.tolist()),
-            tuple(dataset.factor.tolist()),
-        )
+        offset, factor = tuple(dataset.offset.tolist()), tuple(dataset.factor.tolist())
+        return cls(dataset.name, dataset.class_names, dataset.input_shape, fit, offset, factor)
 
     def images(self, paths: list[Path]) -> np.ndarray:
         """Pictures, read and converted as the training images were.

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from ablate.errors import AblateError, ConfigError
 from ablate.keras.cost import capacity_note, refuse_too_large
+from ablate.keras.data.loading import load_run_data
 from ablate.keras.data.quality import leaks
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
@@ -21,7 +22,6 @@ from ablate.keras.ingredients import catalogue, present
 from ablate.keras.ingredients.without_block import block_key, block_names
 from ablate.keras.networks import FullModelCache, cell_graph
 from ablate.keras.run_config import cell_config, levels_of, plain_values, prepare_process
-from ablate.keras.run_data import load_run_data
 from ablate.study.setting import written
 
 

@@ -175,9 +175,9 @@ def block_factors(config: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
 
 
 def _full_model(config: Mapping[str, Any]) -> Any:
+    from ablate.keras.data.loading import load_run_data
     from ablate.keras.networks import full_model
     from ablate.keras.run_config import prepare_process
-    from ablate.keras.run_data import load_run_data
 
     values = prepare_process(config)
     dataset, _ = load_run_data(config)

@@ -21,9 +21,9 @@ from ablate.keras.backup import Backup, assign_values, read_backup, values_of, w
 from ablate.keras.callbacks import make_callbacks, restore_state, stored_state
 from ablate.keras.compiled import CompiledModel, clear_models, compiled_model
 from ablate.keras.data.dataset import Dataset
+from ablate.keras.data.loading import load_run_data
 from ablate.keras.predict import Preprocessing, save_model
 from ablate.keras.run_config import cell_config, plain_values, prepare_process
-from ablate.keras.run_data import load_run_data
 from ablate.keras.streams import generator
 
 if TYPE_CHECKING:

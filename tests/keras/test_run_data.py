@@ -6,8 +6,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from ablate.keras.data.loading import load_run_data  # noqa: E402
 from ablate.keras.preflight import check  # noqa: E402
-from ablate.keras.run_data import load_run_data  # noqa: E402
 
 pytestmark = pytest.mark.keras
 

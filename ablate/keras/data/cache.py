@@ -22,6 +22,9 @@ from ablate.errors import NetworkError, StoreError
 from ablate.keras.data.dataset import content_hashes
 from ablate.store.lock import hold
 
+Block = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Some images: (n, height, width, channels) whole numbers 0 to 255; (n,) labels; (n, 2) heights and widths before."""
+
 _FORMAT = 2
 """To be raised when the same sources come to other images: older files are not read any more."""
 _MAX_BYTES = 64 * 2**30
@@ -56,7 +59,7 @@ def allocate(images: np.ndarray) -> Decoded:
     return Decoded(images, np.empty(len(images), _COLUMNS))
 
 
-def fill(arrays: Decoded, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Decoded:
+def fill(arrays: Decoded, blocks: Iterable[Block]) -> Decoded:
     """Writes images into the arrays that are allocated for them.
 
     Args:
@@ -82,9 +85,7 @@ def fill(arrays: Decoded, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndar
     return arrays
 
 
-def cached(
-    folder: Path, shape: tuple[int, ...], identity: object, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
-) -> Decoded:
+def cached(folder: Path, shape: tuple[int, ...], identity: object, blocks: Iterable[Block]) -> Decoded:
     """The images of a file, which is written where it is missing or damaged.
 
     Processes that need the same file at the same time wait for the first of them. The files used longest ago are
@@ -105,22 +106,16 @@ def cached(
     path = _path(folder, shape, identity)
     if (decoded := _open(path, shape)) is not None:
         return decoded
-    with _locked(path.with_suffix(".lock")):
+    with ExitStack() as stack:
+        # Without a lock, on a file system that has none, two processes may do the work: the file is replaced at once.
+        with suppress(StoreError, OSError):
+            stack.enter_context(hold(path.with_suffix(".lock"), wait=True))
         return _open(path, shape) or _write(folder, shape, path, blocks)
 
 
 def _path(folder: Path, shape: tuple[int, ...], identity: object) -> Path:
     content = json.dumps([_FORMAT, shape, identity], sort_keys=True, default=str)
     return folder / f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.npy"
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with ExitStack() as stack:
-        # Without a lock, on a file system that has none, two processes may do the work: the file is replaced at once.
-        with suppress(StoreError, OSError):
-            stack.enter_context(hold(path, wait=True))
-        yield
 
 
 def _open(path: Path, shape: tuple[int, ...]) -> Decoded | None:
@@ -147,9 +142,7 @@ def _digest(columns: np.ndarray) -> bytes:
     return hashlib.blake2b(columns.tobytes(), digest_size=16).digest()
 
 
-def _write(
-    folder: Path, shape: tuple[int, ...], path: Path | None, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
-) -> Decoded:
+def _write(folder: Path, shape: tuple[int, ...], path: Path | None, blocks: Iterable[Block]) -> Decoded:
     with _reserved(folder, shape) as temporary:
         mapped = np.lib.format.open_memmap(temporary, mode="r+")
         columns = fill(allocate(mapped), blocks).columns

@@ -74,9 +74,8 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     official = {name: index[columns["labels"][index] >= 0] for name, index in listing.official.items()}
     refuse_empty_classes(root, columns["labels"], class_names)
     name = values["name"] or root.resolve().name
-    return Pool(
-        name, images.images, columns["labels"], class_names, official, columns["sizes"], notes, columns["contents"]
-    )
+    pixels, sizes, contents = images.images, columns["sizes"], columns["contents"]
+    return Pool(name, pixels, columns["labels"], class_names, official, sizes, notes, contents)
 
 
 def _stamp(file: Path) -> tuple[int, int]:

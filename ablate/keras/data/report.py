@@ -14,11 +14,11 @@ import pandas as pd
 from ablate.errors import AblateError
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.data.decoding import file_of, memory_limit
+from ablate.keras.data.loading import load_run_data
 from ablate.keras.data.quality import chance, imbalance, overlaps, repeats
 from ablate.keras.data.samples import augmentation_of, draw_samples
 from ablate.keras.networks import build_model
 from ablate.keras.run_config import prepare_process
-from ablate.keras.run_data import load_run_data
 from ablate.keras.streams import reseed
 
 _MAX_ROWS = 20
@@ -67,15 +67,16 @@ def describe(dataset: Dataset, config: Mapping[str, Any]) -> list[str]:
     """
     height, width, channels = dataset.input_shape
     kind = {1: "grey", 3: "colour", 4: "colour with alpha"}[channels]
-    lines = [
+    return [
         f"Data set '{dataset.name}' at seed {config['seed']}, fingerprint {dataset.fingerprint}",
         f"  images       {height} x {width} pixels, {kind}; {_original_sizes(dataset)}",
         f"  classes      {dataset.classes}",
         *_counts(dataset),
         f"  balance      {_balance(dataset)}",
+        *(f"  equal images {line}" for line in _equal_images(dataset)),
+        f"  memory       {_memory(dataset, config)}",
+        f"  scaling      {_scaling(dataset)}",
     ]
-    lines += [f"  equal images {line}" for line in _equal_images(dataset)]
-    return [*lines, f"  memory       {_memory(dataset, config)}", f"  scaling      {_scaling(dataset)}"]
 
 
 def _original_sizes(dataset: Dataset) -> str:

@@ -14,8 +14,8 @@ from ablate.study.setting import Setting, flag, optional, text
 if TYPE_CHECKING:
     import numpy as np
 
+    from ablate.keras.data.cache import Block
     from ablate.keras.data.dataset import Pool
-    from ablate.keras.data.decoding import Block
 
 SETTINGS = {
     "name": Setting(None, text(), "as in the catalogue, with config and version if wanted: cmaterdb/telugu:1.0.0"),

@@ -1,11 +1,10 @@
 """Finds a set of tensorflow-datasets by name and prepares it; what cannot be had is an error within seconds.
 
-Downloads have time limits here, which tensorflow-datasets does not set.
+Downloads over HTTP have time limits here, which tensorflow-datasets does not set.
 """
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -65,7 +64,7 @@ def find_builder(values: dict[str, Any]) -> Any:
         builder_class = tfds.builder_cls(parsed.name)
         configs = sorted(config.name for config in builder_class.BUILDER_CONFIGS)
         config = name.partition("/")[2].split(":")[0]
-        near = suggestion(config, configs) if config not in configs else ""
+        near = "" if config in configs else suggestion(config, configs)
         raise NetworkError(
             f"data.name={name}: tensorflow-datasets has {parsed.name} with "
             f"{'the configs ' + ', '.join(configs) if configs else 'no configs'}"
@@ -186,7 +185,7 @@ def is_online(urls: dict[str, Any]) -> bool:
 
 @contextmanager
 def _limited_downloads(*, download: bool) -> Iterator[None]:
-    """Sets a time limit for every download of the library, and few retries in place of many.
+    """Sets a time limit for every download of the library over HTTP, and few retries in place of many.
 
     Args:
         download: ``False`` refuses every download.
@@ -203,10 +202,7 @@ def _limited_downloads(*, download: bool) -> Iterator[None]:
     def refuse(self: Any, url: str, *args: Any, **options: Any) -> Any:
         raise NetworkError(f"data.download=false, and {url} would have to be downloaded.")
 
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_STALL_SECONDS)
     with ExitStack() as patches:
-        patches.callback(socket.setdefaulttimeout, before)
         patches.enter_context(mock.patch.object(downloader, "MAX_RETRIES", _RETRIES, create=True))
         patches.enter_context(mock.patch.object(requests.adapters.HTTPAdapter, "send", send_with_timeout))
         if not download:

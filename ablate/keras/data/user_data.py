@@ -94,11 +94,10 @@ def open_image(image: Any, size: tuple[int, int] | None, white: float) -> Iterat
     if isinstance(image, str | bytes | os.PathLike):
         with opened(image if isinstance(image, bytes) else Path(image).expanduser(), size) as from_file:
             yield from_file
-    elif isinstance(image, Image.Image):
-        yield image, (image.height, image.width)
-    else:
-        from_array = picture(np.asarray(image), white)
-        yield from_array, (from_array.height, from_array.width)
+        return
+    if not isinstance(image, Image.Image):
+        image = picture(np.asarray(image), white)
+    yield image, (image.height, image.width)
 
 
 @contextmanager
