@@ -158,8 +158,8 @@ def _restarted(before: Any, after: Any, prefix: str = "") -> set[str]:
 
 def _different_starts(model: Any, without: Any, restarted: set[str]) -> list[str]:
     """Layers of the same shapes whose weights do not start alike, although the same initialisers start them."""
+    from ablate.keras.networks import named_weights
     from ablate.keras.streams import reseed, seeded
-    from ablate.keras.weights import named_weights
 
     full = {path: (weight.shape, _digest(weight)) for path, weight in named_weights(seeded(model, _SEED))}
     reseed(without, _SEED)

@@ -42,8 +42,8 @@ def steps_alone(cell: int, seeds: int, data: str, epochs: int, loops: Sequence[s
     import tensorflow as tf
 
     from ablate.keras.compiled import compiled_model
+    from ablate.keras.data.loading import load_run_data
     from ablate.keras.run_config import check_config
-    from ablate.keras.run_data import load_run_data
     from ablate.keras.streams import generator
 
     config = composed_config(data, epochs) | CELLS[cell] | {"seed": 0}

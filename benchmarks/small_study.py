@@ -53,8 +53,8 @@ def once(cell: int, seed: int, epochs: int, threads: int | None = None) -> float
     import keras
     import tensorflow as tf
 
+    from ablate.keras.data.loading import load_run_data
     from ablate.keras.networks import build_model
-    from ablate.keras.run_data import load_run_data
     from ablate.keras.streams import generator, reseed
 
     same = SAME in os.environ

@@ -1,15 +1,16 @@
-"""The state of a run after an epoch, in one file, from which an interrupted run goes on."""
+"""The values of Keras variables, and the file of them from which an interrupted run goes on."""
 
 from __future__ import annotations
 
 import json
 import logging
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from ablate.store.atomic import replacing
@@ -34,6 +35,23 @@ class Backup:
     progress: Mapping[str, Any] = field(default_factory=dict)
 
 
+def values_of(variables: Iterable[Any]) -> list[np.ndarray]:
+    """Copies of the values of Keras variables."""
+    return [np.asarray(variable).copy() for variable in variables]
+
+
+def assign_values(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
+    """Sets Keras variables.
+
+    Args:
+        variables: The variables.
+        values: As many values of the same shapes; each is cast to the type of its variable, since a stored one may
+            have another.
+    """
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(np.asarray(value).astype(keras.backend.standardize_dtype(variable.dtype)))
+
+
 def write_backup(path: Path, backup: Backup) -> None:
     """Writes the file; a kill at any moment leaves the old one or the new one.
 
@@ -41,12 +59,14 @@ def write_backup(path: Path, backup: Backup) -> None:
         path: The file.
         backup: The state.
     """
-    arrays = {f"variable_{number}": value for number, value in enumerate(backup.variables)}
-    arrays |= {f"best_{number}": value for number, value in enumerate(backup.best)}
-    stored: dict[str, Any] = {name: _storable(value) for name, value in arrays.items()}
-    header = json.dumps({"identity": backup.identity, "progress": backup.progress})
+    # NumPy writes bfloat16 as raw bytes and cannot read it back; 32 bits hold it without loss.
+    arrays = [
+        value.astype(np.float32) if value.dtype.name == "bfloat16" else value
+        for value in (*backup.variables, *backup.best)
+    ]
+    header = {"identity": backup.identity, "progress": backup.progress, "variables": len(backup.variables)}
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, header=np.array(header), **stored)
+        np.savez(file, *arrays, header=np.array(json.dumps(header)))
 
 
 def read_backup(path: Path, identity: str) -> Backup | None:
@@ -64,20 +84,12 @@ def read_backup(path: Path, identity: str) -> Backup | None:
     try:
         with np.load(path, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
-            arrays = {name: file[name] for name in file.files if name != "header"}
+            arrays = [file[f"arr_{number}"] for number in range(len(file.files) - 1)]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         _logger.warning("%s cannot be read (%s): the run starts afresh.", path, error)
         return None
     if header["identity"] != identity:
         _logger.warning("%s is of another config, data set or version: the run starts afresh.", path)
         return None
-    numbered = {
-        kind: [arrays[f"{kind}_{number}"] for number in range(sum(name.startswith(kind) for name in arrays))]
-        for kind in ("variable", "best")
-    }
-    return Backup(identity, numbered["variable"], numbered["best"], header["progress"])
-
-
-def _storable(value: np.ndarray) -> np.ndarray:
-    # NumPy writes bfloat16 as raw bytes and cannot read it back; 32 bits hold it without loss.
-    return value.astype(np.float32) if value.dtype.name == "bfloat16" else value
+    variables = header["variables"]
+    return Backup(identity, arrays[:variables], arrays[variables:], header["progress"])

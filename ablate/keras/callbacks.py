@@ -55,15 +55,14 @@ def make_callbacks(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         config: The checked ``train.callbacks``.
         folder: Replaces ``{run}`` in their text arguments, so that no run overwrites another's files.
     """
-    return {
-        key: _callback_class(entry["name"])(
-            **{
-                name: value.replace("{run}", str(folder)) if isinstance(value, str) else value
-                for name, value in _arguments(entry).items()
-            }
-        )
-        for key, entry in config.items()
-    }
+    callbacks = {}
+    for key, entry in config.items():
+        arguments = {
+            name: value.replace("{run}", str(folder)) if isinstance(value, str) else value
+            for name, value in _arguments(entry).items()
+        }
+        callbacks[key] = _callback_class(entry["name"])(**arguments)
+    return callbacks
 
 
 def watches_batches(config: Mapping[str, Any]) -> bool:
@@ -118,12 +117,10 @@ def _callback_class(name: str, key: str = "") -> Any:
         if not (inspect.isclass(kind) and issubclass(kind, keras.callbacks.Callback)):
             raise ConfigError(f"{key}={name}: is not a Keras callback.")
         return kind
-    known = {
-        known_name: kind
-        for known_name, kind in inspect.getmembers(keras.callbacks, inspect.isclass)
-        if issubclass(kind, keras.callbacks.Callback)
-    }
-    if name not in known:
-        names = ", ".join(sorted(known))
-        raise ConfigError(f"{key}={name}: must be a dotted path, or one of {names}.{suggestion(name, known)}")
-    return known[name]
+    kind = getattr(keras.callbacks, name, None)
+    if kind is None:
+        known = [name for name, _ in inspect.getmembers(keras.callbacks, inspect.isclass)]
+        raise ConfigError(
+            f"{key}={name}: must be a dotted path, or one of {', '.join(known)}.{suggestion(name, known)}"
+        )
+    return kind

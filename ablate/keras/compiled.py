@@ -16,6 +16,7 @@ import numpy as np
 from keras.src.random.seed_generator import global_seed_generator
 
 from ablate.keras import device
+from ablate.keras.backup import assign_values, values_of
 from ablate.keras.callbacks import watches_batches
 from ablate.keras.data.batches import ArrayBatches, TensorBatches
 from ablate.keras.data.dataset import Dataset
@@ -25,7 +26,6 @@ from ablate.keras.optimization import gives_probabilities, loss, optimizer
 from ablate.keras.run_config import cell_config
 from ablate.keras.streams import reseed, stream_seed
 from ablate.keras.tf_memory import free_unused_graphs
-from ablate.keras.weights import assign_values, values_of
 
 _STEPS = 64
 """Steps that TensorFlow takes before it returns to Python, so that Ctrl-C and divergence are noticed in time."""
@@ -119,9 +119,6 @@ def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
         jit_compile=device.compiles(values["jit"]),
     )
     model.optimizer.build(model.trainable_variables)
-    loop: TracedLoop | FitLoop
-    if traced:
-        loop = TracedLoop(model, batches, 1 if watches_batches(values["callbacks"]) else _STEPS)
-    else:
-        loop = FitLoop(model, batches)
+    steps = 1 if watches_batches(values["callbacks"]) else _STEPS
+    loop = TracedLoop(model, batches, steps) if traced else FitLoop(model, batches)
     return CompiledModel(model, batches, loop, values_of(model.optimizer.variables))

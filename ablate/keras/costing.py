@@ -10,7 +10,6 @@ import gc
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from ablate.keras import device  # isort: skip  (it must come before everything that imports TensorFlow)
@@ -21,13 +20,13 @@ import tensorflow as tf
 
 from ablate.errors import AblateError
 from ablate.keras.compiled import clear_models
+from ablate.keras.data.loading import load_run_data
 from ablate.keras.graph_writer import sketch
 from ablate.keras.loop import build_metrics
 from ablate.keras.networks import FullModelCache, build_model, cell_graph
 from ablate.keras.optimization import loss, optimizer
 from ablate.keras.run_config import check_config, prepare_process
-from ablate.keras.run_data import load_run_data
-from ablate.keras.theoretical_cost import BYTES_PER_WEIGHT, activations, flops, weights
+from ablate.keras.theoretical_cost import BYTES_PER_WEIGHT, activations, flops
 from ablate.memory import total_memory
 
 _COUNTED = ("weights", "flops", "activations")
@@ -73,33 +72,27 @@ def measure(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if "error" not in row:
             row["batch"] = batch
             row |= {f"{name}_ratio": row[name] / rows[0][name] for name in counted if name in row}
-    with ThreadPoolExecutor(1) as starter:
-        full = _TimedNetwork(configs[0], batch, starter)
-        end = time.monotonic() + _LIMIT * len(configs)
-        for group in _groups(rows):
-            if time.monotonic() > end:
-                break
-            timed = [full, *(_TimedNetwork(configs[index], batch, starter) for index in group)]
-            for network in timed:
-                network.wait()
-            for name in _TIMED:
-                seconds = in_turn([getattr(network, name) for network in timed], _SECONDS / 2 * len(timed))
-                ratios = np.median(seconds / seconds[:, :1], axis=0)
-                for column, index in enumerate([0, *group]):
-                    rows[index].setdefault(name, float(np.median(seconds[:, column])))
-                    rows[index].setdefault(f"{name}_ratio", float(ratios[column]))
-            del timed, network
-            gc.collect()
+    full = _TimedNetwork(configs[0], batch)
+    end = time.monotonic() + _LIMIT * len(configs)
+    for group in _groups(rows):
+        if time.monotonic() > end:
+            break
+        timed = [full, *(_TimedNetwork(configs[index], batch) for index in group)]
+        for name in _TIMED:
+            seconds = in_turn([getattr(network, name) for network in timed], _SECONDS / 2 * len(timed))
+            ratios = np.median(seconds / seconds[:, :1], axis=0)
+            for column, index in enumerate([0, *group]):
+                rows[index].setdefault(name, float(np.median(seconds[:, column])))
+                rows[index].setdefault(f"{name}_ratio", float(ratios[column]))
+        del timed
+        gc.collect()
     return rows
 
 
 class _TimedNetwork:
-    """A network to be timed.
+    """The passes of a network that are timed."""
 
-    Its first passes, in which TensorFlow optimizes the graph, run while the next network is traced.
-    """
-
-    def __init__(self, config: Mapping[str, Any], batch: int, starter: Executor) -> None:
+    def __init__(self, config: Mapping[str, Any], batch: int) -> None:
         values = check_config(config)
         model = build_model(config, load_run_data(config)[0], values["mixed_precision"])
         model.compile(
@@ -111,12 +104,6 @@ class _TimedNetwork:
         model.optimizer.build(model.trainable_variables)
         self.latency = forward_pass(model, batch)
         self.step = training_step(model, batch, values["jit"])
-        self._first = [starter.submit(run) for run in (self.latency, self.step)]
-
-    def wait(self) -> None:
-        """Returns when the first passes are over."""
-        for first in self._first:
-            first.result()
 
 
 def _count(config: Mapping[str, Any], models: FullModelCache) -> dict[str, Any]:
@@ -124,7 +111,7 @@ def _count(config: Mapping[str, Any], models: FullModelCache) -> dict[str, Any]:
     full = models.get(config, load_run_data(config)[0], values["mixed_precision"])
     graph = cell_graph(full, config)
     model = full if graph is None else sketch(graph)
-    counts = {"weights": weights(model), "activations": activations(model)}
+    counts = {"weights": model.count_params(), "activations": activations(model)}
     try:
         return counts | {"flops": flops(model)}
     except (AblateError, ValueError, TypeError):  # TensorFlow cannot count every operation
@@ -138,18 +125,12 @@ def _batch(config: Mapping[str, Any], row: Mapping[str, Any]) -> int:
 
 def _groups(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[int]]:
     """Rows of the networks that are timed together with the first: as many as the memory holds."""
-    limit = (total_memory() or math.inf) * _MEMORY_SHARE / BYTES_PER_WEIGHT - rows[0]["weights"]
-    group: list[int] = []
-    used = 0
-    for index, row in enumerate(rows[1:], 1):
-        if "error" in row:
-            continue
-        if group and (len(group) == _GROUP_SIZE or used + row["weights"] > limit):
-            yield group
-            group, used = [], 0
-        group.append(index)
-        used += row["weights"]
-    yield group
+    indices = [index for index, row in enumerate(rows[1:], 1) if "error" not in row]
+    largest = max(row["weights"] for row in rows if "error" not in row)
+    in_memory = (total_memory() or math.inf) * _MEMORY_SHARE / BYTES_PER_WEIGHT / largest
+    size = int(max(1, min(_GROUP_SIZE, in_memory - 1)))  # without the first
+    for start in range(0, max(1, len(indices)), size):
+        yield indices[start : start + size]
 
 
 def in_turn(passes: Sequence[Pass], seconds: float, least: int = 3, most: int = 30) -> np.ndarray:
@@ -218,13 +199,9 @@ def training_step(model: Any, batch: int, jit: bool = False) -> Pass:
 
 
 def _images(model: Any, batch: int) -> Any:
-    rng = np.random.default_rng(0)
-
-    def values(tensor: Any) -> Any:
-        shape = (batch, *(side or 1 for side in tensor.shape[1:]))
-        return keras.ops.convert_to_tensor(rng.uniform(size=shape).astype("float32"), tensor.dtype)
-
-    return keras.tree.map_structure(values, model.input)
+    shape = (batch, *(side or 1 for side in model.input.shape[1:]))
+    images = np.random.default_rng(0).uniform(size=shape).astype("float32")
+    return keras.ops.convert_to_tensor(images, model.input.dtype)
 
 
 def _wait(outputs: Any) -> None:

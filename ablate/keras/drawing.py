@@ -18,13 +18,13 @@ from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea
 from matplotlib.patches import Rectangle
 
 from ablate.errors import AblateError
+from ablate.keras.data.loading import load_run_data
 from ablate.keras.diagram_blocks import Block, Branches, LayerRow, Repeat, diagram_blocks, states_in
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
 from ablate.keras.layer_labels import joined_sizes
 from ablate.keras.networks import FullModelCache, cell_graph
 from ablate.keras.run_config import prepare_process
-from ablate.keras.run_data import load_run_data
 from ablate.store.atomic import write_bytes
 
 # The last ones have Chinese, Japanese and Korean characters.

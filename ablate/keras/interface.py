@@ -14,7 +14,7 @@ from ablate.keras.diagram_blocks import diagram_blocks
 from ablate.keras.drawing import Diagram, draw
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.streams import generator
-from ablate.keras.theoretical_cost import activations, flops, weights
+from ablate.keras.theoretical_cost import activations, flops
 from ablate.store.run_folder import current_run
 
 
@@ -50,7 +50,7 @@ def cost(model: Any) -> NetworkCost:
         operations = flops(model)
     except (NetworkError, ValueError, TypeError):  # not every operation has a count, nor every back end
         operations = None
-    return NetworkCost(weights(model), activations(model), operations)
+    return NetworkCost(model.count_params(), activations(model), operations)
 
 
 def diagram(model: Any, ablated: Any = None, title: str = "") -> Diagram:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -62,17 +63,15 @@ class FullModelCache:
     """
 
     def __init__(self) -> None:
-        self._key = ""
-        self._model: Any = None
+        self._models: dict[str, Any] = {}
 
     def get(self, config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:
         """See `full_model`."""
         key = json.dumps([config["model"], dataset.name, dataset.input_shape, dataset.classes, precision], default=str)
-        if key != self._key:
-            self._key, self._model = "", None  # first, so that two networks never are in memory
-            self._model = full_model(config, dataset, precision)
-            self._key = key
-        return self._model
+        if key not in self._models:
+            self._models.clear()  # first, so that two networks never are in memory
+            self._models[key] = full_model(config, dataset, precision)
+        return self._models[key]
 
 
 def cell_graph(full: Any, config: Mapping[str, Any]) -> Graph | None:
@@ -113,3 +112,23 @@ def _with_exact_outputs(model: Any) -> Any:
         return copied(layer, dtype="float32") if layer.name in last else copied(layer)
 
     return keras.models.clone_model(model, clone_function=exact)
+
+
+def named_weights(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All weights by nested model, layer, name, and number among those of one name in a layer.
+
+    Args:
+        model: The model.
+        prefix: What to put before each path.
+
+    Yields:
+        Path, such as ``"encoder/conv1/kernel/0"``, and variable.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from named_weights(layer, f"{prefix}{layer.name}/")
+            continue
+        counts: Counter[str] = Counter()
+        for weight in layer.weights:
+            yield f"{prefix}{layer.name}/{weight.name}/{counts[weight.name]}", weight
+            counts[weight.name] += 1

@@ -68,15 +68,12 @@ def optimizer(values: Mapping[str, Any], steps: int) -> Any:
         for key, argument in (("momentum", "momentum"), ("weight_decay", "weight_decay"), ("clip_norm", "clipnorm"))
         if values[key] is not None
     }
-    fresh = kind(learning_rate=_learning_rate(values, steps), **arguments)
+    rate = values["learning_rate"]
+    if values["schedule"] != "constant" or values["warmup_epochs"]:
+        rate = Schedule(values["schedule"], rate, values["epochs"], values["warmup_epochs"], steps)
+    fresh = kind(learning_rate=rate, **arguments)
     fresh.exclude_from_weight_decay(var_names=["bias$", "beta$", "gamma$"])
     return fresh
-
-
-def _learning_rate(values: Mapping[str, Any], steps: int) -> Any:
-    if values["schedule"] == "constant" and not values["warmup_epochs"]:
-        return values["learning_rate"]
-    return Schedule(values["schedule"], values["learning_rate"], values["epochs"], values["warmup_epochs"], steps)
 
 
 @keras.saving.register_keras_serializable("ablate")

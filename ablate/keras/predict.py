@@ -1,23 +1,121 @@
-"""Predictions of a trained network for pictures."""
+"""Trained networks as `.keras` files that hold their classes and preprocessing, and their predictions for pictures."""
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
 
+import keras
 import numpy as np
+from scipy.special import softmax
 
 from ablate.errors import NetworkError
 from ablate.keras.data.class_folders import picture_files
+from ablate.keras.data.dataset import Dataset
+from ablate.keras.data.images import UNREADABLE, fitted, opened
 from ablate.keras.optimization import are_probabilities
-from ablate.keras.saving import load_model
+from ablate.store.atomic import replacing
 
 _LISTED = 3
 """Classes that are printed for a picture, the most probable first."""
 _BATCH = 256
+_MEMBER = "ablate.json"
+"""The file within the archive; Keras does not look at it."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What is done to a picture before a network takes it.
+
+    Args:
+        data: Name of the data set.
+        class_names: Names of the classes, by output.
+        input_shape: Height, width, channels.
+        fit: How a picture comes to that size: ``stretch``, ``crop`` or ``pad``.
+        offset: By channel, subtracted from values of 0 to 255 before they are multiplied with ``factor``.
+        factor: By channel.
+    """
+
+    data: str
+    class_names: tuple[str, ...]
+    input_shape: tuple[int, int, int]
+    fit: str
+    offset: tuple[float, ...]
+    factor: tuple[float, ...]
+
+    @classmethod
+    def of(cls, dataset: Dataset, fit: str) -> Preprocessing:
+        """The preprocessing of a data set."""
+        offset, factor = tuple(dataset.offset.tolist()), tuple(dataset.factor.tolist())
+        return cls(dataset.name, dataset.class_names, dataset.input_shape, fit, offset, factor)
+
+    def images(self, paths: list[Path]) -> np.ndarray:
+        """Pictures, read and converted as the training images were.
+
+        Args:
+            paths: Image files.
+
+        Returns:
+            (images, height, width, channels), 32 bits, scaled.
+
+        Raises:
+            NetworkError: Some cannot be read; all of them are named.
+        """
+        height, width, channels = self.input_shape
+        arrays, faults = [], []
+        for path in paths:
+            try:
+                with opened(path, (height, width)) as (image, _):
+                    arrays.append(fitted(image, (height, width), channels, self.fit))
+            except FileNotFoundError:
+                faults.append(f"{path}: there is no such file.")
+            except UNREADABLE:
+                faults.append(f"{path}: not an image, or cut short.")
+        if faults:
+            raise NetworkError("\n".join(faults))
+        offset, factor = np.array(self.offset, np.float32), np.array(self.factor, np.float32)
+        return (np.stack(arrays).astype(np.float32) - offset) * factor
+
+
+def save_model(model: Any, preprocessing: Preprocessing, path: Path) -> None:
+    """Writes a network so that `keras.models.load_model` reads it.
+
+    Args:
+        model: The network; its optimizer is left out, so that Keras alone can load it.
+        preprocessing: The preprocessing of its images.
+        path: The ``.keras`` file.
+    """
+    with replacing(path, path.suffix) as temporary:
+        model.save(temporary, include_optimizer=False)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(_MEMBER, json.dumps(asdict(preprocessing)))
+
+
+def load_model(path: Path) -> tuple[Any, Preprocessing]:
+    """A network that `save_model` wrote, and the preprocessing of its images.
+
+    Args:
+        path: The ``.keras`` file.
+
+    Raises:
+        NetworkError: It cannot be loaded, or was saved by something else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = json.loads(archive.read(_MEMBER))
+        model = keras.models.load_model(path, compile=False)
+    except KeyError as error:
+        raise NetworkError(f"'{path}' does not say how its images are prepared: ablate did not save it.") from error
+    except Exception as error:
+        raise NetworkError(f"'{path}' cannot be loaded: {type(error).__name__}: {error}") from error
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in member.items()}
+    return model, Preprocessing(**fields)
 
 
 @dataclass(frozen=True)
@@ -58,7 +156,9 @@ def predict(run: Path, images: Sequence[Path]) -> tuple[Path, list[Prediction]]:
     for start in range(0, len(files), _BATCH):
         batch = files[start : start + _BATCH]
         outputs = np.asarray(model.predict(preprocessing.images(batch), verbose=0), np.float64)
-        for file, row in zip(batch, _probabilities(outputs), strict=True):
+        # A network that ends without a softmax gives logits.
+        probabilities = outputs if are_probabilities(outputs) else softmax(outputs, axis=-1)
+        for file, row in zip(batch, probabilities, strict=True):
             ranked = {preprocessing.class_names[label]: float(row[label]) for label in np.argsort(-row, kind="stable")}
             predictions.append(Prediction(file, ranked))
     return model_path, predictions
@@ -73,19 +173,8 @@ def main(run_folder: Path | str, images: Sequence[Path | str]) -> list[str]:
     """
     path, predictions = predict(Path(run_folder), [Path(image) for image in images])
     width = max(len(str(one.path)) for one in predictions)
-    return [
-        f"Predictions of {path}:",
-        *(f"  {one.path!s:{width}}  {_most_probable(one.probabilities)}" for one in predictions),
-    ]
-
-
-def _most_probable(probabilities: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in list(probabilities.items())[:_LISTED])
-
-
-def _probabilities(outputs: np.ndarray) -> np.ndarray:
-    """The outputs, after a softmax where the network ends without one."""
-    if are_probabilities(outputs):
-        return outputs
-    powers = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    lines = [f"Predictions of {path}:"]
+    for one in predictions:
+        most_probable = list(one.probabilities.items())[:_LISTED]
+        lines.append(f"  {one.path!s:{width}}  {', '.join(f'{name} {value:.3f}' for name, value in most_probable)}")
+    return lines

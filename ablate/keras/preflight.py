@@ -9,18 +9,18 @@ from typing import Any
 
 from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
 
+import keras
 from omegaconf import DictConfig
 
 from ablate.errors import AblateError, ConfigError
-from ablate.keras.data.dataset import Dataset
+from ablate.keras.data.loading import load_run_data
 from ablate.keras.data.quality import leaks
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
 from ablate.keras.networks import FullModelCache, cell_graph
-from ablate.keras.rewrites import Ingredient, catalogue, present
+from ablate.keras.rewrites import catalogue, present
 from ablate.keras.rewrites.without_block import block_key, block_names
 from ablate.keras.run_config import cell_config, levels_of, plain_values, prepare_process
-from ablate.keras.run_data import load_run_data
 from ablate.keras.theoretical_cost import capacity_note, refuse_too_large
 from ablate.study.setting import written
 
@@ -56,20 +56,24 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
         other = first_with_graph.setdefault(json.dumps([rest, graph], sort_keys=True, default=str), plain)
         if other is plain:
             continue
-        if _differ_in_blocks(plain, other):
-            answers[key]["notes"].append(_same_without_blocks(plain, other))
+        removed, other_removed = _removed_blocks(plain), _removed_blocks(other)
+        if removed != other_removed and "none" not in (removed, other_removed):
+            # Two of several equal blocks in a row.
+            answers[key]["notes"].append(
+                f"Without {removed} and without {other_removed} the network is the same: these cells differ in their "
+                "initial weights alone."
+            )
         else:
-            answers[key]["error"] = _changes_nothing(plain, other)
+            varied = [name for name in levels if plain.get(name) != other.get(name) and name != "blocks"]
+            here, there = (", ".join(f"{name}={written(one.get(name))}" for name in varied) for one in (plain, other))
+            answers[key]["error"] = f"{here} changes nothing: the network is the same as with {there}."
     return [dict(answers[key]) for key in keys]
 
 
 def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str, Any], str | None]:
     """The answer for one config, and the fingerprint of its network if that can be built."""
-    answer: dict[str, Any] = {
-        **{"error": None, "absent": [], "weights": 0, "input_shape": None, "classes": 0},
-        "sites": {},
-        "notes": [],
-    }
+    answer: dict[str, Any] = {"error": None, "absent": [], "weights": 0, "input_shape": None, "classes": 0}
+    answer |= {"sites": {}, "notes": []}
     full = None
     try:
         values = prepare_process(config)
@@ -79,7 +83,11 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
             "classes": dataset.classes,
             "notes": [*notes, *dataset.pool.notes, *leaks(dataset)],
         }
-        _refuse_large_batch(values, dataset)
+        if values["batch_size"] > len(dataset.train):
+            raise ConfigError(
+                f"train.batch_size={values['batch_size']}: data set '{dataset.name}' has {len(dataset.train)} training "
+                "images; a batch must not be larger."
+            )
         ingredients = catalogue(config.get("ingredients"))
         full = models.get(config, dataset, values["mixed_precision"])
         answer["sites"] = present(full, ingredients)
@@ -87,7 +95,9 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         graph = cell_graph(full, config)
         model = full if graph is None else sketch(graph)
         answer["weights"] = model.count_params()
-        change = _change(levels_of(config, ingredients), ingredients)
+        levels = levels_of(config, ingredients).items()
+        changed = [f"{name}={written(level)}" for name, level in levels if level != ingredients[name].levels[0]]
+        change = ", ".join(changed) or "the full network"
         refuse_too_large(change, answer["weights"])
         note = capacity_note(change, answer["weights"], full.count_params())
         answer["notes"] += [note] if note else []
@@ -106,55 +116,15 @@ def _advice_on_blocks(config: Mapping[str, Any], full: Any) -> str:
     return f" All blocks but this: 'only.without_block=[{','.join(rest)}]'." if rest else ""
 
 
-def _change(levels: Mapping[str, Any], ingredients: Mapping[str, Ingredient]) -> str:
-    changed = [f"{name}={written(level)}" for name, level in levels.items() if level != ingredients[name].levels[0]]
-    return ", ".join(changed) or "the full network"
-
-
-def _refuse_large_batch(values: Mapping[str, Any], dataset: Dataset) -> None:
-    if values["batch_size"] > len(dataset.train):
-        raise ConfigError(
-            f"train.batch_size={values['batch_size']}: data set '{dataset.name}' has {len(dataset.train)} training "
-            "images; a batch must not be larger."
-        )
-
-
 def _graph_fingerprint(model: Any) -> str:
     """Hash of the layers, their connections and the shapes of their weights; names do not count."""
-    numbers: dict[str, str] = {}
-
-    def unnamed(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: unnamed(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [unnamed(item) for item in value]
-        return numbers.get(value, value) if isinstance(value, str) else value
-
-    for number, layer in enumerate(model.layers):
-        numbers[layer.name] = f"#{number}"
-    numbers[model.name] = "#model"
-    content = [unnamed(model.get_config()), [list(weight.shape) for weight in model.weights]]
+    numbers = {layer.name: f"#{number}" for number, layer in enumerate(model.layers)} | {model.name: "#model"}
+    config = keras.tree.map_structure(
+        lambda value: numbers.get(value, value) if isinstance(value, str) else value, model.get_config()
+    )
+    content = [config, [list(weight.shape) for weight in model.weights]]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _changes_nothing(config: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    names = [name for name in catalogue(config.get("ingredients")) if config.get(name) != other.get(name)]
-    levels, other_levels = (", ".join(f"{name}={written(one.get(name))}" for name in names) for one in (config, other))
-    return f"{levels} changes nothing: the network is the same as with {other_levels}."
 
 
 def _removed_blocks(config: Mapping[str, Any]) -> str:
     return str(levels_of(config, catalogue(config.get("ingredients"))).get("without_block", "none"))
-
-
-def _differ_in_blocks(config: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether both leave out blocks, and not the same ones: as two of several equal blocks in a row."""
-    removed, others = _removed_blocks(config), _removed_blocks(other)
-    return removed != others and "none" not in (removed, others)
-
-
-def _same_without_blocks(config: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    return (
-        f"Without {_removed_blocks(config)} and without {_removed_blocks(other)} the network is the same: these cells "
-        "differ in their initial weights alone."
-    )

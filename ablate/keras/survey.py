@@ -9,6 +9,7 @@ import pandas as pd
 from rich.table import Table
 
 from ablate.errors import NetworkError
+from ablate.keras.data.loading import load_run_data
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
 from ablate.keras.interface import cost
@@ -16,7 +17,6 @@ from ablate.keras.networks import full_model
 from ablate.keras.rewrites import Ingredient, ablated_graph, catalogue, sites_of
 from ablate.keras.rewrites.without_block import WithoutBlock, block_key, block_names
 from ablate.keras.run_config import prepare_process
-from ablate.keras.run_data import load_run_data
 from ablate.keras.theoretical_cost import CAPACITY_RATIO
 
 

@@ -26,15 +26,6 @@ _MEMORY_SHARE = 0.8
 """Share of the memory that the training of a network may take."""
 
 
-def weights(model: Any) -> int:
-    """The number of weights, trainable or not.
-
-    Args:
-        model: A built model.
-    """
-    return int(model.count_params())
-
-
 def flops(model: Any) -> int:
     """Floating-point operations of a forward pass of one image, as TensorFlow's profiler counts them.
 

@@ -17,15 +17,14 @@ import numpy as np
 from omegaconf import DictConfig
 
 from ablate.errors import Diverged
-from ablate.keras.backup import Backup, read_backup, write_backup
+from ablate.keras.backup import Backup, assign_values, read_backup, values_of, write_backup
 from ablate.keras.callbacks import make_callbacks, restore_state, stored_state
 from ablate.keras.compiled import CompiledModel, clear_models, compiled_model
 from ablate.keras.data.dataset import Dataset
+from ablate.keras.data.loading import load_run_data
+from ablate.keras.predict import Preprocessing, save_model
 from ablate.keras.run_config import cell_config, plain_values, prepare_process
-from ablate.keras.run_data import load_run_data
-from ablate.keras.saving import Preprocessing, save_model
 from ablate.keras.streams import generator
-from ablate.keras.weights import assign_values, values_of
 
 if TYPE_CHECKING:
     from ablate.store.run_folder import RunFolder

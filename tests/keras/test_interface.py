@@ -18,7 +18,7 @@ keras = pytest.importorskip("keras")
 import ablate.keras  # noqa: E402
 from ablate.errors import NetworkError  # noqa: E402
 from ablate.keras import Curves, ShuffledBatches, cost, diagram, ingredients, remove, seed_streams  # noqa: E402
-from ablate.keras.weights import named_weights  # noqa: E402
+from ablate.keras.networks import named_weights  # noqa: E402
 from ablate.store.run_folder import RunFolder, set_current_run  # noqa: E402
 
 pytestmark = pytest.mark.keras

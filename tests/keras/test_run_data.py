@@ -6,8 +6,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from ablate.keras.data.loading import load_run_data  # noqa: E402
 from ablate.keras.preflight import check  # noqa: E402
-from ablate.keras.run_data import load_run_data  # noqa: E402
 
 pytestmark = pytest.mark.keras
 
@@ -25,7 +25,7 @@ def test_images_too_small_for_an_application_are_enlarged_and_that_is_told(tiny,
     config = {**tiny(), "model": {"name": "application", "network": network}}
     data, notes = load_run_data(config)
     assert data.input_shape == (least, least, 1)
-    told = f"The images of 'digits' are enlarged from 8x8 to {least}x{least} pixels, the least that {network} takes; "
+    told = f"The images of 'digits' are brought from 8x8x1 to {least}x{least}x1, the least that {network} takes; "
     expected = (told + "data.size or model.input_shape chooses another size.",) if least > 8 else ()
     assert notes == expected
 
@@ -49,9 +49,7 @@ def test_images_too_small_for_a_network_of_ours_are_enlarged(tiny, model, least)
     config = {**tiny(), "model": model}
     data, notes = load_run_data(config)
     assert data.input_shape == (least, least, 1)
-    told = (
-        f"The images of 'digits' are enlarged from 8x8 to {least}x{least} pixels, the least that {model['name']} takes"
-    )
+    told = f"The images of 'digits' are brought from 8x8x1 to {least}x{least}x1, the least that {model['name']} takes"
     assert notes == ((f"{told}; data.size or model.input_shape chooses another size.",) if least > 8 else ())
     assert check([config])[0]["error"] is None
 
@@ -65,7 +63,8 @@ def test_a_saved_model_gets_images_in_its_shape(tiny, tmp_path):
     data, notes = load_run_data(config)
     assert data.input_shape == (12, 14, 3)
     assert notes == (
-        "The images of 'digits' are brought from 8x8x1 to 12x14x3, the shape that the model was built for.",
+        "The images of 'digits' are brought from 8x8x1 to 12x14x3, the shape that the model was built for; "
+        "data.size or model.input_shape chooses another size.",
     )
     assert (check([config])[0]["error"], check([config])[0]["notes"]) == (None, list(notes))
 

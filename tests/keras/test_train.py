@@ -16,10 +16,9 @@ keras = pytest.importorskip("keras")
 from ablate.errors import ConfigError, Diverged  # noqa: E402
 from ablate.keras import device  # noqa: E402
 from ablate.keras.compiled import clear_models, compiled_model  # noqa: E402
-from ablate.keras.data.loading import clear_pools  # noqa: E402
+from ablate.keras.data.loading import clear_pools, load_run_data  # noqa: E402
 from ablate.keras.optimization import Schedule, check_training  # noqa: E402
 from ablate.keras.run_config import check_config  # noqa: E402
-from ablate.keras.run_data import load_run_data  # noqa: E402
 from ablate.keras.streams import generator  # noqa: E402
 from ablate.keras.train import train  # noqa: E402
 from ablate.store.run_folder import RunFolder  # noqa: E402

@@ -44,17 +44,15 @@ class _Batches:
             order: (images,), positions in the pool.
         """
         self.steps = -(-len(order) // self.batch_size)
-        self._assign(order, dataset.offset, dataset.factor)
-
-    def _assign(self, order: np.ndarray, offset: np.ndarray, factor: np.ndarray) -> None:
-        raise NotImplementedError
 
 
 class ArrayBatches(_Batches, keras.utils.PyDataset):
     """Batches of NumPy arrays for Keras's own training loop, whatever its back end; arguments as of `TensorBatches`."""
 
-    def _assign(self, order: np.ndarray, offset: np.ndarray, factor: np.ndarray) -> None:
-        self._order, self._offset, self._factor = order, offset, factor
+    def select(self, dataset: Dataset, order: np.ndarray) -> None:
+        """See `_Batches.select`."""
+        super().select(dataset, order)
+        self._order, self._offset, self._factor = order, dataset.offset, dataset.factor
 
     def __len__(self) -> int:
         return self.steps
@@ -91,9 +89,11 @@ class TensorBatches(_Batches):
         self._pipelines: dict[int, tf.data.Dataset] = {}
         self.direct = self._images is not None and not tf.config.list_physical_devices("GPU")
 
-    def _assign(self, order: np.ndarray, offset: np.ndarray, factor: np.ndarray) -> None:
-        self._offset.assign(offset)
-        self._factor.assign(factor)
+    def select(self, dataset: Dataset, order: np.ndarray) -> None:
+        """See `_Batches.select`."""
+        super().select(dataset, order)
+        self._offset.assign(dataset.offset)
+        self._factor.assign(dataset.factor)
         self._order.assign(order)
 
     def batch(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -44,39 +44,41 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     from ablate.keras.data.dataset import Pool, consecutive
     from ablate.keras.data.decoding import decode_blocks, decode_images
     from ablate.keras.data.images import fitted
-    from ablate.keras.data.user_data import Labels, common_size, image_faults, open_image, read_parts
+    from ablate.keras.data.user_data import Labels, image_faults, open_image, read_examples, read_parts
 
     path = values["builder"]
     key = f"data.builder={path}"
     parts, names = read_parts(key, _call(path, values["args"]))
-    if size is None:
-        size = common_size(key, parts, values["white"])
+    first, _ = next(read_examples(key, parts))
+    with image_faults(key, 0, first), open_image(first, size, values["white"]) as (_, original):
+        height_width = size or original
     channels, fit = values["channels"], values["fit"]
     labels = Labels(key, names)
     counts = {name: part.count for name, part in parts.items()}
 
     def examples() -> Iterator[tuple[int, Any, int]]:
-        everything = (example for part in parts.values() for example in part.read())
-        for position, (image, label) in enumerate(everything):
+        for position, (image, label) in enumerate(read_examples(key, parts)):
             yield position, image, labels.code(label)
 
     def decode(example: tuple[int, Any, int]) -> tuple[np.ndarray, int, tuple[int, int]]:
         position, image, code = example
         with image_faults(key, position, image), open_image(image, size, values["white"]) as (opened, original):
+            if size is None and original != height_width:
+                raise ValueError("it differs in size from the first: set data.size, a number or [height, width]")
             return fitted(opened, size, channels, fit), code, original
 
     images = decode_images(
-        decode_blocks(examples(), decode), sum(counts.values()), (*size, channels), values, identity=None
+        decode_blocks(examples(), decode), sum(counts.values()), (*height_width, channels), values, identity=None
     )
     numbers, class_names = labels.classes()
     return Pool(
         values["name"] or path,
         images.images,
-        numbers[images.labels],
+        numbers[images.columns["labels"]],
         class_names,
         consecutive(counts),
-        images.sizes,
-        hashes=images.contents,
+        images.columns["sizes"],
+        hashes=images.columns["contents"],
     )
 
 

@@ -22,12 +22,18 @@ from ablate.errors import NetworkError, StoreError
 from ablate.keras.data.dataset import content_hashes
 from ablate.store.lock import hold
 
-_FORMAT = 1
+Block = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Some images: (n, height, width, channels) whole numbers 0 to 255; (n,) labels; (n, 2) heights and widths before."""
+
+_FORMAT = 2
 """To be raised when the same sources come to other images: older files are not read any more."""
 _MAX_BYTES = 64 * 2**30
 """Bytes that the files of a folder may take in addition to the newest one; a tenth of the disk, where that is less."""
 _DAY = 24 * 60 * 60.0
 """Seconds after which the temporary file of an interrupted process is removed."""
+
+
+_COLUMNS = np.dtype([("labels", "<i8"), ("sizes", "<i4", 2), ("contents", "V16")])
 
 
 class Unwritable(Exception):
@@ -40,24 +46,20 @@ class Decoded:
 
     Args:
         images: (images, height, width, channels), whole numbers 0 to 255, in memory or mapped from a file.
-        labels: (images,), as the source gave them.
-        sizes: (images, 2), height and width of each image in its source.
-        contents: (images,), 16 bytes each, as `Pool.contents`.
+        columns: (images,), an entry with ``labels``, as the source gave them; ``sizes``, height and width of the image
+            in its source; ``contents``, as in `Pool.contents`.
     """
 
     images: np.ndarray
-    labels: np.ndarray
-    sizes: np.ndarray
-    contents: np.ndarray
-
-    @classmethod
-    def around(cls, images: np.ndarray) -> Decoded:
-        """Images, and uninitialised arrays for what belongs to each of them; `fill` writes them all."""
-        count = len(images)
-        return cls(images, np.empty(count, "<i8"), np.empty((count, 2), "<i4"), np.empty(count, "V16"))
+    columns: np.ndarray
 
 
-def fill(arrays: Decoded, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Decoded:
+def allocate(images: np.ndarray) -> Decoded:
+    """Images, and an uninitialised entry for each of them; `fill` writes them all."""
+    return Decoded(images, np.empty(len(images), _COLUMNS))
+
+
+def fill(arrays: Decoded, blocks: Iterable[Block]) -> Decoded:
     """Writes images into the arrays that are allocated for them.
 
     Args:
@@ -73,8 +75,9 @@ def fill(arrays: Decoded, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndar
         if end > count:
             start = end
             break
-        arrays.images[start:end], arrays.labels[start:end], arrays.sizes[start:end] = images, labels, sizes
-        arrays.contents[start:end] = content_hashes(arrays.images[start:end])
+        arrays.images[start:end] = images
+        entries = arrays.columns[start:end]
+        entries["labels"], entries["sizes"], entries["contents"] = labels, sizes, content_hashes(images)
         start = end
     if start != count:
         more = "more" if start > count else f"{start}"
@@ -82,9 +85,7 @@ def fill(arrays: Decoded, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndar
     return arrays
 
 
-def cached(
-    folder: Path, shape: tuple[int, ...], identity: object, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
-) -> Decoded:
+def cached(folder: Path, shape: tuple[int, ...], identity: object, blocks: Iterable[Block]) -> Decoded:
     """The images of a file, which is written where it is missing or damaged.
 
     Processes that need the same file at the same time wait for the first of them. The files used longest ago are
@@ -105,22 +106,16 @@ def cached(
     path = _path(folder, shape, identity)
     if (decoded := _open(path, shape)) is not None:
         return decoded
-    with _locked(path.with_suffix(".lock")):
+    with ExitStack() as stack:
+        # Without a lock, on a file system that has none, two processes may do the work: the file is replaced at once.
+        with suppress(StoreError, OSError):
+            stack.enter_context(hold(path.with_suffix(".lock"), wait=True))
         return _open(path, shape) or _write(folder, shape, path, blocks)
 
 
 def _path(folder: Path, shape: tuple[int, ...], identity: object) -> Path:
     content = json.dumps([_FORMAT, shape, identity], sort_keys=True, default=str)
     return folder / f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.npy"
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with ExitStack() as stack:
-        # Without a lock, on a file system that has none, two processes may do the work: the file is replaced at once.
-        with suppress(StoreError, OSError):
-            stack.enter_context(hold(path, wait=True))
-        yield
 
 
 def _open(path: Path, shape: tuple[int, ...]) -> Decoded | None:
@@ -131,49 +126,37 @@ def _open(path: Path, shape: tuple[int, ...]) -> Decoded | None:
         if images.shape != shape or images.dtype != np.uint8:
             return None
         end = images.offset + images.nbytes
-        labels, sizes, contents, digest = (
-            np.fromfile(path, dtype, count, offset=end + offset) for dtype, count, offset in _columns(shape[0])
-        )
-        decoded = Decoded(images, labels, sizes.reshape(-1, 2), contents)
-        if digest.tobytes() != _digest(decoded) or not np.array_equal(content_hashes(images), contents):
+        columns = np.fromfile(path, _COLUMNS, shape[0], offset=end)
+        digest = np.fromfile(path, np.uint8, offset=end + columns.nbytes)
+        if digest.tobytes() != _digest(columns) or not np.array_equal(content_hashes(images), columns["contents"]):
             return None
     except (OSError, ValueError, EOFError):
         return None
     with suppress(OSError):
         # `_prune` compares the time of access, which many file systems do not update by themselves.
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
-    return decoded
+    return Decoded(images, columns)
 
 
-def _columns(count: int) -> tuple[tuple[str, int, int], ...]:
-    """Type, length and offset of what follows the images in a file: labels, sizes, contents, their digest."""
-    return ("<i8", count, 0), ("<i4", 2 * count, 8 * count), ("V16", count, 16 * count), ("V16", 1, 32 * count)
+def _digest(columns: np.ndarray) -> bytes:
+    return hashlib.blake2b(columns.tobytes(), digest_size=16).digest()
 
 
-def _digest(decoded: Decoded) -> bytes:
-    columns = b"".join(column.tobytes() for column in (decoded.labels, decoded.sizes, decoded.contents))
-    return hashlib.blake2b(columns, digest_size=16).digest()
-
-
-def _write(
-    folder: Path, shape: tuple[int, ...], path: Path | None, blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
-) -> Decoded:
+def _write(folder: Path, shape: tuple[int, ...], path: Path | None, blocks: Iterable[Block]) -> Decoded:
     with _reserved(folder, shape) as temporary:
         mapped = np.lib.format.open_memmap(temporary, mode="r+")
-        decoded = fill(Decoded.around(mapped), blocks)
+        columns = fill(allocate(mapped), blocks).columns
         mapped.flush()
         with temporary.open("r+b") as file:
             file.seek(mapped.offset + mapped.nbytes)
-            for column in (decoded.labels, decoded.sizes, decoded.contents):
-                file.write(column.tobytes())
-            file.write(_digest(decoded))
+            file.write(columns.tobytes() + _digest(columns))
             file.truncate()
         if path is None:
-            path = _path(folder, shape, _digest(decoded).hex())
+            path = _path(folder, shape, _digest(columns).hex())
             if (existing := _open(path, shape)) is not None:
                 return existing
         temporary.replace(path)
-    del mapped, decoded
+    del mapped
     written = _open(path, shape)
     if written is None:
         raise NetworkError(f"The images that were written to {path} cannot be read again: its disk is at fault.")
@@ -183,7 +166,7 @@ def _write(
 @contextmanager
 def _reserved(folder: Path, shape: tuple[int, ...]) -> Iterator[Path]:
     """A temporary file of the full length, on a disk that has the space for it; removed at the end if it is left."""
-    need = int(np.prod(shape)) + 32 * shape[0] + 4096
+    need = int(np.prod(shape)) + _COLUMNS.itemsize * shape[0] + 4096
     temporary = folder / f"tmp{uuid.uuid4().hex}.part"
     try:
         try:

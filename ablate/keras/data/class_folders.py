@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ablate.errors import NetworkError
 from ablate.formatting import listing
+from ablate.keras.data.dataset import consecutive
 from ablate.keras.data.images import UNREADABLE, fitted, opened
 
 ENDINGS = frozenset(
@@ -62,18 +63,24 @@ def list_images(root: Path) -> Listing:
             raise NetworkError(f"data.path={root}: at least two class folders are needed, found {present}.")
         files: list[Path] = []
         labels: list[int] = []
-        official = {}
+        others: list[Path] = []
+        counts = {}
         for part, tree in sorted(trees.items()):
-            start = len(files)
+            others += [entry for entry in tree.iterdir() if not entry.is_dir() and not entry.name.startswith(".")]
+            before = len(files)
             for label, name in enumerate(class_names):
                 class_files = picture_files(tree / name)
                 files += class_files
                 labels += [label] * len(class_files)
-            official[part] = np.arange(start, len(files))
-        notes += _other_files(root, trees)
+                others += [file for file in _files(tree / name) if file.suffix.lower() not in ENDINGS]
+            counts[part] = len(files) - before
     except OSError as error:
         raise NetworkError(f"data.path={root}: {error.filename} cannot be read ({error.strerror}).") from error
-    return Listing(files, np.array(labels, np.int64), class_names, official, tuple(notes))
+    if others:
+        by_ending = Counter(file.suffix.lower() or "no ending" for file in others)
+        endings = listing([f"{ending} ({count})" for ending, count in sorted(by_ending.items())], _LISTED)
+        notes.append(f"{root} holds files that are left out, by their ending or outside of class folders: {endings}.")
+    return Listing(files, np.array(labels, np.int64), class_names, consecutive(counts), tuple(notes))
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -118,53 +125,34 @@ def corrupt_notes(root: Path, files: Sequence[Path], labels: np.ndarray, *, skip
         return ()
     fault = f"{len(corrupt)} of {len(files)} images"
     if not skip:
-        reasons = [f"{file.relative_to(root)} ({_fault(file)})" for file in corrupt[:_LISTED]]
-        more = f" and {len(corrupt) - _LISTED} more" if len(corrupt) > _LISTED else ""
+        reasons = listing([f"{file.relative_to(root)} ({_fault(file)})" for file in corrupt], _LISTED)
         raise NetworkError(
-            f"data.path={root}: {fault} cannot be read: {'; '.join(reasons)}{more}. "
+            f"data.path={root}: {fault} cannot be read: {reasons}. "
             "Mend them, or leave them out with data.skip_corrupt=true."
         )
     names = listing([file.relative_to(root) for file in corrupt], _LISTED)
     return (f"{fault} of {root} cannot be read and are left out: {names}.",)
 
 
-def common_size(root: Path, files: Sequence[Path]) -> tuple[int, int]:
-    """Height and width that all images have; those that cannot be read do not count.
+def first_size(root: Path, files: Sequence[Path]) -> tuple[int, int]:
+    """Height and width of the first image that can be read.
 
     Raises:
-        NetworkError: The images differ in size, or none can be read.
+        NetworkError: None can be read.
     """
-    sizes = set()
     for file in files:
-        try:
-            with opened(file, None) as (_, size):
-                sizes.add(size)
-        except UNREADABLE:
-            continue
-    if not sizes:
-        raise NetworkError(f"data.path={root}: none of its {len(files)} images can be read.")
-    if len(sizes) > 1:
-        low, high = np.min(list(sizes), axis=0), np.max(list(sizes), axis=0)
-        raise NetworkError(
-            f"data.path={root}: the images differ in size, from {low[0]} to {high[0]} pixels high and from {low[1]} "
-            f"to {high[1]} wide. Set data.size, a number or [height, width]."
-        )
-    return sizes.pop()
+        with suppress(*UNREADABLE), opened(file, None) as (_, size):
+            return size
+    raise NetworkError(f"data.path={root}: none of its {len(files)} images can be read.")
 
 
 def _fault(file: Path) -> str:
-    if not file.exists():
-        return "a link to nowhere"
-    if not file.stat().st_size:
-        return "empty file"
     try:
         with opened(file, None) as (image, _):
             fitted(image, None, 3, "stretch")
-    except (ValueError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         return str(error)
-    except UNREADABLE:
-        pass
-    return "not an image, or cut short"
+    return "readable now"
 
 
 def _trees(root: Path) -> tuple[dict[str, Path], list[str]]:
@@ -176,26 +164,21 @@ def _trees(root: Path) -> tuple[dict[str, Path], list[str]]:
             parts.setdefault(_PART_NAMES[folder.name.lower()], []).append(folder)
     if not any(_folders(folder) for folders in parts.values() for folder in folders):
         return {"train": root}, []
-    faults = [
-        f"{' and '.join(folder.name for folder in folders)} are the same part"
-        for folders in parts.values()
-        if len(folders) > 1
-    ]
-    faults += [
-        f"the part {folder.name} has no class folders"
-        for folders in parts.values()
-        for folder in folders
-        if not _folders(folder)
-    ]
+    faults = []
+    for folders in parts.values():
+        if len(folders) > 1:
+            faults.append(f"{' and '.join(folder.name for folder in folders)} are the same part")
+        elif not _folders(folders[0]):
+            faults.append(f"the part {folders[0].name} has no class folders")
     if "train" not in parts:
         faults.append(f"it has the parts {', '.join(sorted(parts))}, but no folder 'train'")
     if faults:
         raise NetworkError(f"data.path={root}: {'; '.join(faults)}.")
     trees = {part: folders[0] for part, folders in parts.items()}
     others = [folder.name for folder in folders_of_root if folder not in trees.values()]
-    return trees, [
-        f"Beside the parts, {root} has folders that are left out: {listing(others, _LISTED)}."
-    ] if others else []
+    if not others:
+        return trees, []
+    return trees, [f"Beside the parts, {root} has folders that are left out: {listing(others, _LISTED)}."]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -209,17 +192,3 @@ def _files(folder: Path) -> list[Path]:
 
 def _folders(root: Path) -> list[Path]:
     return sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-
-
-def _other_files(root: Path, trees: dict[str, Path]) -> list[str]:
-    """A sentence about files that could be images, or lie where none is looked for."""
-    others = Counter(
-        file.suffix.lower() or "no ending"
-        for tree in trees.values()
-        for file in _files(tree)
-        if file.suffix.lower() not in ENDINGS or file.parent == tree
-    )
-    if not others:
-        return []
-    endings = listing([f"{ending} ({count})" for ending, count in sorted(others.items())], _LISTED)
-    return [f"{root} holds files that are left out, by their ending or outside of class folders: {endings}."]

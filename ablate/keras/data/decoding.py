@@ -14,15 +14,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ablate.errors import NetworkError
-from ablate.keras.data.cache import Decoded, Unwritable, cached, fill
+from ablate.keras.data.cache import Block, Decoded, Unwritable, allocate, cached, fill
 from ablate.memory import total_memory
 
 _logger = logging.getLogger(__name__)
 
 _Item = TypeVar("_Item")
-
-Block = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Some images: (n, height, width, channels) whole numbers 0 to 255; (n,) labels; (n, 2) heights and widths before."""
 
 _BLOCK_SIZE = 64
 """Images that are decoded at a time, so that only these are in memory in addition to the result."""
@@ -30,13 +27,6 @@ _UNSHARED = 64 * 2**20
 """Bytes up to which each process holds a copy of what a user's function must return to each anyway."""
 _ASSUMED_MEMORY = 8 * 2**30
 """Bytes of memory where the system does not report it."""
-
-
-def _cache_folder(configured: str | None) -> Path:
-    """The folder of decoded images: as configured, or else ``$ABLATE_CACHE``, or else ``$XDG_CACHE_HOME/ablate``."""
-    if folder := configured or os.environ.get("ABLATE_CACHE"):
-        return Path(folder).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ablate"
 
 
 def decode_blocks(
@@ -78,12 +68,13 @@ def decode_images(
     Raises:
         NetworkError: A file that is needed cannot be written, or the number of images is not ``count``.
     """
-    folder = _cache_folder(settings["cache"])
+    default = f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/ablate"
+    folder = Path(settings["cache"] or os.environ.get("ABLATE_CACHE") or default).expanduser()
     full_shape = (count, *shape)
     need = int(np.prod(full_shape))
     needs_file = need > memory_limit(settings["memory"])
     if identity is None and need <= _UNSHARED and not needs_file:
-        return fill(Decoded.around(np.empty(full_shape, np.uint8)), blocks)
+        return fill(allocate(np.empty(full_shape, np.uint8)), blocks)
     try:
         images = cached(folder, full_shape, identity, blocks)
     except Unwritable as fault:
@@ -97,7 +88,7 @@ def decode_images(
             "%s, and %s %s: every process decodes them and keeps a copy. Set data.cache to a folder that can.",
             *(message, folder, fault),
         )
-        return fill(Decoded.around(np.empty(full_shape, np.uint8)), blocks)
+        return fill(allocate(np.empty(full_shape, np.uint8)), blocks)
     # Images beyond the memory must not become a tensor; batches recognise them by their type.
     return images if needs_file else replace(images, images=np.asarray(images.images))
 

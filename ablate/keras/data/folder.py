@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablate.errors import NetworkError
 from ablate.study.setting import Setting, flag, optional, text
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     import numpy as np
     import PIL
 
-    from ablate.keras.data.class_folders import common_size, corrupt_notes, list_images, refuse_empty_classes
+    from ablate.keras.data.class_folders import corrupt_notes, first_size, list_images, refuse_empty_classes
     from ablate.keras.data.dataset import Pool
     from ablate.keras.data.decoding import decode_blocks, decode_images
     from ablate.keras.data.images import UNREADABLE, fitted, opened
@@ -44,30 +45,37 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     root = Path(values["path"]).expanduser()
     listing = list_images(root)
     files, labels, class_names = listing.files, listing.labels, listing.class_names
-    refuse_empty_classes(root, labels, class_names)
-    if size is None:
-        size = common_size(root, files)
+    height_width = size or first_size(root, files)
     channels, fit = values["channels"], values["fit"]
 
     def decode(position: int) -> tuple[np.ndarray, int, tuple[int, int]]:
         try:
             with opened(files[position], size) as (image, original):
-                return fitted(image, size, channels, fit), int(labels[position]), original
+                pixels = fitted(image, size, channels, fit)
         except UNREADABLE:
-            return np.zeros((*size, channels), np.uint8), -1, (0, 0)
+            return np.zeros((*height_width, channels), np.uint8), -1, (0, 0)
+        if pixels.shape[:2] != height_width:
+            raise NetworkError(
+                f"data.path={root}: the images differ in size: {files[position]} has {original[0]} x {original[1]} "
+                f"pixels, an earlier one {height_width[0]} x {height_width[1]}. Set data.size, a number or "
+                "[height, width]."
+            )
+        return pixels, int(labels[position]), original
 
     images = decode_images(
         decode_blocks(range(len(files)), decode),
         len(files),
-        (*size, channels),
+        (*height_width, channels),
         values,
         identity=[PIL.__version__, fit, [[str(file.resolve()), *_stamp(file)] for file in files]],
     )
-    notes = listing.notes + corrupt_notes(root, files, images.labels, skip=values["skip_corrupt"])
-    official = {name: index[images.labels[index] >= 0] for name, index in listing.official.items()}
-    refuse_empty_classes(root, images.labels, class_names)
+    columns = images.columns
+    notes = listing.notes + corrupt_notes(root, files, columns["labels"], skip=values["skip_corrupt"])
+    official = {name: index[columns["labels"][index] >= 0] for name, index in listing.official.items()}
+    refuse_empty_classes(root, columns["labels"], class_names)
     name = values["name"] or root.resolve().name
-    return Pool(name, images.images, images.labels, class_names, official, images.sizes, notes, images.contents)
+    pixels, sizes, contents = images.images, columns["sizes"], columns["contents"]
+    return Pool(name, pixels, columns["labels"], class_names, official, sizes, notes, contents)
 
 
 def _stamp(file: Path) -> tuple[int, int]:

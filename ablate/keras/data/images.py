@@ -60,20 +60,13 @@ def picture(array: np.ndarray, white: float = 1) -> Image.Image:
         values = values * np.uint8(255)
     elif values.dtype == np.uint16:
         values = (values >> 8).astype(np.uint8)
-    elif np.issubdtype(values.dtype, np.floating):
-        if values.size and not (values.min() >= 0 and values.max() <= white):
-            raise ValueError(
-                f"floating-point images between 0 and {white:g} are needed, not from {values.min():g} to "
-                f"{values.max():g}"
-            )
-        values = np.round(values * (255 / white)).astype(np.uint8)
-    elif np.issubdtype(values.dtype, np.integer) and values.dtype != np.uint8:
-        if values.size and not (values.min() >= 0 and values.max() <= 255):
-            raise ValueError(
-                f"whole numbers between 0 and 255 are needed, or unsigned ones of 16 bits, not from {values.min()} to "
-                f"{values.max()} as {values.dtype}"
-            )
-        values = values.astype(np.uint8)
+    elif values.dtype != np.uint8 and values.dtype.kind in "fiu":
+        is_float = values.dtype.kind == "f"
+        top = white if is_float else 255
+        if values.size and not (values.min() >= 0 and values.max() <= top):
+            kind = "floating-point images" if is_float else "whole numbers, or unsigned ones of 16 bits,"
+            raise ValueError(f"{kind} between 0 and {top:g} are needed, not from {values.min():g} to {values.max():g}")
+        values = np.round(values * (255 / white)).astype(np.uint8) if is_float else values.astype(np.uint8)
     if values.dtype != np.uint8 or not (values.ndim == 2 or (values.ndim == 3 and values.shape[-1] in (3, 4))):
         raise ValueError(f"an image of shape {array.shape} and type {array.dtype} is not a picture")
     return Image.fromarray(values)

@@ -1,10 +1,10 @@
-"""Loads a data set: decoded once a process, split for a seed, with its scaling."""
+"""Loads a data set: decoded once a process, split for a seed, with its scaling, in the size that a network takes."""
 
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
@@ -15,13 +15,63 @@ from ablate.errors import ConfigError
 from ablate.keras.data import SOURCES
 from ablate.keras.data.dataset import Dataset, Pool, Subset
 from ablate.keras.data.split import split
+from ablate.keras.models import build, least_side, resolve_name
 from ablate.keras.settings import TRAINING_KEYS, check_data
 
 _NOT_OF_THE_IMAGES = ("validation", "test", "resplit", "limit", "scaling", *TRAINING_KEYS)
+_USER_MODELS = ("saved", "builder")
+"""Models of the user, which may be built for images of one shape, whatever shape is passed to them."""
 
-# The decoded images of two data sets: every run of a study in this process reads the same ones.
-_POOLS: OrderedDict[str, Pool] = OrderedDict()
-_MAX_POOLS = 2
+
+def load_run_data(config: Mapping[str, Any]) -> tuple[Dataset, tuple[str, ...]]:
+    """Loads the data of a run.
+
+    ``model.input_shape`` wins over ``data.size`` and ``data.channels``. Without it, images that a network would refuse
+    are enlarged to the least size that it takes, and a model that was built for images of one shape, such as a saved
+    one, gets them in that shape.
+
+    Args:
+        config: The resolved config of a run, as plain values, checked.
+
+    Returns:
+        The data, and a sentence for each change that the config does not ask for.
+
+    Raises:
+        ConfigError: Unknown keys or values of the data section.
+        NetworkError: The data cannot be had, or the network cannot be built.
+    """
+    data, model = dict(config["data"]), resolve_name(config["model"])
+    shape = model.get("input_shape")
+    if shape is not None:
+        return load(data | {"size": list(shape[:2]), "channels": shape[2]}, config["seed"]), ()
+    dataset = load(data, config["seed"])
+    current = dataset.input_shape
+    if model["name"] in _USER_MODELS:
+        model_json = json.dumps(config["model"], sort_keys=True, default=str)
+        sides = _model_input(model_json, current, dataset.classes)
+        if len(sides) != len(current):
+            return dataset, ()  # the model takes no images, which building it for this data will refuse
+        shape = tuple(now if side is None else side for side, now in zip(sides, current, strict=True))
+        reason = "the shape that the model was built for"
+    else:
+        least = least_side(model, current)
+        shape = (max(least, current[0]), max(least, current[1]), current[2])
+        reason = f"the least that {model.get('network') or model['name']} takes"
+    if shape == current:
+        return dataset, ()
+    before, after = ("x".join(map(str, one)) for one in (current, shape))
+    note = (
+        f"The images of '{dataset.name}' are brought from {before} to {after}, {reason}; data.size or "
+        "model.input_shape chooses another size."
+    )
+    return load(data | {"size": list(shape[:2]), "channels": shape[2]}, config["seed"]), (note,)
+
+
+@lru_cache(maxsize=8)
+def _model_input(model_json: str, input_shape: tuple[int, int, int], classes: int) -> tuple[int | None, ...]:
+    """Height, width and channels that a model takes when it is built for such images; empty if it has no inputs yet."""
+    inputs = getattr(build(json.loads(model_json), input_shape, classes), "inputs", None)
+    return tuple(inputs[0].shape[1:]) if inputs else ()
 
 
 def load(config: Mapping[str, Any], seed: int) -> Dataset:
@@ -41,14 +91,10 @@ def load(config: Mapping[str, Any], seed: int) -> Dataset:
     values, faults = check_data(config)
     if faults:
         raise ConfigError("\n".join(faults))
-    pool = _load_pool(values)
-    positions = split(
-        pool,
-        seed if values["resplit"] else 0,
-        validation=values["validation"],
-        test=values["test"],
-        limit=values["limit"],
-    )
+    of_images = {name: value for name, value in values.items() if name not in _NOT_OF_THE_IMAGES}
+    pool = _load_pool(json.dumps(of_images, sort_keys=True))
+    shares = {key: values[key] for key in ("validation", "test", "limit")}
+    positions = split(pool, seed if values["resplit"] else 0, **shares)
     train = Subset(pool, positions["train"])
     offset, factor = _scaling(train, values["scaling"])
     return Dataset(train, Subset(pool, positions["validation"]), Subset(pool, positions["test"]), offset, factor)
@@ -56,19 +102,15 @@ def load(config: Mapping[str, Any], seed: int) -> Dataset:
 
 def clear_pools() -> None:
     """Drops the decoded images that this process holds."""
-    _POOLS.clear()
+    _load_pool.cache_clear()
 
 
-def _load_pool(values: dict[str, Any]) -> Pool:
-    key = json.dumps({name: value for name, value in values.items() if name not in _NOT_OF_THE_IMAGES}, sort_keys=True)
-    if key not in _POOLS:
-        size = values["size"]
-        height_width = None if size is None else (size, size) if isinstance(size, int) else (size[0], size[1])
-        _POOLS[key] = SOURCES[values["source"]].read(values, height_width)
-        while len(_POOLS) > _MAX_POOLS:
-            _POOLS.popitem(last=False)
-    _POOLS.move_to_end(key)
-    return _POOLS[key]
+# Two data sets: every run of a study in this process reads the same images.
+@lru_cache(maxsize=2)
+def _load_pool(values_json: str) -> Pool:
+    values = json.loads(values_json)
+    size = [values["size"]] * 2 if isinstance(values["size"], int) else values["size"]
+    return SOURCES[values["source"]].read(values, None if size is None else tuple(size))
 
 
 def _scaling(train: Subset, scaling: str) -> tuple[np.ndarray, np.ndarray]:

@@ -39,15 +39,12 @@ def overlaps(dataset: Dataset) -> tuple[Overlap, ...]:
         Only pairs of subsets that share an image.
     """
     pairs = []
-    contents, labels = dataset.pool.contents, dataset.pool.labels
+    twins, labels = dataset.pool.twins, dataset.pool.labels
     for (first, one), (second, other) in combinations(dataset.subsets.items(), 2):
-        classes: dict[bytes, set[int]] = {}
-        for position in one.index:
-            classes.setdefault(contents[position].tobytes(), set()).add(int(labels[position]))
-        matches = [(classes.get(contents[position].tobytes()), int(labels[position])) for position in other.index]
-        shared = [(in_first, label) for in_first, label in matches if in_first]
-        if shared:
-            contrary = sum(label not in in_first for in_first, label in shared)
+        shared = other.index[np.isin(twins[other.index], twins[one.index])]
+        if len(shared):
+            with_classes = set(zip(twins[one.index], labels[one.index], strict=True))
+            contrary = sum(pair not in with_classes for pair in zip(twins[shared], labels[shared], strict=True))
             pairs.append(Overlap(first, second, len(shared), contrary))
     return tuple(pairs)
 
@@ -65,8 +62,7 @@ def leaks(dataset: Dataset) -> tuple[str, ...]:
 def repeats(dataset: Dataset) -> dict[str, int]:
     """How many images of each subset repeat another one of it; only subsets where there are any."""
     counts = {
-        name: len(subset) - len(np.unique(dataset.pool.contents[subset.index]))
-        for name, subset in dataset.subsets.items()
+        name: len(subset) - len(np.unique(dataset.pool.twins[subset.index])) for name, subset in dataset.subsets.items()
     }
     return {name: count for name, count in counts.items() if count}
 

@@ -9,15 +9,16 @@ from typing import Any
 from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
 
 import numpy as np
+import pandas as pd
 
 from ablate.errors import AblateError
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.data.decoding import file_of, memory_limit
+from ablate.keras.data.loading import load_run_data
 from ablate.keras.data.quality import chance, imbalance, overlaps, repeats
 from ablate.keras.data.samples import augmentation_of, draw_samples
 from ablate.keras.networks import build_model
 from ablate.keras.run_config import prepare_process
-from ablate.keras.run_data import load_run_data
 from ablate.keras.streams import reseed
 
 _MAX_ROWS = 20
@@ -66,15 +67,16 @@ def describe(dataset: Dataset, config: Mapping[str, Any]) -> list[str]:
     """
     height, width, channels = dataset.input_shape
     kind = {1: "grey", 3: "colour", 4: "colour with alpha"}[channels]
-    lines = [
+    return [
         f"Data set '{dataset.name}' at seed {config['seed']}, fingerprint {dataset.fingerprint}",
         f"  images       {height} x {width} pixels, {kind}; {_original_sizes(dataset)}",
         f"  classes      {dataset.classes}",
         *_counts(dataset),
         f"  balance      {_balance(dataset)}",
+        *(f"  equal images {line}" for line in _equal_images(dataset)),
+        f"  memory       {_memory(dataset, config)}",
+        f"  scaling      {_scaling(dataset)}",
     ]
-    lines += [f"  equal images {line}" for line in _equal_images(dataset)]
-    return [*lines, f"  memory       {_memory(dataset, config)}", f"  scaling      {_scaling(dataset)}"]
 
 
 def _original_sizes(dataset: Dataset) -> str:
@@ -87,24 +89,19 @@ def _original_sizes(dataset: Dataset) -> str:
 
 
 def _counts(dataset: Dataset) -> list[str]:
-    counts = dataset.counts
-    names = dataset.class_names[:_MAX_ROWS]
-    rows = [("", *counts)]
-    rows += [(name, *(str(count[name]) for count in counts.values())) for name in names]
-    if len(dataset.class_names) > _MAX_ROWS:
-        rows.append((f"{len(dataset.class_names) - _MAX_ROWS} more", *("..." for _ in counts)))
-    rows.append(("all", *(str(len(subset)) for subset in dataset.subsets.values())))
-    first = max(len(row[0]) for row in rows)
-    return [f"               {row[0]:{first}}" + "".join(f"  {cell:>10}" for cell in row[1:]) for row in rows]
+    counts = pd.DataFrame(dataset.counts)
+    rows = counts[:_MAX_ROWS].astype(str)
+    if len(counts) > _MAX_ROWS:
+        rows.loc[f"{len(counts) - _MAX_ROWS} more"] = "..."
+    rows.loc["all"] = counts.sum().astype(str)
+    return [f"               {line}" for line in rows.to_string(col_space=11).splitlines()]
 
 
 def _balance(dataset: Dataset) -> str:
     ratio = imbalance(dataset)
-    sizes = (
-        "all classes have as many training images"
-        if ratio == 1
-        else f"the largest class has {ratio:.2f} times the training images of the smallest"
-    )
+    sizes = f"the largest class has {ratio:.2f} times the training images of the smallest"
+    if ratio == 1:
+        sizes = "all classes have as many training images"
     return f"{sizes}; always guessing the largest scores {chance(dataset):.3f} on the test part"
 
 

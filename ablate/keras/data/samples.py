@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from ablate.store.atomic import replacing
 
 _MAX_CLASSES = 12
 _PER_CLASS = 5
+_GAP = 1
+"""Pixels between two images."""
 
 
 def sample_positions(dataset: Dataset, classes: int = _MAX_CLASSES, per_class: int = _PER_CLASS) -> np.ndarray:
@@ -44,20 +47,9 @@ def augmentation_of(model: Any) -> Any | None:
     """
     if isinstance(model, keras.Sequential):
         model = keras.Model(model.inputs, model.outputs)
-    tensor, last = model.inputs[0], None
-    while True:
-        nodes = [
-            (operation, node)
-            for operation in model.operations
-            for node in operation._inbound_nodes
-            if any(one is tensor for one in node.input_tensors)
-        ]
-        if len(nodes) != 1 or not _is_preprocessing(nodes[0][0]):
-            break
-        tensor = nodes[0][1].output_tensors[0]
-        if _is_random(nodes[0][0]):
-            last = tensor
-    return None if last is None else keras.Model(model.inputs[0], last)
+    in_front = takewhile(_is_preprocessing, model.operations)
+    outputs = [operation._inbound_nodes[-1].output_tensors[0] for operation in in_front if _is_random(operation)]
+    return keras.Model(model.inputs[0], outputs[-1]) if outputs else None
 
 
 def _layers(operation: Any) -> list[Any]:
@@ -111,28 +103,28 @@ def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> Path:
 
     positions = sample_positions(dataset)
     rows, per_class = positions.shape
-    panels = [dataset.pool.images[positions.clip(0)]]
-    if model is not None:
-        flat = panels[0].reshape(-1, *dataset.input_shape)
-        panels.append(augmented(model, dataset, flat).reshape(panels[0].shape))
     height, width, _ = dataset.input_shape
+    stored = dataset.pool.images[positions.clip(0).ravel()]
+    panels = {f"{dataset.name}: as stored": stored}
+    if model is not None:
+        panels["augmented"] = augmented(model, dataset, stored)
     figure = Figure(figsize=(1.2 + len(panels) * per_class * 0.85 * min(2, width / height), 0.7 + rows * 0.85), dpi=120)
     figure.set_layout_engine("constrained")
-    # One grid for both halves, with an empty column between them, so that all images have the same size.
-    gap = len(panels) - 1
-    grid = figure.subplots(rows, len(panels) * per_class + gap, squeeze=False)
-    for ax in grid.flat:
+    for ax, (title, images) in zip(figure.subplots(1, len(panels), squeeze=False).flat, panels.items(), strict=True):
+        ax.imshow(_mosaic(np.where(positions.reshape(-1, 1, 1, 1) < 0, 255, images), per_class), cmap="gray", vmax=255)
+        ax.set_title(title, fontsize=10)
         ax.set_axis_off()
-    for half, (images, title) in enumerate(zip(panels, (f"{dataset.name}: as stored", "augmented"), strict=False)):
-        axes = grid[:, half * (per_class + 1) : half * (per_class + 1) + per_class]
-        axes[0, per_class // 2].set_title(title, fontsize=10)
-        for ax, position, image in zip(
-            axes.flat, positions.flat, images.reshape(-1, *dataset.input_shape), strict=True
-        ):
-            if position >= 0:
-                ax.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
-    for ax, name in zip(grid[:, 0], dataset.class_names, strict=False):
-        ax.text(-0.15, 0.5, name, transform=ax.transAxes, ha="right", va="center", fontsize=8)
+    labelled = figure.axes[0]
+    for row, name in enumerate(dataset.class_names[:rows]):
+        labelled.text(-4, (row + 0.5) * (height + _GAP), name, ha="right", va="center", fontsize=8)
     with replacing(path, ".png") as temporary:
         figure.savefig(temporary)
     return path
+
+
+def _mosaic(images: np.ndarray, columns: int) -> np.ndarray:
+    """(height, width) or (height, width, channels): the images row by row, with white between them."""
+    gaps = np.pad(images, ((0, 0), (0, _GAP), (0, _GAP), (0, 0)), constant_values=255)
+    grid = gaps.reshape(-1, columns, *gaps.shape[1:])
+    picture = np.concatenate(np.concatenate(grid, axis=1), axis=1)
+    return picture.squeeze(-1) if picture.shape[-1] == 1 else picture

@@ -105,14 +105,10 @@ def _refuse_gaps(pool: Pool, subsets: Mapping[str, np.ndarray]) -> None:
     empty = [name for name, index in subsets.items() if not len(index)]
     if empty:
         sizes = ", ".join(f"{name} {len(index)}" for name, index in sorted(subsets.items()))
-        everything = pool.twins[np.concatenate([*subsets.values()])]
-        different = len(np.unique(everything))
-        equal = (
-            f" Equal images stay in one part, and {different} of them differ." if different < len(everything) else ""
-        )
+        different = len(np.unique(pool.twins[np.concatenate([*subsets.values()])]))
         raise NetworkError(
-            f"Data set '{pool.name}' leaves no image for {' and '.join(sorted(empty))} ({sizes}): "
-            f"raise data.limit, or change data.validation and data.test.{equal}"
+            f"Data set '{pool.name}' leaves no image for {' and '.join(sorted(empty))} ({sizes}): raise data.limit, or "
+            f"change data.validation and data.test. Equal images stay in one part, and {different} of them differ."
         )
     counts = np.bincount(pool.labels[subsets["train"]], minlength=len(pool.class_names))
     absent = [pool.class_names[label] for label in np.flatnonzero(counts == 0)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import chain, combinations
+import logging
+from collections.abc import Iterator, Mapping
+from itertools import chain, combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from ablate.errors import AblateError, NetworkError, suggestion
 from ablate.study.setting import Setting, flag, optional, text
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from ablate.keras.data.cache import Block
     from ablate.keras.data.dataset import Pool
 
 SETTINGS = {
@@ -34,6 +38,9 @@ SETTINGS = {
 }
 DEFAULTS: dict[str, Any] = {}
 
+_PREFETCH = 256
+"""Encoded images that are read ahead."""
+
 _Ranges = list[tuple[str, int, int]]
 """Official part, first image, end."""
 
@@ -52,14 +59,22 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
         NetworkError: Unknown set or part, a set that is not one of image classification, or one that is neither
             prepared nor to be had.
     """
+    import tensorflow_datasets as tfds
+
     from ablate.keras.data.dataset import Pool, consecutive
     from ablate.keras.data.decoding import decode_images
-    from ablate.keras.data.tfds_preparation import find_builder, prepare, quiet
+    from ablate.keras.data.tfds_preparation import find_builder, prepare
 
-    with quiet():
-        builder = find_builder(values)
-        image_key, label_key = _keys(builder, values)
-        prepare(builder, values)
+    logging.getLogger("absl").setLevel(logging.ERROR)  # the log of the library
+    builder = find_builder(values)
+    features = tfds.features
+    if not isinstance(builder.info.features, features.FeaturesDict):
+        raise NetworkError(
+            f"Data set '{builder.name}' is not one of image classification: it holds {builder.info.features}."
+        )
+    image_key = _feature(builder, "image", features.Image, values["image"])
+    label_key = _feature(builder, "label", features.ClassLabel, values["label"])
+    prepare(builder, values)
     splits = _splits(builder, values)
     shape = builder.info.features[image_key].shape
     if size is None:
@@ -70,10 +85,7 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
         size = (shape[0], shape[1])
     counts = {part: builder.info.splits[split].num_examples for part, split in splits.items()}
     target = (*size, values["channels"])
-    # Not at the top: it imports tensorflow-datasets, which takes seconds.
-    from ablate.keras.data.tfds_records import read_records
-
-    blocks = (read_records(builder, split, image_key, label_key, target, values["fit"]) for split in splits.values())
+    blocks = (_read_split(builder, split, image_key, label_key, target, values["fit"]) for split in splits.values())
     try:
         images = decode_images(
             chain.from_iterable(blocks),
@@ -87,8 +99,9 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     except Exception as error:  # each library raises its own for a broken record or picture
         first_line = str(error).strip().split("\n")[0]
         raise NetworkError(f"Data set '{values['name']}' in {builder.data_dir} cannot be read: {first_line}") from error
+    columns = images.columns
     official = consecutive(counts)
-    unlabelled = [splits[part] for part, index in official.items() if (images.labels[index] < 0).any()]
+    unlabelled = [splits[part] for part, index in official.items() if (columns["labels"][index] < 0).any()]
     if unlabelled:
         raise NetworkError(
             f"Data set '{values['name']}' has images without a class in {' and '.join(unlabelled)}. "
@@ -96,7 +109,37 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
             f"{', '.join(sorted(builder.info.splits))}."
         )
     names = tuple(builder.info.features[label_key].names)
-    return Pool(values["name"], images.images, images.labels, names, official, images.sizes, hashes=images.contents)
+    name, sizes, contents = values["name"], columns["sizes"], columns["contents"]
+    return Pool(name, images.images, columns["labels"], names, official, sizes, hashes=contents)
+
+
+def _read_split(
+    builder: Any, split: str, image_key: str, label_key: str, shape: tuple[int, int, int], fit: str
+) -> Iterator[Block]:
+    """The images of one split in blocks, in the order of the files, with the given height, width and channels."""
+    import numpy as np
+    import tensorflow_datasets as tfds
+
+    from ablate.keras.data.decoding import decode_blocks
+    from ablate.keras.data.images import fitted, opened, picture
+
+    # Images of 8 bits are decoded here, in parallel; only the library knows how it encodes other types.
+    is_encoded = builder.info.features[image_key].np_dtype == np.uint8
+    decoding = tfds.decode.PartialDecoding(
+        {image_key: True, label_key: True}, {image_key: tfds.decode.SkipDecoding()} if is_encoded else None
+    )
+    # The library would hold a small set in memory, in addition to our pool, and read several files in turn.
+    config = tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1)
+    examples = builder.as_dataset(split=split, shuffle_files=False, read_config=config, decoders=decoding)
+
+    def decode(example: dict[str, Any]) -> tuple[np.ndarray, int, tuple[int, ...]]:
+        image, label = example[image_key], int(example[label_key])
+        if is_encoded:
+            with opened(image, shape[:2]) as (encoded, size):
+                return fitted(encoded, shape[:2], shape[2], fit), label, size
+        return fitted(picture(image), shape[:2], shape[2], fit), label, image.shape[:2]
+
+    yield from decode_blocks(examples.prefetch(_PREFETCH).as_numpy_iterator(), decode)
 
 
 def _identity(builder: Any) -> list[Any]:
@@ -109,46 +152,30 @@ def _identity(builder: Any) -> list[Any]:
     return [builder.info.full_name, str(folder), stamps, tf.__version__, PIL.__version__]
 
 
-def _keys(builder: Any, values: dict[str, Any]) -> tuple[str, str]:
-    """Names of the image and of its class among the features."""
-    import tensorflow_datasets as tfds
+def _feature(builder: Any, key: str, kind: type, configured: str | None) -> str:
+    """Name of the feature that is the image or its class: as configured, or else the only one, or the usual one.
 
+    Args:
+        builder: The builder of the set.
+        key: ``image`` or ``label``.
+        kind: The class of such features.
+        configured: The value of ``data.image`` or ``data.label``.
+    """
     features = builder.info.features
-    if not isinstance(features, tfds.features.FeaturesDict):
-        raise NetworkError(f"Data set '{builder.name}' is not one of image classification: it holds {features}.")
-    kinds = {"image": tfds.features.Image, "label": tfds.features.ClassLabel}
-    candidates = {
-        key: sorted(name for name, feature in features.items() if isinstance(feature, kind))
-        for key, kind in kinds.items()
-    }
-    missing = [plural for key, plural in (("image", "images"), ("label", "class labels")) if not candidates[key]]
-    if missing:
+    names = sorted(name for name, feature in dict(features).items() if isinstance(feature, kind))
+    if not names:
         raise NetworkError(
-            f"Data set '{builder.name}' is not one of image classification: it has no {' and '.join(missing)}. "
-            f"Its features: {', '.join(sorted(features))}."
+            f"Data set '{builder.name}' is not one of image classification: it has no "
+            f"{'images' if key == 'image' else 'class labels'}. Its features: {', '.join(sorted(features))}."
         )
-    supervised = builder.info.supervised_keys or ()
-    usual = dict(zip(kinds, supervised, strict=True)) if len(supervised) == 2 else {}
-    chosen = {key: _choose(names, values[key], (usual.get(key), key)) for key, names in candidates.items()}
-    if None in chosen.values():
+    usual = names if len(names) == 1 else [*(builder.info.supervised_keys or ()), key]
+    chosen = next((name for name in ([configured] if configured else usual) if name in names), None)
+    if chosen is None:
         raise NetworkError(
-            "\n".join(
-                f"data.{key}={values[key] or 'null'}: data set '{builder.name}' has {', '.join(candidates[key])}; name "
-                f"one of them.{suggestion(str(values[key]), candidates[key])}"
-                for key, name in chosen.items()
-                if name is None
-            )
+            f"data.{key}={configured or 'null'}: data set '{builder.name}' has {', '.join(names)}; name one of "
+            f"them.{suggestion(str(configured), names)}"
         )
-    return str(chosen["image"]), str(chosen["label"])
-
-
-def _choose(names: list[str], configured: str | None, usual: tuple[Any, ...]) -> str | None:
-    """The configured name, or else the only one, or else the first of the usual ones; ``None`` if there is none."""
-    if configured is not None:
-        return configured if configured in names else None
-    if len(names) == 1:
-        return names[0]
-    return next((name for name in usual if name in names), None)
+    return str(chosen)
 
 
 def _splits(builder: Any, values: dict[str, Any]) -> dict[str, str]:
@@ -185,12 +212,11 @@ def _refuse_overlaps(name: str, known: Mapping[str, Any], splits: Mapping[str, s
     faults = [f"data.{part}_split={splits[part]}: {fault}" for part, fault in ranges.items() if isinstance(fault, str)]
     if faults:
         raise NetworkError("\n".join([*faults, f"Data set '{name}' has the parts {', '.join(sorted(known))}."]))
-    for (one, first), (other, second) in combinations(ranges.items(), 2):
-        for split, count in _common(first, second).items():
-            faults.append(
-                f"data.{one}_split={splits[one]} and data.{other}_split={splits[other]} have {count} images of {split} "
-                "in common."
-            )
+    faults = [
+        f"data.{one}_split={splits[one]} and data.{other}_split={splits[other]} have {count} images in common."
+        for one, other in combinations(ranges, 2)
+        if (count := _common(ranges[one], ranges[other]))
+    ]
     if faults:
         raise NetworkError(
             "\n".join([*faults, "Cut parts that do not overlap, such as train[:80%] for training and train[80%:]."])
@@ -210,10 +236,11 @@ def _ranges(known: Mapping[str, Any], split: str) -> _Ranges | str:
     return [piece for piece in ranges if piece[2] > piece[1]] or "it holds no image."
 
 
-def _common(first: Any, second: Any) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for split, begin, end in first:
-        for other, start, stop in second:
-            if split == other and (shared := min(end, stop) - max(begin, start)) > 0:
-                counts[split] = counts.get(split, 0) + shared
-    return counts
+def _common(first: Any, second: Any) -> int:
+    """How many images two splits share."""
+    shared = (
+        min(end, stop) - max(begin, start)
+        for (split, begin, end), (other, start, stop) in product(first, second)
+        if split == other
+    )
+    return sum(max(0, count) for count in shared)

@@ -1,17 +1,13 @@
 """Finds a set of tensorflow-datasets by name and prepares it; what cannot be had is an error within seconds.
 
-Downloads have time limits here, which tensorflow-datasets does not set.
+Downloads over HTTP have time limits here, which tensorflow-datasets does not set.
 """
 
 from __future__ import annotations
 
-import logging
-import socket
 import sys
-import threading
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -68,7 +64,7 @@ def find_builder(values: dict[str, Any]) -> Any:
         builder_class = tfds.builder_cls(parsed.name)
         configs = sorted(config.name for config in builder_class.BUILDER_CONFIGS)
         config = name.partition("/")[2].split(":")[0]
-        near = suggestion(config, configs) if config not in configs else ""
+        near = "" if config in configs else suggestion(config, configs)
         raise NetworkError(
             f"data.name={name}: tensorflow-datasets has {parsed.name} with "
             f"{'the configs ' + ', '.join(configs) if configs else 'no configs'}"
@@ -91,8 +87,11 @@ def prepare(builder: Any, values: dict[str, Any]) -> None:
     Raises:
         NetworkError: Files are missing and cannot be downloaded, or the set cannot be prepared from them.
     """
-    if _is_prepared(builder):
-        return
+    try:
+        if builder.is_prepared():
+            return
+    except OSError as error:
+        raise NetworkError(f"data.data_dir={builder._data_dir_root} cannot be read ({error.strerror}).") from error
     import tensorflow_datasets as tfds
 
     downloads = Path(builder._data_dir_root) / "downloads"
@@ -117,7 +116,7 @@ def prepare(builder: Any, values: dict[str, Any]) -> None:
         )
     if missing and values["download"]:
         size = tfds.core.units.Size(sum(info.size for info in missing.values()))
-        _report(f"Data set '{values['name']}': downloading {size} in {len(missing)} files to {downloads}.")
+        sys.stderr.write(f"Data set '{values['name']}': downloading {size} in {len(missing)} files to {downloads}.\n")
     config = tfds.download.DownloadConfig(manual_dir=str(manual), try_download_gcs=False)
     try:
         with _limited_downloads(download=values["download"]), redirect_stdout(StringIO()):
@@ -128,14 +127,7 @@ def prepare(builder: Any, values: dict[str, Any]) -> None:
             f"{str(error) or type(error).__name__}"
         ) from error
     if missing:
-        _report(f"Data set '{values['name']}' is prepared in {builder.data_dir}.")
-
-
-def _is_prepared(builder: Any) -> bool:
-    try:
-        return bool(builder.is_prepared())
-    except OSError as error:
-        raise NetworkError(f"data.data_dir={builder._data_dir_root} cannot be read ({error.strerror}).") from error
+        sys.stderr.write(f"Data set '{values['name']}' is prepared in {builder.data_dir}.\n")
 
 
 def _is_present(url: str, info: Any, downloads: Path, set_name: str, manual: Path) -> bool:
@@ -149,23 +141,17 @@ def _is_present(url: str, info: Any, downloads: Path, set_name: str, manual: Pat
 
 def _refuse_wrong_files(name: str, urls: dict[str, Any], manual: Path) -> None:
     """Refuses files of another size: several sets have files of the same names, and some are packed again."""
-    files = {url: manual / info.filename for url, info in urls.items()}
-    sizes = {url: file.stat().st_size for url, file in files.items() if file.is_file()}
+    files = [(url, info, manual / info.filename) for url, info in urls.items()]
     wrong = [
-        f"  {urls[url].filename} has {size:,} bytes in place of {urls[url].size:,}  {url}"
-        for url, size in sorted(sizes.items())
-        if size != urls[url].size
+        f"  {info.filename} has {file.stat().st_size:,} bytes in place of {info.size:,}  {url}"
+        for url, info, file in files
+        if file.is_file() and file.stat().st_size != info.size
     ]
     if wrong:
         raise NetworkError(
             f"The files in {manual} are not those of which '{name}' is made; fetch them again, or set data.manual_dir "
-            "to another folder:\n" + "\n".join(wrong)
+            "to another folder:\n" + "\n".join(sorted(wrong))
         )
-
-
-def _report(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
 
 
 def _urls(builder: Any) -> dict[str, Any]:
@@ -180,46 +166,26 @@ def _urls(builder: Any) -> dict[str, Any]:
     return of_config or dict(urls)
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silences what the library logs below an error."""
-    logger = logging.getLogger("absl")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
 def is_online(urls: dict[str, Any]) -> bool:
-    """Whether the first of the servers, or the proxy in front of it, takes a connection.
+    """Whether the first of the servers, or the proxy in front of it, can be reached.
 
     Args:
         urls: What is to be downloaded.
     """
-    address = urlsplit(next(iter(urls)))
-    proxy = urllib.request.getproxies().get(address.scheme)
-    if proxy and not urllib.request.proxy_bypass(address.hostname or ""):
-        address = urlsplit(proxy if "//" in proxy else f"//{proxy}")
-    port = address.port or {"http": 80, "ftp": 21}.get(address.scheme, 443)
-    reached: list[bool] = []
+    import requests
 
-    def connect() -> None:
-        with suppress(OSError):
-            socket.create_connection((address.hostname, port), timeout=_CONNECT_SECONDS).close()
-            reached.append(True)
-
-    # In a thread, because the lookup of a host name has no time limit.
-    attempt = threading.Thread(target=connect, daemon=True)
-    attempt.start()
-    attempt.join(2 * _CONNECT_SECONDS)
-    return bool(reached)
+    try:
+        requests.head(next(iter(urls)), timeout=_CONNECT_SECONDS)
+    except requests.ConnectionError as error:
+        return isinstance(error, requests.exceptions.SSLError)  # a server answered
+    except requests.RequestException:
+        return True  # too slow, or no web address: the download itself says more
+    return True
 
 
 @contextmanager
 def _limited_downloads(*, download: bool) -> Iterator[None]:
-    """Sets a time limit for every download of the library, and few retries in place of many.
+    """Sets a time limit for every download of the library over HTTP, and few retries in place of many.
 
     Args:
         download: ``False`` refuses every download.
@@ -236,10 +202,7 @@ def _limited_downloads(*, download: bool) -> Iterator[None]:
     def refuse(self: Any, url: str, *args: Any, **options: Any) -> Any:
         raise NetworkError(f"data.download=false, and {url} would have to be downloaded.")
 
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_STALL_SECONDS)
     with ExitStack() as patches:
-        patches.callback(socket.setdefaulttimeout, before)
         patches.enter_context(mock.patch.object(downloader, "MAX_RETRIES", _RETRIES, create=True))
         patches.enter_context(mock.patch.object(requests.adapters.HTTPAdapter, "send", send_with_timeout))
         if not download:

@@ -52,16 +52,26 @@ def read_parts(where: str, function: Callable[[], Any]) -> tuple[dict[str, UserP
     for name, value in values.items():
         with _user_faults(where, name):
             if isinstance(value, Iterator):
-                part = _from_generator(where, name, function, value)
+                parts[name] = _from_generator(where, name, function, value)
             elif isinstance(value, tf.data.Dataset):
-                part = _from_dataset(where, name, value)
+                parts[name] = _from_dataset(where, name, value)
             else:
-                part = _from_arrays(where, name, value)
-        parts[name] = UserPart(part.count, _with_faults(where, name, part.read))
+                parts[name] = _from_arrays(where, name, value)
     empty = [name for name, part in parts.items() if not part.count]
     if empty:
         raise NetworkError(f"{where} returned no image for {' and '.join(empty)}.")
     return parts, names
+
+
+def read_examples(where: str, parts: Mapping[str, UserPart]) -> Iterator[tuple[Any, Any]]:
+    """The images of all parts with their labels.
+
+    Raises:
+        NetworkError: The user's code raises while it is read.
+    """
+    for name, part in parts.items():
+        with _user_faults(where, name):
+            yield from part.read()
 
 
 @contextmanager
@@ -84,11 +94,10 @@ def open_image(image: Any, size: tuple[int, int] | None, white: float) -> Iterat
     if isinstance(image, str | bytes | os.PathLike):
         with opened(image if isinstance(image, bytes) else Path(image).expanduser(), size) as from_file:
             yield from_file
-    elif isinstance(image, Image.Image):
-        yield image, (image.height, image.width)
-    else:
-        from_array = picture(np.asarray(image), white)
-        yield from_array, (from_array.height, from_array.width)
+        return
+    if not isinstance(image, Image.Image):
+        image = picture(np.asarray(image), white)
+    yield image, (image.height, image.width)
 
 
 @contextmanager
@@ -107,26 +116,6 @@ def image_faults(where: str, position: int, image: Any) -> Iterator[None]:
         raise NetworkError(f"{where}, image {position}: {type(image).__name__} is no image: {error}.") from error
 
 
-def common_size(where: str, parts: Mapping[str, UserPart], white: float) -> tuple[int, int]:
-    """Height and width that all images have.
-
-    Raises:
-        NetworkError: The images differ in size.
-    """
-    sizes: set[tuple[int, int]] = set()
-    everything = (image for part in parts.values() for image, _ in part.read())
-    for position, image in enumerate(everything):
-        shape = np.shape(image) if isinstance(image, np.ndarray) else ()
-        if len(shape) >= 2:
-            sizes.add((shape[0], shape[1]))
-            continue
-        with image_faults(where, position, image), open_image(image, None, white) as (_, original):
-            sizes.add(original)
-    if len(sizes) > 1:
-        raise NetworkError(f"The images of {where} differ in size: set data.size, a number or [height, width].")
-    return sizes.pop()
-
-
 @contextmanager
 def _user_faults(where: str, part: str) -> Iterator[None]:
     """Turns whatever the user's code raises into a message that says where."""
@@ -137,14 +126,6 @@ def _user_faults(where: str, part: str) -> Iterator[None]:
     except Exception as error:
         first_line = str(error).strip().split("\n")[0]
         raise NetworkError(f"{where} failed for {part}: {type(error).__name__}: {first_line}") from error
-
-
-def _with_faults(where: str, part: str, read: Callable[[], Iterator[Any]]) -> Callable[[], Iterator[Any]]:
-    def checked() -> Iterator[Any]:
-        with _user_faults(where, part):
-            yield from read()
-
-    return checked
 
 
 def _parts_of(where: str, returned: Any) -> tuple[dict[str, Any], Sequence[Any] | None]:
@@ -170,12 +151,9 @@ def _is_pair(value: Any) -> bool:
 
 
 def _from_arrays(where: str, part: str, value: Any) -> UserPart:
-    if not _is_pair(value):
+    if not (_is_pair(value) and all(hasattr(half, "__len__") for half in value)):
         raise NetworkError(f"{where} returned {type(value).__name__} for {part}. {_FORMS}")
     images, labels = value
-    if not (hasattr(images, "__len__") and hasattr(labels, "__len__")):
-        kinds = f"({type(images).__name__}, {type(labels).__name__})"
-        raise NetworkError(f"{where} returned {kinds} for {part}. {_FORMS}")
     if len(images) != len(labels):
         raise NetworkError(f"{where} returned {len(images)} images and {len(labels)} labels for {part}.")
     return UserPart(len(images), lambda: zip(images, labels, strict=True))

@@ -25,11 +25,11 @@ from ablate.study.setting import Rule, Setting, check_section, flag, list_of, ma
 __all__ = ["NETWORKS", "Network", "build", "least_side", "resolve_name"]
 
 
-def _widths(least: int = 1, empty: bool = False, length: int | None = None) -> Rule:
+def _integers(empty: bool = False, length: int | None = None) -> Rule:
     """A list of whole numbers."""
-    description = f"a list of {'' if length is None else f'{length} '}whole numbers of at least {least}"
+    description = f"a list of {'' if length is None else f'{length} '}whole numbers of at least 1"
     ending = "" if empty or length is not None else ", not empty"
-    return list_of(whole(least), f"{description}{ending}", length=length, empty=empty)
+    return list_of(whole(1), f"{description}{ending}", length=length, empty=empty)
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class Network:
     def settings(self) -> dict[str, Setting]:
         """The keys with the defaults of the function."""
         parameters = inspect.signature(self.build).parameters
-        defaults = {key: parameters[key].default for key in self.rules}
+        required = inspect.Parameter.empty
         return {
-            key: Setting(None if defaults[key] is inspect.Parameter.empty else defaults[key], rule)
+            key: Setting(None if parameters[key].default is required else parameters[key].default, rule)
             for key, rule in self.rules.items()
         }
 
@@ -74,18 +74,23 @@ _REGULARISATION = {
 NETWORKS: Mapping[str, Network] = {
     "mini_xception": Network(
         mini_xception,
-        {"filters": optional(_widths()), "stem": optional(_widths(length=2)), **_REGULARISATION},
+        {"filters": optional(_integers()), "stem": optional(_integers(length=2)), **_REGULARISATION},
         unhalved=0,
     ),
     "vgg": Network(
         vgg,
-        {"filters": _widths(), "convolutions": _widths(), "dense": _widths(empty=True), **_REGULARISATION},
+        {
+            "filters": _integers(),
+            "convolutions": _integers(),
+            "dense": _integers(empty=True),
+            **_REGULARISATION,
+        },
         unhalved=0,
         equal_length=("filters", "convolutions"),
     ),
     "resnet": Network(
         resnet,
-        {"filters": _widths(), "blocks": _widths(), "pre_activation": flag(), **_REGULARISATION},
+        {"filters": _integers(), "blocks": _integers(), "pre_activation": flag(), **_REGULARISATION},
         unhalved=1,
         equal_length=("filters", "blocks"),
     ),
@@ -124,9 +129,7 @@ def build(config: Mapping[str, Any], input_shape: tuple[int, int, int], classes:
     network = NETWORKS[name]
     keys = {key: value for key, value in node.items() if key not in _NOT_OF_THE_NETWORK}
     values, faults = check_section("model", keys, network.settings())
-    faults += _data_faults(input_shape, classes)
-    if not faults:
-        faults += _misfits(name, network, values, input_shape)
+    faults = faults or _misfits(name, network, values, input_shape)
     if faults:
         raise NetworkError("\n".join(faults))
     return network.build(tuple(input_shape), classes, **values)
@@ -165,15 +168,6 @@ def least_side(model: Mapping[str, Any], input_shape: tuple[int, int, int]) -> i
     keys = {key: model[key] for key in network.rules if key in model}
     values, faults = check_section("model", keys, network.settings())
     return 1 if faults else network.least_size(values["filters"] or default_filters(input_shape))
-
-
-def _data_faults(input_shape: Any, classes: Any) -> list[str]:
-    faults = []
-    if not _widths(length=3).allows(list(input_shape)):
-        faults.append(f"input_shape={input_shape}: must be height, width and channels, whole numbers of at least 1.")
-    if not isinstance(classes, int) or isinstance(classes, bool) or classes < 2:
-        faults.append(f"classes={classes}: must be a whole number of at least 2.")
-    return faults
 
 
 def _misfits(name: str, network: Network, values: Mapping[str, Any], input_shape: tuple[int, int, int]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from ablate.errors import NetworkError, suggestion
-from ablate.keras.models.builder import with_fresh_names
+from ablate.keras.models.builder import unknown_arguments, with_fresh_names
 
 _FIXED = ("include_top", "weights", "input_tensor", "input_shape", "classes", "classifier_activation", "pooling")
 
@@ -43,26 +43,13 @@ def application(
     if network not in known:
         near = suggestion(network, known) or f" Known: {', '.join(known)}."
         raise NetworkError(f"keras.applications has no network '{network}'.{near}")
-    parameters = inspect.signature(known[network]).parameters
+    build, arguments = known[network], dict(args or {})
+    parameters = inspect.signature(build).parameters
     allowed = [name for name in parameters if name not in _FIXED]
-    arguments = dict(args or {})
-    faults = [
-        f"keras.applications.{network} takes no argument '{name}' here. "
-        f"Allowed: {', '.join(sorted(allowed))}.{suggestion(name, allowed)}"
-        for name in arguments
-        if name not in allowed
-    ]
-    if faults:
+    if faults := unknown_arguments(f"keras.applications.{network}", arguments, allowed):
         raise NetworkError("\n".join(faults))
     if "include_preprocessing" in parameters:
         arguments.setdefault("include_preprocessing", False)
-    build = known[network]
-    size = least_size(network)
-    if min(input_shape[:2]) < size:
-        raise NetworkError(
-            f"Images of {input_shape[0]}x{input_shape[1]} pixels are too small for {network}: "
-            f"at least {size}x{size} are needed."
-        )
     try:
         return with_fresh_names(lambda: build(weights=None, input_shape=input_shape, classes=classes, **arguments))
     except (ValueError, TypeError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -40,12 +40,7 @@ def built_by(
     takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
     automatic = {"input_shape": input_shape, "classes": classes}
     call = {name: value for name, value in automatic.items() if name in named or takes_any} | arguments
-    faults = [
-        f"model.args.{name}: {builder} takes no argument '{name}'. "
-        f"It takes: {', '.join(named) or 'none'}.{suggestion(name, named)}"
-        for name in arguments
-        if name not in named and not takes_any
-    ]
+    faults = [] if takes_any else unknown_arguments(builder, arguments, named)
     faults += [
         f"{builder} needs an argument '{name}': give model.args.{name}."
         for name in named
@@ -55,13 +50,27 @@ def built_by(
         raise NetworkError("\n".join(faults))
     try:
         model = with_fresh_names(lambda: function(**call))
-    except NetworkError:
-        raise
     except Exception as error:
         raise NetworkError(f"model.builder={builder} failed: {type(error).__name__}: {error}") from error
     if not isinstance(model, keras.Model):
         raise NetworkError(f"model.builder={builder} must return a Keras model, not {type(model).__name__}.")
     return model
+
+
+def unknown_arguments(function: str, arguments: Mapping[str, Any], allowed: Sequence[str]) -> list[str]:
+    """A sentence for each of ``model.args`` that a function does not take.
+
+    Args:
+        function: Its name.
+        arguments: By name.
+        allowed: Names of the arguments that it takes.
+    """
+    return [
+        f"model.args.{name}: {function} takes no argument '{name}'. "
+        f"It takes: {', '.join(allowed) or 'none'}.{suggestion(name, allowed)}"
+        for name in arguments
+        if name not in allowed
+    ]
 
 
 def with_fresh_names(build: Callable[[], Any]) -> Any:

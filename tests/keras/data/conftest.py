@@ -20,6 +20,7 @@ def offline(monkeypatch):
         raise OSError("no network in tests")
 
     clear_pools()
+    monkeypatch.setattr("urllib3.util.connection.create_connection", refuse)
     monkeypatch.setattr("socket.create_connection", refuse)
 
 

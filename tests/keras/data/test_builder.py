@@ -229,7 +229,7 @@ def test_files_and_pictures_are_images_too(kind, tmp_path):
     assert data.pool.images[:, 0, 0, 0].tolist() == [20 * number for number in range(12)]
     assert data.class_names == ("dark", "red")
     assert data.pool.sizes[:2].tolist() == [[5, 7], [5, 8]]
-    assert "differ in size" in message("photos", args={"folder": str(tmp_path), "kind": kind})
+    assert "differs in size" in message("photos", args={"folder": str(tmp_path), "kind": kind})
 
 
 def directory(folder):
@@ -285,7 +285,8 @@ def test_what_breaks_in_the_middle_is_told():
 
 def test_other_faults_of_functions_are_told():
     assert message("many_sizes") == (
-        f"The images of data.builder={HERE}.many_sizes differ in size: set data.size, a number or [height, width]."
+        f"data.builder={HERE}.many_sizes, image 1: it differs in size from the first: set data.size, a number or "
+        "[height, width]."
     )
     assert message("no_labels").endswith(FORMS)
     assert message("two_parts", args={"cuont": 3}) == (

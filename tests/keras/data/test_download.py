@@ -94,7 +94,6 @@ def served(monkeypatch):
         return url
 
     clear_pools()
-    monkeypatch.setattr("urllib.request.getproxies", dict)
     monkeypatch.setenv("NO_PROXY", "*")
     yield serve
     server.shutdown()

@@ -10,9 +10,9 @@ pytest.importorskip("tensorflow_datasets")
 
 import tensorflow_datasets as tfds
 
-from ablate.keras.data import tfds_records
 from ablate.keras.data.loading import load
 from ablate.keras.data.quality import Overlap, overlaps, repeats
+from ablate.keras.data.tfds import _read_split
 from ablate.keras.train import train
 from ablate.store.run_folder import RunFolder
 
@@ -58,18 +58,12 @@ def test_telugu_is_prepared_and_trained_on_and_its_copies_are_told(telugu, tiny,
 def test_records_are_read_as_the_library_reads_them(telugu):
     load({"source": "tfds", "name": "cmaterdb/telugu", "data_dir": str(telugu)}, 0)
     builder = tfds.builder("cmaterdb/telugu", data_dir=str(telugu))
-    assert tfds_records._is_flat(builder, "image", "label")
-    asked = (builder, "train[10%:13%]", "image", "label", (32, 32, 3), "stretch")
-    fast, slow = (
-        [np.concatenate(values) for values in zip(*read(*asked), strict=True)]
-        for read in (tfds_records.read_records, tfds_records._by_library)
-    )
-    assert len(fast[0]) == 75
-    assert all(np.array_equal(one, other) for one, other in zip(fast, slow, strict=True))
-    asked = (builder, "test", "image", "label", (12, 20, 1), "crop")
-    fast, slow = (
-        [np.concatenate(values) for values in zip(*read(*asked), strict=True)]
-        for read in (tfds_records.read_records, tfds_records._by_library)
-    )
-    assert fast[0].shape == (500, 12, 20, 1)
-    assert all(np.array_equal(one, other) for one, other in zip(fast, slow, strict=True))
+    library = list(builder.as_dataset(split="train[10%:13%]", shuffle_files=False).as_numpy_iterator())
+    blocks = _read_split(builder, "train[10%:13%]", "image", "label", (32, 32, 3), "stretch")
+    images, labels, sizes = (np.concatenate(values) for values in zip(*blocks, strict=True))
+    assert np.array_equal(images, [example["image"] for example in library])
+    assert np.array_equal(labels, [example["label"] for example in library])
+    assert (sizes == 32).all() and len(images) == 75
+    blocks = list(_read_split(builder, "test", "image", "label", (12, 20, 1), "crop"))
+    assert sum(len(labels) for _, labels, _ in blocks) == 500
+    assert blocks[0][0].shape[1:] == (12, 20, 1)

@@ -102,7 +102,8 @@ def test_a_part_without_images_or_a_class_without_training_image_is_refused():
         split(pool([3, 3]), 0, validation=0.01, test=0.3)
     assert str(caught.value) == (
         "Data set 'made' leaves no image for validation (test 2, train 4, validation 0): "
-        "raise data.limit, or change data.validation and data.test."
+        "raise data.limit, or change data.validation and data.test. Equal images stay in one part, and 6 of them "
+        "differ."
     )
     same = pool([3, 3])
     same.images[:5] = 9

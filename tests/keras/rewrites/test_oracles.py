@@ -10,9 +10,9 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from keras import layers, ops  # noqa: E402
+from weight_copies import copied_weights  # noqa: E402
 
 from ablate.keras.rewrites import INGREDIENTS, present, remove  # noqa: E402
-from ablate.keras.weights import copied_weights  # noqa: E402
 
 pytestmark = pytest.mark.keras
 

@@ -8,12 +8,12 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from keras import layers, ops  # noqa: E402
+from weight_copies import copied_weights  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
 from ablate.keras.models import build  # noqa: E402
 from ablate.keras.rewrites import INGREDIENTS, catalogue, present, remove  # noqa: E402
 from ablate.keras.rewrites.norm import groups  # noqa: E402
-from ablate.keras.weights import copied_weights  # noqa: E402
 
 pytestmark = pytest.mark.keras
 

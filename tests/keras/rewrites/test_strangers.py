@@ -8,10 +8,11 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from keras import layers, ops  # noqa: E402
+from weight_copies import copied_weights  # noqa: E402
 
+from ablate.keras.networks import named_weights  # noqa: E402
 from ablate.keras.rewrites import INGREDIENTS, present, remove  # noqa: E402
 from ablate.keras.streams import seeded  # noqa: E402
-from ablate.keras.weights import copied_weights, named_weights  # noqa: E402
 from ablate.testing import check_ingredient  # noqa: E402
 
 pytestmark = pytest.mark.keras
