@@ -136,7 +136,7 @@ def test_data_sets_with_one_seed_are_not_pooled() -> None:
     summary = study_of([DATA, "a"], seeds=1)
     assert not datasets.prepare(summary)["pooled"].any()
     assert "Nothing is pooled" in caption_of(datasets, summary)
-    assert FIGURES["datasets"].absence(study_of()) == "the study runs on one data set: no factor is a block"
+    assert "runs on one data set: no factor is a block" in FIGURES["datasets"].absence(study_of())
 
 
 def test_every_block_has_a_roadmap_of_its_own() -> None:
