@@ -46,7 +46,7 @@ print(runs.groupby("cell")["test_accuracy"].mean().head())
 """
 OURS = """
 import sys
-from ablate.app.commands import VERBS
+from ablate.app.main import VERBS
 VERBS["report"].run([sys.argv[1]])
 """
 NAMES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")

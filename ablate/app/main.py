@@ -5,16 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
+from ablate.app import network_verbs, result_verbs, study_verbs
 from ablate.app.application import fail, run_hydra
-from ablate.app.commands import TOPICS, VERBS
 from ablate.app.help import help_page, verb_page
 from ablate.app.overrides import explain_error, with_quotes
 from ablate.app.verb import Verb
 from ablate.errors import AblateError, ConfigError, suggestion
+
+TOPICS: Mapping[str, Sequence[Verb]] = {
+    "Look at a network and at data, before any training": network_verbs.VERBS,
+    "Plan a study, and look at it": study_verbs.VERBS,
+    "Write results: again, of several studies, of other tools": result_verbs.VERBS,
+}
+"""The verbs under the titles of the help page."""
+
+VERBS: Mapping[str, Verb] = {verb.name: verb for verbs in TOPICS.values() for verb in verbs}
+"""All verbs by name."""
 
 _HELP = ("--help", "-h")
 

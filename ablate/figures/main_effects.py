@@ -18,6 +18,9 @@ _COLUMNS = "block label pairs contribution low high n verdict quantity metric ma
 def prepare(summary: Summary) -> pd.DataFrame:
     """The rows of the plot.
 
+    Args:
+        summary: The summary of a study whose design answers the question.
+
     Returns:
         A row for every level that is not the reference, the largest contribution first: ``block`` (empty), the
         ``label`` of what contributes, number of ``pairs`` of cells averaged over, ``contribution`` (positive where
@@ -36,7 +39,15 @@ def prepare(summary: Summary) -> pd.DataFrame:
 
 
 def caption(summary: Summary, data: pd.DataFrame) -> str:
-    """What the plot shows: estimand, n, interval, test."""
+    """What the plot shows: estimand, n, interval, test.
+
+    Args:
+        summary: The summary that the data come from.
+        data: What :func:`prepare` returned, with at least one row.
+
+    Returns:
+        Sentences in plain text, without the name of the figure.
+    """
     sentences = [
         f"Main effects on {summary.study.metric} in the study {summary.study.name} ({summary.study.design}): what the "
         "reference level of a factor contributes, averaged over all settings of the other factors in which both cells "

@@ -17,6 +17,9 @@ from ablate.formatting import seed_count
 def prepare(summary: Summary) -> pd.DataFrame:
     """The steps.
 
+    Args:
+        summary: The summary of a study whose design answers the question.
+
     Returns:
         For each block a row of the level without any ingredient, a row an ingredient (the largest value first), and a
         row of the level of the full network, with the columns :data:`ablate.figures.waterfall.STEP_COLUMNS`. All
@@ -42,7 +45,15 @@ def prepare(summary: Summary) -> pd.DataFrame:
 
 
 def caption(summary: Summary, data: pd.DataFrame) -> str:
-    """What the waterfall shows: estimand, n, interval, test."""
+    """What the waterfall shows: estimand, n, interval, test.
+
+    Args:
+        summary: The summary that the data come from.
+        data: What :func:`prepare` returned, with at least one row.
+
+    Returns:
+        Sentences in plain text, without the name of the figure.
+    """
     n = seed_count(data.loc[data["start"].notna(), "n"])
     return (
         f"Shapley values of {summary.study.metric} in the study {summary.study.name}: the mean of what an ingredient "

@@ -1,7 +1,12 @@
-"""Atomic writes: a reader, also after a crash, finds the old file or the new one, never half of one."""
+"""Files that several processes share: atomic writes, and locks.
+
+After an atomic write a reader, also after a crash, finds the old file or the new one, never half of one. The lock of a
+process that dies is released.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import tempfile
@@ -76,3 +81,50 @@ def make_folder(path: Path) -> None:
             pass
     except OSError as error:
         raise StoreError(f"Cannot write to the output folder '{path}': {error.strerror or error}.") from error
+
+
+@contextmanager
+def hold_lock(path: Path, wait: bool = False) -> Iterator[bool]:
+    """Hold a lock file for the time of a ``with`` block.
+
+    The kernel releases the lock when its process ends, however it ends, so a held lock means a live process.
+
+    Args:
+        path: The lock file; it stays when the lock is released.
+        wait: Whether to wait until the lock is free.
+
+    Yields:
+        Whether the lock was acquired.
+
+    Raises:
+        StoreError: If the lock file cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreError(f"Cannot lock '{path}': {error.strerror or error}.") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(handle)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a live process holds the lock file."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False

@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ablate.errors import StoreError
-from ablate.store import lock
-from ablate.store.atomic import write_json, write_text
+from ablate.store.atomic import hold_lock, is_locked, write_json, write_text
 from ablate.store.records import FAILED, MOST_ATTEMPTS, RUNNING, WAITING, CurvesFile, Result, Status, read_file
 
 
@@ -46,11 +45,11 @@ class RunFolder:
 
     def hold(self) -> AbstractContextManager[bool]:
         """Hold the run for the time of a ``with`` block; yields False when another process holds it."""
-        return lock.hold(self.path / ".lock")
+        return hold_lock(self.path / ".lock")
 
     def is_held(self) -> bool:
         """Whether a live process works on the run."""
-        return lock.is_held(self.path / ".lock")
+        return is_locked(self.path / ".lock")
 
     def settled_status(self) -> Status:
         """The status, in which a run whose process is gone does not count as running.

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ablate.errors import StoreError
-from ablate.store import lock
-from ablate.store.atomic import make_folder, write_json
+from ablate.store.atomic import hold_lock, make_folder, write_json
 from ablate.store.records import FORMAT, PlannedRun, StudyRecord, parse_confirmation, parse_costs, read_file
 from ablate.store.run_folder import RunFolder
 
@@ -113,7 +112,7 @@ class StudyFolder:
     def lock(self) -> AbstractContextManager[object]:
         """Keep other processes from changing ``plan.json`` for the time of a ``with`` block."""
         make_folder(self.path)
-        return lock.hold(self.path / ".lock", wait=True)
+        return hold_lock(self.path / ".lock", wait=True)
 
     def write_costs(self, cells: Mapping[str, Mapping[str, Any]]) -> None:
         """Write ``costs.json``.

@@ -1,4 +1,4 @@
-"""The table files of a study."""
+"""Which tables there are, and their files. A further table is a function and one line of registration."""
 
 from __future__ import annotations
 
@@ -6,16 +6,51 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ablate.analysis import Summary, expected
+from ablate.objects import Registry
 from ablate.store.atomic import write_text
+from ablate.tables.anova import anova_table, least_squares_table, ranks_table
+from ablate.tables.answers import INTERACTIONS, MAIN_EFFECTS, POOLED_EFFECTS, ROADMAP, SHAPLEY
+from ablate.tables.effects import by_dataset_table, effects_table, robustness_table
 from ablate.tables.html import html
 from ablate.tables.latex import latex, preamble
 from ablate.tables.macros import macros, references
-from ablate.tables.registry import TABLES, study_tables
-from ablate.tables.runs import failures_table, runs_table
-from ablate.tables.table import Table
+from ablate.tables.runs import costs_table, failures_table, runs_table
+from ablate.tables.table import Table, TableKind
 from ablate.tables.text import csv, escape_markdown, markdown, sentences_markdown
 
 _MOST_RUNS = 300
+
+TABLES: Registry[TableKind] = Registry("table")
+"""The tables that studies may have, by name, in the order in which they are shown."""
+
+register_table = TABLES.register
+
+for _kind in (
+    TableKind("effects", "Effects", effects_table),
+    TableKind("by_dataset", "By data set", by_dataset_table),
+    TableKind("robustness", "Robustness", robustness_table),
+    ROADMAP,
+    MAIN_EFFECTS,
+    INTERACTIONS,
+    SHAPLEY,
+    POOLED_EFFECTS,
+    TableKind("anova", "Analysis of variance", anova_table),
+    TableKind("least_squares", "Least squares", least_squares_table),
+    TableKind("ranks", "Ranks", ranks_table),
+    TableKind("costs", "Costs", costs_table),
+):
+    register_table(_kind)
+
+
+def study_tables(summary: Summary) -> dict[str, Table]:
+    """Every table of a study by name: its effects, and what else its design answers.
+
+    Args:
+        summary: The summary of the study.
+    """
+    tables = {name: kind.build(summary) for name, kind in TABLES.items()}
+    return {name: table for name, table in tables.items() if table is not None}
+
 
 RENDERERS: Mapping[str, Callable[[Table], str]] = {"md": markdown, "csv": csv, "tex": latex, "html": html}
 """The renderers of tables by the ending of their files."""

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from ablate.app.commands import VERBS
+from ablate.app.main import VERBS
 from ablate.app.verb import Option, Verb
 from ablate.errors import ConfigError
 

@@ -13,7 +13,7 @@ import pytest
 from strangers import adopted, cells, hydra_run, means, notes, result
 
 from ablate.app.application import application
-from ablate.app.commands import VERBS
+from ablate.app.main import VERBS
 from ablate.errors import AblateError
 from ablate.report import summary_of
 from ablate.store import StudyFolder

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from strangers import adopted, cells, means, notes
 
-from ablate.app.commands import VERBS
+from ablate.app.main import VERBS
 from ablate.errors import AblateError
 from ablate.report import summary_of
 

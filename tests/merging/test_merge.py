@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import ablate
-from ablate.app.commands import VERBS
+from ablate.app.main import VERBS
 from ablate.errors import AblateError, ConfigError, StoreError
 from ablate.merging import compare, merge
 from ablate.report import summary_of

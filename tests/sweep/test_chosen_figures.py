@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from ablate.app.commands import VERBS
-from ablate.app.main import main
+from ablate.app.main import VERBS, main
 from ablate.errors import ConfigError
 from ablate.figures.registry import FIGURES, PAGE_WIDTHS
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ablate.app.commands import VERBS
+from ablate.app.main import VERBS
 from ablate.errors import AblateError
 
 COMMAND = (

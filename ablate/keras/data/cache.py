@@ -20,7 +20,7 @@ import numpy as np
 
 from ablate.errors import NetworkError, StoreError
 from ablate.keras.data.dataset import content_hashes
-from ablate.store.lock import hold
+from ablate.store.atomic import hold_lock
 
 Block = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Some images: (n, height, width, channels) whole numbers 0 to 255; (n,) labels; (n, 2) heights and widths before."""
@@ -109,7 +109,7 @@ def cached(folder: Path, shape: tuple[int, ...], identity: object, blocks: Itera
     with ExitStack() as stack:
         # Without a lock, on a file system that has none, two processes may do the work: the file is replaced at once.
         with suppress(StoreError, OSError):
-            stack.enter_context(hold(path.with_suffix(".lock"), wait=True))
+            stack.enter_context(hold_lock(path.with_suffix(".lock"), wait=True))
         return _open(path, shape) or _write(folder, shape, path, blocks)
 
 

@@ -15,10 +15,9 @@ from typing import Any
 from ablate.errors import NetworkError, suggestion
 from ablate.keras.models.application import application, applications
 from ablate.keras.models.application import least_size as least_application
-from ablate.keras.models.builder import built_by
+from ablate.keras.models.builder import built_by, saved
 from ablate.keras.models.mini_xception import default_filters, mini_xception
 from ablate.keras.models.resnet import resnet
-from ablate.keras.models.saved import saved
 from ablate.keras.models.vgg import vgg
 from ablate.study.setting import Rule, Setting, check_section, flag, list_of, mapping, number, optional, text, whole
 

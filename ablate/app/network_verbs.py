@@ -8,9 +8,9 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from ablate.app.commands.studies import find_run
 from ablate.app.help import data_keys, ingredient_keys, model_keys
 from ablate.app.schema import check_values, compose_config
+from ablate.app.study_verbs import find_run
 from ablate.app.verb import Option, Verb
 from ablate.objects import load_object
 from ablate.sweep.console import say

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ablate.app.commands.studies import find_study
 from ablate.app.help import adopt_keys
+from ablate.app.study_verbs import find_study
 from ablate.app.verb import Option, Verb
 from ablate.errors import ConfigError, suggestion
 from ablate.figures.registry import choice_faults
