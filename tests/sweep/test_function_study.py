@@ -86,7 +86,7 @@ def test_workers_give_the_same_bytes(tmp_path: Path) -> None:
         ),
         (
             {"factors": {"a": [1, 2]}, "seeds": 0},
-            "seeds=0: must be a number of seeds (3), at least 1, or a list of whole numbers ([0,7,9]), or auto.",
+            "seeds=0: must be a whole number of at least 1, or a list of whole numbers ([0,7,9]), or auto.",
         ),
         (
             {"factors": {"a": [1, 2]}, "sedes": 2},
@@ -180,7 +180,7 @@ ACTS: dict[str, tuple[Any, Callable[[StudyRecord], Any], Any]] = {
     "cells": (4, lambda record: len(record.plan.cells), 4),
     "requires": ({"b": {"a": 1}}, lambda record: len(record.plan.cells), 3),
     "forbidden": ([{"a": 2, "b": 2}], lambda record: len(record.plan.cells), 3),
-    "labels": ({"a": "an ingredient"}, lambda record: record.plan.factors[0].words, "an ingredient"),
+    "labels": ({"a": "an ingredient"}, lambda record: record.plan.factors[0].label, "an ingredient"),
     "blocks": (["a"], lambda record: record.plan.factors[0].block, True),
     "figures": (["forest"], lambda record: record.report["figures"], ["forest"]),
     "width": ("icml", lambda record: record.report["width"], "icml"),
