@@ -71,7 +71,7 @@ class StudySettings:
     margin: float | None = _declared(None, number(), "the least effect that matters, in units of the metric")
     failures: str | float = _declared(
         "drop",
-        either(choice(FAILURE_POLICIES), number()),
+        either(choice(FAILURE_POLICIES), Rule(number().allows, "the number that failed runs count as")),
         "what a failed run counts for: drop (its seed), fail (no result), worst, or the metric it counts as",
     )
     resolution: int = _declared(4, whole(3, 5), "of design=fractional: 3, 4 or 5")

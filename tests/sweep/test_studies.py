@@ -154,10 +154,10 @@ def test_equal_configurations_are_found_before_training(toy_here: Any) -> None:
         ([], "Nothing to compare: no key is swept and no factors are declared. Sweep a key, for example key=a,b.\n"),
         (["depth=2"], "Nothing to compare: no key is swept and no factors are declared."),
         (["depth=2,2"], "Factor 'depth' has nothing to compare: its only level is 2.\n"),
-        (["depth=2,3", "hydra.sweeper.seeds=0"], "study.seeds=0: must be a number of seeds"),
+        (["depth=2,3", "hydra.sweeper.seeds=0"], "study.seeds=0: must be a whole number of at least 1, or a list of"),
         (
             ["depth=2,3", "hydra.sweeper.seeds=two"],
-            "study.seeds=two: must be a number of seeds",
+            "study.seeds=two: must be a whole number of at least 1, or a list of whole numbers",
         ),
         (["depth=2,3", "hydra.sweeper.direction=up"], "Unknown direction 'up'. Allowed: max, min.\n"),
         (
@@ -356,11 +356,12 @@ def test_a_study_that_forbids_failures_has_no_result_until_they_are_mended(toy_h
     [
         (
             "wurst",
-            "study.failures=wurst: must be drop, fail, worst, or the number that failed runs count as.\n",
+            "study.failures=wurst: must be one of drop, fail, worst, or the number that failed runs count as. "
+            "Did you mean 'worst'?\n",
         ),
         (
             "nan",
-            "study.failures=nan: must be drop, fail, worst, or the number that failed runs count as.\n",
+            "study.failures=nan: must be one of drop, fail, worst, or the number that failed runs count as.\n",
         ),
     ],
 )
