@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
 from ablate.analysis.curves import end_window
@@ -64,27 +62,25 @@ def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     rows = []
     if column is not None:
         table = curves[["cell", "seed", "epoch"]].assign(value=pd.to_numeric(curves[column], errors="coerce"))
-        for cell, runs in table.dropna(subset=["value"]).groupby("cell", sort=False):
-            slopes = []
-            window = 0
-            for _, run in runs.groupby("seed", sort=False):
-                window = end_window(len(run))
-                if len(run) > window:
-                    slopes.append(sign * _slope(run.tail(window)))
-            if slopes and bool(np.isfinite(slopes).all()):
-                gain = t_interval(slopes)
-                last = int(runs["epoch"].iloc[-1])
+        table = table.dropna(subset=["value"])
+        # All runs at once: one by one, thousands of runs would take seconds.
+        runs = table.groupby(["cell", "seed"], sort=False)
+        lengths = runs["epoch"].transform("size")
+        windows = lengths.map({length: end_window(length) for length in lengths.unique()})
+        table = table.assign(window=windows, last=runs["epoch"].transform("last"))
+        table = table[(runs.cumcount(ascending=False) < windows) & (lengths > windows)]
+        # Infinite numbers, and those too large to be multiplied, have no slope.
+        value = table["value"].where(table["value"].abs() < _LARGEST)
+        x = table["epoch"] - table.groupby(["cell", "seed"], sort=False)["epoch"].transform("mean")
+        ends = table.assign(xy=sign * x * value, xx=x * x).groupby(["cell", "seed"], sort=False)
+        slopes = ends["xy"].sum(skipna=False) / ends["xx"].sum()
+        measured = ends[["last", "window"]].last().groupby("cell", sort=False).last()
+        for cell, gains in slopes.groupby("cell", sort=False):
+            if gains.notna().all():
+                gain = t_interval(gains.tolist())
+                last, window = map(int, measured.loc[cell].tolist())
                 rows.append((cell, column, gain.n, last, window, gain.mean, gain.low, gain.high, gain.low > 0))
     return pd.DataFrame(rows, columns=list(CONVERGENCE_COLUMNS))
-
-
-def _slope(rows: pd.DataFrame) -> float:
-    """By least squares; NaN where a number is infinite, or too large to be multiplied."""
-    epochs, values = (rows[name].to_numpy(dtype=float) for name in ("epoch", "value"))
-    if not (np.abs(values) < _LARGEST).all():
-        return math.nan
-    x = epochs - epochs.mean()
-    return float(x @ values / (x @ x))
 
 
 def _curve(curves: pd.DataFrame, plan: Plan) -> tuple[str | None, float]:
