@@ -47,7 +47,8 @@ class Dropout(Ingredient):
 def _drops(layer: LayerSpec) -> bool:
     if layer.weighted or layer.inner is not None:
         return False
-    # By the name of the class as well: packages and papers bring drop layers of their own, which Keras has no class for.
+    # By the name of the class as well: packages and papers bring layers of their own, which do not derive from one
+    # of Keras.
     if not layer.is_a(*_LAYERS) and not (layer.is_a("Layer") and _NAMES.search(layer.kind.__name__)):
         return False
     rates = [layer.config[key] for key in ("rate", "drop_rate", "drop_path_rate", "drop_prob") if key in layer.config]
