@@ -74,12 +74,12 @@ def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
         x = table["epoch"] - table.groupby(["cell", "seed"], sort=False)["epoch"].transform("mean")
         ends = table.assign(xy=sign * x * value, xx=x * x).groupby(["cell", "seed"], sort=False)
         slopes = ends["xy"].sum(skipna=False) / ends["xx"].sum()
-        measured = ends[["last", "window"]].last().groupby("cell", sort=False).last()
+        measured = ends[["last", "window"]].last().groupby("cell", sort=False).last().to_dict("index")
         for cell, gains in slopes.groupby("cell", sort=False):
             if gains.notna().all():
                 gain = t_interval(gains.tolist())
-                last, window = map(int, measured.loc[cell].tolist())
-                rows.append((cell, column, gain.n, last, window, gain.mean, gain.low, gain.high, gain.low > 0))
+                last, window = measured[cell]["last"], measured[cell]["window"]
+                rows.append((cell, column, gain.n, int(last), window, gain.mean, gain.low, gain.high, gain.low > 0))
     return pd.DataFrame(rows, columns=list(CONVERGENCE_COLUMNS))
 
 
