@@ -1,4 +1,4 @@
-"""The main figure: what every ingredient contributes, with its interval, the margin and the verdict."""
+"""The main figure, what every ingredient contributes with its interval and verdict; the same for main effects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
-from ablate.captions import inference_sentences, margin_sentence
+from ablate.captions import change_label, contributions, inference_sentences, margin_sentence
 from ablate.figures import rows
 from ablate.figures.colours import VERDICT_STYLES
 from ablate.figures.figure import Canvas
@@ -17,6 +17,7 @@ from ablate.figures.style import LINE_HEIGHT, wrapped
 from ablate.formatting import interval, seed_count
 
 _COLUMNS = "cell block label contribution low high n verdict quantity metric margin".split()
+_MAIN_EFFECTS_COLUMNS = "block label pairs contribution low high n verdict quantity metric margin".split()
 _LABEL_WIDTH, _WIDE_LABEL_WIDTH = 22, 44
 _WIDE = 5.0
 """From so many inches on the estimates are written out as well."""
@@ -95,3 +96,40 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
 
 
 FOREST = Figure(prepare, draw, compose, caption, "no cell shares a finished seed with its reference")
+
+
+def prepare_main_effects(summary: Summary) -> pd.DataFrame:
+    """The rows of the plot of main effects: what each level contributes on average over the other factors.
+
+    Returns:
+        A row for every level that is not the reference, the largest contribution first: ``block`` (empty), the
+        ``label`` of what contributes, number of ``pairs`` of cells averaged over, ``contribution`` (positive where
+        the reference level is good) and its interval ``low`` to ``high``, ``n`` seeds, ``verdict``, ``metric``,
+        ``margin``.
+    """
+    estimates = summary.answers.given.get("main_effects")
+    if estimates is None:
+        return pd.DataFrame(columns=_MAIN_EFFECTS_COLUMNS)
+    table = estimates.table[estimates.table["n"] > 0]
+    factors = {factor.name: factor for factor in summary.plan.factors}
+    changes = zip(table["factor"], table["level"], strict=True)
+    labels = [change_label(factors[name], level) for name, level in changes]
+    data = contributions(table, summary).assign(block="", label=labels, quantity="average contribution")
+    return ordered_rows(data, _MAIN_EFFECTS_COLUMNS, -data["contribution"], np.arange(len(data)))
+
+
+def main_effects_caption(summary: Summary, data: pd.DataFrame) -> str:
+    """What the plot of main effects shows: estimand, n, interval, test."""
+    sentences = [
+        f"Main effects on {summary.study.metric} in the study {summary.study.name} ({summary.study.design}): what the "
+        "reference level of a factor contributes, averaged over all settings of the other factors in which both cells "
+        f"exist, paired by seed ({seed_count(data['n'])}). Under interaction this is not what the factor contributes "
+        "to the full network."
+    ]
+    stated = "Markers: mean; lines: {interval}. Verdicts: {test}; hollow: undecided."
+    estimates = summary.answers.given["main_effects"]
+    sentences.append(inference_sentences(estimates, data["low"], len(data), stated, "effect"))
+    return " ".join([*sentences, *margin_sentence(summary)])
+
+
+MAIN_EFFECTS = Figure(prepare_main_effects, draw, compose, main_effects_caption)

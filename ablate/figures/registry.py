@@ -83,10 +83,10 @@ register_figure = FIGURES.register
 for _kind in (
     FigureKind("forest", "ablate.figures.forest.FOREST", "every"),
     FigureKind("effects", "ablate.figures.effects.EFFECTS", "every"),
-    FigureKind("main_effects", "ablate.figures.main_effects.MAIN_EFFECTS"),
+    FigureKind("main_effects", "ablate.figures.forest.MAIN_EFFECTS"),
     FigureKind("interactions", "ablate.figures.interactions.INTERACTIONS"),
-    FigureKind("shapley", "ablate.figures.shapley.SHAPLEY"),
-    FigureKind("roadmap", "ablate.figures.roadmap.ROADMAP"),
+    FigureKind("shapley", "ablate.figures.waterfall.SHAPLEY"),
+    FigureKind("roadmap", "ablate.figures.waterfall.ROADMAP"),
     FigureKind("datasets", "ablate.figures.datasets.DATASETS", "blocks"),
     FigureKind("curves", "ablate.figures.curves.CURVES", "every"),
     FigureKind("difference_curves", "ablate.figures.difference_curves.DIFFERENCE_CURVES", "every"),

@@ -1,4 +1,4 @@
-"""Steps from one level of a metric to another: floating bars, each with the interval of its step."""
+"""Waterfalls, the roadmap and Shapley values: steps from one level of a metric to another, each with its interval."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
+from ablate.analysis.estimates import cell_at
+from ablate.analysis.shapley import ends_of_gain
 from ablate.analysis.verdicts import ALPHA
 from ablate.captions import inference_sentences
-from ablate.figures.colours import BLACK
+from ablate.figures.colours import BLACK, factor_colours
 from ablate.figures.figure import Canvas
 from ablate.figures.panels import panels_of
-from ablate.figures.registry import DEFAULT_PAGE, PageWidth
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.rows import ROW_GAP, annotate_columns, label_rows, row_heights, value_axis
 from ablate.figures.style import LINE_HEIGHT, direction_label, readable_name, wrapped
-from ablate.formatting import interval, typographic
+from ablate.formatting import interval, seed_count, typographic
 
 _LABEL_WIDTH = 22
+_SEVERAL_FACTORS = "#6B6B6B"
 
 
 class Step(NamedTuple):
@@ -158,3 +161,89 @@ def step_sentences(summary: Summary, question: str, data: pd.DataFrame, column: 
     which = f"the {noun}s that differ from zero are: {', '.join(clear)}" if clear else f"no {noun} differs from zero"
     stated = f"Whiskers: {{interval}}. By {{test}}, {which}."
     return inference_sentences(estimates, data["low"], len(table), stated, noun)
+
+
+def roadmap_steps(summary: Summary) -> pd.DataFrame:
+    """The steps of the roadmap: from the network without any ingredient to the full one.
+
+    Returns:
+        A row a step and block with the columns :data:`STEP_COLUMNS`, and before the steps of
+        a block the level of the empty network. A step's interval is that of its effect, paired by seed; where seeds
+        are missing, steps need not end where the next begins.
+    """
+    plan = summary.plan
+    colours = factor_colours(plan)
+    removed = {factor.name: factor.removed.label for factor in plan.factors if not factor.block}
+    cells = {row["cell"]: row for row in summary.cells.to_dict("records")}
+
+    def steps(where: dict[str, str], table: pd.DataFrame) -> Iterator[Step]:
+        empty = cell_at(plan, {**removed, **where})
+        if empty is None:
+            return
+        level = cells[empty.label]["mean"]
+        yield Step("none", level, cells[empty.label]["n"], BLACK)
+        for row in table.to_dict("records"):
+            added = str(row["added"])
+            label = f"+ {added if added in colours else added.replace('+', ' + ')}"
+            colour = colours.get(added, _SEVERAL_FACTORS)
+            yield Step(label, row["mean"], row["n"], colour, level, row["difference"], row["low"], row["high"])
+            level = row["mean"]
+
+    return steps_by_block(summary, "roadmap", steps)
+
+
+def roadmap_caption(summary: Summary, data: pd.DataFrame) -> str:
+    """What the roadmap shows: estimand, n, interval, test."""
+    n = seed_count(data.loc[data["start"].notna(), "n"])
+    order = ", ".join(factor.name for factor in summary.plan.factors if not factor.block)
+    return (
+        f"Roadmap of {summary.study.metric} in the study {summary.study.name}: from the network without any ingredient "
+        f"to the full one, in the one order {order}. Each step is the effect of an ingredient on top of those before "
+        f"it, paired by seed ({n}); another order may share the same total differently. Bars begin and end at the "
+        "means of the cells, on an axis that need not begin at zero. "
+        + step_sentences(summary, "roadmap", data, "added", "step")
+    )
+
+
+ROADMAP = Figure(roadmap_steps, draw_steps, compose_steps, roadmap_caption)
+
+
+def shapley_steps(summary: Summary) -> pd.DataFrame:
+    """The steps of Shapley values: how the gain of the full network is shared among its ingredients.
+
+    Returns:
+        For each block a row of the level without any ingredient, a row an ingredient (the largest value first), and a
+        row of the level of the full network, with the columns :data:`STEP_COLUMNS`. All
+        numbers are means over the seeds that all cells have finished, so the steps lead exactly from one to the other.
+    """
+    colours = factor_colours(summary.plan)
+
+    def steps(where: dict[str, str], table: pd.DataFrame) -> Iterator[Step]:
+        ends = ends_of_gain(summary.plan, summary.values, where)
+        if ends is None:
+            return
+        level, full = ends
+        yield Step("none", level, table["n"].max(), BLACK)
+        for row in table.sort_values("contribution", ascending=False, kind="stable").to_dict("records"):
+            # The table says "without minus with"; a waterfall puts the ingredient in. 0 - x, as -0.0 has a sign.
+            change = 0.0 - row["difference"]
+            name, low, high = row["factor"], 0.0 - row["high"], 0.0 - row["low"]
+            yield Step(name, level + change, row["n"], colours[name], level, change, low, high)
+            level += change
+        yield Step("full", full, table["n"].max(), BLACK)
+
+    return steps_by_block(summary, "shapley", steps)
+
+
+def shapley_caption(summary: Summary, data: pd.DataFrame) -> str:
+    """What the Shapley values show: estimand, n, interval, test."""
+    n = seed_count(data.loc[data["start"].notna(), "n"])
+    return (
+        f"Shapley values of {summary.study.metric} in the study {summary.study.name}: the mean of what an ingredient "
+        "adds over all orders of building the network up from the one without any. They share the whole gain of the "
+        f"full network; each is computed in every seed ({n}). The axis need not begin at zero. "
+        + step_sentences(summary, "shapley", data, "factor", "value")
+    )
+
+
+SHAPLEY = Figure(shapley_steps, draw_steps, compose_steps, shapley_caption)

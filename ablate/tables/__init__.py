@@ -2,10 +2,10 @@
 
 from ablate.tables.cells import Column, Estimate
 from ablate.tables.effects import effects_table
-from ablate.tables.files import RENDERERS, TABLES, register_table, study_tables, write_tables
 from ablate.tables.html import html
 from ablate.tables.latex import latex, preamble
 from ablate.tables.macros import macros, references
+from ablate.tables.registry import RENDERERS, TABLES, register_table, study_tables, write_tables
 from ablate.tables.runs import costs_table, failures_table, runs_table
 from ablate.tables.table import Table, TableKind, table_of
 from ablate.tables.terminal import terminal

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure as Sheet
 from toy_studies import DATA, caption_of, study_of
 
 from ablate.analysis import summarise
-from ablate.figures import FIGURES, datasets, interactions, roadmap, shapley
+from ablate.figures import FIGURES, datasets, interactions
 from ablate.figures.figure import figure_style
 from ablate.figures.registry import PAGE_WIDTHS
-from ablate.figures.waterfall import compose_steps, draw_steps
+from ablate.figures.waterfall import ROADMAP, SHAPLEY, compose_steps, draw_steps
 from ablate.study import Cell, Factor, Level
 
 
@@ -27,7 +27,7 @@ def lossy(cell: Cell, seed: int) -> float:
 
 def test_the_roadmap_leads_from_the_empty_network_to_the_full_one() -> None:
     summary = study_of("ab", design="cumulative", seeds=4, score=lossy)
-    data = roadmap.prepare(summary)
+    data = ROADMAP.prepare(summary)
     assert list(data["label"]) == ["none", "+ a", "+ b"]
     means = summary.cells.set_index("cell")["mean"]
     assert list(data["end"]) == [means["w/o a, w/o b"], means["w/o b"], means["full"]]
@@ -43,13 +43,13 @@ def test_the_roadmap_leads_from_the_empty_network_to_the_full_one() -> None:
         assert (row.start + row.low, row.start + row.high) in whiskers
     assert ax.get_xlim()[0] > 0.5  # bars float: the axis need not begin at zero
     assert [text.get_text() for text in ax.texts][-1] == "step (n = 4)"
-    assert "the steps that differ from zero are: a, b." in caption_of(roadmap, summary)
+    assert "the steps that differ from zero are: a, b." in caption_of(ROADMAP, summary)
 
 
 def test_a_factor_has_the_same_colour_in_roadmap_and_shapley() -> None:
     summary = study_of("abc", design="factorial+cumulative", seeds=3, score=lossy)
-    steps = roadmap.prepare(summary).set_index("label")["colour"]
-    shares = shapley.prepare(summary).set_index("label")["colour"]
+    steps = ROADMAP.prepare(summary).set_index("label")["colour"]
+    shares = SHAPLEY.prepare(summary).set_index("label")["colour"]
     assert [steps[f"+ {name}"] for name in "abc"] == [shares[name] for name in "abc"]
 
 
@@ -57,13 +57,13 @@ def test_shapley_values_lead_exactly_from_none_to_full() -> None:
     summary = study_of("abc", design="factorial", seeds=3, score=lossy)
     runs = summary.runs.copy()
     runs.loc[runs["cell"].eq("w/o c") & runs["seed"].eq(2), "state"] = "failed"
-    data = shapley.prepare(summarise(summary.plan, runs, summary.curves))
+    data = SHAPLEY.prepare(summarise(summary.plan, runs, summary.curves))
     assert list(data["label"])[:3] == ["none", "a", "b"] and list(data["label"])[-1] == "full"
     assert set(data["n"]) == {2}  # the seed that one cell lost counts nowhere
     assert data["end"].iloc[-2] == pytest.approx(data["end"].iloc[-1])
     assert list(data["change"].iloc[1:3]) == pytest.approx([0.085, 0.025], abs=0.002)
     assert (data["low"].iloc[1:-1] < data["change"].iloc[1:-1]).all()
-    assert "over all orders of building the network up" in caption_of(shapley, summary)
+    assert "over all orders of building the network up" in caption_of(SHAPLEY, summary)
 
 
 def test_a_design_that_does_not_answer_says_why() -> None:
@@ -141,7 +141,7 @@ def test_data_sets_with_one_seed_are_not_pooled() -> None:
 
 def test_every_block_has_a_roadmap_of_its_own() -> None:
     summary = study_of([DATA, "a", "b"], design="cumulative", seeds=2, score=lossy)
-    data = roadmap.prepare(summary)
+    data = ROADMAP.prepare(summary)
     assert list(dict.fromkeys(data["block"])) == ["digits", "telugu"]
     sheet = compose_steps(data)
     assert [ax.get_title() for ax in sheet.axes] == ["digits", "telugu"]

@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Sheet
 from toy_studies import DATA, caption_of, study_of
 
-from ablate.figures import FIGURES, forest, main_effects
+from ablate.figures import FIGURES, forest
 from ablate.figures.colours import VERDICT_STYLES
 from ablate.study import Factor, Level
 
@@ -113,18 +113,18 @@ def test_main_effects_are_averages_over_the_other_factors() -> None:
         return 0.9 - 0.04 * (levels["a"] == "false") * (1 if levels["b"] == "true" else 0.5) + 0.001 * seed**2
 
     summary = study_of("ab", design="factorial", seeds=4, score=score)
-    data = main_effects.prepare(summary)
+    data = forest.MAIN_EFFECTS.prepare(summary)
     assert list(data["label"]) == ["a", "b"]
     assert list(data["contribution"]) == pytest.approx([0.03, -0.01])
     ax = Sheet().subplots()
     forest.draw(ax, data)
     assert ax.get_xlabel().startswith("average contribution to test accuracy")
-    assert "averaged over all settings of the other factors" in caption_of(main_effects, summary)
+    assert "averaged over all settings of the other factors" in caption_of(forest.MAIN_EFFECTS, summary)
 
 
 def test_a_design_without_main_effects_says_why() -> None:
     summary = study_of()
-    assert main_effects.prepare(summary).empty
+    assert forest.MAIN_EFFECTS.prepare(summary).empty
     assert FIGURES["main_effects"].absence(summary).startswith("the design 'leave_one_out' has no main effects")
 
 

@@ -94,7 +94,7 @@ def test_runs_that_have_not_finished_come_before_others_where_rows_are_few(mixed
 def test_of_many_runs_only_the_csv_file_has_all(
     mixed: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ablate.tables.files._MOST_RUNS", 5)
+    monkeypatch.setattr("ablate.tables.registry._MOST_RUNS", 5)
     write_tables(mixed, tmp_path)
     assert (tmp_path / "runs.csv").read_text() == csv(runs_table(mixed).for_files)
     for form, render in (("md", markdown), ("tex", latex), ("html", html)):

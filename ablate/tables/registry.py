@@ -1,4 +1,4 @@
-"""Which tables there are, and their files. A further table is a function and one line of registration."""
+"""Which tables there are, and the files of a study's. A further table is a function and one line of registration."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from ablate.tables.table import Table, TableKind
 from ablate.tables.text import csv, escape_markdown, markdown, sentences_markdown
 
 _MOST_RUNS = 300
+
+RENDERERS: Mapping[str, Callable[[Table], str]] = {"md": markdown, "csv": csv, "tex": latex, "html": html}
+"""The renderers of tables by the ending of their files."""
 
 TABLES: Registry[TableKind] = Registry("table")
 """The tables that studies may have, by name, in the order in which they are shown."""
@@ -50,10 +53,6 @@ def study_tables(summary: Summary) -> dict[str, Table]:
     """
     tables = {name: kind.build(summary) for name, kind in TABLES.items()}
     return {name: table for name, table in tables.items() if table is not None}
-
-
-RENDERERS: Mapping[str, Callable[[Table], str]] = {"md": markdown, "csv": csv, "tex": latex, "html": html}
-"""The renderers of tables by the ending of their files."""
 
 
 def write_tables(
