@@ -180,7 +180,7 @@ ACTS: dict[str, tuple[Any, Callable[[StudyRecord], Any], Any]] = {
     "cells": (4, lambda record: len(record.plan.cells), 4),
     "requires": ({"b": {"a": 1}}, lambda record: len(record.plan.cells), 3),
     "forbidden": ([{"a": 2, "b": 2}], lambda record: len(record.plan.cells), 3),
-    "labels": ({"a": "an ingredient"}, lambda record: record.plan.factors[0].words, "an ingredient"),
+    "labels": ({"a": "an ingredient"}, lambda record: record.plan.factors[0].label, "an ingredient"),
     "blocks": (["a"], lambda record: record.plan.factors[0].block, True),
     "figures": (["forest"], lambda record: record.report["figures"], ["forest"]),
     "width": ("icml", lambda record: record.report["width"], "icml"),

@@ -103,7 +103,7 @@ def test_after_an_interruption_the_page_stops_waiting(
     until(study.page.exists)
     page.on_event(StudyEnded(3, 0, interrupted=True))
     assert "<body>" in study.page.read_text()
-    assert "The same command goes on from here." in study.page.read_text()
+    assert "The same command resumes the study." in study.page.read_text()
 
 
 def test_what_no_page_can_be_made_of_stops_no_study(study: StudyFolder, caplog: pytest.LogCaptureFixture) -> None:
