@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from ablate.errors import StoreError
 from ablate.formatting import listing
 from ablate.store import FAILED, FINISHED, UNREADABLE, PlannedRun
-from ablate.store.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ablate.store.snapshot import Snapshot
 
 _LISTED = 8
 
