@@ -9,6 +9,7 @@ import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -147,7 +148,7 @@ def test_every_name_is_there_and_stays_when_submodules_are_imported():
     for module in pkgutil.iter_modules(ablate.keras.__path__):
         importlib.import_module(f"ablate.keras.{module.name}")
     for name in ablate.keras.__all__:
-        assert callable(getattr(ablate.keras, name)), name
+        assert not isinstance(getattr(ablate.keras, name), ModuleType), name
     model = network()
     assert ablate.keras.cost(model) == cost(model)
     assert ablate.keras.ingredients(model).equals(ingredients(model))
