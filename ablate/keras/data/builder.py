@@ -49,9 +49,11 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     path = values["builder"]
     key = f"data.builder={path}"
     parts, names = read_parts(key, _call(path, values["args"]))
-    first, _ = next(read_examples(key, parts))
-    with image_faults(key, 0, first), open_image(first, size, values["white"]) as (_, original):
-        height_width = size or original
+    height_width = size
+    if height_width is None:
+        first, _ = next(read_examples(key, parts))
+        with image_faults(key, 0, first), open_image(first, None, values["white"]) as (_, original):
+            height_width = original
     channels, fit = values["channels"], values["fit"]
     labels = Labels(key, names)
     counts = {name: part.count for name, part in parts.items()}

@@ -165,7 +165,7 @@ def _trees(root: Path) -> tuple[dict[str, Path], list[str]]:
     if not any(_folders(folder) for folders in parts.values() for folder in folders):
         return {"train": root}, []
     faults = []
-    for folders in parts.values():
+    for folders in (parts[part] for part in sorted(parts)):
         if len(folders) > 1:
             faults.append(f"{' and '.join(folder.name for folder in folders)} are the same part")
         elif not _folders(folders[0]):

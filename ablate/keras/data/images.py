@@ -64,7 +64,7 @@ def picture(array: np.ndarray, white: float = 1) -> Image.Image:
         is_float = values.dtype.kind == "f"
         top = white if is_float else 255
         if values.size and not (values.min() >= 0 and values.max() <= top):
-            kind = "floating-point images" if is_float else "whole numbers, or unsigned ones of 16 bits,"
+            kind = "floating-point images" if is_float else "unsigned numbers of 16 bits, or whole ones"
             raise ValueError(f"{kind} between 0 and {top:g} are needed, not from {values.min():g} to {values.max():g}")
         values = np.round(values * (255 / white)).astype(np.uint8) if is_float else values.astype(np.uint8)
     if values.dtype != np.uint8 or not (values.ndim == 2 or (values.ndim == 3 and values.shape[-1] in (3, 4))):

@@ -109,11 +109,9 @@ def image_faults(where: str, position: int, image: Any) -> Iterator[None]:
         raise NetworkError(
             f"{where}, image {position}: there is no file {image} (looked from {Path.cwd()})."
         ) from error
-    except UNREADABLE as error:
+    except (*UNREADABLE, TypeError) as error:
         see = "; see data.white" if "floating" in str(error) else ""
         raise NetworkError(f"{where}, image {position}: {error}{see}.") from error
-    except TypeError as error:
-        raise NetworkError(f"{where}, image {position}: {type(image).__name__} is no image: {error}.") from error
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def test_images_that_cannot_be_read_are_named_or_left_out(tmp_path):
     told = message(tmp_path)
     assert told.startswith(f"data.path={tmp_path}: 4 of 14 images cannot be read: a/00.png (")
     assert "a/06.png ([Errno 2] No such file or directory" in told
-    assert "a/07.tif (floating-point images between 0 and 1 are needed, not from 2 to 2); b/03.png (" in told
+    assert "a/07.tif (floating-point images between 0 and 1 are needed, not from 2 to 2), b/03.png (" in told
     assert told.endswith("Mend them, or leave them out with data.skip_corrupt=true.")
     data = load(config(tmp_path, skip_corrupt=True), 0)
     assert sum(len(part) for part in data.subsets.values()) == 10
@@ -124,7 +124,7 @@ def test_parts_that_are_not_clear_are_refused(tmp_path):
     write(tmp_path / "two/test", 3)
     assert message(tmp_path / "one") == f"data.path={tmp_path}/one: it has the parts test, but no folder 'train'."
     assert message(tmp_path / "two") == (
-        f"data.path={tmp_path}/two: val and validation are the same part; the part test has no class folders."
+        f"data.path={tmp_path}/two: the part test has no class folders; val and validation are the same part."
     )
     write(tmp_path / "three/extra/a", 3)
     assert load(config(tmp_path / "three"), 0).pool.notes == (
