@@ -111,7 +111,9 @@ def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> Path:
     figure = Figure(figsize=(1.2 + len(panels) * per_class * 0.85 * min(2, width / height), 0.7 + rows * 0.85), dpi=120)
     figure.set_layout_engine("constrained")
     for ax, (title, images) in zip(figure.subplots(1, len(panels), squeeze=False).flat, panels.items(), strict=True):
-        ax.imshow(_mosaic(np.where(positions.reshape(-1, 1, 1, 1) < 0, 255, images), per_class), cmap="gray", vmax=255)
+        ax.imshow(
+            _mosaic(np.where(positions.reshape(-1, 1, 1, 1) < 0, 255, images), per_class), cmap="gray", vmin=0, vmax=255
+        )
         ax.set_title(title, fontsize=10)
         ax.set_axis_off()
     labelled = figure.axes[0]
