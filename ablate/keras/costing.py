@@ -10,6 +10,7 @@ import gc
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from ablate.keras import device  # isort: skip  (it must come before everything that imports TensorFlow)
@@ -72,27 +73,33 @@ def measure(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if "error" not in row:
             row["batch"] = batch
             row |= {f"{name}_ratio": row[name] / rows[0][name] for name in counted if name in row}
-    full = _TimedNetwork(configs[0], batch)
-    end = time.monotonic() + _LIMIT * len(configs)
-    for group in _groups(rows):
-        if time.monotonic() > end:
-            break
-        timed = [full, *(_TimedNetwork(configs[index], batch) for index in group)]
-        for name in _TIMED:
-            seconds = in_turn([getattr(network, name) for network in timed], _SECONDS / 2 * len(timed))
-            ratios = np.median(seconds / seconds[:, :1], axis=0)
-            for column, index in enumerate([0, *group]):
-                rows[index].setdefault(name, float(np.median(seconds[:, column])))
-                rows[index].setdefault(f"{name}_ratio", float(ratios[column]))
-        del timed
-        gc.collect()
+    with ThreadPoolExecutor(1) as starter:
+        full = _TimedNetwork(configs[0], batch, starter)
+        end = time.monotonic() + _LIMIT * len(configs)
+        for group in _groups(rows):
+            if time.monotonic() > end:
+                break
+            timed = [full, *(_TimedNetwork(configs[index], batch, starter) for index in group)]
+            for network in timed:
+                network.wait()
+            for name in _TIMED:
+                seconds = in_turn([getattr(network, name) for network in timed], _SECONDS / 2 * len(timed))
+                ratios = np.median(seconds / seconds[:, :1], axis=0)
+                for column, index in enumerate([0, *group]):
+                    rows[index].setdefault(name, float(np.median(seconds[:, column])))
+                    rows[index].setdefault(f"{name}_ratio", float(ratios[column]))
+            del timed, network
+            gc.collect()
     return rows
 
 
 class _TimedNetwork:
-    """The passes of a network that are timed."""
+    """A network to be timed.
 
-    def __init__(self, config: Mapping[str, Any], batch: int) -> None:
+    Its first passes, in which TensorFlow optimizes the graph, run while the next network is traced.
+    """
+
+    def __init__(self, config: Mapping[str, Any], batch: int, starter: Executor) -> None:
         values = check_config(config)
         model = build_model(config, load_run_data(config)[0], values["mixed_precision"])
         model.compile(
@@ -104,6 +111,12 @@ class _TimedNetwork:
         model.optimizer.build(model.trainable_variables)
         self.latency = forward_pass(model, batch)
         self.step = training_step(model, batch, values["jit"])
+        self._first = [starter.submit(run) for run in (self.latency, self.step)]
+
+    def wait(self) -> None:
+        """Returns when the first passes are over."""
+        for first in self._first:
+            first.result()
 
 
 def _count(config: Mapping[str, Any], models: FullModelCache) -> dict[str, Any]:
@@ -199,9 +212,13 @@ def training_step(model: Any, batch: int, jit: bool = False) -> Pass:
 
 
 def _images(model: Any, batch: int) -> Any:
-    shape = (batch, *(side or 1 for side in model.input.shape[1:]))
-    images = np.random.default_rng(0).uniform(size=shape).astype("float32")
-    return keras.ops.convert_to_tensor(images, model.input.dtype)
+    rng = np.random.default_rng(0)
+
+    def values(tensor: Any) -> Any:
+        shape = (batch, *(side or 1 for side in tensor.shape[1:]))
+        return keras.ops.convert_to_tensor(rng.uniform(size=shape).astype("float32"), tensor.dtype)
+
+    return keras.tree.map_structure(values, model.input)
 
 
 def _wait(outputs: Any) -> None:

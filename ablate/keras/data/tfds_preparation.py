@@ -6,6 +6,7 @@ Downloads over HTTP have time limits here, which tensorflow-datasets does not se
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import replace
@@ -174,13 +175,25 @@ def is_online(urls: dict[str, Any]) -> bool:
     """
     import requests
 
-    try:
-        requests.head(next(iter(urls)), timeout=_CONNECT_SECONDS)
-    except requests.ConnectionError as error:
-        return isinstance(error, requests.exceptions.SSLError)  # a server answered
-    except requests.RequestException:
-        return True  # too slow, or no web address: the download itself says more
-    return True
+    outcomes: list[bool] = []
+
+    def connect() -> None:
+        try:
+            requests.head(next(iter(urls)), timeout=_CONNECT_SECONDS)
+        except requests.exceptions.SSLError:
+            outcomes.append(True)  # a server answered
+        except requests.ConnectionError:
+            outcomes.append(False)
+        except requests.RequestException:
+            outcomes.append(True)  # too slow, or no web address: the download itself says more
+        else:
+            outcomes.append(True)
+
+    # In a thread, because the lookup of a host name has no time limit.
+    attempt = threading.Thread(target=connect, daemon=True)
+    attempt.start()
+    attempt.join(2 * _CONNECT_SECONDS)
+    return outcomes == [True]
 
 
 @contextmanager
