@@ -315,7 +315,7 @@ def test_what_goes_wrong_while_factors_are_found_is_told(ours: Ours) -> None:
     ended = ours.call(*words, "residual=true,false", "study.factors_from=stand_in.found")
     assert (ended.code, ended.err) == (
         2,
-        "The factors come from stand_in.found: residual cannot be swept beside them.\n",
+        "The factors come from stand_in.found: residual cannot be swept as well.\n",
     )
     ended = ours.call(*words, "study.factors_from=stand_in.nothing_found")
     assert (ended.code, ended.err) == (2, "there is no block\n")

@@ -17,7 +17,7 @@ import ablate
 from ablate.analysis import Summary
 from ablate.app.main import main
 from ablate.app.schema import faults, register
-from ablate.figures import FIGURES, Figure, register_figure
+from ablate.figures import FIGURES, Figure, FigureKind, register_figure
 from ablate.figures.figure import Canvas
 from ablate.keras.rewrites import Ingredient
 from ablate.objects import load_object
@@ -67,8 +67,7 @@ CHARM = Figure(
     prepare=lambda summary: summary.cells[["cell", "mean"]],
     draw=draw_charm,
     compose=charm_canvas,
-    caption=lambda summary, data=None: f"The charm of every cell of {summary.study.name}.",
-    absence=lambda summary: "there is nothing",
+    caption=lambda summary, data: f"The charm of every cell of {summary.study.name}.",
 )
 
 
@@ -91,13 +90,13 @@ def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     register()
     DESIGNS.register(Design("corners", "two corners", opposite_corners, figures=("charm",), tables=("charmed_seeds",)))
     METRICS.register(Metric("charm", "charm of the network", unit=POINTS, description="how charming it is"))
-    register_figure("charm", CHARM)
+    register_figure(FigureKind("charm", CHARM))
     register_table(TableKind("charmed_seeds", "Charmed seeds", seeds_table))
     (tmp_path / "charming_task.py").write_text(TASK)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield
-    del TABLES["charmed_seeds"]
+    TABLES.unregister("charmed_seeds")
     FIGURES.unregister("charm")
     METRICS.unregister("charm")
     DESIGNS.unregister("corners")

@@ -194,7 +194,7 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
         >>> faults({"train": {"epochs": -1}})
         ['train.epochs=-1: must be a whole number of at least 1.']
     """
-    from ablate.keras.rewrites import INGREDIENTS
+    from ablate.keras.rewrites.registry import INGREDIENTS
 
     task = str(values.get("task", TASK))
     train = values.get("train") or {}
