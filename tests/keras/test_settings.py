@@ -114,7 +114,7 @@ class Child:
 
 
 def test_a_level_without_effect_is_refused_only_where_somebody_asked_for_it(monkeypatch):
-    monkeypatch.setattr("ablate.keras.rewrites.INGREDIENTS", {"child": Child()})
+    monkeypatch.setattr("ablate.keras.rewrites.registry.INGREDIENTS", {"child": Child()})
     void = {"parent": False, "child": "after"}
     assert faults(void) == ["child=after: has no effect with parent=false. Leave it out, or set parent=true."]
     assert faults(void, explicit=False) == []
