@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -40,7 +40,7 @@ class Summary:
         pairs: A row for every cell and seed shared with its reference: ``cell``, ``seed``, ``reference``, ``value``,
             ``difference``.
         runs: All runs of planned cells, ordered by cell and seed.
-        curves: Their curves, ordered by cell, seed and epoch.
+        read_curves: Returns :attr:`curves`, a million rows in a large study, of which many commands have no need.
         notes: What is missing, failed or excluded, a sentence each.
         values: The metric by cell label and seed, as it was analysed: failed runs as the policy has it, nothing unread.
         robustness: For each effect what does not rest on the t test, see
@@ -60,7 +60,7 @@ class Summary:
     effects: pd.DataFrame
     pairs: pd.DataFrame
     runs: pd.DataFrame
-    curves: pd.DataFrame
+    read_curves: Callable[[], pd.DataFrame]
     notes: tuple[str, ...]
     values: Observations = field(default_factory=dict)
     robustness: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -68,6 +68,11 @@ class Summary:
     convergence: pd.DataFrame = field(default_factory=pd.DataFrame)
     round: Round | None = None
     costs: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """The curves of the runs, ordered by cell, seed and epoch; read when they are first used."""
+        return self.read_curves()
 
     @cached_property
     def answers(self) -> Answers:
@@ -145,7 +150,7 @@ def summarise(
         effects=effects_frame(effects, plan),
         pairs=pairs_frame(effects),
         runs=table,
-        curves=rows,
+        read_curves=lambda: rows,
         notes=notes_on(plan, table, len(runs) - len(table), values, effects, robustness, gains, round),
         values=values,
         robustness=robustness,

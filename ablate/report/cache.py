@@ -27,7 +27,8 @@ from ablate.store.snapshot import Snapshot
 _LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")
 _INPUTS = ("plan.json", "confirmation.json", "costs.json")
 _MIN_RUNS = 200  # smaller studies are summarised as fast as a cache is read
-_FRAMES = ("cells", "effects", "pairs", "runs", "curves", "robustness", "convergence", "costs")
+_FRAMES = ("cells", "effects", "pairs", "runs", "robustness", "convergence", "costs")
+_CURVES = "curves"  # read when they are first used
 
 
 def cache_key(snapshot: Snapshot) -> str:
@@ -59,9 +60,19 @@ def load_summary(snapshot: Snapshot, key: str) -> dict[str, Any] | None:
     if stored is None:
         return None
     try:
-        frames = {name: _read_frame(folder / f"{name}.arrow") for name in _FRAMES}
+        frames: dict[str, Any] = {name: _read_frame(folder / f"{name}.arrow") for name in _FRAMES}
     except (OSError, ValueError, pa.ArrowException):
         return None
+
+    def read_curves() -> pd.DataFrame:
+        try:
+            # Another process may have collected the study again in the meantime.
+            is_same = _read_json(folder / "summary.json", key) is not None
+            return _read_frame(folder / f"{_CURVES}.arrow") if is_same else snapshot.curves
+        except (OSError, ValueError, StoreError, pa.ArrowException):
+            return snapshot.curves
+
+    frames["read_curves"] = read_curves
     values = {cell: {int(seed): value for seed, value in seeds.items()} for cell, seeds in stored["values"].items()}
     notes, sentences = tuple(stored["notes"]), stored["sentences"]
     return {"plan": snapshot.record.plan, **frames, "values": values, "notes": notes, "sentences": sentences}
@@ -85,7 +96,7 @@ def save_summary(snapshot: Snapshot, key: str, summary: Summary) -> None:
     try:
         # The file with the key is removed first and written last, so that it never describes tables of another key.
         (folder / "summary.json").unlink(missing_ok=True)
-        for name in _FRAMES:
+        for name in (*_FRAMES, _CURVES):
             _write_frame(folder / f"{name}.arrow", getattr(summary, name))
         write_text(folder / "summary.json", json.dumps(contents))
     except (OSError, ValueError, TypeError, StoreError, pa.ArrowException):

@@ -48,13 +48,8 @@ def collect(
     Returns:
         What the tables and figures show; see :func:`ablate.report.summary_of`.
     """
-    from ablate.figures import write_figures
-    from ablate.figures.registry import DEFAULT_WIDTH
     from ablate.report.cache import files_are_current, save_files
-    from ablate.report.page import write_page
     from ablate.report.study_report import read_report
-    from ablate.store.curves import curves_csv
-    from ablate.tables import checklist_markdown, write_tables
 
     report = read_report(study)
     summary = report.summary
@@ -66,6 +61,13 @@ def collect(
     key = f"{report.key} {json.dumps(options, sort_keys=True)}"
     if files_are_current(study, key):
         return summary
+    # Not before it is known that something has to be written: matplotlib takes half a second.
+    from ablate.figures import write_figures
+    from ablate.figures.registry import DEFAULT_WIDTH
+    from ablate.report.page import write_page
+    from ablate.store.curves import curves_csv
+    from ablate.tables import checklist_markdown, write_tables
+
     for name, frame in (("runs", summary.runs), ("effects", summary.effects)):
         write_text(study.path / f"{name}.csv", frame.to_csv(index=False))
     write_bytes(study.path / "curves.csv", curves_csv(summary.curves))

@@ -49,12 +49,12 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def same(first: Summary, second: Summary) -> None:
-    for item in fields(Summary):
-        a, b = getattr(first, item.name), getattr(second, item.name)
+    for name in ("curves", *(item.name for item in fields(Summary) if item.name not in ("values", "read_curves"))):
+        a, b = getattr(first, name), getattr(second, name)
         if isinstance(a, pd.DataFrame):
             pd.testing.assert_frame_equal(a, b)
-        elif item.name != "values":
-            assert a == b, item.name
+        else:
+            assert a == b, name
     assert {cell: dict(found) for cell, found in first.values.items()} == second.values
 
 

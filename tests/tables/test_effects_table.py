@@ -90,7 +90,7 @@ def test_timings_stay_on_the_screen(summary: Summary) -> None:
 
 def test_columns_without_values_are_left_out(summary: Summary) -> None:
     cells = summary.cells.assign(weights=math.nan, seconds=math.nan)
-    bare = Summary(summary.plan, cells, summary.effects, summary.pairs, summary.runs, summary.curves, ())
+    bare = Summary(summary.plan, cells, summary.effects, summary.pairs, summary.runs, summary.read_curves, ())
     assert {"weights", "seconds"}.isdisjoint(column.header for column in effects_table(bare).columns)
 
 
