@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from ablate.app.schema import check_values, conf_dir, register
+from ablate.app.verb import fail
 from ablate.errors import AblateError, ConfigError, suggestion
 from ablate.formatting import duration
 from ablate.objects import load_object
@@ -92,9 +93,3 @@ def _check_options(arguments: Sequence[str]) -> None:
         name = argument.partition("=")[0]
         if argument.startswith("--") and not any(option.startswith(name) for option in options):
             raise ConfigError(f"Unknown option '{name}'. Options: {', '.join(options)}.{suggestion(name, options)}")
-
-
-def fail(message: str, code: int) -> int:
-    """Print a message to standard error; returns the exit code."""
-    sys.stderr.write(f"{message}\n")
-    return code

@@ -87,8 +87,10 @@ def verb_page(verb: Verb) -> str:
     parts = [f"python -m ablate {verb.usage}\n", f"{verb.summary[0].upper()}{verb.summary[1:]}.\n"]
     if verb.options:
         parts.append(_section("Options", [(option.usage, option.description) for option in verb.options]))
-    if verb.keys is not None:
-        parts.append(_section("Keys", verb.keys()))
+    if verb.keys:
+        groups = {"study": lambda: section_keys("study"), "model": model_keys, "data": data_keys, "adopt": adopt_keys}
+        groups["ingredients"] = ingredient_keys
+        parts.append(_section("Keys", [key for name in verb.keys for key in groups[name]()]))
     return "\n".join([*parts, f"Example:\n  python -m ablate {verb.name} {verb.example}\n"])
 
 

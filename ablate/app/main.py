@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from ablate.app import network_verbs, result_verbs, study_verbs
-from ablate.app.application import fail, run_hydra
-from ablate.app.help import help_page, verb_page
-from ablate.app.overrides import explain_error, with_quotes
-from ablate.app.verb import Verb
+from ablate.app.verb import Verb, fail
 from ablate.errors import AblateError, ConfigError, suggestion
 
 TOPICS: Mapping[str, Sequence[Verb]] = {
@@ -27,6 +25,8 @@ VERBS: Mapping[str, Verb] = {verb.name: verb for verbs in TOPICS.values() for ve
 """All verbs by name."""
 
 _HELP = ("--help", "-h")
+_LIMIT = re.compile(r"(?P<plus>\+{0,2})(?:only\.(?P<name>\w+)|(?P<first>\w+)\.only)=(?P<value>.*)", re.DOTALL)
+_LIST = re.compile(r"\[(.*,.*|['\"].*)\]", re.DOTALL)
 
 
 def main() -> None:
@@ -49,6 +49,8 @@ def main() -> None:
     except Exception as error:
         if wants_tracebacks:
             raise
+        from ablate.app.overrides import explain_error
+
         message = explain_error(error, [argument for argument in arguments if argument not in VERBS])
         code = 1 if message is None else 2
         fail(message or f"{type(error).__name__}: {error}\nHYDRA_FULL_ERROR=1 shows where.", code)
@@ -60,12 +62,17 @@ def _run(arguments: Sequence[str]) -> int:
     if first == "help" or not set(arguments).isdisjoint(_HELP):
         topics = [argument for argument in arguments if argument not in ("help", *_HELP)]
         has_topic = topics and (first == "help" or first in VERBS)
+        from ablate.app.help import help_page, verb_page
+
         sys.stdout.write(verb_page(_verb(topics[0])) if has_topic else help_page(TOPICS))
         return 0
     if any(distributions(name="ablate")):  # whose package has the name of ours
         return fail(_OVERWRITTEN, 2)
     if first.isidentifier():  # an override has a "="
         return _verb(first).run(rest)
+    # Not at the top: Hydra takes a tenth of a second, and most verbs have no need of it.
+    from ablate.app.application import run_hydra
+
     return run_hydra(arguments)
 
 
@@ -78,3 +85,35 @@ def _verb(name: str) -> Verb:
 _OVERWRITTEN = """\
 The unrelated distribution 'ablate' is installed beside 'ablate-study'; each overwrites files of the other.
 Mend it with: pip uninstall -y ablate ablate-study && pip install ablate-study"""
+
+
+def with_quotes(argument: str) -> str:
+    """An argument of the command line with patterns of layer names as Hydra understands them.
+
+    Hydra's grammar has no ``*`` and no ``[3-5]`` outside quotes, which the shell takes away. And ``residual.only=...``
+    is another way to type ``only.residual=...``. All else is left to Hydra.
+
+    Args:
+        argument: As typed.
+
+    Example:
+        >>> print(with_quotes("residual.only=block[3-5]*"))
+        only.residual="block[3-5]*"
+        >>> print(with_quotes("only.bias=[conv1*,conv2*]"), with_quotes("only.bias=a*,null"), with_quotes("head=gap"))
+        only.bias=["conv1*","conv2*"] only.bias="a*",null head=gap
+    """
+    match = _LIMIT.fullmatch(argument)
+    if match is None:
+        return argument
+    value = match["value"]
+    items = _LIST.fullmatch(value)
+    quoted = f"[{_quoted(items[1])}]" if items else _quoted(value)
+    return f"{match['plus']}only.{match['name'] or match['first']}={quoted}"
+
+
+def _quoted(values: str) -> str:
+    """Values between commas, each that is a pattern in quotes."""
+    return ",".join(
+        f'"{value}"' if re.search(r"[*?\[\]!]", value) and not value.startswith(("'", '"')) else value
+        for value in values.split(",")
+    )

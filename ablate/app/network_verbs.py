@@ -8,8 +8,6 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from ablate.app.help import data_keys, ingredient_keys, model_keys
-from ablate.app.schema import check_values, compose_config
 from ablate.app.study_verbs import find_run
 from ablate.app.verb import Option, Verb
 from ablate.objects import load_object
@@ -41,6 +39,8 @@ def _predict(arguments: Sequence[str]) -> int:
 
 
 def _checked_config(overrides: Sequence[str]) -> dict[str, Any]:
+    from ablate.app.schema import check_values, compose_config
+
     values = compose_config(overrides)
     check_values(values)
     return values
@@ -56,9 +56,9 @@ VERBS = (
         "what the network is made of, and its size without each part",
         example="model=vgg",
         options=(Option("--json", "", "prints the rows as JSON"),),
-        keys=lambda: [*model_keys(), *ingredient_keys(), *data_keys()],
+        keys=("model", "ingredients", "data"),
     ),
-    Verb("data", _data, _OVERRIDES, "classes, counts, sizes, a picture of samples", "data=telugu", keys=data_keys),
+    Verb("data", _data, _OVERRIDES, "classes, counts, sizes, a picture of samples", "data=telugu", keys=("data",)),
     Verb(
         "predict",
         _predict,

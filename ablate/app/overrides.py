@@ -1,4 +1,4 @@
-"""Overrides as users type them, and what to tell a user whose overrides Hydra refuses."""
+"""What to tell a user whose overrides Hydra refuses."""
 
 from __future__ import annotations
 
@@ -18,41 +18,7 @@ from ablate.errors import suggestion
 from ablate.sweep.factors import error_text, task_keys
 from ablate.sweep.sweeper import fault_text
 
-_LIMIT = re.compile(r"(?P<plus>\+{0,2})(?:only\.(?P<name>\w+)|(?P<first>\w+)\.only)=(?P<value>.*)", re.DOTALL)
 _LIBRARIES = ("antlr4", "hydra", "omegaconf", "yaml")
-_LIST = re.compile(r"\[(.*,.*|['\"].*)\]", re.DOTALL)
-
-
-def with_quotes(argument: str) -> str:
-    """An argument of the command line with patterns of layer names as Hydra understands them.
-
-    Hydra's grammar has no ``*`` and no ``[3-5]`` outside quotes, which the shell takes away. And ``residual.only=...``
-    is another way to type ``only.residual=...``. All else is left to Hydra.
-
-    Args:
-        argument: As typed.
-
-    Example:
-        >>> print(with_quotes("residual.only=block[3-5]*"))
-        only.residual="block[3-5]*"
-        >>> print(with_quotes("only.bias=[conv1*,conv2*]"), with_quotes("only.bias=a*,null"), with_quotes("head=gap"))
-        only.bias=["conv1*","conv2*"] only.bias="a*",null head=gap
-    """
-    match = _LIMIT.fullmatch(argument)
-    if match is None:
-        return argument
-    value = match["value"]
-    items = _LIST.fullmatch(value)
-    quoted = f"[{_quoted(items[1])}]" if items else _quoted(value)
-    return f"{match['plus']}only.{match['name'] or match['first']}={quoted}"
-
-
-def _quoted(values: str) -> str:
-    """Values between commas, each that is a pattern in quotes."""
-    return ",".join(
-        f'"{value}"' if re.search(r"[*?\[\]!]", value) and not value.startswith(("'", '"')) else value
-        for value in values.split(",")
-    )
 
 
 def explain_error(error: BaseException, arguments: Sequence[str]) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ablate.app.help import adopt_keys
 from ablate.app.study_verbs import find_study
 from ablate.app.verb import Option, Verb
 from ablate.errors import ConfigError, suggestion
@@ -128,6 +127,6 @@ VERBS = (
         "PATH [key=value ...]",
         "makes a study of a Hydra multirun folder, CSV logs, event files, a table",
         example="multirun metric=val_accuracy",
-        keys=adopt_keys,
+        keys=("adopt",),
     ),
 )

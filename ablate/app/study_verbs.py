@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ablate.app.application import run_hydra
-from ablate.app.help import section_keys
 from ablate.app.verb import Option, Verb
 from ablate.errors import ConfigError, suggestion
 from ablate.formatting import listing
@@ -57,6 +55,8 @@ def find_run(path: str, run: str) -> tuple[StudyFolder, PlannedRun]:
 
 
 def _plan(arguments: Sequence[str], json: bool = False) -> int:
+    from ablate.app.application import run_hydra
+
     # The plan as JSON goes to standard output alone, for a program to read.
     rest = [argument for argument in arguments if argument not in ("-m", "--multirun")]
     return run_hydra(["-m", *rest, f"study.dry_run={'json' if json else 'true'}"])
@@ -135,7 +135,7 @@ VERBS = (
         "what the same words after -m would train",
         example="residual=true,false study.seeds=5",
         options=(Option("--json", "", "prints cells and runs as JSON"),),
-        keys=lambda: section_keys("study"),
+        keys=("study",),
         takes_hydra_options=True,
     ),
     Verb("status", _status, "STUDY", "what is done, running, failed, waiting", "outputs/ingredients"),

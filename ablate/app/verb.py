@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,7 @@ class Verb:
         summary: What it does, in one line.
         example: Arguments and options of a call that makes sense.
         options: Its options.
-        keys: What can be set with ``key=value`` among the arguments.
+        keys: Groups of keys that can be set with ``key=value`` among the arguments; see :mod:`ablate.app.help`.
         takes_hydra_options: Whether options that are not its own are left to Hydra.
     """
 
@@ -56,7 +57,7 @@ class Verb:
     summary: str
     example: str
     options: tuple[Option, ...] = ()
-    keys: Callable[[], Sequence[Key]] | None = None
+    keys: tuple[str, ...] = ()
     takes_hydra_options: bool = False
 
     @property
@@ -113,3 +114,9 @@ class Verb:
             call = f"{self.name} {self.arguments}, for example: ablate {self.name} {self.example}"
             raise ConfigError(f"Write {call}; received {[*command_line]}.")
         return arguments, vars(values)
+
+
+def fail(message: str, code: int) -> int:
+    """Print a message to standard error; returns the exit code."""
+    sys.stderr.write(f"{message}\n")
+    return code
