@@ -26,7 +26,7 @@ _MAX_TEMPLATES = 256
 
 
 class Composer:
-    """Composes what the cells of a study are made of.
+    """Composes the configurations of the runs of a study.
 
     Args:
         loader: Hydra's config loader.
@@ -40,6 +40,7 @@ class Composer:
         self._config = config
         self._fixed = tuple(fixed)
         self._folder = folder
+        # Pickled configurations by the group choices that they contain: with the hydra node, and without it.
         self._bases: dict[tuple[str, ...], bytes] = {}
         self._tasks: dict[tuple[str, ...], bytes] = {}
         self._templates: dict[tuple[tuple[str, ...], tuple[str, ...]], ConfigTemplate] = {}
@@ -62,13 +63,14 @@ class Composer:
         return resolved_values(self._task(overrides)) if values is None else values
 
     def _groups(self, overrides: Sequence[str]) -> tuple[str, ...]:
+        """Those of the override lines that choose within a config group."""
         return tuple(line for line in overrides if is_group(line.split("=", 1)[0].lstrip("+"), self._loader))
 
     def _from_template(self, overrides: Sequence[str]) -> dict[str, Any] | None:
-        """A configuration made by setting values, or None where it has to be composed.
+        """A run's configuration made by setting values in a template, or None where it has to be composed.
 
         Choices within config groups and overrides that do more than set a value (add, delete, interpolate) are composed
-        into the template: runs of a cell differ by little else than their seed, so a few templates serve all of them.
+        into the template. Runs of one cell hardly differ in anything but the seed, so a few templates serve all runs.
         """
         groups = self._groups(overrides)
         lines = [line for line in overrides if line not in groups]
@@ -85,6 +87,7 @@ class Composer:
         return template.with_overrides([line for line in lines if is_assignment(line)])
 
     def _task(self, overrides: Sequence[str]) -> DictConfig:
+        """The composed configuration of a run, without its ``hydra`` node."""
         groups = self._groups(overrides)
         try:
             self._base(groups)
@@ -103,6 +106,7 @@ class Composer:
         return pickle.loads(self._bases[()])  # type: ignore[no-any-return]
 
     def _base(self, groups: tuple[str, ...]) -> None:
+        """Compose the configuration with some group choices and keep it, unless that is done."""
         if groups in self._bases:
             return
         if groups:

@@ -26,7 +26,7 @@ from ablate.sweep.config_loader import apply_overrides, parse_overrides
 from ablate.sweep.identity import VOLATILE, resolved_values
 
 _KEY = re.compile(r"\w+(\.\w+)*")
-# Resolvers whose result depends on nothing but their arguments.
+# Resolvers that read no key but those written in their arguments. Volatile ones are left unresolved anyway.
 _LOCAL = {"oc.select", *VOLATILE}
 
 KeyPath = tuple[str, ...]
@@ -39,6 +39,8 @@ def is_assignment(line: str) -> bool:
 
 @dataclass(frozen=True)
 class _Patch:
+    """The path of one key, and the pickled value that an override gives it."""
+
     path: KeyPath
     value: bytes
 
@@ -80,7 +82,7 @@ class ConfigTemplate:
             patches.append(patch)
         paths = sorted([*self._composed_paths, *(patch.path for patch in patches)])
         if any(long[: len(short)] == short for short, long in pairwise(paths)):
-            return None  # one key lies within the other, so that the result depends on their order
+            return None  # two keys are equal or one contains the other: the result depends on the order
         values: dict[str, Any] = pickle.loads(self._values)
         for patch in patches:
             _set_value(values, patch)
@@ -89,7 +91,7 @@ class ConfigTemplate:
     def _is_source(self, path: KeyPath) -> bool:
         """Whether an interpolation may read a key, one within it, or one that contains it."""
         for source in self._sources:
-            if source[0] == "" and {*source} & {*path}:  # relative, and where it starts is not known here
+            if source[0] == "" and {*source} & {*path}:  # relative, and the node that it starts from is not known here
                 return True
             if source[: len(path)] == path[: len(source)]:
                 return True
@@ -130,7 +132,7 @@ def _interpolations(value: Any) -> Iterator[str]:
 
 
 def _sources(text: str) -> set[KeyPath]:
-    """Words in the interpolations of a text that may be keys; a relative one begins with an empty key."""
+    """The keys that the interpolations of a text may read; the path of a relative one begins with an empty string."""
     sources = set()
     for inner in re.findall(r"\$\{([^}]*)", text):
         words = {tuple(word.split(".")) for word in re.findall(r"[\w.]+", inner) if word.strip(".")}
@@ -139,6 +141,6 @@ def _sources(text: str) -> set[KeyPath]:
 
 
 def _has_hidden_sources(text: str) -> bool:
-    """Whether a text may depend on keys that are not written in it: nested interpolations, resolvers of others."""
+    """Whether a text may read keys not written in it: by a nested interpolation, or a resolver that is not known."""
     nested = re.search(r"\$\{[^}]*\$\{", text) is not None
     return nested or bool({*re.findall(r"\$\{\s*([\w.]+)\s*:", text)} - _LOCAL)

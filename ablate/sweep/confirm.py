@@ -75,18 +75,18 @@ def plan_confirmation(study: StudyFolder, count: int | None = None) -> Confirmat
     levels = reduced_levels(summary)
     layout, label = Layout((levels,)), cell_of(levels, summary.plan.factors).label
     folder = StudyFolder(study.path.resolve().with_name(f"{study.name}-confirm"))
-    before = folder.record()
-    if before is None:
+    existing = folder.record()
+    if existing is None:
         planned = effort(summary, levels, count)
         return ConfirmationPlan(folder, layout, label, fresh_seeds(summary.study, planned.seeds), planned.text)
-    seeds = before.plan.study.seeds
+    seeds = existing.plan.study.seeds
     faults = []
-    if before.plan.study.design != DESIGN:
+    if existing.plan.study.design != DESIGN:
         faults.append("it is no confirmation")
     else:
-        pair = comparisons(before.plan)[0]
+        pair = comparisons(existing.plan)[0]
         earlier = {name: pair.cell.levels[name] for name in pair.changed}
-        now = {name: label for name, label in levels.items() if name not in pair.cell.void}
+        now = {name: level for name, level in levels.items() if name not in pair.cell.void}
         if earlier != now:
             faults.append(
                 f"it is about {_levels_text(earlier)}, and the study now finds {_levels_text(now)} dispensable"
@@ -108,7 +108,7 @@ def confirmation_request(
     """Turn the command of a study into that of its confirmation.
 
     Args:
-        settings: The study's settings, with ``confirms``, and the fresh seeds in ``seeds``.
+        settings: The study's settings, with ``confirms`` set, and ``seeds`` the fresh seeds where they are decided.
         request: What the command of the study describes.
 
     Returns:
@@ -142,6 +142,7 @@ def train_confirmation(study: StudyFolder, plan: ConfirmationPlan) -> bool:
     """
     command = last_command(study)
     task, seeds = command["task"], ",".join(map(str, plan.seeds))
+    # Escaped for a quoted value in Hydra's grammar.
     path = str(study.path.resolve()).replace("\\", "\\\\").replace("'", "\\'")
     confirming = [f"hydra.sweeper.confirms='{path}'", f"hydra.sweeper.seeds=[{seeds}]"]
     before, sys.argv = sys.argv, [task["file"], *command["command"], *confirming]
@@ -151,6 +152,7 @@ def train_confirmation(study: StudyFolder, plan: ConfirmationPlan) -> bool:
         else:
             load_object(f"{task['module']}.{task['name']}")()
     except SystemExit as end:
+        # 1 stands for failed runs, which the returned value reports.
         if end.code not in (None, 0, 1) or plan.folder.record() is None:
             raise
     finally:
@@ -167,8 +169,8 @@ def write_confirmation(study: StudyFolder, folder: StudyFolder) -> Mapping[str, 
         folder: That of its confirmation, with finished runs.
 
     Returns:
-        What was written: ``text``, ``confirmed``, ``removed`` levels, ``seeds``, ``margin``, and a list ``results``
-        with one entry a data set.
+        What was written: ``text``, ``confirmed``, ``removed`` (the level of each removed factor), ``metric``,
+        ``margin``, ``seeds``, ``failed`` (a count), ``folder``, ``time``, and ``results``, one entry for each data set.
 
     Raises:
         AnalysisError: If there is nothing to compare.
@@ -218,7 +220,7 @@ def check_same_configuration(study: StudyFolder, reference: Mapping[str, Any]) -
 
     Args:
         study: The study's folder.
-        reference: The unswept configuration of now.
+        reference: The unswept configuration of this command.
 
     Raises:
         ConfigError: If they differ; the message says where.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ablate.sweep.engine import Job
 
 _MAX_CELLS = 24
+"""Cells that the plan lists, at most."""
 
 
 def say(text: str = "") -> None:
@@ -28,7 +29,7 @@ def say(text: str = "") -> None:
 
 
 def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
-    """The plan of a study, for reading, with what its seeds can find as long as there is something to train.
+    """The plan of a study, for reading; while runs are left to train, also what differences its seeds can detect.
 
     Args:
         record: The study.
@@ -74,12 +75,12 @@ def plan_values(record: StudyRecord, folder: StudyFolder, jobs: Sequence[Job]) -
         | {"state": folder.run(job.run).settled_status().state, "folder": job.run.folder}
         for job in jobs
     ]
-    values = None
+    prospect_values = None
     if prospect is not None:
-        values = {**vars(prospect), "power": {f"{size:g}": power for size, power in prospect.power.items()}}
-        values["detectable"] = prospect.detectable if math.isfinite(prospect.detectable) else None
-    declared = {"folder": str(folder.path), "declared": record.plan.digest}
-    return {**declared, **record.plan.to_dict(), "prospect": values, "runs": runs}
+        prospect_values = {**vars(prospect), "power": {f"{size:g}": power for size, power in prospect.power.items()}}
+        prospect_values["detectable"] = prospect.detectable if math.isfinite(prospect.detectable) else None
+    header = {"folder": str(folder.path), "declared": record.plan.digest}
+    return {**header, **record.plan.to_dict(), "prospect": prospect_values, "runs": runs}
 
 
 def _changes_text(cell: Cell) -> str:
@@ -99,7 +100,7 @@ def paths_lines(study: StudyFolder) -> list[str]:
         lines.append(f"page     {folder / study.page.name}")
     for name, pattern in (("figures", "figures/*.png"), ("tables", "tables/*.*"), ("data", "*.csv")):
         suffix = ".*" if name == "tables" else Path(pattern).suffix
-        # Every table has a wide form, which need not be named as well.
+        # A table's wide form, '<name>_wide', is not listed beside the table itself.
         if stems := sorted({path.stem.removesuffix("_wide") for path in study.path.glob(pattern)}):
             names = f"{{{','.join(stems)}}}" if len(stems) > 1 else stems[0]
             lines.append(f"{name:8} {folder / Path(pattern).parent}/{names}{suffix}")
@@ -142,7 +143,7 @@ def show_summary(summary: Summary) -> None:
 
 
 def status_lines(study: StudyFolder) -> list[str]:
-    """How far a study is: a line a cell, and the time that is left."""
+    """How far a study is: one line for each cell, and the time that is left."""
     record = study.existing_record()
     states = {run: study.run(run).settled_status() for run in record.runs}
     width = max(len(cell.label) for cell in record.plan.cells)

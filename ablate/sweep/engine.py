@@ -47,14 +47,14 @@ def run_jobs(
 
     Args:
         study: The study's folder.
-        jobs: All runs of the study.
+        jobs: The jobs to carry out, done or not.
         launch: Launches jobs and returns when they have ended; returns the error of the launcher itself, if it had one.
         retry_failed: Whether runs that failed before are launched again.
         keep_going: Whether to go on after a run has failed; otherwise running ones end, and no other run starts (the
             runs themselves check for the study's ``halt``).
         isolated: Whether a dying job cannot end others of the launcher, so that killed runs can be launched beside
             others.
-        on_pending: Called once, before the first launch, with the runs that have not ended; not where there is none.
+        on_pending: Called once before the first launch with the runs that have not ended, if there are any.
         poll: Seconds between two readings of runs that another process holds.
 
     Returns:
@@ -79,13 +79,14 @@ def run_jobs(
             time.sleep(poll)
             statuses |= run_statuses(study, pending)
             continue
-        # A killed run is launched alone: it may well be killed again, and with some launchers take others with it.
+        # A run that was killed may be killed again and, unless jobs are isolated, take others with it. So it waits
+        # until no other run is left, and is then launched alone.
         batch = [run for run in launchable if isolated or statuses[run].reason != "killed"] or launchable[:1]
         before = {run: study.run(run).status() for run in batch}
         error = launch([by_run[run] for run in batch])
-        # What has ended stays as it is; reading ten thousand files again would take seconds.
+        # Only pending runs are read: reading ten thousand files again would take seconds.
         statuses |= run_statuses(study, pending)
-        # A killed run's file still says "running", as before its death, but of another start.
+        # A run that started and was killed has not ended, but its status file has changed: it records the new start.
         has_moved = any(statuses[run].state in (FINISHED, FAILED) for run in batch) or any(
             study.run(run).status() != before[run] for run in batch
         )
@@ -104,7 +105,7 @@ def _pending(statuses: Mapping[PlannedRun, Status]) -> list[PlannedRun]:
 
 
 def mark_interrupted(study: StudyFolder) -> None:
-    """Set runs back to waiting whose processes were ended on purpose, so that it does not count as a failed attempt.
+    """Set runs whose processes an interruption ended back to waiting, without counting the attempt.
 
     Args:
         study: The study's folder; it may hold no plan yet.

@@ -38,10 +38,10 @@ class StudyStarted:
 
 @dataclass(frozen=True)
 class RoundStarted:
-    """Runs are about to be launched: all of the command at once or, with ``seeds=auto``, those of the next round.
+    """Runs are about to be launched: all runs of the command or, with ``seeds=auto``, those of the next round.
 
     Args:
-        runs: Those that have not ended yet.
+        runs: The runs among them that have not ended yet.
     """
 
     runs: tuple[PlannedRun, ...]
@@ -49,12 +49,12 @@ class RoundStarted:
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run has started; it comes again where a run died and is launched once more.
+    """A run has started; the event comes again where a run died and is launched once more.
 
     Args:
         run: The run.
         cell: Its cell, with the level of each factor.
-        attempt: Which start this is, from 1, as long as the run makes no progress in between.
+        attempt: Number of this start, from 1; it begins again once the run has made progress since the last start.
     """
 
     run: PlannedRun
@@ -142,7 +142,7 @@ class Watcher:
     """Derives events from the folders of the runs, for the time of a ``with`` block.
 
     Runs record themselves in their folders, whatever launches them, so the folders are the one source that all
-    launchers share. One thread reads them, for a tenth of the time at most, however many runs there are.
+    launchers share. One thread reads them; however many runs there are, that takes a tenth of the time at most.
 
     Args:
         study: The study's folder.
@@ -157,7 +157,7 @@ class Watcher:
         self._observers = list(observers)
         self._open: dict[PlannedRun, _Progress] = {}
         self._counts = {FINISHED: 0, FAILED: 0}
-        self._lock = threading.RLock()  # events of the thread and those of the command itself must not mix
+        self._lock = threading.RLock()  # the thread and the command itself both send events, one at a time
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -182,8 +182,8 @@ class Watcher:
         """Report what the thread has not seen yet.
 
         Args:
-            statuses: How the runs ended. A run whose process was killed for good cannot write that itself, so its
-                folder would never show it.
+            statuses: How the runs ended. A run that was killed and is not launched again cannot write that itself, so
+                its folder would never show it.
         """
         with self._lock:
             for run in list(self._open):
@@ -195,6 +195,7 @@ class Watcher:
         while not self._stop.wait(pause):
             began = time.monotonic()
             self._read_all()
+            # Ten times as long as reading took, so that reading takes a tenth of the time at most.
             pause = max(self._interval, 10 * (time.monotonic() - began))
 
     def _read_all(self) -> None:

@@ -42,7 +42,7 @@ def read_settings(values: Mapping[str, Any], section: str = "study") -> StudySet
 
 @dataclass(frozen=True)
 class Execution:
-    """Trains the runs of a study and collects its results; a command line and a call differ in what they pass.
+    """Trains the runs of a study and collects its results; the sweeper and :func:`ablate.run` both use it.
 
     Args:
         folder: The study's folder, with the plan entered.
@@ -68,13 +68,13 @@ class Execution:
 
         Raises:
             RunError: If the launcher starts no run.
-            KeyboardInterrupt: After runs that were ended by it have been marked.
+            KeyboardInterrupt: On an interruption, after the runs that it ended were set back to waiting.
         """
         observers: list[Observer] = [ProgressDisplay(), LivePage(), *self.observers]
         try:
             with Watcher(self.folder, self.plan, observers) as watcher:
 
-                def train(jobs: Sequence[Job]) -> Mapping[PlannedRun, Status]:
+                def train_jobs(jobs: Sequence[Job]) -> Mapping[PlannedRun, Status]:
                     statuses = run_jobs(
                         self.folder,
                         jobs,
@@ -88,12 +88,12 @@ class Execution:
                     return statuses
 
                 if self.plan.study.sequential:
-                    run_rounds(self.folder, self.jobs, train, self.pool.slots if self.pool is not None else 1)
+                    run_rounds(self.folder, self.jobs, train_jobs, self.pool.slots if self.pool is not None else 1)
                 else:
-                    train(self.jobs)
+                    train_jobs(self.jobs)
         except KeyboardInterrupt:
             if self.pool is not None:
-                self.pool.close()  # a run counts as interrupted only when its process is gone
+                self.pool.close()  # first, since only a run whose process is gone is marked
             mark_interrupted(self.folder)
             raise
 

@@ -32,8 +32,8 @@ class StudyRequest:
         factors: What is varied.
         seeds: Seeds chosen by sweeping the seed key, or None.
         swept: Whether the factors were swept on the command line, rather than declared in the configuration.
-        notes: What a user should know, a sentence each.
-        layout: Which cells, instead of those of a design.
+        notes: What a user should know, one sentence each.
+        layout: The cells, where they are given and not chosen by a design.
     """
 
     fixed: tuple[str, ...]
@@ -80,9 +80,9 @@ def read_request(
                     f"written in brackets: '{key}=[a,b]'."
                 )
             else:
-                factor, lines = _swept_factor(override, config, loader, settings.extra_factors or (), added)
+                factor, factor_notes = _swept_factor(override, config, loader, settings.extra_factors or (), added)
                 factors.append(replace(factor, block=key in (settings.blocks or ())))
-                notes += lines
+                notes += factor_notes
         except DesignError as error:
             faults.append(str(error))
         except HydraException as error:
@@ -126,6 +126,11 @@ def _read_seeds(override: Override) -> tuple[int, ...]:
 def _swept_factor(
     override: Override, config: DictConfig, loader: ConfigLoader, extra: Sequence[str], added: Set[str]
 ) -> tuple[Factor, list[str]]:
+    """The factor of a swept override, and notes about its reference.
+
+    A key that the configuration does not have is added to it by each level (``+key=value``): one of ``extra_factors``
+    always, another one only in a mapping that takes new keys and only where the user typed the ``+``.
+    """
     name = override.get_key_element().lstrip("+")
     values = dict.fromkeys(override.sweep_string_iterator())
     if not values:
@@ -184,7 +189,13 @@ def _make_factor(name: str, lines: Sequence[str], config: DictConfig, loader: Co
 
 
 def _with_reference(name: str, levels: Sequence[Level], reference: str | None) -> tuple[Factor, list[str]]:
-    """A factor, to whose levels the reference is added where it is none of them; None stands for the first level."""
+    """A factor and notes about its reference, which is added to the levels where it is not among them.
+
+    Args:
+        name: The factor's name.
+        levels: Its levels.
+        reference: Label of the reference level, or None to take the first level.
+    """
     if reference is None:
         first = levels[0].label
         note = f"{name} has no value in the configuration: {name}={first}, listed first, is the reference."
@@ -196,6 +207,7 @@ def _with_reference(name: str, levels: Sequence[Level], reference: str | None) -
 
 
 def _group_levels(name: str, lines: Sequence[str], config: DictConfig) -> tuple[list[Level], str | None]:
+    """The levels of a config group, and the label of the one that the configuration has, or None."""
     choices = config.hydra.runtime.choices
     choice = choices.get(name)
     prefix = "" if name in choices else "+"  # a group that the defaults list does not have is added to it
@@ -206,6 +218,7 @@ def _group_levels(name: str, lines: Sequence[str], config: DictConfig) -> tuple[
 def _value_levels(
     name: str, lines: Sequence[str], config: DictConfig, loader: ConfigLoader
 ) -> tuple[list[Level], str | None]:
+    """The levels of a key, and the label of the value that the configuration has, or None where it is missing."""
     if not _has_key(config, name):
         known = [*task_keys(config), *(group for group in loader.list_groups("") if group != "hydra")]
         if name not in known:
@@ -218,7 +231,7 @@ def _value_levels(
 
 
 def _accepts_new_keys(head: str, config: DictConfig, added: Set[str]) -> bool:
-    """Whether a node is a mapping that the configuration leaves empty, but for keys that were added."""
+    """Whether a node is a mapping with no keys but those that the command line adds."""
     node = OmegaConf.select(config, head) if head else None
     return isinstance(node, DictConfig) and all(f"{head}.{key!s}" in added for key in node)
 

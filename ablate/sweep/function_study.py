@@ -75,8 +75,8 @@ def run(
     options = _read_options(settings, factors)
     fixed = dict(config or {})
     study_factors = [_factor(name, list(levels), fixed, options) for name, levels in factors.items()]
-    values = {name: {level_label(level): level for level in levels} for name, levels in factors.items()}
-    reference = _json_values({**fixed, **{one.name: values[one.name][one.reference] for one in study_factors}})
+    by_label = {name: {level_label(level): level for level in levels} for name, levels in factors.items()}
+    reference = _json_values({**fixed, **{item.name: by_label[item.name][item.reference] for item in study_factors}})
     folder = StudyFolder(Path(outputs) / (check_name(options.name) if options.name else default_name(list(factors))))
     layout = None
     confirmed = StudyFolder(Path(options.confirms)) if options.confirms is not None else None
@@ -90,7 +90,7 @@ def run(
     plan = make_plan(study, study_factors, options.constraints(), layout)
     configurations: dict[PlannedRun, dict[str, Any]] = {}
     for cell in plan.cells:
-        cell_values = {name: values[name][label] for name, label in cell.levels.items()}
+        cell_values = {name: by_label[name][label] for name, label in cell.levels.items()}
         for seed in study.seeds:
             configuration = {**fixed, **cell_values, "seed": seed}
             configurations[PlannedRun(run_id(configuration), cell.name, seed)] = configuration
@@ -137,13 +137,13 @@ def _read_options(values: Mapping[str, Any], factors: Mapping[str, Any]) -> Stud
 
 
 def _record_run(train: Train, metric: str, halt: Path | None, configuration: dict[str, Any], path: Path) -> None:
-    """One run of the function, in the process of the command or in a worker."""
+    """Carry out and record one run of the function, in this process or in a worker."""
     write_json(path / "config.json", _json_values(configuration))
     record(lambda: train(dict(configuration)), RunFolder(path), metric, halt=halt)
 
 
 def _call_here(function: Callable[..., None], calls: Sequence[Call]) -> Iterator[Outcome]:
-    """Call a function in this process; the outcomes are those that a pool would yield."""
+    """Call a function in this process; yields the outcomes of the calls that raised, and of no others."""
     for call in calls:
         try:
             function(*call.arguments)
@@ -172,7 +172,7 @@ def _json_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_settings(function: Callable[..., Summary]) -> None:
-    """Show each setting, with its type and default, in the signature and the docstring of a function."""
+    """Show each setting in the signature of a function, and in its docstring in place of the word ``SETTINGS``."""
     signature = inspect.signature(function)
     types = inspect.get_annotations(StudySettings)
     declared = [

@@ -21,7 +21,8 @@ class Gpu:
     Args:
         name: What ``CUDA_VISIBLE_DEVICES`` calls it.
         free: GiB of its memory that are free, or None where it is unknown.
-        by_driver: Whether the name is the driver's number, by which CUDA counts only with ``CUDA_DEVICE_ORDER``.
+        by_driver: Whether the name is the driver's number. CUDA uses that numbering only with
+            ``CUDA_DEVICE_ORDER=PCI_BUS_ID``.
     """
 
     name: str
@@ -32,8 +33,8 @@ class Gpu:
 def assign_gpus(gpus: Sequence[Gpu], memory: float | None, cores: int) -> list[Gpu]:
     """Decide which GPU each worker has.
 
-    Workers go round the GPUs, so that each GPU has one before any has two. There are never more of them than GPUs
-    with enough free memory or, beyond that, than cores.
+    Workers go round the GPUs, so that each GPU has one before any has two. Their number is limited to the number of
+    cores, or to that of the GPUs with enough free memory if it is larger.
 
     Args:
         gpus: The GPUs to share out.
@@ -41,7 +42,7 @@ def assign_gpus(gpus: Sequence[Gpu], memory: float | None, cores: int) -> list[G
         cores: How many CPU cores there are.
 
     Returns:
-        A GPU a worker; empty where there is no GPU.
+        The GPU of each worker; empty where there is no GPU.
 
     Raises:
         ConfigError: If no GPU has enough free memory for a worker.
@@ -54,7 +55,7 @@ def assign_gpus(gpus: Sequence[Gpu], memory: float | None, cores: int) -> list[G
     """
     if memory is None or not gpus:
         return list(gpus)
-    # A GPU of unknown memory takes one worker, as where none is asked for.
+    # A GPU of unknown free memory takes one worker, as if ``memory`` were None.
     capacity = [1 if gpu.free is None else int(gpu.free / (memory + _CONTEXT)) for gpu in gpus]
     if not any(capacity):
         sizes = ", ".join(f"GPU {gpu.name} has {gpu.free:.1f}" for gpu in gpus)
@@ -89,7 +90,7 @@ def visible_gpus(
 
     Args:
         named: Their identifiers, or None to take those that ``CUDA_VISIBLE_DEVICES`` or else the driver names. A number
-            is taken for the driver's; where GPUs differ CUDA counts like it with ``CUDA_DEVICE_ORDER=PCI_BUS_ID``.
+            is looked up as the driver's; where GPUs differ, CUDA numbers them so with ``CUDA_DEVICE_ORDER=PCI_BUS_ID``.
         environment: Environment variables.
     """
     visible = environment.get("CUDA_VISIBLE_DEVICES")

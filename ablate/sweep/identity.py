@@ -13,7 +13,7 @@ from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 
 VOLATILE = ("now", "oc.env", "oc.decode", "hydra", "python_version")
-"""Resolvers that give something else from one call, machine or job to the next, so that it cannot tell runs apart."""
+"""Resolvers whose result depends on the time, machine or job, so that it must not be part of a run's identity."""
 
 
 def run_id(configuration: Mapping[str, Any]) -> str:

@@ -28,6 +28,7 @@ from ablate.sweep.pool import Call, Outcome, WorkerPool
 from ablate.sweep.worker import redirect_output
 
 _MAX_DESCRIBED = 32
+"""Cells whose networks are measured and drawn, at most."""
 _LOG = "networks.log"
 
 
@@ -89,7 +90,7 @@ def describe_networks(
     pool: WorkerPool | None,
     meanwhile: Callable[[], Any],
 ) -> None:
-    """Measure what the networks cost and draw them, as far as that is not done; a failure is printed and no more.
+    """Measure what the networks cost and draw them, as far as that is not done; a failure is only printed.
 
     Nothing is done where there is no preflight, which is what builds networks in the first place.
 
@@ -123,8 +124,8 @@ def describe_networks(
         say(f"Measuring what the networks of {number} cells cost.")
         tasks.append((costs, (configurations,)))
     if diagrams is not None:
-        # At the same time as measuring, most of which is tracing. Networks are timed in turn, so that drawing which
-        # lasts longer slows all of them alike.
+        # Drawn at the same time as measured, since most of measuring is tracing. The networks are timed in turn, so
+        # drawing that goes on meanwhile slows all of them alike.
         tasks.append((diagrams, ([(cell.name, cell.label) for cell in cells], configurations, str(folder.diagrams))))
     log = folder.path / _LOG
     with in_background(meanwhile):
@@ -162,7 +163,7 @@ def call_in_worker(function: str, arguments: Sequence[Any], log: Path, pool: Wor
 
 
 def _call_in_workers(tasks: Sequence[tuple[str, Sequence[Any]]], log: Path, pool: WorkerPool | None) -> list[Outcome]:
-    """The outcomes of functions that are called at the same time, as far as there are workers, in their order."""
+    """The outcomes of functions in the order of the tasks; they are called at the same time as far as workers allow."""
     make_folder(log.parent)
     workers = WorkerPool(len(tasks)) if pool is None else pool
     calls = [
@@ -183,10 +184,10 @@ def _load_and_call(function: str, arguments: Sequence[Any], log: str) -> Any:
 
 @contextmanager
 def in_background(work: Callable[[], Any]) -> Iterator[None]:
-    """Do something in a thread during a ``with`` block, in which the process waits for others.
+    """Do something in a thread during a ``with`` block in which the process waits for other processes.
 
-    The block ends when both are over; one that fails, or is interrupted, does not wait for the work. Errors of the work
-    are dropped: it only prepares what is done again, or checked, where its result is needed.
+    Leaving the block waits for the work, unless the block raised. Errors of the work are dropped: it only prepares
+    something that is done again, or checked, where its result is needed.
 
     Args:
         work: What to do.

@@ -32,8 +32,8 @@ class ProcessLauncher(Launcher):
     A job that raises, exits, is killed or takes too long ends alone.
 
     Args:
-        workers: How many at a time: a number, or ``"auto"`` for one a GPU (see ``gpu_memory``), and one a CPU core
-            where there is no GPU, as long as the memory bears it. More workers than GPUs share them.
+        workers: How many at a time: a number, or ``"auto"`` for one for each GPU (see ``gpu_memory``), or for each CPU
+            core where there is no GPU, as far as the memory allows. More workers than GPUs share them.
         jobs_per_worker: After how many jobs a worker is replaced by a fresh process; None for never.
         timeout: Seconds after which a run is ended, or None.
         gpus: Identifiers of the GPUs to share out (``CUDA_VISIBLE_DEVICES``), or None to find them.
@@ -57,7 +57,7 @@ class ProcessLauncher(Launcher):
         worker_gpus = assign_gpus(visible_gpus(gpus), gpu_memory, cores)
         count = workers if isinstance(workers, int) else len(worker_gpus) or cores
         common = {"ABLATE_WORKERS": str(count)}  # by which a framework can divide the cores
-        environments = [one | common for one in worker_environments(worker_gpus, gpu_memory) or [{}]]
+        environments = [own | common for own in worker_environments(worker_gpus, gpu_memory) or [{}]]
         memory = MemoryBudget() if workers == "auto" else None
         self.pool = WorkerPool(count, jobs_per_worker, timeout, environments, memory)
 
@@ -99,7 +99,7 @@ def _run(
     HydraConfig.instance().set_config(sweep_config)
     folder = Path(str(sweep_config.hydra.sweep.dir)) / str(sweep_config.hydra.sweep.subdir)
     folder.mkdir(parents=True, exist_ok=True)
-    # Before anything of the task; a worker carries out many runs, each with its own log.
+    # Before the task prints anything. A worker carries out many runs, each with its own log.
     redirect_output(RunFolder(folder).log)
     result = run_job(
         hydra_context=context,
@@ -113,13 +113,13 @@ def _run(
 
 
 def _subdir(overrides: Sequence[str]) -> Path:
-    """The folder of a run within the study's; that of another sweeper's job is not known before it runs."""
+    """The folder of a run within the study's; ``.`` for a job of another sweeper, which names none in its overrides."""
     line = next((line for line in overrides if line.startswith("hydra.sweep.subdir=")), "")
     return Path(line.partition("=")[2].strip("'"))
 
 
 def _record_death(sweep: Path, overrides: Sequence[str], outcome: Outcome) -> None:
-    """Write what the dead process could not, except that it was killed: the engine launches such a run once more."""
+    """Mark the run of a dead process as failed. Not for a killed one, which the engine launches once more."""
     folder = RunFolder(sweep / _subdir(overrides))
     status = folder.status()
     if status.state == RUNNING:

@@ -20,7 +20,7 @@ def write_live(study: StudyFolder, live: bool = True) -> bool:
 
     Args:
         study: The study's folder.
-        live: Whether the page is to load itself again.
+        live: Whether the page reloads itself in the browser.
 
     Returns:
         Whether a page was written; a fault of the report must not end the study, which goes on without a page.
@@ -31,7 +31,7 @@ def write_live(study: StudyFolder, live: bool = True) -> bool:
     try:
         write_page(study.page, [read_report(study)], live)
     except (AblateError, OSError) as error:
-        # The report at the end says the same aloud.
+        # Logged only for debugging: the report at the end prints the same error.
         logging.getLogger(__name__).debug("The page of '%s' cannot be written yet: %s", study.path, error)
         return False
     return True
@@ -42,7 +42,7 @@ class LivePage:
 
     It writes in a thread of its own, so that neither the runs nor the terminal wait for it. A short study is over
     before there is a page. Writing takes a twentieth of the time at most, however many runs there are: after each page
-    it pauses twenty times as long as the page took. The first one, which loads what writes pages, does not count.
+    it pauses twenty times as long as the page took. The first page is exempt, since its time is mostly imports.
 
     Args:
         interval: Seconds between two pages, at least.

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 _STYLES = {FINISHED: "green", RUNNING: "yellow", FAILED: "red", WAITING: "dim"}
 _ORDER = {RUNNING: 0, FAILED: 1, WAITING: 2, FINISHED: 3}
+"""Which cells are shown first where not all of them fit: those with a run in the state with the lowest number."""
 _ENTRY_WIDTH = 9
 _NAME_WIDTH = 34
 _MIN_ROWS = 3
 _OTHER_LINES = 7
+"""Lines of the terminal that are kept free of rows: heading, rules, progress and the lines around the table."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class RunEntry:
 
 
 class LiveTable:
-    """An observer that keeps one entry a run, and renders them as a table of cells by seeds."""
+    """An observer that keeps one entry for each run, and renders them as a table of cells by seeds."""
 
     def on_event(self, event: Event) -> None:
         """See :class:`~ablate.sweep.events.Observer`."""
@@ -61,7 +63,7 @@ class LiveTable:
             self._entries[event.run.cell, event.run.seed] = entry
 
     def _known_entries(self, study: StudyFolder) -> dict[tuple[str, int], RunEntry]:
-        """The runs that earlier commands have trained: no event will come of them."""
+        """An entry for each run in the plan; no event will report those that earlier commands have trained."""
         entries = {}
         for run in study.existing_record().runs:
             entries[run.cell, run.seed] = RunEntry(WAITING, "·")
@@ -76,7 +78,7 @@ class LiveTable:
 
     def _finished_entry(self, metrics: Mapping[str, float]) -> RunEntry:
         named = [value for name, value in metrics.items() if not name.startswith("seconds")]
-        # A study that declared no metric is named after the only one only when it has ended.
+        # A study that declared no metric is given the name of the only one reported, but not while its runs go on.
         value = metrics.get(self._metric, named[0] if len(named) == 1 else None)
         return RunEntry(FINISHED, "done" if value is None else f"{value:.4g}", value)
 
@@ -117,11 +119,11 @@ class LiveTable:
         return table
 
     def _most_urgent(self, rows: int) -> list[str]:
-        """The cells that fit into a number of rows, in the order of the plan."""
-        urgency = dict.fromkeys(self._cells, len(_ORDER))
+        """As many cells as fit into a number of rows: the most urgent ones, in the order of the plan."""
+        rank = dict.fromkeys(self._cells, len(_ORDER))
         for (cell, _), entry in self._entries.items():
-            urgency[cell] = min(urgency[cell], _ORDER[entry.state])
-        chosen = sorted(self._cells, key=lambda cell: urgency[cell])[:rows]
+            rank[cell] = min(rank[cell], _ORDER[entry.state])
+        chosen = sorted(self._cells, key=lambda cell: rank[cell])[:rows]
         return [cell for cell in self._cells if cell in chosen]
 
 

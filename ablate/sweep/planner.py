@@ -93,7 +93,7 @@ class Planner:
         return record, jobs
 
     def _plan(self, metric: str, absent: Sequence[str] = ()) -> Plan:
-        """The plan without the factors that are void or absent; a study that declares no metric has the given one."""
+        """The plan without the factors that are void or absent; ``metric`` holds where the study declares none."""
         settings = self.settings
         design = "factorial" if self.request.swept else "leave_one_out"
         study = settings.study(self.folder.name, design, metric, self.request.seeds)
@@ -109,7 +109,7 @@ class Planner:
         return replace(plan, notes=(*self.request.notes, *notes, *plan.notes))
 
     def _void_children(self) -> dict[str, str]:
-        """Declared factors that are void because a parent is held fixed at a level without them; and that parent."""
+        """Declared factors that are void because the key they require is fixed at an unfit level; and that level."""
         if self.request.swept:
             return {}
         varied = {factor.name for factor in self.request.factors}
@@ -122,24 +122,27 @@ class Planner:
         }
 
     def _compose(self, plan: Plan) -> Configurations:
-        """The whole configuration of every cell with one and the same seed, by the cell's name."""
+        """The whole configuration of every cell by the cell's name, all with seed 0.
+
+        Cells that resolve to one configuration are a fault, and whatever the function ``study.check`` objects to.
+        """
         check = load_object(self.settings.check, "study.check") if self.settings.check else None
         configurations: Configurations = {}
         labels: dict[str, str] = {}
         faults: list[str] = []
-        key = self.settings.seed_key
+        seed_key = self.settings.seed_key
         known = flatten(self.composer.configuration(()))
-        if key not in known:
+        if seed_key not in known:
             likely = [name for name in known if _SEED_KEYS.search(name)]
             hint = f" This looks like one: {' or '.join(likely[:3])}." if likely else ""
             raise DesignError(
-                f"The configuration has no key '{key}' for the seed. "
+                f"The configuration has no key '{seed_key}' for the seed. "
                 f"Name the right one with hydra.sweeper.seed_key=..., and let the task read its seed there.{hint}"
             )
         for cell in plan.cells:
             try:
                 # The same seed for all cells: values may be interpolated from it.
-                lines = (*self.composer.overrides(cell, plan.factors), f"{key}=0")
+                lines = (*self.composer.overrides(cell, plan.factors), f"{seed_key}=0")
                 configurations[cell.name] = self.composer.configuration(lines)
             except ConfigError as error:
                 faults.append(str(error))

@@ -1,4 +1,4 @@
-"""Worker processes that outlive a job and survive each other."""
+"""A pool of worker processes: each serves many calls, and one that dies does not affect the others."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class Outcome:
 
 
 class MemoryBudget:
-    """Decides whether the free memory allows one more worker; where the system does not report it, always.
+    """Decides whether the free memory allows one more worker; it always does where the system reports no free memory.
 
     Every worker is expected to grow to the most that any worker was seen to hold: they all do the same kind of work,
     and one that has just started holds little yet.
 
     Args:
-        root: Where ``proc`` and ``sys`` lie.
+        root: The folder that contains ``proc`` and ``sys``.
     """
 
     def __init__(self, root: Path = Path("/")) -> None:
@@ -82,6 +82,8 @@ class MemoryBudget:
 
 @dataclass
 class _Worker:
+    """A worker process with its end of the pipe, and the call that it is carrying out, if any."""
+
     process: subprocess.Popen[bytes]
     connection: Connection
     slot: int
@@ -97,16 +99,16 @@ class WorkerPool:
     """A fixed number of worker processes.
 
     A worker that dies takes one call with it and is replaced. One whose memory has grown too much is replaced when
-    it comes to another group. Workers end with the pool, and with its process however that ends.
+    it changes to another group. Workers end when the pool is closed, and when the process that owns it ends in any way.
 
     Args:
-        slots: How many workers at a time.
+        slots: How many workers at a time. A worker and its replacements have the same slot, a number from 0.
         calls_per_worker: After how many calls a worker is replaced by a fresh process; None for never.
         timeout: Seconds after which a call is ended, or None.
         environments: Extra environment variables by slot; used cyclically.
         memory: Where given, a further worker gets a call only if memory is left for it beside those at work.
-        max_growth: Bytes that a worker may hold more than after its first call. What a framework keeps of every
-            network it has compiled adds up over hundreds of cells.
+        max_growth: By how many bytes a worker may have grown since its first call. A framework keeps some memory for
+            every network that it has compiled, which adds up over hundreds of cells.
     """
 
     def __init__(
@@ -144,7 +146,7 @@ class WorkerPool:
                 self._workers[slot].connection.send(("import", list(modules)))
 
     def run(self, function: Callable[..., Any], calls: Sequence[Call]) -> Iterator[Outcome]:
-        """Call a function many times; yields each outcome as it comes, in no order.
+        """Call a function many times; yields outcomes in the order in which the calls end.
 
         Args:
             function: A function that cloudpickle can carry; a worker gets it once.
@@ -164,6 +166,7 @@ class WorkerPool:
                     self._assign(slot, waiting, function)
             busy = [(worker, call) for worker in self._workers.values() if (call := worker.current)]
             timeout = max(0.0, min(worker.deadline for worker, _ in busy) - time.monotonic())
+            # At most an hour, since an infinite timeout raises OverflowError; the loop then waits again.
             ready = wait([worker.connection for worker, _ in busy], timeout=min(timeout, 3600.0))
             for worker, call in busy:
                 if worker.connection in ready:
@@ -192,7 +195,10 @@ class WorkerPool:
         return _Worker(process, Connection(ours.detach()), slot)
 
     def _has_memory(self, slot: int) -> bool:
-        """Whether the memory allows one more call beside those at work; the first is always allowed."""
+        """Whether the memory allows one more call beside those at work; the first is always allowed.
+
+        Where it does not, the idle worker of the slot is ended.
+        """
         busy = [worker.process.pid for worker in self._workers.values() if worker.current]
         if self._memory is None or not busy:
             return True
@@ -227,8 +233,8 @@ class WorkerPool:
         return process_memory(worker.process.pid) - worker.first_memory > self._max_growth
 
     def _next_call(self, worker: _Worker, waiting: deque[Call]) -> Call:
-        # A worker stays with its group, whose compiled step it holds, then opens a group of which no other worker has
-        # compiled one; only the last calls of a study are shared, so that no worker idles.
+        # A worker stays with its group, since it holds the compiled train step. After that it takes a group at which no
+        # other worker is busy. Only when there is none does it share a group, so that it does not idle.
         taken = {other.group for other in self._workers.values() if other is not worker and other.current}
         same = next((call for call in waiting if call.group == worker.group), None)
         untaken = next((call for call in waiting if call.group not in taken), None)

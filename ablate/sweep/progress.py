@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 class ProgressDisplay:
     """An observer that shows runs as they end, with an estimate of the time that is left.
 
-    In a terminal it shows a table of cells by seeds, elsewhere a line a run.
+    In a terminal it shows a table of cells by seeds, elsewhere one line for each run.
     """
 
     def __init__(self) -> None:
-        self._open: set[PlannedRun] = set()
+        self._open: set[PlannedRun] = set()  # runs of the round that have not ended
         self._running: set[PlannedRun] = set()
         self._total = 0
         self._live: Live | None = None
@@ -52,7 +52,7 @@ class ProgressDisplay:
                 self._running.discard(event.run)
             if self._table is not None:
                 self._table.on_event(event)
-        # Without the lock: rich holds one of its own while it waits for ours.
+        # Outside our lock: rich holds its own lock while it waits for ours, so taking both here could deadlock.
         if isinstance(event, RunEnded):
             self._print(event)
         if isinstance(event, RoundStarted) and self._table is not None and self._live is None:

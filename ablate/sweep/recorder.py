@@ -37,7 +37,7 @@ def record_job(
         task: From a composed configuration to a number, or to numbers by name.
         metric: What to call a single number.
         code: Version of the code, recorded with the result.
-        halt: A file that a failure makes, and that keeps further runs from starting; None where the others go on.
+        halt: A file that a failed run creates and that stops further runs from starting, or None to let them start.
         config: The composed configuration.
     """
     folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
@@ -54,10 +54,10 @@ def record(
         folder: The run's folder.
         metric: What to call a single number.
         code: Version of the code.
-        halt: A file that a failure makes, and that keeps further runs from starting; None where the others go on.
+        halt: A file that a failed run creates and that stops further runs from starting, or None to let them start.
 
     Returns:
-        The metrics; None if another process has the run in hand, or if another run has failed and ``halt`` says so.
+        The metrics; None if the run did not start, since another process holds it or the file ``halt`` exists.
 
     Raises:
         Exception: Whatever the task raised, after it was recorded. A ``SystemExit`` becomes a ``RunError``, since it
@@ -101,15 +101,16 @@ def record(
 
 
 def _started(before: Status, folder: RunFolder) -> Status:
+    """The status of a run that starts now; its attempts count the starts in a row without a further epoch."""
     epochs = len(folder.curves())
-    # A run that got further than at its last start is not the one that keeps dying.
+    # Still marked as running: its process died. If it has written more epochs since, it makes progress all the same.
     stuck = before.state == RUNNING and epochs <= before.epochs
     attempts = before.attempts + 1 if stuck else 1
     return Status(RUNNING, "", "", attempts, time.time(), None, os.getpid(), socket.gethostname(), epochs)
 
 
 def _fail(folder: RunFolder, status: Status, reason: str, error: str, halt: Path | None) -> None:
-    with contextlib.suppress(OSError):  # a full disk: the status matters more
+    with contextlib.suppress(OSError):  # such as a full disk, which must not keep the status from being written
         if halt is not None:
             halt.touch()
         with folder.log.open("a") as log:
@@ -143,6 +144,7 @@ def sort_results(value: Any, metric: str) -> tuple[dict[str, float], dict[str, A
             f"The train function returned {value!r}. It must return a number, or a dict with at least one number: "
             "what the study is to compare."
         )
+    # Without the named metric, several numbers leave open which one decides, so none is checked.
     decisive = metrics.get(metric, next(iter(metrics.values())) if len(metrics) == 1 else 0.0)
     if not math.isfinite(decisive):
         raise Diverged(f"The run ended with {metric if metric in metrics else next(iter(metrics))} = {decisive}.")

@@ -1,4 +1,4 @@
-"""Running a run again from its frozen configuration, to see whether its result can be had twice."""
+"""Running a run again from its frozen configuration, to see whether its result can be reproduced."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class RerunResult:
 
     Args:
         first: The run's result, or None if it has none.
-        second: The result of the second time.
-        folder: Where that is.
+        second: The result of running it again.
+        folder: The folder of ``second``.
         different: Metrics that are not bit-identical, timings left out.
     """
 
@@ -108,10 +108,10 @@ def rerun(study: StudyFolder, run: PlannedRun) -> RerunResult:
     first, second = folder.result(), again.result()
     if second is None:
         raise RunError(f"The second time brought no result; see {again.path}.")
-    before = first.metrics if first else {}
-    names = [name for name in dict.fromkeys([*before, *second.metrics]) if not name.startswith("seconds")]
+    first_metrics = first.metrics if first else {}
+    names = [name for name in dict.fromkeys([*first_metrics, *second.metrics]) if not name.startswith("seconds")]
     # As text, since a NaN does not equal itself.
-    different = tuple(name for name in names if repr(before.get(name)) != repr(second.metrics.get(name)))
+    different = tuple(name for name in names if repr(first_metrics.get(name)) != repr(second.metrics.get(name)))
     return RerunResult(first, second, again.path, different)
 
 

@@ -28,8 +28,8 @@ def run_rounds(
         folder: The study's folder, with its plan.
         jobs: A job for every cell with every seed that it may take.
         train: Carries out jobs, and returns the status of each run when they have ended.
-        workers: How many runs go on at a time. Those that a round leaves idle train the seeds of the next one, which
-            the rule does not read before their turn, so that the result does not depend on the number of workers.
+        workers: How many runs go on at a time. Workers that a round leaves idle train seeds of later rounds. The rule
+            reads a seed only in its own round, so the result does not depend on the number of workers.
     """
     from ablate.analysis import SequentialRule, next_runs
     from ablate.analysis.sequential import follow
@@ -39,13 +39,13 @@ def run_rounds(
     names = {cell.label: cell.name for cell in plan.cells}
     rule = SequentialRule(len(plan.study.seeds))
     tried: set[tuple[str, int]] = set()
-    reported = follow({}, rule)
+    reported = follow({}, rule)  # the state before any result
     while True:
         snapshot = read_snapshot(folder)
         record, runs = snapshot.record, snapshot.runs
         if plan.study.failures == "fail" and (runs["state"] == FAILED).any():
             return
-        # Later seeds fill idle workers; a run trained too early is wasted only if its cell is decided before its turn.
+        # Seeds of later rounds fill idle workers; such a run is wasted only if its cell is decided before that round.
         ahead, needed = 0, next_runs(record.plan, runs, rule)
         while needed.runs and len(needed.runs) < workers:
             ahead += 1
@@ -54,7 +54,7 @@ def run_rounds(
                 break  # no cell may take a further seed
             needed = more
         keys = {(names[label], seed) for label, seed in needed.runs}
-        # The rule asks again for a run that failed and counts for nothing: without a new run the study has ended.
+        # The rule asks again for a failed run that gives it no value; if it asks for nothing else, the study is over.
         if not keys or keys <= tried:
             return
         if needed.state.look >= FIRST_SEEDS and needed.state.look > reported.look:

@@ -22,6 +22,7 @@ from ablate.sweep.identity import difference_lines
 
 _MAX_LENGTH = 100
 _SPECIAL = "._,=+- "
+"""What the name of a study may contain besides letters and digits."""
 _RESERVED = ("example", "single")
 
 UNNAMED_METRIC = "value"
@@ -86,8 +87,8 @@ def check_same_study(folder: StudyFolder, old: StudyRecord | None, plan: Plan, r
         return
     faults = difference_lines(old.reference, reference)
     # Under the sequential rule the greatest number of seeds is part of what was declared.
-    fixed = ("sequential", "seeds") if old.plan.study.sequential or plan.study.sequential else ()
-    for key in ("metric", "direction", "margin", "failures", *fixed):
+    sequential_keys = ("sequential", "seeds") if old.plan.study.sequential or plan.study.sequential else ()
+    for key in ("metric", "direction", "margin", "failures", *sequential_keys):
         before, now = getattr(old.plan.study, key), getattr(plan.study, key)
         # A metric that no run reports was mistyped, and may be corrected.
         if before != now and not (key == "metric" and not any(before in metrics for metrics in _metrics(folder, old))):
@@ -114,9 +115,9 @@ def extended_record(
         folder: The study's folder.
         old: What it holds, or None.
         plan: What the command asks for.
-        runs: The runs of that.
+        runs: The runs of the plan that are to be entered.
         reference: The unswept configuration.
-        event: A plain record of the command.
+        event: The entry of the command for the history, as plain values; kept only if the plan changes.
 
     Raises:
         StoreError: See :func:`check_same_study`.
@@ -160,7 +161,7 @@ def enter_study(
         runs: A run for every cell with every seed that it may take.
         reference: The unswept configuration.
         command: The command line.
-        report: What was chosen of the report.
+        report: The settings that concern the report.
         checks: What was found out about cells before their first run, by the cell's name.
         task: Where the task comes from, so that a run can be run again.
         write: Whether to write at all; a dry run does not.
@@ -206,7 +207,7 @@ def add_runs(folder: StudyFolder, runs: Sequence[PlannedRun]) -> None:
 
 
 def name_metric(folder: StudyFolder) -> None:
-    """Name the metric of a study that declared none after the only one that its runs report.
+    """Give a study that declared no metric the name of the only metric that its runs report.
 
     Args:
         folder: The study's folder, with a plan.
@@ -227,7 +228,11 @@ def _metrics(folder: StudyFolder, record: StudyRecord) -> Iterator[Mapping[str, 
 
 
 def merge_factors(old: Sequence[Factor], new: Sequence[Factor]) -> tuple[Factor, ...]:
-    """The factors of two plans, each with the levels of both; references are those of the first."""
+    """The factors of two plans, each with the levels of both.
+
+    A factor in both keeps the reference of the first plan. A level in both keeps its overrides from the first plan,
+    unless it has none there, as the reference that was added to the levels.
+    """
     factors = {factor.name: factor for factor in old}
     for factor in new:
         known = factors.setdefault(factor.name, factor)

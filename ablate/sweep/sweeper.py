@@ -99,14 +99,15 @@ class StudySweeper(Sweeper):
         composer = Composer(loader, self._config, request.fixed, folder.path)
         launcher = self._launcher(composer, settings, folder)
         pool = launcher.pool if isinstance(launcher, ProcessLauncher) else None
-        drawn: dict[str, str] = {}
+        drawn: dict[str, str] = {}  # what is drawn while networks are measured; the report does not draw it again
         if pool is not None and settings.preflight and not settings.dry_run and not folder.plan.is_file():
+            # A new study: workers load the module of the preflight while the plan is made.
             pool.start(modules=[settings.preflight.rpartition(".")[0]])
         try:
             record, jobs = Planner(settings, request, folder, composer, task_origin(self._task)).prepare(pool)
-            # Under the sequential rule the record holds what is needed so far, and jobs what may be needed.
-            described = {job.run for job in jobs}
-            statuses = run_statuses(folder, [run for run in record.runs if run in described])
+            # The record also holds runs of earlier commands; under the sequential rule, jobs hold runs not yet entered.
+            command_runs = {job.run for job in jobs}
+            statuses = run_statuses(folder, [run for run in record.runs if run in command_runs])
             if settings.dry_run == "json":
                 say(json.dumps(plan_values(record, folder, jobs), indent=1))
                 return True
@@ -118,7 +119,7 @@ class StudySweeper(Sweeper):
             execution = Execution(folder, record.plan, settings, jobs, _launch_with(launcher), pool)
             if record.plan.study.sequential or finished < len(statuses):
                 execution.train()
-            # What the networks cost is in few figures: the others can be drawn before it is known.
+            # Few figures show what the networks cost; the others are drawn while that is measured.
             describe_networks(settings, folder, composer, pool, lambda: collect(folder, drawn=drawn))
         finally:
             if pool is not None:
@@ -145,6 +146,7 @@ class StudySweeper(Sweeper):
             return StudyFolder(Path(str(self._config.hydra.sweep.dir)))
         if settings.name is not None:
             return StudyFolder(_OUTPUTS / check_name(settings.name))
+        # The ready study that was chosen, or else the name of the application.
         ready = str(self._config.hydra.runtime.choices.get("study") or self._config.hydra.job.name)
         return StudyFolder(
             _OUTPUTS / default_name([factor.name for factor in request.factors] if request.swept else [ready])
@@ -152,7 +154,10 @@ class StudySweeper(Sweeper):
 
 
 def _launch_with(launcher: Any) -> Callable[[Sequence[Job]], BaseException | None]:
-    """Launches jobs through a launcher of Hydra's; returns the error of the launcher, or of its first failed job."""
+    """A function that launches jobs through a launcher of Hydra's.
+
+    It returns the error of the launcher, or of the first failed job, or None.
+    """
     launched = 0
 
     def launch(jobs: Sequence[Job]) -> BaseException | None:
@@ -181,7 +186,7 @@ def _report(execution: Execution, drawn: dict[str, str]) -> bool:
     except AnalysisError as error:
         if not failures:
             raise
-        say(str(error))  # as under the policy that failed runs forbid any result
+        say(str(error))  # failed runs, listed below, may forbid a result (``failures=fail``)
     for line in (*paths_lines(folder), *failures):
         say(line)
     return all(status.state == FINISHED for status in statuses.values())

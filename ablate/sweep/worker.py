@@ -25,8 +25,9 @@ def serve(connection: Connection) -> None:
     """Answer calls until the pipe closes.
 
     A message is a pair: ``("import", list)`` names modules to import before the first call; ``("function", bytes)``
-    holds the cloudpickled function of later calls; ``("call", bytes)`` holds its arguments and is answered by
-    ``(True, bytes)`` or ``(False, bytes)``.
+    holds the cloudpickled function of later calls; ``("call", bytes)`` holds the cloudpickled arguments of one call.
+    Only a call is answered: by ``(True, bytes)`` with what the function returned, or ``(False, bytes)`` with what it
+    raised.
 
     Args:
         connection: The worker's end of the pipe.
@@ -40,13 +41,13 @@ def serve(connection: Connection) -> None:
             return
         if kind == "import":
             import_modules(data)
-            gc.freeze()  # a framework's million objects stay; collections need not visit them
+            gc.freeze()  # keeps a framework's million objects out of every later garbage collection
             continue
         if kind == "function":
             pickled_function, function = data, None
             continue
         try:
-            if function is None:  # unpickled here, so that a function that cannot be is an answer too
+            if function is None:  # here, so that a failure to unpickle is answered like any other error
                 function = cloudpickle.loads(pickled_function)
             value = cloudpickle.dumps(function(*cloudpickle.loads(data)))
             cloudpickle.loads(value)  # some exceptions can be pickled but not unpickled
@@ -57,7 +58,7 @@ def serve(connection: Connection) -> None:
 
 
 def import_modules(names: Sequence[str]) -> None:
-    """Import modules while there is nothing else to do; one that cannot be imported is an error where it is used.
+    """Import modules ahead of their use; one that cannot be imported is skipped, and raises where it is used.
 
     Args:
         names: Their names.
@@ -77,6 +78,7 @@ def redirect_output(log: Path) -> None:
 
 
 def _portable(error: Exception) -> bytes:
+    """An error pickled; as a RuntimeError with its text where it cannot be pickled or unpickled."""
     try:
         data: bytes = cloudpickle.dumps(error)
         cloudpickle.loads(data)
@@ -86,6 +88,7 @@ def _portable(error: Exception) -> bytes:
 
 
 def _leave_with(parent: int) -> None:
+    """End this process once its parent has ended."""
     while os.getppid() == parent:
         time.sleep(0.2)
     os._exit(1)
