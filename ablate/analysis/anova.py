@@ -27,7 +27,7 @@ from ablate.formatting import listing, plural
 from ablate.study import DESIGNS, Plan, designs_of
 
 _MOST_FOR_ALL = 5
-"""Up to so many factors a full factorial has all its interactions in the table."""
+"""Greatest number of factors for which the table has all interactions of a full factorial."""
 
 _LISTED = 12
 
@@ -35,8 +35,9 @@ _LISTED = 12
 def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Factorial:
     """Fit main effects, and as many interactions as the design is made for.
 
-    A full factorial has all interactions (of more than five factors those of two), a fraction those of two, screening
-    and optimal designs main effects alone. The block is the seed, or the seed within a data set.
+    A full factorial has all interactions (only those of two factors where it has more than five), a fraction those
+    of two factors; screening and optimal designs have main effects alone. The block is the seed, or the seed within a
+    data set.
 
     Args:
         plan: The plan, of a design with an ``anova_order``.
@@ -67,8 +68,9 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
     order = max(orders)
     if len(factors) > _MOST_FOR_ALL:
         order = min(order, 2)
-    # Cells in which a factor is void stay in, at its reference level: the model then reports which interactions their
-    # absence hides. Equal seeds on two data sets are two blocks: what a seed draws is another thing there.
+    # Cells in which a factor is void stay in, with that factor at its reference level. The combinations that void
+    # factors rule out are then empty, and the model reports which interactions cannot be estimated without them.
+    # The same seed on two data sets makes two blocks, because it draws different things there.
     rows = [
         {**cell.levels, "seed": "/".join([*block_of(cell, plan), str(seed)]), metric: value}
         for cell in plan.cells
@@ -106,15 +108,15 @@ def _has_spread(result: Factorial, values: pd.Series) -> bool:
 
 
 def _partly_aliased(plan: Plan, levels: Mapping[str, Sequence[object]]) -> list[str]:
-    """What main effects are mixed with although only they are fitted."""
+    """Notes on the interactions that are mixed with main effects, although the model has main effects only."""
     cells = pd.DataFrame([{name: cell.levels[name] for name in levels} for cell in plan.cells]).drop_duplicates()
     pairs = aliases(cells, levels)
     pairs = pairs[~pairs["term"].str.contains(":") & pairs["other"].str.contains(":")]
-    full = pairs[pairs["correlation"] >= 1]
+    fully = pairs[pairs["correlation"] >= 1]
     partly = pairs[pairs["correlation"] < 1].sort_values("correlation", ascending=False, kind="stable")
     notes = []
-    if len(full):
-        pairs_text = listing((f"{row.term} with {row.other}" for row in full.itertuples()), _LISTED, "; ")
+    if len(fully):
+        pairs_text = listing((f"{row.term} with {row.other}" for row in fully.itertuples()), _LISTED, "; ")
         notes.append(f"Main effects that cannot be told apart from interactions: {pairs_text}.")
     if len(partly):
         top = partly.iloc[0]
@@ -129,13 +131,14 @@ def aliases(table: pd.DataFrame, factors: Mapping[str, Sequence[object]], order:
     """Which terms a design mixes with each other.
 
     Args:
-        table: A row a run, a column a factor.
+        table: One row per run, one column per factor.
         factors: Levels by factor.
         order: Highest order of the terms considered.
 
     Returns:
-        A row a pair of terms that are correlated: ``term``, ``other``, ``correlation`` from 0 to 1, the greatest
-        between their columns. 1 is a full alias: the design cannot tell the two apart.
+        One row per pair of terms that are correlated: ``term``, ``other``, ``correlation`` from 0 to 1, the greatest
+        between a combination of the columns of one and a combination of those of the other. 1 is a full alias: the
+        design cannot tell the two apart.
 
     Example:
         >>> half = pd.DataFrame({"a": [0, 0, 1, 1], "b": [0, 1, 0, 1], "c": [1, 0, 0, 1]})

@@ -16,13 +16,16 @@ from ablate.errors import AnalysisError
 from ablate.study.settings import FIRST_SEEDS, MOST_SEEDS
 
 FIRST_LOOK = FIRST_SEEDS
-"""Seeds before the first look."""
+"""Number of seeds at the first look."""
 
 LARGEST = MOST_SEEDS
 """Greatest number of seeds for which the boundary is tabulated."""
 
 SHAPE = 0.25
-"""Shape of the Wang-Tsiatis boundary, halfway between O'Brien-Fleming (0) and Pocock (0.5)."""
+"""Shape of the Wang-Tsiatis boundary, halfway between O'Brien-Fleming (0) and Pocock (0.5).
+
+Scores are multiplied by ``n ** (0.5 - shape)``; at 0.25 this is ``n ** SHAPE``, as the code has it.
+"""
 
 _TABLE = "boundary.npz"
 
@@ -30,7 +33,7 @@ Floats = NDArray[np.float64]
 
 
 def running_scores(values: Floats, null: float = 0.0, sizes: Floats | None = None) -> Floats:
-    """The statistic after every value: the t statistic as a normal score, times the boundary's shape.
+    """The statistic that is compared with the boundary, after every value.
 
     The t statistic of the first ``n`` values is turned into the standard normal quantile of the same tail
     probability and multiplied by ``n ** 0.25``; the Wang-Tsiatis boundary is then the same number at every look.
@@ -53,7 +56,7 @@ def running_scores(values: Floats, null: float = 0.0, sizes: Floats | None = Non
     n = np.arange(1, values.shape[-1] + 1)
     # All looks at once, by running sums: the rule is simulated millions of times to calibrate it.
     magnitude = np.abs(values if sizes is None else sizes)
-    # Squares of very large or small numbers leave the range; dividing by a power of two is exact.
+    # Squares of very large or small numbers would overflow or underflow; dividing by a power of two is exact.
     unit = np.exp2(np.frexp(np.abs(values).max(axis=-1, initial=0.0, keepdims=True))[1].astype(float))
     # Measured from the first value, so that a common offset costs no digits.
     origin = values[..., :1] / unit
@@ -71,7 +74,7 @@ def running_scores(values: Floats, null: float = 0.0, sizes: Floats | None = Non
 
 @cache
 def _quantiles() -> tuple[Floats, Floats, Floats]:
-    """Normal scores of the tabulated tail probabilities; two- and one-sided quantiles by last look and score."""
+    """Normal scores of the tabulated tail probabilities; two- and one-sided quantiles, a row per last look."""
     with files("ablate.analysis").joinpath(_TABLE).open("rb") as stream, np.load(stream) as table:
         score, two, one = (np.asarray(table[name], dtype=float) for name in ("score", "two_sided", "one_sided"))
         return score, two, one
@@ -83,7 +86,7 @@ class SequentialRule:
 
     The null distribution of the largest statistic of all looks does not depend on the unknown variance. It was
     tabulated by simulating two million studies (``benchmarks/calibrate.py``), so that no large-sample theory is used.
-    Beyond the table p values come from a bound that is certain: the sum of the tail probabilities of all looks.
+    Beyond the table, p values come from the union bound: the sum of the tail probabilities of all looks.
 
     Args:
         max_seeds: The last look; no cell takes more seeds.
@@ -109,10 +112,11 @@ class SequentialRule:
             )
 
     def tail(self, largest: Any, one_sided: bool = False) -> Any:
-        """Probability that, without an effect, the largest statistic of all looks reaches a number.
+        """Probability that, without an effect, the largest statistic of all looks is at least ``largest``.
 
         Args:
-            largest: Largest statistic so far, of :func:`running_scores`; for two sides of its magnitude. Any shape.
+            largest: Largest value so far of :func:`running_scores`, or for a two-sided test of its absolute value. Any
+                shape.
             one_sided: Whether only large statistics count.
 
         Returns:
@@ -124,7 +128,7 @@ class SequentialRule:
         # Interpolated between normal scores, along which the quantiles are nearly straight; below the table the
         # probability is taken to be one.
         tabulated = np.where(largest < quantile[0], 1.0, special.ndtr(-np.interp(largest, quantile, score)))
-        # Far out the simulation has no studies left: there the smaller of both is the bound, which is certain.
+        # Far out no simulated study is left and the tabulated tail no longer falls; the union bound holds everywhere.
         looks = np.arange(FIRST_LOOK, self.max_seeds + 1)
         bound = special.ndtr(-largest[..., np.newaxis] * looks**-SHAPE).sum(axis=-1) * (1 if one_sided else 2)
         return np.minimum(tabulated, np.where(largest > 0, bound, 1.0))
@@ -146,6 +150,7 @@ class SequentialRule:
             level: Confidence level.
         """
         n = np.asarray(n)
-        # The boundary is one number for scores times n ** SHAPE; undone here, it is a t quantile at every look.
+        # The boundary is one number for scores times n ** SHAPE. Divided by that factor it is a normal score for each
+        # look, and the t quantile of the same tail probability is the half width.
         tail = special.ndtr(-self.critical(1 - level) * n**-SHAPE)
         return -special.stdtrit(n - 1, tail)

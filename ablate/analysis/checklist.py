@@ -1,4 +1,4 @@
-"""What a report must disclose, filled in from the data as far as these answer it."""
+"""What a report must disclose, filled in as far as the data tell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def checklist(summary: Summary, statements: Mapping[str, str] | None = None) -> 
             for a further item.
 
     Returns:
-        A sentence an item. What neither answers begins with ``"To be stated"``.
+        One sentence per item. An item that neither the data nor ``statements`` answer begins with ``"To be stated"``.
     """
     study, effects = summary.study, summary.effects
     rule = summary.rule

@@ -43,19 +43,19 @@ def identical_runs(runs: pd.DataFrame, plan: Plan) -> Iterator[tuple[str, tuple[
 
 
 def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
-    """How much each cell still gained an epoch at the end of its training.
+    """How much each cell still gained per epoch at the end of its training.
 
     The slope of the last tenth of the epochs (at least three) by least squares in every run, then the mean over seeds
     with its t interval. A cell whose interval is above zero was still improving, and its effect may be one of
     training time.
 
     Args:
-        curves: A row an epoch of a run, ordered by cell, seed and epoch, then numbers.
+        curves: One row per epoch of a run, ordered by cell, seed and epoch, then numbers.
         plan: The plan, for the metric and its direction.
 
     Returns:
-        A row a cell with the columns :data:`CONVERGENCE_COLUMNS`: the curve looked at, number of seeds, epochs and
-        epochs in the window, gain an epoch (positive is better) with interval; empty without a validation curve. A
+        One row per cell with the columns :data:`CONVERGENCE_COLUMNS`: the curve looked at, number of seeds, epochs and
+        epochs in the window, gain per epoch (positive is better) with interval; empty without a validation curve. A
         cell whose curves end in infinite numbers has no row: nothing can be said of it.
     """
     column, sign = _curve(curves, plan)
@@ -69,7 +69,7 @@ def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
         windows = lengths.map({length: end_window(length) for length in lengths.unique()})
         table = table.assign(window=windows, last=runs["epoch"].transform("last"))
         table = table[(runs.cumcount(ascending=False) < windows) & (lengths > windows)]
-        # Infinite numbers, and those too large to be multiplied, have no slope.
+        # Infinite numbers, and those whose products would overflow, have no slope.
         value = table["value"].where(table["value"].abs() < _LARGEST)
         x = table["epoch"] - table.groupby(["cell", "seed"], sort=False)["epoch"].transform("mean")
         ends = table.assign(xy=sign * x * value, xx=x * x).groupby(["cell", "seed"], sort=False)

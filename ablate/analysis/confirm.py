@@ -70,8 +70,8 @@ class Effort:
     """How many fresh seeds a confirmation takes.
 
     Args:
-        seeds: Their number for each of the two networks.
-        power: How often they confirm a reduced network that loses nothing; NaN where the spread is not known.
+        seeds: Number of seeds for each of the two networks.
+        power: Probability of confirming a reduced network that loses nothing; NaN where the spread is not known.
         text: The same in a sentence.
     """
 
@@ -83,14 +83,14 @@ class Effort:
 def effort(summary: Summary, levels: Mapping[str, str], seeds: int | None = None) -> Effort:
     """The number of fresh seeds for a confirmation, from the spread that the study has seen.
 
-    The spread of the reduced network against the full one is not known before: the largest among the paired
-    differences of what is removed is used instead.
+    The spread of the reduced network against the full one is not known beforehand. Instead, the largest spread among
+    the paired differences of the removed ingredients is used.
 
     Args:
         summary: The study.
-        levels: What goes, see :func:`reduced_levels`.
-        seeds: Their number, if it was chosen; None for as many as find that nothing is lost in 80% of all cases, from
-            5 to 20.
+        levels: The changed levels by factor, see :func:`reduced_levels`.
+        seeds: Number of seeds, if it was chosen. None for the number that confirms a network without loss with a
+            probability of 80%, but at least 5 and at most 20.
 
     Raises:
         AnalysisError: If the study has no margin, or fewer than two seeds are requested.
@@ -106,11 +106,11 @@ def effort(summary: Summary, levels: Mapping[str, str], seeds: int | None = None
             differences = summary.pairs.loc[summary.pairs["cell"] == row.cell, "difference"].tolist()
             spreads.append(t_interval(differences).error * math.sqrt(len(differences)))
     known = [spread for spread in spreads if not math.isnan(spread)]
-    # A number of seeds that no spread supports is a guess, and the text says so.
+    # Without a spread the number of seeds is a guess, and the text says so.
     if not known:
         count = seeds or _MOST_FRESH // 2
         return Effort(count, math.nan, f"{count} fresh seeds; how much they find is not known: there is no spread yet.")
-    # Confirmed is what the two-sided interval shows, so the one-sided level is half of its error.
+    # The upper end of the two-sided interval decides, so the level of this one-sided test is half of 1 - LEVEL.
     shift, level = study.margin / max(known), (1 - LEVEL) / 2
     needed = seeds_needed(shift, level, sides=1, power=POWER)
     count = seeds or max(_LEAST_FRESH, min(needed or _MOST_FRESH, _MOST_FRESH))
@@ -131,7 +131,7 @@ class Confirmation:
     Args:
         difference: Reduced minus full.
         contribution: What all that was removed is good for together: positive where the full network is better.
-        p: Of the three questions; nothing to adjust for, since one comparison was planned.
+        p: The p values, unadjusted, since only one comparison was planned.
         verdict: About everything that was removed, together.
         is_confirmed: Whether the reduced network may stand in for the full one.
         text: The result as a sentence.
@@ -154,7 +154,7 @@ def confirmation(
         study: The study that found the ingredients dispensable, with its margin.
         full: The metric of the full network by seed.
         reduced: The metric of the reduced network by seed.
-        change: What makes the reduced network of the full one, as the subject of a sentence.
+        change: What turns the full network into the reduced one, as the subject of a sentence.
 
     Raises:
         AnalysisError: If the study has no margin, a seed was used by the study itself, or fewer than two are shared.
@@ -181,7 +181,8 @@ def confirmation(
     sign = -1.0 if study.direction == "max" else 1.0
     contribution = replace(difference, mean=0.0 + sign * difference.mean)
     p = evidence(contribution, study.margin)
-    # A small sure loss makes the verdict "helps"; here it counts that the loss stays below the margin.
+    # The verdict is "helps" where the loss is small but certain. That does not matter here: a network is confirmed
+    # whenever its loss is shown to be below the margin.
     confirmed = study.margin is not None and contribution.high < study.margin
     unit = unit_of(study.metric, (value for pair in pairs.values() for value in pair))
     conclusion = verdict(contribution, p, study.margin)

@@ -14,7 +14,7 @@ from ablate.study import Cell, Plan
 
 
 def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Estimates:
-    """The effect of each level of each factor, averaged over what the other factors are at.
+    """The effect of each level of each factor, averaged over the settings of the other factors.
 
     In each seed it is the mean over all pairs of cells that differ in this factor alone; the seed is thereby a block.
     Pairs that constraints make impossible do not count: the effect of a factor that depends on another one is an
@@ -27,7 +27,7 @@ def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
         rule: The sequential rule under which the seeds were taken, or None.
 
     Returns:
-        A row a level that is not the reference: ``factor``, ``level``, ``pairs`` averaged over, then
+        One row per level that is not the reference: ``factor``, ``level``, ``pairs`` averaged over, then
         :data:`ablate.analysis.estimates.ESTIMATE_COLUMNS`.
 
     Raises:
@@ -70,9 +70,9 @@ def interactions(plan: Plan, values: Observations, rule: SequentialRule | None =
         rule: The sequential rule under which the seeds were taken, or None.
 
     Returns:
-        A row a pair of levels: ``factor`` (``a:b``), ``level``, number of squares of cells averaged over
-        (``pairs``), then :data:`ablate.analysis.estimates.ESTIMATE_COLUMNS` without verdict and contribution: an
-        interaction is neither good nor bad.
+        One row per pair of levels: ``factor`` (``a:b``), ``level``, the number of squares (four cells that cross the
+        two levels) averaged over (``pairs``), then :data:`ablate.analysis.estimates.ESTIMATE_COLUMNS` without verdict
+        and contribution: an interaction is neither good nor bad.
 
     Raises:
         AnalysisError: If the design has no four cells that cross two factors.
@@ -111,11 +111,12 @@ def _by_levels(plan: Plan) -> Cells:
 
 
 def _groups(cells: Cells, *changes: tuple[int, str, str]) -> list[list[Cell]]:
-    """For each cell that some changes can be made to: without any of them, with each choice of them, with all.
+    """For each cell that has the old levels: the cells with every subset of the changes, from none of them to all.
 
     Args:
         cells: The cells.
-        changes: The place of a factor, its level before and after; the last one is made first.
+        changes: Position of a factor, its level before and after. Of the subsets, the last change alone comes before
+            the first alone.
     """
     groups = []
     for key in cells:
@@ -135,7 +136,7 @@ def _groups(cells: Cells, *changes: tuple[int, str, str]) -> list[list[Cell]]:
 def _average(
     values: Observations, groups: Sequence[Sequence[Cell]], signs: tuple[int, ...]
 ) -> tuple[dict[int, float], float]:
-    """By seed the mean over groups of cells of their signed sum, and the magnitude of what went in."""
+    """By seed, the mean over groups of cells of their signed sum; and the largest magnitude among the values."""
     return weighted_sums(
         values,
         [(cell.label, sign / len(groups)) for group in groups for cell, sign in zip(group, signs, strict=True)],
@@ -143,7 +144,7 @@ def _average(
 
 
 def _missing_seed_notes(contrasts: Sequence[Contrast], plan: Plan) -> tuple[str, ...]:
-    short = [str(contrast.keys["factor"]) for contrast in contrasts if len(contrast.values) < len(plan.study.seeds)]
-    if not short:
+    fewer = [str(contrast.keys["factor"]) for contrast in contrasts if len(contrast.values) < len(plan.study.seeds)]
+    if not fewer:
         return ()
-    return (f"Only seeds that all cells of an average have finished count; fewer than planned for {', '.join(short)}.",)
+    return (f"Only seeds that all cells of an average have finished count; fewer than planned for {', '.join(fewer)}.",)

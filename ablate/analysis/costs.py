@@ -14,7 +14,7 @@ _TIMES = {"latency": "a forward pass", "step": "a training step"}
 
 
 def pareto_front(costs: Sequence[float], scores: Sequence[float], direction: str = "max") -> list[bool]:
-    """For each choice whether it is on the Pareto front: none is at least as good in both and better in one.
+    """Whether each choice is on the Pareto front: no other is at least as good in both and better in one.
 
     Args:
         costs: What each costs; lower is better.
@@ -42,10 +42,11 @@ def disagreements(costs: pd.DataFrame, factor: float = 1.5) -> tuple[str, ...]:
 
     Args:
         costs: As :attr:`ablate.analysis.Summary.costs`.
-        factor: From how many times on the ratio of operations and that of seconds count as different.
+        factor: The ratio of operations and that of seconds count as different where one is more than this many times
+            the other.
 
     Returns:
-        A sentence a cell.
+        One sentence per cell.
 
     Example:
         >>> row = {"cell": "w/o separable", "flops_ratio": 7.9, "latency_ratio": 1.4, "step_ratio": 6.0}

@@ -24,7 +24,7 @@ _SHARE, _LEAST = 0.1, 3
 
 @dataclass(frozen=True)
 class Track:
-    """A number by epoch on data that are not trained on, and the same on the training data.
+    """A quantity by epoch, measured on data not trained on, and the same quantity on the training data.
 
     Args:
         validation: Column of the curves.
@@ -38,12 +38,12 @@ class Track:
 
 
 def tracks(curves: pd.DataFrame, metric: str) -> tuple[Track, ...]:
-    """What of the curves belongs to a study: the validation version of its metric, and the validation loss.
+    """Which curves belong to a study: the validation version of its metric, and the validation loss.
 
     Where the curves have no such columns: the metric itself and ``loss``, or else the first two columns of numbers.
 
     Args:
-        curves: A row an epoch of a run.
+        curves: One row per epoch of a run.
         metric: The study's metric.
 
     Example:
@@ -70,18 +70,18 @@ def curve_columns(curves: pd.DataFrame) -> tuple[str, ...]:
     """The columns of a table of curves that hold numbers to draw.
 
     Args:
-        curves: A row an epoch of a run, see :class:`ablate.analysis.Summary`.
+        curves: One row per epoch of a run, see :class:`ablate.analysis.Summary`.
     """
     names = [str(name) for name in curves.columns if name not in _KEYS]
     return tuple(name for name in names if pd.to_numeric(curves[name], errors="coerce").notna().any())
 
 
 def counted_curves(curves: pd.DataFrame, runs: pd.DataFrame, plan: Plan, round: Round | None = None) -> pd.DataFrame:
-    """The curves of the runs that count, as in the statistics: finished, and under the sequential rule read.
+    """The curves of the runs that count, as in the statistics: finished and, under the sequential rule, already read.
 
     Args:
-        curves: A row an epoch of a run, ordered by cell and seed.
-        runs: A row a run: ``cell``, ``seed``, ``state``.
+        curves: One row per epoch of a run, ordered by cell and seed.
+        runs: One row per run: ``cell``, ``seed``, ``state``.
         plan: The plan.
         round: The state of the study under the sequential rule; None where its seeds were fixed.
     """
@@ -99,12 +99,12 @@ def mean_curves(curves: pd.DataFrame, *columns: str) -> pd.DataFrame:
     stop and not because they learn.
 
     Args:
-        curves: A row an epoch of a run: ``cell``, ``seed``, ``epoch``, then numbers; only runs that count, see
+        curves: One row per epoch of a run: ``cell``, ``seed``, ``epoch``, then numbers; only runs that count, see
             :attr:`ablate.analysis.Summary.counted_curves`.
         columns: The numbers.
 
     Returns:
-        A row a column, cell and epoch: ``metric`` (the column), ``cell``, ``epoch``, ``n``, ``mean``, ``low``,
+        One row per column, cell and epoch: ``metric`` (the column), ``cell``, ``epoch``, ``n``, ``mean``, ``low``,
         ``high`` (NaN for one run, or runs without spread).
 
     Example:
@@ -127,8 +127,8 @@ def difference_curves(curves: pd.DataFrame, plan: Plan, column: str) -> pd.DataF
         column: The number.
 
     Returns:
-        A row a cell and epoch that all its pairs reached: ``cell``, ``epoch``, ``n`` pairs, ``mean`` difference (cell
-        minus reference), ``low``, ``high``.
+        One row per cell and epoch that all its pairs reached: ``cell``, ``epoch``, ``n`` pairs, ``mean`` difference
+        (cell minus reference), ``low``, ``high``.
     """
     rows = _finite(curves, column)
     partner = {pair.cell.label: pair.reference.label for pair in comparisons(plan)}
@@ -153,7 +153,7 @@ def _over_runs(rows: pd.DataFrame) -> pd.DataFrame:
     table = groups["value"].agg(n="size", mean="mean", spread="std", least="min", most="max")
     table = table.assign(size=groups["size"].max()).reset_index()
     table = table[table["n"] == table["cell"].map(rows.groupby("cell")["seed"].nunique())]
-    # As everywhere, a spread within rounding is none: no interval follows from it.
+    # As everywhere, a spread within rounding counts as none, and there is no interval.
     varied = (table["n"] > 1) & (table["most"] - table["least"] > ROUNDING * table["size"])
     half = t_half_width(table["n"].where(varied)) * table["spread"] / np.sqrt(table["n"])
     table = table.assign(low=table["mean"] - half, high=table["mean"] + half)
@@ -165,7 +165,7 @@ def onsets(differences: pd.DataFrame) -> dict[str, int]:
     """By cell, the epoch from which on every interval up to the last one lies on one side of zero.
 
     The epochs are tested in a fixed sequence, from the last one backwards until the first that fails. So the chance of
-    naming too early an epoch is at most 5 % a cell, although the intervals are pointwise. Source: W. Maurer,
+    naming too early an epoch is at most 5 % per cell, although the intervals are pointwise. Source: W. Maurer,
     L. Hothorn and W. Lehmacher, Multiple comparisons in drug clinical trials and preclinical assays: a-priori ordered
     hypotheses, Biometrie in der chemisch-pharmazeutischen Industrie 6 (1995), 3-18.
 
@@ -187,6 +187,7 @@ def onsets(differences: pd.DataFrame) -> dict[str, int]:
         side = np.where(ordered["low"] > 0, 1, np.where(ordered["high"] < 0, -1, 0))
         if side[0]:
             fails = np.flatnonzero(side != side[0])
+            # The last epoch that passed: the one tested just before the first failure.
             first[str(cell)] = int(ordered["epoch"].iloc[(fails[0] if len(fails) else len(side)) - 1])
     return first
 
@@ -221,13 +222,13 @@ def overfitting(curves: pd.DataFrame, validation: str, training: str) -> pd.Data
         losses = held_out.to_numpy(dtype=float)
         window = end_window(losses.shape[1])
         ends = losses[:, -window:].mean(axis=1)
-        others = (losses.sum(axis=0) - losses) / (len(losses) - 1)
-        rises = ends - losses[np.arange(len(losses)), others.argmin(axis=1)]
+        other_means = (losses.sum(axis=0) - losses) / (len(losses) - 1)
+        rises = ends - losses[np.arange(len(losses)), other_means.argmin(axis=1)]
         rise = t_interval(rises.tolist(), scale=float(np.abs(losses).max()))
         lowest = int(losses.mean(axis=0).argmin())
         epoch = int(held_out.columns[lowest])
         training_means = trained.mean(axis=0)
-        # An epoch that no training loss has is NaN, which nothing is below.
+        # Without a training loss at this epoch the comparison is with NaN, which is False: no overfitting is shown.
         fell = training_means.iloc[-window:].mean() < training_means.get(epoch, math.nan)
         shown = bool(rise.low > 0 and fell and lowest < losses.shape[1] - window)
         rows.append((cell, epoch, rise.n, rise.mean, rise.low, rise.high, shown))
@@ -235,6 +236,6 @@ def overfitting(curves: pd.DataFrame, validation: str, training: str) -> pd.Data
 
 
 def _by_seed(curves: pd.DataFrame, column: str) -> pd.DataFrame:
-    """A row a seed, a column an epoch that all of them reached."""
+    """One row per seed, one column per epoch that all of them reached."""
     table = _finite(curves, column).pivot(index="seed", columns="epoch", values="value")
     return table.dropna(axis="columns")

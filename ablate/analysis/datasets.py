@@ -19,7 +19,7 @@ from ablate.errors import AnalysisError
 from ablate.study import Cell, Factor, Plan
 
 FEW = 5
-"""From this number of data sets on, ranks are compared."""
+"""Least number of data sets for which cells can be ranked."""
 
 
 def pool_effects(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Estimates:
@@ -29,7 +29,7 @@ def pool_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
     their precision. The interval is that of Hartung and Knapp (A refined method for the meta-analysis of controlled
     clinical trials with binary outcome, Statistics in Medicine 20 (2001), 3875-3889), with as many degrees of freedom
     as there are data sets less one, and never narrower than without their correction. Seeds of different data sets
-    are never thrown together.
+    are never treated as one sample.
 
     Args:
         plan: A plan with a block factor.
@@ -37,7 +37,7 @@ def pool_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
         rule: The sequential rule under which the seeds were taken, or None.
 
     Returns:
-        A row an ingredient's change: ``factor``, ``level``, number of ``blocks``, ``difference``, ``low``, ``high``,
+        One row per ingredient's change: ``factor``, ``level``, number of ``blocks``, ``difference``, ``low``, ``high``,
         ``contribution``, ``p``, ``p_adjusted`` (Holm), ``between`` (standard deviation of the true effects between
         data sets) and ``i2`` (share of the spread that is not noise).
 
@@ -56,7 +56,7 @@ def pool_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
         by_change.setdefault(("+".join(effect.changed), levels), []).append(effect)
     rows, notes = [], []
     for (factor, level), effects in by_change.items():
-        # Weights are inverse variances: without one an effect would have all the weight, or none.
+        # Weights are inverse variances: an effect without a variance would have all the weight, or none.
         usable = [effect for effect in effects if effect.difference.error > 0]
         if len(usable) < len(effects):
             notes.append(f"{factor}={level}: left out where there is no spread or no second seed.")
@@ -94,7 +94,7 @@ def _combined(effects: list[Effect], plan: Plan) -> tuple[float, ...]:
     # In units of the mean error, so that the iteration stops at the same place in every unit of the metric.
     unit = float(np.mean([effect.difference.error for effect in effects]))
     variances = np.array([(effect.difference.error / unit) ** 2 for effect in effects])
-    # Effects that agree to the last digit have no spread to divide by: all of it is noise then, and I² is 0.
+    # Effects that agree to the last digit divide by zero here; all spread is noise then, and I² is 0.
     with np.errstate(divide="ignore", invalid="ignore"):
         pooled = combine_effects(means / unit, variances, method_re="iterated", use_t=True)
     mean = float(pooled.mean_effect_re)
@@ -114,12 +114,12 @@ class Ranking:
 
     Args:
         estimand: What is compared.
-        table: A row a cell, best first: ``cell`` (its ingredients), ``mean_rank`` over data sets (1 is best),
+        table: One row per cell, best first: ``cell`` (its ingredients), ``mean_rank`` over data sets (1 is best),
             ``p`` of Wilcoxon's signed-rank test of its means against the reference's, ``p_adjusted`` (Holm).
         blocks: Number of data sets.
         friedman: p value of "all cells are alike" (Friedman's test in the form of Iman and Davenport).
         critical_difference: Mean ranks further apart than this differ (Nemenyi).
-        groups: The longest runs of cells, by mean rank, that do not differ by the critical difference.
+        groups: Maximal groups of cells, neighbours in mean rank, that do not differ by the critical difference.
         notes: What is left out, a sentence each.
     """
 
@@ -211,7 +211,7 @@ def _iman_davenport(ranks: np.ndarray, blocks: int) -> float:
 
 
 def _wilcoxon_p(differences: np.ndarray) -> float:
-    """The p value of Wilcoxon's signed-rank test of the differences of two cells, one a data set."""
+    """The p value of Wilcoxon's signed-rank test of the differences of two cells, one per data set."""
     from scipy import stats
 
     rounded = np.round(differences, 12)
@@ -220,7 +220,7 @@ def _wilcoxon_p(differences: np.ndarray) -> float:
 
 
 def _groups(table: pd.DataFrame, distance: float) -> tuple[tuple[str, ...], ...]:
-    """The longest runs of cells, by mean rank, that lie within a distance; none is part of another."""
+    """Maximal groups of cells, neighbours in mean rank, that lie within a distance; none is part of another."""
     ranks, cells = table["mean_rank"].tolist(), table["cell"].tolist()
     spans: list[tuple[int, int]] = []
     for start in range(len(ranks)):

@@ -71,8 +71,8 @@ def paired_effects(values: Observations, plan: Plan, state: SequentialState | No
         contributions = [_sign_for_contribution(difference, plan.study) for difference in differences]
         raw = [evidence(contribution, margin) for contribution in contributions]
         decisions = [
-            Decision(contribution.n, contribution, single, adjusted, verdict(contribution, adjusted, margin))
-            for contribution, single, adjusted in zip(contributions, raw, adjust(raw), strict=True)
+            Decision(contribution.n, contribution, unadjusted, adjusted, verdict(contribution, adjusted, margin))
+            for contribution, unadjusted, adjusted in zip(contributions, raw, adjust(raw), strict=True)
         ]
     return tuple(
         Effect(
@@ -91,7 +91,7 @@ def paired_effects(values: Observations, plan: Plan, state: SequentialState | No
 
 
 def _sign_for_contribution(mean: MeanInterval, study: Study) -> MeanInterval:
-    # 0 - x, because -x would print a zero difference as -0.0.
+    # Turns a difference into a contribution and back. 0 - x, because -x would print a zero difference as -0.0.
     return replace(mean, mean=0.0 - mean.mean) if study.direction == "max" else mean
 
 
@@ -116,13 +116,13 @@ EFFECT_COLUMNS = tuple(_COLUMNS)
 
 
 def effects_frame(effects: tuple[Effect, ...], plan: Plan) -> pd.DataFrame:
-    """The effects as a table with the columns :data:`EFFECT_COLUMNS`, a row an effect."""
+    """The effects as a table with the columns :data:`EFFECT_COLUMNS`, one row per effect."""
     rows = [[value(effect, plan.study) for value in _COLUMNS.values()] for effect in effects]
     return pd.DataFrame(rows, columns=list(EFFECT_COLUMNS))
 
 
 def pairs_frame(effects: tuple[Effect, ...]) -> pd.DataFrame:
-    """The single seeds behind the effects as a table with the columns :data:`PAIR_COLUMNS`, a row a seed."""
+    """The single seeds behind the effects as a table with the columns :data:`PAIR_COLUMNS`, one row per seed."""
     rows = [
         (effect.cell.label, seed, reference, value, value - reference)
         for effect in effects

@@ -1,4 +1,4 @@
-"""Estimates that name what they estimate, and by which interval and test: a number a seed, summarised over seeds."""
+"""Estimates from one number per seed, which name what they estimate and by which interval and test."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Estimates:
     Args:
         estimand: What the numbers are, in a sentence: the same ingredient has different effects under different
             questions.
-        table: A row an effect.
+        table: One row per effect.
         notes: What is left out or not to be had, a sentence each.
         interval: What the interval from ``low`` to ``high`` is: ``"t interval"``, ``"repeated confidence interval"``
             (of the sequential rule) or ``"Hartung-Knapp interval"``.
@@ -51,7 +51,7 @@ class Estimates:
 
 @dataclass(frozen=True)
 class Contrast:
-    """One number a seed, such as an average of differences between cells.
+    """One number per seed, such as an average of differences between cells.
 
     Args:
         keys: What it is the contrast of, in the columns of the table.
@@ -79,7 +79,7 @@ def estimate(
         contrasts: The contrasts, all with the same keys, which ask one family of questions.
         study: For the direction of the metric and the margin.
         rule: The sequential rule under which the seeds were taken. Intervals are then repeated ones, and p values count
-            all looks: both hold at whatever seed the cells of a contrast stopped.
+            all looks: both hold at whatever number of seeds the cells of a contrast stopped.
         notes: What is left out, a sentence each.
     """
     sign = -1.0 if study.direction == "max" else 1.0
@@ -92,6 +92,7 @@ def estimate(
         else:
             trajectory = Trajectory(values, (contrast.size,) * len(values))
             contributions.append(repeated_interval(trajectory, len(values), rule))
+            # The evidence after the last seed; NaN where there is no seed.
             raw.append([Evidence(math.nan), *sequential_evidence(trajectory, rule, study.margin)][-1])
     # 0 + x, because a zero would be printed as -0.0.
     contributions = [replace(mean, mean=0.0 + mean.mean) for mean in contributions]
@@ -99,16 +100,16 @@ def estimate(
     rows = [
         {
             **contrast.keys,
-            "n": mean.n,
-            "difference": mean.mean,
-            "low": mean.low,
-            "high": mean.high,
+            "n": difference.n,
+            "difference": difference.mean,
+            "low": difference.low,
+            "high": difference.high,
             "contribution": contribution.mean,
-            "p": single.difference,
+            "p": unadjusted.difference,
             "p_adjusted": adjusted.difference,
             "verdict": verdict(contribution, adjusted, study.margin),
         }
-        for contrast, mean, contribution, single, adjusted in zip(
+        for contrast, difference, contribution, unadjusted, adjusted in zip(
             contrasts, differences, contributions, raw, adjust(raw), strict=True
         )
     ]
@@ -131,11 +132,11 @@ def cell_at(plan: Plan, levels: Mapping[str, str]) -> Cell | None:
 
 
 def weighted_sums(values: Observations, weights: Iterable[tuple[str, float]]) -> tuple[dict[int, float], float]:
-    """A weighted sum of cells by seed, over the seeds that all of them have, and the magnitude of what went in.
+    """A weighted sum of cells by seed, over the seeds that all of them have, and the largest magnitude among them.
 
     Args:
         values: The metric by cell label and seed.
-        weights: Cell labels with their weights; a cell may stand several times.
+        weights: Cell labels with their weights; a cell may occur several times.
     """
     total: dict[str, float] = {}
     for cell, weight in weights:

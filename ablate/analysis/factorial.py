@@ -16,10 +16,10 @@ from ablate.analysis.intervals import LEVEL
 from ablate.errors import AnalysisError
 
 TINY = 1e-9
-"""Relative length below which a column adds nothing to others."""
+"""Relative length below which what a column adds to the columns before it counts as nothing."""
 
-_LARGEST = 1e150  # beyond it sums of squares leave the range of numbers
-_CORRELATED = 1e-6  # a correlation above it is no rounding
+_LARGEST = 1e150  # above it sums of squares may overflow
+_CORRELATED = 1e-6  # a correlation above it is more than rounding noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +30,10 @@ class Factorial:
         anova: A row for the block, every term, ``Residual`` and ``Total``, in this order: ``term``, ``df``, ``ss``,
             ``ms``, ``F``, ``p``. Without residual degrees of freedom there is no F.
         effects: A row for every estimable term of two-level factors: ``term``, ``effect`` (mean at the second level
-            minus mean at the first; for interactions the product of the signs), its standard ``error``, ``low`` and
-            ``high`` end of the 95% t interval, ``p``.
-        mixed: Terms that cannot be estimated, with what they are mixed with (``block`` among it).
+            minus mean at the first; for interactions, "second" is where the product of the factors' signs is +1), its
+            standard ``error``, ``low`` and ``high`` end of the 95% t interval, ``p``.
+        mixed: Terms that cannot be estimated, or only in part, each with the terms that it is mixed with (``block``
+            can be one).
         notes: What a reader should know, a sentence each.
         squares: Which sums of squares these are, in words.
         estimand: What the effects are.
@@ -61,7 +62,7 @@ def analyse_factorial(
     fraction, a contrast between blocks, empty cells) is not estimated but named with its partners.
 
     Args:
-        table: A row an observation, at least one.
+        table: One row per observation, at least one.
         response: Column of the finite numbers to explain.
         factors: All levels in the table by factor; the effect of two-level factors is second minus first.
         block: Column whose differences are removed first (seed, replicate, data set), or None.
@@ -81,7 +82,7 @@ def analyse_factorial(
         raise AnalysisError(
             f"Numbers of {response} reach {np.abs(y).max():.3g}: above {_LARGEST:g} they have no sums of squares."
         )
-    # Twice: what rounding leaves of a large mean would pass for an effect of it.
+    # Centred twice: what rounding leaves of a large mean after one subtraction could pass for an effect.
     y = y - math.fsum(y) / len(y)
     y = y - math.fsum(y) / len(y)
     constant = np.full((len(y), 1), 1 / math.sqrt(len(y)))
@@ -103,15 +104,15 @@ def analyse_factorial(
         elif columns.shape[1] == 1:
             two_level.add(term)
         if new.shape[1]:
-            # The columns themselves give effects in units of the response; of a term that is mixed with others only
-            # what it adds to them can be estimated.
+            # The columns themselves give effects in units of the response. Of a term that is mixed with others, only
+            # the directions that it adds can be estimated.
             fitted[term], model[term] = columns, new if term in mixed else columns
             basis = np.hstack([basis, new])
-    # The residual from the orthonormal basis, projected twice: it may be many digits smaller than the numbers.
-    rest = _orthogonal(y[:, np.newaxis], basis)
+    # By projection on the orthonormal basis, twice: residuals may be many digits smaller than the response.
+    residuals = _orthogonal(y[:, np.newaxis], basis)
     freedom = len(y) - basis.shape[1]
-    residual = math.fsum(rest.ravel() ** 2)
-    scale = residual / freedom if freedom > 0 else math.nan
+    residual_ss = math.fsum(residuals.ravel() ** 2)
+    scale = residual_ss / freedom if freedom > 0 else math.nan
     coefficients, covariance = _least_squares(np.hstack([constant, *model.values()]), y)
     anova, effects = [], []
     end = 1
@@ -125,13 +126,13 @@ def analyse_factorial(
             ss = float(coefficients[place] @ np.linalg.solve(covariance[place, place], coefficients[place]))
         anova.append((term, df, ss, ss / df if df else math.nan, *_f_test(ss, df, scale, freedom)))
         if term in two_level:
-            # The column is -1 and +1: from one level to the other it is twice the coefficient.
+            # The column is -1 and +1, so going from one level to the other changes the response by two coefficients.
             effect = 2 * float(coefficients[place.start])
             error = 2 * math.sqrt(scale * float(covariance[place.start, place.start])) if scale > 0 else math.nan
             half = error * float(special.stdtrit(freedom, (1 + LEVEL) / 2)) if freedom else math.nan
             p = 2 * float(special.stdtr(freedom, -abs(effect) / error)) if freedom and error > 0 else math.nan
             effects.append((term, effect, error, effect - half, effect + half, p))
-    anova.append(("Residual", freedom, residual, scale, math.nan, math.nan))
+    anova.append(("Residual", freedom, residual_ss, scale, math.nan, math.nan))
     anova.append(("Total", len(y) - 1, math.fsum(y**2), math.nan, math.nan, math.nan))
     notes = [f"{name} is at one level everywhere: no effect." for name in factors if name not in used]
     notes += [f"{term} cannot be told apart from {', '.join(names)}." for term, names in mixed.items()]
@@ -168,13 +169,13 @@ def term_columns(table: pd.DataFrame, factors: Mapping[str, Sequence[object]], t
 
 
 def new_directions(columns: Floats, basis: Floats) -> Floats:
-    """An orthonormal basis of what columns add to a space that is spanned by an orthonormal basis."""
+    """An orthonormal basis of what columns add to the space that ``basis`` (orthonormal, too) spans."""
     if not columns.shape[1]:
         return columns
     size = np.linalg.norm(columns, axis=0).max(initial=0.0)
     if size == 0:
         return columns[:, :0]
-    # Relative to the columns' length, so that a column of rounding noise is recognised as nothing new.
+    # Relative to the longest column, so that a remainder of rounding noise is recognised as nothing new.
     directions, strength, _ = np.linalg.svd(_orthogonal(columns, basis) / size, full_matrices=False)
     new = _orthogonal(directions[:, strength > TINY], basis)
     return np.linalg.qr(new)[0] if new.shape[1] else new
@@ -182,8 +183,8 @@ def new_directions(columns: Floats, basis: Floats) -> Floats:
 
 def _sum_coding(values: pd.Series, levels: Sequence[object]) -> Floats:
     """Columns that sum to zero over the levels; for two levels a single one, -1 and +1."""
-    # Sum coding: the first level is minus the sum of the others, so that a main effect is one around the mean and
-    # partial sums of squares do not depend on which level comes first.
+    # Sum coding: the first level is minus the sum of the others, so that a main effect is a deviation from the
+    # mean over levels and partial sums of squares do not depend on which level comes first.
     position = {level: index for index, level in enumerate(levels)}
     index = values.map(position).to_numpy(dtype=int)
     coding = np.vstack([-np.ones((1, len(levels) - 1)), np.eye(len(levels) - 1)])
@@ -191,8 +192,8 @@ def _sum_coding(values: pd.Series, levels: Sequence[object]) -> Floats:
 
 
 def _orthogonal(columns: Floats, basis: Floats) -> Floats:
-    # One projection leaves what rounding makes of nearly parallel columns; the second one removes that ("twice is
-    # enough", Kahan).
+    # After one projection nearly parallel columns still have a part in the basis, by rounding; the second projection
+    # removes it ("twice is enough", Kahan).
     for _ in range(2):
         columns = columns - basis @ (basis.T @ columns)
     return columns
@@ -203,7 +204,7 @@ def _least_squares(columns: Floats, y: Floats) -> tuple[Floats, Floats]:
     q, r = np.linalg.qr(columns)
     inverse = linalg.solve_triangular(r, np.eye(len(r)))
     coefficients = inverse @ (q.T @ y)
-    # One step of refinement brings the digits that the columns' correlations cost.
+    # One step of iterative refinement restores the digits that correlated columns cost.
     coefficients = coefficients + inverse @ (q.T @ (y - columns @ coefficients))
     return coefficients, inverse @ inverse.T
 

@@ -1,4 +1,4 @@
-"""Student's t interval of a mean, and what cannot have one."""
+"""Student's t interval of a mean, and which values allow none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROUNDING = 2.0**-21
 
 @dataclass(frozen=True)
 class MeanInterval:
-    """A mean and its interval; NaN where there is none.
+    """A mean with its confidence interval, whose parts are NaN where they do not exist.
 
     Args:
         n: Number of values.
@@ -47,8 +47,8 @@ class MeanInterval:
 def is_constant(values: Sequence[float], scale: float | None = None) -> bool:
     """Whether values differ by no more than the rounding of single precision.
 
-    Three identical differences are no infinite evidence: they come from coarse metrics (correct answers out of a few
-    hundred) or from two cells that are the same network. Their spread is then zero, or rounding noise that a t test
+    Identical differences are not infinitely strong evidence: they come from coarse metrics (correct answers out of a
+    few hundred) or from two cells that are the same network. Their spread is then zero, or rounding noise that a t test
     would take for a minute variance.
 
     Args:
@@ -89,7 +89,7 @@ def t_interval(values: Sequence[float], scale: float | None = None, level: float
     mean = math.fsum(values) / n
     if n == 1 or is_constant(values, scale):
         return MeanInterval(n, mean, math.nan, math.nan)
-    # In units of the largest deviation, whose square could leave the range of numbers.
+    # In units of the largest deviation, whose square could overflow or underflow.
     unit = max(abs(value - mean) for value in values)
     error = unit * math.sqrt(math.fsum(((value - mean) / unit) ** 2 for value in values) / (n - 1) / n)
     return MeanInterval(n, mean, error, error * float(t_half_width(n, level)))

@@ -124,9 +124,9 @@ def _effect_notes(plan: Plan, values: Observations, effects: tuple[Effect, ...])
     single = [effect.cell.label for effect in effects if effect.difference.n == 1]
     if single:
         yield f"One seed allows no interval, test or verdict: {_cells(single)}."
-    apart = [effect.cell.label for effect in effects if not effect.pairs and values[effect.cell.label]]
-    if apart:
-        yield f"No finished seed in common with the reference, so no effect: {_cells(apart)}."
+    unpaired = [effect.cell.label for effect in effects if not effect.pairs and values[effect.cell.label]]
+    if unpaired:
+        yield f"No finished seed in common with the reference, so no effect: {_cells(unpaired)}."
     for effect in effects:
         if effect.is_constant:
             n, mean = effect.difference.n, effect.difference.mean

@@ -1,4 +1,4 @@
-"""From the table of runs to one number a cell and seed, with what failed runs count for."""
+"""From the table of runs to one number per cell and seed; failed runs count as the study declared."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def metrics_of(runs: pd.DataFrame, plan: Plan) -> tuple[str, ...]:
     """The columns of a table of runs that can serve as metric: numbers, timings among them, but no versions.
 
     Args:
-        runs: One row a run, columns in the order keys, metrics, timings (``seconds...``), versions.
+        runs: One row per run, columns in the order keys, metrics, timings (``seconds...``), versions.
         plan: The plan whose factors are no metrics.
     """
     keys = {"study", "seed", "reason", *_KEYS, *(factor.name for factor in plan.factors)}

@@ -43,7 +43,7 @@ def t_power(effect: float, n: Any, alpha: Any = ALPHA, sides: int = 2) -> Any:
     n = np.asarray(n)
     critical = -special.stdtrit(n - 1, np.asarray(alpha) / sides)
     noncentral = effect * np.sqrt(n)
-    # NaN stands for probabilities too small to be computed.
+    # scipy gives NaN for probabilities too small to be computed. ``reverse``: significant with the wrong sign.
     missed = np.nan_to_num(special.nctdtr(n - 1, noncentral, critical), nan=0.0)
     reverse = np.nan_to_num(special.nctdtr(n - 1, noncentral, -critical), nan=0.0) if sides == 2 else 0.0
     return np.clip(1 - missed + reverse, 0.0, 1.0)
@@ -59,7 +59,8 @@ def seeds_needed(
         alpha: Level of the test.
         sides: Two, or one.
         power: How often is enough.
-        rule: With the sequential rule the number by which its boundary would have been crossed, at the latest.
+        rule: The sequential rule, or None. With it the number is an upper bound: the power at each look is that of
+            this look alone, without those before it.
 
     Returns:
         The number; None if it exceeds the last look, or :data:`MOST`.
@@ -69,7 +70,7 @@ def seeds_needed(
         (10, 16, None)
     """
     if rule is None:
-        # With a fixed level the power grows with the number of seeds, so that a few looks find the place.
+        # With a fixed level the power grows with the number of seeds, so that bisection finds the number.
         counts = range(2, MOST + 1)
         place = bisect_left(counts, True, key=lambda n: bool(t_power(abs(effect), n, alpha, sides) >= power))
         return counts[place] if place < len(counts) else None
@@ -94,10 +95,10 @@ def detectable(n: int, alpha: float = ALPHA, power: float = POWER) -> float:
 
 
 def least_value(is_enough: Callable[[float], bool], start: float, steps: int) -> float:
-    """About the least number that is enough, where all larger ones are, too.
+    """About the least number that is enough, by bisection; every larger number must be enough, too.
 
     Args:
-        is_enough: Whether a number is.
+        is_enough: Whether a number is enough.
         start: The search is below the first of ``start``, twice that, four times that, ... that is enough.
         steps: How often the interval is halved.
     """
@@ -128,7 +129,7 @@ def sequential_power(effect: float, rule: SequentialRule, alpha: float = ALPHA) 
 
 
 def holm_power(effect: float, n: int, comparisons: int, alpha: float = ALPHA) -> float:
-    """Which share of equal effects Holm's adjustment finds on average, by simulation.
+    """Mean share of effects that Holm's adjustment finds where all are equal, by simulation.
 
     Args:
         effect: Every true mean difference in standard deviations of the paired difference.
@@ -157,8 +158,8 @@ def seeds_more(
 ) -> int | None:
     """About how many seeds an undecided effect still needs, if what was seen so far is the truth.
 
-    It takes the quickest of the claims that would then be true: that there is an effect, or that it stays below the
-    margin.
+    Of the claims that would then be true (there is an effect; it stays below the margin) the one that needs the
+    fewest seeds counts.
 
     Args:
         contribution: Mean contribution so far.
@@ -167,7 +168,7 @@ def seeds_more(
         rule: The sequential rule, or None for seeds fixed in advance.
 
     Returns:
-        The number of seeds beyond those there are, at least 1; None if more than the rule or reason allows, or if
+        The number of further seeds, at least 1; None if the total is above what the rule allows or :data:`MOST`, or if
         nothing is known about the spread.
 
     Example:
@@ -180,7 +181,7 @@ def seeds_more(
     alpha = ALPHA / comparisons
     numbers = [seeds_needed(contribution.mean / spread, alpha, rule=rule)]
     if margin is not None and contribution.mean < margin:
-        # The claim needs the two-sided interval below the margin, too.
+        # The claim also needs the two-sided interval to end below the margin.
         one_sided = min(alpha, (1 - LEVEL) / 2)
         numbers.append(seeds_needed((margin - contribution.mean) / spread, one_sided, sides=1, rule=rule))
     known = [number for number in numbers if number is not None]

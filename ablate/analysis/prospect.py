@@ -40,7 +40,7 @@ def prospect(seeds: int, comparisons: int, rule: SequentialRule | None = None) -
     """What the chosen seeds can detect.
 
     The level of a single effect is the strictest that Holm's adjustment can ask for, alpha divided by the number of
-    comparisons; where there are several effects the later ones are tested more mildly.
+    comparisons; where there are several effects, the less significant ones are tested at milder levels.
 
     Args:
         seeds: Number of seeds of each cell, at least 1.
@@ -52,7 +52,7 @@ def prospect(seeds: int, comparisons: int, rule: SequentialRule | None = None) -
         With 3 seeds and 6 comparisons a single effect must be 8.0 times the standard deviation of the paired \
 difference to be found in 80% of all studies; one of 4 times is found in 33%, or in 54% where all have it.
     """
-    # Holm tests the smallest p value at this level: what is found then is found however the others turn out.
+    # Holm tests the smallest p value at this level; an effect found at it is found whatever the other p values are.
     alpha = ALPHA / comparisons
     family = plural(comparisons, "comparison")
     often = f"found in {percent(POWER)} of all studies"
@@ -86,7 +86,10 @@ def plan_prospect(plan: Plan) -> Prospect | None:
     """What the seeds of a plan can detect, and which margin they can tell from nothing.
 
     Args:
-        plan: The plan; None where no cell is compared with another.
+        plan: The plan.
+
+    Returns:
+        The prospect; None where no cell is compared with another.
 
     Example:
         >>> from ablate.study import Factor, Level, Study, make_plan
@@ -101,19 +104,19 @@ dispensable as often if the margin is at least 1.0 times that standard deviation
     if not count:
         return None
     rule = SequentialRule(len(study.seeds)) if study.sequential else None
-    expected = prospect(len(study.seeds), count, rule)
+    overall = prospect(len(study.seeds), count, rule)
     if study.margin is None or len(study.seeds) < 2:
-        return expected
+        return overall
     smallest = _least_margin(len(study.seeds), min(ALPHA / count, (1 - LEVEL) / 2), rule)
     text = (
-        f"{expected.text} What does nothing is found dispensable as often if the margin is at least {smallest:.1f} "
+        f"{overall.text} What does nothing is found dispensable as often if the margin is at least {smallest:.1f} "
         "times that standard deviation."
     )
-    return replace(expected, text=text)
+    return replace(overall, text=text)
 
 
 def _least_margin(seeds: int, alpha: float, rule: SequentialRule | None) -> float:
-    """In standard deviations of the paired difference, the least margin that is found not to be reached in 80%."""
+    """Least margin, in standard deviations of the paired difference, that 80% of studies without effect exclude."""
 
     def is_enough(shift: float) -> bool:
         if rule is not None:

@@ -23,8 +23,8 @@ def roadmap(plan: Plan, values: Observations, rule: SequentialRule | None = None
         rule: The sequential rule under which the seeds were taken, or None.
 
     Returns:
-        A row a step and block, from the empty network to the full one: a column a block factor, ``step`` from 1,
-        ``cell`` that it reaches, factors ``added``, ``mean`` of the metric there, then
+        One row per step and block, from the empty network to the full one: one column per block factor, ``step`` from
+        1, ``cell`` that it reaches, factors ``added``, ``mean`` of the metric there, then
         :data:`ablate.analysis.estimates.ESTIMATE_COLUMNS` with ``difference`` from the cell before. In a roadmap a
         positive ``contribution`` means that the step was good.
 
@@ -45,7 +45,7 @@ def roadmap(plan: Plan, values: Observations, rule: SequentialRule | None = None
         plan.study,
         rule,
     )
-    # A step adds an ingredient where an effect takes it away: what is good for the metric is positive here.
+    # Elsewhere a contribution is positive if taking the ingredient away harms; a step adds it, so the sign is turned.
     table = estimates.table.assign(contribution=0.0 - estimates.table["contribution"])
     return replace(estimates, table=table.drop(columns=["verdict"]))
 

@@ -18,13 +18,13 @@ _FEW = 5
 
 
 def sign_flip_p(differences: Sequence[float]) -> float:
-    """Two-sided p value of a mean under all ways to flip signs, exact where an ingredient does nothing.
+    """Two-sided p value of a mean by flipping signs; exact if cell and reference are exchangeable.
 
     Swapping the names of two equal cells flips the sign of a paired difference, so that all ``2 ** n`` sign patterns
     are equally likely. Beyond 20 differences 65,536 patterns are drawn, always the same ones.
 
     Args:
-        differences: One a seed.
+        differences: One per seed.
 
     Returns:
         The p value, never below ``2 ** (1 - n)``; NaN for fewer than two differences.
@@ -42,7 +42,7 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     if n > _EXACT:
         reached = np.count_nonzero(np.abs(_drawn_signs(n) @ values) >= threshold)
         return float((1 + reached) / (1 + _DRAWS))
-    # A flip of all signs changes no magnitude: half of the patterns suffice.
+    # Flipping all signs leaves the magnitude of the sum: patterns that keep the first sign suffice.
     sums = values[:1]
     for value in values[1:]:
         sums = np.concatenate([sums + value, sums - value])
@@ -73,7 +73,11 @@ def welch_p(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def pairing_correlation(a: Sequence[float], b: Sequence[float]) -> float:
-    """Pearson's correlation of two cells over shared seeds: what the pairing gains; NaN without spread."""
+    """Pearson's correlation of two cells over shared seeds: what pairing gains.
+
+    Returns:
+        The correlation; NaN for fewer than three seeds or without spread.
+    """
     if len(a) < 3:
         return math.nan
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -125,7 +129,7 @@ def robustness_frame(effects: Sequence[Effect]) -> pd.DataFrame:
     """How much the claim about each effect rests on the t test.
 
     Returns:
-        A row an effect, NaN where something is not defined: ``cell``, ``n``, ``d_z`` (mean contribution in standard
+        One row per effect, NaN where a measure is not defined: ``cell``, ``n``, ``d_z`` (mean contribution in standard
         deviations of the paired difference), the unadjusted ``p``, beside which ``p_sign_flip`` and ``p_welch`` (both
         unadjusted, for a number of seeds fixed in advance) are to be read, ``correlation`` of the paired runs,
         ``skewness``, whether it is notable (``skewed``), and the seeds that are ``outliers``.
@@ -136,12 +140,12 @@ def robustness_frame(effects: Sequence[Effect]) -> pd.DataFrame:
 
 def _robustness(effect: Effect) -> dict[str, object]:
     seeds = list(effect.pairs)
-    # All columns are free of units; squares of very large or small numbers would leave the range.
+    # No column depends on the unit, and squares of very large or small numbers would overflow or underflow.
     unit = 2.0 ** (math.frexp(size_of(effect.pairs))[1] - 1)
     reference = [a / unit for a, _ in effect.pairs.values()]
     cell = [b / unit for _, b in effect.pairs.values()]
     error = effect.contribution.error
-    # Of differences without spread nothing is defined.
+    # For differences without spread none of the measures is defined.
     differences = [] if math.isnan(error) else [b - a for a, b in zip(reference, cell, strict=True)]
     skew, is_skewed = skewness(differences)
     return {

@@ -24,7 +24,8 @@ class Round:
         state: The decisions so far.
         runs: Cell label and seed of every run that has not ended and is needed, the earliest seeds first; empty when
             the study is over.
-        read: By cell label, how many of the plan's seeds have been read: what the study costs.
+        read: By cell label, how many of the plan's seeds the looks have used ("read"); their sum is what the study
+            costs.
     """
 
     state: SequentialState
@@ -55,9 +56,9 @@ def next_runs(plan: Plan, runs: pd.DataFrame, rule: SequentialRule, ahead: int =
     and their references, take the next one. Nothing is needed once every cell is decided or out of seeds.
 
     Args:
-        plan: The plan; its seeds, in their order, are the greatest number that any cell may take. What failed runs
-            count for may not be ``"worst"``: the worst run is known only at the end, and looks come before.
-        runs: A row a run: ``cell``, ``seed``, ``state``, ``reason``, metrics.
+        plan: The plan; its seeds, in their order, are the greatest number that any cell may take. The study's policy
+            for failed runs may not be ``"worst"``: the worst run is known only at the end, and looks come before.
+        runs: One row per run: ``cell``, ``seed``, ``state``, ``reason``, metrics.
         rule: The rule, for as many seeds as the plan lists.
         ahead: How many seeds beyond the next look spare workers may train already. They stay unread until their look.
 
@@ -69,7 +70,7 @@ def next_runs(plan: Plan, runs: pd.DataFrame, rule: SequentialRule, ahead: int =
 
 
 def round_of(plan: Plan, runs: pd.DataFrame, values: Observations, rule: SequentialRule, ahead: int = 0) -> Round:
-    """The same as :func:`next_runs`, of runs in order and values in which failed runs count as declared."""
+    """As :func:`next_runs`, but from runs already ordered and values in which failed runs count as declared."""
     lost = lost_seeds(runs, values)
     state = follow(_trajectories(plan, values, lost), rule, plan.study.margin)
     targets = {cell.label: FIRST_LOOK for cell in plan.cells}
@@ -77,7 +78,7 @@ def round_of(plan: Plan, runs: pd.DataFrame, values: Observations, rule: Sequent
         label = comparison.cell.label
         if not state.decisions[label].is_decided:
             target = min(rule.max_seeds, max(FIRST_LOOK, state.look + 1 + ahead))
-            # A reference goes on as long as any cell that is compared with it.
+            # A reference goes on as long as any cell that is compared with it is undecided.
             for cell in (label, comparison.reference.label):
                 targets[cell] = max(targets[cell], target)
     needed = tuple(
@@ -130,7 +131,7 @@ def _seeds_read(plan: Plan, state: SequentialState) -> dict[str, int]:
     """By cell label how many seeds count: for a reference as many as for the longest of its comparisons."""
     compared = comparisons(plan)
     in_comparison = {comparison.reference.label for comparison in compared} | set(state.decisions)
-    # A cell without comparison (the empty block of a data set) has its first seeds in the tables.
+    # A cell in no comparison (alone in its block, for example) is never looked at: its first seeds go in the tables.
     read = {cell.label: 0 if cell.label in in_comparison else FIRST_LOOK for cell in plan.cells}
     for comparison in compared:
         count = state.decisions[comparison.cell.label].read

@@ -21,7 +21,7 @@ class Unit:
 
     Args:
         scale: What they are multiplied by.
-        suffix: What follows the number, with a blank before it: of accuracies `` points``.
+        suffix: What follows the number, with a blank before it; for accuracies `` points``.
     """
 
     scale: float = 1.0
@@ -50,8 +50,8 @@ def unit_of(metric: str, values: Iterable[float]) -> Unit:
 
     Args:
         metric: Its name.
-        values: Its values in all runs: a share may be given as such or in percent; of other values its differences
-            are no points.
+        values: Its values in all runs, which show whether a share is given from 0 to 1 or in percent. Where it is
+            neither, its differences have no unit.
 
     Example:
         >>> unit_of("test_accuracy", [0.97, 0.98]), unit_of("val_loss", [0.1])

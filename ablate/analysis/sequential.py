@@ -18,9 +18,10 @@ class Trajectory:
     """The contributions of one cell in the order of the study's seeds.
 
     Args:
-        values: One a seed, as far as it is known without a gap; NaN for a seed that is lost for good (a failed run).
-        sizes: As many magnitudes of the metric behind them, against which differences count as rounding noise; by
-            default those of the values themselves.
+        values: One per seed, up to the first that is still to come; NaN for a seed that is lost for good (a failed
+            run).
+        sizes: For each value the magnitude of the metric behind it, by which rounding noise is told from spread; by
+            default that of the value itself.
     """
 
     values: tuple[float, ...]
@@ -41,8 +42,8 @@ class Decision:
     Args:
         read: How many of the study's seeds have been read for this cell, lost ones included.
         contribution: Mean contribution over them with the repeated confidence interval.
-        raw: Sequential p values, each the probability that the largest statistic of all looks is as large without an
-            effect; they stay as they were when the cell was decided.
+        raw: Sequential p values: without an effect, the probability that the largest statistic of all looks is at least
+            the one seen. They are frozen when the cell is decided.
         adjusted: The same, adjusted by Holm over all cells.
         verdict: One of :data:`ablate.analysis.verdicts.VERDICTS`; final unless it is ``undecided``.
     """
@@ -66,7 +67,7 @@ class SequentialState:
     Args:
         rule: The rule.
         look: Seeds read so far: each undecided cell has been judged on that many.
-        decisions: By cell, in the order in which they were passed.
+        decisions: By cell, in the order of the trajectories given to :func:`follow`.
     """
 
     rule: SequentialRule
@@ -84,11 +85,11 @@ def follow(
 ) -> SequentialState:
     """Look after every seed from the third on, and freeze each cell at the look that decides it.
 
-    A look needs the seed of every cell that is still undecided; what lies beyond stays unread, so that the result does
-    not depend on the order in which workers finish. Sequential p values count the largest statistic of all looks,
-    are adjusted by Holm over all cells at every look (each question in its own family), and a claim needs in addition
-    the repeated confidence interval on its side. A dispensable ingredient that seems to hurt by more than the margin
-    goes on until that is settled, too.
+    A look needs the next seed of every cell that is still undecided. Seeds beyond the look stay unread, so that the
+    result does not depend on the order in which workers finish. Sequential p values count the largest statistic of all
+    looks, are adjusted by Holm over all cells at every look (each question in its own family), and a claim needs in
+    addition the repeated confidence interval on its side. A dispensable ingredient that seems to hurt by more than the
+    margin goes on until that is settled, too.
 
     Args:
         trajectories: The contributions by cell.
@@ -112,7 +113,7 @@ def follow(
     look = 0
     while look < rule.max_seeds:
         active = [cell for cell, decision in decisions.items() if not decision.is_decided]
-        # A look at some cells alone would let the fastest worker choose which cells are tested when.
+        # A look at only those cells that are ready would let the speed of workers decide which cells are tested when.
         if not active or any(len(trajectories[cell].values) <= look for cell in active):
             break
         look += 1
@@ -126,12 +127,12 @@ def follow(
         for cell, p in zip(decisions, adjusted, strict=True):
             decision = decisions[cell]
             current = decision.verdict
-            # The interval costs more than the p values, which at most looks rule out any claim.
+            # The interval is slow to compute, and at most looks the p values alone rule out any claim.
             if not decision.is_decided and _may_decide(p):
                 interval = repeated_interval(trajectories[cell], look, rule)
                 current = verdict(interval, p, margin)
-                # What harms by more than the margin is dispensable before it is known to harm: the stronger claim is
-                # close.
+                # An ingredient that harms by more than the margin is shown to be dispensable before it is shown to
+                # harm. The cell goes on, because the stronger claim is near.
                 if current == "dispensable" and interval.mean < -(margin or 0.0) and look < rule.max_seeds:
                     current = "undecided"
             decisions[cell] = replace(decision, adjusted=p, verdict=current)
@@ -143,7 +144,7 @@ def follow(
 
 
 def repeated_interval(trajectory: Trajectory, read: int, rule: SequentialRule) -> MeanInterval:
-    """The mean of the first contributions with its repeated confidence interval, NaN before the third.
+    """The mean of the first contributions with its repeated confidence interval, which is NaN before the third.
 
     Args:
         trajectory: The contributions.
@@ -170,14 +171,14 @@ def sequential_evidence(trajectory: Trajectory, rule: SequentialRule, margin: fl
     """
     values, sizes = trajectory.known()
     scores = running_scores(values, 0.0, sizes)
-    # Minus infinity marks looks at which there is nothing to test, and its magnitude must not count as evidence.
+    # Minus infinity marks looks at which nothing can be tested; its absolute value must not become evidence.
     largest = np.maximum.accumulate
     tests = [rule.tail(largest(np.where(np.isneginf(scores), scores, np.abs(scores))))]
     if margin is not None:
         # Two one-sided tests against the ends of the margin: equivalence needs both, dispensability the upper one.
         above = rule.tail(largest(running_scores(values, -margin, sizes)), one_sided=True)
-        against = running_scores(values, margin, sizes)
-        below = rule.tail(largest(np.where(np.isneginf(against), against, -against)), one_sided=True)
+        upper_scores = running_scores(values, margin, sizes)
+        below = rule.tail(largest(np.where(np.isneginf(upper_scores), upper_scores, -upper_scores)), one_sided=True)
         tests += [np.maximum(above, below), below]
     by_count = [Evidence(math.nan)]
     for column, score in zip(zip(*(test.tolist() for test in tests), strict=True), scores, strict=True):

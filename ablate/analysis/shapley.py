@@ -34,7 +34,7 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
         rule: The sequential rule under which the seeds were taken, or None.
 
     Returns:
-        A row an ingredient and block: a column a block factor, ``factor``, then
+        One row per ingredient and block: one column per block factor, ``factor``, then
         :data:`ablate.analysis.estimates.ESTIMATE_COLUMNS`; ``contribution`` is the value (positive is good) and
         ``difference`` with its interval the same in the sense "without minus with".
 
@@ -78,7 +78,7 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
 
 
 def ends_of_gain(plan: Plan, values: Observations, block: Mapping[str, str]) -> tuple[float, float] | None:
-    """The means of the metric between which Shapley values lead: without any ingredient, and of the full network.
+    """The two ends of the gain that Shapley values divide: mean metric without any ingredient, and of the full network.
 
     Args:
         plan: A plan for which :func:`shapley` has an answer.
@@ -107,8 +107,8 @@ def _seeds(values: Observations, cells: Mapping[Present, Cell]) -> tuple[list[in
 def _lattice(plan: Plan, block: Mapping[str, str]) -> dict[Present, Cell]:
     """The cell of every set of present ingredients that can exist, in one block.
 
-    A set in which an ingredient is present without what it depends on is no cell of its own: with it void, the network
-    is the same as without it.
+    A set in which an ingredient is present without what it depends on is left out: that ingredient is void there, so
+    the network is the same as without it.
     """
     factors = varied(plan)
     cells: dict[Present, Cell] = {}
@@ -138,11 +138,12 @@ def _lattice(plan: Plan, block: Mapping[str, str]) -> dict[Present, Cell]:
 
 
 def _weights(names: list[str], cells: Mapping[Present, Cell]) -> dict[str, dict[Present, float]]:
-    """By ingredient, the weight of each cell in its value: the share of all orders that pass through an edge.
+    """By ingredient, the weight of each cell in its Shapley value.
 
     An order of building the network up is a path from the empty set to the full one, along sets that exist. The edge
-    that adds an ingredient to a set lies on (paths up to the set) times (paths on from the larger set) of them, so that
-    all orders need not be listed: of sixteen ingredients there are 2e13.
+    that adds an ingredient to a set lies on (paths up to the set) times (paths on from the larger set) of them. Its
+    share of all paths is added to the weight of the larger set and taken from that of the smaller one. So the orders,
+    2e13 for sixteen ingredients, need not be listed.
     """
     by_size = sorted(cells, key=len)
     up: dict[Present, int] = {}

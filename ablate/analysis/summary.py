@@ -31,26 +31,27 @@ class Summary:
 
     Args:
         plan: The plan, with the study.
-        cells: A row a cell in the order of the plan: ``cell``, one column a factor (the level's label), ``n``
+        cells: One row per cell in the order of the plan: ``cell``, one column per factor (the level's label), ``n``
             finished seeds, ``mean`` of the metric and the ``half`` width, ``low`` and ``high`` end of its 95% t
             interval, ``best`` (not separable from the best cell), mean number of ``weights``, mean ``seconds`` a run,
-            number of ``failed`` runs. A factor that is called like one of these columns is shown as ``"n (factor)"``.
+            number of ``failed`` runs. A factor that has the name of one of these columns is shown as ``"n (factor)"``.
         effects: A row for every cell that has a reference to be compared with, see
             :data:`ablate.analysis.effects.EFFECT_COLUMNS`.
         pairs: A row for every cell and seed shared with its reference: ``cell``, ``seed``, ``reference``, ``value``,
             ``difference``.
         runs: All runs of planned cells, ordered by cell and seed.
-        read_curves: Returns :attr:`curves`, a million rows in a large study, of which many commands have no need.
+        read_curves: Returns :attr:`curves`. Deferred, because they can be a million rows that many commands do not
+            need.
         notes: What is missing, failed or excluded, a sentence each.
-        values: The metric by cell label and seed, as it was analysed: failed runs as the policy has it, nothing unread.
-        robustness: For each effect what does not rest on the t test, see
+        values: The metric by cell label and seed, as analysed: failed runs count as declared, unread runs are left out.
+        robustness: How much each effect rests on the assumptions of the t test, see
             :func:`ablate.analysis.robustness.robustness_frame`.
         sentences: By cell label, the effect as a sentence for a paper.
         convergence: How much cells still gained at the end of training, see
             :data:`ablate.analysis.checks.CONVERGENCE_COLUMNS`.
         round: The state of the study under the sequential rule; None where the seeds were fixed.
-        costs: A row a cell whose network was measured, in the order of the plan: ``cell``, ``weights``, ``flops`` of
-            one image, ``activations`` (numbers handed on for one image), ``latency`` (seconds of a forward pass of
+        costs: One row per cell whose network was measured, in the order of the plan: ``cell``, ``weights``, ``flops``
+            of one image, ``activations`` (numbers handed on for one image), ``latency`` (seconds of a forward pass of
             ``batch`` images), ``step`` (seconds of a training step), and for each of these but ``batch`` a column
             ``<name>_ratio`` to the reference cell, of times the median within rounds. No rows where nothing was.
     """
@@ -115,9 +116,9 @@ def summarise(
 
     Args:
         plan: The plan of the study.
-        runs: A row a run in any order: ``cell`` (label), ``seed``, ``state``, ``reason``, then metrics, timings whose
-            names begin with ``seconds``, versions. Planned runs without a row count as waiting.
-        curves: A row an epoch of a run: ``cell``, ``seed``, ``epoch`` from 1, then numbers; may be empty.
+        runs: One row per run in any order: ``cell`` (label), ``seed``, ``state``, ``reason``, then metrics, timings
+            whose names begin with ``seconds``, versions. Planned runs without a row count as waiting.
+        curves: One row per epoch of a run: ``cell``, ``seed``, ``epoch`` from 1, then numbers; may be empty.
         rule: The sequential rule under which the study took its seeds; None where their number was fixed.
 
     Raises:

@@ -60,7 +60,7 @@ def holm(p: Sequence[float]) -> list[float]:
     (1979), 65-70.
 
     Args:
-        p: A p value a question; NaN where a question cannot be tested yet. It stays in the family, whose size was
+        p: One p value per comparison; NaN where it cannot be tested yet. It stays in the family, whose size was
             declared with the plan: leaving it out would make the other claims easier.
 
     Returns:
@@ -76,14 +76,14 @@ def holm(p: Sequence[float]) -> list[float]:
     adjusted = [math.nan] * len(p)
     largest = 0.0
     for rank, (value, index) in enumerate(known):
-        # An adjusted p value is never below that of a smaller one, or the order of claims would turn around.
+        # The running maximum keeps the adjusted p values in the order of the unadjusted ones.
         largest = max(largest, min(1.0, value * (len(p) - rank)))
         adjusted[index] = largest
     return adjusted
 
 
 def adjust(raw: Sequence[Evidence]) -> list[Evidence]:
-    """The evidence of all ingredients, adjusted by Holm, each question in a family of its own.
+    """The evidence of all ingredients, adjusted by Holm, each of the three questions in a family of its own.
 
     Example:
         >>> [p.difference for p in adjust([Evidence(0.01), Evidence(0.04)])]
@@ -124,7 +124,7 @@ def verdict(contribution: MeanInterval, adjusted: Evidence, margin: float | None
 
 
 def blocking_p_value(contribution: MeanInterval, adjusted: Evidence, margin: float | None) -> tuple[str, float] | None:
-    """Of an undecided effect the claim that its interval suggests, and the adjusted p value that forbids it.
+    """For an undecided effect, the claim that its interval suggests and the adjusted p value that forbids it.
 
     Returns:
         What the interval does, and the p value; None where the interval suggests nothing.
@@ -141,7 +141,7 @@ def blocking_p_value(contribution: MeanInterval, adjusted: Evidence, margin: flo
 
 
 def blocking_interval(contribution: MeanInterval, adjusted: Evidence, margin: float | None) -> tuple[str, float] | None:
-    """Of an undecided effect the claim that its adjusted p value allows, and what in its interval forbids it.
+    """For an undecided effect, the claim that its adjusted p value allows and what in its interval forbids it.
 
     Returns:
         What the interval does, and the p value; None where no p value allows a claim.
