@@ -1,7 +1,8 @@
-"""The cache of a study's folder: its summary and the files made of it, for as long as no input has changed.
+"""The cache in a study's folder: its summary, and a record of the files that a report wrote.
 
-A summary is stored as Arrow tables (Feather files) and JSON in ``.cache``, which may be deleted at any time; a damaged
-or foreign one is made again. Nothing in it is executed.
+Both carry a key, see :func:`cache_key`, and count for as long as the key is the same. A summary is stored as Arrow
+tables (Feather files) and JSON in ``.cache``. That folder may be deleted at any time; what is damaged or has another
+key is computed anew. Nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from ablate.store.snapshot import Snapshot
 
 _LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")
 _INPUTS = ("plan.json", "confirmation.json", "costs.json")
-_MIN_RUNS = 200  # smaller studies are summarised as fast as a cache is read
+_MIN_RUNS = 200  # a smaller study is summarised as fast as its cached summary is read
 _FRAMES = ("cells", "effects", "pairs", "runs", "robustness", "convergence", "costs")
-_CURVES = "curves"  # read when they are first used
+_CURVES = "curves"  # apart from the other frames: read only when it is first used
 
 
 def cache_key(snapshot: Snapshot) -> str:
-    """A digest of what everything in a report depends on: the study's files and the software.
+    """A digest of everything that a report depends on: the study's files and the software.
 
     Args:
         snapshot: The study.
@@ -42,6 +43,7 @@ def cache_key(snapshot: Snapshot) -> str:
 
 @cache
 def _software() -> tuple[str, ...]:
+    """Our own files, each with time and size, and the versions of the libraries that compute and draw."""
     root = Path(ablate.__file__).parent
     files = (path for path in sorted(root.rglob("*")) if path.is_file() and path.suffix != ".pyc")  # templates too
     code = [f"{path} {(stat := path.stat()).st_mtime_ns} {stat.st_size}" for path in files]
@@ -49,7 +51,7 @@ def _software() -> tuple[str, ...]:
 
 
 def load_summary(snapshot: Snapshot, key: str) -> dict[str, Any] | None:
-    """The arguments of the summary that was cached under a key, or None where there is none.
+    """The keyword arguments of the :class:`ablate.analysis.Summary` that was cached under a key; None without one.
 
     Args:
         snapshot: The study.
@@ -66,7 +68,7 @@ def load_summary(snapshot: Snapshot, key: str) -> dict[str, Any] | None:
 
     def read_curves() -> pd.DataFrame:
         try:
-            # Another process may have collected the study again in the meantime.
+            # Another process may have cached the summary of a later state since; then the runs' own files are read.
             is_same = _read_json(folder / "summary.json", key) is not None
             return _read_frame(folder / f"{_CURVES}.arrow") if is_same else snapshot.curves
         except (OSError, ValueError, StoreError, pa.ArrowException):
@@ -79,7 +81,7 @@ def load_summary(snapshot: Snapshot, key: str) -> dict[str, Any] | None:
 
 
 def save_summary(snapshot: Snapshot, key: str, summary: Summary) -> None:
-    """Cache a summary, if its study is large and nothing in it may change while no file does.
+    """Cache a summary if its study is large, and if it cannot change without a change of a file.
 
     Args:
         snapshot: The study.
@@ -87,7 +89,8 @@ def save_summary(snapshot: Snapshot, key: str, summary: Summary) -> None:
         summary: The summary.
     """
     states = set(summary.runs["state"]) | set(summary.runs["reason"])
-    # No file changes when the process of a run dies. The state of the sequential rule is not stored.
+    # The death of a run's process changes the run's state but no file, so a summary with running or killed runs is not
+    # cached. Neither is one with the state of a sequential rule, which the cache cannot hold.
     if len(summary.runs) < _MIN_RUNS or states & {"running", "killed"} or summary.round is not None:
         return
     folder = snapshot.folder.path / ".cache"
@@ -100,11 +103,11 @@ def save_summary(snapshot: Snapshot, key: str, summary: Summary) -> None:
             _write_frame(folder / f"{name}.arrow", getattr(summary, name))
         write_text(folder / "summary.json", json.dumps(contents))
     except (OSError, ValueError, TypeError, StoreError, pa.ArrowException):
-        return  # a folder that cannot be written, or a table of other things than texts and numbers
+        return  # the folder cannot be written, or a table holds values that Feather or JSON cannot
 
 
 def _write_frame(path: Path, frame: pd.DataFrame) -> None:
-    # Columns of objects, texts that repeat, are stored and read several times as fast as categories.
+    # Columns of the dtype object hold texts that repeat: as categories they are written and read several times as fast.
     objects = {name: "category" for name in frame.columns if frame[name].dtype == object}
     buffer = io.BytesIO()
     frame.astype(objects).to_feather(buffer)
@@ -117,11 +120,11 @@ def _read_frame(path: Path) -> pd.DataFrame:
 
 
 def files_are_current(study: StudyFolder, key: str) -> bool:
-    """Whether all files that were made under a key are still there, unchanged.
+    """Whether the files of the last report were written under this key and are all still there, unchanged.
 
     Args:
         study: The study's folder.
-        key: See :func:`cache_key`.
+        key: That of the files; it begins with the :func:`cache_key` and adds the options of the report.
     """
     stored = _read_json(study.path / ".cache" / "files.json", key)
     if stored is None:
@@ -130,11 +133,11 @@ def files_are_current(study: StudyFolder, key: str) -> bool:
 
 
 def save_files(study: StudyFolder, key: str) -> None:
-    """Record time and size of the files that were made of a study's runs.
+    """Record the files of a report with their versions, for :func:`files_are_current`.
 
     Args:
         study: The study's folder.
-        key: See :func:`cache_key`.
+        key: That of the files, see :func:`files_are_current`.
     """
     paths = [*study.path.glob("*.*"), *study.tables.rglob("*"), *study.figures.rglob("*")]
     names = [str(path.relative_to(study.path)) for path in paths if path.is_file() and path.name not in _INPUTS]
@@ -146,6 +149,7 @@ def save_files(study: StudyFolder, key: str) -> None:
 
 
 def _file_version(path: Path) -> list[int]:
+    """Time, size and inode of a file, of which one changes when it is written again; empty where it is missing."""
     try:
         stat = path.stat()
     except OSError:
@@ -154,7 +158,7 @@ def _file_version(path: Path) -> list[int]:
 
 
 def _read_json(path: Path, key: str) -> dict[str, Any] | None:
-    """The values of a file that was written under a key; None where there is none."""
+    """The contents of a JSON file that carries this key; None where it is missing, damaged or has another key."""
     try:
         values = json.loads(path.read_bytes())
     except (OSError, ValueError):

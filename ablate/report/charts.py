@@ -1,4 +1,4 @@
-"""The data of the interactive charts, as plain values for JSON: rounded, and thinned where there are many."""
+"""The data of the interactive charts as plain values for JSON: numbers are rounded, long lines lose points."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from ablate.analysis import Summary
     from ablate.study import Cell, Plan
 
-_SELECTED_AT_FIRST = 8
-# How many numbers a page may hold, of about 8 characters each.
+_SELECTED_AT_FIRST = 8  # cells whose curves are shown when the page opens
+# How many numbers the mean curves and the lines of single runs may take; a number takes about 8 characters of the page.
 _MAX_MEAN_NUMBERS = 80_000
 _MAX_RUN_NUMBERS = 60_000
-# Points of a line: never more, and lines of single runs not with less.
+# A line has at most this many points; if the lines of single runs would have fewer than the minimum, all are left out.
 _MAX_POINTS, _MIN_POINTS = 200, 10
 
-# As plotly.js calls them.
+# The dashes of plotly.js by the names of our lines, see :data:`ablate.figures.colours.LINES`.
 _LINES = {"solid": "solid", "dashed": "dash", "dashdot": "dashdot", "long dashed": "longdash"}
 _DASHES = (*_LINES.values(), "longdashdot")
 
@@ -30,8 +30,9 @@ def forest_data(summary: Summary) -> dict[str, Any]:
     """The effects with their intervals, and the single seeds behind them.
 
     Returns:
-        ``metric``, ``direction``, ``margin`` and ``rows``, from the largest contribution down: cell, its place in the
-        plan, difference, low, high, n, adjusted p, verdict, and seeds as pairs of seed and difference.
+        ``metric``, ``direction``, ``margin``, and ``rows``, one per effect, largest contribution first: ``cell`` (its
+        label), ``place`` (its index in the plan), ``difference``, ``low``, ``high``, ``n``, ``p`` (adjusted),
+        ``verdict`` and ``seeds`` (pairs of a seed and its difference).
     """
     places = {cell.label: place for place, cell in enumerate(summary.plan.cells)}
     seeds = {
@@ -56,14 +57,20 @@ def forest_data(summary: Summary) -> dict[str, Any]:
 
 
 def curves_data(summary: Summary) -> dict[str, Any]:
-    """The learning curves: of each cell the mean with its interval, and of each run its own line.
+    """The learning curves: for each cell the mean with its interval, and for each run its own line.
 
     Returns:
-        ``metrics`` (column, metric and split of each: the column ``val_loss`` is the metric ``loss`` of the split
-        ``validation``), ``first_metric`` (the one that is selected at first), ``cells`` (label, colour of the static
-        figures, dash, whether selected at first), ``means`` by metric and cell, ``runs`` by metric, ``max_points`` (how
-        many points of a line are kept, None for all), ``runs_omitted`` (whether there are too many runs for lines of
-        their own).
+        Plain values by these names.
+
+        - ``metrics``: for each column of the curves its ``column``, ``metric`` and ``split``; the column ``val_loss``
+          is the metric ``loss`` of the split ``validation``.
+        - ``first_metric``: the metric that is shown when the page opens.
+        - ``cells``: for each its ``label``, ``colour`` (as in the static figures), ``dash`` and ``is_selected``
+          (whether it is shown when the page opens).
+        - ``means``: a line for each column and cell, see `_means`.
+        - ``runs``: for each run its lines by column, see `_runs`.
+        - ``max_points``: how many points a mean curve is thinned to; None where no curve is that long.
+        - ``runs_omitted``: whether the runs are too many to have lines of their own.
     """
     from ablate.analysis.curves import curve_columns, mean_curves
     from ablate.figures.colours import cell_styles
@@ -73,11 +80,12 @@ def curves_data(summary: Summary) -> dict[str, Any]:
     columns = curve_columns(summary.curves)
     means = mean_curves(summary.counted_curves, *columns)
     runs = summary.curves[["cell", "seed"]].drop_duplicates()
-    lines = max(len(columns) * max(means["cell"].nunique(), 1), 1)
-    points = max(min(_MAX_POINTS, _MAX_MEAN_NUMBERS // (4 * lines)), 2)
+    mean_lines = max(len(columns) * max(means["cell"].nunique(), 1), 1)
+    # A point of a mean curve takes four numbers: epoch, mean and both ends of the interval.
+    points = max(min(_MAX_POINTS, _MAX_MEAN_NUMBERS // (4 * mean_lines)), 2)
     run_points = min(_MAX_POINTS, _MAX_RUN_NUMBERS // max(len(columns) * len(runs), 1))
     selected = _selected_at_first(summary)
-    longest = int(summary.curves["epoch"].value_counts().size) if len(summary.curves) else 0
+    epochs = int(summary.curves["epoch"].value_counts().size) if len(summary.curves) else 0
     return {
         "metrics": [dict(zip(("column", "metric", "split"), (name, *_split(name)), strict=True)) for name in columns],
         "first_metric": _split(summary.study.metric)[0],
@@ -92,26 +100,28 @@ def curves_data(summary: Summary) -> dict[str, Any]:
         ],
         "means": list(_means(means, cells, points)),
         "runs": list(_runs(summary.curves, columns, cells, run_points)) if run_points >= _MIN_POINTS else [],
-        "max_points": points if longest > points else None,
+        "max_points": points if epochs > points else None,
         "runs_omitted": bool(len(runs)) and run_points < _MIN_POINTS,
     }
 
 
 def _dash(cell: Cell, plan: Plan, line: str) -> str:
-    """How lines of one colour differ: by the data set, or else as several changes do in the figures.
+    """The dash of a cell's line, as plotly.js calls it; ``line`` is its line in the static figures.
 
-    Dots are left for the training curves.
+    In a study with blocks the dash tells the block. Otherwise only cells with several changes are dashed, since these
+    can share a colour. Dots are not used: the page draws training curves dotted.
     """
     blocks = [factor for factor in plan.factors if factor.block]
     if blocks:
-        place = 0
+        block_number = 0
         for factor in blocks:
-            place = place * len(factor.labels) + factor.labels.index(cell.levels[factor.name])
-        return _DASHES[place % len(_DASHES)]
+            block_number = block_number * len(factor.labels) + factor.labels.index(cell.levels[factor.name])
+        return _DASHES[block_number % len(_DASHES)]
     return _LINES.get(line, "longdashdot") if len(cell.changed) > 1 else "solid"
 
 
 def _selected_at_first(summary: Summary) -> set[str]:
+    """The labels of all cells, or where they are many, of the first one and those with the largest differences."""
     labels = [cell.label for cell in summary.plan.cells]
     if len(labels) <= _SELECTED_AT_FIRST:
         return set(labels)
@@ -120,7 +130,7 @@ def _selected_at_first(summary: Summary) -> set[str]:
 
 
 def _split(metric: str) -> tuple[str, str]:
-    """The metric without its prefix, and the split that the prefix names."""
+    """A column of the curves as metric and split: the rest of its name, and what the prefix stands for."""
     for prefix, split in _SPLITS.items():
         if metric.startswith(prefix) and metric != prefix:
             return metric.removeprefix(prefix), split
@@ -128,6 +138,7 @@ def _split(metric: str) -> tuple[str, str]:
 
 
 def _means(means: pd.DataFrame, cells: Sequence[str], points: int) -> Iterator[dict[str, Any]]:
+    """The mean curve of each column (``metric``) and cell (index in ``cells``), at most ``points`` points."""
     place = {label: index for index, label in enumerate(cells)}
     for (metric, cell), line in means.groupby(["metric", "cell"], sort=False):
         points_shown = line.iloc[thinned(len(line), points)]
@@ -144,6 +155,7 @@ def _means(means: pd.DataFrame, cells: Sequence[str], points: int) -> Iterator[d
 
 
 def _runs(curves: pd.DataFrame, columns: Sequence[str], cells: Sequence[str], points: int) -> Iterator[dict[str, Any]]:
+    """The curves of each run, at most ``points`` points: one ``x`` for all, and a ``y`` for each column."""
     place = {label: index for index, label in enumerate(cells)}
     for (cell, seed), lines in curves.groupby(["cell", "seed"], sort=False):
         points_shown = lines.iloc[thinned(len(lines), points)]
@@ -156,7 +168,7 @@ def _runs(curves: pd.DataFrame, columns: Sequence[str], cells: Sequence[str], po
 
 
 def thinned(count: int, most: int) -> list[int]:
-    """The indices of the points of a line that are drawn: evenly spread, the first and the last among them.
+    """Of ``count`` points, the indices of at most ``most``: evenly spread, the first and the last among them.
 
     Example:
         >>> thinned(5, 10), thinned(9, 3)
@@ -172,5 +184,5 @@ def _numbers(values: Iterable[Any]) -> list[float | None]:
 
 
 def _number(value: float) -> float | None:
-    """Five significant digits, more than a screen can show; None for NaN and infinity, which JSON lacks."""
+    """Round to five significant digits, more than a screen can show; None for NaN and infinity, which JSON lacks."""
     return float(f"{value:.5g}") if math.isfinite(value) else None

@@ -11,11 +11,11 @@ from ablate.store import StudyFolder, write_bytes, write_text
 if TYPE_CHECKING:
     from ablate.analysis import Summary
 
-# Whatever loads pandas is imported within the functions: every command loads this module.
+# Every command loads this module, so what loads pandas is imported in the functions that need it.
 
 
 def summary_of(study: StudyFolder) -> Summary:
-    """What a study's folder says now, also in the middle of it or after failures.
+    """Summarise a study as it is on disk now, be it running, finished or partly failed.
 
     Args:
         study: The study's folder.
@@ -37,16 +37,21 @@ def collect(
 ) -> Summary:
     """Write ``runs.csv``, ``curves.csv``, ``effects.csv``, tables, checklist, figures and the page of a study.
 
-    Files that were made of the same runs by the same software, and are still there, are left as they are.
+    Nothing is written if the files are still there, unchanged, from the same runs, options and software.
 
     Args:
         study: The study's folder.
-        figures: Names of the figures, instead of those that the study chose.
-        width: How wide the figures are, instead of what the study chose.
-        drawn: What this process has drawn of the study before; see :func:`ablate.figures.write_figures`.
+        figures: Names of the figures to draw, instead of those that the study names.
+        width: The width of the figures, instead of the one that the study names.
+        drawn: Digests of the figures that this process drew of the study before, by figure; they are left as they are
+            if their data are the same. It is updated; see ``digests`` of :func:`ablate.figures.write_figures`.
 
     Returns:
-        What the tables and figures show; see :func:`ablate.report.summary_of`.
+        The summary that the tables and figures show; see :func:`ablate.report.summary_of`.
+
+    Raises:
+        StoreError: If there is no study in the folder, or a file cannot be written.
+        AnalysisError: If its runs do not have the study's metric, or the name of a figure is unknown.
     """
     from ablate.report.cache import files_are_current, save_files
     from ablate.report.study_report import read_report
@@ -61,7 +66,7 @@ def collect(
     key = f"{report.key} {json.dumps(options, sort_keys=True)}"
     if files_are_current(study, key):
         return summary
-    # Not before it is known that something has to be written: matplotlib takes half a second.
+    # Imported only now that something has to be written: matplotlib takes half a second.
     from ablate.figures import write_figures
     from ablate.figures.registry import DEFAULT_WIDTH
     from ablate.report.page import write_page

@@ -1,4 +1,4 @@
-"""The figures and diagrams of a study's folder as images that a page holds itself."""
+"""The figures and diagrams of a study's folder as images that are embedded in its page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from ablate.store import StudyFolder
 from ablate.study import Cell
 
-_ONE_COLUMN = 330  # points
+_ONE_COLUMN = 330  # points; a wider figure was drawn for two columns
+# What a page can embed, by ending.
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -22,8 +23,8 @@ class Image:
     Args:
         name: Its title.
         alt: Its caption.
-        source: A ``data:`` URL that holds it; empty where it would exceed what the page may hold.
-        files: Names of its files and their addresses relative to the page.
+        source: A ``data:`` URL with its contents; empty where they would exceed the limit of the page.
+        files: For each of its files the format and the path relative to the study's folder.
         is_wide: Whether it was drawn for the width of two columns.
     """
 
@@ -35,23 +36,23 @@ class Image:
 
 
 def figure_images(study: StudyFolder, limit: int) -> list[Image]:
-    """The figures that were written, in the order of ``captions.md``, each with its caption.
+    """The figures in a study's folder, in the order of ``captions.md``, each with its caption.
 
     Args:
         study: The study's folder.
-        limit: How many bytes they may take together.
+        limit: How many characters their ``data:`` URLs may have in all.
     """
     captions = _captions(study.figures / "captions.md")
     return _images(study.path, ((name, caption, study.figures / name) for name, caption in captions), limit)
 
 
 def diagram_images(study: StudyFolder, cells: Sequence[Cell], limit: int) -> list[Image]:
-    """The diagrams of the networks, that of the full one first.
+    """The diagrams of the networks, in the order of the cells.
 
     Args:
         study: The study's folder.
         cells: The cells in the order of the plan.
-        limit: How many bytes they may take together.
+        limit: How many characters their ``data:`` URLs may have in all.
     """
     diagrams = []
     for cell in cells:
@@ -61,7 +62,11 @@ def diagram_images(study: StudyFolder, cells: Sequence[Cell], limit: int) -> lis
 
 
 def _images(root: Path, named: Iterable[tuple[str, str, Path]], limit: int) -> list[Image]:
-    """Images by title, caption and path without ending; those that would exceed the limit have links alone."""
+    """Images from their titles, captions and paths without ending.
+
+    One without files is left out. The smallest format that a page can embed is embedded, unless that would exceed the
+    limit; then the image has only links.
+    """
     images = []
     for name, alt, stem in named:
         paths = [path for form in ("svg", "png", "pdf") if (path := stem.with_name(f"{stem.name}.{form}")).is_file()]
@@ -81,13 +86,13 @@ def _images(root: Path, named: Iterable[tuple[str, str, Path]], limit: int) -> l
 
 
 def _width(svg: bytes) -> float:
-    """The width that an SVG declares, in points."""
+    """The width that an SVG declares, in points; 0 where it declares none."""
     match = re.search(rb'<svg[^>]*\swidth="([\d.]+)pt"', svg[:5000])
     return float(match[1]) if match else 0.0
 
 
 def _captions(path: Path) -> list[tuple[str, str]]:
-    """Names and captions of the figures that were written."""
+    """Names and captions of figures from ``captions.md``, those of figures that were left out among them."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:

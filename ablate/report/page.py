@@ -1,4 +1,4 @@
-"""The page of a study: one file with everything in it, for any browser, without an internet connection."""
+"""The page of a study: one HTML file that embeds all it needs, so that any browser shows it without a network."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from ablate.report.study_report import StudyReport
     from ablate.tables import Table
 
-# A page stays under 6 MB; this is what images may take of it, in base64.
+# How many characters of base64 the images of a page may take in all; the whole page stays under 6 MB.
 _IMAGE_LIMIT = 1_800_000
-_MAX_ROWS = 1000
+_MAX_ROWS = 1000  # of the table of runs
 _RELOAD_SECONDS = 5
 
 
@@ -46,9 +46,10 @@ def write_page(path: Path, reports: Sequence[StudyReport], live: bool = False) -
     """Write the page of one or several studies.
 
     Args:
-        path: The file.
-        reports: The studies; links lead from the page's folder, so the folder of the first one is the place for it.
-        live: Whether a study is still running: then the page reloads itself every few seconds.
+        path: The file. Links are relative to its folder; those of figures are relative to the study's own folder, so it
+            belongs in the folder of the first study.
+        reports: The studies.
+        live: Whether a study is still running; then the page reloads itself every few seconds.
 
     Raises:
         StoreError: If the file cannot be written.
@@ -61,11 +62,11 @@ def page_html(reports: Sequence[StudyReport], here: Path, live: bool = False) ->
 
     Args:
         reports: The studies.
-        here: The folder that the page will be in, from which its links lead.
+        here: The folder that the page will be in, to which its links are relative.
         live: Whether a study is still running.
 
     Returns:
-        The page. It holds no time of writing: the same studies give the same bytes.
+        The page. The time of writing is not in it, so the same studies give the same bytes.
     """
     library, library_hash = _plotly()
     script = _template_text("page.js")
@@ -81,7 +82,7 @@ def page_html(reports: Sequence[StudyReport], here: Path, live: bool = False) ->
 
 
 def _study_values(report: StudyReport, prefix: str, here: Path, limit: int, live: bool) -> Mapping[str, Any]:
-    """What the template shows of a study; ``prefix`` distinguishes the identifiers of several studies."""
+    """The values of a study that the template shows; ``prefix`` keeps the HTML ids of several studies apart."""
     from ablate.tables import TABLES, costs_table, effects_table, failures_table, runs_table
 
     summary, snapshot = report.summary, report.snapshot
@@ -89,7 +90,7 @@ def _study_values(report: StudyReport, prefix: str, here: Path, limit: int, live
     figures = figure_images(snapshot.folder, limit * 2 // 3)
     charts = {"forest": forest_data(summary), "curves": curves_data(summary)}
     verdicts = {row["cell"]: row["verdict"] for row in summary.effects.to_dict("records") if row["n"]}
-    # What the design answers beside the effects is left out of a live page: it takes longest to compute.
+    # A live page lacks the tables that the design adds to the effects, since they take longest to compute.
     answers = {} if live else {name: table for name, table in report.tables.items() if name not in ("effects", "costs")}
     failures, runs = failures_table(summary, report.errors), runs_table(summary, _MAX_ROWS)
     return {
@@ -163,7 +164,7 @@ def _relative(path: Path, here: Path) -> str:
 
 
 def _script_json(values: Any) -> Any:
-    """JSON for a script element: with no characters that could end the element or begin a comment."""
+    """JSON for a script element; characters that could end the element or begin a comment are escaped."""
     from markupsafe import Markup
 
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -174,17 +175,17 @@ def _script_json(values: Any) -> Any:
 
 @cache
 def _plotly() -> tuple[str, str]:
-    """The basic bundle of plotly.js, gzipped, in base64, and the hash by which a page allows it.
+    """The basic bundle of plotly.js, gzipped and in base64, and the hash that a page's security policy allows.
 
-    The file is as published. It has a quarter of the size of the bundle in the Python package of plotly, and a browser
-    loads it in a third of the time.
+    The bundle is unchanged from its release. It is a quarter of the size of the one in the Python package plotly, and a
+    browser loads it in a third of the time.
     """
     packed = (resources.files("ablate.report") / "plotly" / "plotly-basic.min.js.gz").read_bytes()
     return base64.b64encode(packed).decode(), _script_hash(gzip.decompress(packed).decode("utf-8"))
 
 
 def _script_hash(source: str) -> str:
-    """The source expression of a content security policy that allows a script of just this text."""
+    """What a content security policy must list to allow the script with this text, and no other."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
 
 

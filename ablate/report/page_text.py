@@ -1,4 +1,4 @@
-"""The sentences and lists of the page about a study: its verdicts, methods, configuration, commands and environment."""
+"""The sentences and lists of a study's page: its verdicts, methods, configuration, commands and environment."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from ablate.store.snapshot import Snapshot
 
 Entry = tuple[str, str]
-"""A term and its text."""
+"""A line of a list on the page: what it is about, and the text."""
 
+# What one cell with a verdict shows, and what several do.
 _VERDICTS = {
     "helps": ("shows a part that earns its place", "show parts that earn their place"),
     "hurts": ("shows a part that does harm", "show parts that do harm"),
@@ -25,11 +26,12 @@ _VERDICTS = {
     "dispensable": ("shows a part that is dispensable", "show parts that are dispensable"),
     "undecided": ("is undecided", "are undecided"),
 }
+# The groups of the configuration that have a card, and its title.
 _GROUPS = {"data": "Data", "model": "Network", "train": "Training"}
 
 
 def headline(summary: Summary) -> str:
-    """The verdicts in one sentence.
+    """How many cells have each verdict, as a sentence.
 
     Example:
         >>> import pandas as pd
@@ -42,15 +44,15 @@ def headline(summary: Summary) -> str:
         return "There is nothing to compare yet."
     counts = Counter(summary.effects["verdict"])
     phrases = [
-        f"{number} {singular if number == 1 else more}"
-        for verdict, (singular, more) in _VERDICTS.items()
+        f"{number} {singular if number == 1 else several}"
+        for verdict, (singular, several) in _VERDICTS.items()
         if (number := counts[verdict])
     ]
     return f"Of {plural(counts.total(), 'change')} to the reference, {', '.join(phrases)}."
 
 
 def methods_paragraph(summary: Summary, items: Mapping[str, str]) -> str:
-    """The paragraph of methods for a paper.
+    """The paragraph on methods for a paper.
 
     Args:
         summary: The summary.
@@ -75,7 +77,7 @@ def methods_paragraph(summary: Summary, items: Mapping[str, str]) -> str:
 
 
 def setup_cards(snapshot: Snapshot) -> list[tuple[str, list[Entry]]]:
-    """What was trained on what: a title and entries for the data, the network and the training."""
+    """The cards of the setup, each a title and entries: data, network, training, and what was checked beforehand."""
     reference, checks = snapshot.record.reference, snapshot.record.checks.get("full", {})
     groups = [
         (title, list(_flattened(values)))
@@ -101,6 +103,7 @@ def other_keys(snapshot: Snapshot) -> list[Entry]:
 
 
 def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[Entry]:
+    """The keys of a nested configuration with dots, each with its value; what is None or empty is left out."""
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
             yield from _flattened(value, f"{prefix}{name}.")
@@ -129,6 +132,7 @@ def commands(snapshot: Snapshot) -> list[str]:
 
 
 def _program(event: Mapping[str, Any]) -> str:
+    """How a command was called: our own application, or the script or module of the user's."""
     task = event.get("task")
     task = task if isinstance(task, Mapping) else {}
     module, file = str(task.get("module") or "ablate"), str(task.get("file") or "")
@@ -138,7 +142,7 @@ def _program(event: Mapping[str, Any]) -> str:
 
 
 def versions(summary: Summary) -> list[Entry]:
-    """The versions with which the runs were made; several where they differ."""
+    """The versions that the runs used, by name; several values where runs differ."""
     return [
         (name, enumeration(values))
         for name in VERSIONS
@@ -147,7 +151,7 @@ def versions(summary: Summary) -> list[Entry]:
 
 
 def compute_time(snapshot: Snapshot) -> list[Entry]:
-    """How long the runs took, failed ones included."""
+    """How long finished and failed runs took, and on how many machines."""
     seconds: dict[str, list[float]] = {FINISHED: [], FAILED: []}
     for status in snapshot.statuses.values():
         if status.state in seconds and status.started is not None and status.ended is not None:

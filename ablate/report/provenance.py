@@ -1,4 +1,4 @@
-"""Notes on how results came about, which a reader must know: damaged files, late seeds, mixed versions."""
+"""Notes on what a reader must know about the origin of results: damaged files, late seeds, mixed versions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from ablate.store.snapshot import Snapshot
 
-_LISTED = 8
+_LISTED = 8  # runs that a note names
 
 VERSIONS = ("python", "backend", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
-"""The columns of versions in the runs of a study, in the order in which people read them."""
+"""The columns of ``Snapshot.runs`` that hold versions, in the order in which they are shown."""
 
 
 def provenance_notes(snapshot: Snapshot) -> tuple[str, ...]:
-    """Sentences that belong under every table of a study.
+    """The notes of a study, a sentence or two each, that stand under its tables.
 
     Args:
         snapshot: The study.
@@ -56,10 +56,10 @@ def _listing(snapshot: Snapshot, runs: Iterable[PlannedRun]) -> str:
 
 
 def late_seeds(history: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Whether seeds were added after results had been seen, as a note.
+    """A note if seeds were added when runs of earlier seeds had finished; otherwise nothing.
 
     Args:
-        history: The commands that made the study, see :class:`ablate.store.StudyRecord`.
+        history: The commands that made or enlarged the study, see :class:`ablate.store.StudyRecord`.
     """
     declared: set[int] = set()
     late: list[int] = []
@@ -77,7 +77,7 @@ def late_seeds(history: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def mixed_versions(runs: pd.DataFrame) -> list[str]:
-    """Whether finished runs used different versions of anything, as a note.
+    """A note if finished runs used different versions of a library or of the code; otherwise nothing.
 
     Args:
         runs: The runs of a study, see :attr:`ablate.store.snapshot.Snapshot.runs`.

@@ -1,4 +1,4 @@
-"""What there is to report of one study: its snapshot and its summary, each made once."""
+"""Everything that a report on one study needs, read or computed once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ablate.tables import Table, effects_table, html, study_tables
 
 
 class NotebookSummary(Summary):
-    """A summary that a notebook shows as the table of its effects, with its notes."""
+    """A summary that a notebook shows as the table of effects with its notes."""
 
     def __repr__(self) -> str:
         finished = int((self.runs["state"] == FINISHED).sum())
@@ -27,11 +27,11 @@ class NotebookSummary(Summary):
 
 @dataclass(frozen=True, eq=False)
 class StudyReport:
-    """A study with all that tables, figures and page need of it.
+    """A study with everything that tables, figures and page need.
 
     Args:
-        snapshot: Its files.
-        summary: What follows from them.
+        snapshot: The study as it is on disk.
+        summary: The analysis of the snapshot.
         key: The digest of everything that the report depends on, see :func:`ablate.report.cache.cache_key`.
     """
 
@@ -41,19 +41,19 @@ class StudyReport:
 
     @cached_property
     def runs(self) -> Mapping[tuple[str, int], PlannedRun]:
-        """The planned runs by label of the cell and seed."""
+        """The planned runs by cell label and seed."""
         labels = self.snapshot.labels
         return {(labels[run.cell], run.seed): run for run in self.snapshot.record.runs}
 
     @cached_property
     def errors(self) -> Mapping[tuple[str, int], str]:
-        """The errors of failed runs, by label of the cell and seed."""
+        """The errors of failed runs by cell label and seed."""
         statuses = self.snapshot.statuses
         return {key: statuses[run].error for key, run in self.runs.items() if statuses[run].state == FAILED}
 
     @cached_property
     def tables(self) -> Mapping[str, Table]:
-        """What the design answers, in tables by name; see :func:`ablate.tables.study_tables`."""
+        """The tables that answer the question of the design, by name; see :func:`ablate.tables.study_tables`."""
         return study_tables(self.summary)
 
     @cached_property
@@ -68,7 +68,9 @@ class StudyReport:
 
 
 def read_report(study: StudyFolder) -> StudyReport:
-    """Read a study and summarise it, also in the middle of it or after failures.
+    """Read and summarise a study as it is on disk now, be it running, finished or partly failed.
+
+    A cached summary is used where no input has changed.
 
     Args:
         study: The study's folder.

@@ -1,7 +1,7 @@
 """Files that several processes share: atomic writes, and locks.
 
-After an atomic write a reader, also after a crash, finds the old file or the new one, never half of one. The lock of a
-process that dies is released.
+A reader finds either the old file or the complete new one, never a part of it, even if the writer crashes. A lock is
+released when the process that holds it ends, however it ends.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from ablate.errors import StoreError
 
 @contextmanager
 def replacing(path: Path, ending: str = ".tmp") -> Iterator[Path]:
-    """A temporary path to write to; at the end of the ``with`` block it replaces a file, but not after an exception.
+    """Give a temporary path to write to, and move what was written there to ``path`` when the ``with`` block ends.
+
+    After an exception the temporary file is deleted and ``path`` stays as it was.
 
     Args:
-        path: The file; a missing folder is made.
-        ending: The suffix of the temporary file, for libraries that choose the format by it.
+        path: The file to replace; it need not exist yet, and a missing folder is made.
+        ending: The suffix of the temporary file, for libraries that choose the file format by it.
 
     Yields:
-        A path in the same folder.
+        The temporary path, in the folder of ``path``; the block must create the file.
 
     Raises:
         StoreError: If the folder cannot be written or the disk is full.
@@ -70,10 +72,10 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder with its parents, and check that it can be written.
+    """Make a folder with its parents, and check that files can be written in it.
 
     Raises:
-        StoreError: If it cannot; the message says why.
+        StoreError: If it cannot be made or written; the message says why.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -87,11 +89,11 @@ def make_folder(path: Path) -> None:
 def hold_lock(path: Path, wait: bool = False) -> Iterator[bool]:
     """Hold a lock file for the time of a ``with`` block.
 
-    The kernel releases the lock when its process ends, however it ends, so a held lock means a live process.
+    The kernel releases the lock when the process that holds it ends, so a lock that is held means a live process.
 
     Args:
-        path: The lock file; it stays when the lock is released.
-        wait: Whether to wait until the lock is free.
+        path: The lock file; it is not deleted when the lock is released.
+        wait: Whether to wait until the lock is free; otherwise the block runs at once, without the lock if need be.
 
     Yields:
         Whether the lock was acquired.
@@ -116,7 +118,7 @@ def hold_lock(path: Path, wait: bool = False) -> Iterator[bool]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a live process holds the lock file."""
+    """Whether a live process holds the lock; False where the lock file is missing or cannot be opened."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -1,8 +1,7 @@
 """The curves of many runs at once: from their files to one table, and from a table to CSV.
 
-A study of 10,000 runs has a million epochs. Parsing its files one by one, or writing its numbers with pandas, would
-take longer than all that is computed from them; so files of equal columns are parsed together, and Arrow turns numbers
-into text.
+A study of 10,000 runs has about a million epochs. Parsing its files one by one, or writing the table with pandas, would
+take longer than the whole analysis. So files with the same header are parsed together, and Arrow formats the numbers.
 """
 
 from __future__ import annotations
@@ -21,20 +20,22 @@ import pyarrow.csv as arrow_csv
 from ablate.errors import StoreError
 from ablate.store.records import CurvesFile, read_file
 
-_FILES_AT_ONCE = 250  # files that are in memory at once
-_ROWS_AT_ONCE = 100_000  # rows that are in memory as text at once; what Arrow joins must stay below 2 GB
+_FILES_AT_ONCE = 250  # files that are read and parsed in one batch
+_ROWS_AT_ONCE = 100_000  # rows that are formatted in one batch; Arrow cannot join texts of more than 2 GB
 
 
 def read_curves(folders: Sequence[Path]) -> tuple[pd.DataFrame, dict[int, str]]:
-    """The curves of runs: ``curves.csv``, or else the first other CSV in the folder that has an ``epoch`` column.
+    """Read the curves of runs, each from its ``curves.csv`` or else from another CSV with a column ``epoch``.
+
+    Of several other CSVs the first by name counts.
 
     Args:
         folders: The folders of the runs.
 
     Returns:
-        A row an epoch, in the order of the runs: ``run`` (its position in ``folders``), ``epoch``, then the columns
-        that the runs wrote, NaN where a run has no such column. And by position of a run, why its ``curves.csv`` gives
-        no curve.
+        Two values. A table with one row per run and epoch, in the order of the runs: ``run`` (the position of its
+        folder in ``folders``), ``epoch``, then the columns that the runs wrote, NaN where a run lacks a column. And the
+        faults: by the same position, why a run has no curve although it has a ``curves.csv``.
     """
     frames: list[pd.DataFrame] = []
     faults: dict[int, str] = {}
@@ -42,14 +43,17 @@ def read_curves(folders: Sequence[Path]) -> tuple[pd.DataFrame, dict[int, str]]:
         frames += _read_batch(folders, range(begin, min(begin + _FILES_AT_ONCE, len(folders))), faults)
     if not frames:
         return pd.DataFrame({"run": [], "epoch": []}, dtype=int), faults
-    # Columns in the order in which the runs bring them.
+    # Concatenating in the order of the runs makes the first run that has a column decide the column's place.
     frames.sort(key=lambda frame: int(frame["run"].iloc[0]))
     table = pd.concat(frames, ignore_index=True)
     return table.sort_values("run", kind="stable", ignore_index=True), faults
 
 
 def _read_batch(folders: Sequence[Path], positions: Iterable[int], faults: dict[int, str]) -> list[pd.DataFrame]:
-    """The curves of some runs, in one table for all files with the same header; faults are added to ``faults``."""
+    """The curves of the runs at ``positions``, as few tables as possible; what is wrong is added to ``faults``.
+
+    Files with the same header share a table, unless one of them needs the slower parser, which takes each by itself.
+    """
     files: dict[int, bytes] = {}
     by_header: dict[bytes, list[int]] = {}
     for position in positions:
@@ -57,7 +61,7 @@ def _read_batch(folders: Sequence[Path], positions: Iterable[int], faults: dict[
             data = read_file(folders[position] / "curves.csv") or b""
         except StoreError:
             data, faults[position] = b"", "cannot be read"
-        files[position] = data[: data.rfind(b"\n") + 1]  # a run that was killed leaves half of a last line
+        files[position] = data[: data.rfind(b"\n") + 1]  # without the unfinished last line of a killed run
         by_header.setdefault(data.partition(b"\n")[0], []).append(position)
     frames: list[pd.DataFrame] = []
     for header, group in by_header.items():
@@ -79,9 +83,15 @@ def _read_batch(folders: Sequence[Path], positions: Iterable[int], faults: dict[
 
 
 def _parse_together(header: bytes, files: Mapping[int, bytes]) -> pd.DataFrame | None:
-    """The rows of runs whose files have the same header; None where each file must be parsed by itself."""
+    """Parse files that all begin with ``header`` as one; None where one of them is not plain numbers by epoch.
+
+    Args:
+        header: Their first line.
+        files: The complete lines of each file, header included, by position of the run.
+    """
     names = next(csv.reader([header.decode(errors="replace")]), [])
     bodies = [data[len(header) + 1 :] for data in files.values()]
+    # The second condition: a column occurs twice, or one is called like our own column ``run``.
     if names[:1] != ["epoch"] or len({*names, "run"}) <= len(names):
         return None
     try:
@@ -93,21 +103,21 @@ def _parse_together(header: bytes, files: Mapping[int, bytes]) -> pd.DataFrame |
     except pa.ArrowInvalid:
         return None
     epochs = table["epoch"].to_numpy()
-    lengths = [body.count(b"\n") for body in bodies]
-    if len(epochs) != sum(lengths) or not np.isfinite(epochs).all() or (epochs % 1).any():
+    row_counts = [body.count(b"\n") for body in bodies]
+    if len(epochs) != sum(row_counts) or not np.isfinite(epochs).all() or (epochs % 1).any():
         return None
     frame: pd.DataFrame = table.to_pandas()
     frame["epoch"] = epochs.astype(int)
-    frame.insert(0, "run", np.repeat(list(files), lengths))
+    frame.insert(0, "run", np.repeat(list(files), row_counts))
     return frame
 
 
 def _foreign_curves(folder: Path, data: bytes) -> pd.DataFrame:
-    """The curves in the first CSV of a folder that has a column ``epoch``, whatever else is in it.
+    """The numeric columns of the first CSV by name in a folder that has a column ``epoch``; empty where none has.
 
     Args:
         folder: The folder of a run.
-        data: The complete lines of its ``curves.csv``.
+        data: The complete lines of its ``curves.csv``, which is not read a second time.
     """
     for path in sorted(folder.glob("*.csv")):
         try:
@@ -121,7 +131,7 @@ def _foreign_curves(folder: Path, data: bytes) -> pd.DataFrame:
 
 
 def _numbers_by_epoch(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the number of an epoch, which becomes the first column; no rows where there is no such column."""
+    """The rows whose ``epoch`` is a number, with ``epoch`` as the first column; empty without such a column."""
     if "epoch" not in frame:
         return pd.DataFrame()
     frame = frame[np.isfinite(frame["epoch"])].drop(columns="run", errors="ignore")
@@ -129,10 +139,10 @@ def _numbers_by_epoch(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def curves_csv(frame: pd.DataFrame) -> bytes:
-    r"""A table as CSV, byte for byte as ``frame.to_csv(index=False)`` gives it, in a fifth of the time.
+    r"""A table as CSV: the bytes that ``frame.to_csv(index=False)`` gives, in a fifth of its time.
 
     Args:
-        frame: Columns of text, of integers and of floats.
+        frame: A table whose columns hold texts, integers or floats.
 
     Example:
         >>> curves_csv(pd.DataFrame({"cell": ["a,b", "c"], "seed": [0, 1], "loss": [1e-5, float("nan")]}))
@@ -145,13 +155,14 @@ def curves_csv(frame: pd.DataFrame) -> bytes:
         lines = pc.binary_join_element_wise(
             *(_texts(rows[name]) for name in frame.columns), ",", null_handling="replace", null_replacement=""
         )
-        # One list that holds all lines, which Arrow joins ten times as fast as Python does.
+        # Arrow joins the lines of a list, so all lines go into one list; Python's join takes ten times as long.
         buffer.write(pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_buffer())
         buffer.write(b"\n")
     return buffer.getvalue()
 
 
 def _texts(column: pd.Series) -> pa.Array:
+    """The fields of a column as pandas writes them; a missing value stays missing."""
     values = column.to_numpy()
     if column.dtype.kind in "iu":
         return pc.cast(pa.array(values), pa.string())
@@ -160,14 +171,14 @@ def _texts(column: pd.Series) -> pa.Array:
         quoted = pa.array([_quoted(str(label)) for label in labels], pa.string())
         return quoted.take(pa.array(codes, mask=codes < 0))
     texts = pc.cast(pa.array(values, from_pandas=True), pa.string())
-    # Arrow writes the same digits as Python, but large, small and whole numbers in another form.
-    sizes = np.abs(values)
-    others = (sizes < 1e-4) | (sizes >= 1e9) | (values == np.floor(values))
-    return pc.replace_with_mask(texts, others, pa.array(map(repr, values[others].tolist()), pa.string()))
+    # Arrow and Python write the same digits, but small, large and whole numbers in another notation: Python's counts.
+    magnitudes = np.abs(values)
+    differing = (magnitudes < 1e-4) | (magnitudes >= 1e9) | (values == np.floor(values))
+    return pc.replace_with_mask(texts, differing, pa.array(map(repr, values[differing].tolist()), pa.string()))
 
 
 def _quoted(text: str) -> str:
     line = io.StringIO()
-    # With a second field, since an empty text is quoted where it stands alone.
+    # The csv module quotes an empty field that is alone in its line, so a second field is added and cut off again.
     csv.writer(line, lineterminator="\n").writerow([text, ""])
     return line.getvalue().removesuffix(",\n")

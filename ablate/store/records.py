@@ -1,8 +1,8 @@
-"""What the files of a study hold: typed values, and how each kind of file becomes one.
+"""The contents of a study's files as typed values, and the parser of each kind of file.
 
-This is the border. Whatever is read from a study's folder passes :func:`read_file` and the one ``parse`` function
-of its kind (the curves of many runs at once, in :mod:`ablate.store.curves`, pass :func:`read_file` too). Behind it
-values are typed and trusted, so this is the place for every check of what a folder may contain.
+A study's folder may come from elsewhere, so this is the place for every check of what it holds: each file that results
+come from is read by :func:`read_file` and goes through the one parser of its kind. (:mod:`ablate.store.curves`, which
+parses the curves of many runs at once, reads them with :func:`read_file` too.) Other code trusts the parsed values.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ablate.errors import DesignError, StoreError
 from ablate.study import Plan
 
 FORMAT = 1
-"""The version of ``plan.json`` and ``costs.json`` that is written, and the only one that is read."""
+"""The version of the layout of ``plan.json`` and ``costs.json``: the one that is written, and the only one read."""
 
 WAITING, RUNNING, FINISHED, FAILED = "waiting", "running", "finished", "failed"
 
 UNREADABLE = "unreadable"
-"""The reason of a run whose result, or whose status, is damaged: the first counts as failed, the second waits."""
+"""The reason of a run with a damaged file: its state is ``failed`` if that is the result, ``waiting`` if the status."""
 
 MOST_ATTEMPTS = 2
-"""How often the process of a run may die without progress before the run counts as failed."""
+"""A run whose process died this often, with no further epoch in between, counts as failed."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class PlannedRun:
     """One cell with one seed: the unit of work.
 
     Args:
-        id: Hash of the configuration; equal configurations are one run.
+        id: Hash of the resolved configuration; equal configurations of two designs are the same run.
         cell: Name of the cell.
         seed: The seed.
     """
@@ -58,10 +58,11 @@ class StudyRecord:
     Args:
         plan: Factors, cells and settings of the study.
         runs: Every planned run, once, in the order of the plan.
-        reference: The unswept configuration, resolved, without the seed and without what cannot change a result.
+        reference: The unswept configuration, resolved, without the seed and without keys that cannot change a result.
         history: A record of each command that made or enlarged the study, as plain values.
-        checks: Results of the checks before the first run, by the cell's name.
-        report: How the last command wanted the report: ``figures``, ``width``, and ``statements`` of the checklist.
+        checks: What the preflight check of each cell found before the first run, by the cell's name.
+        report: What the last command chose for the report: ``figures``, ``width``, and ``statements``, the items of the
+            checklist that only the user can answer.
     """
 
     plan: Plan
@@ -73,14 +74,14 @@ class StudyRecord:
 
     @classmethod
     def parse(cls, data: bytes, path: Path) -> StudyRecord:
-        """The contents of a ``plan.json``.
+        """Parse a ``plan.json``.
 
         Args:
-            data: Its bytes.
-            path: Where it was, for messages.
+            data: The bytes of the file.
+            path: The path of the file, for messages.
 
         Raises:
-            StoreError: If it is no plan of this format.
+            StoreError: If it is damaged or has another format.
             DesignError: If its design is unknown or contradicts itself.
         """
         try:
@@ -108,14 +109,15 @@ class Status:
     Args:
         state: ``waiting``, ``running``, ``finished`` or ``failed``.
         reason: Why it failed or waits again: ``raised``, ``exited``, ``killed``, ``diverged``, ``timed out``,
-            ``interrupted``; empty otherwise.
+            ``interrupted`` or `UNREADABLE`; empty otherwise.
         error: The last line of the error.
-        attempts: How often the run was started and its process ended without recording an outcome, this time included.
-        started: Seconds since the epoch at which it last started, or None.
-        ended: Seconds since the epoch at which it ended, or None.
-        pid: Its process while it runs.
+        attempts: The number of the last start, counted from 1, and anew once the run got further or had an outcome; a
+            start that was interrupted does not count. 0 before the first start and for a finished run.
+        started: When it last started, as a Unix time, or None.
+        ended: When it ended, as a Unix time, or None.
+        pid: The id of its process while it runs, or None.
         host: The machine it ran on.
-        epochs: How many epochs its curves had when it last started.
+        epochs: How many rows its curves had when it last started, from which progress is told.
     """
 
     state: str = WAITING
@@ -130,7 +132,7 @@ class Status:
 
     @classmethod
     def parse(cls, data: bytes) -> Status:
-        """The contents of a ``status.json``; a run whose file is damaged counts as waiting, with that reason."""
+        """Parse a ``status.json``; a damaged one gives the state ``waiting`` with the reason `UNREADABLE`."""
         try:
             values = json.loads(data)
             return cls(**{key: value for key, value in values.items() if key in Status.__dataclass_fields__})
@@ -144,8 +146,8 @@ class Result:
 
     Args:
         metrics: Numbers by name; those whose name begins with ``seconds`` are timings.
-        versions: What it ran with: versions of Python, of the libraries in use, and of the code.
-        other: What the train function returned beside numbers; stored, not analysed.
+        versions: The versions of Python, of the libraries in use and of the code, by name.
+        other: What the train function returned that is not a number; stored, not analysed.
     """
 
     metrics: Mapping[str, float]
@@ -154,11 +156,11 @@ class Result:
 
     @classmethod
     def parse(cls, data: bytes, path: Path) -> Result:
-        """The contents of a ``result.json``.
+        """Parse a ``result.json``.
 
         Args:
-            data: Its bytes.
-            path: Where it was, for messages.
+            data: The bytes of the file.
+            path: The path of the file, for messages.
 
         Raises:
             StoreError: If it is damaged, or a metric is not a number.
@@ -178,7 +180,7 @@ class CurvesFile:
     Args:
         header: The names of its columns.
         lines: The complete lines below the header.
-        is_complete: Whether the file ends with a complete line; a run that was killed leaves half of one.
+        is_complete: Whether the last line is complete; a killed run may leave part of one, which ``lines`` leaves out.
     """
 
     header: tuple[str, ...] = ()
@@ -187,7 +189,7 @@ class CurvesFile:
 
     @cached_property
     def rows(self) -> list[dict[str, float]]:
-        """A row an epoch: numbers by column, without blank values; lines that are not all numbers are left out."""
+        """One row per epoch: numbers by column name, without blank fields; a line with anything else is left out."""
         rows: list[dict[str, float]] = []
         for values in csv.reader(self.lines):
             try:
@@ -198,7 +200,7 @@ class CurvesFile:
 
     @property
     def fault(self) -> str:
-        """Why there is no curve in the file although it has lines; empty where there is one."""
+        """Why none of the lines gives a point of a curve; empty where one does, or where the file has no lines."""
         if any(math.isfinite(row.get("epoch", math.nan)) for row in self.rows) or not (self.header and self.lines):
             return ""
         if "epoch" not in self.header:
@@ -207,10 +209,10 @@ class CurvesFile:
 
     @classmethod
     def parse(cls, data: bytes) -> CurvesFile:
-        """The contents of a ``curves.csv``; bytes that are no UTF-8 become replacement characters."""
-        complete, _, rest = data.decode(errors="replace").rpartition("\n")
+        """Parse a ``curves.csv``; bytes that are not UTF-8 become replacement characters."""
+        complete, _, unfinished = data.decode(errors="replace").rpartition("\n")
         lines = complete.splitlines()
-        return cls(tuple(next(csv.reader(lines[:1]), [])), tuple(lines[1:]), not rest)
+        return cls(tuple(next(csv.reader(lines[:1]), [])), tuple(lines[1:]), not unfinished)
 
 
 def read_file(path: Path, strict: bool = True) -> bytes | None:
@@ -218,10 +220,10 @@ def read_file(path: Path, strict: bool = True) -> bytes | None:
 
     Args:
         path: The file.
-        strict: Whether a file that cannot be read is an error; otherwise it counts as missing.
+        strict: Whether a file that exists and cannot be read is an error; otherwise it counts as missing.
 
     Raises:
-        StoreError: If it cannot be read.
+        StoreError: If ``strict`` and the file cannot be read.
     """
     try:
         return path.read_bytes()
@@ -240,7 +242,7 @@ def _number(name: str, value: Any) -> float:
 
 
 def parse_costs(data: bytes) -> dict[str, dict[str, Any]]:
-    """The contents of a ``costs.json`` by the name of a cell; nothing where it is damaged."""
+    """Parse a ``costs.json``: costs by the cell's name; empty where it is damaged or has another format."""
     try:
         values = json.loads(data)
         return dict(values["cells"]) if values["format"] == FORMAT else {}
@@ -249,11 +251,11 @@ def parse_costs(data: bytes) -> dict[str, dict[str, Any]]:
 
 
 def parse_confirmation(data: bytes, path: Path) -> Mapping[str, Any]:
-    """The contents of a ``confirmation.json``.
+    """Parse a ``confirmation.json``.
 
     Args:
-        data: Its bytes.
-        path: Where it was, for messages.
+        data: The bytes of the file.
+        path: The path of the file, for messages.
 
     Raises:
         StoreError: If it is damaged.

@@ -28,15 +28,18 @@ class RunFolder:
 
     @property
     def log(self) -> Path:
-        """Everything the run printed, and the traceback if it raised."""
+        """The file that takes everything the run prints, and the traceback if it raises."""
         return self.path / "run.log"
 
     def status(self) -> Status:
-        """The status as its own process last wrote it; ``waiting`` if it never did, or if the file is damaged."""
+        """The status as last written; ``waiting`` if none was, or if the file cannot be read.
+
+        A run whose process died still says ``running`` here; see :meth:`settled_status`.
+        """
         try:
             data = read_file(self.path / "status.json")
         except StoreError:
-            data = b""
+            data = b""  # which parses as a damaged file
         return Status() if data is None else Status.parse(data)
 
     def write_status(self, status: Status) -> None:
@@ -44,24 +47,24 @@ class RunFolder:
         write_json(self.path / "status.json", asdict(status))
 
     def hold(self) -> AbstractContextManager[bool]:
-        """Hold the run for the time of a ``with`` block; yields False when another process holds it."""
+        """Lock the run for the time of a ``with`` block; yields False where another process has locked it."""
         return hold_lock(self.path / ".lock")
 
     def is_held(self) -> bool:
-        """Whether a live process works on the run."""
+        """Whether a live process has locked the run, and so works on it."""
         return is_locked(self.path / ".lock")
 
     def settled_status(self) -> Status:
-        """The status, in which a run whose process is gone does not count as running.
+        """The status, corrected where the file says ``running`` and the process is gone; nothing is written.
 
         Returns:
-            The status; ``running`` only if a live process holds the run. A run whose process died is ``waiting``
-            (reason ``killed``), and after its second death ``failed``.
+            The status; ``running`` only if a live process holds the run. A run whose process died is ``waiting`` with
+            the reason ``killed``, or ``failed`` with that reason after `MOST_ATTEMPTS` attempts.
         """
         status = self.status()
         if status.state != RUNNING or self.is_held():
             return status
-        # The run may have ended after its status was read and before its lock was.
+        # The run may have ended between reading the status and looking at the lock: read the status again.
         status = self.status()
         if status.state != RUNNING:
             return status
@@ -70,7 +73,7 @@ class RunFolder:
         return replace(status, state=state, reason="killed", error=error, pid=None)
 
     def result(self) -> Result | None:
-        """What the run returned, or None if it has not finished.
+        """What the run returned, or None if it has no result yet.
 
         Raises:
             StoreError: If the file is there and cannot be read.
@@ -84,15 +87,15 @@ class RunFolder:
         write_json(self.path / "result.json", asdict(result))
 
     def curves(self) -> list[dict[str, float]]:
-        """The curves so far, a row an epoch; an incomplete last line is left out."""
+        """The curves so far, one row per epoch; an incomplete last line is left out."""
         return self._curves_file().rows
 
     def append_curves(self, epoch: int, values: Mapping[str, float]) -> None:
         """Add the row of an epoch.
 
         Args:
-            epoch: Counted from 1.
-            values: Numbers by column. A column that earlier rows lack rewrites the file with it.
+            epoch: The number of the epoch, counted from 1.
+            values: Numbers by column. A column that the file lacks is added, for which the whole file is rewritten.
 
         Raises:
             StoreError: If the file cannot be written.
@@ -113,7 +116,7 @@ class RunFolder:
             raise StoreError(f"Cannot write '{path}': {error.strerror or error}.") from error
 
     def truncate_curves(self, epoch: int) -> None:
-        """Remove all rows after an epoch, as when a run resumes from a backup."""
+        """Remove the rows of later epochs than this one, as a run does that resumes from a backup."""
         file = self._curves_file()
         if file.header:
             self.write_curves([row for row in file.rows if row.get("epoch", 0) <= epoch], file.header)
@@ -122,8 +125,8 @@ class RunFolder:
         """Replace the curves.
 
         Args:
-            rows: A row an epoch.
-            header: The columns in order; what a row lacks of them stays blank.
+            rows: One row per epoch, numbers by column.
+            header: The columns in order; a column that a row lacks stays blank there.
         """
         lines = [_csv_line(header), *(_csv_line(_cells(header, row)) for row in rows)]
         write_text(self.path / "curves.csv", "".join(lines))
@@ -136,7 +139,7 @@ _CURRENT_RUN: ContextVar[RunFolder | None] = ContextVar("current_run", default=N
 
 
 def current_run() -> RunFolder | None:
-    """The folder of the run that is being trained; None outside of a study."""
+    """The folder of the run that is being trained in this thread; None outside of a run."""
     return _CURRENT_RUN.get()
 
 
@@ -151,6 +154,7 @@ def set_current_run(folder: RunFolder) -> Iterator[None]:
 
 
 def _cells(header: Sequence[str], row: Mapping[str, float]) -> list[str]:
+    """The fields of a line of ``curves.csv`` (not the cells of a study), blank where the row lacks a column."""
     return [_number(row[name]) if name in row else "" for name in header]
 
 

@@ -18,8 +18,8 @@ from ablate.store.records import FAILED, FINISHED, UNREADABLE, PlannedRun, Resul
 from ablate.store.study_folder import StudyFolder
 
 COSTS = ("weights", "flops", "activations", "latency", "step")
-"""What is measured of a network: its weights; operations and activations of one image; seconds of a forward pass and of
-a training step."""
+"""The measures of a network: the number of its weights; operations and activations for one image; seconds of a forward
+pass and of a training step."""
 
 _RUN_KEYS = ("study", "cell", "seed", "state", "reason")
 _CURVE_KEYS = ("study", "cell", "seed", "epoch")
@@ -29,13 +29,14 @@ _CURVE_KEYS = ("study", "cell", "seed", "epoch")
 class Snapshot:
     """A study as it is on disk.
 
-    The plan is read first, everything else when it is first used, and nothing twice: a command reads one snapshot and
+    The plan is read at once, everything else when it is first used, and no file twice: a command takes one snapshot and
     passes it on.
 
     Args:
         folder: The study's folder.
         record: What its ``plan.json`` says.
-        digest: Of names, times and sizes of all files that results come from, taken before any of them was read.
+        digest: Hash of names, times and sizes of all files that results come from; those of a file were taken before it
+            was read.
     """
 
     folder: StudyFolder
@@ -44,7 +45,7 @@ class Snapshot:
 
     @cached_property
     def labels(self) -> Mapping[str, str]:
-        """The labels of cells by name."""
+        """The label of each cell by its name."""
         return {cell.name: cell.label for cell in self.record.plan.cells}
 
     @cached_property
@@ -57,7 +58,7 @@ class Snapshot:
         try:
             return status, folder.result() if status.state == FINISHED else None
         except StoreError:
-            # One damaged file must not keep the results of all other runs from being shown.
+            # One damaged file must not hide the results of all other runs.
             return replace(status, state=FAILED, reason=UNREADABLE, error="result.json is damaged."), None
 
     @property
@@ -69,34 +70,35 @@ class Snapshot:
     def runs(self) -> pd.DataFrame:
         """All planned runs.
 
-        A row a run in the order of the plan: ``study``, ``cell`` (its label), one column a factor, ``seed``, ``state``,
-        ``reason``, then metrics, timings (``seconds...``) and versions.
+        One row per run, in the order of the plan: ``study``, ``cell`` (its label), one column per factor, ``seed``,
+        ``state``, ``reason``, then metrics, timings (``seconds...``) and versions. A factor or metric that is called
+        like one of the fixed columns becomes ``factor.<name>`` or ``metric.<name>``.
         """
         cells = {cell.name: cell for cell in self.record.plan.cells}
-        factors = {
+        factor_columns = {
             factor.name: f"factor.{factor.name}" if factor.name in _RUN_KEYS else factor.name
             for factor in self.record.plan.factors
         }
         study = self.folder.name
         rows = []
-        numbers: dict[str, None] = {}
-        versions: dict[str, None] = {}
+        numbers: dict[str, None] = {}  # columns of metrics and timings, in order of appearance
+        versions: dict[str, None] = {}  # columns of versions, likewise
         for run, (status, result) in self._outcomes.items():
             cell = cells[run.cell]
-            row: dict[str, Any] = {factors[name]: level for name, level in cell.levels.items()}
+            row: dict[str, Any] = {factor_columns[name]: level for name, level in cell.levels.items()}
             row |= {"study": study, "cell": cell.label, "seed": run.seed}
             row |= {"state": status.state, "reason": status.reason}
             if result is not None:
                 for name, value in result.metrics.items():
-                    if name in factors:
-                        continue  # a task that returns its own settings beside its metrics
+                    if name in factor_columns:
+                        continue  # the task returned one of its settings among its metrics
                     column = f"metric.{name}" if name in _RUN_KEYS else name
                     numbers[column] = None
                     row[column] = value
                 versions |= dict.fromkeys(result.versions)
                 row |= {name: version for name, version in result.versions.items() if name not in row}
             rows.append(row)
-        columns = ["study", "cell", *factors.values(), "seed", "state", "reason"]
+        columns = ["study", "cell", *factor_columns.values(), "seed", "state", "reason"]
         numbers_then_timings = sorted(numbers, key=lambda name: name.startswith("seconds"))
         columns += [name for name in dict.fromkeys([*numbers_then_timings, *versions]) if name not in columns]
         return pd.DataFrame(rows, columns=columns)
@@ -107,10 +109,14 @@ class Snapshot:
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """The curves of all runs, a row an epoch: `_CURVE_KEYS`, then the columns that the runs wrote."""
+        """The curves of all runs.
+
+        One row per run and epoch: ``study``, ``cell`` (its label), ``seed``, ``epoch``, then the columns that the runs
+        wrote.
+        """
         table = self._curves[0]
         runs = self.record.runs
-        # As objects: a million short texts are indexed and compared several times as fast.
+        # With the dtype object, a million short texts are indexed and compared several times as fast as with str.
         cells = np.array([self.labels[run.cell] for run in runs], dtype=object)
         positions = table["run"].to_numpy()
         keys = {
@@ -124,14 +130,14 @@ class Snapshot:
 
     @property
     def curve_faults(self) -> Mapping[PlannedRun, str]:
-        """By run, why there is no curve in the ``curves.csv`` that it has."""
+        """The runs whose ``curves.csv`` gives no curve, each with the reason as the end of a sentence."""
         return {self.record.runs[position]: fault for position, fault in sorted(self._curves[1].items())}
 
     @cached_property
     def costs(self) -> pd.DataFrame:
         """What the networks of the cells cost.
 
-        A row a cell that was measured, in the order of the plan: ``cell`` (its label), `COSTS`, ``batch``, and for each
+        One row per measured cell, in the order of the plan: ``cell`` (its label), `COSTS`, ``batch``, and for each
         of `COSTS` a column ``<name>_ratio`` to the reference cell; NaN where a number could not be measured.
         """
         costs = self.folder.cell_costs()
@@ -144,7 +150,7 @@ class Snapshot:
 
 
 def read_snapshot(folder: StudyFolder) -> Snapshot:
-    """A study as it is on disk now, also in the middle of it or after failures.
+    """Take a snapshot of a study as it is on disk now, be it running, finished or partly failed.
 
     Args:
         folder: The study's folder.
@@ -163,7 +169,7 @@ def read_snapshot(folder: StudyFolder) -> Snapshot:
 
 
 def _file_versions(folder: str, endings: tuple[str, ...]) -> Iterator[str]:
-    """The files of a folder, each with time, size and inode, of which one changes when the file is written again."""
+    """The files of a folder with these endings, each with time, size and inode: one changes with every atomic write."""
     try:
         with os.scandir(folder) as entries:
             files = sorted((entry.name, entry.stat()) for entry in entries if entry.name.endswith(endings))

@@ -1,4 +1,4 @@
-"""The folder of a study: its plan, its runs, what was collected from them."""
+"""The folder of a study: its plan, its runs, and the tables, figures and page that were made from them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class StudyFolder:
 
     @property
     def name(self) -> str:
-        """The study's name: that of its folder."""
+        """The name of the study, which is the name of its folder."""
         return self.path.resolve().name
 
     @property
@@ -50,7 +50,7 @@ class StudyFolder:
 
     @property
     def halt(self) -> Path:
-        """A file that the first failure makes where it is to end the study; runs do not start once it exists."""
+        """The file with which a first failure ends a study that is to end then: no run starts while it exists."""
         return self.path / ".halt"
 
     @property
@@ -60,7 +60,7 @@ class StudyFolder:
 
     @property
     def diagrams(self) -> Path:
-        """Where diagrams of the networks are written, a file a cell and format."""
+        """Where diagrams of the networks are written, one file per cell and format."""
         return self.path / "diagrams"
 
     def run(self, run: PlannedRun) -> RunFolder:
@@ -77,10 +77,10 @@ class StudyFolder:
         return None if data is None else StudyRecord.parse(data, self.plan)
 
     def existing_record(self) -> StudyRecord:
-        """The contents of ``plan.json`` of a study that must exist.
+        """The contents of ``plan.json``; unlike :meth:`record`, a folder without one is an error.
 
         Raises:
-            StoreError: If there is no study in the folder, or it cannot be read.
+            StoreError: If there is no study in the folder, or its plan cannot be read.
         """
         record = self.record()
         if record is None:
@@ -118,10 +118,10 @@ class StudyFolder:
         """Write ``costs.json``.
 
         Args:
-            cells: By the name of a cell what its network costs, or an ``error``.
+            cells: By the cell's name, the costs of its network, or an ``error`` where they could not be measured.
         """
         write_json(self.path / "costs.json", {"format": FORMAT, "cells": cells})
 
     def cell_costs(self) -> dict[str, dict[str, Any]]:
-        """The contents of ``costs.json`` by the name of a cell; empty where it is missing or cannot be read."""
+        """The costs in ``costs.json`` by the cell's name; empty where the file is missing or cannot be read."""
         return parse_costs(read_file(self.path / "costs.json", strict=False) or b"")
