@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from ablate.app.schema import conf_dir
+from ablate.app.schema import conf_dir, register
 from ablate.errors import suggestion
 from ablate.sweep.factors import error_text, task_keys
 from ablate.sweep.sweeper import fault_text
@@ -82,6 +82,7 @@ def _studies_by_choice(key: str, arguments: Sequence[str]) -> str | None:
 def _keys(*overrides: str) -> list[str]:
     """All keys of our own configuration under some overrides; none where these do not compose."""
     GlobalHydra.instance().clear()
+    register()  # a verb may have failed before the application was imported
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         try:
             return task_keys(compose("config", list(overrides)))

@@ -170,6 +170,7 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
+    register()
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         config = compose("config", list(overrides))
     return OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[return-value]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +138,9 @@ def test_every_key_of_a_model_file_is_declared(name: str) -> None:
     from ablate.keras.models import NETWORKS
 
     assert read("model", name).keys() <= {"name", "input_shape", *NETWORKS[name].settings()}
+
+
+def test_a_configuration_is_composed_without_the_application() -> None:
+    program = "from ablate.app.schema import compose_config\nprint(compose_config([])['train']['epochs'])\n"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "10\n"), ended.stderr
