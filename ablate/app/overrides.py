@@ -74,8 +74,13 @@ def _studies_by_choice(key: str, arguments: Sequence[str]) -> str | None:
         "each, and one report of all:"
     ]
     for choice in choices:
-        words = [f"{group}={choice}", *([] if choice in lacking else [setting]), *rest, f"study.name={choice}"]
-        lines.append(f"  python -m ablate -m {' '.join(words)}")
+        overrides = [
+            f"{group}={choice}",
+            *([] if choice in lacking else [setting]),
+            *rest,
+            f"study.name={choice}",
+        ]
+        lines.append(f"  python -m ablate -m {' '.join(overrides)}")
     return "\n".join([*lines, f"  python -m ablate report {' '.join(choices)} --into {'_'.join(choices)}"])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablate.errors import ConfigError, DesignError, suggestion
-from ablate.foreign.reader import SEED_NAMES, ForeignRun
+from ablate.foreign.reader import ForeignRun
 from ablate.foreign.request import AdoptSettings, number_or_text
 from ablate.formatting import listing
 from ablate.study import level_label
@@ -72,14 +72,16 @@ def resolve_key(name: str, runs: Sequence[ForeignRun], levels: Levels) -> str:
     raise ConfigError(f"No run has the key '{name}'. Keys: {listing(keys, 12)}.{suggestion(name, names)}")
 
 
-def find_seed(runs: Sequence[ForeignRun], levels: Levels, settings: AdoptSettings) -> str | None:
+def find_seed(
+    runs: Sequence[ForeignRun], levels: Levels, settings: AdoptSettings, seed_names: Sequence[str]
+) -> str | None:
     """The key that holds the seed: the one that was named, or one that is called like a seed; None if there is none."""
     if settings.seed != AUTO:
         return None if settings.seed is None else resolve_key(settings.seed, runs, levels)
     names = {key: key.rpartition(".")[2].lower() for key in levels}
-    called_seed = [key for key, name in names.items() if name in SEED_NAMES]
+    called_seed = [key for key, name in names.items() if name in seed_names]
     varied = [key for key in called_seed if len(set(levels[key])) > 1]
-    return min(varied or called_seed, key=lambda key: (key.count("."), SEED_NAMES.index(names[key])), default=None)
+    return min(varied or called_seed, key=lambda key: (key.count("."), seed_names.index(names[key])), default=None)
 
 
 def same_config_notes(runs: Sequence[ForeignRun], seed: str | None) -> list[str]:
@@ -211,28 +213,28 @@ def _without_followers(
 ) -> tuple[list[str], list[str]]:
     """The keys that do not follow from others, and notes on those that do."""
     notes = []
-    kept = list(keys)
+    remaining = list(keys)
     for key in keys:
         differs_always = len(set(differing[key])) == len(differing[key]) >= _MANY_RUNS
-        if differs_always and key not in set_keys and len(kept) > 1:
-            kept.remove(key)
+        if differs_always and key not in set_keys and len(remaining) > 1:
+            remaining.remove(key)
             notes.append(f"'{key}' has another value in every run and no command line set it: it is no factor.")
-    for key in [key for key in kept if key not in overridden]:
+    for key in [key for key in remaining if key not in overridden]:
         # Keys that an option of a group brought along follow from the one that tells the options apart.
         group = next((f"{name}." for name in overridden if key.startswith(f"{name}.")), None)
-        for other in [other for other in kept if other != key and ABSENT not in differing[other]]:
+        for other in [other for other in remaining if other != key and ABSENT not in differing[other]]:
             in_group = group is not None and other.startswith(group)
             if (in_group or ABSENT in differing[key]) and _follows(differing[key], differing[other]):
-                kept.remove(key)
+                remaining.remove(key)
                 notes.append(f"'{key}' follows from {other}: it is no factor of its own.")
                 break
-    leading = [key for key in kept if key in set_keys]
+    leading = [key for key in remaining if key in set_keys]
     joint = list(zip(*(differing[key] for key in leading), strict=True))
-    for key in [key for key in kept if joint and key not in set_keys]:
+    for key in [key for key in remaining if joint and key not in set_keys]:
         if _follows(differing[key], joint):
-            kept.remove(key)
+            remaining.remove(key)
             notes.append(f"'{key}' follows from {', '.join(leading)}: it is no factor of its own.")
-    return kept, notes
+    return remaining, notes
 
 
 def _follows(labels: Sequence[str], leading: Sequence[Any]) -> bool:

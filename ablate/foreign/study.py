@@ -144,7 +144,7 @@ def _study_of(
     results = {run.location: run_result(run, choice) for run in foreign.runs}
     usable = [run for run in runs if run.has_config]
     levels = levels_by_key(usable)
-    seed_key = find_seed(usable, levels, settings)
+    seed_key = find_seed(usable, levels, settings, foreign.seed_names)
     factors, factor_notes = find_factors(usable, levels, seed_key, settings)
     seeds, seed_notes = integer_seeds(levels[seed_key] if seed_key else None, len(usable), seed_key)
     cell_runs = []

@@ -113,15 +113,15 @@ def _reasons_apart(studies: Studies) -> list[str]:
 def _joined(studies: Studies, folder: StudyFolder) -> tuple[StudyRecord, dict[PlannedRun, RunFolder]]:
     """One study with a block of the studies, and where the results of its runs are."""
     records = {name: study.record for name, study in studies.items()}
-    asked = [record.plan.study for record in records.values()]
+    questions = [record.plan.study for record in records.values()]
     united: tuple[Factor, ...] = ()
     for record in records.values():
         united = merge_factors(united, record.plan.factors)
     origin = ORIGIN if all(factor.name != ORIGIN for factor in united) else f"{ORIGIN}_"
     factors = (Factor(origin, tuple(map(Level, records)), next(iter(records)), block=True), *united)
     # A margin that not all of them declared is declared for none of them.
-    margin = asked[0].margin if len({study.margin for study in asked}) == 1 else None
-    question = replace(asked[0], margin=margin, sequential=False)
+    margin = questions[0].margin if len({study.margin for study in questions}) == 1 else None
+    question = replace(questions[0], margin=margin, sequential=False)
     reference = next(iter(records.values())).reference
     parts: list[StudyRecord] = []
     sources: dict[PlannedRun, RunFolder] = {}

@@ -123,11 +123,11 @@ def commands(snapshot: Snapshot) -> list[str]:
     """The commands that made the study, and the one that writes this page again."""
     lines = []
     for event in snapshot.record.history:
-        words = [str(word) for word in event.get("command", ())]
-        if words[:1] == ["ablate.run"]:
+        arguments = [str(argument) for argument in event.get("command", ())]
+        if arguments[:1] == ["ablate.run"]:
             lines.append("ablate.run(...)  # called from Python")
-        elif words:
-            lines.append(f"{_program(event)} {shlex.join(words)}")
+        elif arguments:
+            lines.append(f"{_program(event)} {shlex.join(arguments)}")
     return [*lines, f"ablate report {shlex.quote(snapshot.folder.name)}"]
 
 

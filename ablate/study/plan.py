@@ -106,8 +106,8 @@ class Plan:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that stand for everything declared: what is asked, of which cells."""
-        asked = {key: value for key, value in self.to_dict()["study"].items() if key != "name"}
-        declared = {"study": asked, "cells": [dict(cell.levels) for cell in self.cells]}
+        question = {key: value for key, value in self.to_dict()["study"].items() if key != "name"}
+        declared = {"study": question, "cells": [dict(cell.levels) for cell in self.cells]}
         return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:

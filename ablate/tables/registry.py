@@ -89,9 +89,9 @@ def write_tables(
         texts |= {f"{name}.{form}": render(for_files) for form, render in RENDERERS.items()}
         texts[f"{name}_wide.tex"] = latex(for_files, "table*")
     texts["runs.csv"] = csv(runs_table(summary).for_files)
-    asked = expected(summary.plan)
+    expected_questions = expected(summary.plan)
     for question, reason in summary.answers.refused.items():
-        if question in asked:
+        if question in expected_questions:
             title = TABLES[question].title if question in TABLES else question
             texts[f"{question}.md"] = f"{title}: none. {escape_markdown(reason)}\n"
     if summary.sentences:

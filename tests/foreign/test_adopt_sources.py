@@ -288,3 +288,21 @@ def test_what_is_called_a_measurement_and_holds_no_numbers_is_shown(tmp_path: Pa
         f"'{tmp_path / 't.csv'}' has no column of numbers (name one with metric=...). Columns: model, acc. "
         "'acc' holds '90.5%', which is no number."
     )
+
+
+def test_a_key_called_fold_is_a_factor_of_hydra_runs_and_a_repetition_in_a_table(tmp_path: Path) -> None:
+    from ablate.foreign.levels import find_seed, levels_by_key
+    from ablate.foreign.readers import read_runs
+    from ablate.foreign.request import AdoptSettings
+
+    settings = AdoptSettings()
+    for fold in (1, 2):
+        folder = tmp_path / "multirun" / str(fold) / ".hydra"
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text(f"fold: {fold}\nlr: 0.1\n")
+        (folder / "overrides.yaml").write_text(f"- fold={fold}\n")
+    table = tmp_path / "table.csv"
+    table.write_text("model,fold,accuracy\na,1,0.5\na,2,0.6\nb,1,0.7\nb,2,0.8\n")
+    for path, seed in ((tmp_path / "multirun", None), (table, "fold")):
+        foreign = read_runs(path, settings)
+        assert find_seed(foreign.runs, levels_by_key(foreign.runs), settings, foreign.seed_names) == seed

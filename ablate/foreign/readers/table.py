@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.errors import ConfigError, StoreError, suggestion
 from ablate.foreign.files import SourceFolder, UnreadableFile
 from ablate.foreign.number_tables import number_table, read_table
-from ablate.foreign.reader import SEED_NAMES, ForeignRun, ForeignRuns, NumberTable, Reader
+from ablate.foreign.reader import REPETITION_NAMES, ForeignRun, ForeignRuns, NumberTable, Reader
 from ablate.study.settings import AUTO
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _read(folder: SourceFolder, settings: AdoptSettings) -> ForeignRuns:
             row = numbers.loc[[index]].dropna(axis=1)
             runs.append(_run(frame.loc[index, keys], NumberTable("single", row)))
     note = f"Columns read as levels or seed: {', '.join(keys)}; as numbers: {', '.join(metrics)}."
-    return ForeignRuns(tuple(runs), (note,), ordered_by_time=False)
+    return ForeignRuns(tuple(runs), (note,), ordered_by_time=False, seed_names=REPETITION_NAMES)
 
 
 TABLE = Reader("table", "one tidy CSV file, a row a run or an epoch", _recognises, _read)
@@ -107,7 +107,7 @@ def _columns(frame: pd.DataFrame, settings: AdoptSettings, path: Path) -> tuple[
     levels = {name for name in (*named, *settings.ignore) if name != settings.metric}
     metrics = [name for name in numeric if name not in levels and _is_measured(frame[name], name, settings)]
     if settings.factors:
-        keys = [name for name in columns if name in levels or name.lower() in SEED_NAMES]
+        keys = [name for name in columns if name in levels or name.lower() in REPETITION_NAMES]
     else:
         rest = [name for name in columns if name not in (step, *metrics)]
         keys = [name for name in rest if name in levels or frame[name].nunique(dropna=False) > 1]
@@ -131,7 +131,7 @@ def _no_number(column: pd.Series, name: str) -> str:
 
 def _is_measured(column: pd.Series, name: str, settings: AdoptSettings) -> bool:
     """Whether a column of numbers looks measured and not set: by its name, or as numbers that hardly ever repeat."""
-    if name.lower() in SEED_NAMES:
+    if name.lower() in REPETITION_NAMES:
         return False
     is_named = name == settings.metric or any(measure in name.lower() for measure in _MEASURES)
     return is_named or bool(settings.factors) or bool(column.nunique() > max(2, len(column) // 2))
