@@ -97,13 +97,14 @@ def observe(runs: pd.DataFrame, plan: Plan) -> dict[str, dict[int, float]]:
         return observed
     metric = plan.study.metric
     known = metrics_of(runs, plan)
-    if metric not in known:
+    column = metric if metric in known else f"metric.{metric}"  # what a metric with the name of another column becomes
+    if column not in known:
         raise AnalysisError(
             f"No finished run of study '{plan.study.name}' has the metric '{metric}'. "
             f"Metrics: {', '.join(sorted(known)) or 'none'}.{suggestion(metric, known)} "
             "Name the one that decides (study.metric=..., or hydra.sweeper.metric=...); nothing is trained again."
         )
-    values = pd.to_numeric(finished[metric], errors="coerce")
+    values = pd.to_numeric(finished[column], errors="coerce")
     for cell, seed, value in zip(finished["cell"], finished["seed"], values, strict=True):
         if math.isfinite(value):
             observed[cell][int(seed)] = float(value)

@@ -67,6 +67,7 @@ def compare(
     folders = [as_folder(path) for path in paths]
     target = Path("outputs") / check_name("+".join(folder.name for folder in folders)) if into is None else into
     folder = as_folder(target)
+    folder.check_folders()
     old = folder.record()
     is_report = old is not None and any(event.get("compared") or event.get("merged") for event in old.history)
     if old is not None and (not is_report or same_folder(folder, folders)):
@@ -167,5 +168,6 @@ def _side_by_side(
     for report, (name, summary) in zip(reports, summaries.items(), strict=True):
         write_tables(summary, into.tables / name, report.errors, report.tables)
         write_figures(summary, into.figures / name, figures, width or DEFAULT_WIDTH)
-    write_page(into.page, reports, live=any(report.is_running for report in reports))
+    is_live = any(report.is_running for report in reports)
+    write_page(into.page, reports, is_live, figures=[into.figures / name for name in summaries])
     return summaries

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ablate.errors import StoreError
 from ablate.store import RunFolder, StudyFolder, write_bytes
+from ablate.store.files import check_inside, read_file
 from ablate.store.snapshot import Snapshot, read_snapshot
 
 StudyPath = str | Path | StudyFolder
@@ -52,31 +54,58 @@ def same_folder(folder: StudyFolder, others: Sequence[StudyFolder]) -> bool:
     return folder.path.resolve() in {other.path.resolve() for other in others}
 
 
-def copy_run(source: RunFolder, target: RunFolder) -> None:
-    """Copy all files of a run; the target is replaced only once all of them are copied.
+def copy_run(source: RunFolder, target: RunFolder) -> list[str]:
+    """Copy the files of a run; the target is replaced only once all of them are copied.
 
     Args:
         source: The run; no process may be at work on it.
         target: Where it goes; what is there is replaced.
 
+    Returns:
+        What was not copied, as paths: links, which may lead anywhere, and what is neither file nor folder.
+
     Raises:
-        StoreError: If a file cannot be read or written.
+        StoreError: If a file cannot be read or written, or either folder lies behind a link.
     """
     path = target.path
+    left_out: list[str] = []
+
+    def ignored(folder: str, names: list[str]) -> list[str]:
+        odd = [name for name in names if _is_odd(Path(folder, name))]
+        left_out.extend(str(Path(folder, name)) for name in odd)
+        return [*odd, *(name for name in names if name == ".lock" or name.endswith(".tmp"))]
+
+    _check_inside(source)
+    _check_inside(target)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=path.parent, prefix=".") as temporary:
             copy = Path(temporary, "copy")
-            shutil.copytree(source.path, copy, ignore=shutil.ignore_patterns(".lock", "*.tmp"), symlinks=True)
+            shutil.copytree(source.path, copy, ignore=ignored, symlinks=True)
             if path.exists():
                 path.rename(Path(temporary, "replaced"))
             copy.rename(path)
     except (OSError, shutil.Error) as error:
         raise StoreError(f"Cannot copy '{source.path}' to '{path}': {error}.") from error
+    return left_out
+
+
+def _is_odd(path: Path) -> bool:
+    mode = path.lstat().st_mode
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _check_inside(folder: RunFolder) -> None:
+    if folder.root is not None:
+        check_inside(folder.path, folder.root)
 
 
 def copy_result(source: RunFolder, target: RunFolder) -> None:
-    """Copy a run's status, result and curves, and not what was saved of its network."""
+    """Copy a run's status, result and curves, and not what was saved of its network.
+
+    A file that cannot be read is left out; the note on its run is that of a study without it.
+    """
+    _check_inside(target)
     for file in source.path.glob("*"):
-        if file.suffix in _RESULT_FILES and file.is_file():
-            write_bytes(target.path / file.name, file.read_bytes())
+        if file.suffix in _RESULT_FILES and (data := read_file(file, source.root, strict=False)) is not None:
+            write_bytes(target.path / file.name, data)

@@ -87,13 +87,18 @@ def merge_studies(studies: Studies, into: StudyFolder, keep: str | None = None) 
         )
     _refuse_two_runs_of_a_seed(studies)
     chosen = _choose_sources(studies, keep)
+    into.check_folders(chosen)
+    left_out: list[str] = []
     with into.lock():
         records = [study.record for study in studies.values()]
         into.write_record(merged_record(into, records, _event(studies, clashes, keep)))
         for run, study in chosen.items():
             if not same_folder(into, [study.folder]):
-                copy_run(study.folder.run(run), into.run(run))
-    return MergeResult(into, tuple(_messages(studies, chosen, clashes, keep)))
+                left_out += copy_run(study.folder.run(run), into.run(run))
+    messages = _messages(studies, chosen, clashes, keep)
+    if left_out:
+        messages.append(f"Not copied, since links may lead anywhere: {listing(left_out, _LISTED)}.")
+    return MergeResult(into, tuple(messages))
 
 
 def question_differences(studies: Studies) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import io
-import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ import pyarrow as pa
 import ablate
 from ablate.analysis import Summary
 from ablate.errors import StoreError
-from ablate.store import StudyFolder, write_bytes, write_text
-from ablate.store.records import read_file
+from ablate.store import StudyFolder, write_bytes, write_json
+from ablate.store.files import read_file
+from ablate.store.json_files import InvalidFile, parse_json
+from ablate.store.run_folder import digest
 from ablate.store.snapshot import Snapshot
 
 _LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")
@@ -57,21 +59,21 @@ def load_summary(snapshot: Snapshot, key: str) -> dict[str, Any] | None:
         snapshot: The study.
         key: See :func:`cache_key`.
     """
-    folder = snapshot.folder.path / ".cache"
-    stored = _read_json(folder / "summary.json", key)
+    study = snapshot.folder
+    stored = _read_json(study, "summary.json", key)
     if stored is None:
         return None
     try:
-        frames: dict[str, Any] = {name: _read_frame(folder / f"{name}.arrow") for name in _FRAMES}
-    except (OSError, ValueError, pa.ArrowException):
+        frames: dict[str, Any] = {name: _read_frame(study, name, stored) for name in _FRAMES}
+    except (KeyError, ValueError, StoreError, pa.ArrowException):
         return None
 
     def read_curves() -> pd.DataFrame:
         try:
             # Another process may have cached the summary of a later state since; then the runs' own files are read.
-            is_same = _read_json(folder / "summary.json", key) is not None
-            return _read_frame(folder / f"{_CURVES}.arrow") if is_same else snapshot.curves
-        except (OSError, ValueError, StoreError, pa.ArrowException):
+            is_same = _read_json(study, "summary.json", key) is not None
+            return _read_frame(study, _CURVES, stored) if is_same else snapshot.curves
+        except (KeyError, ValueError, StoreError, pa.ArrowException):
             return snapshot.curves
 
     frames["read_curves"] = read_curves
@@ -93,29 +95,33 @@ def save_summary(snapshot: Snapshot, key: str, summary: Summary) -> None:
     # cached. Neither is one with the state of a sequential rule, which the cache cannot hold.
     if len(summary.runs) < _MIN_RUNS or states & {"running", "killed"} or summary.round is not None:
         return
-    folder = snapshot.folder.path / ".cache"
+    folder = snapshot.folder.cache
     values = {cell: {int(seed): value for seed, value in seeds.items()} for cell, seeds in summary.values.items()}
     contents = {"key": key, "values": values, "notes": summary.notes, "sentences": summary.sentences}
     try:
         # The file with the key is removed first and written last, so that it never describes tables of another key.
         (folder / "summary.json").unlink(missing_ok=True)
-        for name in (*_FRAMES, _CURVES):
-            _write_frame(folder / f"{name}.arrow", getattr(summary, name))
-        write_text(folder / "summary.json", json.dumps(contents))
+        digests = {name: _write_frame(folder / f"{name}.arrow", getattr(summary, name)) for name in (*_FRAMES, _CURVES)}
+        write_json(folder / "summary.json", {**contents, "digests": digests})
     except (OSError, ValueError, TypeError, StoreError, pa.ArrowException):
         return  # the folder cannot be written, or a table holds values that Feather or JSON cannot
 
 
-def _write_frame(path: Path, frame: pd.DataFrame) -> None:
+def _write_frame(path: Path, frame: pd.DataFrame) -> str:
+    """Write a table; returns the digest of the file."""
     # Columns of the dtype object hold texts that repeat: as categories they are written and read several times as fast.
     objects = {name: "category" for name in frame.columns if frame[name].dtype == object}
     buffer = io.BytesIO()
     frame.astype(objects).to_feather(buffer)
     write_bytes(path, buffer.getvalue())
+    return digest(buffer.getvalue())
 
 
-def _read_frame(path: Path) -> pd.DataFrame:
-    frame = pd.read_feather(io.BytesIO(read_file(path) or b""))
+def _read_frame(study: StudyFolder, name: str, stored: Mapping[str, Any]) -> pd.DataFrame:
+    data = read_file(study.cache / f"{name}.arrow", study.path) or b""
+    if digest(data) != stored["digests"][name]:
+        raise StoreError(f"The cached table {name} is damaged.")  # Arrow itself would read other numbers
+    frame = pd.read_feather(io.BytesIO(data))
     return frame.astype({name: object for name in frame.columns if frame[name].dtype == "category"})
 
 
@@ -126,8 +132,8 @@ def files_are_current(study: StudyFolder, key: str) -> bool:
         study: The study's folder.
         key: That of the files; it begins with the :func:`cache_key` and adds the options of the report.
     """
-    stored = _read_json(study.path / ".cache" / "files.json", key)
-    if stored is None:
+    stored = _read_json(study, "files.json", key)
+    if stored is None or not isinstance(stored.get("files"), dict):
         return False
     return all(_file_version(study.path / name) == version for name, version in stored["files"].items())
 
@@ -143,7 +149,7 @@ def save_files(study: StudyFolder, key: str) -> None:
     names = [str(path.relative_to(study.path)) for path in paths if path.is_file() and path.name not in _INPUTS]
     files = {name: _file_version(study.path / name) for name in sorted(names) if not name.startswith(".")}
     try:
-        write_text(study.path / ".cache" / "files.json", json.dumps({"key": key, "files": files}))
+        write_json(study.cache / "files.json", {"key": key, "files": files})
     except StoreError:
         return
 
@@ -151,16 +157,16 @@ def save_files(study: StudyFolder, key: str) -> None:
 def _file_version(path: Path) -> list[int]:
     """Time, size and inode of a file, of which one changes when it is written again; empty where it is missing."""
     try:
-        stat = path.stat()
+        stat = path.lstat()
     except OSError:
         return []
     return [stat.st_mtime_ns, stat.st_size, stat.st_ino]
 
 
-def _read_json(path: Path, key: str) -> dict[str, Any] | None:
-    """The contents of a JSON file that carries this key; None where it is missing, damaged or has another key."""
+def _read_json(study: StudyFolder, name: str, key: str) -> dict[str, Any] | None:
+    """The contents of a JSON file of the cache that carries this key; None where it has another or cannot be read."""
     try:
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        values = parse_json(read_file(study.cache / name, study.path) or b"", dict[str, Any])
+    except (InvalidFile, StoreError):
         return None
-    return values if isinstance(values, dict) and values.get("key") == key else None
+    return values if values.get("key") == key else None

@@ -56,6 +56,7 @@ def collect(
     from ablate.report.cache import files_are_current, save_files
     from ablate.report.study_report import read_report
 
+    study.check_folders()
     report = read_report(study)
     summary = report.summary
     options: dict[str, Any] = dict(report.snapshot.record.report)

@@ -6,7 +6,6 @@ import base64
 import gzip
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,11 +13,10 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from ablate.formatting import better_direction, listing
 from ablate.report.charts import curves_data, forest_data
-from ablate.report.images import diagram_images, figure_images
+from ablate.report.images import diagram_images, figure_images, relative_url
 from ablate.report.page_text import (
     commands,
     compute_time,
@@ -42,28 +40,33 @@ _MAX_ROWS = 1000  # of the table of runs
 _RELOAD_SECONDS = 5
 
 
-def write_page(path: Path, reports: Sequence[StudyReport], live: bool = False) -> None:
+def write_page(
+    path: Path, reports: Sequence[StudyReport], live: bool = False, figures: Sequence[Path] | None = None
+) -> None:
     """Write the page of one or several studies.
 
     Args:
-        path: The file. Links are relative to its folder; those of figures are relative to the study's own folder, so it
-            belongs in the folder of the first study.
+        path: The file. Links are relative to its folder.
         reports: The studies.
         live: Whether a study is still running; then the page reloads itself every few seconds.
+        figures: For each study the folder of its figures; None for the one in the study's own folder.
 
     Raises:
         StoreError: If the file cannot be written.
     """
-    write_text(path, page_html(reports, path.parent, live))
+    write_text(path, page_html(reports, path.parent, live, figures))
 
 
-def page_html(reports: Sequence[StudyReport], here: Path, live: bool = False) -> str:
+def page_html(
+    reports: Sequence[StudyReport], here: Path, live: bool = False, figures: Sequence[Path] | None = None
+) -> str:
     """The page of one or several studies as HTML.
 
     Args:
         reports: The studies.
         here: The folder that the page will be in, to which its links are relative.
         live: Whether a study is still running.
+        figures: See :func:`write_page`.
 
     Returns:
         The page. The time of writing is not in it, so the same studies give the same bytes.
@@ -71,8 +74,13 @@ def page_html(reports: Sequence[StudyReport], here: Path, live: bool = False) ->
     library, library_hash = _plotly()
     script = _template_text("page.js")
     limit = _IMAGE_LIMIT // len(reports)
+    folders = figures or [report.snapshot.folder.figures for report in reports]
+    studies = [
+        _study_values(report, folder, f"s{number}", here, limit, live)
+        for number, (report, folder) in enumerate(zip(reports, folders, strict=True), 1)
+    ]
     return _template().render(
-        studies=[_study_values(report, f"s{number}", here, limit, live) for number, report in enumerate(reports, 1)],
+        studies=studies,
         style=_template_text("page.css"),
         script=script,
         library=library,
@@ -81,13 +89,15 @@ def page_html(reports: Sequence[StudyReport], here: Path, live: bool = False) ->
     )
 
 
-def _study_values(report: StudyReport, prefix: str, here: Path, limit: int, live: bool) -> Mapping[str, Any]:
+def _study_values(
+    report: StudyReport, figure_folder: Path, prefix: str, here: Path, limit: int, live: bool
+) -> Mapping[str, Any]:
     """The values of a study that the template shows; ``prefix`` keeps the HTML ids of several studies apart."""
     from ablate.tables import TABLES, costs_table, effects_table, failures_table, runs_table
 
     summary, snapshot = report.summary, report.snapshot
     counts = Counter(status.state for status in snapshot.statuses.values())
-    figures = figure_images(snapshot.folder, limit * 2 // 3)
+    figures = figure_images(figure_folder, here, limit * 2 // 3)
     charts = {"forest": forest_data(summary), "curves": curves_data(summary)}
     verdicts = {row["cell"]: row["verdict"] for row in summary.effects.to_dict("records") if row["n"]}
     # A live page lacks the tables that the design adds to the effects, since they take longest to compute.
@@ -118,7 +128,7 @@ def _study_values(report: StudyReport, prefix: str, here: Path, limit: int, live
         "costs": (costs := costs_table(summary)) and _table_markup(costs, f"{prefix}-costs"),
         "figures": figures,
         "diagrams": diagram_images(
-            snapshot.folder, summary.plan.cells, limit - sum(len(image.source) for image in figures)
+            snapshot.folder, summary.plan.cells, here, limit - sum(len(image.source) for image in figures)
         ),
         "setup_cards": setup_cards(snapshot),
         "other_keys": other_keys(snapshot),
@@ -128,7 +138,7 @@ def _study_values(report: StudyReport, prefix: str, here: Path, limit: int, live
         "versions": versions(summary),
         "compute_time": compute_time(snapshot),
         "files": [
-            (name, _relative(path, here))
+            (name, relative_url(path, here))
             for name in ("runs.csv", "curves.csv", "effects.csv", "plan.json", "tables", "figures")
             if (path := snapshot.folder.path / name).exists()
         ],
@@ -156,11 +166,7 @@ def _run_links(folder: RunFolder, here: Path) -> list[tuple[str, str]]:
         "result": [folder.path / "result.json"],
     }
     existing = ((text, next(filter(Path.is_file, paths), None)) for text, paths in files.items())
-    return [(text, _relative(path, here)) for text, path in existing if path is not None]
-
-
-def _relative(path: Path, here: Path) -> str:
-    return quote(Path(os.path.relpath(path, here)).as_posix())
+    return [(text, relative_url(path, here)) for text, path in existing if path is not None]
 
 
 def _script_json(values: Any) -> Any:

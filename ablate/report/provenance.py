@@ -32,23 +32,30 @@ def provenance_notes(snapshot: Snapshot) -> tuple[str, ...]:
         *_unreadable(snapshot),
         *late_seeds(history),
         *mixed_versions(snapshot.runs),
-        *_missing_curves(snapshot),
+        *_curves(snapshot),
+        *_costs(snapshot),
+        *_links(snapshot),
         *_confirmation(snapshot),
     )
 
 
 def _unreadable(snapshot: Snapshot) -> Iterator[str]:
-    damaged = {run: status.state for run, status in snapshot.statuses.items() if status.reason == UNREADABLE}
-    if failed := [run for run, state in damaged.items() if state == FAILED]:
+    damaged = {run: status for run, status in snapshot.statuses.items() if status.reason == UNREADABLE}
+    if failed := [run for run, status in damaged.items() if status.state == FAILED]:
         yield (
-            f"The result of {_listing(snapshot, failed)} is damaged (result.json in its folder) and counts as failed. "
-            "Delete the folder, and the study's command trains it again."
+            f"The result of {_listing(snapshot, failed)} cannot be read and counts as failed: "
+            f"{damaged[failed[0]].error} Delete the folder, and the study's command trains it again."
         )
-    if waiting := [run for run, state in damaged.items() if state != FAILED]:
+    if waiting := [run for run, status in damaged.items() if status.state != FAILED]:
         yield (
-            f"The status of {_listing(snapshot, waiting)} is damaged (status.json in its folder), so it counts as "
-            "waiting, whatever else its folder holds; the study's command trains it again."
+            f"The status of {_listing(snapshot, waiting)} cannot be read, so it counts as waiting, whatever else its "
+            f"folder holds, and the study's command trains it again: {damaged[waiting[0]].error}"
         )
+
+
+def _links(snapshot: Snapshot) -> Iterator[str]:
+    if snapshot.links:
+        yield f"Links in the study's folder are not followed: {listing(snapshot.links, _LISTED)}."
 
 
 def _listing(snapshot: Snapshot, runs: Iterable[PlannedRun]) -> str:
@@ -91,12 +98,25 @@ def mixed_versions(runs: pd.DataFrame) -> list[str]:
     return [f"Runs of mixed versions are compared here: {'; '.join(mixed)}."] if mixed else []
 
 
-def _missing_curves(snapshot: Snapshot) -> Iterator[str]:
-    runs_by_fault: dict[str, list[PlannedRun]] = {}
-    for run, fault in snapshot.curve_faults.items():
-        runs_by_fault.setdefault(fault, []).append(run)
-    for fault, runs in runs_by_fault.items():
-        yield f"No curve of {_listing(snapshot, runs)}: curves.csv in its folder {fault}."
+def _curves(snapshot: Snapshot) -> Iterator[str]:
+    for runs_by_text, what in (
+        (_by_text(snapshot.missing_curves), "No curve of"),
+        (_by_text(snapshot.changed_curves), "The curve of"),
+    ):
+        for text, runs in runs_by_text.items():
+            yield f"{what} {_listing(snapshot, runs)}: {text}."
+
+
+def _by_text(texts: Mapping[PlannedRun, str]) -> Mapping[str, list[PlannedRun]]:
+    runs: dict[str, list[PlannedRun]] = {}
+    for run, text in texts.items():
+        runs.setdefault(text, []).append(run)
+    return runs
+
+
+def _costs(snapshot: Snapshot) -> Iterator[str]:
+    if snapshot.costs_fault:
+        yield f"{snapshot.costs_fault} The study's command measures them again."
 
 
 def _confirmation(snapshot: Snapshot) -> Iterator[str]:

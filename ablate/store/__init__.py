@@ -3,7 +3,8 @@
 :mod:`ablate.store.snapshot`, which reads a whole study into DataFrames, is imported where it is used: it loads pandas.
 """
 
-from ablate.store.atomic import make_folder, write_bytes, write_json, write_text
+from ablate.store.atomic import make_folder, write_bytes, write_text
+from ablate.store.json_files import write_json
 from ablate.store.records import (
     FAILED,
     FINISHED,

@@ -7,14 +7,12 @@ released when the process that holds it ends, however it ends.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from ablate.errors import StoreError
 
@@ -62,13 +60,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file atomically; see :func:`replacing`."""
-    write_bytes(path, text.encode())
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file atomically; see :func:`replacing`."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=True) + "\n")
+    """Write a UTF-8 text file atomically; see :func:`replacing`. Half of a surrogate pair is written as its escape."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def make_folder(path: Path) -> None:
@@ -103,7 +96,7 @@ def hold_lock(path: Path, wait: bool = False) -> Iterator[bool]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise StoreError(f"Cannot lock '{path}': {error.strerror or error}.") from error
     try:
@@ -120,7 +113,7 @@ def hold_lock(path: Path, wait: bool = False) -> Iterator[bool]:
 def is_locked(path: Path) -> bool:
     """Whether a live process holds the lock; False where the lock file is missing or cannot be opened."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,72 +18,106 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from ablate.errors import StoreError
-from ablate.store.records import CurvesFile, read_file
+from ablate.store.curve_file import NoEpochs, UnusableCurve, parse_curve
+from ablate.store.files import read_file
+from ablate.store.run_folder import RunFolder, digest
 
+_CURVES = "curves.csv"
 _FILES_AT_ONCE = 250  # files that are read and parsed in one batch
 _ROWS_AT_ONCE = 100_000  # rows that are formatted in one batch; Arrow cannot join texts of more than 2 GB
 
 
-def read_curves(folders: Sequence[Path]) -> tuple[pd.DataFrame, dict[int, str]]:
+@dataclass(frozen=True)
+class Curves:
+    """The curves of many runs.
+
+    Args:
+        table: One row per run and epoch, in the order of the runs: ``run`` (the position of the run), ``epoch``, then
+            the columns that the runs wrote, NaN where a run lacks a column.
+        missing: Why a run has no curve although it has a file for one, by the run's position: the name of the file,
+            and what is wrong with it.
+        changes: How the rows of a run were read in another way than they stand in its file, likewise.
+    """
+
+    table: pd.DataFrame
+    missing: Mapping[int, str]
+    changes: Mapping[int, str]
+
+
+def read_curves(folders: Sequence[RunFolder], digests: Sequence[Mapping[str, str] | None] = ()) -> Curves:
     """Read the curves of runs, each from its ``curves.csv`` or else from another CSV with a column ``epoch``.
 
-    Of several other CSVs the first by name counts.
+    Of several other CSVs the first by name that gives a curve counts. A file that is not what it was when its run
+    finished is not used. Whatever is wrong with a file costs only the curve of its run.
 
     Args:
         folders: The folders of the runs.
-
-    Returns:
-        Two values. A table with one row per run and epoch, in the order of the runs: ``run`` (the position of its
-        folder in ``folders``), ``epoch``, then the columns that the runs wrote, NaN where a run lacks a column. And the
-        faults: by the same position, why a run has no curve although it has a ``curves.csv``.
+        digests: For each finished run the digests of its CSV files (see :attr:`ablate.store.Result.files`), None for
+            a run that has not finished and may have left an unfinished line; empty if none has finished.
     """
     frames: list[pd.DataFrame] = []
-    faults: dict[int, str] = {}
+    missing: dict[int, str] = {}
+    changes: dict[int, str] = {}
+    stored = digests or [None] * len(folders)
     for begin in range(0, len(folders), _FILES_AT_ONCE):
-        frames += _read_batch(folders, range(begin, min(begin + _FILES_AT_ONCE, len(folders))), faults)
+        by_header: dict[bytes, dict[int, bytes]] = {}
+        for position in range(begin, min(begin + _FILES_AT_ONCE, len(folders))):
+            data = b""
+            try:
+                data = _lines(folders[position], _CURVES, stored[position])
+            except UnusableCurve as error:
+                missing[position] = f"{_CURVES} {error}"
+            by_header.setdefault(data.partition(b"\n")[0], {})[position] = data
+        for header, files in by_header.items():
+            together = _parse_together(header, files)
+            if together is not None:
+                frames.append(together)
+                continue
+            for position, data in files.items():
+                frame, remark = _parse_alone(folders[position], data, stored[position])
+                if frame is not None:
+                    frames.append(frame.assign(run=position))
+                    missing.pop(position, None)
+                    changes |= {position: remark} if remark else {}
+                elif remark:
+                    missing.setdefault(position, remark)
     if not frames:
-        return pd.DataFrame({"run": [], "epoch": []}, dtype=int), faults
+        return Curves(pd.DataFrame({"run": [], "epoch": []}, dtype=int), missing, changes)
     # Concatenating in the order of the runs makes the first run that has a column decide the column's place.
     frames.sort(key=lambda frame: int(frame["run"].iloc[0]))
     table = pd.concat(frames, ignore_index=True)
-    return table.sort_values("run", kind="stable", ignore_index=True), faults
+    return Curves(table.sort_values("run", kind="stable", ignore_index=True), missing, changes)
 
 
-def _read_batch(folders: Sequence[Path], positions: Iterable[int], faults: dict[int, str]) -> list[pd.DataFrame]:
-    """The curves of the runs at ``positions``, as few tables as possible; what is wrong is added to ``faults``.
+def _lines(folder: RunFolder, name: str, digests: Mapping[str, str] | None) -> bytes:
+    """The complete lines of a CSV file of a run; empty where there is no such file.
 
-    Files with the same header share a table, unless one of them needs the slower parser, which takes each by itself.
+    Args:
+        folder: The run's folder.
+        name: The file's name.
+        digests: See :func:`read_curves`.
+
+    Raises:
+        UnusableCurve: If it cannot be read, or is not what it was when the run finished.
     """
-    files: dict[int, bytes] = {}
-    by_header: dict[bytes, list[int]] = {}
-    for position in positions:
-        try:
-            data = read_file(folders[position] / "curves.csv") or b""
-        except StoreError:
-            data, faults[position] = b"", "cannot be read"
-        files[position] = data[: data.rfind(b"\n") + 1]  # without the unfinished last line of a killed run
-        by_header.setdefault(data.partition(b"\n")[0], []).append(position)
-    frames: list[pd.DataFrame] = []
-    for header, group in by_header.items():
-        frame = _parse_together(header, {position: files[position] for position in group})
-        if frame is not None:
-            frames.append(frame)
-            continue
-        for position in group:
-            file = CurvesFile.parse(files[position])
-            frame = _numbers_by_epoch(pd.DataFrame(file.rows, dtype=float))
-            if frame.empty:
-                frame = _foreign_curves(folders[position], files[position])
-            if not frame.empty:
-                frames.append(frame.assign(run=position))
-                faults.pop(position, None)
-            elif file.fault:
-                faults[position] = file.fault
-    return frames
+    try:
+        data = read_file(folder.path / name, folder.root)
+    except StoreError as error:
+        raise UnusableCurve(f"cannot be read: {error}".removesuffix(".")) from error
+    if digests is not None and name in digests:
+        if data is None:
+            raise UnusableCurve("is missing, though it was there when the run finished")
+        if digest(data) != digests[name]:
+            raise UnusableCurve("was changed after the run had finished (result.json has its digest)")
+    if not data:
+        return b""
+    if digests is None:
+        return data[: data.rfind(b"\n") + 1]
+    return data if data.endswith(b"\n") else data + b"\n"
 
 
 def _parse_together(header: bytes, files: Mapping[int, bytes]) -> pd.DataFrame | None:
-    """Parse files that all begin with ``header`` as one; None where one of them is not plain numbers by epoch.
+    """Parse files that all begin with ``header`` as one; None where one of them is not plain numbers, epoch by epoch.
 
     Args:
         header: Their first line.
@@ -104,38 +138,44 @@ def _parse_together(header: bytes, files: Mapping[int, bytes]) -> pd.DataFrame |
         return None
     epochs = table["epoch"].to_numpy()
     row_counts = [body.count(b"\n") for body in bodies]
-    if len(epochs) != sum(row_counts) or not np.isfinite(epochs).all() or (epochs % 1).any():
+    is_whole = np.isfinite(epochs).all() and not (epochs % 1).any() and (np.abs(epochs) < 2**53).all()
+    if len(epochs) != sum(row_counts) or not is_whole:
         return None
+    runs = np.repeat(list(files), row_counts)
+    if ((np.diff(epochs) <= 0) & (np.diff(runs) == 0)).any():
+        return None  # an epoch stands twice, as after a restart
     frame: pd.DataFrame = table.to_pandas()
     frame["epoch"] = epochs.astype(int)
-    frame.insert(0, "run", np.repeat(list(files), row_counts))
+    frame.insert(0, "run", runs)
     return frame
 
 
-def _foreign_curves(folder: Path, data: bytes) -> pd.DataFrame:
-    """The numeric columns of the first CSV by name in a folder that has a column ``epoch``; empty where none has.
+def _parse_alone(folder: RunFolder, data: bytes, digests: Mapping[str, str] | None) -> tuple[pd.DataFrame | None, str]:
+    """The curve of one run from its ``curves.csv``, or else from the first other CSV file that gives one.
 
     Args:
-        folder: The folder of a run.
-        data: The complete lines of its ``curves.csv``, which is not read a second time.
+        folder: The run's folder.
+        data: The lines of its ``curves.csv``, which is not read a second time.
+        digests: See :func:`read_curves`.
+
+    Returns:
+        The curve, or None; and how it was read in another way than it stands there, or why there is none: the name of
+        the file and what is wrong with it, empty where the run has no file for a curve.
     """
-    for path in sorted(folder.glob("*.csv")):
+    others = sorted(path.name for path in folder.path.glob("*.csv") if path.name != _CURVES)
+    faults = []
+    for name in [*([_CURVES] if data.count(b"\n") > 1 else []), *others]:
         try:
-            content = data if path.name == "curves.csv" else read_file(path) or b""
-            frame = pd.read_csv(io.BytesIO(content)).select_dtypes("number").dropna(axis="columns", how="all")
-        except (StoreError, ValueError):
+            lines = data if name == _CURVES else _lines(folder, name, digests)
+            if lines.count(b"\n") <= 1:
+                continue  # the run has not written its first row yet
+            frame, change = parse_curve(lines)
+        except UnusableCurve as error:
+            if name == _CURVES or not isinstance(error, NoEpochs):  # an application writes other tables, too
+                faults.append(f"{name} {error}")
             continue
-        if "epoch" in frame:
-            return _numbers_by_epoch(frame.dropna(subset=frame.columns.drop("epoch"), how="all").astype(float))
-    return pd.DataFrame()
-
-
-def _numbers_by_epoch(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose ``epoch`` is a number, with ``epoch`` as the first column; empty without such a column."""
-    if "epoch" not in frame:
-        return pd.DataFrame()
-    frame = frame[np.isfinite(frame["epoch"])].drop(columns="run", errors="ignore")
-    return frame[["epoch", *frame.columns.drop("epoch")]].astype({"epoch": int})
+        return frame, f"{name} {change}" if change else ""
+    return None, faults[0] if faults else ""
 
 
 def curves_csv(frame: pd.DataFrame) -> bytes:

@@ -1,28 +1,34 @@
 """The contents of a study's files as typed values, and the parser of each kind of file.
 
-A study's folder may come from elsewhere, so this is the place for every check of what it holds: each file that results
-come from is read by :func:`read_file` and goes through the one parser of its kind. (:mod:`ablate.store.curves`, which
-parses the curves of many runs at once, reads them with :func:`read_file` too.) Other code trusts the parsed values.
+A study's folder may come from elsewhere, so this is the border: each file that results come from is read by
+:func:`ablate.store.files.read_file` and goes through the one parser of its kind, which checks all of it against
+:mod:`ablate.store.schema`. Other code trusts the parsed values.
 """
 
 from __future__ import annotations
 
 import csv
-import json
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ablate.errors import DesignError, StoreError
+from ablate.errors import StoreError
+from ablate.formatting import listing
+from ablate.store.json_files import InvalidFile, check_shape, load_json, parse_json
+from ablate.store.schema import ConfirmationShape, CostsFileShape, CostsShape, RecordShape
 from ablate.study import Plan
 
 FORMAT = 1
 """The version of the layout of ``plan.json`` and ``costs.json``: the one that is written, and the only one read."""
 
-WAITING, RUNNING, FINISHED, FAILED = "waiting", "running", "finished", "failed"
+State = Literal["waiting", "running", "finished", "failed"]
+
+WAITING: State = "waiting"
+RUNNING: State = "running"
+FINISHED: State = "finished"
+FAILED: State = "failed"
 
 UNREADABLE = "unreadable"
 """The reason of a run with a damaged file: its state is ``failed`` if that is the result, ``waiting`` if the status."""
@@ -81,25 +87,59 @@ class StudyRecord:
             path: The path of the file, for messages.
 
         Raises:
-            StoreError: If it is damaged or has another format.
-            DesignError: If its design is unknown or contradicts itself.
+            StoreError: If it is damaged, has another format, or contradicts itself.
         """
         try:
-            values = json.loads(data)
-            if values["format"] != FORMAT:
-                raise StoreError(f"'{path}' has format {values['format']}; this version of ablate reads {FORMAT}.")
-            return cls(
-                plan=Plan.from_dict(values["plan"]),
-                runs=tuple(PlannedRun(**run) for run in values["runs"]),
-                reference=values["reference"],
-                history=tuple(values["history"]),
-                checks=values["checks"],
-                report=values.get("report", {}),
-            )
-        except (StoreError, DesignError):
-            raise
+            plain = load_json(data, FORMAT)  # what an application adds to checks and history is not in the schema
+            values = check_shape(plain, RecordShape)
+            plan = Plan.from_dict({**values["plan"], "study": vars(values["plan"]["study"])})
+            runs = tuple(PlannedRun(**run) for run in values["runs"])
+            if faults := [*_plan_faults(plan), *_run_faults(plan, runs)]:
+                raise InvalidFile(f"contradicts itself: {listing(faults, 5, '; ')}")
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"Cannot read the plan '{path}': {type(error).__name__}: {error}.") from error
+            raise StoreError(f"Cannot read the plan '{path}': it {_phrase(error)}.") from error
+        return cls(
+            plan=plan,
+            runs=runs,
+            reference=plain["reference"],
+            history=tuple(plain["history"]),
+            checks=plain["checks"],
+            report=plain.get("report", {}),
+        )
+
+
+def _phrase(error: Exception) -> str:
+    """What is wrong with a file, as a phrase whose subject is the file."""
+    return str(error) if isinstance(error, InvalidFile) else f"is not valid: {error}"
+
+
+def _plan_faults(plan: Plan) -> Iterator[str]:
+    """What a damaged or forged plan may hold and :func:`ablate.study.make_plan` never makes, a phrase each."""
+    for factor in plan.factors:
+        if factor.reference not in factor.labels:
+            yield f"the reference {factor.reference!r} of {factor.name} is not one of its levels"
+    for cell in plan.cells:
+        for factor in plan.factors:
+            if cell.levels[factor.name] not in factor.labels:
+                yield f"the level {cell.levels[factor.name]!r} of {factor.name} is in a cell and not in the factor"
+    if not plan.cells or not plan.cells[0].is_reference:
+        yield "its first cell is not the reference"
+    names_by_kind = {"factor": [factor.name for factor in plan.factors], "cell": [cell.label for cell in plan.cells]}
+    for kind, names in names_by_kind.items():
+        yield from (f"two {kind}s are called {name!r}" for name in dict.fromkeys(names) if names.count(name) > 1)
+
+
+def _run_faults(plan: Plan, runs: Sequence[PlannedRun]) -> Iterator[str]:
+    cells = {cell.name for cell in plan.cells}
+    seeds = set(plan.study.seeds)
+    first: dict[tuple[str, int], PlannedRun] = {}
+    for run in runs:
+        if run.cell not in cells:
+            yield f"run {run.id} is of the cell {run.cell!r}, which is not in the plan"
+        if run.seed not in seeds:
+            yield f"run {run.id} has the seed {run.seed}, which is not in the plan"
+        if first.setdefault((run.cell, run.seed), run) != run:
+            yield f"two runs of the cell {run.cell!r} have the seed {run.seed}"
 
 
 @dataclass(frozen=True)
@@ -120,7 +160,7 @@ class Status:
         epochs: How many rows its curves had when it last started, from which progress is told.
     """
 
-    state: str = WAITING
+    state: State = WAITING
     reason: str = ""
     error: str = ""
     attempts: int = 0
@@ -134,10 +174,9 @@ class Status:
     def parse(cls, data: bytes) -> Status:
         """Parse a ``status.json``; a damaged one gives the state ``waiting`` with the reason `UNREADABLE`."""
         try:
-            values = json.loads(data)
-            return cls(**{key: value for key, value in values.items() if key in Status.__dataclass_fields__})
-        except (ValueError, TypeError, AttributeError):
-            return cls(reason=UNREADABLE, error="status.json is damaged.")
+            return parse_json(data, cls)
+        except InvalidFile as error:
+            return cls(reason=UNREADABLE, error=f"Cannot read status.json: it {error}.")
 
 
 @dataclass(frozen=True)
@@ -148,11 +187,13 @@ class Result:
         metrics: Numbers by name; those whose name begins with ``seconds`` are timings.
         versions: The versions of Python, of the libraries in use and of the code, by name.
         other: What the train function returned that is not a number; stored, not analysed.
+        files: The digests of the CSV files that the run left, by name: its curves at the time when it finished.
     """
 
-    metrics: Mapping[str, float]
+    metrics: Mapping[str, bool | int | float]
     versions: Mapping[str, str] = field(default_factory=dict)
     other: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, data: bytes, path: Path) -> Result:
@@ -166,11 +207,19 @@ class Result:
             StoreError: If it is damaged, or a metric is not a number.
         """
         try:
-            values = json.loads(data)
-            metrics = {name: _number(name, value) for name, value in dict(values["metrics"]).items()}
-            return cls(metrics, dict(values.get("versions", {})), dict(values.get("other", {})))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"Cannot read '{path}': {error}.") from error
+            result = parse_json(data, cls)
+            metrics = {name: _finite_size(name, value) for name, value in result.metrics.items()}
+        except InvalidFile as error:
+            raise StoreError(f"Cannot read the result '{path}': it {error}.") from error
+        return replace(result, metrics=metrics)
+
+
+def _finite_size(name: str, value: int | float) -> int | float:
+    try:
+        float(value)
+    except OverflowError as error:
+        raise InvalidFile(f"is not valid: '{name}' has {len(str(value))} digits, too many for a float") from error
+    return value
 
 
 @dataclass(frozen=True)
@@ -198,15 +247,6 @@ class CurvesFile:
                 continue
         return rows
 
-    @property
-    def fault(self) -> str:
-        """Why none of the lines gives a point of a curve; empty where one does, or where the file has no lines."""
-        if any(math.isfinite(row.get("epoch", math.nan)) for row in self.rows) or not (self.header and self.lines):
-            return ""
-        if "epoch" not in self.header:
-            return f"has no column 'epoch' (its columns: {', '.join(name[:40] for name in self.header[:8])})"
-        return "has no row with the number of an epoch and as many numbers as columns"
-
     @classmethod
     def parse(cls, data: bytes) -> CurvesFile:
         """Parse a ``curves.csv``; bytes that are not UTF-8 become replacement characters."""
@@ -215,42 +255,24 @@ class CurvesFile:
         return cls(tuple(next(csv.reader(lines[:1]), [])), tuple(lines[1:]), not unfinished)
 
 
-def read_file(path: Path, strict: bool = True) -> bytes | None:
-    """The bytes of a file of a study, or None where there is no such file.
+def parse_costs(data: bytes, path: Path) -> dict[str, CostsShape]:
+    """Parse a ``costs.json``: costs by the cell's name.
 
     Args:
-        path: The file.
-        strict: Whether a file that exists and cannot be read is an error; otherwise it counts as missing.
+        data: The bytes of the file.
+        path: The path of the file, for messages.
 
     Raises:
-        StoreError: If ``strict`` and the file cannot be read.
+        StoreError: If it is damaged or has another format.
     """
     try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        if not strict:
-            return None
-        raise StoreError(f"Cannot read '{path}': {error.strerror or error}.") from error
+        values = parse_json(data, CostsFileShape, FORMAT)
+    except InvalidFile as error:
+        raise StoreError(f"Cannot read the costs of the networks '{path}': it {error}.") from error
+    return values["cells"]
 
 
-def _number(name: str, value: Any) -> float:
-    if not isinstance(value, int | float):
-        raise TypeError(f"'{name}' is {value!r} and no number")
-    return value
-
-
-def parse_costs(data: bytes) -> dict[str, dict[str, Any]]:
-    """Parse a ``costs.json``: costs by the cell's name; empty where it is damaged or has another format."""
-    try:
-        values = json.loads(data)
-        return dict(values["cells"]) if values["format"] == FORMAT else {}
-    except (ValueError, KeyError, TypeError):
-        return {}
-
-
-def parse_confirmation(data: bytes, path: Path) -> Mapping[str, Any]:
+def parse_confirmation(data: bytes, path: Path) -> ConfirmationShape:
     """Parse a ``confirmation.json``.
 
     Args:
@@ -261,8 +283,6 @@ def parse_confirmation(data: bytes, path: Path) -> Mapping[str, Any]:
         StoreError: If it is damaged.
     """
     try:
-        values: Mapping[str, Any] = json.loads(data)
-        str(values["text"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"Cannot read '{path}': {type(error).__name__}: {error}.") from error
-    return values
+        return parse_json(data, ConfirmationShape)
+    except InvalidFile as error:
+        raise StoreError(f"Cannot read the confirmation '{path}': it {error}.") from error

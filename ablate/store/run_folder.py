@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ablate.errors import StoreError
-from ablate.store.atomic import hold_lock, is_locked, write_json, write_text
-from ablate.store.records import FAILED, MOST_ATTEMPTS, RUNNING, WAITING, CurvesFile, Result, Status, read_file
+from ablate.store.atomic import hold_lock, is_locked, write_text
+from ablate.store.files import open_file, read_file
+from ablate.store.json_files import write_json
+from ablate.store.records import FAILED, MOST_ATTEMPTS, RUNNING, UNREADABLE, WAITING, CurvesFile, Result, Status
+
+_LARGEST_STATUS = 4_000_000  # bytes; the text of an error is cut long before
+_LARGEST_RESULT = 64_000_000
+_MOST_DIGESTS = 20  # CSV files of a run of which a digest is stored
 
 
 @dataclass(frozen=True)
@@ -22,9 +29,11 @@ class RunFolder:
 
     Args:
         path: The folder; it need not exist yet.
+        root: The folder of its study, if that may come from elsewhere: then links between the two are not followed.
     """
 
     path: Path
+    root: Path | None = field(default=None, compare=False)
 
     @property
     def log(self) -> Path:
@@ -37,9 +46,9 @@ class RunFolder:
         A run whose process died still says ``running`` here; see :meth:`settled_status`.
         """
         try:
-            data = read_file(self.path / "status.json")
-        except StoreError:
-            data = b""  # which parses as a damaged file
+            data = read_file(self.path / "status.json", self.root, limit=_LARGEST_STATUS)
+        except StoreError as error:
+            return Status(reason=UNREADABLE, error=str(error))
         return Status() if data is None else Status.parse(data)
 
     def write_status(self, status: Status) -> None:
@@ -79,12 +88,36 @@ class RunFolder:
             StoreError: If the file is there and cannot be read.
         """
         path = self.path / "result.json"
-        data = read_file(path)
+        data = read_file(path, self.root, limit=_LARGEST_RESULT)
         return None if data is None else Result.parse(data, path)
 
     def write_result(self, result: Result) -> None:
-        """Write what the run returned."""
-        write_json(self.path / "result.json", asdict(result))
+        """Write what the run returned, with digests of the CSV files that it has left."""
+        write_json(self.path / "result.json", asdict(replace(result, files=self._digests())))
+
+    def _digests(self) -> dict[str, str]:
+        contents = {
+            path.name: read_file(path, strict=False, limit=_LARGEST_RESULT)
+            for path in sorted(self.path.glob("*.csv"))[:_MOST_DIGESTS]
+        }
+        return {name: digest(data) for name, data in contents.items() if data is not None}
+
+    def remove_unfinished_lines(self) -> None:
+        """Remove the unfinished last line of each CSV file, which a killed process may leave.
+
+        A program that is started again and appends to its file would put its first line behind it.
+
+        Raises:
+            StoreError: If a file cannot be written.
+        """
+        for path in self.path.glob("*.csv"):
+            data = read_file(path, strict=False)
+            if data and not data.endswith(b"\n"):
+                try:
+                    with open_file(path, os.O_RDWR) as stream:
+                        stream.truncate(data.rfind(b"\n") + 1)
+                except OSError as error:
+                    raise StoreError(f"Cannot write '{path}': {error.strerror or error}.") from error
 
     def curves(self) -> list[dict[str, float]]:
         """The curves so far, one row per epoch; an incomplete last line is left out."""
@@ -108,8 +141,8 @@ class RunFolder:
             self.write_curves([*file.rows, row], [*header, *(name for name in row if name not in header)])
             return
         try:
-            with path.open("a", newline="") as stream:
-                stream.write(_csv_line(_cells(header, row)))
+            with open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as stream:
+                stream.write(_csv_line(_cells(header, row)).encode())
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
@@ -132,7 +165,12 @@ class RunFolder:
         write_text(self.path / "curves.csv", "".join(lines))
 
     def _curves_file(self) -> CurvesFile:
-        return CurvesFile.parse(read_file(self.path / "curves.csv", strict=False) or b"")
+        return CurvesFile.parse(read_file(self.path / "curves.csv", self.root, strict=False) or b"")
+
+
+def digest(data: bytes) -> str:
+    """What stands for the contents of a file: 32 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:32]
 
 
 _CURRENT_RUN: ContextVar[RunFolder | None] = ContextVar("current_run", default=None)

@@ -7,19 +7,19 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ablate.errors import StoreError
-from ablate.store.curves import read_curves
+from ablate.store.curves import Curves, read_curves
+from ablate.store.files import check_inside
 from ablate.store.records import FAILED, FINISHED, UNREADABLE, PlannedRun, Result, Status, StudyRecord
+from ablate.store.schema import COSTS, CostsShape
 from ablate.store.study_folder import StudyFolder
-
-COSTS = ("weights", "flops", "activations", "latency", "step")
-"""The measures of a network: the number of its weights; operations and activations for one image; seconds of a forward
-pass and of a training step."""
+from ablate.study import level_label
 
 _RUN_KEYS = ("study", "cell", "seed", "state", "reason")
 _CURVE_KEYS = ("study", "cell", "seed", "epoch")
@@ -37,11 +37,13 @@ class Snapshot:
         record: What its ``plan.json`` says.
         digest: Hash of names, times and sizes of all files that results come from; those of a file were taken before it
             was read.
+        links: Links among these files and folders, relative to the study's folder; none is followed.
     """
 
     folder: StudyFolder
     record: StudyRecord
     digest: str
+    links: tuple[str, ...] = ()
 
     @cached_property
     def labels(self) -> Mapping[str, str]:
@@ -55,11 +57,16 @@ class Snapshot:
     def _outcome(self, run: PlannedRun) -> tuple[Status, Result | None]:
         folder = self.folder.run(run)
         status = folder.settled_status()
+        if status.state != FINISHED:
+            return status, None
+        fault = "its result.json is missing."
         try:
-            return status, folder.result() if status.state == FINISHED else None
-        except StoreError:
-            # One damaged file must not hide the results of all other runs.
-            return replace(status, state=FAILED, reason=UNREADABLE, error="result.json is damaged."), None
+            if (result := folder.result()) is not None:
+                return status, result
+        except StoreError as error:
+            fault = str(error)
+        # One damaged file must not hide the results of all other runs.
+        return replace(status, state=FAILED, reason=UNREADABLE, error=fault), None
 
     @property
     def statuses(self) -> Mapping[PlannedRun, Status]:
@@ -71,32 +78,38 @@ class Snapshot:
         """All planned runs.
 
         One row per run, in the order of the plan: ``study``, ``cell`` (its label), one column per factor, ``seed``,
-        ``state``, ``reason``, then metrics, timings (``seconds...``) and versions. A factor or metric that is called
-        like one of the fixed columns becomes ``factor.<name>`` or ``metric.<name>``.
+        ``state``, ``reason``, then metrics, timings (``seconds...``) and versions. A factor that is called like a fixed
+        column becomes ``factor.<name>``. A metric that is called like a fixed column, a factor or a version becomes
+        ``metric.<name>``, unless it only repeats the level of the factor in each run.
         """
         cells = {cell.name: cell for cell in self.record.plan.cells}
         factor_columns = {
             factor.name: f"factor.{factor.name}" if factor.name in _RUN_KEYS else factor.name
             for factor in self.record.plan.factors
         }
+        results = [(run, result) for run, (_, result) in self._outcomes.items() if result is not None]
+        versions = dict.fromkeys(name for _, result in results for name in result.versions)
+        repeated = {
+            name
+            for name in factor_columns
+            if all(_is_level(result.metrics.get(name), cells[run.cell].levels[name]) for run, result in results)
+        }
+        reserved = {*_RUN_KEYS, *factor_columns, *versions}
         study = self.folder.name
         rows = []
         numbers: dict[str, None] = {}  # columns of metrics and timings, in order of appearance
-        versions: dict[str, None] = {}  # columns of versions, likewise
         for run, (status, result) in self._outcomes.items():
             cell = cells[run.cell]
             row: dict[str, Any] = {factor_columns[name]: level for name, level in cell.levels.items()}
             row |= {"study": study, "cell": cell.label, "seed": run.seed}
             row |= {"state": status.state, "reason": status.reason}
             if result is not None:
-                for name, value in result.metrics.items():
-                    if name in factor_columns:
-                        continue  # the task returned one of its settings among its metrics
-                    column = f"metric.{name}" if name in _RUN_KEYS else name
-                    numbers[column] = None
-                    row[column] = value
-                versions |= dict.fromkeys(result.versions)
                 row |= {name: version for name, version in result.versions.items() if name not in row}
+                for name, value in result.metrics.items():
+                    if name not in repeated:
+                        column = f"metric.{name}" if name in reserved else name
+                        numbers[column] = None
+                        row[column] = value
             rows.append(row)
         columns = ["study", "cell", *factor_columns.values(), "seed", "state", "reason"]
         numbers_then_timings = sorted(numbers, key=lambda name: name.startswith("seconds"))
@@ -104,8 +117,9 @@ class Snapshot:
         return pd.DataFrame(rows, columns=columns)
 
     @cached_property
-    def _curves(self) -> tuple[pd.DataFrame, dict[int, str]]:
-        return read_curves([self.folder.run(run).path for run in self.record.runs])
+    def _curves(self) -> Curves:
+        folders = [self.folder.run(run) for run in self.record.runs]
+        return read_curves(folders, [None if result is None else result.files for _, result in self._outcomes.values()])
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -114,7 +128,7 @@ class Snapshot:
         One row per run and epoch: ``study``, ``cell`` (its label), ``seed``, ``epoch``, then the columns that the runs
         wrote.
         """
-        table = self._curves[0]
+        table = self._curves.table
         runs = self.record.runs
         # With the dtype object, a million short texts are indexed and compared several times as fast as with str.
         cells = np.array([self.labels[run.cell] for run in runs], dtype=object)
@@ -129,9 +143,26 @@ class Snapshot:
         return pd.DataFrame({**keys, **values})
 
     @property
-    def curve_faults(self) -> Mapping[PlannedRun, str]:
-        """The runs whose ``curves.csv`` gives no curve, each with the reason as the end of a sentence."""
-        return {self.record.runs[position]: fault for position, fault in sorted(self._curves[1].items())}
+    def missing_curves(self) -> Mapping[PlannedRun, str]:
+        """The runs that have files but no curve, each with the name of a file and what is wrong with it."""
+        return {self.record.runs[position]: text for position, text in sorted(self._curves.missing.items())}
+
+    @property
+    def changed_curves(self) -> Mapping[PlannedRun, str]:
+        """The runs whose curves were read in another way than they stand there: the file's name, and what it has."""
+        return {self.record.runs[position]: text for position, text in sorted(self._curves.changes.items())}
+
+    @cached_property
+    def _costs(self) -> tuple[Mapping[str, CostsShape], str]:
+        try:
+            return self.folder.cell_costs(), ""
+        except StoreError as error:
+            return {}, str(error)
+
+    @property
+    def costs_fault(self) -> str:
+        """Why the costs of the networks cannot be read, in a sentence; empty where they can, or there are none."""
+        return self._costs[1]
 
     @cached_property
     def costs(self) -> pd.DataFrame:
@@ -140,13 +171,17 @@ class Snapshot:
         One row per measured cell, in the order of the plan: ``cell`` (its label), `COSTS`, ``batch``, and for each
         of `COSTS` a column ``<name>_ratio`` to the reference cell; NaN where a number could not be measured.
         """
-        costs = self.folder.cell_costs()
+        costs, _ = self._costs
         rows = [
             {**costs[name], "cell": label}
             for name, label in self.labels.items()
             if name in costs and "error" not in costs[name]
         ]
         return pd.DataFrame(rows, columns=["cell", *COSTS, "batch", *(f"{name}_ratio" for name in COSTS)])
+
+
+def _is_level(value: float | None, level: str) -> bool:
+    return value is None or level in (level_label(value), level_label(float(value)))
 
 
 def read_snapshot(folder: StudyFolder) -> Snapshot:
@@ -158,22 +193,36 @@ def read_snapshot(folder: StudyFolder) -> Snapshot:
     Raises:
         StoreError: If there is no study in the folder, or its plan cannot be read.
     """
-    root = str(folder.path)
-    files = [folder.name, *_file_versions(root, ("plan.json", "confirmation.json", "costs.json"))]
-    files += _file_versions(str(folder.diagrams), (".svg",))
+    links: list[str] = []
+    files = [folder.name, *_file_versions(folder.path, "", ("plan.json", "confirmation.json", "costs.json"), links)]
+    files += _file_versions(folder.path, folder.diagrams.name, (".svg",), links)
     record = folder.existing_record()
     for run in record.runs:
-        files += [run.id, *_file_versions(f"{root}/{run.folder}", (".json", ".csv"))]
-    digest = hashlib.sha256("\n".join(files).encode(errors="surrogateescape"))
-    return Snapshot(folder, record, digest.hexdigest())
+        files += [run.id, *_file_versions(folder.path, run.folder, (".json", ".csv"), links)]
+    digest = hashlib.sha256("\n".join([*files, *links]).encode(errors="surrogateescape"))
+    return Snapshot(folder, record, digest.hexdigest(), tuple(links))
 
 
-def _file_versions(folder: str, endings: tuple[str, ...]) -> Iterator[str]:
-    """The files of a folder with these endings, each with time, size and inode: one changes with every atomic write."""
+def _file_versions(root: Path, folder: str, endings: tuple[str, ...], links: list[str]) -> Iterator[str]:
+    """The files of a folder with these endings, each with time, size and inode: one changes with every atomic write.
+
+    Args:
+        root: The study's folder.
+        folder: The folder, relative to it.
+        endings: How the names of the files end.
+        links: Takes the links that are found: the folder itself or one above it, or files in it.
+    """
     try:
-        with os.scandir(folder) as entries:
-            files = sorted((entry.name, entry.stat()) for entry in entries if entry.name.endswith(endings))
+        check_inside(root / folder, root)
+    except StoreError:
+        links.append(folder)
+        return
+    try:
+        with os.scandir(root / folder) as entries:
+            matching = sorted((entry.name, entry) for entry in entries if entry.name.endswith(endings))
+            links += [str(Path(folder, name)) for name, entry in matching if entry.is_symlink()]
+            versions = [(name, entry.stat(follow_symlinks=False)) for name, entry in matching]
     except OSError:
         return
-    for name, stat in files:
+    for name, stat in versions:
         yield f"{name} {stat.st_mtime_ns} {stat.st_size} {stat.st_ino}"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ablate.errors import StoreError
-from ablate.store.atomic import hold_lock, make_folder, write_json
-from ablate.store.records import FORMAT, PlannedRun, StudyRecord, parse_confirmation, parse_costs, read_file
+from ablate.store.atomic import hold_lock, make_folder
+from ablate.store.files import check_inside, read_file
+from ablate.store.json_files import write_json
+from ablate.store.records import FORMAT, PlannedRun, StudyRecord, parse_confirmation, parse_costs
 from ablate.store.run_folder import RunFolder
+from ablate.store.schema import ConfirmationShape, CostsShape
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,14 @@ class StudyFolder:
         """Where diagrams of the networks are written, one file per cell and format."""
         return self.path / "diagrams"
 
+    @property
+    def cache(self) -> Path:
+        """The collector's cache, which may be deleted at any time."""
+        return self.path / ".cache"
+
     def run(self, run: PlannedRun) -> RunFolder:
         """The folder of a run."""
-        return RunFolder(self.path / run.folder)
+        return RunFolder(self.path / run.folder, self.path)
 
     def record(self) -> StudyRecord | None:
         """The contents of ``plan.json``, or None where there is none.
@@ -95,7 +103,7 @@ class StudyFolder:
         runs = [vars(run) for run in record.runs]
         write_json(self.plan, {"format": FORMAT, **vars(record), "plan": record.plan.to_dict(), "runs": runs})
 
-    def confirmation(self) -> Mapping[str, Any] | None:
+    def confirmation(self) -> ConfirmationShape | None:
         """The contents of ``confirmation.json``, or None where the study has not been confirmed.
 
         Raises:
@@ -122,6 +130,26 @@ class StudyFolder:
         """
         write_json(self.path / "costs.json", {"format": FORMAT, "cells": cells})
 
-    def cell_costs(self) -> dict[str, dict[str, Any]]:
-        """The costs in ``costs.json`` by the cell's name; empty where the file is missing or cannot be read."""
-        return parse_costs(read_file(self.path / "costs.json", strict=False) or b"")
+    def cell_costs(self) -> dict[str, CostsShape]:
+        """The costs in ``costs.json`` by the cell's name; empty where there is no such file.
+
+        Raises:
+            StoreError: If the file is there and cannot be read.
+        """
+        path = self.path / "costs.json"
+        data = read_file(path)
+        return {} if data is None else parse_costs(data, path)
+
+    def check_folders(self, runs: Iterable[PlannedRun] = ()) -> None:
+        """Refuse to write through links: to be called before anything is written into the folders of a study.
+
+        Args:
+            runs: Runs whose folders are about to be written.
+
+        Raises:
+            StoreError: If the folder of tables, figures, diagrams or the cache is a link, or that of a run or a cell.
+        """
+        for folder in (self.tables, self.figures, self.diagrams, self.cache):
+            check_inside(folder, self.path)
+        for run in runs:
+            check_inside(self.path / run.folder, self.path)

@@ -67,9 +67,11 @@ class Execution:
         """Carry out all jobs that are not done.
 
         Raises:
+            StoreError: If a folder of the study is a link.
             RunError: If the launcher starts no run.
             KeyboardInterrupt: On an interruption, after the runs that it ended were set back to waiting.
         """
+        self.folder.check_folders(job.run for job in self.jobs)
         observers: list[Observer] = [ProgressDisplay(), LivePage(), *self.observers]
         try:
             with Watcher(self.folder, self.plan, observers) as watcher:

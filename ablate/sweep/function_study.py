@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import DesignError, suggestion
-from ablate.store import PlannedRun, RunFolder, StudyFolder, write_json
+from ablate.store import PlannedRun, RunFolder, StudyFolder, write_text
 from ablate.study import Factor, Level, level_label, make_plan
 from ablate.study.settings import RUN_SETTINGS, StudySettings
 from ablate.sweep.confirm import DESIGN, check_same_configuration, plan_confirmation, write_confirmation
@@ -138,7 +139,7 @@ def _read_options(values: Mapping[str, Any], factors: Mapping[str, Any]) -> Stud
 
 def _record_run(train: Train, metric: str, halt: Path | None, configuration: dict[str, Any], path: Path) -> None:
     """Carry out and record one run of the function, in this process or in a worker."""
-    write_json(path / "config.json", _json_values(configuration))
+    write_text(path / "config.json", json.dumps(_json_values(configuration), indent=1, ensure_ascii=False) + "\n")
     record(lambda: train(dict(configuration)), RunFolder(path), metric, halt=halt)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
-from ablate.errors import ConfigError, DesignError, RunError
+from ablate.errors import ConfigError, DesignError, RunError, StoreError
 from ablate.objects import load_object
 from ablate.store import FINISHED, StudyFolder, make_folder
 from ablate.study.settings import StudySettings
@@ -110,7 +110,10 @@ def describe_networks(
         return
     # The reference and single changes first: they are what tables and figures compare.
     cells = sorted(trained, key=lambda cell: len(cell.changed) > 1)[:_MAX_DESCRIBED]
-    measured = folder.cell_costs()
+    try:
+        measured = folder.cell_costs()
+    except StoreError:
+        measured = {}  # a damaged file: all are measured again
     costs = settings.costs if any(cell.name not in measured for cell in cells) else None
     drawn = [(folder.diagrams / f"{cell.name}.svg").is_file() for cell in cells]
     diagrams = None if all(drawn) else settings.diagrams

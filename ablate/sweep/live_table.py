@@ -16,8 +16,8 @@ from ablate.sweep.events import EpochEnded, Event, RoundStarted, RunEnded, RunSt
 if TYPE_CHECKING:
     import rich.table
 
-_STYLES = {FINISHED: "green", RUNNING: "yellow", FAILED: "red", WAITING: "dim"}
-_ORDER = {RUNNING: 0, FAILED: 1, WAITING: 2, FINISHED: 3}
+_STYLES: dict[str, str] = {FINISHED: "green", RUNNING: "yellow", FAILED: "red", WAITING: "dim"}
+_ORDER: dict[str, int] = {RUNNING: 0, FAILED: 1, WAITING: 2, FINISHED: 3}
 """Which cells are shown first where not all of them fit: those with a run in the state with the lowest number."""
 _ENTRY_WIDTH = 9
 _NAME_WIDTH = 34

@@ -210,12 +210,10 @@ def test_a_damaged_file_does_not_hide_the_other_runs(tmp_path: Path) -> None:
     summary = report.summary
     assert summary.effects["n"].tolist() == [2]
     assert summary.runs["reason"].tolist() == ["unreadable", "", "", "", "", ""]
-    assert (
-        "The result of full, seed 0 is damaged (result.json in its folder) and counts as failed. Delete the folder, "
-        "and the study's command trains it again."
-    ) in summary.notes
-    assert any(note.startswith(f"Cannot read '{study.path / 'confirmation.json'}': ") for note in summary.notes)
-    assert report.errors == {("full", 0): "result.json is damaged."}
+    assert any("full, seed 0" in note and "result.json" in note for note in summary.notes)
+    assert any("full, seed 1" in note and "curves.csv" in note for note in summary.notes)
+    assert any(str(study.path / "confirmation.json") in note for note in summary.notes)
+    assert str(first / "result.json") in report.errors["full", 0]
     assert '<strong class="bad">1 failed</strong>' in page_html([report], study.path)
 
 
@@ -228,16 +226,10 @@ def test_a_status_that_was_cut_off_and_curves_of_other_columns_are_told(tmp_path
     report = read_report(study)
     summary = report.summary
     assert summary.runs["state"].tolist() == ["waiting", *["finished"] * 5]
-    assert (
-        "The status of full, seed 0 is damaged (status.json in its folder), so it counts as waiting, whatever else its "
-        "folder holds; the study's command trains it again."
-    ) in summary.notes
-    assert (
-        "No curve of full, seed 1; full, seed 2: curves.csv in its folder has no column 'epoch' (its columns: step, "
-        "loss)."
-    ) in summary.notes
+    assert any("full, seed 0" in note and "status.json" in note and "waiting" in note for note in summary.notes)
+    assert any("full, seed 1; full, seed 2" in note and "curves.csv" in note for note in summary.notes)
     assert report.errors == {}
-    assert "The status of full, seed 0 is damaged" in page_html([report], study.path)
+    assert "status.json" in page_html([report], study.path)
 
 
 def test_a_result_that_is_no_number_is_told(tmp_path: Path) -> None:
@@ -246,4 +238,4 @@ def test_a_result_that_is_no_number_is_told(tmp_path: Path) -> None:
     path.write_text('{"metrics": {"test_accuracy": "high"}}')
     with pytest.raises(StoreError) as caught:
         RunFolder(path.parent).result()
-    assert str(caught.value) == f"Cannot read '{path}': 'test_accuracy' is 'high' and no number."
+    assert str(path) in str(caught.value) and "got `str`" in str(caught.value)

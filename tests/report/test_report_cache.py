@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -32,7 +32,9 @@ def study(tmp_path: Path) -> StudyFolder:
     folder = StudyFolder(tmp_path / "outputs" / "many")
     plan = make_plan(Study("many", "factorial", tuple(range(8)), "score"), [Factor("model", LEVELS, "width0")])
     runs = tuple(
-        PlannedRun(f"{place:03d}{seed}", cell.name, seed) for place, cell in enumerate(plan.cells) for seed in range(8)
+        PlannedRun(f"{place:06x}{seed:06x}", cell.name, seed)
+        for place, cell in enumerate(plan.cells)
+        for seed in range(8)
     )
     folder.write_record(StudyRecord(plan, runs, {}))
     for place, run in enumerate(runs):
@@ -82,8 +84,9 @@ def test_what_has_changed_is_collected_again(what: str, study: StudyFolder, draw
     elif what == "curves":
         write(study, run, float(before.runs["score"].iloc[9]), epochs=4)
     elif what == "plan":
-        path = study.path / "plan.json"
-        path.write_text(path.read_text().replace('"direction": "max"', '"direction": "min"'))
+        record = study.existing_record()
+        question = replace(record.plan.study, direction="min")
+        study.write_record(replace(record, plan=replace(record.plan, study=question)))
     else:
         (folder / "other.csv").write_text("x\n1\n")
     after = collect(study)
@@ -177,8 +180,10 @@ def test_odd_curves_among_many_are_read_one_by_one(study: StudyFolder) -> None:
     (study.run(runs[4]).path / "log.csv").write_text("epoch,loss\n0,9\n1,8\n")
     frame = read_snapshot(study).curves
     first = frame[(frame["cell"] == "full") & (frame["seed"] < 5)].drop(columns=["study", "cell"])
-    assert first["seed"].tolist() == [0, 0, 1, 3, 4, 4]
-    assert first["epoch"].tolist() == [1, 4, 1, 1, 0, 1]
-    assert first["val_loss"].tolist()[:3] == [0.5, 0.25, 0.5]
-    assert first["a,b"].tolist()[3] == 0.5
-    assert first["loss"].tolist()[4:] == [9.0, 8.0]
+    assert first["seed"].tolist() == [0, 0, 0, 1, 3, 4, 4]
+    assert first["epoch"].tolist() == [1, 3, 4, 1, 1, 0, 1]
+    assert first["val_loss"].tolist()[:4] == [0.5, 0.5, 0.25, 0.5]
+    assert first["val_score"].isna().tolist()[:3] == [False, True, False]
+    assert first["a,b"].tolist()[4] == 0.5
+    assert first["loss"].tolist()[5:] == [9.0, 8.0]
+    assert "2 lines" in read_snapshot(study).changed_curves[runs[0]]

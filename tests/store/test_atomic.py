@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -13,6 +12,7 @@ import pytest
 from ablate.errors import StoreError
 from ablate.store import make_folder, write_bytes, write_json, write_text
 from ablate.store.atomic import replacing
+from ablate.store.json_files import parse_json
 
 
 def test_a_file_is_made_with_its_folders(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_file_is_made_with_its_folders(tmp_path: Path) -> None:
 def test_json_survives_the_way(tmp_path: Path) -> None:
     value = {"α": [1, 2.5, None, True], "nested": {"x": "y"}}
     write_json(tmp_path / "x.json", value)
-    assert json.loads((tmp_path / "x.json").read_text()) == value
+    assert parse_json((tmp_path / "x.json").read_bytes(), dict) == value
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])

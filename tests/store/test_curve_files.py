@@ -10,6 +10,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ablate.store import RunFolder
 from ablate.store.curves import curves_csv, read_curves
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=8)
@@ -33,11 +34,11 @@ def test_numbers_of_every_size_are_written_as_python_writes_them() -> None:
     assert curves_csv(frame) == frame.to_csv(index=False).encode()
 
 
-def folders(root: Path, texts: list[str]) -> list[Path]:
+def folders(root: Path, texts: list[str]) -> list[RunFolder]:
     for place, text in enumerate(texts):
         (root / str(place)).mkdir()
         (root / str(place) / "curves.csv").write_text(text)
-    return [root / str(place) for place in range(len(texts))]
+    return [RunFolder(root / str(place)) for place in range(len(texts))]
 
 
 def test_runs_with_other_columns_keep_their_order(tmp_path: Path) -> None:
@@ -47,8 +48,9 @@ def test_runs_with_other_columns_keep_their_order(tmp_path: Path) -> None:
         "loss,epoch\n4,1\n",
         "epoch,loss\n1,2\n",
     ]
-    table, faults = read_curves(folders(tmp_path, texts))
-    assert faults == {}
+    curves = read_curves(folders(tmp_path, texts))
+    table = curves.table
+    assert curves.missing == curves.changes == {}
     assert list(table.columns) == ["run", "epoch", "loss", "rate"]
     assert table["run"].tolist() == [0, 1, 1, 2, 3]
     assert table["loss"].tolist() == [0.5, 0.25, 0.125, 4.0, 2.0]
@@ -58,10 +60,10 @@ def test_runs_with_other_columns_keep_their_order(tmp_path: Path) -> None:
 def test_numbers_are_read_exactly(tmp_path: Path) -> None:
     values = np.random.default_rng(1).normal(size=500).tolist()
     lines = "".join(f"{epoch},{value!r}\n" for epoch, value in enumerate(values))
-    table, _ = read_curves(folders(tmp_path, [f"epoch,loss\n{lines}"]))
+    table = read_curves(folders(tmp_path, [f"epoch,loss\n{lines}"])).table
     assert table["loss"].tolist() == values
 
 
 def test_a_run_without_a_complete_line_has_no_curve_and_no_fault(tmp_path: Path) -> None:
-    table, faults = read_curves(folders(tmp_path, ["", "epoch,loss\n", "epoch,loss\n1,0."]))
-    assert table.empty and faults == {}
+    curves = read_curves(folders(tmp_path, ["", "epoch,loss\n", "epoch,loss\n1,0."]))
+    assert curves.table.empty and curves.missing == {}

@@ -41,7 +41,8 @@ def test_status_and_result_survive_the_way(folder: RunFolder) -> None:
 def test_a_broken_status_is_a_waiting_run(text: str, folder: RunFolder) -> None:
     folder.path.mkdir(parents=True)
     (folder.path / "status.json").write_text(text)
-    assert folder.status() == Status(reason="unreadable", error="status.json is damaged.")
+    status = folder.status()
+    assert (status.state, status.reason) == ("waiting", "unreadable") and "status.json" in status.error
 
 
 @pytest.mark.parametrize(
@@ -52,14 +53,14 @@ def test_a_broken_status_is_a_waiting_run(text: str, folder: RunFolder) -> None:
         ("epoch,loss\n", ""),
         ("epoch,loss\n1,0.5\n2,0.", ""),
         ("step,loss\n1,0.5\n", "has no column 'epoch' (its columns: step, loss)"),
-        ("epoch,loss\n1\n2\n", "has no row with the number of an epoch and as many numbers as columns"),
+        ("epoch,loss\n1\n2\n", "has no row with the number of an epoch and as many fields as columns"),
     ],
 )
 def test_what_keeps_a_curve_from_being_drawn_is_said(text: str | None, fault: str, folder: RunFolder) -> None:
     folder.path.mkdir(parents=True)
     if text is not None:
         (folder.path / "curves.csv").write_text(text)
-    assert read_curves([folder.path])[1] == ({0: fault} if fault else {})
+    assert read_curves([folder]).missing == ({0: f"curves.csv {fault}"} if fault else {})
 
 
 def test_a_status_of_a_later_version_keeps_what_is_known(folder: RunFolder) -> None:
@@ -73,7 +74,7 @@ def test_a_broken_result_is_told(folder: RunFolder) -> None:
     (folder.path / "result.json").write_text('{"metrics"')
     with pytest.raises(StoreError) as caught:
         folder.result()
-    assert str(caught.value).startswith(f"Cannot read '{folder.path / 'result.json'}': ")
+    assert str(caught.value).startswith(f"Cannot read the result '{folder.path / 'result.json'}': ")
 
 
 def test_a_running_run_that_is_held_runs(folder: RunFolder) -> None:

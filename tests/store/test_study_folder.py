@@ -16,7 +16,7 @@ def record_of(seeds: tuple[int, ...] = (0, 1)) -> StudyRecord:
     residual = Factor("residual", (Level("true", ("residual=true",)), Level("false", ("residual=false",))), "true")
     plan = make_plan(Study("demo", "leave_one_out", seeds, "score"), [residual])
     runs = tuple(
-        PlannedRun(f"{index}{seed}abc", cell.name, seed) for index, cell in enumerate(plan.cells) for seed in seeds
+        PlannedRun(f"{index:06x}{seed:06x}", cell.name, seed) for index, cell in enumerate(plan.cells) for seed in seeds
     )
     return StudyRecord(
         plan, runs, {"residual": True, "train": {"rate": 0.1}}, ({"command": ["-m"]},), {"full": {"w": 3}}
@@ -60,7 +60,7 @@ def test_a_plan_of_another_format_is_told(study: StudyFolder) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
     with pytest.raises(StoreError) as caught:
         study.record()
-    assert str(caught.value) == f"'{path}' has format 99; this version of ablate reads 1."
+    assert "format 99" in str(caught.value) and str(path) in str(caught.value)
 
 
 def finish(study: StudyFolder, run: PlannedRun, **metrics: float) -> None:

@@ -210,7 +210,7 @@ def study(tmp_path: Path) -> StudyFolder:
     depth = Factor("depth", (Level("2"), Level("3")), "2")
     plan = make_plan(Study("s", "factorial", (0,), "score"), [depth])
     folder = StudyFolder(tmp_path / "s")
-    folder.write_record(StudyRecord(plan, tuple(PlannedRun("a", cell.name, 0) for cell in plan.cells), {}))
+    folder.write_record(StudyRecord(plan, tuple(PlannedRun("a" * 12, cell.name, 0) for cell in plan.cells), {}))
     return folder
 
 

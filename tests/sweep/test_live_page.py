@@ -19,7 +19,7 @@ def study(tmp_path: Path) -> StudyFolder:
     """A study of two cells with two seeds, one of whose runs still waits."""
     depth = Factor("depth", (Level("2"), Level("3")), "2")
     plan = make_plan(Study("live", "factorial", (0, 1), "test_accuracy"), [depth])
-    runs = tuple(PlannedRun(f"{cell.name}{seed}", cell.name, seed) for cell in plan.cells for seed in plan.study.seeds)
+    runs = tuple(PlannedRun(f"{seed:012x}", cell.name, seed) for cell in plan.cells for seed in plan.study.seeds)
     folder = StudyFolder(tmp_path / "live")
     folder.write_record(StudyRecord(plan, runs, {}))
     for number, run in enumerate(runs[:3]):

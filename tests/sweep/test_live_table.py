@@ -23,7 +23,7 @@ def study_of(path: Path, cells: int, seeds: int) -> StudyFolder:
     """A study with one factor, of which nothing has run."""
     depth = Factor("depth", tuple(Level(str(depth)) for depth in range(cells)), "0")
     plan = make_plan(Study("s", "factorial", tuple(range(seeds)), "test_accuracy"), [depth])
-    runs = tuple(PlannedRun(f"{cell.name}{seed}", cell.name, seed) for cell in plan.cells for seed in plan.study.seeds)
+    runs = tuple(PlannedRun(f"{seed:012x}", cell.name, seed) for cell in plan.cells for seed in plan.study.seeds)
     folder = StudyFolder(path / "s")
     folder.write_record(StudyRecord(plan, runs, {}))
     return folder
