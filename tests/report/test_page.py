@@ -9,6 +9,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ from fake_studies import ERROR, HOSTILE, grid_plan, switch, write_study
 from markupsafe import escape
 
 from ablate.errors import StoreError
+from ablate.merging import compare
 from ablate.report import summary_of
 from ablate.report.charts import curves_data, forest_data
 from ablate.report.page import page_html
@@ -239,3 +241,17 @@ def test_a_result_that_is_no_number_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         RunFolder(path.parent).result()
     assert str(path) in str(caught.value) and "got `str`" in str(caught.value)
+
+
+def test_the_links_of_a_page_of_several_studies_lead_to_their_files(tmp_path: Path) -> None:
+    first = write_study(tmp_path / "first #1", grid_plan(1, 3))
+    second = write_study(tmp_path / "second", grid_plan(2, 3), epochs=5)
+    second.diagrams.mkdir()
+    (second.diagrams / "full.svg").write_text('<svg width="10pt"></svg>')
+    folder = compare([first, second], tmp_path / "outputs" / "both", figures=["effects"]).folder
+    assert not first.figures.exists()  # the studies themselves are not changed
+    text = folder.page.read_text()
+    links = [unquote(link) for link in re.findall(r'href="([^"#][^"]*)"', text) if ":" not in link]
+    assert {"figures/first #1/effects.pdf", "figures/second/effects.svg", "../../second/diagrams/full.svg"} <= {*links}
+    assert [link for link in links if not (folder.path / link).exists()] == []
+    assert text.count('<img src="data:image/') >= 3

@@ -162,3 +162,20 @@ def test_the_same_runs_give_the_same_bytes(study: StudyFolder) -> None:
         finish(study, run, score=0.5 + run.seed / 3)
     assert read_snapshot(study).runs.to_csv() == read_snapshot(study).runs.to_csv()
     assert isinstance(read_snapshot(study).runs, pd.DataFrame)
+
+
+def test_a_metric_called_like_another_column_has_a_column_of_its_own(study: StudyFolder) -> None:
+    for run in record_of().runs:
+        finish(study, run, score=0.9, residual=0.25 + run.seed, seed=7.0, python=3.0)
+    frame = read_snapshot(study).runs
+    assert frame["residual"].tolist() == ["true", "true", "false", "false"]
+    assert frame["metric.residual"].tolist() == [0.25, 1.25, 0.25, 1.25]
+    assert frame["metric.seed"].tolist() == [7.0] * 4
+    assert frame["metric.python"].tolist() == [3.0] * 4
+    assert frame["python"].tolist() == ["3.11.7"] * 4
+
+
+def test_a_metric_that_only_repeats_the_level_is_no_metric(study: StudyFolder) -> None:
+    for run in record_of().runs:
+        finish(study, run, score=0.9, residual=run.cell == "full")
+    assert "metric.residual" not in read_snapshot(study).runs

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_studies import grid_plan, write_study
 
 from ablate.errors import StoreError
 from ablate.merging import compare, merge
@@ -17,7 +18,6 @@ from ablate.report.study_report import read_report
 from ablate.store import FINISHED, RunFolder, Status, StudyFolder
 from ablate.store.files import check_inside, read_file
 from ablate.store.snapshot import read_snapshot
-from tests.report.fake_studies import grid_plan, write_study
 
 
 @pytest.fixture
