@@ -86,6 +86,7 @@ def _pairing(robustness: pd.DataFrame) -> str:
 
 def _failures(summary: Summary) -> str:
     count = int((summary.runs["state"] == "failed").sum())
+    unreadable = int((summary.runs["reason"] == "unreadable").sum())
     failures = summary.study.failures
     policies = {
         "drop": "their seeds are left out of the pairs concerned",
@@ -93,7 +94,8 @@ def _failures(summary: Summary) -> str:
         "worst": "they count as " + ("the worst run of their block" if isinstance(failures, str) else f"{failures:g}"),
     }
     declared = policies[summary.study.failure_policy]
-    return f"{count} of {len(summary.runs)} runs failed; declared before the runs: {declared}."
+    damaged = f" Files of {plural(unreadable, 'run')} could not be read." if unreadable else ""
+    return f"{count} of {len(summary.runs)} runs failed; declared before the runs: {declared}.{damaged}"
 
 
 def _convergence(convergence: pd.DataFrame) -> str:

@@ -44,7 +44,7 @@ def _unreadable(snapshot: Snapshot) -> Iterator[str]:
     if failed := [run for run, status in damaged.items() if status.state == FAILED]:
         yield (
             f"The result of {_listing(snapshot, failed)} cannot be read and counts as failed: "
-            f"{damaged[failed[0]].error} Delete the folder, and the study's command trains it again."
+            f"{damaged[failed[0]].error} With retry_failed=true the study's command trains it again."
         )
     if waiting := [run for run, status in damaged.items() if status.state != FAILED]:
         yield (

@@ -16,7 +16,17 @@ from ablate.errors import StoreError
 from ablate.store.atomic import hold_lock, is_locked, write_text
 from ablate.store.files import open_file, read_file
 from ablate.store.json_files import write_json
-from ablate.store.records import FAILED, MOST_ATTEMPTS, RUNNING, UNREADABLE, WAITING, CurvesFile, Result, Status
+from ablate.store.records import (
+    FAILED,
+    FINISHED,
+    MOST_ATTEMPTS,
+    RUNNING,
+    UNREADABLE,
+    WAITING,
+    CurvesFile,
+    Result,
+    Status,
+)
 
 _LARGEST_STATUS = 4_000_000  # bytes; the text of an error is cut long before
 _LARGEST_RESULT = 64_000_000
@@ -90,6 +100,22 @@ class RunFolder:
         path = self.path / "result.json"
         data = read_file(path, self.root, limit=_LARGEST_RESULT)
         return None if data is None else Result.parse(data, path)
+
+    def outcome(self) -> tuple[Status, Result | None]:
+        """The settled status, and the result of a finished run.
+
+        A finished run whose result is missing or cannot be read counts as failed, so that it hides no other run's.
+        """
+        status = self.settled_status()
+        if status.state != FINISHED:
+            return status, None
+        fault = f"The result of the run is missing: there is no '{self.path / 'result.json'}'."
+        try:
+            if (result := self.result()) is not None:
+                return status, result
+        except StoreError as error:
+            fault = str(error)
+        return replace(status, state=FAILED, reason=UNREADABLE, error=fault), None
 
     def write_result(self, result: Result) -> None:
         """Write what the run returned, with digests of the CSV files that it has left."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pandas as pd
 from ablate.errors import StoreError
 from ablate.store.curves import Curves, read_curves
 from ablate.store.files import check_inside
-from ablate.store.records import FAILED, FINISHED, UNREADABLE, PlannedRun, Result, Status, StudyRecord
+from ablate.store.records import PlannedRun, Result, Status, StudyRecord
 from ablate.store.schema import COSTS, CostsShape
 from ablate.store.study_folder import StudyFolder
 from ablate.study import level_label
@@ -52,25 +52,11 @@ class Snapshot:
 
     @cached_property
     def _outcomes(self) -> Mapping[PlannedRun, tuple[Status, Result | None]]:
-        return {run: self._outcome(run) for run in self.record.runs}
-
-    def _outcome(self, run: PlannedRun) -> tuple[Status, Result | None]:
-        folder = self.folder.run(run)
-        status = folder.settled_status()
-        if status.state != FINISHED:
-            return status, None
-        fault = "its result.json is missing."
-        try:
-            if (result := folder.result()) is not None:
-                return status, result
-        except StoreError as error:
-            fault = str(error)
-        # One damaged file must not hide the results of all other runs.
-        return replace(status, state=FAILED, reason=UNREADABLE, error=fault), None
+        return {run: self.folder.run(run).outcome() for run in self.record.runs}
 
     @property
     def statuses(self) -> Mapping[PlannedRun, Status]:
-        """The settled status of each planned run; a finished run whose result cannot be read counts as failed."""
+        """The status of each planned run, see :meth:`ablate.store.RunFolder.outcome`."""
         return {run: status for run, (status, _) in self._outcomes.items()}
 
     @cached_property
@@ -89,6 +75,9 @@ class Snapshot:
         }
         results = [(run, result) for run, (_, result) in self._outcomes.items() if result is not None]
         versions = dict.fromkeys(name for _, result in results for name in result.versions)
+        version_columns = {
+            name: f"version.{name}" if name in (*_RUN_KEYS, *factor_columns) else name for name in versions
+        }
         repeated = {
             name
             for name in factor_columns
@@ -104,7 +93,7 @@ class Snapshot:
             row |= {"study": study, "cell": cell.label, "seed": run.seed}
             row |= {"state": status.state, "reason": status.reason}
             if result is not None:
-                row |= {name: version for name, version in result.versions.items() if name not in row}
+                row |= {version_columns[name]: version for name, version in result.versions.items()}
                 for name, value in result.metrics.items():
                     if name not in repeated:
                         column = f"metric.{name}" if name in reserved else name
@@ -113,7 +102,7 @@ class Snapshot:
             rows.append(row)
         columns = ["study", "cell", *factor_columns.values(), "seed", "state", "reason"]
         numbers_then_timings = sorted(numbers, key=lambda name: name.startswith("seconds"))
-        columns += [name for name in dict.fromkeys([*numbers_then_timings, *versions]) if name not in columns]
+        columns += [name for name in [*numbers_then_timings, *version_columns.values()]]
         return pd.DataFrame(rows, columns=columns)
 
     @cached_property
