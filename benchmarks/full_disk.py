@@ -3,7 +3,7 @@
     python benchmarks/full_disk.py [--sizes 40] [--folder DIR]
 
 Each size is one study of four runs (two cells, two seeds) in a file system of so many KiB. The application appends a
-line an epoch to a file of its own, as Keras's ``CSVLogger(append=True)`` does, and knows nothing of being started again.
+line an epoch to a file of its own, as Keras's ``CSVLogger(append=True)`` does, and knows nothing of a second start.
 The command runs out of disk, the file system gets room, and the same command is given until it ends. A size passes if
 ``effects.csv`` and the curves are those of an undisturbed study. Needs the right to mount a ``tmpfs`` (root).
 """
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-APPLICATION = '''\
+APPLICATION = """\
 import hydra, math, os
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def main(config):
 from hydra.core.config_store import ConfigStore
 ConfigStore.instance().store("config", {"width": 1, "seed": 0})
 main()
-'''
+"""
 ROOM = 64 * 1024  # KiB
 LEAST, MOST = 8, 240  # KiB: at the least not even the plan fits, at the most only the report does not
 MOST_COMMANDS = 5

@@ -145,12 +145,13 @@ def _refuse_two_runs_of_a_seed(studies: Studies) -> None:
 def _choose_sources(studies: Studies, keep: str | None) -> dict[PlannedRun, Snapshot]:
     """From which study each run is taken; runs that began in none are left to the study's command."""
     chosen: dict[PlannedRun, Snapshot] = {}
-    ranks: dict[PlannedRun, int] = {}
+    ranks: dict[PlannedRun, float] = {}
     for study in studies.values():
         for run, status in study.statuses.items():
             if status.state == RUNNING:
                 raise StoreError(f"{run.folder} in '{study.folder.path}' is still running. Merge when it has ended.")
-            rank = _RANK.get(status.state, 0)
+            # A run whose files are damaged is taken where no other folder has it, so that its note goes with it.
+            rank = 0.5 if status.is_damaged else _RANK.get(status.state, 0)
             if rank and (rank > ranks.get(run, 0) or (rank == ranks[run] and keep == "last")):
                 chosen[run], ranks[run] = study, rank
     return chosen
@@ -200,4 +201,6 @@ def _messages(
     for name, study in studies.items():
         taken = sum(source is study for source in chosen.values())
         lines.append(f"  {name}: {len(study.record.runs)} runs, {taken} taken from here")
+        damaged = [f"{run.folder}: {status.error}" for run, status in study.statuses.items() if status.is_damaged]
+        lines += [f"    cannot be read: {text}" for text in damaged]
     return [*lines, *(f"  conflict, {keep} kept: {clash}" for clash in clashes)]

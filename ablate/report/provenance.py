@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.errors import StoreError
 from ablate.formatting import listing
-from ablate.store import FAILED, FINISHED, UNREADABLE, PlannedRun
+from ablate.store import FAILED, FINISHED, PlannedRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def provenance_notes(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _unreadable(snapshot: Snapshot) -> Iterator[str]:
-    damaged = {run: status for run, status in snapshot.statuses.items() if status.reason == UNREADABLE}
+    damaged = {run: status for run, status in snapshot.statuses.items() if status.is_damaged}
     if failed := [run for run, status in damaged.items() if status.state == FAILED]:
         yield (
             f"The result of {_listing(snapshot, failed)} cannot be read and counts as failed: "

@@ -170,6 +170,11 @@ class Status:
     host: str = ""
     epochs: int = 0
 
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the run's status or result cannot be read; ``error`` says which file, and why."""
+        return self.reason == UNREADABLE
+
     @classmethod
     def parse(cls, data: bytes) -> Status:
         """Parse a ``status.json``; a damaged one gives the state ``waiting`` with the reason `UNREADABLE`."""

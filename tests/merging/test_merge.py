@@ -243,3 +243,16 @@ def test_folders_are_named_by_their_paths(
     with pytest.raises(ConfigError) as caught:
         merge(paths, tmp_path / "outputs" / "whole", keep="frist")
     assert str(caught.value) == "keep=frist: allowed are first, last. Did you mean 'first'?"
+
+
+def test_a_damaged_run_is_named_and_merged_with_its_fault(parts: list[StudyFolder], tmp_path: Path) -> None:
+    laptop, server = parts
+    first = laptop.run(laptop.existing_record().runs[0])
+    (first.path / "status.json").write_text("{")
+    other = server.run(server.existing_record().runs[0])
+    (other.path / "result.json").write_text("{")
+    merged = merge(parts, tmp_path / "merged")
+    assert sum("status.json" in line or "result.json" in line for line in merged.messages) == 2
+    # Of the run that both folders have, the one that can be read counts.
+    assert merged.summary.runs["reason"].tolist() == ["unreadable", *[""] * 9]
+    assert "status.json" in " ".join(merged.summary.notes)
