@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
 from collections import OrderedDict
 from fractions import Fraction
@@ -13,7 +14,8 @@ import pytest
 
 from ablate.errors import Diverged, RunError
 from ablate.store import FAILED, FINISHED, RUNNING, WAITING, RunFolder, Status
-from ablate.sweep.recorder import record, sort_results
+from ablate.sweep.recorder import record
+from ablate.sweep.returned import sort_results
 
 
 @pytest.fixture
@@ -96,7 +98,8 @@ def test_an_exit_is_recorded_and_does_not_end_the_others(code: Any, folder: RunF
 
 def test_an_interruption_leaves_the_run_waiting_and_counts_no_attempt(folder: RunFolder) -> None:
     def task() -> float:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+        return 1.0
 
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
