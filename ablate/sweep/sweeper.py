@@ -98,7 +98,9 @@ class StudySweeper(Sweeper):
             settings, request, folder = confirmation_request(settings, request)
         composer = Composer(loader, self._config, request.fixed, folder.path)
         launcher = self._launcher(composer, settings, folder)
-        pool = launcher.pool if isinstance(launcher, ProcessLauncher) else None
+        pool = None
+        if isinstance(launcher, ProcessLauncher):
+            pool, launcher.returns_configs = launcher.pool, False  # runs record themselves
         drawn: dict[str, str] = {}  # what is drawn while networks are measured; the report does not draw it again
         if pool is not None and settings.preflight and not settings.dry_run and not folder.plan.is_file():
             # A new study: workers load the module of the preflight while the plan is made.
