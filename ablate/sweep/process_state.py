@@ -55,6 +55,33 @@ def preserved_process(figures: bool = False) -> Iterator[None]:
                 restore()
 
 
+def prepare_streams() -> None:
+    """Make standard streams that can be written: some may be closed, or unable to encode a letter.
+
+    Python has no ``sys.stdout`` where the shell closed it (``>&-``), and the next file that is opened would get its
+    number. What a stream cannot encode is written as an escape sequence; no study should end for a check mark.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if _file_identity(number) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+        if getattr(sys, name) is None:
+            setattr(sys, name, _opened(number))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            with suppress(ValueError):  # it is closed
+                stream.reconfigure(errors="backslashreplace")
+
+
+def discard_output() -> None:
+    """Let further output go nowhere, after whoever read it has stopped, as ``head`` does."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+
+
 def is_sound(spare: int = _SPARE_HANDLES) -> bool:
     """Whether the process can carry out a further run: it has a folder, streams and free descriptors.
 
@@ -143,8 +170,14 @@ def _reopened(stream: Any) -> Any:
     number = {"<stdin>": 0, "<stdout>": 1, "<stderr>": 2}.get(str(getattr(stream, "name", "")))
     if number is None:
         return stream
-    mode = "r" if number == 0 else "w"
-    return io.open(number, mode, buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: UP020
+    return _opened(number)
+
+
+def _opened(number: int) -> io.TextIOWrapper:
+    # Not the builtin function, which a task may have replaced.
+    file = io.FileIO(number, "r" if number == 0 else "w", closefd=False)
+    buffer = io.BufferedReader(file) if number == 0 else io.BufferedWriter(file)
+    return io.TextIOWrapper(buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def _save_folder() -> Callable[[], None]:
