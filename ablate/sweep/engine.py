@@ -116,9 +116,7 @@ def run_jobs(
         # Only pending runs are read: reading ten thousand files again would take seconds.
         statuses |= run_statuses(study, pending)
         # A run that started and was killed has not ended, but its status file has changed: it records the new start.
-        started = [
-            run for run in batch if statuses[run].state in _ENDED or study.run(run).status() != before[run]
-        ]
+        started = [run for run in batch if statuses[run].state in _ENDED or study.run(run).status() != before[run]]
         for run in started:
             status = statuses[run]
             if status.state in _ENDED:

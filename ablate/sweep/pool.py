@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +21,6 @@ import cloudpickle
 from ablate.errors import RunError
 from ablate.memory import available_memory, process_memory
 
-
 _ROOT = Path(__file__).parents[2]
 
 # The package is imported from where this one lies: an "ablate.py" of the user's may come first on the path, which later
@@ -29,7 +29,6 @@ _START = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); import ablate.sweep.worker; del sys.path[0]; "
     "ablate.sweep.worker.main()"
 )
-
 
 
 def _current_folder() -> str:
@@ -123,7 +122,8 @@ class WorkerPool:
     """A fixed number of worker processes.
 
     A worker that dies takes one call with it and is replaced, and so is one that a call has put out of order. One whose
-    memory has grown too much is replaced when it changes to another group. Workers end when the pool is closed, and when the process that owns it ends in any way.
+    memory has grown too much is replaced when it changes to another group. Workers end when the pool is closed, and
+    when the process that owns it ends in any way.
 
     Args:
         slots: How many workers at a time. A worker and its replacements have the same slot, a number from 0.
@@ -151,6 +151,8 @@ class WorkerPool:
         self._timeout = timeout
         self._environments = [dict(environment) for environment in environments] or [{}]
         self._workers: dict[int, _Worker] = {}
+        # Another sweeper than ours does not know that there is a pool to close.
+        weakref.finalize(self, _end_all, self._workers)
 
     def __enter__(self) -> WorkerPool:
         return self
@@ -206,8 +208,7 @@ class WorkerPool:
 
     def close(self) -> None:
         """End all workers, whatever they do."""
-        for worker in list(self._workers.values()):
-            self._discard(worker)
+        _end_all(self._workers)
 
     def _spawn(self, slot: int) -> _Worker:
         # A fresh interpreter instead of a fork: frameworks with threads and GPUs do not survive a fork.
@@ -295,7 +296,7 @@ class WorkerPool:
                 False,
                 RunError(f"The answer of the run cannot be read: {type(error).__name__}: {error}"),
             )
-        # A worker that could not even call the function, or whose process is out of order, would fail the next call too.
+        # A worker that could not call the function, or whose process is out of order, would fail the next call too.
         if not has_returned or not is_sound or worker.calls == self._calls_per_worker:
             self._discard(worker)
         return Outcome(call.key, value=value) if has_returned else Outcome(call.key, error=value, reason="raised")
@@ -308,9 +309,19 @@ class WorkerPool:
 
     def _discard(self, worker: _Worker, patience: float = 0.0) -> int:
         self._workers.pop(worker.slot, None)
-        worker.connection.close()
-        try:
-            return worker.process.wait(timeout=patience)
-        except subprocess.TimeoutExpired:
-            worker.process.kill()
-            return worker.process.wait()
+        return _end(worker, patience)
+
+
+def _end(worker: _Worker, patience: float = 0.0) -> int:
+    """End a worker, at once or after some seconds in which it may end by itself; returns its exit code."""
+    worker.connection.close()
+    try:
+        return worker.process.wait(timeout=patience)
+    except subprocess.TimeoutExpired:
+        worker.process.kill()
+        return worker.process.wait()
+
+
+def _end_all(workers: dict[int, _Worker]) -> None:
+    while workers:
+        _end(workers.popitem()[1])

@@ -2,8 +2,8 @@
 
 A process that carries out many runs (a worker, or the command itself under Hydra's basic launcher) needs streams, a
 working folder, free descriptors and Python's own functions for the next run, and to record how this one ended. Settings
-that a framework may make for good while it is imported within a run (variables of the environment, entries of the import
-path, filters for warnings) stay; only what was taken away comes back.
+that a framework may make for good while it is imported within a run (variables of the environment, entries of the
+import path, filters for warnings) stay; only what was taken away comes back.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import fcntl
 import gc
 import io
 import locale
+import logging
 import os
 import resource
 import signal
@@ -153,7 +154,11 @@ def _save_streams() -> Callable[[], None]:
 
     def restore() -> None:
         for name, stream in streams.items():
-            setattr(sys, name, _reopened(stream))
+            usable = _reopened(stream)
+            setattr(sys, name, usable)
+            for handler in logging.getLogger().handlers:
+                if isinstance(handler, logging.StreamHandler) and handler.stream is stream is not usable:
+                    handler.stream = usable
 
     return restore
 
@@ -186,7 +191,7 @@ def _save_folder() -> Callable[[], None]:
     os.close(folder)
     file, mask = _file_identity(handle), os.umask(0o022)
     os.umask(mask)
-    path = os.getcwd()
+    path = Path.cwd()
 
     def restore() -> None:
         os.umask(mask)
@@ -228,7 +233,7 @@ def _save_environment() -> Callable[[], None]:
         sys.path = entries
         sys.path += [path for path in paths if path not in entries]
         sys.argv = arguments
-        os.environ = environment
+        os.environ = environment  # noqa: B003, a task may have replaced the object
         for name, value in variables.items():
             os.environ.setdefault(name, value)
 

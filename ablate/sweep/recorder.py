@@ -23,7 +23,7 @@ from typing import Any
 import cloudpickle
 from hydra.core.hydra_config import HydraConfig
 
-from ablate.errors import Diverged, RunError, StoreError
+from ablate.errors import Diverged, RunError
 from ablate.store import FAILED, FINISHED, MOST_ATTEMPTS, RUNNING, WAITING, Result, RunFolder, Status
 from ablate.store.run_folder import set_current_run
 from ablate.sweep.process_state import end_despite, preserved_process

@@ -9,15 +9,15 @@ MOST_CHARACTERS = 2000
 
 
 def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
-    """A text that can be written and read: valid Unicode, and its middle left out where it is very long.
+    r"""A text that can be written and read: valid Unicode, and its middle left out where it is very long.
 
     Args:
         text: Any string.
         most: How many of its characters to keep.
 
     Example:
-        >>> shortened("caf\\udce9"), shortened("x" * 1000, 4)
-        ('caf\\\\udce9', 'xx[... 996 characters ...]xx')
+        >>> shortened("caf\udce9"), shortened("x" * 1000, 4)
+        ('caf\\udce9', 'xx[... 996 characters ...]xx')
     """
     if len(text) > most:
         half = most // 2

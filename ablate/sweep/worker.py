@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import gc
 import importlib
+import io
 import os
 import signal
 import sys
@@ -128,5 +129,6 @@ def main() -> None:
         number = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _LOWEST_HANDLE)
         os.close(int(sys.argv[1]))
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # whatever the encoding, a run must not fail for what it prints
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever the encoding, no run must fail for what it prints
     serve(Connection(number))

@@ -16,7 +16,9 @@ except ModuleNotFoundError as _error:
 
     if hasattr(_ablate, "__path__"):
         raise
-    raise ImportError(f"'{_ablate.__file__}' hides the package ablate, which is a plugin of Hydra. Rename it.") from None
+    raise ImportError(
+        f"'{_ablate.__file__}' hides the package ablate, which is a plugin of Hydra. Rename it."
+    ) from None
 
 
 class AblationSweeper(_StudySweeper):
