@@ -133,3 +133,25 @@ def test_the_command_ends_by_itself_with_its_report(study: Study) -> None:
     assert (study.path / "effects.csv").is_file()
     assert (study.path / "report.html").is_file()
     assert (study.path / "figures" / "effects.png").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["os_exit", "kill", "stack", "segmentation_fault"])
+def test_a_run_that_ends_the_whole_command_ends_two_at_most(kind: str, tmp_path: Path) -> None:
+    kinds = ["fine", "raises_at_exit", kind, "umask"]
+    studies = [run_study(tmp_path, kinds, *LAUNCHERS["basic"]) for _ in range(3)]
+    assert studies[-1].code == 1
+    assert studies[-1].states() == {one: "finished" for one in kinds} | {kind: "failed killed"}
+    assert studies[-1].starts == {one: 1 for one in kinds} | {kind: 2}
+    assert (studies[-1].path / "report.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KILLERS)
+def test_a_run_that_ends_a_process_of_joblib_ends_no_other_run(kind: str, tmp_path: Path) -> None:
+    need("joblib")
+    kinds = ["fine", "raises_at_exit", kind, "umask"]
+    study = run_study(tmp_path, kinds, *LAUNCHERS["joblib"])
+    assert study.code == 1, study.err[-3000:]
+    assert study.states() == {one: "finished" for one in kinds} | {kind: "failed killed"}
+    assert (study.path / "report.html").is_file()
