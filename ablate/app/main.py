@@ -13,6 +13,7 @@ from pathlib import Path
 from ablate.app import network_verbs, result_verbs, study_verbs
 from ablate.app.verb import Verb, fail
 from ablate.errors import AblateError, ConfigError, suggestion
+from ablate.sweep.process_state import discard_output, prepare_streams
 
 TOPICS: Mapping[str, Sequence[Verb]] = {
     "Look at a network and at data, before any training": network_verbs.VERBS,
@@ -31,10 +32,15 @@ _LIST = re.compile(r"\[(.*,.*|['\"].*)\]", re.DOTALL)
 
 def main() -> None:
     """Do what the command line asks for; ends the process with its exit code."""
+    prepare_streams()
     arguments = sys.argv[1:] = [with_quotes(argument) for argument in sys.argv[1:]]
     wants_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    try:
+        here = str(Path.cwd())
+    except FileNotFoundError:
+        sys.exit(fail("The current folder does not exist any more. Change to one that does.", 2))
     # A console script, unlike python -m, does not look for a user's modules in the current folder.
-    if (here := str(Path.cwd())) not in sys.path and "" not in sys.path:
+    if here not in sys.path and "" not in sys.path:
         sys.path.insert(0, here)
     try:
         code = _run(arguments)
@@ -44,7 +50,7 @@ def main() -> None:
     except KeyboardInterrupt:
         code = fail("\nInterrupted.", 130)
     except BrokenPipeError:  # whoever reads has seen enough, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         code = 128 + signal.SIGPIPE
     except Exception as error:
         if wants_tracebacks:

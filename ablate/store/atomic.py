@@ -1,12 +1,7 @@
-"""Files that several processes share: atomic writes, and locks.
-
-A reader finds either the old file or the complete new one, never a part of it, even if the writer crashes. A lock is
-released when the process that holds it ends, however it ends.
-"""
+"""Atomic writes: a reader finds either the old file or the complete new one, even if the writer crashes."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 import threading
@@ -76,50 +71,3 @@ def make_folder(path: Path) -> None:
             pass
     except OSError as error:
         raise StoreError(f"Cannot write to the output folder '{path}': {error.strerror or error}.") from error
-
-
-@contextmanager
-def hold_lock(path: Path, wait: bool = False) -> Iterator[bool]:
-    """Hold a lock file for the time of a ``with`` block.
-
-    The kernel releases the lock when the process that holds it ends, so a lock that is held means a live process.
-
-    Args:
-        path: The lock file; it is not deleted when the lock is released.
-        wait: Whether to wait until the lock is free; otherwise the block runs at once, without the lock if need be.
-
-    Yields:
-        Whether the lock was acquired.
-
-    Raises:
-        StoreError: If the lock file cannot be made.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise StoreError(f"Cannot lock '{path}': {error.strerror or error}.") from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(handle)
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a live process holds the lock; False where the lock file is missing or cannot be opened."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ablate.errors import StoreError
-from ablate.store.atomic import hold_lock, is_locked, write_text
+from ablate.store.atomic import write_text
 from ablate.store.files import open_file, read_file
 from ablate.store.json_files import write_json
+from ablate.store.locks import hold_lock, is_locked
 from ablate.store.records import (
     FAILED,
     FINISHED,

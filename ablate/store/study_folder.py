@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ablate.errors import StoreError
-from ablate.store.atomic import hold_lock, make_folder
+from ablate.store.atomic import make_folder
 from ablate.store.files import check_inside, read_file
 from ablate.store.json_files import write_json
+from ablate.store.locks import hold_lock
 from ablate.store.records import FORMAT, PlannedRun, StudyRecord, parse_confirmation, parse_costs
 from ablate.store.run_folder import RunFolder
 from ablate.store.schema import ConfirmationShape, CostsShape

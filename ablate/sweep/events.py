@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +22,7 @@ from typing import Protocol
 from ablate.errors import StoreError
 from ablate.store import FAILED, FINISHED, RUNNING, UNREADABLE, PlannedRun, Status, StudyFolder
 from ablate.study import Cell, Plan
+from ablate.sweep.safe_text import error_line
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,10 @@ class Watcher:
             progress.started = status.started
             # A run that has finished does not count its attempts any more.
             self._notify(RunStarted(run, cell, max(1, status.attempts)))
-        rows = folder.curves()
+        try:
+            rows = folder.curves()
+        except Exception:  # whatever a task wrote there must not end the command; the report says what is wrong with it
+            rows = []
         # A resumed run goes back to its last checkpoint, and its curves with it.
         progress.epochs = min(progress.epochs, len(rows))
         for number, row in enumerate(rows[progress.epochs :], progress.epochs + 1):
@@ -239,5 +244,6 @@ class Watcher:
                     observer.on_event(event)
                 except Exception as error:
                     self._observers.remove(observer)
-                    reason = f"{type(error).__name__}: {error}"
-                    sys.stderr.write(f"{type(observer).__name__} failed and gets no further events: {reason}\n")
+                    reason = error_line(error)
+                    with suppress(OSError, ValueError, AttributeError):  # a closed standard error
+                        sys.stderr.write(f"{type(observer).__name__} failed and gets no further events: {reason}\n")

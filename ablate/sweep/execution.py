@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ablate.errors import DesignError
+from ablate.errors import AblateError, DesignError, RunError
 from ablate.figures.registry import choice_faults
 from ablate.report import collect
 from ablate.store import PlannedRun, Status, StudyFolder
@@ -16,6 +17,7 @@ from ablate.sweep.engine import Job, mark_interrupted, run_jobs
 from ablate.sweep.events import Observer, Watcher
 from ablate.sweep.live_page import LivePage
 from ablate.sweep.pool import WorkerPool
+from ablate.sweep.process_state import preserved_process
 from ablate.sweep.progress import ProgressDisplay
 from ablate.sweep.rounds import run_rounds
 from ablate.sweep.study_record import name_metric
@@ -74,7 +76,8 @@ class Execution:
         self.folder.check_folders(job.run for job in self.jobs)
         observers: list[Observer] = [ProgressDisplay(), LivePage(), *self.observers]
         try:
-            with Watcher(self.folder, self.plan, observers) as watcher:
+            # The report is drawn in this process, in which runs may have been carried out.
+            with preserved_process(figures=True), Watcher(self.folder, self.plan, observers) as watcher:
 
                 def train_jobs(jobs: Sequence[Job]) -> Mapping[PlannedRun, Status]:
                     statuses = run_jobs(
@@ -93,6 +96,10 @@ class Execution:
                     run_rounds(self.folder, self.jobs, train_jobs, self.pool.slots if self.pool is not None else 1)
                 else:
                     train_jobs(self.jobs)
+        except RunError:
+            with suppress(AblateError):
+                self.collect()  # what has finished is reported all the same
+            raise
         except KeyboardInterrupt:
             if self.pool is not None:
                 self.pool.close()  # first, since only a run whose process is gone is marked

@@ -22,6 +22,7 @@ from ablate.sweep.events import Observer
 from ablate.sweep.execution import Execution, read_settings
 from ablate.sweep.identity import run_id
 from ablate.sweep.pool import Call, Outcome, WorkerPool
+from ablate.sweep.process_state import prepare_streams
 from ablate.sweep.recorder import record
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name, enter_study
 
@@ -73,6 +74,7 @@ def run(
         >>> summary.effects["verdict"].tolist()
         ['helps']
     """
+    prepare_streams()
     options = _read_options(settings, factors)
     fixed = dict(config or {})
     study_factors = [_factor(name, list(levels), fixed, options) for name, levels in factors.items()]

@@ -6,6 +6,7 @@ import functools
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from ablate.errors import ConfigError
+from ablate.errors import ConfigError, StoreError
 from ablate.store import FAILED, RUNNING, RunFolder, StudyFolder
 from ablate.study.setting import setting_fault
 from ablate.study.settings import LAUNCHER_SETTINGS
@@ -60,6 +61,8 @@ class ProcessLauncher(Launcher):
         environments = [own | common for own in worker_environments(worker_gpus, gpu_memory) or [{}]]
         memory = MemoryBudget() if workers == "auto" else None
         self.pool = WorkerPool(count, jobs_per_worker, timeout, environments, memory)
+        self.returns_configs = True
+        """Whether jobs return their configurations, as Hydra has it; sending them costs more than a short job."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """See Hydra's launcher."""
@@ -72,7 +75,7 @@ class ProcessLauncher(Launcher):
         sweep = Path(str(self._config.hydra.sweep.dir))
         sweep.mkdir(parents=True, exist_ok=True)
         state = Singleton.get_state()
-        job = functools.partial(_run, self._context, self._task, self._config, state)
+        job = functools.partial(_run, self._context, self._task, self._config, state, self.returns_configs)
         calls = [
             Call(key=index, arguments=(initial_job_idx + index, list(lines)), group=str(_subdir(lines).parent))
             for index, lines in enumerate(job_overrides)
@@ -87,7 +90,13 @@ class ProcessLauncher(Launcher):
 
 
 def _run(
-    context: HydraContext, task: TaskFunction, config: DictConfig, state: Any, index: int, overrides: list[str]
+    context: HydraContext,
+    task: TaskFunction,
+    config: DictConfig,
+    state: Any,
+    returns_configs: bool,
+    index: int,
+    overrides: list[str],
 ) -> JobReturn:
     """One job, in a worker."""
     setup_globals()
@@ -108,7 +117,8 @@ def _run(
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )
-    result.cfg = result.hydra_cfg = None  # the parent has them; sending them costs more than a short run
+    if not returns_configs:
+        result.cfg = result.hydra_cfg = None
     return result
 
 
@@ -123,9 +133,12 @@ def _record_death(sweep: Path, overrides: Sequence[str], outcome: Outcome) -> No
     folder = RunFolder(sweep / _subdir(overrides))
     status = folder.status()
     if status.state == RUNNING:
-        folder.write_status(
-            replace(status, state=FAILED, reason=outcome.reason, error=str(outcome.error), ended=time.time(), pid=None)
-        )
+        with suppress(StoreError):  # a folder that its task has spoilt; the engine sees that the run does not end
+            folder.write_status(
+                replace(
+                    status, state=FAILED, reason=outcome.reason, error=str(outcome.error), ended=time.time(), pid=None
+                )
+            )
         StudyFolder(sweep).halt.touch()  # runs check for it only where one failure is to end the study
 
 

@@ -7,8 +7,10 @@ import socket
 import subprocess
 import sys
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -18,6 +20,26 @@ import cloudpickle
 
 from ablate.errors import RunError
 from ablate.memory import available_memory, process_memory
+
+_ROOT = Path(__file__).parents[2]
+
+# The package is imported from where this one lies: an "ablate.py" of the user's may come first on the path, which later
+# imports follow.
+_START = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); import ablate.sweep.worker; del sys.path[0]; "
+    "ablate.sweep.worker.main()"
+)
+
+
+def _current_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:  # deleted meanwhile
+        return os.curdir
+
+
+_POLL = 1.0
+"""Seconds between two looks at whether a worker is still alive."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +104,7 @@ class MemoryBudget:
 
 @dataclass
 class _Worker:
-    """A worker process with its end of the pipe, and the call that it is carrying out, if any."""
+    """A worker process with our end of the pipe, and the call that it is carrying out, if any."""
 
     process: subprocess.Popen[bytes]
     connection: Connection
@@ -93,13 +115,15 @@ class _Worker:
     group: str | None = None
     current: Call | None = None
     deadline: float = field(default=float("inf"))
+    is_mute: bool = False  # its end of the pipe is closed, although the process lives on
 
 
 class WorkerPool:
     """A fixed number of worker processes.
 
-    A worker that dies takes one call with it and is replaced. One whose memory has grown too much is replaced when
-    it changes to another group. Workers end when the pool is closed, and when the process that owns it ends in any way.
+    A worker that dies takes one call with it and is replaced, and so is one that a call has put out of order. One whose
+    memory has grown too much is replaced when it changes to another group. Workers end when the pool is closed, and
+    when the process that owns it ends in any way.
 
     Args:
         slots: How many workers at a time. A worker and its replacements have the same slot, a number from 0.
@@ -127,6 +151,8 @@ class WorkerPool:
         self._timeout = timeout
         self._environments = [dict(environment) for environment in environments] or [{}]
         self._workers: dict[int, _Worker] = {}
+        # Another sweeper than ours does not know that there is a pool to close.
+        weakref.finalize(self, _end_all, self._workers)
 
     def __enter__(self) -> WorkerPool:
         return self
@@ -166,11 +192,15 @@ class WorkerPool:
                     self._assign(slot, waiting, function)
             busy = [(worker, call) for worker in self._workers.values() if (call := worker.current)]
             timeout = max(0.0, min(worker.deadline for worker, _ in busy) - time.monotonic())
-            # At most an hour, since an infinite timeout raises OverflowError; the loop then waits again.
-            ready = wait([worker.connection for worker, _ in busy], timeout=min(timeout, 3600.0))
+            open_pipes = [worker.connection for worker, _ in busy if not worker.is_mute]
+            ready = wait(open_pipes, timeout=min(timeout, _POLL if len(open_pipes) == len(busy) else _POLL / 20))
             for worker, call in busy:
                 if worker.connection in ready:
-                    yield self._collect(worker, call)
+                    if (outcome := self._collect(worker, call)) is not None:
+                        yield outcome
+                # The pipe alone does not tell: a child that the task forked may keep it open after the worker has died.
+                elif worker.process.poll() is not None and (worker.is_mute or not worker.connection.poll()):
+                    yield self._death(worker, call)
                 elif time.monotonic() >= worker.deadline:
                     self._discard(worker)
                     error = RunError(f"The run took longer than {self._timeout:g} s.")
@@ -178,8 +208,7 @@ class WorkerPool:
 
     def close(self) -> None:
         """End all workers, whatever they do."""
-        for worker in list(self._workers.values()):
-            self._discard(worker)
+        _end_all(self._workers)
 
     def _spawn(self, slot: int) -> _Worker:
         # A fresh interpreter instead of a fork: frameworks with threads and GPUs do not survive a fork.
@@ -187,9 +216,9 @@ class WorkerPool:
         environment = {**os.environ, **self._environments[slot % len(self._environments)]}
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "ablate.sweep.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-c", _START, str(_ROOT), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                env={**environment, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
+                env={**environment, "PYTHONPATH": os.pathsep.join(path or _current_folder() for path in sys.path)},
                 stdin=subprocess.DEVNULL,
             )
         return _Worker(process, Connection(ours.detach()), slot)
@@ -218,16 +247,22 @@ class WorkerPool:
             self._discard(worker)
             worker = self._workers[slot] = self._spawn(slot)
         waiting.remove(call)
+        try:
+            self._send(worker, call, function)
+        except OSError:  # it died while idle, which costs no call
+            self._discard(worker)
+            worker = self._workers[slot] = self._spawn(slot)
+            with suppress(OSError):  # a fresh one that dies at once is reported as the death of the call
+                self._send(worker, call, function)
+
+    def _send(self, worker: _Worker, call: Call, function: bytes) -> None:
         worker.current, worker.group = call, call.group
         worker.calls += 1
         worker.deadline = time.monotonic() + self._timeout if self._timeout else float("inf")
-        try:
-            if worker.function != function:
-                worker.connection.send(("function", function))
-                worker.function = function
-            worker.connection.send(("call", cloudpickle.dumps(call.arguments)))
-        except OSError:
-            return  # it died while idle; collecting its outcome reports that
+        if worker.function != function:
+            worker.connection.send(("function", function))
+            worker.function = function
+        worker.connection.send(("call", cloudpickle.dumps(call.arguments)))
 
     def _has_grown(self, worker: _Worker) -> bool:
         return process_memory(worker.process.pid) - worker.first_memory > self._max_growth
@@ -240,10 +275,16 @@ class WorkerPool:
         untaken = next((call for call in waiting if call.group not in taken), None)
         return same or untaken or waiting[0]
 
-    def _collect(self, worker: _Worker, call: Call) -> Outcome:
+    def _collect(self, worker: _Worker, call: Call) -> Outcome | None:
+        """The outcome of a call whose worker has answered or closed its pipe; None if the call goes on all the same."""
         try:
-            has_returned, data = worker.connection.recv()
-        except (EOFError, OSError):
+            has_returned, data, is_sound = worker.connection.recv()
+        except Exception:  # no answer, or what is none
+            try:
+                worker.process.wait(timeout=_POLL)  # the pipe closes a moment before the process has ended
+            except subprocess.TimeoutExpired:
+                worker.is_mute = True  # the task has closed the pipe; how its run ends is recorded in its folder
+                return None
             return self._death(worker, call)
         worker.current, worker.deadline = None, float("inf")
         if worker.calls == 1:
@@ -255,21 +296,32 @@ class WorkerPool:
                 False,
                 RunError(f"The answer of the run cannot be read: {type(error).__name__}: {error}"),
             )
-        if self._calls_per_worker is not None and worker.calls >= self._calls_per_worker:
+        # A worker that could not call the function, or whose process is out of order, would fail the next call too.
+        if not has_returned or not is_sound or worker.calls == self._calls_per_worker:
             self._discard(worker)
         return Outcome(call.key, value=value) if has_returned else Outcome(call.key, error=value, reason="raised")
 
     def _death(self, worker: _Worker, call: Call) -> Outcome:
-        code = self._discard(worker, patience=5.0)  # the pipe closes a moment before the process has ended
+        code = self._discard(worker, patience=5.0)
         reason = "killed" if code < 0 else "exited"
         ending = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         return Outcome(call.key, error=RunError(f"The process of the run {ending}."), reason=reason)
 
     def _discard(self, worker: _Worker, patience: float = 0.0) -> int:
         self._workers.pop(worker.slot, None)
-        worker.connection.close()
-        try:
-            return worker.process.wait(timeout=patience)
-        except subprocess.TimeoutExpired:
-            worker.process.kill()
-            return worker.process.wait()
+        return _end(worker, patience)
+
+
+def _end(worker: _Worker, patience: float = 0.0) -> int:
+    """End a worker, at once or after some seconds in which it may end by itself; returns its exit code."""
+    worker.connection.close()
+    try:
+        return worker.process.wait(timeout=patience)
+    except subprocess.TimeoutExpired:
+        worker.process.kill()
+        return worker.process.wait()
+
+
+def _end_all(workers: dict[int, _Worker]) -> None:
+    while workers:
+        _end(workers.popitem()[1])

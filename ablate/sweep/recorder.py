@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
-import math
 import os
 import platform
+import signal
 import socket
+import stat
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
+import cloudpickle
 from hydra.core.hydra_config import HydraConfig
 
 from ablate.errors import Diverged, RunError
 from ablate.store import FAILED, FINISHED, MOST_ATTEMPTS, RUNNING, WAITING, Result, RunFolder, Status
 from ablate.store.run_folder import set_current_run
+from ablate.sweep.process_state import end_despite, preserved_process
+from ablate.sweep.returned import sort_results
+from ablate.sweep.safe_text import error_line, shortened, text_of
 
 _LIBRARIES = ("tensorflow", "keras", "torch", "jax", "sklearn", "numpy")
+_SECONDS = "seconds"
+_LONGEST_TRACEBACK = 100_000
 
 
 def record_job(
@@ -39,15 +49,22 @@ def record_job(
         code: Version of the code, recorded with the result.
         halt: A file that a failed run creates and that stops further runs from starting, or None to let them start.
         config: The composed configuration.
+
+    Raises:
+        Exception: What the task raised, if it can be sent to another process; otherwise a ``RunError`` with its text.
+            A launcher such as joblib's would end all other jobs because of an error that it cannot carry.
     """
     folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
-    return record(lambda: task(config), folder, metric, code, halt)
+    try:
+        return record(lambda: task(config), folder, metric, code, halt)
+    except Exception as error:
+        raise portable_error(error) from None
 
 
 def record(
     task: Callable[[], Any], folder: RunFolder, metric: str = "value", code: str = "", halt: Path | None = None
 ) -> Mapping[str, float] | None:
-    """Carry out one run and leave its outcome in its folder.
+    """Carry out one run and leave its outcome in its folder, and the process in order for the next run.
 
     Args:
         task: What to do.
@@ -60,8 +77,9 @@ def record(
         The metrics; None if the run did not start, since another process holds it or the file ``halt`` exists.
 
     Raises:
-        Exception: Whatever the task raised, after it was recorded. A ``SystemExit`` becomes a ``RunError``, since it
-            would end the other runs as well.
+        Exception: Whatever the task raised, after it was recorded. What is no ``Exception`` (such as ``SystemExit``)
+            becomes a ``RunError``, since it would end the other runs as well.
+        KeyboardInterrupt: If the user interrupted the process; the run waits then, and the attempt does not count.
     """
     with folder.hold() as held:
         if not held or (halt is not None and halt.exists()):
@@ -72,32 +90,88 @@ def record(
         status = _started(before, folder)
         if status.attempts > MOST_ATTEMPTS:
             # A launcher that tries again by itself, as Ray does, must not try for ever.
-            error = f"The process ended without a word (attempt {before.attempts})."
-            folder.write_status(replace(before, state=FAILED, reason="killed", error=error, pid=None))
-            raise RunError(error)
+            error_text = f"The process ended without a word (attempt {before.attempts})."
+            folder.write_status(replace(before, state=FAILED, reason="killed", error=error_text, pid=None))
+            raise RunError(error_text)
+        folder.remove_unfinished_lines()
         folder.write_status(status)
+        with _noted_interrupts() as interrupts:
+            try:
+                metrics, other = _carry_out(task, folder, metric)
+                if interrupts:  # the task has caught the interruption and returned early
+                    raise KeyboardInterrupt
+                folder.write_result(Result(metrics, _versions(code), other))
+            except BaseException as error:
+                if interrupts:
+                    waiting = replace(status, state=WAITING, reason="interrupted", attempts=before.attempts, pid=None)
+                    folder.write_status(waiting)
+                    raise KeyboardInterrupt from None
+                if isinstance(error, SystemExit):
+                    _fail(folder, status, "exited", f"sys.exit({text_of(error.code)})", halt)
+                    raise RunError(f"The run called sys.exit({text_of(error.code)}).") from error
+                _fail(folder, status, "diverged" if isinstance(error, Diverged) else "raised", error_line(error), halt)
+                if isinstance(error, Exception):
+                    raise
+                raise RunError(f"The run raised {error_line(error)}.") from error
+        folder.write_status(replace(status, state=FINISHED, attempts=0, ended=time.time(), pid=None))
+        return metrics
+
+
+def _carry_out(task: Callable[[], Any], folder: RunFolder, metric: str) -> tuple[dict[str, float], dict[str, Any]]:
+    """The metrics of the task, timed, and what else it returned."""
+    pid, threads = os.getpid(), set(threading.enumerate())
+    with preserved_process():
         try:
             clock = time.perf_counter()
             with set_current_run(folder):
-                value = task()
+                # In a copy of the context, so that settings such as those of decimal numbers end with the run.
+                value = contextvars.copy_context().run(task)
             seconds = time.perf_counter() - clock
             metrics, other = sort_results(value, metric)
-            metrics["seconds"] = seconds
-            folder.write_result(Result(metrics, _versions(code), other))
-        except KeyboardInterrupt:
-            folder.write_status(
-                replace(status, state=WAITING, reason="interrupted", attempts=before.attempts, pid=None)
-            )
-            raise
-        except SystemExit as error:
-            _fail(folder, status, "exited", f"sys.exit({error.code!r})", halt)
-            raise RunError(f"The run called sys.exit({error.code!r}).") from error
-        except Exception as error:
-            reason = "diverged" if isinstance(error, Diverged) else "raised"
-            _fail(folder, status, reason, f"{type(error).__name__}: {error}", halt)
-            raise
-        folder.write_status(replace(status, state=FINISHED, attempts=0, ended=time.time(), pid=None))
-        return metrics
+        finally:
+            if os.getpid() != pid:
+                os._exit(0)  # a child that the task forked and let return; the run is its parent's
+            _mend_folder(folder.path)
+            end_despite([thread for thread in threading.enumerate() if thread not in threads and not thread.daemon])
+    if metric != _SECONDS:
+        if _SECONDS in metrics:
+            metrics[f"{_SECONDS}_returned"] = metrics[_SECONDS]
+        metrics[_SECONDS] = seconds
+    return metrics, other
+
+
+def _mend_folder(path: Path) -> None:
+    """Make the folder of a run writable again, which its task may have locked up, replaced or deleted."""
+    with contextlib.suppress(OSError):
+        if path.exists() and not path.is_dir():
+            path.unlink()
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(path.stat().st_mode | stat.S_IRWXU)
+
+
+@contextlib.contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Note interruptions by the user (Ctrl-C), to tell them from a ``KeyboardInterrupt`` that the task itself raises.
+
+    Yields:
+        A list that is empty until there is one.
+    """
+    interrupts: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    # A process that ignores interruptions, as workers do, has none to note; other threads cannot have any.
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield interrupts
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interrupts.append(number)
+        handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _started(before: Status, folder: RunFolder) -> Status:
@@ -113,65 +187,19 @@ def _fail(folder: RunFolder, status: Status, reason: str, error: str, halt: Path
     with contextlib.suppress(OSError):  # such as a full disk, which must not keep the status from being written
         if halt is not None:
             halt.touch()
-        with folder.log.open("a") as log:
-            log.write(traceback.format_exc())
+        with folder.log.open("ab") as log:
+            log.write(shortened(traceback.format_exc(), _LONGEST_TRACEBACK).encode())
     folder.write_status(replace(status, state=FAILED, reason=reason, error=error, ended=time.time(), pid=None))
 
 
-def sort_results(value: Any, metric: str) -> tuple[dict[str, float], dict[str, Any]]:
-    """Sort what a train function returned.
-
-    Args:
-        value: A number, or a mapping; nested mappings become ``outer.inner``.
-        metric: What to call a single number.
-
-    Returns:
-        Metrics by name, and what is no number by name.
-
-    Raises:
-        RunError: If there is no number in it.
-        Diverged: If the number that decides is not finite: the one called ``metric``, or the only one there is.
-
-    Example:
-        >>> sort_results({"accuracy": 0.5, "note": "fine"}, "value")
-        ({'accuracy': 0.5}, {'note': 'fine'})
-    """
-    metrics: dict[str, float] = {}
-    other: dict[str, Any] = {}
-    _sort_values(value if isinstance(value, Mapping) else {metric: value}, "", metrics, other)
-    if not metrics:
-        raise RunError(
-            f"The train function returned {value!r}. It must return a number, or a dict with at least one number: "
-            "what the study is to compare."
-        )
-    # Without the named metric, several numbers leave open which one decides, so none is checked.
-    decisive = metrics.get(metric, next(iter(metrics.values())) if len(metrics) == 1 else 0.0)
-    if not math.isfinite(decisive):
-        raise Diverged(f"The run ended with {metric if metric in metrics else next(iter(metrics))} = {decisive}.")
-    return metrics, other
-
-
-def _sort_values(values: Mapping[Any, Any], prefix: str, metrics: dict[str, float], other: dict[str, Any]) -> None:
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            _sort_values(value, f"{name}.", metrics, other)
-        elif isinstance(value, bool | int | float):
-            metrics[name] = value
-        elif isinstance(value, str | None):
-            other[name] = value
-        elif (number := _number(value)) is not None:
-            metrics[name] = number
-        else:
-            other[name] = repr(value)
-
-
-def _number(value: Any) -> float | None:
-    """A scalar of any library, also one in an array of a single element, as a float."""
+def portable_error(error: Exception) -> Exception:
+    """The error itself if other processes can read it; otherwise a ``RunError`` with its text."""
     try:
-        return float(value.item() if hasattr(value, "item") else value)
-    except (TypeError, ValueError, RuntimeError):
-        return None
+        cloudpickle.loads(cloudpickle.dumps(error))
+        str(error)
+    except Exception:
+        return RunError(error_line(error))
+    return error
 
 
 @functools.cache
@@ -190,7 +218,7 @@ def _versions(code: str) -> dict[str, str]:
     for library in _LIBRARIES:
         if library in sys.modules:
             distribution = "scikit-learn" if library == "sklearn" else library
-            versions[distribution] = str(getattr(sys.modules[library], "__version__", "unknown"))
+            versions[distribution] = shortened(str(getattr(sys.modules[library], "__version__", "unknown")), 100)
     if (keras := sys.modules.get("keras")) is not None:
         versions["backend"] = keras.backend.backend()
     return {**versions, "code": code} if code else versions

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -36,6 +37,7 @@ from ablate.sweep.factors import StudyRequest, error_text, read_request
 from ablate.sweep.inspection import describe_networks, discover_factors
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.planner import Planner
+from ablate.sweep.process_state import discard_output, prepare_streams, set_exit_code
 from ablate.sweep.recorder import record_job
 from ablate.sweep.rerun import task_origin
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name
@@ -63,8 +65,14 @@ class StudySweeper(Sweeper):
         Raises:
             SystemExit: With 1 if a run failed, 2 for bad input, 130 if interrupted.
         """
+        prepare_streams()
+        set_exit_code(1)  # unless it gets to the end
         try:
             all_finished = self._carry_out(arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever reads has seen enough, as `head` has
+            discard_output()
+            raise SystemExit(128 + signal.SIGPIPE) from None
         except AblateError as error:
             sys.stderr.write(f"{error}\n")
             raise SystemExit(1 if isinstance(error, RunError) else 2) from None
@@ -80,6 +88,7 @@ class StudySweeper(Sweeper):
             raise SystemExit(2) from None
         if not all_finished:
             raise SystemExit(1)
+        set_exit_code(0)
 
     def _carry_out(self, arguments: Sequence[str]) -> bool:
         """Plan, train and report; returns whether all runs of the command have finished."""
@@ -98,7 +107,9 @@ class StudySweeper(Sweeper):
             settings, request, folder = confirmation_request(settings, request)
         composer = Composer(loader, self._config, request.fixed, folder.path)
         launcher = self._launcher(composer, settings, folder)
-        pool = launcher.pool if isinstance(launcher, ProcessLauncher) else None
+        pool = None
+        if isinstance(launcher, ProcessLauncher):
+            pool, launcher.returns_configs = launcher.pool, False  # runs record themselves
         drawn: dict[str, str] = {}  # what is drawn while networks are measured; the report does not draw it again
         if pool is not None and settings.preflight and not settings.dry_run and not folder.plan.is_file():
             # A new study: workers load the module of the preflight while the plan is made.

@@ -1,12 +1,14 @@
 """A worker process: takes calls over a pipe, one after another, and answers each.
 
-Started as ``python -P -m ablate.sweep.worker FD`` by :mod:`ablate.sweep.pool`; the argument is its end of the pipe.
+Its :func:`main` is started by :mod:`ablate.sweep.pool` with the descriptor of its end of the pipe.
 """
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import importlib
+import io
 import os
 import signal
 import sys
@@ -20,18 +22,24 @@ from typing import Any
 
 import cloudpickle
 
+from ablate.sweep.process_state import is_sound
+from ablate.sweep.safe_text import error_line
+
+_LOWEST_HANDLE = 64
+
 
 def serve(connection: Connection) -> None:
     """Answer calls until the pipe closes.
 
     A message is a pair: ``("import", list)`` names modules to import before the first call; ``("function", bytes)``
     holds the cloudpickled function of later calls; ``("call", bytes)`` holds the cloudpickled arguments of one call.
-    Only a call is answered: by ``(True, bytes)`` with what the function returned, or ``(False, bytes)`` with what it
-    raised.
+    Only a call is answered: by ``(True, bytes, bool)`` with what the function returned, or ``(False, bytes, bool)``
+    with what it raised; the last item says whether the process is fit for further calls.
 
     Args:
         connection: The worker's end of the pipe.
     """
+    pid, pipe = os.getpid(), _inode(connection)
     pickled_function = b""
     function: Callable[..., Any] | None = None
     while True:
@@ -51,10 +59,16 @@ def serve(connection: Connection) -> None:
                 function = cloudpickle.loads(pickled_function)
             value = cloudpickle.dumps(function(*cloudpickle.loads(data)))
             cloudpickle.loads(value)  # some exceptions can be pickled but not unpickled
-            answer = (True, value)
-        except Exception as error:
-            answer = (False, _portable(error))
-        connection.send(answer)
+            has_returned = True
+        except SystemExit:
+            raise
+        except BaseException as error:  # such as a KeyboardInterrupt, which no user can cause in a worker
+            has_returned, value = False, _portable(error)
+        # A child that a task forked must not answer, nor may the answer go into another file that has got the number of
+        # the pipe, after a task closed it.
+        if os.getpid() != pid or _inode(connection) != pipe:
+            os._exit(1)
+        connection.send((has_returned, value, is_sound()))
 
 
 def import_modules(names: Sequence[str]) -> None:
@@ -71,20 +85,31 @@ def import_modules(names: Sequence[str]) -> None:
 def redirect_output(log: Path) -> None:
     """Append all that this process prints from now on to a file, also what frameworks print from C."""
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-        os.dup2(handle, stream.fileno())
-    os.close(handle)
+    for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
+        with suppress(Exception):
+            stream.flush()
+        os.dup2(handle, number)
+    if handle > 2:  # one of these was closed, and the file has got its number
+        os.close(handle)
 
 
-def _portable(error: Exception) -> bytes:
+def _portable(error: BaseException) -> bytes:
     """An error pickled; as a RuntimeError with its text where it cannot be pickled or unpickled."""
     try:
+        if not isinstance(error, Exception):
+            raise TypeError
         data: bytes = cloudpickle.dumps(error)
         cloudpickle.loads(data)
     except Exception:
-        data = cloudpickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+        data = cloudpickle.dumps(RuntimeError(error_line(error)))
     return data
+
+
+def _inode(connection: Connection) -> int | None:
+    try:
+        return os.fstat(connection.fileno()).st_ino
+    except OSError:
+        return None
 
 
 def _leave_with(parent: int) -> None:
@@ -94,8 +119,16 @@ def _leave_with(parent: int) -> None:
     os._exit(1)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve the pipe whose descriptor is the first argument, until the parent closes it or ends."""
     # Ctrl-C reaches every process of the terminal; the parent decides what becomes of the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
-    serve(Connection(int(sys.argv[1])))
+    number = int(sys.argv[1])
+    with suppress(OSError):  # high, so that a task that closes the first descriptors does not close the pipe
+        number = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _LOWEST_HANDLE)
+        os.close(int(sys.argv[1]))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever the encoding, no run must fail for what it prints
+    serve(Connection(number))

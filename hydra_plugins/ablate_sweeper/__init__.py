@@ -6,10 +6,19 @@ so it holds two empty classes and nodes that are plain mappings, and what it imp
 
 from hydra.core.config_store import ConfigStore
 
-from ablate.study.setting import config_node as _config_node
-from ablate.study.settings import LAUNCHER_SETTINGS, STUDY_SETTINGS
-from ablate.sweep.launcher import ProcessLauncher as _ProcessLauncher
-from ablate.sweep.sweeper import StudySweeper as _StudySweeper
+try:
+    from ablate.study.setting import config_node as _config_node
+    from ablate.study.settings import LAUNCHER_SETTINGS, STUDY_SETTINGS
+    from ablate.sweep.launcher import ProcessLauncher as _ProcessLauncher
+    from ablate.sweep.sweeper import StudySweeper as _StudySweeper
+except ModuleNotFoundError as _error:
+    import ablate as _ablate
+
+    if hasattr(_ablate, "__path__"):
+        raise
+    raise ImportError(
+        f"'{_ablate.__file__}' hides the package ablate, which is a plugin of Hydra. Rename it."
+    ) from None
 
 
 class AblationSweeper(_StudySweeper):

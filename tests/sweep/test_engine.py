@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -8,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ablate.errors import RunError
+from ablate.errors import RunError, StoreError
 from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, Result, Status, StudyFolder
+from ablate.sweep import engine
 from ablate.sweep.engine import Job, run_jobs, run_statuses
 from ablate.sweep.recorder import record
 
@@ -197,3 +201,105 @@ def test_each_run_has_its_status(study: StudyFolder) -> None:
     study.run(JOBS[2].run).write_status(Status(FAILED, "raised"))
     found = run_statuses(study, [job.run for job in JOBS])
     assert [status.state for status in found.values()] == [FINISHED, WAITING, FAILED, WAITING]
+
+
+def test_a_run_that_comes_back_waiting_three_times_has_failed(study: StudyFolder) -> None:
+    starts: Counter[int] = Counter()
+
+    def launch(batch: Sequence[Job]) -> None:
+        for number in map(JOBS.index, batch):
+            starts[number] += 1
+            folder = study.run(JOBS[number].run)
+            if number == 1:
+                folder.write_status(Status(WAITING, "interrupted", started=float(starts[number])))
+            else:
+                record(lambda: 1.0, folder)
+
+    ended = run_jobs(study, JOBS, launch)
+    assert starts == {0: 1, 1: 3, 2: 1, 3: 1}
+    assert states(study) == ["finished", "failed interrupted", "finished", "finished"]
+    assert "3 times" in ended[JOBS[1].run].error
+
+
+def test_a_run_that_gets_further_every_time_may_come_back_often(study: StudyFolder) -> None:
+    folder, starts = study.run(JOBS[0].run), []
+
+    def launch(batch: Sequence[Job]) -> None:
+        starts.append(1)
+        if len(starts) == 6:
+            record(lambda: 1.0, folder)
+        else:
+            folder.write_status(Status(RUNNING, attempts=1, started=float(len(starts)), epochs=len(starts) - 1))
+
+    run_jobs(study, JOBS[:1], launch)
+    assert len(starts) == 6
+    assert folder.status().state == FINISHED
+
+
+@pytest.mark.parametrize("data", ['{"state": "paused"}', '{"state": 5}', "[]"])
+def test_a_status_that_cannot_be_understood_costs_no_run(data: str, study: StudyFolder) -> None:
+    folder = study.run(JOBS[1].run)
+    folder.path.mkdir(parents=True)
+    (folder.path / "status.json").write_text(data)
+    run_jobs(study, JOBS, Launcher(study))
+    assert states(study) == ["finished"] * 4
+
+
+class OneByOne(Launcher):
+    """Like Hydra's basic launcher: runs go on in turn, and what a run's folder raises ends the launch."""
+
+    def __call__(self, batch: Sequence[Job]) -> BaseException | None:
+        try:
+            return super().__call__(batch)
+        except StoreError as error:
+            return error
+
+
+@pytest.mark.parametrize("bad", [0, 1, 3])
+@pytest.mark.parametrize("spoil", ["folder", "status"])
+def test_a_run_whose_folder_cannot_be_written_costs_no_other(bad: int, spoil: str, study: StudyFolder) -> None:
+    folder = study.run(JOBS[bad].run)
+    if spoil == "folder":
+        folder.path.parent.mkdir(parents=True)
+        folder.path.write_text("a file where the folder should be")
+    else:
+        (folder.path / "status.json").mkdir(parents=True)
+    ended = run_jobs(study, JOBS, OneByOne(study))
+    assert [ended[job.run].state for job in JOBS] == [FAILED if number == bad else FINISHED for number in range(4)]
+    assert str(folder.path) in ended[JOBS[bad].run].error
+
+
+@pytest.mark.parametrize("bad", [[0], [2], [3], [0, 1], [1, 3]])
+def test_runs_that_never_start_cost_no_other(bad: list[int], study: StudyFolder) -> None:
+    whole = Launcher(study)
+
+    def launch(batch: Sequence[Job]) -> BaseException | None:
+        for job in batch:
+            if JOBS.index(job) in bad:
+                return ValueError("not this one")
+            whole([job])
+        return None
+
+    ended = run_jobs(study, JOBS, launch)
+    assert [ended[job.run].state for job in JOBS] == [FAILED if number in bad else FINISHED for number in range(4)]
+    assert all("not this one" in ended[JOBS[number].run].error for number in bad)
+
+
+def test_a_lock_that_a_dead_process_left_to_its_child_is_not_waited_for(study: StudyFolder) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folder = study.run(JOBS[0].run)
+    folder.write_status(Status(RUNNING, attempts=1, pid=dead.pid, host=socket.gethostname()))
+    with folder.hold():
+        ended = run_jobs(study, JOBS, Launcher(study), poll=0.01)
+    assert (ended[JOBS[0].run].state, ended[JOBS[0].run].reason) == (FAILED, "killed")
+    assert [ended[job.run].state for job in JOBS[1:]] == [FINISHED] * 3
+
+
+def test_a_run_that_is_held_in_silence_is_not_waited_for_without_an_end(
+    study: StudyFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "PATIENCE", 0.1)
+    with study.run(JOBS[2].run).hold():
+        ended = run_jobs(study, JOBS, Launcher(study), poll=0.01)
+    assert [ended[job.run].state for job in JOBS] == [FINISHED, FINISHED, FAILED, FINISHED]

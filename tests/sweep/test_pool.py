@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -37,6 +39,24 @@ def act(what: str, value: int = 0) -> Any:
         return os.getpid()
     if what == "environment":
         return os.environ.get("CUDA_VISIBLE_DEVICES")
+    if what == "no folder":
+        folder = tempfile.mkdtemp()
+        os.chdir(folder)
+        Path(folder).rmdir()
+        return os.getpid()
+    if what == "close all":
+        os.closerange(3, 1000)
+        time.sleep(0.3)
+    if what == "interrupt":
+        raise KeyboardInterrupt
+    if what == "fork and die":
+        if os.fork():
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(20)
+        os._exit(0)
+    if what == "fork and return":
+        os.fork()
+        return os.getpid()
     return value
 
 
@@ -227,3 +247,70 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path, until: Callable
         parent.kill()
         parent.wait()
     until(lambda: not any(map(alive, pids)))
+
+
+def test_a_worker_that_a_call_has_put_out_of_order_is_replaced() -> None:
+    with WorkerPool(1) as pool:
+        found = outcomes(pool, ("no folder",), ("pid",), ("pid",))
+    assert [outcome.reason for outcome in found] == ["", "", ""]
+    assert found[0].value != found[1].value == found[2].value
+
+
+def test_a_call_that_closes_the_pipe_goes_on_to_its_end() -> None:
+    began = time.monotonic()
+    with WorkerPool(1) as pool:
+        found = outcomes(pool, ("close all",), ("value", 1))
+    assert [outcome.reason for outcome in found] == ["exited", ""]
+    assert time.monotonic() - began < 30
+
+
+def test_an_interruption_in_a_worker_is_an_error_of_its_call() -> None:
+    with WorkerPool(1) as pool:
+        found = outcomes(pool, ("interrupt",), ("value", 1))
+    assert [outcome.reason for outcome in found] == ["raised", ""]
+
+
+def test_a_child_that_keeps_the_pipe_of_a_dead_worker_holds_nobody_up() -> None:
+    began = time.monotonic()
+    with WorkerPool(1) as pool:
+        found = outcomes(pool, ("fork and die",), ("value", 1))
+    assert [outcome.reason for outcome in found] == ["killed", ""]
+    assert time.monotonic() - began < 15
+
+
+def test_a_child_that_returns_from_the_call_does_not_answer_it() -> None:
+    with WorkerPool(1) as pool:
+        found = outcomes(pool, ("fork and return",), ("value", 1), ("value", 2))
+        assert found[0].value == next(iter(pool._workers.values())).process.pid
+    assert [outcome.value for outcome in found[1:]] == [1, 2]
+
+
+def test_a_worker_that_dies_while_idle_costs_no_call(until: Callable[..., None]) -> None:
+    with WorkerPool(1) as pool:
+        pid = outcomes(pool, ("pid",))[0].value
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: not alive(pid))
+        assert outcomes(pool, ("value", 7))[0].value == 7
+
+
+def test_workers_are_started_from_this_package_whatever_lies_beside_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ablate.py").write_text("raise SystemExit('the wrong one')")
+    (tmp_path / "mine.py").write_text("NUMBER = 3\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with WorkerPool(1) as pool:
+        found = outcomes(pool, ("mine",), function=number_of)
+    assert found[0].value == 3
+
+
+def number_of(module: str) -> Any:
+    return importlib.import_module(module).NUMBER
+
+
+def test_workers_end_with_a_pool_that_nobody_closes(until: Callable[..., None]) -> None:
+    pool = WorkerPool(1)
+    pid = outcomes(pool, ("pid",))[0].value
+    assert alive(pid)
+    del pool
+    until(lambda: not alive(pid))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import math
+import signal
 import sys
 from collections import OrderedDict
 from fractions import Fraction
@@ -13,7 +15,8 @@ import pytest
 
 from ablate.errors import Diverged, RunError
 from ablate.store import FAILED, FINISHED, RUNNING, WAITING, RunFolder, Status
-from ablate.sweep.recorder import record, sort_results
+from ablate.sweep.recorder import portable_error, record
+from ablate.sweep.returned import sort_results
 
 
 @pytest.fixture
@@ -96,7 +99,8 @@ def test_an_exit_is_recorded_and_does_not_end_the_others(code: Any, folder: RunF
 
 def test_an_interruption_leaves_the_run_waiting_and_counts_no_attempt(folder: RunFolder) -> None:
     def task() -> float:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+        return 1.0
 
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
@@ -227,3 +231,81 @@ def test_a_side_number_that_is_not_finite_spoils_nothing(folder: RunFolder) -> N
     result = folder.result()
     assert result is not None
     assert result.metrics["score"] == 0.5
+
+
+def test_names_of_our_own_columns_are_stored_as_they_are(folder: RunFolder) -> None:
+    names = ("cell", "python", "seed", "state", "reason", "study")
+    record(lambda: {"score": 0.5} | dict.fromkeys(names, 2.0), folder, "score")
+    result = folder.result()
+    assert result is not None
+    assert dict.fromkeys(names, 2.0).items() <= result.metrics.items()
+
+
+def test_names_that_no_table_can_hold_are_changed_and_stored_beside_the_result() -> None:
+    metrics, other = sort_results({"score": 0.5, "": 1.0, "a\nb": 2.0, "x" * 1000: 3.0, 1: 4.0, "1": 5.0}, "score")
+    assert len(metrics) == 6
+    assert sorted(metrics.values()) == [0.5, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert metrics["a\\nb"] == 2.0
+    assert {metrics["1"], metrics["1 (2)"]} == {4.0, 5.0}
+    assert all(len(name) < 250 and name.isprintable() and name for name in metrics)
+    assert other["names as returned"]["a\\nb"] == "a\nb"
+
+
+def test_a_number_that_no_float_can_hold_is_stored_as_text() -> None:
+    metrics, other = sort_results({"score": 0.5, "huge": 10**400, "huger": 10**5000, "large": 2**60}, "score")
+    assert metrics == {"score": 0.5, "large": 2.0**60}
+    assert "401 digits" in other["huge"]
+    assert "bits" in other["huger"]
+    with pytest.raises(Diverged, match="too large"):
+        sort_results({"score": 10**400, "other": 1.0}, "score")
+
+
+def test_seconds_of_the_task_do_not_hide_our_own(folder: RunFolder) -> None:
+    metrics = record(lambda: {"score": 0.5, "seconds": -1.0}, folder, "score")
+    assert metrics is not None
+    assert metrics["seconds"] >= 0
+    assert metrics["seconds_returned"] == -1.0
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), GeneratorExit(), BaseException("base")])
+def test_what_is_no_exception_fails_the_run_alone(error: BaseException, folder: RunFolder) -> None:
+    def task() -> float:
+        raise error
+
+    with pytest.raises(RunError):
+        record(task, folder)
+    assert (folder.status().state, folder.status().reason) == (FAILED, "raised")
+    assert type(error).__name__ in folder.status().error
+
+
+def test_an_interruption_that_the_task_swallows_does_not_finish_the_run(folder: RunFolder) -> None:
+    def task() -> float:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return 1.0
+
+    with pytest.raises(KeyboardInterrupt):
+        record(task, folder)
+    assert (folder.status().state, folder.status().reason) == (WAITING, "interrupted")
+
+
+def test_a_long_error_is_cut_in_the_status_and_in_the_log(folder: RunFolder) -> None:
+    def task() -> float:
+        raise ValueError("x" * 10**6 + "\udcff")
+
+    with pytest.raises(ValueError):
+        record(task, folder)
+    assert folder.status().error.startswith("ValueError: xxx")
+    assert len(folder.status().error) < 3000
+    assert folder.log.stat().st_size < 200_000
+
+
+def test_an_error_that_no_other_process_can_read_goes_as_text() -> None:
+    class Odd(Exception):
+        def __init__(self, one: int, two: int) -> None:
+            super().__init__(f"{one} {two}")
+
+    error = portable_error(Odd(1, 2))
+    assert (type(error), str(error)) == (RunError, "Odd: 1 2")
+    plain = ValueError("no data")
+    assert portable_error(plain) is plain

@@ -20,7 +20,7 @@ import numpy as np
 
 from ablate.errors import NetworkError, StoreError
 from ablate.keras.data.dataset import content_hashes
-from ablate.store.atomic import hold_lock
+from ablate.store.locks import hold_lock
 
 Block = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Some images: (n, height, width, channels) whole numbers 0 to 255; (n,) labels; (n, 2) heights and widths before."""
