@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ablate.errors import DesignError, suggestion
@@ -103,6 +103,20 @@ class Plan:
     cells: tuple[Cell, ...]
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        names: dict[str, Cell] = {}
+        labels: dict[str, Cell] = {}
+        for cell in self.cells:
+            # Names that differ by case alone are one where case does not count.
+            for kind, key, known in (("label", cell.label, labels), ("folder", cell.name.lower(), names)):
+                other = known.setdefault(key, cell)
+                if other is not cell:
+                    raise DesignError(
+                        f"Two cells would have one {kind}, {getattr(other, 'label' if kind == 'label' else 'name')!r}: "
+                        f"{dict(other.changes)} and {dict(cell.changes)}. Give a factor or a level another name, or "
+                        "start another study."
+                    )
+
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that stand for everything declared: what is asked, of which cells."""
@@ -148,9 +162,18 @@ class Plan:
         return cls(
             study=Study(**{**study, "seeds": tuple(study["seeds"])}),
             factors=factors,
-            cells=tuple(cell_of(item["levels"], factors, item["void"]) for item in values["cells"]),
+            cells=tuple(cell_of(item["levels"], factors, item["void"]).named(item["name"]) for item in values["cells"]),
             notes=tuple(values["notes"]),
         )
+
+    def with_names_of(self, other: Plan) -> Plan:
+        """The plan with the names that another plan of the same study gives the cells that both have.
+
+        A study so goes on in the folders it has, also where an earlier rule made their names.
+        """
+        names = {cell.changes: cell.name for cell in other.cells}
+        cells = tuple(cell.named(names.get(cell.changes, cell.name)) for cell in self.cells)
+        return replace(self, cells=cells)
 
 
 def make_plan(

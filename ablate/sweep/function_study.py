@@ -22,7 +22,7 @@ from ablate.sweep.execution import Execution, read_settings
 from ablate.sweep.identity import run_id
 from ablate.sweep.pool import Call, Outcome, WorkerPool
 from ablate.sweep.recorder import record
-from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name, enter_study
+from ablate.sweep.study_record import UNNAMED_METRIC, check_name, check_same_study, default_name, enter_study
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -88,6 +88,8 @@ def run(
     old = folder.record()
     study = options.study(folder.name, "factorial", old.plan.study.metric if old else UNNAMED_METRIC)
     plan = make_plan(study, study_factors, options.constraints(), layout)
+    plan = plan.with_names_of(old.plan) if old else plan
+    check_same_study(folder, old, plan, reference)  # before the folder is made
     configurations: dict[PlannedRun, dict[str, Any]] = {}
     for cell in plan.cells:
         cell_values = {name: by_label[name][label] for name, label in cell.levels.items()}
