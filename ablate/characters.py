@@ -34,6 +34,11 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda match: _escape(ord(match[0])), text)
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written to a file; halves of surrogate pairs, as bytes that are no UTF-8 become, cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _escape(code: int) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
@@ -63,11 +68,14 @@ def is_reserved(name: str) -> bool:
 def csv_text(text: str) -> str:
     """A text that a spreadsheet shows as it is: one that would be a formula has an apostrophe before it.
 
+    Control and invisible characters are written as escapes.
+
     Example:
         >>> csv_text("=cmd()"), csv_text("-x"), csv_text("-0.5"), csv_text("w/o residual")
         ("'=cmd()", "'-x", '-0.5', 'w/o residual')
     """
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) and not _NUMBER.fullmatch(text) else text
+    text = printable(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) and not _NUMBER.fullmatch(text) else text
 
 
 def frame_csv(frame: pd.DataFrame) -> str:

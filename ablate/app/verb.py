@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablate.errors import ConfigError, suggestion
+from ablate.sweep.console import say
 
 Key = tuple[str, str]
 """A key with its default, as it is typed, and what it does: a line of a help page."""
@@ -118,5 +119,5 @@ class Verb:
 
 def fail(message: str, code: int) -> int:
     """Print a message to standard error; returns the exit code."""
-    sys.stderr.write(f"{message}\n")
+    say(message, sys.stderr)
     return code

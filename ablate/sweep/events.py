@@ -21,6 +21,7 @@ from typing import Protocol
 from ablate.errors import StoreError
 from ablate.store import FAILED, FINISHED, RUNNING, UNREADABLE, PlannedRun, Status, StudyFolder
 from ablate.study import Cell, Plan
+from ablate.sweep.console import say
 
 
 @dataclass(frozen=True)
@@ -240,4 +241,4 @@ class Watcher:
                 except Exception as error:
                     self._observers.remove(observer)
                     reason = f"{type(error).__name__}: {error}"
-                    sys.stderr.write(f"{type(observer).__name__} failed and gets no further events: {reason}\n")
+                    say(f"{type(observer).__name__} failed and gets no further events: {reason}", sys.stderr)

@@ -66,17 +66,17 @@ class StudySweeper(Sweeper):
         try:
             all_finished = self._carry_out(arguments)
         except AblateError as error:
-            sys.stderr.write(f"{error}\n")
+            say(str(error), sys.stderr)
             raise SystemExit(1 if isinstance(error, RunError) else 2) from None
         except KeyboardInterrupt:
-            sys.stderr.write("\nInterrupted. What has finished is kept; the same command goes on from here.\n")
+            say("\nInterrupted. What has finished is kept; the same command goes on from here.", sys.stderr)
             raise SystemExit(130) from None
         except (HydraException, OmegaConfBaseException, OSError) as error:
             if os.environ.get("HYDRA_FULL_ERROR") == "1":
                 raise  # the application explains errors itself, or its user wants the traceback
             if isinstance(error, OSError) and not isinstance(error.filename, str):
                 raise
-            sys.stderr.write(f"{fault_text(error)}\n")
+            say(fault_text(error), sys.stderr)
             raise SystemExit(2) from None
         if not all_finished:
             raise SystemExit(1)
