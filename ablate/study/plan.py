@@ -15,7 +15,8 @@ from ablate.study.cell import Cell, cell_of
 from ablate.study.constraint import Constraint, check_constraints, forbidden_by, settle
 from ablate.study.design import DESIGNS, designs_of, lay_out
 from ablate.study.factor import Factor, Level
-from ablate.study.layout import DesignSpace, Layout, factorial
+from ablate.study.layout import FEWER_CELLS, DesignSpace, Layout, factorial
+from ablate.study.limits import MOST_RUNS, check_size
 
 DIRECTIONS = ("max", "min")
 
@@ -218,6 +219,7 @@ def make_plan(
             layout = lay_out(study.design, space)
     # Within every block the whole design is done, so that its cells can be compared there.
     blocks = factorial(DesignSpace(tuple(factor for factor in factors if factor.block))).combinations
+    check_size(len(blocks) * (1 + len(layout.combinations)), MOST_RUNS, "cells in all blocks", FEWER_CELLS)
     for combination in [{**block, **choice} for block in blocks for choice in ({}, *layout.combinations)]:
         levels = {factor.name: combination.get(factor.name, factor.reference) for factor in factors}
         settled, void = settle(levels, factors, constraints)
@@ -232,6 +234,8 @@ def make_plan(
         cells.setdefault(tuple(settled.values()), cell_of(settled, factors, void))
     if not any(cell.is_reference for cell in cells.values()):
         raise DesignError("The reference cell itself is a forbidden combination.")
+    runs = len(cells) * len(study.seeds)
+    check_size(runs, MOST_RUNS, f"runs: {len(cells)} cells by {len(study.seeds)} seeds", "Take fewer of either.")
     if len(cells) < 2:
         raise DesignError("Nothing to compare: every combination collapses onto the reference cell.")
     notes = list(layout.notes)

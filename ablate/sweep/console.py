@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _MAX_CELLS = 24
 """Cells that the plan lists, at most."""
 
+_LONG_WORD = re.compile(r"(\S{120})\S{180,}")
+
 
 def say(text: str = "", stream: TextIO | None = None) -> None:
     """Print a text, in which the terminal finds nothing to obey, at once, also when the output is a file.
@@ -33,6 +36,11 @@ def say(text: str = "", stream: TextIO | None = None) -> None:
     stream = sys.stdout if stream is None else stream
     stream.write(f"{printable(text)}\n")
     stream.flush()
+
+
+def say_error(text: str) -> None:
+    """Print a message to the standard error; words that fill the screen, of which the start says enough, are cut."""
+    say(_LONG_WORD.sub(lambda match: f"{match[1]}... ({len(match[0])} characters)", text), sys.stderr)
 
 
 def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:

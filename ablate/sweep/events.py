@@ -10,7 +10,6 @@ class PrintEnds:
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +20,7 @@ from typing import Protocol
 from ablate.errors import StoreError
 from ablate.store import FAILED, FINISHED, RUNNING, UNREADABLE, PlannedRun, Status, StudyFolder
 from ablate.study import Cell, Plan
-from ablate.sweep.console import say
+from ablate.sweep.console import say_error
 
 
 @dataclass(frozen=True)
@@ -241,4 +240,4 @@ class Watcher:
                 except Exception as error:
                     self._observers.remove(observer)
                     reason = f"{type(error).__name__}: {error}"
-                    say(f"{type(observer).__name__} failed and gets no further events: {reason}", sys.stderr)
+                    say_error(f"{type(observer).__name__} failed and gets no further events: {reason}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.errors import DesignError, suggestion
 from ablate.store import PlannedRun, RunFolder, StudyFolder, write_json
 from ablate.study import Factor, Level, level_label, make_plan
+from ablate.study.limits import MOST_LEVELS, MOST_RUNS, check_size
 from ablate.study.settings import RUN_SETTINGS, StudySettings
 from ablate.sweep.confirm import DESIGN, check_same_configuration, plan_confirmation, write_confirmation
 from ablate.sweep.console import say
@@ -74,6 +75,8 @@ def run(
     """
     options = _read_options(settings, factors)
     fixed = dict(config or {})
+    for name, levels in factors.items():
+        check_size(len(levels), MOST_LEVELS, f"levels of {name}", "List those that matter.")
     study_factors = [_factor(name, list(levels), fixed, options) for name, levels in factors.items()]
     by_label = {name: {level_label(level): level for level in levels} for name, levels in factors.items()}
     reference = _json_values({**fixed, **{item.name: by_label[item.name][item.reference] for item in study_factors}})
@@ -125,6 +128,8 @@ def _read_options(values: Mapping[str, Any], factors: Mapping[str, Any]) -> Stud
         raise DesignError(
             "\n".join(f"ablate.run has no argument '{key}'.{suggestion(key, RUN_SETTINGS)}" for key in unknown)
         )
+    if isinstance(seeds := values.get("seeds"), Sized) and not isinstance(seeds, str):
+        check_size(len(seeds), MOST_RUNS, "seeds", "List fewer.")
     plain = {key: list(value) if isinstance(value, range | set | frozenset) else value for key, value in values.items()}
     settings = read_settings(plain, section="")
     faults = [
