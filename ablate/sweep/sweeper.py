@@ -197,7 +197,7 @@ def fault_text(error: Exception) -> str:
     if isinstance(error, OSError) and isinstance(error.filename, str):
         if error.errno == errno.ENAMETOOLONG:
             longest = max(Path(error.filename).parts, key=len)
-            return f"'{longest}' has {len(longest)} characters, which no name of a file or key has."
+            return f"'{longest[:40]}...' has {len(longest)} characters, which no name of a file or key has."
         return f"Cannot write to the output folder '{error.filename}': {error.strerror}."
     lines = [str(one).strip().partition("\n")[0] for one in (error, error.__cause__) if one is not None]
     return "\n".join(lines).strip() or type(error).__name__
