@@ -20,9 +20,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from ablate.characters import printable
+
 
 class AblateError(Exception):
     """The root of all errors that a user can mend."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())  # messages quote what was typed, read or raised
 
 
 class ConfigError(AblateError, ValueError):

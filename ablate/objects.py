@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
+from ablate.characters import folded, printable
 from ablate.errors import ConfigError, suggestion
 
 
@@ -98,10 +99,12 @@ class Registry(Mapping[str, Value]):
             The value, so that the call can stand around its definition.
 
         Raises:
-            ConfigError: If another value has that name.
+            ConfigError: If another value has that name, or one that differs from it by case or Unicode form alone.
         """
-        if self._values.get(value.name, value) != value:
-            raise ConfigError(f"There is a {self._kind} '{value.name}' already; give yours another name.")
+        # Names are those of files too.
+        name = next((name for name in self._values if folded(name) == folded(value.name)), value.name)
+        if name != value.name or self._values.get(name, value) != value:
+            raise ConfigError(f"There is a {self._kind} '{name}' already; give yours another name.")
         self._values[value.name] = value
         return value
 
@@ -129,4 +132,5 @@ class Registry(Mapping[str, Value]):
             try:
                 self.register(entry.load())
             except Exception as error:
-                warnings.warn(f"The {self._kind} '{entry.name}' of {entry.value} is left out: {error}", stacklevel=3)
+                message = f"The {self._kind} '{entry.name}' of {entry.value} is left out: {error}"
+                warnings.warn(printable(message), stacklevel=3)

@@ -21,6 +21,8 @@ from ablate.store import StudyFolder
 
 # How long an example takes says more about the machine's other work than about the code.
 hypothesis.settings.register_profile("ablate", deadline=None)
+# Tests say how many examples they try as a multiple or a part of the profile's: --hypothesis-profile=thorough
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=5000)
 hypothesis.settings.load_profile("ablate")
 
 # All of them are modules called "conftest": collected for doctests, they would be taken for each other.

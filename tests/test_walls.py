@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = {"tensorflow", "keras", "tensorflow_datasets", "torch", "jax"}
 NUMBERS = {"numpy", "pandas", "scipy", "matplotlib", "statsmodels"}
-BASE = ("ablate.errors", "ablate.formatting", "ablate.objects")
+BASE = ("ablate.characters", "ablate.errors", "ablate.formatting", "ablate.objects")
 MODULES = sorted(path for room in ("ablate", "hydra_plugins") for path in (ROOT / room).rglob("*.py"))
 
 
@@ -142,6 +142,7 @@ def test_only_figures_and_the_keras_layer_draw() -> None:
 
 # What may be imported stands before what imports it; what stands in one line does not know of each other.
 ORDER = (
+    ("characters",),
     ("errors", "formatting", "memory"),
     ("objects",),
     ("study",),
@@ -154,7 +155,7 @@ ORDER = (
     ("foreign", "merging"),
     ("app", "api"),
 )
-KERAS = ("errors", "formatting", "objects", "store", "study.setting", "memory", "keras")
+KERAS = ("characters", "errors", "formatting", "objects", "store", "study.setting", "memory", "keras")
 
 
 def package_of(module: str) -> str:

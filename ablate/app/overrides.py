@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import traceback
@@ -32,9 +33,13 @@ def explain_error(error: BaseException, arguments: Sequence[str]) -> str | None:
         A few lines, or None if the error is not about the command line, a file or a folder.
     """
     if isinstance(error, OSError) and isinstance(error.filename, str):
+        if error.errno == errno.ENAMETOOLONG:
+            return fault_text(error)
         if (unreadable := _first_unreadable(Path(error.filename))) is not None:
             return f"Cannot read '{os.path.relpath(unreadable)}': {error.strerror}."
         return fault_text(error)
+    if isinstance(error, RecursionError):
+        return "A path, key or value of the command line is nested too deeply."
     if not isinstance(error, HydraException | OmegaConfBaseException):
         # Some faults of a command line come out of these libraries as whatever Python made of them.
         return error_text(error) if _raised_in_library(error) else None

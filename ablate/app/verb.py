@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ablate.errors import ConfigError, suggestion
+from ablate.sweep.console import say_error
 
 Key = tuple[str, str]
 """A key with its default, as it is typed, and what it does: a line of a help page."""
@@ -118,5 +118,5 @@ class Verb:
 
 def fail(message: str, code: int) -> int:
     """Print a message to standard error; returns the exit code."""
-    sys.stderr.write(f"{message}\n")
+    say_error(message)
     return code

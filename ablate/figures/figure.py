@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.ticker import MaxNLocator
 
+from ablate.characters import printable
 from ablate.figures.style import STYLE_SHEET, font_family
 
 # Without dates and names of programs: the same summary gives the same bytes.
@@ -68,6 +69,9 @@ class Canvas(figure.Figure):
         buffer = io.BytesIO()
         with figure_style():
             self.savefig(buffer, format=file_format, **{**FORMATS[file_format], **options})
+        if file_format == "svg":
+            # Whatever text was drawn, the file is XML.
+            return printable(buffer.getvalue().decode("utf-8")).encode()
         return buffer.getvalue()
 
     def _repr_png_(self) -> bytes:

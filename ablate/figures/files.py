@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ablate.analysis import Summary
+from ablate.characters import printable
 from ablate.errors import AnalysisError
 from ablate.figures.figure import FORMATS, figure_style
 from ablate.figures.registry import DEFAULT_WIDTH, FIGURES, PAGE_WIDTHS, choice_faults, default_figures
@@ -69,5 +70,5 @@ def write_figures(
     for path in (folder / f"{name}.{form}" for name in FIGURES for form in FORMATS):
         if path not in written:
             path.unlink(missing_ok=True)
-    write_text(folder / "captions.md", "\n\n".join(captions) + "\n")
+    write_text(folder / "captions.md", printable("\n\n".join(captions)) + "\n")
     return [*written, folder / "captions.md"]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from matplotlib import font_manager
 
+from ablate.characters import printable
+
 LINE_HEIGHT = 0.115
 """Inches that a line of small text takes."""
 
@@ -53,11 +55,13 @@ def readable_name(name: str) -> str:
 def literal_text(text: str) -> str:
     r"""A text as matplotlib prints it literally: no formulas between dollar signs, no hidden legend entries.
 
+    Control and invisible characters are written as escapes.
+
     Example:
         >>> literal_text("a$b$"), literal_text("_x")
         ('a\\$b\\$', ' _x')
     """
-    escaped = text.replace("$", r"\$")
+    escaped = printable(text).replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped
 
 

@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablate.characters import printable
 from ablate.formatting import better_direction, listing
 from ablate.report.charts import curves_data, forest_data
 from ablate.report.images import diagram_images, figure_images, relative_url
@@ -173,10 +174,18 @@ def _script_json(values: Any) -> Any:
     """JSON for a script element; characters that could end the element or begin a comment are escaped."""
     from markupsafe import Markup
 
-    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(_printable_values(values), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
+
+
+def _printable_values(values: Any) -> Any:
+    if isinstance(values, str):
+        return printable(values)
+    if isinstance(values, Mapping):
+        return {_printable_values(key): _printable_values(value) for key, value in values.items()}
+    return [*map(_printable_values, values)] if isinstance(values, list | tuple) else values
 
 
 @cache
@@ -204,7 +213,12 @@ def _template() -> jinja2.Template:
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        # Not markup, which is of our own making.
+        finalize=lambda value: printable(value) if type(value) is str else value,
     )
     environment.filters["spaced"] = lambda text: str(text).replace("_", " ")
     environment.filters["listing"] = listing

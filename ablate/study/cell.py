@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from ablate.characters import is_reserved
+from ablate.errors import DesignError
 from ablate.study.factor import Factor
 
 _LONGEST_NAME = 80
+_HASH_LENGTH = 12
+_HASHED = re.compile(rf".*-[0-9a-f]{{{_HASH_LENGTH}}}")
+_SAFE = re.compile(r"[A-Za-z0-9_.,=+-]{1,100}")
 
 
 @dataclass(frozen=True)
@@ -22,12 +28,19 @@ class Cell:
         changed: Names of the factors that are not at their reference level.
         label: What figures and tables call the cell: ``"full"``, ``"w/o residual"``, ``"head=flatten"``.
         void: Names of the factors that mean nothing in this cell, because what they depend on is gone.
+        given_name: The name that the study's plan gives the cell, where an earlier rule for names made it.
     """
 
     levels: Mapping[str, str] = field(hash=False)
     changed: tuple[str, ...]
     label: str
     void: tuple[str, ...] = ()
+    given_name: str = ""
+
+    @property
+    def changes(self) -> tuple[tuple[str, str], ...]:
+        """The factors that are not at their reference level, each with its level: what distinguishes two cells."""
+        return tuple((name, self.levels[name]) for name in self.changed)
 
     @property
     def is_reference(self) -> bool:
@@ -38,19 +51,38 @@ class Cell:
     def name(self) -> str:
         """The cell as the name of a folder: the changed levels, or ``"full"``.
 
-        It does not depend on the factors that stay at their reference, so that a study keeps its folders when it
-        grows by a factor.
+        It depends neither on the factors that stay at their reference nor on the other cells, so that a study keeps
+        its folders when it grows. No two cells have names that a file system could take for one, not even where case
+        does not count: what is not plain, in lower case and short ends with a hash of the changed levels.
         """
-        if not self.changed:
-            return "full"
-        text = ",".join(f"{name}={self.levels[name]}" for name in self.changed)
-        safe = re.sub(r"[^A-Za-z0-9_.,=+-]", "_", text)
-        unambiguous = not any({",", "="} & {*name, *self.levels[name]} for name in self.changed)
-        if safe == text and unambiguous and len(safe) <= _LONGEST_NAME:
-            return safe
-        # With a separator in the name of a factor two cells could read alike.
-        unique = text if not any({",", "="} & {*name} for name in self.changed) else repr(self.levels)
-        return f"{safe[:_LONGEST_NAME]}-{hashlib.sha256(unique.encode()).hexdigest()[:8]}"
+        return self.given_name or _folder_name(self.changes)
+
+    def named(self, name: str) -> Cell:
+        """The cell with the name that a plan gives it.
+
+        Raises:
+            DesignError: If that cannot be the name of a folder.
+        """
+        if not _SAFE.fullmatch(name) or not name.strip("."):
+            raise DesignError(
+                f"The plan calls a cell {name!r}, which cannot be the name of a folder. Allowed: at most 100 letters, "
+                "digits and _.,=+-"
+            )
+        return replace(self, given_name="" if name == _folder_name(self.changes) else name)
+
+
+def _folder_name(changes: Sequence[tuple[str, str]]) -> str:
+    if not changes:
+        return "full"
+    text = ",".join(f"{name}={level}" for name, level in changes)
+    safe = re.sub(r"[^a-z0-9_.,=+-]", "_", text.lower())
+    has_separators = any({",", "="} & {*name, *level} for name, level in changes)
+    # A plain name that ends like a hash could be that of another cell.
+    is_plain = safe == text and len(safe) <= _LONGEST_NAME and not _HASHED.fullmatch(safe)
+    if is_plain and not has_separators and not is_reserved(safe):
+        return safe
+    digits = hashlib.sha256(json.dumps(changes).encode()).hexdigest()[:_HASH_LENGTH]
+    return f"{'_' if is_reserved(safe) else ''}{safe[:_LONGEST_NAME]}-{digits}"
 
 
 def cell_of(assignment: Mapping[str, str], factors: Sequence[Factor], void: Sequence[str] = ()) -> Cell:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ablate.characters import is_unicode
 from ablate.errors import DesignError, suggestion
 
 
@@ -58,6 +59,8 @@ class Factor:
 
     def __post_init__(self) -> None:
         labels = self.labels
+        if broken := [text for text in (self.name, *labels) if not is_unicode(text)]:
+            raise DesignError(f"Factor '{self.name}' has texts that are no valid Unicode: {', '.join(broken)}.")
         if len(set(labels)) < len(labels):
             raise DesignError(f"Factor '{self.name}' lists a level twice: {', '.join(labels)}.")
         if len(labels) < 2:

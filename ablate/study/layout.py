@@ -8,10 +8,14 @@ NumPy, are in :mod:`ablate.study.fraction`.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 from ablate.study.constraint import Constraint, ancestors
 from ablate.study.factor import Factor
+from ablate.study.limits import MOST_RUNS, check_size
+
+FEWER_CELLS = "Take fewer factors or levels, or a design with fewer cells, such as study.design=leave_one_out."
 
 Combination = dict[str, str]
 
@@ -97,7 +101,13 @@ def cumulative(space: DesignSpace) -> Layout:
 
 
 def pairs(space: DesignSpace) -> Layout:
-    """Leave-one-out, and every two factors removed together."""
+    """Leave-one-out, and every two factors removed together.
+
+    Raises:
+        DesignError: If there are more than a study may have runs.
+    """
+    count = math.comb(len(space.factors), 2)
+    check_size(count, MOST_RUNS, "pairs of factors", FEWER_CELLS)
     couples = itertools.combinations(space.factors, 2)
     both = ({a.name: a.removed.label, b.name: b.removed.label} for a, b in couples)
     return Layout((*leave_one_out(space).combinations, *both))
@@ -106,12 +116,17 @@ def pairs(space: DesignSpace) -> Layout:
 def factorial(space: DesignSpace) -> Layout:
     """Every combination of all levels, the reference first.
 
+    Raises:
+        DesignError: If there are more than a study may have runs.
+
     Example:
         >>> from ablate.study.factor import Level
         >>> on_off = (Level("true"), Level("false"))
         >>> len(factorial(DesignSpace(tuple(Factor(name, on_off, "true") for name in "abc"))).combinations)
         8
     """
+    count = math.prod(len(factor.levels) for factor in space.factors)
+    check_size(count, MOST_RUNS, f"combinations in the grid of {len(space.factors)} factors", FEWER_CELLS)
     columns = [[factor.reference, *(level.label for level in factor.alternatives)] for factor in space.factors]
     names = [factor.name for factor in space.factors]
     return Layout(tuple(dict(zip(names, row, strict=True)) for row in itertools.product(*columns)))

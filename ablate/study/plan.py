@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ablate.errors import DesignError, suggestion
@@ -15,7 +15,8 @@ from ablate.study.cell import Cell, cell_of
 from ablate.study.constraint import Constraint, check_constraints, forbidden_by, settle
 from ablate.study.design import DESIGNS, designs_of, lay_out
 from ablate.study.factor import Factor, Level
-from ablate.study.layout import DesignSpace, Layout, factorial
+from ablate.study.layout import FEWER_CELLS, DesignSpace, Layout, factorial
+from ablate.study.limits import MOST_RUNS, check_size
 
 DIRECTIONS = ("max", "min")
 
@@ -103,6 +104,20 @@ class Plan:
     cells: tuple[Cell, ...]
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        names: dict[str, Cell] = {}
+        labels: dict[str, Cell] = {}
+        for cell in self.cells:
+            # Names that differ by case alone are one where case does not count.
+            for kind, key, known in (("label", cell.label, labels), ("folder", cell.name.lower(), names)):
+                other = known.setdefault(key, cell)
+                if other is not cell:
+                    raise DesignError(
+                        f"Two cells would have one {kind}, {getattr(other, 'label' if kind == 'label' else 'name')!r}: "
+                        f"{dict(other.changes)} and {dict(cell.changes)}. Give a factor or a level another name, or "
+                        "start another study."
+                    )
+
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that stand for everything declared: what is asked, of which cells."""
@@ -148,9 +163,18 @@ class Plan:
         return cls(
             study=Study(**{**study, "seeds": tuple(study["seeds"])}),
             factors=factors,
-            cells=tuple(cell_of(item["levels"], factors, item["void"]) for item in values["cells"]),
+            cells=tuple(cell_of(item["levels"], factors, item["void"]).named(item["name"]) for item in values["cells"]),
             notes=tuple(values["notes"]),
         )
+
+    def with_names_of(self, other: Plan) -> Plan:
+        """The plan with the names that another plan of the same study gives the cells that both have.
+
+        A study so goes on in the folders it has, also where an earlier rule made their names.
+        """
+        names = {cell.changes: cell.name for cell in other.cells}
+        cells = tuple(cell.named(names.get(cell.changes, cell.name)) for cell in self.cells)
+        return replace(self, cells=cells)
 
 
 def make_plan(
@@ -195,6 +219,7 @@ def make_plan(
             layout = lay_out(study.design, space)
     # Within every block the whole design is done, so that its cells can be compared there.
     blocks = factorial(DesignSpace(tuple(factor for factor in factors if factor.block))).combinations
+    check_size(len(blocks) * (1 + len(layout.combinations)), MOST_RUNS, "cells in all blocks", FEWER_CELLS)
     for combination in [{**block, **choice} for block in blocks for choice in ({}, *layout.combinations)]:
         levels = {factor.name: combination.get(factor.name, factor.reference) for factor in factors}
         settled, void = settle(levels, factors, constraints)
@@ -209,6 +234,8 @@ def make_plan(
         cells.setdefault(tuple(settled.values()), cell_of(settled, factors, void))
     if not any(cell.is_reference for cell in cells.values()):
         raise DesignError("The reference cell itself is a forbidden combination.")
+    runs = len(cells) * len(study.seeds)
+    check_size(runs, MOST_RUNS, f"runs: {len(cells)} cells by {len(study.seeds)} seeds", "Take fewer of either.")
     if len(cells) < 2:
         raise DesignError("Nothing to compare: every combination collapses onto the reference cell.")
     notes = list(layout.notes)

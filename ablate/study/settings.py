@@ -13,6 +13,7 @@ from typing import Any
 from ablate.errors import DesignError
 from ablate.study.constraint import Constraint, Forbidden, Requires
 from ablate.study.factor import level_label
+from ablate.study.limits import MOST_RUNS
 from ablate.study.plan import FAILURE_POLICIES, Study
 from ablate.study.setting import (
     Rule,
@@ -61,7 +62,11 @@ class StudySettings:
     )
     seeds: int | str | tuple[int, ...] = _declared(
         3,
-        either(whole(1), list_of(whole(-(2**63)), "a list of whole numbers ([0,7,9])", empty=False), choice([AUTO])),
+        either(
+            whole(1, MOST_RUNS),
+            list_of(whole(-(2**63)), "a list of whole numbers ([0,7,9])", empty=False),
+            choice([AUTO]),
+        ),
         "how many, or a list [0, 7, 9], or auto: one at a time until a verdict stands",
     )
     max_seeds: int = _declared(20, whole(FIRST_SEEDS, MOST_SEEDS), "the most that a cell may take with seeds=auto")

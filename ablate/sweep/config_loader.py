@@ -6,14 +6,19 @@ What was composed once is not composed again, so that later edits of YAML files 
 from __future__ import annotations
 
 import functools
+import math
 import pickle
+import sys
 from collections.abc import Mapping, Sequence
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, RangeSweep
 from omegaconf import DictConfig, flag_override, open_dict
+
+from ablate.errors import DesignError
+from ablate.study.limits import check_size
 
 
 def parse_overrides(lines: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
@@ -27,6 +32,36 @@ def parse_overrides(lines: Sequence[str], loader: ConfigLoader | None = None) ->
 def _parsed(line: str) -> Override:
     # The runs of a study share most of their lines, and parsing one costs as much as applying it.
     return OverridesParser.create().parse_override(line)
+
+
+def swept_values(override: Override, most: int) -> list[str]:
+    """The values over which an override sweeps, as strings.
+
+    Args:
+        override: A sweep over a list, a range or a glob.
+        most: How many there may be; of a range that is checked before it is spelled out.
+
+    Raises:
+        DesignError: If there are more.
+    """
+    sweep = override.value()
+    if isinstance(sweep, RangeSweep):
+        check_size(_range_length(override, sweep), most, f"values in {override.input_line}", "List those that matter.")
+    values = list(override.sweep_string_iterator())
+    check_size(len(values), most, f"values of {override.key_or_group}", "List those that matter.")
+    return values
+
+
+def _range_length(override: Override, sweep: RangeSweep) -> int:
+    start, stop, step = sweep.start or 0, sweep.stop or 0, sweep.step
+    if step == 0 or not all(isinstance(bound, int) or math.isfinite(bound) for bound in (start, stop, step)):
+        raise DesignError(f"{override.input_line}: a range needs finite bounds and a step other than 0.")
+    if isinstance(start, int) and isinstance(stop, int) and isinstance(step, int):
+        return max(0, -((start - stop) // step))
+    try:
+        return max(0, math.ceil((stop - start) / step))
+    except OverflowError:  # there is no such number
+        return sys.maxsize
 
 
 def apply_overrides(config: DictConfig, overrides: Sequence[Override]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
+from ablate.characters import printable
 from ablate.formatting import better_direction, duration
 from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, Status, StudyFolder
 from ablate.store.records import StudyRecord
@@ -21,11 +23,24 @@ if TYPE_CHECKING:
 _MAX_CELLS = 24
 """Cells that the plan lists, at most."""
 
+_LONG_WORD = re.compile(r"(\S{120})\S{180,}")
 
-def say(text: str = "") -> None:
-    """Print a line at once, also when the output is a file."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+
+def say(text: str = "", stream: TextIO | None = None) -> None:
+    """Print a text, in which the terminal finds nothing to obey, at once, also when the output is a file.
+
+    Args:
+        text: One or several lines.
+        stream: Where to; None for the standard output.
+    """
+    stream = sys.stdout if stream is None else stream
+    stream.write(f"{printable(text)}\n")
+    stream.flush()
+
+
+def say_error(text: str) -> None:
+    """Print a message to the standard error; words that fill the screen, of which the start says enough, are cut."""
+    say(_LONG_WORD.sub(lambda match: f"{match[1]}... ({len(match[0])} characters)", text), sys.stderr)
 
 
 def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
@@ -139,7 +154,7 @@ def show_summary(summary: Summary) -> None:
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(terminal(effects_table(summary), width=console.width))
     for note in summary.notes:
-        console.print(note, highlight=False, markup=False, soft_wrap=True)
+        console.print(printable(note), highlight=False, markup=False, soft_wrap=True)
 
 
 def status_lines(study: StudyFolder) -> list[str]:

@@ -10,11 +10,9 @@ class PrintEnds:
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +20,7 @@ from typing import Protocol
 from ablate.errors import StoreError
 from ablate.store import FAILED, FINISHED, RUNNING, UNREADABLE, PlannedRun, Status, StudyFolder
 from ablate.study import Cell, Plan
+from ablate.sweep.console import say_error
 from ablate.sweep.safe_text import error_line
 
 
@@ -244,6 +243,4 @@ class Watcher:
                     observer.on_event(event)
                 except Exception as error:
                     self._observers.remove(observer)
-                    reason = error_line(error)
-                    with suppress(OSError, ValueError, AttributeError):  # a closed standard error
-                        sys.stderr.write(f"{type(observer).__name__} failed and gets no further events: {reason}\n")
+                    say_error(f"{type(observer).__name__} failed and gets no further events: {error_line(error)}")

@@ -18,8 +18,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import DesignError, suggestion
 from ablate.study import Factor, Layout, Level, level_label
+from ablate.study.limits import MOST_LEVELS, MOST_RUNS
 from ablate.study.settings import StudySettings
-from ablate.sweep.config_loader import apply_overrides, parse_overrides
+from ablate.sweep.config_loader import apply_overrides, parse_overrides, swept_values
 from ablate.sweep.identity import flatten, task_config
 
 
@@ -114,7 +115,7 @@ def read_request(
 
 
 def _read_seeds(override: Override) -> tuple[int, ...]:
-    texts = list(override.sweep_string_iterator()) if override.is_sweep_override() else [str(override.value())]
+    texts = swept_values(override, MOST_RUNS) if override.is_sweep_override() else [str(override.value())]
     if not texts:
         raise DesignError(f"{override.input_line}: the sweep lists no seed.")
     try:
@@ -132,7 +133,7 @@ def _swept_factor(
     always, another one only in a mapping that takes new keys and only where the user typed the ``+``.
     """
     name = override.get_key_element().lstrip("+")
-    values = dict.fromkeys(override.sweep_string_iterator())
+    values = dict.fromkeys(swept_values(override, MOST_LEVELS))
     if not values:
         raise DesignError(f"{override.input_line}: the sweep lists no level.")
     if name in extra and not _has_key(config, name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.errors import DesignError, suggestion
 from ablate.store import PlannedRun, RunFolder, StudyFolder, write_text
 from ablate.study import Factor, Level, level_label, make_plan
+from ablate.study.limits import MOST_LEVELS, MOST_RUNS, check_size
 from ablate.study.settings import RUN_SETTINGS, StudySettings
 from ablate.sweep.confirm import DESIGN, check_same_configuration, plan_confirmation, write_confirmation
 from ablate.sweep.console import say
@@ -24,7 +25,7 @@ from ablate.sweep.identity import run_id
 from ablate.sweep.pool import Call, Outcome, WorkerPool
 from ablate.sweep.process_state import prepare_streams
 from ablate.sweep.recorder import record
-from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name, enter_study
+from ablate.sweep.study_record import UNNAMED_METRIC, check_name, check_same_study, default_name, enter_study
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -77,6 +78,8 @@ def run(
     prepare_streams()
     options = _read_options(settings, factors)
     fixed = dict(config or {})
+    for name, levels in factors.items():
+        check_size(len(levels), MOST_LEVELS, f"levels of {name}", "List those that matter.")
     study_factors = [_factor(name, list(levels), fixed, options) for name, levels in factors.items()]
     by_label = {name: {level_label(level): level for level in levels} for name, levels in factors.items()}
     reference = _json_values({**fixed, **{item.name: by_label[item.name][item.reference] for item in study_factors}})
@@ -91,6 +94,8 @@ def run(
     old = folder.record()
     study = options.study(folder.name, "factorial", old.plan.study.metric if old else UNNAMED_METRIC)
     plan = make_plan(study, study_factors, options.constraints(), layout)
+    plan = plan.with_names_of(old.plan) if old else plan
+    check_same_study(folder, old, plan, reference)  # before the folder is made
     configurations: dict[PlannedRun, dict[str, Any]] = {}
     for cell in plan.cells:
         cell_values = {name: by_label[name][label] for name, label in cell.levels.items()}
@@ -126,6 +131,8 @@ def _read_options(values: Mapping[str, Any], factors: Mapping[str, Any]) -> Stud
         raise DesignError(
             "\n".join(f"ablate.run has no argument '{key}'.{suggestion(key, RUN_SETTINGS)}" for key in unknown)
         )
+    if isinstance(seeds := values.get("seeds"), Sized) and not isinstance(seeds, str):
+        check_size(len(seeds), MOST_RUNS, "seeds", "List fewer.")
     plain = {key: list(value) if isinstance(value, range | set | frozenset) else value for key, value in values.items()}
     settings = read_settings(plain, section="")
     faults = [

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ablate.characters import printable
 from ablate.errors import StoreError
 from ablate.formatting import plural
 from ablate.store import FAILED, FINISHED, RUNNING, WAITING, StudyFolder
@@ -49,7 +50,7 @@ class LiveTable:
         """See :class:`~ablate.sweep.events.Observer`."""
         if isinstance(event, StudyStarted):
             self._metric = event.plan.study.metric
-            self._cells = {cell.name: cell.label for cell in event.plan.cells}
+            self._cells = {cell.name: printable(cell.label) for cell in event.plan.cells}
             self._entries = self._known_entries(StudyFolder(event.folder))
         elif isinstance(event, RoundStarted):
             for run in event.runs:
@@ -60,7 +61,7 @@ class LiveTable:
             self._entries[event.run.cell, event.run.seed] = RunEntry(RUNNING, self._epoch_text(event))
         elif isinstance(event, RunEnded):
             entry = self._finished_entry(event.metrics) if event.state == FINISHED else RunEntry(FAILED, event.reason)
-            self._entries[event.run.cell, event.run.seed] = entry
+            self._entries[event.run.cell, event.run.seed] = replace(entry, text=printable(entry.text))
 
     def _known_entries(self, study: StudyFolder) -> dict[tuple[str, int], RunEntry]:
         """An entry for each run in the plan; no event will report those that earlier commands have trained."""
@@ -69,7 +70,7 @@ class LiveTable:
             entries[run.cell, run.seed] = RunEntry(WAITING, "·")
             status = study.run(run).settled_status()
             if status.state == FAILED:
-                entries[run.cell, run.seed] = RunEntry(FAILED, status.reason)
+                entries[run.cell, run.seed] = RunEntry(FAILED, printable(status.reason))
             elif status.state == FINISHED:
                 with suppress(StoreError):  # the report names a result that cannot be read
                     result = study.run(run).result()

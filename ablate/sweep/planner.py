@@ -66,6 +66,7 @@ class Planner:
         settings, folder = self.settings, self.folder
         old = folder.record()
         plan = self._plan(old.plan.study.metric if old else UNNAMED_METRIC)
+        plan = plan.with_names_of(old.plan) if old else plan
         configurations = self._compose(plan)
         reference = drop_keys(configurations[plan.cells[0].name], [settings.seed_key, *(settings.ignore or ())])
         if settings.confirms is not None:
@@ -180,7 +181,7 @@ class Planner:
             return plan
         if len(absent) == len(plan.factors):
             raise DesignError(f"Nothing to compare: the model has none of {', '.join(absent)}.")
-        return self._plan(plan.study.metric, absent)
+        return self._plan(plan.study.metric, absent).with_names_of(plan)
 
     def _run_id(self, configuration: Mapping[str, Any]) -> str:
         return run_id(drop_keys(configuration, self.settings.ignore or ()))

@@ -6,13 +6,16 @@ A larger design or more seeds are merged into what is there; any other study in 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
+from ablate.characters import folded, is_reserved
 from ablate.errors import DesignError, StoreError
 from ablate.store import FINISHED, PlannedRun, StudyFolder
 from ablate.store.records import StudyRecord
@@ -36,16 +39,17 @@ def default_name(names: Sequence[str]) -> str:
         >>> default_name(["residual", "model@net"])
         'residual-model.net'
     """
-    joined = "-".join(re.sub(r"[^A-Za-z0-9_.]", ".", name).lstrip(".") for name in names)
-    if joined in _RESERVED:
-        return f"{joined}-study"
-    if len(joined) <= _MAX_LENGTH:
-        return joined
-    return f"{joined[:60]}-and-more-{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
+    joined = "-".join(re.sub(r"[^A-Za-z0-9_.]", ".", name).strip(".") for name in names)
+    digits = hashlib.sha256(json.dumps(list(names)).encode()).hexdigest()[:8]
+    if joined in _RESERVED or is_reserved(joined):
+        return f"study-{joined}"
+    if not joined.strip("-"):
+        return f"study-{digits}"
+    return joined if len(joined) <= _MAX_LENGTH else f"{joined[:60]}-and-more-{digits}"
 
 
 def check_name(name: str) -> str:
-    """A study's name, if it can be the name of a folder.
+    """A study's name in the composed form of Unicode, if it can be the name of a folder.
 
     Raises:
         DesignError: If it cannot; the message says what a name may hold.
@@ -54,13 +58,16 @@ def check_name(name: str) -> str:
         >>> check_name("residual-bias")
         'residual-bias'
     """
+    name = unicodedata.normalize("NFC", name)
     faults = []
     if not name or len(name.encode()) > _MAX_LENGTH:
         faults.append(f"it has {len(name.encode())} bytes of 1 to {_MAX_LENGTH}")
     if strange := sorted({letter for letter in name if not (letter.isalnum() or letter in _SPECIAL)}):
         faults.append(f"it contains {' '.join(map(repr, strange[:5]))}")
-    if name[:1] in (".", " ", "-") or name[-1:] == " ":
-        faults.append("it begins with a dot, a blank or a dash, or ends with a blank")
+    if name[:1] in (".", " ", "-") or name[-1:] in (".", " "):
+        faults.append("it begins with a dot, a blank or a dash, or ends with a dot or a blank")
+    elif is_reserved(name):
+        faults.append("Windows keeps it for a device")
     if faults:
         shortened = name if len(name) <= 60 else name[:57] + "..."
         raise DesignError(
@@ -68,6 +75,26 @@ def check_name(name: str) -> str:
             f"Allowed: letters, digits and {' '.join(_SPECIAL.strip())}."
         )
     return name
+
+
+def check_siblings(folder: StudyFolder) -> None:
+    """Refuse a new study beside one that only differs from it in the case or the Unicode form of its name.
+
+    Where case does not count, as on macOS and Windows, both would be one folder.
+
+    Args:
+        folder: The folder of the new study.
+
+    Raises:
+        StoreError: If there is such a folder; the message names it.
+    """
+    siblings = folder.path.parent.iterdir() if folder.path.parent.is_dir() else ()
+    for path in siblings:
+        if path.name != folder.name and folded(path.name) == folded(folder.name):
+            raise StoreError(
+                f"The study '{folder.name}' would be in one folder with '{path}' where case does not count. "
+                f"Call it {path.name} to go on with that one, or give it another name, such as {folder.name}-2."
+            )
 
 
 def check_same_study(folder: StudyFolder, old: StudyRecord | None, plan: Plan, reference: Mapping[str, Any]) -> None:
@@ -81,9 +108,10 @@ def check_same_study(folder: StudyFolder, old: StudyRecord | None, plan: Plan, r
 
     Raises:
         StoreError: If the folder holds a study with another reference, metric, direction, margin or policy for
-            failed runs; the message has the difference key by key.
+            failed runs; the message has the difference key by key. If it is a new study, see :func:`check_siblings`.
     """
     if old is None:
+        check_siblings(folder)
         return
     faults = difference_lines(old.reference, reference)
     # Under the sequential rule the greatest number of seeds is part of what was declared.
@@ -122,14 +150,19 @@ def extended_record(
     Raises:
         StoreError: See :func:`check_same_study`.
     """
+    check_same_study(folder, old, plan, reference)
     if old is None:
         return StudyRecord(plan, tuple(runs), reference, (event,))
-    check_same_study(folder, old, plan, reference)
     factors = merge_factors(old.plan.factors, plan.factors)
-    cells: dict[str, Cell] = {}
+    cells: dict[tuple[tuple[str, str], ...], Cell] = {}
     for cell in (*old.plan.cells, *plan.cells):
-        merged = cell_of(cell.levels, factors, cell.void)
-        cells.setdefault(merged.name, merged)
+        merged = cell_of(cell.levels, factors, cell.void).named(cell.name)
+        if (name := cells.setdefault(merged.changes, merged).name) != merged.name:
+            raise StoreError(
+                f"The cell '{merged.label}' has the folder '{name}' in one part of the study and '{merged.name}' in "
+                "another, which another version of ablate wrote. Read both with this version side by side: "
+                "ablate report with the paths of both."
+            )
     all_runs = tuple(dict.fromkeys([*old.runs, *runs]))
     seeds = tuple(dict.fromkeys([*old.plan.study.seeds, *plan.study.seeds]))
     designs = dict.fromkeys([*old.plan.study.design.split("+"), *plan.study.design.split("+")])

@@ -5,6 +5,7 @@ Hydra wants its plugins in the package ``hydra_plugins``; the class there is an 
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -30,7 +31,7 @@ from ablate.store import FINISHED, StudyFolder
 from ablate.study.settings import StudySettings
 from ablate.sweep.composer import Composer
 from ablate.sweep.confirm import confirmation_request
-from ablate.sweep.console import failure_lines, paths_lines, plan_lines, plan_values, say, show_summary
+from ablate.sweep.console import failure_lines, paths_lines, plan_lines, plan_values, say, say_error, show_summary
 from ablate.sweep.engine import Job, run_statuses
 from ablate.sweep.execution import Execution, read_settings
 from ablate.sweep.factors import StudyRequest, error_text, read_request
@@ -74,17 +75,17 @@ class StudySweeper(Sweeper):
             discard_output()
             raise SystemExit(128 + signal.SIGPIPE) from None
         except AblateError as error:
-            sys.stderr.write(f"{error}\n")
+            say_error(str(error))
             raise SystemExit(1 if isinstance(error, RunError) else 2) from None
         except KeyboardInterrupt:
-            sys.stderr.write("\nInterrupted. What has finished is kept; the same command goes on from here.\n")
+            say_error("\nInterrupted. What has finished is kept; the same command goes on from here.")
             raise SystemExit(130) from None
         except (HydraException, OmegaConfBaseException, OSError) as error:
             if os.environ.get("HYDRA_FULL_ERROR") == "1":
                 raise  # the application explains errors itself, or its user wants the traceback
             if isinstance(error, OSError) and not isinstance(error.filename, str):
                 raise
-            sys.stderr.write(f"{fault_text(error)}\n")
+            say_error(fault_text(error))
             raise SystemExit(2) from None
         if not all_finished:
             raise SystemExit(1)
@@ -205,7 +206,10 @@ def _report(execution: Execution, drawn: dict[str, str]) -> bool:
 
 def fault_text(error: Exception) -> str:
     """An error of Hydra, OmegaConf or the file system in a line or two."""
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and isinstance(error.filename, str):
+        if error.errno == errno.ENAMETOOLONG:
+            longest = max(Path(error.filename).parts, key=len)
+            return f"'{longest[:40]}...' has {len(longest)} characters, which no name of a file or key has."
         return f"Cannot write to the output folder '{error.filename}': {error.strerror}."
     lines = [str(one).strip().partition("\n")[0] for one in (error, error.__cause__) if one is not None]
     return "\n".join(lines).strip() or type(error).__name__

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ablate import formatting
+from ablate.characters import printable
 
 Kind = Literal["text", "level", "mean", "difference", "change", "number", "ratio", "p", "count", "seconds", "cost"]
 """What a column holds, and so how a renderer writes it.
@@ -141,7 +142,7 @@ def number_text(column: Column, value: float) -> str:
 
 
 def cell_text(column: Column, value: Value) -> str:
-    """A value as unformatted text.
+    """A value as unformatted text, with control and invisible characters as escapes.
 
     Example:
         >>> cell_text(Column("score", "mean"), Estimate(0.97163, 0.9589, 0.9843))
@@ -164,7 +165,7 @@ def cell_text(column: Column, value: Value) -> str:
     if isinstance(value, bool):
         return "✓" if value else "✗"
     if isinstance(value, str) or value is None:
-        return str(value)
+        return printable(str(value))
     if column.kind == "p":
         return formatting.probability(value)
     if column.kind in ("number", "ratio"):

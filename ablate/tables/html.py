@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from ablate.characters import printable
 from ablate.tables.cells import Column, Value, cell_text, is_bold, is_missing, number_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def html(table: Table, links: Sequence[Sequence[Link]] = ()) -> str:
         ValueError: If there are links, but not for each row.
     """
     heads = [
-        Markup('<th scope="col" class="{}">{}</th>').format(column.kind, column.header) for column in table.columns
+        Markup('<th scope="col" class="{}">{}</th>').format(column.kind, printable(column.header))
+        for column in table.columns
     ]
     rows = [[_cell(column, value) for column, value in zip(table.columns, row, strict=True)] for row in table.rows]
     if links:
@@ -45,14 +47,14 @@ def html(table: Table, links: Sequence[Sequence[Link]] = ()) -> str:
             cells.append(_links(row_links))
     lines = [
         Markup('<table id="{}">').format(table.label.replace(":", "-")),
-        Markup("<caption>{}</caption>").format(table.caption),
+        Markup("<caption>{}</caption>").format(printable(table.caption)),
         Markup("<thead><tr>{}</tr></thead>").format(Markup("").join(heads)),
         Markup("<tbody>"),
         *(Markup("<tr>{}</tr>").format(Markup("").join(cells)) for cells in rows),
         Markup("</tbody></table>"),
     ]
     if table.notes:
-        notes = Markup("").join(Markup("<li>{}</li>").format(note) for note in table.notes)
+        notes = Markup("").join(Markup("<li>{}</li>").format(printable(note)) for note in table.notes)
         lines.append(Markup('<ul class="notes">{}</ul>').format(notes))
     return str(Markup("\n").join(lines)) + "\n"
 
@@ -77,5 +79,5 @@ def _data(value: Value) -> Markup:
     if is_missing(value):
         return Markup("")
     if isinstance(value, str):
-        return Markup(' data-word="{}"').format(value)
+        return Markup(' data-word="{}"').format(printable(value))
     return Markup(' data-value="{}"').format(repr(float(number_of(value) or 0)))

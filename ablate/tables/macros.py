@@ -2,21 +2,24 @@ r"""The numbers of a study as LaTeX macros, so that the prose of a paper follows
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ablate import __version__
 from ablate.analysis import Summary
 from ablate.analysis.estimates import ESTIMATE_COLUMNS
 from ablate.analysis.verdicts import ALPHA
+from ablate.characters import folded
 from ablate.formatting import count, fixed, p_value
 from ablate.study import Plan
 from ablate.tables.cells import Estimate, estimate_places, estimate_texts
 from ablate.tables.latex import COMMANDS
-from ablate.tables.table import slug
+from ablate.tables.table import study_key
 from ablate.tables.tex_text import escape_tex
 
 _QUANTITIES = {
@@ -66,12 +69,13 @@ def keys(plan: Plan) -> dict[str, tuple[str, ...]]:
         {'full': ('full',), 'w/o residual': ('residual', 'residual=false')}
     """
     only_change = {cell.label: _key(cell.changed[0]) for cell in plan.cells if len(cell.changed) == 1}
-    uses = Counter(only_change.values())
+    # Keys that differ by case alone would be mistaken for each other.
+    uses = Counter(map(folded, only_change.values()))
     names = {cell.name for cell in plan.cells}
     cell_keys: dict[str, tuple[str, ...]] = {}
     for cell in plan.cells:
         key = only_change.get(cell.label, "")
-        is_unique = bool(key) and uses[key] == 1 and key not in names
+        is_unique = bool(key) and uses[folded(key)] == 1 and folded(key) not in names
         cell_keys[cell.label] = (key, cell.name) if is_unique else (cell.name,)
     return cell_keys
 
@@ -94,7 +98,7 @@ def macros(summary: Summary) -> str:
     Returns:
         LaTeX source that needs no package; numbers are rounded to two digits of half their interval.
     """
-    study = slug(summary.study.name) or "study"
+    study = study_key(summary.study.name)
     names = keys(summary.plan)
     lines = [
         f"% Numbers of the ablation study {study}. Written by ablate; edit the study, not this file.",
@@ -195,8 +199,8 @@ def _answer_numbers(summary: Summary) -> Iterator[Number]:
         columns = table.select_dtypes(exclude="number").columns
         names = [str(name) for name in columns if name not in ESTIMATE_COLUMNS]
         names = [name for name in names if name != "cell"] or names
-        for row in table.to_dict("records"):
-            key = "+".join(_key(str(row[name])) for name in names)
+        rows = table.to_dict("records")
+        for row, key in zip(rows, _unique_keys([[str(row[name]) for name in names] for row in rows]), strict=True):
             estimate = Estimate(row["difference"], row["low"], row["high"])
             places = estimate_places(estimate)
             for quantity in ("difference", "low", "high", "contribution"):
@@ -204,6 +208,16 @@ def _answer_numbers(summary: Summary) -> Iterator[Number]:
                     yield f"{question}.{quantity}", key, _math(fixed(row[quantity], places))
             if math.isfinite(row["p_adjusted"]):
                 yield f"{question}.p", key, _math(p_value(row["p_adjusted"]))
+
+
+def _unique_keys(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A key from the texts of each row; where several rows would have one, each with a hash of its texts."""
+    plain = ["+".join(map(_key, row)) for row in rows]
+    uses = Counter(map(folded, plain))
+    return [
+        key if uses[folded(key)] == 1 else f"{key}-{hashlib.sha256(json.dumps(row).encode()).hexdigest()[:8]}"
+        for key, row in zip(plain, rows, strict=True)
+    ]
 
 
 def _math(text: str) -> str:
@@ -217,7 +231,7 @@ def references(summary: Summary) -> str:
         summary: The summary.
     """
     study, states = summary.study, summary.runs["state"]
-    name = slug(study.name) or "study"
+    name = study_key(study.name)
     finished = int((states == "finished").sum())
     design = escape_tex(study.design.replace("_", " "))
     return f"""@misc{{ablate-{name},

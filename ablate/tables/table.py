@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -93,9 +94,21 @@ def table_label(study: str, table: str = "") -> str:
 
     Example:
         >>> table_label("a/b c"), table_label("demo", "main_effects")
-        ('tab:ablate-a-b-c', 'tab:ablate-demo-main-effects')
+        ('tab:ablate-a-b-c-0af99a60', 'tab:ablate-demo-main-effects')
     """
-    return "-".join(["tab:ablate", *(part for part in (slug(study or "study"), slug(table)) if part)])
+    return "-".join(["tab:ablate", study_key(study), *([slug(table)] if slug(table) else [])])
+
+
+def study_key(name: str) -> str:
+    """A study's name as LaTeX and BibTeX take it in a key: itself, or with a hash where it had to be changed.
+
+    Example:
+        >>> study_key("own_training"), study_key("a/b_c")
+        ('own_training', 'a-b-c-ab14be70')
+    """
+    if re.fullmatch(r"[A-Za-z0-9._-]+", name):
+        return name
+    return f"{slug(name) or 'study'}-{hashlib.sha256(name.encode(errors='backslashreplace')).hexdigest()[:8]}"
 
 
 def slug(name: str) -> str:

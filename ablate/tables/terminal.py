@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from ablate.characters import printable
 from ablate.tables.cells import Column, Value, cell_text, is_bold
 from ablate.tables.table import Table
 
@@ -59,7 +60,7 @@ def _rich(table: Table) -> RichTable:
     result = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in table.columns:
         result.add_column(
-            Text(column.header),
+            Text(printable(column.header)),
             justify=_JUSTIFY.get(column.kind, "right"),
             # Where space is short only the names of the cells may wrap, and nothing may be cut off.
             no_wrap=not column.is_name,

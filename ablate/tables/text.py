@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from ablate.analysis import Summary
+from ablate.characters import csv_text, printable
 from ablate.formatting import fixed, significant
 from ablate.tables.cells import Column, Estimate, RelativeValue, Value, cell_text, estimate_places, is_bold, is_missing
 from ablate.tables.table import Table
@@ -17,13 +18,13 @@ _RULES = {"text": ":---", "level": ":---:"}
 
 
 def escape_markdown(text: str) -> str:
-    r"""A text that Markdown shows as it is.
+    r"""A text that Markdown shows as it is, control and invisible characters as escapes.
 
     Example:
         >>> print(escape_markdown("a|b *c* _d_ batch_norm"))
         a\|b \*c\* \_d\_ batch_norm
     """
-    one_line = " ".join(text.split())
+    one_line = " ".join(printable(text).split())
     escaped = re.sub(r"([\\|*`<>\[\]$~&#])", r"\\\1", one_line)
     # An underscore within a word has no meaning in Markdown, and names of factors are full of them.
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", escaped)
@@ -75,11 +76,12 @@ def checklist_markdown(items: Mapping[str, str]) -> str:
 def csv(table: Table) -> str:
     """The table as CSV: numbers rounded like everywhere, but bare; caption and notes are left to the other formats.
 
-    An estimate takes one column a number: mean and half, or difference, low and high. What is missing is empty.
+    Texts that a spreadsheet would take for formulas have an apostrophe before them. An estimate takes one column a
+    number: mean and half, or difference, low and high. What is missing is empty.
     """
     text = io.StringIO()
     writer = csv_format.writer(text, lineterminator="\n")
-    writer.writerow([header for column in table.columns for header in _headers(column)])
+    writer.writerow([csv_text(header) for column in table.columns for header in _headers(column)])
     for row in table.rows:
         pairs = zip(table.columns, row, strict=True)
         writer.writerow([field for column, value in pairs for field in _fields(column, value)])
@@ -110,4 +112,4 @@ def _fields(column: Column, value: Value) -> list[str]:
         return [f"{value:.4g}"]
     if column.kind == "count" and isinstance(value, int | float):
         return [str(round(value))]
-    return [str(value)]
+    return [csv_text(str(value))]

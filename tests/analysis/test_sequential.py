@@ -103,7 +103,7 @@ def test_differences_without_spread_never_decide(value: float) -> None:
     assert math.isnan(state.decisions["a"].contribution.low)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4)
 @given(st.integers(0, 10_000), st.sampled_from([0.001, 1024.0]), st.booleans())
 def test_units_direction_and_order_of_cells(seed: int, scale: float, reverse: bool) -> None:
     values = np.random.default_rng(seed).choice([0.0, 1.0, 4.0], size=(3, 1)) + noise(seed, 3)

@@ -39,7 +39,7 @@ def by_orders(plan: Plan, values: Observations, seed: int, parents: dict[str, st
     return total
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=settings.default.max_examples // 10)
 @given(st.integers(0, 999), st.integers(1, 4), st.sampled_from(["max", "min"]))
 def test_it_is_the_mean_over_all_orders(seed: int, k: int, direction: str) -> None:
     plan = plan_of(*(factor(name) for name in "abcd"[:k]), design="factorial", direction=direction)

@@ -247,7 +247,7 @@ NUMBERS = ["reference_mean", "cell_mean", "difference", "low", "high", "contribu
 FOUR = plan_of(factor("a"), factor("b"), seeds=range(4))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(score_tables(), st.randoms(use_true_random=False))
 def test_reordered_rows_and_relabelled_seeds_change_nothing(scores: dict[str, list[float]], random: Any) -> None:
     runs = runs_of(scores)
@@ -266,7 +266,7 @@ def test_reordered_rows_and_relabelled_seeds_change_nothing(scores: dict[str, li
     assert_frame_equal(before.cells, relabelled.cells, check_exact=True)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(score_tables(), st.sampled_from([-8.0, 0.5, 16.0]))
 def test_a_shift_moves_only_the_means(scores: dict[str, list[float]], shift: float) -> None:
     before = summary_of(scores, FOUR).effects
@@ -275,7 +275,7 @@ def test_a_shift_moves_only_the_means(scores: dict[str, list[float]], shift: flo
     assert_frame_equal(after, moved, rtol=1e-9, atol=1e-12)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(score_tables(), st.sampled_from([0.01, 3.0, 1000.0]))
 def test_a_scale_multiplies_all_but_p_and_verdict(scores: dict[str, list[float]], scale: float) -> None:
     plan = plan_of(factor("a"), factor("b"), seeds=range(4), margin=0.1)
@@ -286,7 +286,7 @@ def test_a_scale_multiplies_all_but_p_and_verdict(scores: dict[str, list[float]]
     assert_frame_equal(after.effects, before.assign(**{name: before[name] * scale for name in sizes}), rtol=1e-9)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(score_tables())
 def test_the_direction_turns_contribution_and_verdict_alone(scores: dict[str, list[float]]) -> None:
     largest = summary_of(scores, FOUR).effects
@@ -317,7 +317,7 @@ def test_an_interval_that_reaches_the_margin_forbids_the_claim() -> None:
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=settings.default.max_examples // 10)
 @given(score_tables(), st.randoms(use_true_random=False))
 def test_the_same_holds_under_the_sequential_rule(scores: dict[str, list[float]], random: Any) -> None:
     rule = SequentialRule(4)

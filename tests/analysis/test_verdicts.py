@@ -77,7 +77,7 @@ def test_what_in_an_interval_forbids_a_claim() -> None:
     assert blocking_interval(at(0.5, 1.0), UNSURE, None) is None
 
 
-@settings(max_examples=15, deadline=None)  # the oracle takes 50 ms a call
+@settings(max_examples=settings.default.max_examples // 7)  # the oracle takes 50 ms a call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_agrees_with_statsmodels(p: list[float]) -> None:
     from statsmodels.stats.multitest import multipletests

@@ -3,17 +3,20 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from ablate.characters import is_reserved
 from ablate.errors import ConfigError, DesignError
 from ablate.objects import Registry
 from ablate.study import (
     DESIGNS,
+    Cell,
     Constraint,
     Design,
     DesignSpace,
@@ -29,6 +32,7 @@ from ablate.study import (
     make_plan,
 )
 from ablate.study.design import lay_out
+from ablate.study.layout import factorial
 
 
 def switch(name: str, reference: str = "true") -> Factor:
@@ -208,6 +212,13 @@ def factors_strategy(draw: st.DrawFn, most: int = 4, words: st.SearchStrategy[st
     return made
 
 
+def readable_plan(design: str, factors: Sequence[Factor]) -> Plan:
+    """A plan, unless two of its cells read alike, which no plan may have."""
+    cells = grid(factors)
+    assume(len({cell.label for cell in cells}) == len(cells))
+    return plan(design, factors)
+
+
 # Fractions ask more of the factors than these do; see test_fraction.py.
 GENERAL = ("add_one_in", "baseline", "cumulative", "factorial", "leave_one_out", "one_factor_at_a_time", "pairs")
 DESIGN_NAMES = st.lists(st.sampled_from(GENERAL), min_size=1, max_size=3).map("+".join)
@@ -215,7 +226,7 @@ DESIGN_NAMES = st.lists(st.sampled_from(GENERAL), min_size=1, max_size=3).map("+
 
 @given(factors_strategy(), DESIGN_NAMES)
 def test_any_design_has_the_reference_first_and_each_cell_once(factors: list[Factor], design: str) -> None:
-    made = plan(design, factors)
+    made = readable_plan(design, factors)
     assert made.cells[0].is_reference
     assert [cell.is_reference for cell in made.cells[1:]] == [False] * (len(made.cells) - 1)
     levels = [tuple(cell.levels.items()) for cell in made.cells]
@@ -227,6 +238,7 @@ def test_any_design_has_the_reference_first_and_each_cell_once(factors: list[Fac
 
 @given(factors_strategy(most=6))
 def test_sizes_follow_the_numbers_of_levels(factors: list[Factor]) -> None:
+    readable_plan("factorial", factors)
     k = len(factors)
     alternatives = [len(factor.labels) - 1 for factor in factors]
     assert len(plan("leave_one_out", factors).cells) == k + 1
@@ -238,7 +250,7 @@ def test_sizes_follow_the_numbers_of_levels(factors: list[Factor]) -> None:
 
 @given(factors_strategy(), DESIGN_NAMES)
 def test_a_plan_survives_json(factors: list[Factor], design: str) -> None:
-    made = plan(design, factors)
+    made = readable_plan(design, factors)
     assert Plan.from_dict(json.loads(json.dumps(made.to_dict()))) == made
 
 
@@ -250,22 +262,89 @@ def test_a_plan_with_void_cells_and_a_margin_survives_json() -> None:
     assert [cell.void for cell in again.cells] == [cell.void for cell in made.cells]
 
 
-@given(factors_strategy())
-@settings(max_examples=200)
-def test_folder_names_are_safe_and_unique(factors: list[Factor]) -> None:
-    cells = plan("factorial", factors).cells
-    names = [cell.name for cell in cells]
-    assert len(set(names)) == len(names)
-    for name in names:
-        assert re.fullmatch(r"[A-Za-z0-9_.,=+-]{1,100}", name)
-        assert name not in (".", "..")
+def folders(cells: Sequence[Cell]) -> list[str]:
+    """Names as a file system sees them for which neither case nor Unicode form counts."""
+    return [unicodedata.normalize("NFC", cell.name).casefold() for cell in cells]
 
 
-@given(factors_strategy(words=st.text("ab1=, ", min_size=1, max_size=4)))
-@settings(max_examples=300)
-def test_names_of_awkward_levels_do_not_collide(factors: list[Factor]) -> None:
-    cells = plan("factorial", factors).cells
-    assert len({cell.name for cell in cells}) == len(cells)
+def grid(factors: Sequence[Factor]) -> list[Cell]:
+    """Every cell of factors, also those that no plan may have together because they read alike."""
+    return [cell_of(combination, factors) for combination in factorial(DesignSpace(tuple(factors))).combinations]
+
+
+# Names that are hard to tell apart: by separators, case, Unicode form, and what looks like a hash.
+AWKWARD = st.one_of(
+    st.text("ab1=, _.-", min_size=1, max_size=4),
+    st.text("aAéÉ\u0301eEßsSKk\u212a", min_size=1, max_size=3),
+    st.sampled_from(["full", "aux", "con", "b-0123456789ab", "x" * 200, "X" * 200, "1", "11", "=", "==", "İ", "ı"]),
+)
+
+
+@pytest.mark.parametrize("words", [WORDS, AWKWARD], ids=["any", "awkward"])
+def test_folder_names_are_safe_and_unique(words: st.SearchStrategy[str]) -> None:
+    @given(factors_strategy(words=words))
+    @settings(max_examples=2 * settings.default.max_examples)
+    def check(factors: list[Factor]) -> None:
+        cells = grid(factors)
+        assert len(set(folders(cells))) == len(cells)
+        for cell in cells:
+            assert re.fullmatch(r"[A-Za-z0-9_.,=+-]{1,100}", cell.name)
+            assert not is_reserved(cell.name)
+
+    check()
+
+
+@given(factors_strategy(2, AWKWARD), factors_strategy(2, AWKWARD))
+def test_folder_names_are_unique_among_studies_that_may_grow_together(one: list[Factor], other: list[Factor]) -> None:
+    cells = {cell.changes: cell for cell in (*grid(one), *grid(other))}.values()
+    assert len(set(folders([*cells]))) == len(cells)
+
+
+@pytest.mark.parametrize(
+    ("levels", "name"),
+    [
+        ({"residual": "false"}, "residual=false"),
+        ({"lr": "0.001", "bn": "pre"}, "lr=0.001,bn=pre"),
+        ({"model@net": "small"}, "model_net=small-22617c7aa757"),
+        ({"model": "ResNet"}, "model=resnet-"),
+        ({"model": "resnet"}, "model=resnet"),
+        ({"aux.weight": "0.5"}, "_aux.weight=0.5-"),
+        ({"lr": "1."}, "_lr=1.-"),
+        ({}, "full"),
+    ],
+)
+def test_plain_names_stay_plain_and_others_end_with_a_hash(levels: dict[str, str], name: str) -> None:
+    cell = Cell({**levels}, tuple(levels), "label")
+    if name.endswith("-"):
+        assert re.fullmatch(re.escape(name) + "[0-9a-f]{12}", cell.name)
+    else:
+        assert cell.name == name
+
+
+def test_a_plan_keeps_the_names_that_an_earlier_rule_gave_its_cells() -> None:
+    model = Factor("model", (Level("VGG"), Level("ResNet"), Level("resnet18")), "VGG")
+    values = plan("factorial", [model]).to_dict()
+    values["cells"][1]["name"] = "model=ResNet"
+    old = Plan.from_dict(values)
+    assert [cell.name for cell in old.cells] == ["full", "model=ResNet", "model=resnet18"]
+    assert Plan.from_dict(json.loads(json.dumps(old.to_dict()))) == old
+    assert plan("factorial", [model]).with_names_of(old) == old
+    grown = plan("factorial", [model, switch("residual")]).with_names_of(old)
+    assert [cell.name for cell in grown.cells if "residual" not in cell.changed] == [cell.name for cell in old.cells]
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../x", "a/b", "model=resnet18", "MODEL=resnet18", "x" * 101])
+def test_a_plan_that_names_cells_badly_is_refused(name: str) -> None:
+    values = plan("factorial", [Factor("model", (Level("vgg"), Level("resnet"), Level("resnet18")), "vgg")]).to_dict()
+    values["cells"][1]["name"] = name
+    with pytest.raises(DesignError):
+        Plan.from_dict(values)
+
+
+def test_cells_that_read_alike_are_no_plan() -> None:
+    equals = [Factor("==", (Level("1"), Level("=")), "1"), Factor("=", (Level("1"), Level("==")), "1")]
+    with pytest.raises(DesignError, match="===="):
+        plan("factorial", equals)
 
 
 def test_a_level_that_reads_like_two_does_not_share_a_folder() -> None:

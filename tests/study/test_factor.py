@@ -35,6 +35,7 @@ def test_alternatives_keep_the_listed_order() -> None:
     [
         (["gap"], "gap", "Factor 'head' has nothing to compare: its only level is gap."),
         (["gap", "gap"], "gap", "Factor 'head' lists a level twice: gap, gap."),
+        (["a", "b\ud800"], "a", r"Factor 'head' has texts that are no valid Unicode: b\ud800."),
         (["a", "b"], "c", "Factor 'head' lacks its reference level 'c': a, b."),
     ],
 )

@@ -86,7 +86,7 @@ def test_workers_give_the_same_bytes(tmp_path: Path) -> None:
         ),
         (
             {"factors": {"a": [1, 2]}, "seeds": 0},
-            "seeds=0: must be a whole number of at least 1, or a list of whole numbers ([0,7,9]), or auto.",
+            "seeds=0: must be a whole number from 1 to 100000, or a list of whole numbers ([0,7,9]), or auto.",
         ),
         (
             {"factors": {"a": [1, 2]}, "sedes": 2},

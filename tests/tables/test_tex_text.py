@@ -22,7 +22,8 @@ from ablate.tables.text import escape_markdown
         ("[32] *", r"{[}32{]} {*}"),
         ("a--b---c", "a-{}-b-{}-{}-c"),
         ("ß 층 β", r"ß \ablunicode{CE35}{층} $\beta$"),
-        ("two\nlines\x07", "two lines"),
+        ("two\nlines\x07", r"two lines\textbackslash{}x07"),
+        ("a\u202eb\ud800", r"a\textbackslash{}u202eb\textbackslash{}ud800"),
         ("e\u0301", "é"),
     ],
 )

@@ -64,7 +64,7 @@ def noise():
     return rng.integers(0, 256, (90, 4, 4, 3), dtype=np.uint8), np.arange(90) % 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(
     source=st.sampled_from(["digits", "folder", "flat folder", "function"]),
     seed=st.integers(0, 2**32),

@@ -27,7 +27,7 @@ def pool(counts, official=(), shades=None):
     return Pool("made", images, labels, names, parts, np.ones((len(labels), 2)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(
     seed=st.integers(0, 2**40),
     # Two official parts of 20 images each must leave some to train on.
@@ -58,7 +58,7 @@ def test_parts_share_no_image_keep_the_classes_shares_and_nest_under_limits(seed
                 assert np.abs(got - np.array(counts) / sum(counts)).max() <= 3 / len(index)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(
     seed=st.integers(0, 2**40),
     counts=st.lists(st.integers(20, 60), min_size=2, max_size=5),
