@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ablate.characters import frame_csv
 from ablate.errors import DesignError, StoreError
 from ablate.foreign.cells import design_name, integer_seeds, make_cells
 from ablate.foreign.levels import (
@@ -100,7 +101,7 @@ def adopt_folder(path: Path, settings: AdoptSettings, outputs: Path = Path("outp
         for planned, run in runs.items():
             _write_run(folder.run(planned), run)
         folder.write_record(record)
-        write_text(folder.path / "adopted.csv", table.to_csv(index=False))
+        write_text(folder.path / "adopted.csv", frame_csv(table))
     return folder
 
 

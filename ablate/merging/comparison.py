@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablate.characters import frame_csv
 from ablate.errors import StoreError
 from ablate.formatting import enumeration
 from ablate.merging.studies import Studies, StudyPath, as_folder, copy_result, read_studies, same_folder
@@ -164,7 +165,7 @@ def _side_by_side(
     summaries = {name: report.summary for name, report in zip(studies, reports, strict=True)}
     for kind in ("runs", "curves", "effects"):
         frames = [getattr(summary, kind).assign(study=name) for name, summary in summaries.items()]
-        write_text(into.path / f"{kind}.csv", pd.concat(frames, ignore_index=True).to_csv(index=False))
+        write_text(into.path / f"{kind}.csv", frame_csv(pd.concat(frames, ignore_index=True)))
     for report, (name, summary) in zip(reports, summaries.items(), strict=True):
         write_tables(summary, into.tables / name, report.errors, report.tables)
         write_figures(summary, into.figures / name, figures, width or DEFAULT_WIDTH)

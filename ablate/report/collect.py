@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ablate.characters import frame_csv
 from ablate.store import StudyFolder, write_bytes, write_text
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def collect(
     from ablate.tables import checklist_markdown, write_tables
 
     for name, frame in (("runs", summary.runs), ("effects", summary.effects)):
-        write_text(study.path / f"{name}.csv", frame.to_csv(index=False))
+        write_text(study.path / f"{name}.csv", frame_csv(frame))
     write_bytes(study.path / "curves.csv", curves_csv(summary.curves))
     write_tables(summary, study.tables, report.errors, report.tables)
     write_text(study.path / "checklist.md", checklist_markdown(report.checklist))

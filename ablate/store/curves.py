@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
+from ablate.characters import csv_text
 from ablate.errors import StoreError
 from ablate.store.curve_file import NoEpochs, UnusableCurve, parse_curve
 from ablate.store.files import read_file
@@ -179,7 +180,7 @@ def _parse_alone(folder: RunFolder, data: bytes, digests: Mapping[str, str] | No
 
 
 def curves_csv(frame: pd.DataFrame) -> bytes:
-    r"""A table as CSV: the bytes that ``frame.to_csv(index=False)`` gives, in a fifth of its time.
+    r"""A table as CSV: the text that :func:`ablate.characters.frame_csv` gives, in a fifth of its time.
 
     Args:
         frame: A table whose columns hold texts, integers or floats.
@@ -220,5 +221,5 @@ def _texts(column: pd.Series) -> pa.Array:
 def _quoted(text: str) -> str:
     line = io.StringIO()
     # The csv module quotes an empty field that is alone in its line, so a second field is added and cut off again.
-    csv.writer(line, lineterminator="\n").writerow([text, ""])
+    csv.writer(line, lineterminator="\n").writerow([csv_text(text), ""])
     return line.getvalue().removesuffix(",\n")

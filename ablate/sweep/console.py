@@ -160,7 +160,7 @@ def show_summary(summary: Summary) -> None:
 def status_lines(study: StudyFolder) -> list[str]:
     """How far a study is: one line for each cell, and the time that is left."""
     record = study.existing_record()
-    states = {run: study.run(run).settled_status() for run in record.runs}
+    states = {run: study.run(run).outcome()[0] for run in record.runs}
     width = max(len(cell.label) for cell in record.plan.cells)
     texts: dict[str, list[str]] = {cell.name: [] for cell in record.plan.cells}
     for run, status in states.items():
@@ -175,4 +175,13 @@ def status_lines(study: StudyFolder) -> list[str]:
     ]
     if took and (left := counts[RUNNING] + counts[WAITING]):
         lines.append(f"about {duration(sum(took) / len(took) * left)} of work left, one run at a time")
-    return lines
+    return [*lines, *damage_lines(study, states)]
+
+
+def damage_lines(study: StudyFolder, statuses: Mapping[PlannedRun, Status]) -> list[str]:
+    """A line for each run whose files cannot be read: which run, how it counts, and what is wrong with which file."""
+    return [
+        f"{study.path / run.folder} counts as {status.state}: {status.error}"
+        for run, status in statuses.items()
+        if status.is_damaged
+    ]

@@ -42,8 +42,8 @@ class Job:
 
 
 def run_statuses(study: StudyFolder, runs: Iterable[PlannedRun]) -> dict[PlannedRun, Status]:
-    """The status of each run now."""
-    return {run: study.run(run).settled_status() for run in runs}
+    """The status of each run now; a finished one whose result cannot be read has failed."""
+    return {run: study.run(run).outcome()[0] for run in runs}
 
 
 def run_jobs(

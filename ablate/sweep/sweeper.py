@@ -31,7 +31,16 @@ from ablate.store import FINISHED, StudyFolder
 from ablate.study.settings import StudySettings
 from ablate.sweep.composer import Composer
 from ablate.sweep.confirm import confirmation_request
-from ablate.sweep.console import failure_lines, paths_lines, plan_lines, plan_values, say, say_error, show_summary
+from ablate.sweep.console import (
+    damage_lines,
+    failure_lines,
+    paths_lines,
+    plan_lines,
+    plan_values,
+    say,
+    say_error,
+    show_summary,
+)
 from ablate.sweep.engine import Job, run_statuses
 from ablate.sweep.execution import Execution, read_settings
 from ablate.sweep.factors import StudyRequest, error_text, read_request
@@ -124,7 +133,7 @@ class StudySweeper(Sweeper):
                 say(json.dumps(plan_values(record, folder, jobs), indent=1))
                 return True
             finished = sum(status.state == FINISHED for status in statuses.values())
-            for line in plan_lines(record, finished, len(statuses)):
+            for line in (*plan_lines(record, finished, len(statuses)), *damage_lines(folder, statuses)):
                 say(line)
             if settings.dry_run:
                 return True

@@ -10,6 +10,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ablate.characters import frame_csv
 from ablate.store import RunFolder
 from ablate.store.curves import curves_csv, read_curves
 
@@ -23,7 +24,7 @@ def test_the_csv_is_the_one_of_pandas(rows: list[tuple[str, int, float, float]])
     frame = pd.DataFrame(
         {name: [row[place] for row in rows] for place, name in enumerate(columns)},
     ).astype({"cell": object, "epoch": int, "loss, in bits": float, "rate": float})
-    assert curves_csv(frame) == frame.to_csv(index=False).encode()
+    assert curves_csv(frame) == frame_csv(frame).encode()
 
 
 def test_numbers_of_every_size_are_written_as_python_writes_them() -> None:
