@@ -117,6 +117,12 @@ def _by_text(texts: Mapping[PlannedRun, str]) -> Mapping[str, list[PlannedRun]]:
 def _costs(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.costs_fault:
         yield f"{snapshot.costs_fault} The study's command measures them again."
+    elif snapshot.record.report.get("costs") and not snapshot.folder.costs.exists() and _has_ended(snapshot):
+        yield "What the networks cost is not known: there is no costs.json. The study's command writes it at its end."
+
+
+def _has_ended(snapshot: Snapshot) -> bool:
+    return all(status.state in (FINISHED, FAILED) for status in snapshot.statuses.values())
 
 
 def _confirmation(snapshot: Snapshot) -> Iterator[str]:
@@ -125,5 +131,11 @@ def _confirmation(snapshot: Snapshot) -> Iterator[str]:
     except StoreError as error:
         yield str(error)
         return
-    if confirmation is not None:
+    if confirmation is None:
+        if snapshot.folder.confirming.plan.is_file():
+            yield (
+                f"A confirmation is in '{snapshot.folder.confirming.path}', but its result is not in this folder: "
+                f"'ablate confirm {snapshot.folder.path}' writes it."
+            )
+    else:
         yield f"Confirmation on fresh seeds. {confirmation['text']}"

@@ -124,7 +124,10 @@ def _parse_together(header: bytes, files: Mapping[int, bytes]) -> pd.DataFrame |
         header: Their first line.
         files: The complete lines of each file, header included, by position of the run.
     """
-    names = next(csv.reader([header.decode(errors="replace")]), [])
+    try:
+        names = next(csv.reader([header.decode(errors="replace")]), [])
+    except csv.Error:  # a field that is too long
+        return None
     bodies = [data[len(header) + 1 :] for data in files.values()]
     # The second condition: a column occurs twice, or one is called like our own column ``run``.
     if names[:1] != ["epoch"] or len({*names, "run"}) <= len(names):

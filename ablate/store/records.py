@@ -33,6 +33,8 @@ FAILED: State = "failed"
 UNREADABLE = "unreadable"
 """The reason of a run with a damaged file: its state is ``failed`` if that is the result, ``waiting`` if the status."""
 
+_LONGEST_LINE = 100_000  # characters of a line of curves
+
 MOST_ATTEMPTS = 2
 """A run whose process died this often, with no further epoch in between, counts as failed."""
 
@@ -67,8 +69,8 @@ class StudyRecord:
         reference: The unswept configuration, resolved, without the seed and without keys that cannot change a result.
         history: A record of each command that made or enlarged the study, as plain values.
         checks: What the preflight check of each cell found before the first run, by the cell's name.
-        report: What the last command chose for the report: ``figures``, ``width``, and ``statements``, the items of the
-            checklist that only the user can answer.
+        report: What the last command chose for the report: ``figures``, ``width``, ``statements`` (the items of the
+            checklist that only the user can answer), and whether ``costs`` of the networks are measured.
     """
 
     plan: Plan
@@ -176,10 +178,15 @@ class Status:
         return self.reason == UNREADABLE
 
     @classmethod
-    def parse(cls, data: bytes) -> Status:
-        """Parse a ``status.json``; a damaged one gives the state ``waiting`` with the reason `UNREADABLE`."""
+    def parse(cls, data: bytes, run: str) -> Status:
+        """Parse a ``status.json``; a damaged one gives the state ``waiting`` with the reason `UNREADABLE`.
+
+        Args:
+            data: The bytes of the file.
+            run: The name of the run's folder.
+        """
         try:
-            return parse_json(data, cls)
+            return check_shape(_values_of_run(data, run), cls)
         except InvalidFile as error:
             return cls(reason=UNREADABLE, error=f"Cannot read status.json: it {error}.")
 
@@ -206,17 +213,25 @@ class Result:
 
         Args:
             data: The bytes of the file.
-            path: The path of the file, for messages.
+            path: The path of the file, in the folder of its run.
 
         Raises:
             StoreError: If it is damaged, or a metric is not a number.
         """
         try:
-            result = parse_json(data, cls)
+            result = check_shape(_values_of_run(data, path.parent.name), cls)
             metrics = {name: _finite_size(name, value) for name, value in result.metrics.items()}
         except InvalidFile as error:
             raise StoreError(f"Cannot read the result '{path}': it {error}.") from error
         return replace(result, metrics=metrics)
+
+
+def _values_of_run(data: bytes, run: str) -> Any:
+    """The values of a JSON file that belongs to a run; those that earlier versions wrote do not name it."""
+    values = load_json(data)
+    if isinstance(values, dict) and values.get("run", run) != run:
+        raise InvalidFile(f"is that of another run ({str(values['run'])[:80]!r})")
+    return values
 
 
 def _finite_size(name: str, value: int | float) -> int | float:
@@ -245,7 +260,8 @@ class CurvesFile:
     def rows(self) -> list[dict[str, float]]:
         """One row per epoch: numbers by column name, without blank fields; a line with anything else is left out."""
         rows: list[dict[str, float]] = []
-        for values in csv.reader(self.lines):
+        # A field of more than this length would be an error of the module; it is no number, whatever it is.
+        for values in csv.reader(line[:_LONGEST_LINE] for line in self.lines):
             try:
                 rows.append({name: float(value) for name, value in zip(self.header, values, strict=True) if value})
             except ValueError:
@@ -257,7 +273,8 @@ class CurvesFile:
         """Parse a ``curves.csv``; bytes that are not UTF-8 become replacement characters."""
         complete, _, unfinished = data.decode(errors="replace").rpartition("\n")
         lines = complete.splitlines()
-        return cls(tuple(next(csv.reader(lines[:1]), [])), tuple(lines[1:]), not unfinished)
+        header = csv.reader(line[:_LONGEST_LINE] for line in lines[:1])
+        return cls(tuple(next(header, [])), tuple(lines[1:]), not unfinished)
 
 
 def parse_costs(data: bytes, path: Path) -> dict[str, CostsShape]:

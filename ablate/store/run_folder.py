@@ -60,11 +60,11 @@ class RunFolder:
             data = read_file(self.path / "status.json", self.root, limit=_LARGEST_STATUS)
         except StoreError as error:
             return Status(reason=UNREADABLE, error=str(error))
-        return Status() if data is None else Status.parse(data)
+        return Status() if data is None else Status.parse(data, self.path.name)
 
     def write_status(self, status: Status) -> None:
         """Replace the status."""
-        write_json(self.path / "status.json", asdict(status))
+        write_json(self.path / "status.json", {"run": self.path.name, **asdict(status)})
 
     def hold(self) -> AbstractContextManager[bool]:
         """Lock the run for the time of a ``with`` block; yields False where another process has locked it."""
@@ -120,7 +120,8 @@ class RunFolder:
 
     def write_result(self, result: Result) -> None:
         """Write what the run returned, with digests of the CSV files that it has left."""
-        write_json(self.path / "result.json", asdict(replace(result, files=self._digests())))
+        contents = asdict(replace(result, files=self._digests()))
+        write_json(self.path / "result.json", {"run": self.path.name, **contents})
 
     def _digests(self) -> dict[str, str]:
         contents = {

@@ -73,6 +73,7 @@ class ReportShape(TypedDict, total=False):
     figures: list[str] | None
     width: str | None
     statements: dict[str, str] | None
+    costs: bool
 
 
 class RunShape(TypedDict):

@@ -68,6 +68,16 @@ class StudyFolder:
         return self.path / "diagrams"
 
     @property
+    def confirming(self) -> StudyFolder:
+        """The folder of the study that confirms this one; it need not exist."""
+        return StudyFolder(self.path.resolve().with_name(f"{self.name}-confirm"))
+
+    @property
+    def costs(self) -> Path:
+        """Where the costs of the networks are written, where they are measured."""
+        return self.path / "costs.json"
+
+    @property
     def cache(self) -> Path:
         """The collector's cache, which may be deleted at any time."""
         return self.path / ".cache"
@@ -129,7 +139,7 @@ class StudyFolder:
         Args:
             cells: By the cell's name, the costs of its network, or an ``error`` where they could not be measured.
         """
-        write_json(self.path / "costs.json", {"format": FORMAT, "cells": cells})
+        write_json(self.costs, {"format": FORMAT, "cells": cells})
 
     def cell_costs(self) -> dict[str, CostsShape]:
         """The costs in ``costs.json`` by the cell's name; empty where there is no such file.
@@ -137,9 +147,8 @@ class StudyFolder:
         Raises:
             StoreError: If the file is there and cannot be read.
         """
-        path = self.path / "costs.json"
-        data = read_file(path)
-        return {} if data is None else parse_costs(data, path)
+        data = read_file(self.costs)
+        return {} if data is None else parse_costs(data, self.costs)
 
     def check_folders(self, runs: Iterable[PlannedRun] = ()) -> None:
         """Refuse to write through links: to be called before anything is written into the folders of a study.

@@ -197,6 +197,7 @@ class StudySettings:
             "figures": None if self.figures is None else list(self.figures),
             "width": self.width,
             "statements": dict(self.statements or {}) or None,
+            "costs": (self.preflight is not None and self.costs is not None) or None,
         }
         return {key: value for key, value in chosen.items() if value is not None}
 

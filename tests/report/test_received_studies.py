@@ -254,3 +254,19 @@ def test_what_earlier_versions_wrote_is_still_read(study: StudyFolder, run: RunF
 def test_a_status_survives_half_of_a_surrogate_pair(run: RunFolder) -> None:
     run.write_status(Status(FINISHED, error="name \udcff"))
     assert run.status().error == "name \udcff"
+
+
+@pytest.mark.parametrize("name", ["status.json", "result.json"])
+def test_a_file_of_another_run_is_not_taken_for_its_own(name: str, study: StudyFolder, run: RunFolder) -> None:
+    other = study.run(study.existing_record().runs[4])
+    (run.path / name).write_bytes((other.path / name).read_bytes())
+    summary = read_report(study).summary
+    assert summary.runs["reason"].tolist() == ["unreadable", "", "", "", "", ""]
+    assert any(name in note and "another run" in note for note in summary.notes)
+
+
+def test_a_field_of_any_length_costs_only_a_curve(study: StudyFolder, run: RunFolder) -> None:
+    (run.path / "result.json").unlink()
+    (run.path / "curves.csv").write_text("epoch,loss\n1," + "9" * 300_000 + "\n")
+    assert len(run.curves()) == 1
+    assert len(read_snapshot(study).curves["seed"].unique()) == 3
