@@ -242,14 +242,19 @@ CALLBACKS = {
     "ReduceLROnPlateau": {"monitor": "loss", "patience": 1, "min_delta": 10.0, "cooldown": 1},
     "EarlyStopping": {"patience": 1, "min_delta": 0.01, "restore_best_weights": True, "monitor": "val_accuracy"},
     "ModelCheckpoint": {"filepath": "{run}/checkpoint.keras", "save_best_only": True, "monitor": "val_loss"},
-    "TerminateOnNaN": {},
-    "History": {},
+    "TerminateOnNaN": {"raise_error": False},
     f"{__name__}.Schedule": {},
     f"{__name__}.Counter": {},
 }
 
 
-@pytest.mark.parametrize("name", CALLBACKS, ids=[name.rpartition(".")[2] for name in CALLBACKS])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, id=name.rpartition(".")[2], marks=[pytest.mark.slow] if options else [])
+        for name, options in CALLBACKS.items()
+    ],
+)
 def test_a_callback_goes_on_bit_for_bit_after_any_epoch(name, tiny, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("ablate.keras.train._BACKUP_PAUSE", 0)
     caplog.set_level(logging.INFO, logger="ablate.keras.train")

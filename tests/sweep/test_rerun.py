@@ -380,3 +380,41 @@ def test_what_a_run_shows_is_bounded_and_printable(
     assert "a secret" not in out
     assert "last\\x1b[2J line" in out
     assert len(out) < 5_000_000
+
+
+def networks_module(folder: str) -> str:
+    """A module whose functions note what they were called with."""
+    return f"""
+from pathlib import Path
+
+
+def preflight(configurations):
+    return [{{"error": None}} for _ in configurations]
+
+
+def costs(configurations):
+    with Path({folder!r}, "described").open("a") as file:
+        file.writelines(f"{{configuration['rate']}} {{configuration['note']}}\\n" for configuration in configurations)
+    names = ("weights", "flops", "activations", "latency", "step")
+    return [dict.fromkeys((*names, *(f"{{name}}_ratio" for name in names), "batch"), 1.0) for _ in configurations]
+"""
+
+
+def test_networks_are_not_described_with_overrides_that_came_from_elsewhere(toy_here: Any) -> None:
+    (toy_here.folder / "toy_networks.py").write_text(networks_module(str(toy_here.folder)))
+    described = ("hydra.sweeper.preflight=toy_networks.preflight", "hydra.sweeper.costs=toy_networks.costs")
+    assert toy_here.call("rate=0.1,0.2", "hydra.sweeper.seeds=1", "hydra.sweeper.name=s", *described).code == 0
+    noted = toy_here.folder / "described"
+    assert noted.read_text().splitlines() == ["0.1 a", "0.2 a"]
+    study = toy_here.study("s")
+
+    def slip_in(plan: dict[str, Any]) -> None:
+        plan["plan"]["factors"][0]["levels"]["0.2"] = ["rate=0.2", "note=slipped"]
+
+    edit_plan(study, slip_in)
+    (study.path / "costs.json").unlink()
+    noted.unlink()
+    ended = toy_here.call("rate=0.1,0.3", "hydra.sweeper.seeds=1", "hydra.sweeper.name=s", *described)
+    assert ended.code == 0, ended.err
+    assert noted.read_text().splitlines() == ["0.1 a", "0.3 a"]
+    assert "came with the study from elsewhere: rate=0.2" in ended.out
