@@ -114,7 +114,9 @@ def load_model(path: Path) -> tuple[Any, Preprocessing]:
             if archive.getinfo(_MEMBER).file_size > _LARGEST_MEMBER:
                 raise ValueError(f"its {_MEMBER} is too large")
             member = json.loads(archive.read(_MEMBER))
-        fields = {key: tuple(value) if isinstance(value, list) else value for key, value in member.items()}
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in member.items()
+        }
         preprocessing = Preprocessing(**fields)
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except KeyError as error:
