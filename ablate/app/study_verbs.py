@@ -116,7 +116,11 @@ def _printable_lines(text: str) -> str:
 def _ask(question: str) -> bool:
     """Whether the user wants what a study from elsewhere names to be executed."""
     say(question)
-    return input("Execute it? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        answer = input("Execute it? [y/N] ")
+    except EOFError:  # Ctrl-D
+        return False
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _asker() -> Ask | None:

@@ -89,7 +89,7 @@ def require_trust(what: Sequence[tuple[str, str]], command: str, trust: bool, as
     text = "\n".join(["This was not made by a command of yours on this machine. It would execute:", *lines])
     if ask is None:
         raise StoreError(
-            f"{text}\nLook at it first. If you trust where it comes from, type: {command}\n"
+            f"{text}\nLook at it first. If you trust where it comes from, type: {printable(command)}\n"
             "(in Python: trust=True). Nothing was executed."
         )
     if not ask(text):

@@ -307,7 +307,7 @@ def test_a_study_of_a_python_function_names_nothing_to_execute(tmp_path: Path, n
 def test_a_damaged_history_is_an_error(trained: Any, entry: dict[str, Any]) -> None:
     study = trained.study()
     edit_plan(study, lambda plan: plan.update(history=[entry]))
-    with pytest.raises(StoreError, match="does not record"):
+    with pytest.raises(StoreError):
         rerun(study, first_run(study), trust=True)
 
 
