@@ -34,6 +34,10 @@ ROOT = Path(__file__).resolve().parents[1]
 _CACHE = tempfile.TemporaryDirectory(prefix="ablate-")
 os.environ["ABLATE_CACHE"] = _CACHE.name
 
+# Nor are studies of tests signed with the key of whoever runs them.
+_STATE = tempfile.TemporaryDirectory(prefix="ablate-")
+os.environ["XDG_STATE_HOME"] = _STATE.name
+
 # A third-party application: plain Hydra, nothing of ours but the choice of the sweeper. Each start of its task leaves a
 # line in `trained`, so that a test can count them. `trouble-<depth>-<seed>` says what goes wrong there; while there is
 # a file `hold` a run waits before its trouble, while there is a file `wait` after it.

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ablate.app.verb import Option, Verb
-from ablate.errors import ConfigError, suggestion
-from ablate.formatting import listing
+from ablate.errors import ConfigError, StoreError, suggestion
+from ablate.formatting import listing, printable
 from ablate.store import PlannedRun, StudyFolder
+from ablate.store.regular_files import open_regular
 from ablate.sweep.console import say, status_lines
+from ablate.sweep.trust import Ask
 
 _LAST_LINES = 30
 _MOST_RUNS = 12
+_MOST_BYTES = 1_000_000
+"""How much of a run's file is shown, counted from its end."""
 
 
 def find_study(path: str) -> StudyFolder:
@@ -71,31 +77,62 @@ def _show(arguments: Sequence[str]) -> int:
     study, run = find_run(*arguments)
     folder = study.run(run)
     state = folder.settled_status()
-    say(f"{run.folder}: {state.state}{f' ({state.reason})' if state.reason else ''}")
+    say(printable(f"{run.folder}: {state.state}{f' ({state.reason})' if state.reason else ''}"))
     if state.error:
-        say(state.error)
+        say(_printable_lines(state.error))
     result = folder.result()
     for name, value in result.metrics.items() if result else ():
-        say(f"  {name} {value:.6g}")
+        say(printable(f"  {name} {value:.6g}"))
     _show_file("configuration", folder.path / ".hydra" / "config.yaml")
     _show_file("log", folder.log, _LAST_LINES)
     return 0
 
 
 def _show_file(title: str, path: Path, most: int | None = None) -> None:
-    if not path.is_file():
+    """Print a file of a run, or its last lines; a file that is not there is left out."""
+    try:
+        with open_regular(path) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _MOST_BYTES))
+            text = file.read(_MOST_BYTES).decode(errors="replace")
+    except FileNotFoundError:
         return
-    lines = path.read_text(errors="replace").splitlines()
+    except StoreError as error:
+        say(f"-- {title}: {error}")
+        return
+    lines = text.splitlines()
     last = lines if most is None else lines[-most:]
-    say(f"-- {title}: {path}" + (f" (last {len(last)} of {len(lines)} lines)" if len(last) < len(lines) else ""))
-    say("\n".join(last))
+    part = f" (last {len(last)} of {len(lines)} lines)" if len(last) < len(lines) else ""
+    if size > _MOST_BYTES:
+        part = f" (last {len(last)} lines; the file has {size / 1e6:.0f} MB)"
+    say(printable(f"-- {title}: {path}{part}"))
+    say(_printable_lines("\n".join(last)))
 
 
-def _rerun(arguments: Sequence[str]) -> int:
+def _printable_lines(text: str) -> str:
+    return "\n".join(printable(line.expandtabs()) for line in text.splitlines())
+
+
+def _ask(question: str) -> bool:
+    """Whether the user wants what a study from elsewhere names to be executed."""
+    say(question)
+    try:
+        answer = input("Execute it? [y/N] ")
+    except EOFError:  # Ctrl-D
+        return False
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _asker() -> Ask | None:
+    """What asks the user, or None where no user is at a terminal."""
+    return _ask if sys.stdin.isatty() and sys.stdout.isatty() else None
+
+
+def _rerun(arguments: Sequence[str], trust: bool = False) -> int:
     from ablate.sweep.rerun import rerun
 
     study, run = find_run(*arguments)
-    outcome = rerun(study, run)
+    outcome = rerun(study, run, trust=trust, ask=_asker())
     first, second = outcome.first, outcome.second
     if first is None:
         say(f"The run had no result; now it has one: {outcome.folder}")
@@ -105,14 +142,14 @@ def _rerun(arguments: Sequence[str]) -> int:
         return 0
     say(f"Not identical: {outcome.folder}")
     for name in outcome.different:
-        say(f"  {name}: {first.metrics.get(name)} -> {second.metrics.get(name)}")
+        say(printable(f"  {name}: {first.metrics.get(name)} -> {second.metrics.get(name)}"))
     for name, version in second.versions.items():
         if (before := first.versions.get(name)) != version:
-            say(f"  {name} was {before}, is {version}")
+            say(printable(f"  {name} was {before}, is {version}"))
     return 1
 
 
-def _confirm(arguments: Sequence[str], seeds: str | None = None) -> int:
+def _confirm(arguments: Sequence[str], seeds: str | None = None, trust: bool = False) -> int:
     from ablate.sweep.confirm import plan_confirmation, train_confirmation, write_confirmation
 
     if seeds is not None and not (seeds.isdigit() and int(seeds)):
@@ -121,11 +158,13 @@ def _confirm(arguments: Sequence[str], seeds: str | None = None) -> int:
     planned = plan_confirmation(study, None if seeds is None else int(seeds))
     say(f"Confirmation of '{study.name}': {planned.label} against the reference.")
     say(f"{planned.text}\n")
-    finished = train_confirmation(study, planned)
+    finished = train_confirmation(study, planned, trust=trust, ask=_asker())
     say(f"\n{write_confirmation(study, planned.folder)['text']}")
     say(f"written to {study.path}/confirmation.json")
     return 0 if finished else 1
 
+
+_TRUST = Option("--trust", "", "executes what a study from elsewhere names; your own needs no such word")
 
 VERBS = (
     Verb(
@@ -146,6 +185,7 @@ VERBS = (
         "STUDY RUN",
         "runs it again from its frozen configuration, and says whether the result is bit-identical",
         example="outputs/ingredients full/0",
+        options=(_TRUST,),
     ),
     Verb(
         "confirm",
@@ -153,6 +193,6 @@ VERBS = (
         "STUDY",
         "trains it without all that was found dispensable, on fresh seeds",
         example="outputs/ingredients --seeds 5",
-        options=(Option("--seeds", "N", "how many fresh seeds; by default as many as the test needs"),),
+        options=(Option("--seeds", "N", "how many fresh seeds; by default as many as the test needs"), _TRUST),
     ),
 )

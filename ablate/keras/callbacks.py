@@ -1,23 +1,18 @@
-"""The user's Keras callbacks: checked, created from the config, and restored after an interruption."""
+"""The user's Keras callbacks: checked, and created from the config."""
 
 from __future__ import annotations
 
-import base64
 import inspect
-import io
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import keras
 
 from ablate.errors import ConfigError, suggestion
 from ablate.objects import load_object
 
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
-_NOT_STATE = {"_model", "_params", "model", "params", "validation_data"}
 
 
 def callback_faults(config: Mapping[str, Any], *, scheduled: bool) -> list[str]:
@@ -73,33 +68,6 @@ def watches_batches(config: Mapping[str, Any]) -> bool:
         for entry in config.values()
         for hook in _BATCH_HOOKS
     )
-
-
-def stored_state(callback: Any) -> str | None:
-    """The state of a callback as text; ``None`` where it cannot be stored, as an open file cannot."""
-    state = {name: value for name, value in vars(callback).items() if name not in _NOT_STATE}
-    memory = io.BytesIO()
-    try:
-        _Pickler(memory).dump(state)
-    except Exception:  # a user's object may raise anything
-        return None
-    return base64.b64encode(memory.getvalue()).decode()
-
-
-def restore_state(callback: Any, state: str) -> None:
-    """Sets a callback to what `stored_state` returned."""
-    # The backup is our own file, written by this run; nothing that was received is unpickled here.
-    for name, value in pickle.loads(base64.b64decode(state)).items():
-        setattr(callback, name, value)
-
-
-class _Pickler(cloudpickle.Pickler):
-    """Refuses layers, variables and optimizers: their copies would not be those that are trained."""
-
-    def reducer_override(self, value: Any) -> Any:
-        if isinstance(value, keras.Layer | keras.Variable | keras.optimizers.Optimizer):
-            raise pickle.PicklingError(f"{type(value).__name__} belongs to the model")
-        return super().reducer_override(value)
 
 
 def _arguments(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,13 +65,15 @@ class CompiledModel:
 
     def state(self) -> list[np.ndarray]:
         """The values of all that a run changes: weights, random states, the optimizer's state; in a fixed order."""
-        return values_of(self._variables())
+        return values_of(self.variables)
 
     def assign(self, state: Sequence[np.ndarray]) -> None:
         """Sets all that a run changes to the values of an earlier `state`."""
-        assign_values(self._variables(), state)
+        assign_values(self.variables, state)
 
-    def _variables(self) -> list[Any]:
+    @property
+    def variables(self) -> list[Any]:
+        """The Keras variables whose values `state` returns."""
         return [*self.model.variables, *self.model.optimizer.variables, global_seed_generator().state]
 
 

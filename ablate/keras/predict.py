@@ -27,6 +27,7 @@ _LISTED = 3
 _BATCH = 256
 _MEMBER = "ablate.json"
 """The file within the archive; Keras does not look at it."""
+_LARGEST_MEMBER = 10_000_000  # bytes; names of classes take the most
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ def save_model(model: Any, preprocessing: Preprocessing, path: Path) -> None:
 def load_model(path: Path) -> tuple[Any, Preprocessing]:
     """A network that `save_model` wrote, and the preprocessing of its images.
 
+    The file may come from elsewhere: Keras refuses code in it, as `Lambda` layers hold.
+
     Args:
         path: The ``.keras`` file.
 
@@ -108,14 +111,19 @@ def load_model(path: Path) -> tuple[Any, Preprocessing]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(_MEMBER).file_size > _LARGEST_MEMBER:
+                raise ValueError(f"its {_MEMBER} is too large")
             member = json.loads(archive.read(_MEMBER))
-        model = keras.models.load_model(path, compile=False)
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in member.items()
+        }
+        preprocessing = Preprocessing(**fields)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
     except KeyError as error:
         raise NetworkError(f"'{path}' does not say how its images are prepared: ablate did not save it.") from error
     except Exception as error:
         raise NetworkError(f"'{path}' cannot be loaded: {type(error).__name__}: {error}") from error
-    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in member.items()}
-    return model, Preprocessing(**fields)
+    return model, preprocessing
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,17 @@ import numpy as np
 from omegaconf import DictConfig
 
 from ablate.errors import Diverged
-from ablate.keras.backup import Backup, assign_values, read_backup, values_of, write_backup
-from ablate.keras.callbacks import make_callbacks, restore_state, stored_state
+from ablate.keras.backup import (
+    Backup,
+    Progress,
+    UnusableBackup,
+    assign_values,
+    read_backup,
+    values_of,
+    write_backup,
+)
+from ablate.keras.callback_state import NotPlain, read_state, stored_state
+from ablate.keras.callbacks import make_callbacks
 from ablate.keras.compiled import CompiledModel, clear_models, compiled_model
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.data.loading import load_run_data
@@ -34,13 +43,16 @@ _logger = logging.getLogger(__name__)
 _BACKUP_PAUSE = 50
 """After a backup there is none for so many times as long as it took: epochs may be shorter than a backup."""
 
-Progress = Callable[[int, int, Mapping[str, float]], None]
+_MEANS = ("loss", "accuracy", "val_loss", "val_accuracy")
+_COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate")
+
+ReportEpoch = Callable[[int, int, Mapping[str, float]], None]
 """Called after each epoch with its number from 1, the number of epochs, and the values of its curves."""
 
 
 def train(
-    config: Mapping[str, Any] | DictConfig, folder: RunFolder, progress: Progress | None = None
-) -> dict[str, float]:
+    config: Mapping[str, Any] | DictConfig, folder: RunFolder, progress: ReportEpoch | None = None
+) -> dict[str, Any]:
     """Trains one cell with one seed.
 
     Goes on after the last backup where an earlier attempt was interrupted, with the same bits as without the
@@ -55,7 +67,7 @@ def train(
         ``test_accuracy`` and ``test_loss``; ``val_*`` and ``train_*`` of the same epoch (those of training are means
         over the epoch, as in its curve); ``epoch``, whose weights were tested; ``epochs``, how many there were;
         ``weights``, the number of all weights of the network, trainable or not; timings, whose names begin with
-        ``seconds``.
+        ``seconds``; and ``restarted``, why an interrupted run was begun again from its start, if it was.
 
     Raises:
         ConfigError: The config is wrong; every fault is in the message.
@@ -93,7 +105,7 @@ class _Run(keras.callbacks.Callback):
         dataset: Dataset,
         compiled: CompiledModel,
         folder: RunFolder,
-        progress: Progress | None,
+        progress: ReportEpoch | None,
     ) -> None:
         super().__init__()
         self.seed: int = config["seed"]
@@ -109,20 +121,30 @@ class _Run(keras.callbacks.Callback):
         self.best: list[np.ndarray] = []
         self.stopped = False
         self.seconds_before = 0.0
-        self._states: Mapping[str, str] = {}
+        self.restarted = ""
+        # A folder of that name cannot be replaced by a file.
+        self._backs_up = values["backup"] and (not self.backup_path.is_dir() or self.backup_path.is_symlink())
+        self._attributes: Mapping[str, Mapping[str, Any]] = {}
         self._begin = self._next_backup = time.perf_counter()
 
-    def carry_out(self) -> dict[str, float]:
+    def carry_out(self) -> dict[str, Any]:
         """Trains and tests; returns the result."""
         self.folder.path.mkdir(parents=True, exist_ok=True)
         model, batches, values = self.compiled.model, self.compiled.batches, self.values
         self.compiled.reset(self.seed)
         batches["training"].select(self.dataset, self.dataset.train.index)
         batches["evaluation"].select(self.dataset, self.dataset.validation.index)
-        self._resume(read_backup(self.backup_path, self.identity) if values["backup"] else None)
+        if values["backup"]:
+            try:
+                self._resume()
+            except UnusableBackup as error:
+                self.restarted = f"{error}: the run starts afresh."
+                _logger.warning(self.restarted)
         self.folder.truncate_curves(len(self.rows))
-        if not self.stopped and len(self.rows) < values["epochs"]:
-            self.compiled.loop.fit(values["epochs"], len(self.rows), [*self.user_callbacks.values(), self])
+        is_over = self.stopped or len(self.rows) == values["epochs"]
+        if not is_over or self.user_callbacks:  # some of Keras's own change the weights when the training is over
+            epochs = len(self.rows) if is_over else values["epochs"]
+            self.compiled.loop.fit(epochs, len(self.rows), [*self.user_callbacks.values(), self])
         fitted = time.perf_counter()
         if values["save"] == "last":
             self._save("last")
@@ -136,7 +158,8 @@ class _Run(keras.callbacks.Callback):
                 assign_values(model.variables, last)
         batches["evaluation"].select(self.dataset, self.dataset.test.index)
         test = self.compiled.loop.evaluate()
-        self.backup_path.unlink(missing_ok=True)
+        if self._backs_up:
+            self.backup_path.unlink(missing_ok=True)
         row = self.rows[epoch - 1]
         return {
             "test_accuracy": test["accuracy"],
@@ -147,34 +170,53 @@ class _Run(keras.callbacks.Callback):
             "weights": model.count_params(),
             "seconds_fit": fitted - self._begin + self.seconds_before,
             "seconds_test": time.perf_counter() - fitted,
+            **({"restarted": self.restarted} if self.restarted else {}),
         }
 
     def _save(self, which: str) -> None:
         save_model(self.compiled.model, self.preprocessing, self.folder.path / f"{which}.keras")
 
-    def _resume(self, backup: Backup | None) -> None:
-        """Takes over the state of an interrupted attempt."""
+    def _resume(self) -> None:
+        """Takes over the state of an interrupted attempt: all of it, or nothing.
+
+        Raises:
+            UnusableBackup: If there is a backup, and it is not one of this run after one of its epochs.
+        """
+        compiled, model = self.compiled, self.compiled.model
+        backup = read_backup(self.backup_path, self.identity, compiled.variables, model.variables)
         if backup is None:
             return
         progress = backup.progress
-        states = progress["callbacks"]
+        states = progress.callbacks
         unstored = [key for key in self.user_callbacks if states.get(key) is None]
         if unstored:
-            _logger.warning(
-                "The run starts afresh: the state of the callbacks %s cannot be stored.", ", ".join(sorted(unstored))
-            )
-            return
-        self.compiled.assign(backup.variables)
-        self.rows = [dict(row) for row in progress["rows"]]
-        self.best_epoch, self.best = progress["best_epoch"], list(backup.best)
-        self.stopped, self.seconds_before = progress["stopped"], progress["seconds"]
-        self._states = states
+            raise UnusableBackup(f"The state of the callbacks {', '.join(sorted(unstored))} cannot be stored")
+        try:
+            attributes = {
+                key: read_state(callback, states[key], backup.arrays) for key, callback in self.user_callbacks.items()
+            }
+        except (NotPlain, RecursionError) as error:
+            raise UnusableBackup(f"{self.backup_path} does not fit the callbacks ({error})") from error
+        has_columns = all(row.keys() == set(_COLUMNS) for row in progress.rows)
+        if not has_columns or len(progress.rows) > self.values["epochs"] or bool(backup.best) != self._keeps_best:
+            raise UnusableBackup(f"{self.backup_path} does not fit the run")
+        compiled.assign(backup.variables)
+        self.rows = [dict(row) for row in progress.rows]
+        self.best_epoch, self.best = progress.best_epoch, list(backup.best)
+        self.stopped, self.seconds_before = progress.stopped, progress.seconds
+        self._attributes = attributes
         _logger.info("The run goes on after epoch %d.", len(self.rows))
+
+    @property
+    def _keeps_best(self) -> bool:
+        """Whether the weights of the best epoch are needed later."""
+        return self.values["save"] == "best" or self.values["epoch"] == "best_val"
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         # Callbacks reset themselves in this hook; ours is the last to be called.
-        for key, state in self._states.items():
-            restore_state(self.user_callbacks[key], state)
+        for key, attributes in self._attributes.items():
+            for name, value in attributes.items():
+                setattr(self.user_callbacks[key], name, value)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         index = self.dataset.train.index
@@ -186,26 +228,21 @@ class _Run(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         means = logs or {}
-        row = {
-            "train_loss": float(means["loss"]),
-            "train_accuracy": float(means["accuracy"]),
-            "val_loss": float(means["val_loss"]),
-            "val_accuracy": float(means["val_accuracy"]),
-            "learning_rate": float(self.model.optimizer.learning_rate),
-        }
+        numbers = (*(means[name] for name in _MEANS), self.model.optimizer.learning_rate)
+        row = {column: float(number) for column, number in zip(_COLUMNS, numbers, strict=True)}
         number, values = epoch + 1, self.values
         self._refuse_divergence(number, {key: row[key] for key in ("train_loss", "val_loss")})
         self.rows.append(row)
         self.folder.append_curves(number, row)
         if self._is_best(row):
             self.best_epoch = number
-            if values["save"] == "best" or values["epoch"] == "best_val":
+            if self._keeps_best:
                 self.best = values_of(self.model.variables)
         losses = [earlier["val_loss"] for earlier in self.rows]
         if values["early_stopping"] and number - 1 - losses.index(min(losses)) >= values["early_stopping"]:
             self.model.stop_training = True
         self.stopped = self.model.stop_training
-        if values["backup"] and (begin := time.perf_counter()) >= self._next_backup:
+        if self._backs_up and (begin := time.perf_counter()) >= self._next_backup:
             write_backup(self.backup_path, self._backup())
             end = time.perf_counter()
             self._next_backup = end + _BACKUP_PAUSE * (end - begin)
@@ -223,14 +260,11 @@ class _Run(keras.callbacks.Callback):
         return (row["val_accuracy"], -row["val_loss"]) > (best["val_accuracy"], -best["val_loss"])
 
     def _backup(self) -> Backup:
-        progress = {
-            "rows": self.rows,
-            "best_epoch": self.best_epoch,
-            "stopped": self.stopped,
-            "seconds": self.seconds_before + time.perf_counter() - self._begin,
-            "callbacks": {key: stored_state(callback) for key, callback in self.user_callbacks.items()},
-        }
-        return Backup(self.identity, self.compiled.state(), self.best, progress)
+        arrays: list[np.ndarray] = []
+        states = {key: stored_state(callback, arrays) for key, callback in self.user_callbacks.items()}
+        seconds = self.seconds_before + time.perf_counter() - self._begin
+        progress = Progress(self.rows, self.best_epoch, self.stopped, seconds, states)
+        return Backup(self.identity, self.compiled.state(), self.best, progress, arrays)
 
     def _refuse_divergence(self, epoch: int, losses: Mapping[str, float]) -> None:
         wrong = {key: value for key, value in losses.items() if not math.isfinite(value)}

@@ -13,14 +13,17 @@ from ablate.errors import StoreError
 
 
 @contextmanager
-def replacing(path: Path, ending: str = ".tmp") -> Iterator[Path]:
+def replacing(path: Path, ending: str = ".tmp", *, durable: bool = False) -> Iterator[Path]:
     """Give a temporary path to write to, and move what was written there to ``path`` when the ``with`` block ends.
 
-    After an exception the temporary file is deleted and ``path`` stays as it was.
+    After an exception the temporary file is deleted and ``path`` stays as it was. A power failure later leaves the old
+    file or the complete new one, too.
 
     Args:
         path: The file to replace; it need not exist yet, and a missing folder is made.
         ending: The suffix of the temporary file, for libraries that choose the file format by it.
+        durable: Whether it must be the new one that a power failure leaves. This takes half as long again, which is
+            too much for the many small files of a study.
 
     Yields:
         The temporary path, in the folder of ``path``; the block must create the file.
@@ -36,11 +39,22 @@ def replacing(path: Path, ending: str = ".tmp") -> Iterator[Path]:
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             temporary.replace(path)
+            if durable:
+                _sync_folder(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise StoreError(f"Cannot write '{path}': {error.strerror or error}.") from error
+
+
+def _sync_folder(path: Path) -> None:
+    """Write a folder's list of files to the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -7,9 +7,11 @@ launcher, locks and failures as any other study, and goes on where it was interr
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,17 @@ from ablate.study import Layout, cell_of
 from ablate.study.settings import StudySettings
 from ablate.sweep.factors import StudyRequest
 from ablate.sweep.identity import difference_lines
-from ablate.sweep.rerun import last_command, run_script
+from ablate.sweep.rerun import existing_command, run_script
+from ablate.sweep.trust import (
+    Ask,
+    described_command,
+    executing_trusted,
+    foreign_overrides,
+    is_executing_trusted,
+    is_own_command,
+    override_lines,
+    require_trust,
+)
 
 DESIGN = "confirmation"
 """What the design of a confirmation is called in its plan."""
@@ -115,7 +127,11 @@ def confirmation_request(
         The same for its confirmation, and the confirmation's folder.
     """
     study = StudyFolder(Path(str(settings.confirms)))
-    plan = study.existing_record().plan
+    record = study.existing_record()
+    plan = record.plan
+    if not is_executing_trusted() and (foreign := foreign_overrides(record, override_lines(request.factors))):
+        # The levels of the confirmation are made by overrides that its plan.json names.
+        require_trust([("override", line) for line in foreign], _confirm_command(study), False, None)
     declared = plan.study
     seeds = settings.seeds if isinstance(settings.seeds, tuple) else ()
     planned = plan_confirmation(study, len(seeds) or None)
@@ -126,31 +142,42 @@ def confirmation_request(
     )
 
 
-def train_confirmation(study: StudyFolder, plan: ConfirmationPlan) -> bool:
+def train_confirmation(
+    study: StudyFolder, plan: ConfirmationPlan, *, trust: bool = False, ask: Ask | None = None
+) -> bool:
     """Train the reduced network against the full one by giving the study's own command again.
 
     Args:
         study: The study's folder.
         plan: What :func:`plan_confirmation` returned.
+        trust: Whether to execute what a study that came from elsewhere names; this one time, nothing remembers it.
+        ask: Asks the user about that; None where there is nobody to ask.
 
     Returns:
         Whether all runs have finished.
 
     Raises:
-        StoreError: If the study does not record which command made it.
+        StoreError: If the study does not record which command made it, or it came from elsewhere and is not trusted.
         SystemExit: If the command ends for another reason than a failed run.
     """
-    command = last_command(study)
+    record = study.existing_record()
+    command = existing_command(study, record.history)
+    foreign = foreign_overrides(record)
+    is_own = is_own_command(command) and not foreign
+    if not is_own:
+        what = [*described_command(command), *(("override", line) for line in foreign)]
+        require_trust(what, _confirm_command(study), trust, ask)
     task, seeds = command["task"], ",".join(map(str, plan.seeds))
     # Escaped for a quoted value in Hydra's grammar.
     path = str(study.path.resolve()).replace("\\", "\\\\").replace("'", "\\'")
     confirming = [f"hydra.sweeper.confirms='{path}'", f"hydra.sweeper.seeds=[{seeds}]"]
     before, sys.argv = sys.argv, [task["file"], *command["command"], *confirming]
     try:
-        if task["module"] == "__main__":
-            run_script(Path(task["file"]), "__main__")
-        else:
-            load_object(f"{task['module']}.{task['name']}")()
+        with nullcontext() if is_own else executing_trusted():
+            if task["module"] == "__main__":
+                run_script(Path(task["file"]), "__main__")
+            else:
+                load_object(f"{task['module']}.{task['name']}")()
     except SystemExit as end:
         # 1 stands for failed runs, which the returned value reports.
         if end.code not in (None, 0, 1) or plan.folder.record() is None:
@@ -231,6 +258,10 @@ def check_same_configuration(study: StudyFolder, reference: Mapping[str, Any]) -
             + "\n".join(f"  {line}" for line in changed)
             + "\nPut it back to confirm what the study found."
         )
+
+
+def _confirm_command(study: StudyFolder) -> str:
+    return shlex.join(["ablate", "confirm", str(study.path), "--trust"])
 
 
 def _levels_text(levels: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
 from ablate.errors import ConfigError, DesignError, RunError, StoreError
+from ablate.formatting import listing
 from ablate.objects import load_object
 from ablate.store import FINISHED, StudyFolder, make_folder
 from ablate.study.settings import StudySettings
@@ -25,6 +26,7 @@ from ablate.sweep.composer import Composer
 from ablate.sweep.config_loader import parse_overrides
 from ablate.sweep.console import say
 from ablate.sweep.pool import Call, Outcome, WorkerPool
+from ablate.sweep.trust import foreign_overrides
 from ablate.sweep.worker import redirect_output
 
 _MAX_DESCRIBED = 32
@@ -88,6 +90,7 @@ def describe_networks(
     folder: StudyFolder,
     composer: Composer,
     pool: WorkerPool | None,
+    typed: Collection[str],
     meanwhile: Callable[[], Any],
 ) -> None:
     """Measure what the networks cost and draw them, as far as that is not done; a failure is only printed.
@@ -99,13 +102,24 @@ def describe_networks(
         folder: The study's folder, with its plan.
         composer: Composes configurations.
         pool: Workers to use, or None to start one.
+        typed: The overrides that the levels of this command have. Overrides that only ``plan.json`` names are applied
+            if they are of an earlier command of this user's; cells that need others are left out.
         meanwhile: What this process does while the workers are busy; not called where there is nothing to find out.
     """
     if settings.preflight is None:
         return
     record = folder.existing_record()
     finished = {run.cell for run in record.runs if folder.run(run).status().state == FINISHED}
+    factors = record.plan.factors
     trained = [cell for cell in record.plan.cells if cell.name in finished]
+    foreign = set(foreign_overrides(record, typed))
+    left_out = (
+        [cell for cell in trained if not foreign.isdisjoint(composer.overrides(cell, factors))] if foreign else []
+    )
+    trained = [cell for cell in trained if cell not in left_out]
+    if left_out:
+        labels = listing([cell.label for cell in left_out], _MAX_DESCRIBED)
+        say(f"Not measured and not drawn, since their overrides came with the study from elsewhere: {labels}.")
     if not trained or not trained[0].is_reference:
         return
     # The reference and single changes first: they are what tables and figures compare.
@@ -120,7 +134,7 @@ def describe_networks(
     if costs is None and diagrams is None:
         return
     seed = f"{settings.seed_key}=0"
-    configurations = [composer.configuration((*composer.overrides(cell, record.plan.factors), seed)) for cell in cells]
+    configurations = [composer.configuration((*composer.overrides(cell, factors), seed)) for cell in cells]
     tasks: list[tuple[str, tuple[Any, ...]]] = []
     if costs is not None:
         number = f"{len(cells)} of {len(trained)}" if len(cells) < len(trained) else f"{len(cells)}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import itertools
 import runpy
+import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,11 +20,14 @@ from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import setup_globals
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import RunError, StoreError
 from ablate.objects import load_object
 from ablate.store import PlannedRun, Result, RunFolder, StudyFolder
+from ablate.sweep.frozen import FrozenConfiguration, dotted_paths, read_frozen, task_name
 from ablate.sweep.recorder import record
+from ablate.sweep.trust import Ask, described_task, is_own_command, last_command, require_trust
 
 
 @dataclass(frozen=True)
@@ -51,19 +57,23 @@ def task_origin(task: Callable[..., Any]) -> dict[str, str]:
     }
 
 
-def last_command(study: StudyFolder) -> Mapping[str, Any]:
-    """The history entry of the last command that trained a study: its arguments, and where its task comes from.
+def existing_command(study: StudyFolder, history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The entry of the command with which a study can be trained again: its arguments, and where its task comes from.
+
+    Args:
+        study: The study's folder, for the message.
+        history: The history that it records.
 
     Raises:
         StoreError: If no command that can be repeated made the study.
     """
-    commands = [event for event in study.existing_record().history if "task" in event]
-    if not commands:
+    command = last_command(history)
+    if command is None:
         raise StoreError(
             f"The study '{study.path}' does not record where its task comes from, so no command can train it again. "
             f"Call ablate.run as before; ablate.run(..., confirms='{study.path}') confirms it."
         )
-    return commands[-1]
+    return command
 
 
 def run_script(path: Path, name: str) -> dict[str, Any]:
@@ -76,35 +86,41 @@ def run_script(path: Path, name: str) -> dict[str, Any]:
         StoreError: If there is no such script.
     """
     if not path.is_file():
-        raise StoreError(f"The script of the study is not there: '{path}'.")
+        raise StoreError(
+            f"The script of the study is not there: '{path}'. Put it back; or give the command that made the study "
+            "once more where the script is now, which trains nothing again and records the new place."
+        )
     sys.path.insert(0, str(path.parent))
     return runpy.run_path(str(path), run_name=name)
 
 
-def rerun(study: StudyFolder, run: PlannedRun) -> RerunResult:
+def rerun(study: StudyFolder, run: PlannedRun, *, trust: bool = False, ask: Ask | None = None) -> RerunResult:
     """Run a run again, in a folder of its own within the run's folder.
 
     Args:
         study: The study's folder.
         run: Which run.
+        trust: Whether to execute what a study that came from elsewhere names; this one time, nothing remembers it.
+        ask: Asks the user about that; None where there is nobody to ask.
 
     Raises:
-        StoreError: If its frozen configuration or the origin of its task is not there.
+        StoreError: If its frozen configuration or the origin of its task is not there, or it came from elsewhere and
+            is not trusted.
         RunError: If it brings no result.
     """
-    folder = study.run(run)
-    task = _load_task(last_command(study)["task"])
-    config, hydra = (_read_yaml(folder.path / ".hydra" / name) for name in ("config.yaml", "hydra.yaml"))
-    again = RunFolder(folder.path / "reruns" / time.strftime("%Y-%m-%d_%H-%M-%S"))
-    again.path.mkdir(parents=True, exist_ok=True)
-    setup_globals()
-    # Hydra expects its node to be typed, and interpolations in it may refer to the task's keys.
-    typed = OmegaConf.create({"hydra": OmegaConf.structured(HydraConf)}, flags={"struct": False, "allow_objects": True})
-    OmegaConf.set_struct(typed.hydra, False)
-    complete: DictConfig = OmegaConf.merge(typed, hydra, config)  # type: ignore[assignment]
-    complete.hydra.runtime.output_dir = str(again.path.absolute())
-    HydraConfig.instance().set_config(complete)
-    record(lambda: task(config), again, study.existing_record().plan.study.metric)
+    folder, entered = study.run(run), study.existing_record()
+    command = existing_command(study, entered.history)
+    task_origin = command["task"]
+    frozen = read_frozen(folder.path, task_name(task_origin))
+    if not (is_own_command(command) and frozen.is_own):
+        what = [*described_task(task_origin), ("configuration", str(frozen.path))]
+        what += [("names", path) for path in dotted_paths(frozen.config)]
+        typed = shlex.join(["ablate", "rerun", str(study.path), f"{run.cell}/{run.seed}", "--trust"])
+        require_trust(what, typed, trust, ask)
+    task = _load_task(task_origin)
+    again = RunFolder(_make_folder(folder.path / "reruns"))
+    _announce(frozen, again)
+    record(lambda: task(frozen.config), again, entered.plan.study.metric)
     first, second = folder.result(), again.result()
     if second is None:
         raise RunError(f"The second time brought no result; see {again.path}.")
@@ -115,11 +131,33 @@ def rerun(study: StudyFolder, run: PlannedRun) -> RerunResult:
     return RerunResult(first, second, again.path, different)
 
 
-def _read_yaml(path: Path) -> DictConfig:
+def _make_folder(parent: Path) -> Path:
+    """A new folder that is called by the time; another process may make one within the same second."""
+    name = time.strftime("%Y-%m-%d_%H-%M-%S")
     try:
-        return OmegaConf.load(path)  # type: ignore[return-value]
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            with contextlib.suppress(FileExistsError):
+                folder = parent / (name if number == 1 else f"{name}-{number}")
+                folder.mkdir()
+                break
     except OSError as error:
-        raise StoreError(f"The run has no frozen configuration: cannot read '{path}': {error.strerror}.") from error
+        raise StoreError(f"Cannot write to '{parent}': {error.strerror or error}.") from error
+    return folder
+
+
+def _announce(frozen: FrozenConfiguration, again: RunFolder) -> None:
+    """Make a configuration the one that a task finds as Hydra's, with another output folder."""
+    setup_globals()
+    # Hydra expects its node to be typed, and interpolations in it may refer to the task's keys.
+    typed = OmegaConf.create({"hydra": OmegaConf.structured(HydraConf)}, flags={"struct": False, "allow_objects": True})
+    OmegaConf.set_struct(typed.hydra, False)
+    try:
+        complete: DictConfig = OmegaConf.merge(typed, frozen.hydra, frozen.config)  # type: ignore[assignment]
+        complete.hydra.runtime.output_dir = str(again.path.absolute())
+        HydraConfig.instance().set_config(complete)
+    except OmegaConfBaseException as error:
+        raise StoreError(f"'{frozen.path.parent}' is not what Hydra writes: {error}") from error
 
 
 def _load_task(origin: Mapping[str, str]) -> Callable[..., Any]:

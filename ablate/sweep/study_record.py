@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from ablate.store.records import StudyRecord
 from ablate.study import Cell, Factor, Level, Plan, Study, cell_of
 from ablate.study.settings import FIRST_SEEDS
 from ablate.sweep.identity import difference_lines
+from ablate.sweep.trust import is_own_command, last_command, override_lines, signed_event
 
 _MAX_LENGTH = 100
 _SPECIAL = "._,=+- "
@@ -145,7 +147,8 @@ def extended_record(
         plan: What the command asks for.
         runs: The runs of the plan that are to be entered.
         reference: The unswept configuration.
-        event: The entry of the command for the history, as plain values; kept only if the plan changes.
+        event: The entry of the command for the history, as plain values; kept only if the plan changes, or if it is
+            the first one of this user's, or the first one with the task where it is now.
 
     Raises:
         StoreError: See :func:`check_same_study`.
@@ -170,8 +173,14 @@ def extended_record(
     notes = tuple(dict.fromkeys([*old.plan.notes, *plan.notes]))
     merged_plan = Plan(study, factors, tuple(cells.values()), notes)
     is_same = all_runs == old.runs and merged_plan == old.plan
-    history = old.history if is_same else (*old.history, event)
+    history = old.history if is_same and not _is_news(event, old.history) else (*old.history, event)
     return StudyRecord(merged_plan, _in_plan_order(merged_plan, all_runs), reference, history, old.checks)
+
+
+def _is_news(event: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a command is to be repeated from now on instead of an earlier one that made the same plan."""
+    last = last_command(history)
+    return is_own_command(event) and (last is None or not is_own_command(last) or last["task"] != event["task"])
 
 
 def enter_study(
@@ -215,8 +224,10 @@ def enter_study(
             "seeds": list(plan.study.seeds),
             "declared": plan.digest,
             "finished": finished,
-            **({"task": dict(task)} if task else {}),
         }
+        if task:
+            event |= {"task": dict(task), "overrides": override_lines(plan.factors)}
+            event = _signed(event) if write else event
         # Under the sequential rule only the first seeds are certain to be needed.
         seeds = plan.study.seeds[:FIRST_SEEDS] if plan.study.sequential else plan.study.seeds
         record = extended_record(folder, old, plan, [run for run in runs if run.seed in seeds], reference, event)
@@ -224,6 +235,14 @@ def enter_study(
         if write and record != old:
             folder.write_record(record)
     return record
+
+
+def _signed(event: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return signed_event(event)
+    except StoreError as error:
+        sys.stderr.write(f"{error} The study is not signed: 'ablate rerun' and 'ablate confirm' will ask about it.\n")
+        return event
 
 
 def _in_plan_order(plan: Plan, runs: Sequence[PlannedRun]) -> tuple[PlannedRun, ...]:

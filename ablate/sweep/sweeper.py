@@ -44,6 +44,7 @@ from ablate.sweep.console import (
 from ablate.sweep.engine import Job, run_statuses
 from ablate.sweep.execution import Execution, read_settings
 from ablate.sweep.factors import StudyRequest, error_text, read_request
+from ablate.sweep.frozen import sign_and_call, task_name
 from ablate.sweep.inspection import describe_networks, discover_factors
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.planner import Planner
@@ -51,6 +52,7 @@ from ablate.sweep.process_state import discard_output, prepare_streams, set_exit
 from ablate.sweep.recorder import record_job
 from ablate.sweep.rerun import task_origin
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name
+from ablate.sweep.trust import is_executing_trusted
 
 _OUTPUTS = Path("outputs")
 
@@ -141,7 +143,8 @@ class StudySweeper(Sweeper):
             if record.plan.study.sequential or finished < len(statuses):
                 execution.train()
             # Few figures show what the networks cost; the others are drawn while that is measured.
-            describe_networks(settings, folder, composer, pool, lambda: collect(folder, drawn=drawn))
+            typed = {line for job in jobs for line in job.overrides}
+            describe_networks(settings, folder, composer, pool, typed, lambda: collect(folder, drawn=drawn))
         finally:
             if pool is not None:
                 pool.close()
@@ -151,6 +154,8 @@ class StudySweeper(Sweeper):
         halt = None if settings.keep_going else folder.halt.absolute()
         metric = settings.metric or UNNAMED_METRIC
         task = functools.partial(record_job, self._task, metric, _code_version(), halt)
+        if not is_executing_trusted():
+            task = functools.partial(sign_and_call, task_name(task_origin(self._task)), task)
         try:
             return Plugins.instance().instantiate_launcher(
                 hydra_context=replace(self._context, config_loader=composer.run_loader()),

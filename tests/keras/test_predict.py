@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import zipfile
 
 import numpy as np
@@ -77,3 +78,28 @@ def test_what_cannot_be_predicted_is_told(trained, tmp_path):
     (strange / "best.keras").write_bytes(b"PK")
     assert message(strange, tmp_path / "text.png").startswith(f"'{strange}/best.keras' cannot be loaded: BadZipFile: ")
     assert zipfile.is_zipfile(run / "last.keras")
+
+
+def test_nothing_in_a_saved_network_is_executed_or_unpacked_without_bounds(trained, tmp_path):
+    run, _ = trained
+    picture = tmp_path / "picture.png"
+    Image.new("L", (8, 8)).save(picture)
+    with zipfile.ZipFile(run / "last.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+
+    def message(**changed):
+        with zipfile.ZipFile(run / "best.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in {**members, **changed}.items():
+                archive.writestr(name, data)
+        with pytest.raises(NetworkError) as caught:
+            predict(run, [picture])
+        return str(caught.value)
+
+    code = keras.saving.serialize_keras_object(keras.layers.Lambda(lambda x: x, name="code"))
+    config = json.loads(members["config.json"])
+    config["config"]["layers"][1] |= {key: code[key] for key in ("module", "class_name")}
+    config["config"]["layers"][1]["config"] = code["config"]
+    assert "Lambda" in message(**{"config.json": json.dumps(config)})
+    assert "too large" in message(**{"ablate.json": b" " * 50_000_000})
+    assert "cannot be loaded" in message(**{"ablate.json": b'{"data": 1, "more": 2}'})
+    assert "cannot be loaded" in message(**{"ablate.json": b"[]"})

@@ -120,3 +120,13 @@ def test_a_library_that_writes_to_a_path_replaces_a_file_only_when_it_is_done(tm
         raise ZeroDivisionError
     assert path.read_text() == "old"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_must_survive_a_power_failure_is_synced_with_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").readlink()))
+    with replacing(tmp_path / "backup", durable=True) as temporary:
+        temporary.write_text("new")
+    assert synced == [temporary, tmp_path]

@@ -103,6 +103,8 @@ def with_fresh_names(build: Callable[[], Any]) -> Any:
 def saved(input_shape: tuple[int, int, int], classes: int, *, path: str) -> Any:
     """The network in a file that Keras wrote; its weights are not used, since every run starts from its own.
 
+    The file may come from elsewhere: Keras refuses code in it, as ``Lambda`` layers hold.
+
     Args:
         input_shape: Height, width, channels of an image; the file decides what the network takes.
         classes: Number of classes; likewise.
@@ -118,7 +120,7 @@ def saved(input_shape: tuple[int, int, int], classes: int, *, path: str) -> Any:
     if not file.is_file():
         raise NetworkError(f"model.path={path}: there is no such file.")
     try:
-        return keras.models.load_model(file, compile=False)
+        return keras.models.load_model(file, compile=False, safe_mode=True)
     except Exception as error:
         raise NetworkError(
             f"model.path={path}: Keras cannot read it: {error} A network with layers of your own needs "

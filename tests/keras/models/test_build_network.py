@@ -293,3 +293,19 @@ def test_a_saved_network(tmp_path):
     assert message({"path": str(tmp_path / "bad.keras")}).startswith(
         f"model.path={tmp_path / 'bad.keras'}: Keras cannot read it: "
     )
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_code_in_a_saved_network_is_not_executed(ending, tmp_path):
+    executed = tmp_path / "executed"
+    inputs = keras.Input((16, 16, 1))
+    outputs = keras.layers.Dense(10, activation="softmax")(keras.layers.Flatten()(inputs))
+    code = eval(f"lambda x: (open({str(executed)!r}, 'w').close(), x)[1]")
+    model = keras.Model(inputs, keras.layers.Lambda(code, output_shape=(10,))(outputs))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("absl.logging.warning", lambda *_, **__: None)
+        model.save(tmp_path / f"net.{ending}")
+    executed.unlink(missing_ok=True)
+    assert "Lambda" in message({"name": "saved", "path": str(tmp_path / f"net.{ending}")})
+    assert not executed.exists()
