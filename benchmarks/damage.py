@@ -1,0 +1,482 @@
+"""Damaged study folders under every command: is each number right, or is it said what is wrong with it?
+
+    python benchmarks/damage.py [--jobs 2] [--sample 300] [--only 'result.json|digit changed|report'] [--by damage]
+
+A case is one file of a small study's folder, one kind of damage and one command, in a forked process. Its outcome:
+
+right      numbers and lists are those of the undamaged study
+said       something differs, and what the command prints or writes names the file or the run
+silent     something differs, and nothing is said
+traceback  an exception that is no message to the user
+hang       more than --limit seconds, or 2 GiB of memory
+
+It exits with 1 unless the last three are 0. The study is that of a Hydra application of a few lines: three cells, four
+seeds, one failed run. In ``--only`` a part may be left empty, and parts of names will do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import functools
+import io
+import itertools
+import os
+import random
+import re
+import runpy
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from battery import (
+    RIGHT,
+    SAID,
+    SILENT,
+    Verdict,
+    call_forked,
+    chosen,
+    finish,
+    print_table,
+    run_cases,
+    scratch_folder,
+)
+from damages import CANARY, DAMAGES, NotApplicable, Target
+
+APPLICATION = """
+from pathlib import Path
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+
+ConfigStore.instance().store("toy", {"norm": "batch", "skip": True, "seed": 0})
+
+
+@hydra.main(version_base="1.3", config_path=None, config_name="toy")
+def train(config):
+    if config.norm == "none" and config.seed == 3:
+        raise ValueError("out of luck")
+    noise = (37 * config.seed + 11 * config.skip + 5 * (config.norm == "none")) % 7 / 1000
+    score = 0.9 - 0.1 * (config.norm == "none") + noise
+    name = "history.csv" if config.seed == 2 else "curves.csv"
+    lines = [f"{epoch},{score - 0.1 / epoch:.6f}" for epoch in range(1, 6)]
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    (folder / name).write_text("\\n".join(["epoch,val_score", *lines]) + "\\n")
+    return {"score": score, "loss": 1 - score}
+
+
+if __name__ == "__main__":
+    train()
+"""
+"""The application: it writes curves, by a seed in a file of its own, and one of its runs fails."""
+
+TRAIN = (
+    *("-m", "hydra/sweeper=ablation", "norm=batch,none", "skip=true,false"),
+    *("hydra.sweeper.design=one_factor_at_a_time", "hydra.sweeper.metric=score", "hydra.sweeper.margin=0.05"),
+)
+STUDY = "hydra.sweeper.name=toy", "hydra.sweeper.seeds=4"
+PART = "hydra.sweeper.name=part", "hydra.sweeper.seeds=[4,5]"
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """A file that is damaged.
+
+    Args:
+        path: Relative to the study's folder; ``RUN``, ``OWN`` and ``FAILED`` stand for the folders of runs.
+        twin: What is put in its place as another's file.
+        run: The name and seed of the run that it belongs to.
+    """
+
+    path: str
+    twin: str = ""
+    run: tuple[str, int] = ("skip=false", 1)
+
+
+RUNS: Mapping[str, tuple[str, int]] = {"RUN": ("skip=false", 1), "OWN": ("skip=false", 2), "FAILED": ("norm=none", 3)}
+OTHER = "norm=none", 1
+FAILING = "norm=none/3"  # run again it raises, as its task does
+
+FILES = [
+    StudyFile("plan.json", "../part/plan.json"),
+    *(
+        StudyFile(f"RUN/{name}", f"OTHER/{name}")
+        for name in ("status.json", "result.json", "curves.csv", ".hydra/config.yaml", ".hydra/hydra.yaml")
+    ),
+    StudyFile("RUN/.hydra/overrides.yaml", "OTHER/.hydra/overrides.yaml"),
+    StudyFile("OWN/history.csv", "OTHER/curves.csv", RUNS["OWN"]),
+    StudyFile("FAILED/status.json", "OTHER/status.json", RUNS["FAILED"]),
+    StudyFile("FAILED/run.log", "OTHER/app.log", RUNS["FAILED"]),
+    StudyFile("costs.json", "../part/costs.json"),
+    StudyFile("confirmation.json", "../part/confirmation.json"),
+    *(StudyFile(f".cache/{name}", f"../part/.cache/{name}") for name in ("files.json", "summary.json", "runs.arrow")),
+    *(StudyFile(name, f"../part/{name}") for name in ("effects.csv", "runs.csv", "curves.csv", "report.html")),
+    *(StudyFile(name, f"../part/{name}") for name in ("tables/effects.md", "tables/numbers.tex", "checklist.md")),
+    StudyFile("figures/forest.png", "../part/figures/forest.png"),
+    StudyFile("figures/captions.md", "../part/figures/captions.md"),
+    StudyFile("diagrams/full.svg", "../part/diagrams/full.svg"),
+]
+
+
+def ablate(*arguments: str) -> None:
+    """The command ``ablate`` in this process."""
+    from ablate.app.main import main
+
+    sys.argv = ["ablate", *arguments]
+    main()
+
+
+def application(*arguments: str) -> None:
+    """The application in this process."""
+    script = str(Path("app.py").absolute())
+    sys.argv = [script, *TRAIN, *STUDY, *arguments]
+    sys.path.insert(0, str(Path.cwd()))
+    runpy.run_path(script, run_name="__main__")
+
+
+def read_in_python(run: str) -> None:
+    """What a notebook shows of a study."""
+    import pandas as pd
+
+    from ablate.api import load, table
+    from ablate.errors import AblateError
+
+    try:
+        summary = load("outputs/toy")
+        pd.set_option("display.width", 10_000, "display.max_columns", 100, "display.max_rows", 1000)
+        for frame in (summary.runs, summary.cells, summary.effects, summary.pairs, summary.curves):
+            print(frame.drop(columns=[name for name in frame if str(name).startswith("seconds")]))
+        print(table(summary), *summary.notes, sep="\n")
+    except AblateError as error:
+        sys.exit(str(error))
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command on the damaged study.
+
+    Args:
+        call: Does it, given a run as ``cell/seed``.
+        writes: The folder, below the output folder, whose files are its results; empty if it only prints.
+    """
+
+    call: Callable[[str], object]
+    writes: str = ""
+
+
+COMMANDS: Mapping[str, Command] = {
+    "status": Command(lambda run: ablate("status", "outputs/toy")),
+    "show": Command(lambda run: ablate("show", "outputs/toy", run)),
+    "report": Command(lambda run: ablate("report", "outputs/toy"), "toy"),
+    "report of two": Command(lambda run: ablate("report", "outputs/toy", "outputs/part", "--into", "both"), "both"),
+    "merge": Command(lambda run: ablate("merge", "outputs/toy", "outputs/part", "--into", "merged"), "merged"),
+    "merge into": Command(lambda run: ablate("merge", "outputs/part", "--into", "toy"), "toy"),
+    "again": Command(lambda run: application(), "toy"),
+    "plan": Command(lambda run: application("hydra.sweeper.dry_run=true")),
+    "python": Command(read_in_python),
+    "confirm": Command(lambda run: ablate("confirm", "outputs/toy")),
+    "rerun": Command(lambda run: ablate("rerun", "outputs/toy", "skip=false/1" if run == FAILING else run)),
+}
+
+
+@dataclass(frozen=True)
+class Products:
+    """What a command gave: its lines in order, and the text of every file that it may have written, by name."""
+
+    lines: tuple[str, ...]
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> set[tuple[str, str]]:
+        """Every line with where it stands."""
+        of_files = {(name, line) for name, lines in self.files.items() for line in lines}
+        return {("output", line) for line in self.lines} | of_files
+
+
+_VOLATILE = re.compile(
+    r"\d{4}-\d\d-\d\d[T_ ]\d\d[-:]\d\d[-:]\d\d(?:[+-]\d{4})?|[\d.,]+ (?:s|ms|min|h)\b|\s+(?=\s)|[─━]+|(?<=\bpid )\d+"
+)
+# Hydra's own lines, and where a log is, which is shown if it is there.
+_UNCOMPARED = re.compile(r"\[HYDRA\]|^ *see .*run\.log$")
+_READ = ("*.csv", "tables/*.csv", "tables/*.md", "tables/*.tex", "checklist.md", "figures/captions.md")
+_PRESENT = ("report.html", "figures/*.png", "figures/*.svg")
+
+
+def products(output: str, root: Path, command: Command) -> Products:
+    """What a command printed and wrote, without what differs between any two calls."""
+    # The end of a log is shown as it is: no number of ours stands there.
+    output = re.sub(r"^-- log: .*", "", output, flags=re.DOTALL | re.MULTILINE)
+    lines = [line for line in output.replace(str(root), "").splitlines() if not _UNCOMPARED.search(line)]
+    files: dict[str, tuple[str, ...]] = {}
+    folder = root / "outputs" / command.writes
+    if command.writes and folder.is_dir():
+        for pattern in _READ:
+            for path in sorted(folder.glob(pattern)):
+                files[str(path.relative_to(folder))] = _text(path)
+        for pattern in _PRESENT:
+            for path in sorted(folder.glob(pattern)):
+                whole = path.is_file() and not path.is_symlink() and path.stat().st_size < 10**9
+                files[str(path.relative_to(folder))] = (_kind(path.read_bytes()) if whole else "no file",)
+    return Products(tuple(_clean(line) for line in lines), files)
+
+
+def _kind(data: bytes) -> str:
+    """What a figure or page is by its beginning and end."""
+    return f"{data[:4]!r} {data[-8:]!r}" if len(data) > 1000 else "damaged"
+
+
+def _text(path: Path) -> tuple[str, ...]:
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > 10**8:
+        return ("no file",)
+    lines = path.read_bytes().decode(errors="replace").splitlines()
+    if path.suffix == ".csv" and lines:
+        rows = list(csv.reader(line.replace("\0", "?") for line in lines))
+        timed = {place for place, name in enumerate(rows[0]) if name.startswith("seconds")} if rows else set()
+        lines = [",".join(cell for place, cell in enumerate(row) if place not in timed) for row in rows]
+    return tuple(_clean(line) for line in lines)
+
+
+def _clean(line: str) -> str:
+    return _VOLATILE.sub("", line).strip()
+
+
+@dataclass(frozen=True)
+class Study:
+    """The undamaged study and what every command makes of it.
+
+    Args:
+        root: The folder with the application and the output folder.
+        expected: By command and run, the facts of every undamaged call, and those that differ between two of them.
+        limit: Seconds of a case.
+        seed: What draws places, keys and bytes.
+    """
+
+    root: Path
+    expected: Mapping[tuple[str, str], tuple[set[tuple[str, str]], set[tuple[str, str]]]]
+    limit: float
+    seed: int
+
+    def judge(self, case: tuple[str, ...]) -> Verdict | None:
+        """Damage a copy, carry the command out, and compare."""
+        name, damage, command_name = case
+        file = next(file for file in FILES if file.path == name)
+        command = COMMANDS[command_name]
+        root = self.root.with_name(f"case-{os.getpid()}")
+        try:
+            copy_study(self.root, root)
+            study = root / "outputs" / "toy"
+            path = study / _expanded(file.path, study)
+            rng = random.Random(f"{self.seed} {case}")
+            outside = root / f"outside{path.suffix}"
+            outside.write_text(f"{CANARY}\n")
+            DAMAGES[damage](Target(path, path.read_bytes(), study / _expanded(file.twin, study), outside, rng))
+            ended = call_forked(functools.partial(command.call, _cell_seed(file.run)), root, self.limit)
+            if ended.fault:
+                return Verdict(case, ended.fault, _last_line(ended.output))
+            result = products(ended.output, root, command)
+        except NotApplicable:
+            return None
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
+        if CANARY in ended.output or any(CANARY in line for _, line in result.facts):
+            return Verdict(case, SILENT, "follows a link out of the study")
+        common, every = self.expected[command_name, _cell_seed(file.run)]
+        added, missing = result.facts - every, common - result.facts
+        if not added and not missing:
+            return Verdict(case, RIGHT)
+        names = _names(file, path)
+        if any(_says(place, line, names) for place, line in added):
+            return Verdict(case, SAID)
+        return Verdict(case, SILENT, f"{_first(missing, '-')} {_first(added, '+')}".strip())
+
+
+def _expanded(path: str, study: Path) -> str:
+    first, _, rest = path.partition("/")
+    cell, seed = {**RUNS, "OTHER": OTHER}.get(first, ("", 0))
+    return f"{next((study / 'runs' / cell).glob(f'{seed}-*')).relative_to(study)}/{rest}" if cell else path
+
+
+def _cell_seed(run: tuple[str, int]) -> str:
+    return f"{run[0]}/{run[1]}"
+
+
+_LABELS = {"skip=false": "w/o skip", "norm=none": "norm=none"}
+
+
+def _names(file: StudyFile, path: Path) -> list[re.Pattern[str]]:
+    """What names a file or its run in a line."""
+    patterns = [re.escape(path.name)]
+    if file.path.partition("/")[0] in RUNS:
+        cell, seed = file.run
+        patterns += [re.escape(path.parents[path.parent.name == ".hydra"].name), re.escape(_cell_seed(file.run))]
+        patterns += [f"(?:{re.escape(name)}).*seeds?.*\\b{seed}\\b" for name in (cell, _LABELS[cell])]
+    return [re.compile(pattern) for pattern in patterns]
+
+
+_WORDS = re.compile(
+    r"damaged|unreadable|cannot|missing|not |no |left out|fail|differ|checksum|changed|lost|wait|link|train|written",
+    re.I,
+)
+
+
+def _says(place: str, line: str, names: list[re.Pattern[str]]) -> bool:
+    """Whether a line speaks of the damage; a row of numbers does not, though it names its run."""
+    is_row = place.endswith(".csv") or line.startswith(("|", "\\", "    "))
+    return any(name.search(line) for name in names) and (not is_row or bool(_WORDS.search(line)))
+
+
+def _first(facts: set[tuple[str, str]], sign: str) -> str:
+    ordered = sorted(facts, key=lambda fact: (fact[0] != "output", fact))
+    return f"{sign}{ordered[0][0]}: {ordered[0][1][:110]!r}" if ordered else ""
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    last = next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "")
+    frames = [line for line in lines if line.lstrip().startswith("File ") and "/ablate/" in line]
+    where = re.sub(r'.*/(ablate/.*)", line (\d+).*', r"\1:\2", frames[-1]) if frames else ""
+    return f"{last.strip()[:150]} {where}".strip()
+
+
+def copy_study(source: Path, target: Path) -> None:
+    """A copy of a study that has the times of the files, so that what a cache remembers of them holds."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
+
+
+def make_study(root: Path) -> None:
+    """Carry out the small study, its part with other seeds and its confirmation, and write the rest of its files."""
+    from ablate.store import StudyFolder
+
+    root.mkdir()
+    (root / "app.py").write_text(APPLICATION)
+    for settings in (STUDY, PART):
+        _must_succeed(lambda settings=settings: application(*settings), root)
+    for name in ("toy", "part"):
+        study = StudyFolder(root / "outputs" / name)
+        factor = 1 + (name == "part")
+        costs = {"weights": 1000, "flops": 2000, "activations": 300, "latency": 0.001, "step": 0.002, "batch": 64}
+        cells = study.existing_record().plan.cells
+        costs |= {f"{key}_ratio": 1.0 for key in costs if key != "batch"}
+        study.write_costs({cell.name: {**costs, "weights": 1000 * factor} for cell in cells})
+        study.diagrams.mkdir()
+        for cell in cells:
+            (study.diagrams / f"{cell.name}.svg").write_text(
+                f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text>{factor}</text></svg>\n'
+            )
+        _must_succeed(lambda name=name: ablate("confirm", f"outputs/{name}"), root)
+        _must_succeed(lambda name=name: ablate("report", f"outputs/{name}"), root)
+
+
+def _must_succeed(function: Callable[[], object], root: Path) -> None:
+    ended = call_forked(function, root, 120)
+    if ended.fault:
+        raise SystemExit(f"The study could not be made:\n{ended.output[-3000:]}")
+
+
+def prepare_process() -> None:
+    """Import what the cases need, let small studies be cached, and draw one figure for all."""
+    import ablate.app.application
+    import ablate.app.main
+    import ablate.figures
+    import ablate.figures.files
+    import ablate.merging
+    import ablate.report.cache
+    import ablate.report.page
+    import ablate.report.study_report
+    import ablate.sweep.confirm
+    import ablate.sweep.rerun
+    import ablate.sweep.sweeper
+    import ablate.tables
+
+    ablate.report.cache._MIN_RUNS = 0
+    formats = ablate.figures.files.FORMATS
+    ablate.figures.files.FORMATS = {name: formats[name] for name in formats if name != "pdf"}  # takes the most time
+    write = ablate.figures.write_figures
+
+    def write_forest(summary: object, folder: object, names: object = None, *rest: object) -> object:
+        return write(summary, folder, ["forest"], *rest)
+
+    ablate.figures.write_figures = write_forest
+
+
+def _warm_up(root: Path) -> None:
+    """Carry commands out in this process, so that forked ones find modules and fonts loaded."""
+    import scipy.stats  # noqa: F401
+
+    here = Path.cwd()
+    os.chdir(root)
+    try:
+        for command in COMMANDS.values():
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                with contextlib.suppress(SystemExit):
+                    command.call(_cell_seed(RUNS["RUN"]))
+    finally:
+        os.chdir(here)
+
+
+def all_cases() -> list[tuple[str, ...]]:
+    """Every file, damage and command."""
+    return list(itertools.product([file.path for file in FILES], DAMAGES, COMMANDS))
+
+
+def run_battery(root: Path, cases: list[tuple[str, ...]], jobs: int, limit: float, seed: int) -> list[Verdict]:
+    """Make the study and carry cases out on copies of it.
+
+    Args:
+        root: An empty folder for all of it.
+        cases: Which cases.
+        jobs: How many at a time.
+        limit: Seconds of a case.
+        seed: What draws places, keys and bytes.
+    """
+    prepare_process()
+    whole = root / "whole"
+    make_study(whole)
+    copy_study(whole, root / "warm")
+    _warm_up(root / "warm")
+    expected = {}
+    runs = {file.path: _cell_seed(file.run) for file in FILES}
+    for name, run in sorted({(command, runs[file]) for file, _, command in cases}):
+        facts = []
+        for _ in range(2):
+            copy_study(whole, root / "undamaged")
+            ended = call_forked(functools.partial(COMMANDS[name].call, run), root / "undamaged", 120)
+            if ended.fault:
+                raise SystemExit(f"{name} of the undamaged study ends with a {ended.fault}:\n{ended.output[-3000:]}")
+            facts.append(products(ended.output, root / "undamaged", COMMANDS[name]).facts)
+        expected[name, run] = facts[0] & facts[1], facts[0] | facts[1]
+    study = Study(whole, expected, limit, seed)
+    return run_cases(cases, study.judge, jobs)
+
+
+def main() -> None:
+    """Damage, count and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=2, help="cases at a time")
+    parser.add_argument("--sample", type=int, default=4000, help="how many cases to draw; 0: all")
+    parser.add_argument("--only", help="FILE|DAMAGE|COMMAND")
+    parser.add_argument("--seed", type=int, default=0, help="draws the sample, places, keys and bytes")
+    parser.add_argument("--limit", type=float, default=20, help="seconds of a case")
+    parser.add_argument("--by", action="append", choices=("damage", "command"), default=[], help="a further table")
+    parser.add_argument("--faults", type=int, default=40, help="how many faults to list")
+    parser.add_argument("--log", type=Path, help="a file for all faults, a line each")
+    options = parser.parse_args()
+    root = scratch_folder("damage")
+    try:
+        cases = chosen(all_cases(), options.only, options.sample, options.seed)
+        verdicts = run_battery(root, cases, options.jobs, options.limit, options.seed)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    for position, title in enumerate(("file", "damage", "command")):
+        if not position or title in options.by:
+            print_table(verdicts, position, title)
+    finish(verdicts, options.faults, options.log)
+
+
+if __name__ == "__main__":
+    main()
