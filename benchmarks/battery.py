@@ -9,6 +9,7 @@ import ctypes
 import multiprocessing
 import os
 import random
+import re
 import resource
 import signal
 import sys
@@ -61,6 +62,11 @@ class Verdict:
     outcome: str
     detail: str = ""
 
+    @property
+    def line(self) -> str:
+        """The verdict as a line, whose second part ``--only`` takes."""
+        return f"{self.outcome:9} {'|'.join(self.case)}  {self.detail}"
+
 
 def scratch_folder(name: str) -> Path:
     """A new temporary folder, in memory where the system has a file system for that."""
@@ -83,7 +89,8 @@ def call_forked(function: Callable[[], object], folder: Path, seconds: float) ->
         code = _wait(child, seconds)
         output.seek(0)
         text = output.read(_LONGEST_OUTPUT).decode(errors="replace")
-    if code is None or code in (_OUT_OF_MEMORY, -signal.SIGKILL):
+    out_of_memory = code == _OUT_OF_MEMORY or re.search(r"^MemoryError\b", text, re.MULTILINE)
+    if code is None or out_of_memory or code == -signal.SIGKILL:
         return Ended(text, HANG)
     crashed = code == _RAISED or code < 0 or "HYDRA_FULL_ERROR=1 shows where." in text
     return Ended(text, TRACEBACK if crashed else "")
@@ -167,7 +174,10 @@ def chosen(cases: Iterable[tuple[str, ...]], only: str | None, sample: int, seed
 
 
 def run_cases(
-    cases: Sequence[tuple[str, ...]], run_case: Callable[[tuple[str, ...]], Verdict | None], jobs: int
+    cases: Sequence[tuple[str, ...]],
+    run_case: Callable[[tuple[str, ...]], Verdict | None],
+    jobs: int,
+    log: Path | None = None,
 ) -> list[Verdict]:
     """The verdicts of all cases that apply; prints how far it is to standard error.
 
@@ -175,11 +185,17 @@ def run_cases(
         cases: The cases.
         run_case: Carries one out; None where it does not apply.
         jobs: How many at a time.
+        log: A file to which faults are written as they are met, a line each.
     """
+    if log is not None:
+        log.write_text("")
     verdicts = []
     with multiprocessing.get_context("fork").Pool(jobs) as pool:
         for number, verdict in enumerate(pool.imap_unordered(run_case, cases, chunksize=4), 1):
             verdicts += [] if verdict is None else [verdict]
+            if log is not None and verdict is not None and verdict.outcome in FAULTS:
+                with log.open("a") as file:
+                    file.write(f"{verdict.line}\n")
             if number % 200 == 0:
                 faults = sum(verdict.outcome in FAULTS for verdict in verdicts)
                 sys.stderr.write(f"{number} of {len(cases)}, {faults} faults\n")
@@ -204,22 +220,10 @@ def print_table(verdicts: Sequence[Verdict], position: int, title: str) -> None:
         print(f"{name:{width}} {sum(row.values()):6}" + "".join(f"{row[outcome]:10}" for outcome in OUTCOMES))
 
 
-def finish(verdicts: Sequence[Verdict], most: int, log: Path | None = None) -> NoReturn:
-    """Print the faults and end the process, with 1 if there is one.
-
-    Args:
-        verdicts: What became of the cases.
-        most: How many faults are printed.
-        log: A file for all of them.
-    """
-    lines = [
-        f"{verdict.outcome:9} {'|'.join(verdict.case)}  {verdict.detail}"
-        for verdict in verdicts
-        if verdict.outcome in FAULTS
-    ]
-    print("\n".join(["", *lines[:most]]) if lines else "\nNo faults.")
-    if len(lines) > most:
-        print(f"and {len(lines) - most} more")
-    if log is not None:
-        log.write_text("".join(f"{line}\n" for line in lines))
-    sys.exit(1 if lines else 0)
+def finish(verdicts: Sequence[Verdict], most: int) -> NoReturn:
+    """Print the faults, at most so many, and end the process, with 1 if there is one."""
+    faults = [verdict.line for verdict in verdicts if verdict.outcome in FAULTS]
+    print("\n".join(["", *faults[:most]]) if faults else "\nNo faults.")
+    if len(faults) > most:
+        print(f"and {len(faults) - most} more")
+    sys.exit(1 if faults else 0)

@@ -36,6 +36,7 @@ from battery import (
     RIGHT,
     SAID,
     SILENT,
+    TRACEBACK,
     Verdict,
     call_forked,
     chosen,
@@ -140,16 +141,13 @@ def application(*arguments: str) -> None:
 
 def read_in_python(run: str) -> None:
     """What a notebook shows of a study."""
-    import pandas as pd
-
     from ablate.api import load, table
     from ablate.errors import AblateError
 
     try:
         summary = load("outputs/toy")
-        pd.set_option("display.width", 10_000, "display.max_columns", 100, "display.max_rows", 1000)
         for frame in (summary.runs, summary.cells, summary.effects, summary.pairs, summary.curves):
-            print(frame.drop(columns=[name for name in frame if str(name).startswith("seconds")]))
+            print(frame.drop(columns=[name for name in frame if str(name).startswith("seconds")]).to_csv(index=False))
         print(table(summary), *summary.notes, sep="\n")
     except AblateError as error:
         sys.exit(str(error))
@@ -202,6 +200,7 @@ _VOLATILE = re.compile(
 )
 # Hydra's own lines, and where a log is, which is shown if it is there.
 _UNCOMPARED = re.compile(r"\[HYDRA\]|^ *see .*run\.log$")
+_TRACEBACK = re.compile(r'Traceback \(most recent|File ".*", line \d+')
 _READ = ("*.csv", "tables/*.csv", "tables/*.md", "tables/*.tex", "checklist.md", "figures/captions.md")
 _PRESENT = ("report.html", "figures/*.png", "figures/*.svg")
 
@@ -278,6 +277,8 @@ class Study:
             if ended.fault:
                 return Verdict(case, ended.fault, _last_line(ended.output))
             result = products(ended.output, root, command)
+            if any(_TRACEBACK.match(line) for line in result.lines):  # that Hydra printed
+                return Verdict(case, TRACEBACK, _last_line(ended.output))
         except NotApplicable:
             return None
         finally:
@@ -424,7 +425,9 @@ def all_cases() -> list[tuple[str, ...]]:
     return list(itertools.product([file.path for file in FILES], DAMAGES, COMMANDS))
 
 
-def run_battery(root: Path, cases: list[tuple[str, ...]], jobs: int, limit: float, seed: int) -> list[Verdict]:
+def run_battery(
+    root: Path, cases: list[tuple[str, ...]], jobs: int, limit: float, seed: int, log: Path | None = None
+) -> list[Verdict]:
     """Make the study and carry cases out on copies of it.
 
     Args:
@@ -433,6 +436,7 @@ def run_battery(root: Path, cases: list[tuple[str, ...]], jobs: int, limit: floa
         jobs: How many at a time.
         limit: Seconds of a case.
         seed: What draws places, keys and bytes.
+        log: A file to which faults are written as they are met.
     """
     prepare_process()
     whole = root / "whole"
@@ -451,7 +455,7 @@ def run_battery(root: Path, cases: list[tuple[str, ...]], jobs: int, limit: floa
             facts.append(products(ended.output, root / "undamaged", COMMANDS[name]).facts)
         expected[name, run] = facts[0] & facts[1], facts[0] | facts[1]
     study = Study(whole, expected, limit, seed)
-    return run_cases(cases, study.judge, jobs)
+    return run_cases(cases, study.judge, jobs, log)
 
 
 def main() -> None:
@@ -469,13 +473,13 @@ def main() -> None:
     root = scratch_folder("damage")
     try:
         cases = chosen(all_cases(), options.only, options.sample, options.seed)
-        verdicts = run_battery(root, cases, options.jobs, options.limit, options.seed)
+        verdicts = run_battery(root, cases, options.jobs, options.limit, options.seed, options.log)
     finally:
         shutil.rmtree(root, ignore_errors=True)
     for position, title in enumerate(("file", "damage", "command")):
         if not position or title in options.by:
             print_table(verdicts, position, title)
-    finish(verdicts, options.faults, options.log)
+    finish(verdicts, options.faults)
 
 
 if __name__ == "__main__":
