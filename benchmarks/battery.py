@@ -157,6 +157,15 @@ def _wait(child: int, seconds: float) -> int | None:
     return None
 
 
+def last_error(text: str) -> str:
+    """The line of an output that names the exception, and where in our own code it was raised."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("HYDRA_FULL_ERROR")]
+    last = next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "")
+    frames = [line for line in lines if line.lstrip().startswith("File ") and "/ablate/" in line]
+    where = re.sub(r'.*/(ablate/.*)", line (\d+).*', r"\1:\2", frames[-1]) if frames else ""
+    return f"{last.strip()[:150]} {where}".strip()
+
+
 def chosen(cases: Iterable[tuple[str, ...]], only: str | None, sample: int, seed: int) -> list[tuple[str, ...]]:
     """Those cases that the command line selects.
 

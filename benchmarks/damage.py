@@ -17,18 +17,14 @@ seeds, one failed run. In ``--only`` a part may be left empty, and parts of name
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import functools
-import io
 import itertools
 import os
 import random
 import re
-import runpy
 import shutil
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,46 +37,13 @@ from battery import (
     call_forked,
     chosen,
     finish,
+    last_error,
     print_table,
     run_cases,
     scratch_folder,
 )
 from damages import CANARY, DAMAGES, NotApplicable, Target
-
-APPLICATION = """
-from pathlib import Path
-
-import hydra
-from hydra.core.config_store import ConfigStore
-from hydra.core.hydra_config import HydraConfig
-
-ConfigStore.instance().store("toy", {"norm": "batch", "skip": True, "seed": 0})
-
-
-@hydra.main(version_base="1.3", config_path=None, config_name="toy")
-def train(config):
-    if config.norm == "none" and config.seed == 3:
-        raise ValueError("out of luck")
-    noise = (37 * config.seed + 11 * config.skip + 5 * (config.norm == "none")) % 7 / 1000
-    score = 0.9 - 0.1 * (config.norm == "none") + noise
-    name = "history.csv" if config.seed == 2 else "curves.csv"
-    lines = [f"{epoch},{score - 0.1 / epoch:.6f}" for epoch in range(1, 6)]
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    (folder / name).write_text("\\n".join(["epoch,val_score", *lines]) + "\\n")
-    return {"score": score, "loss": 1 - score}
-
-
-if __name__ == "__main__":
-    train()
-"""
-"""The application: it writes curves, by a seed in a file of its own, and one of its runs fails."""
-
-TRAIN = (
-    *("-m", "hydra/sweeper=ablation", "norm=batch,none", "skip=true,false"),
-    *("hydra.sweeper.design=one_factor_at_a_time", "hydra.sweeper.metric=score", "hydra.sweeper.margin=0.05"),
-)
-STUDY = "hydra.sweeper.name=toy", "hydra.sweeper.seeds=4"
-PART = "hydra.sweeper.name=part", "hydra.sweeper.seeds=[4,5]"
+from toy_study import COMMANDS, OTHER, RUNS, Command, cell_seed, copy_study, make_study, prepare_process, warm_up
 
 
 @dataclass(frozen=True)
@@ -97,10 +60,6 @@ class StudyFile:
     twin: str = ""
     run: tuple[str, int] = ("skip=false", 1)
 
-
-RUNS: Mapping[str, tuple[str, int]] = {"RUN": ("skip=false", 1), "OWN": ("skip=false", 2), "FAILED": ("norm=none", 3)}
-OTHER = "norm=none", 1
-FAILING = "norm=none/3"  # run again it raises, as its task does
 
 FILES = [
     StudyFile("plan.json", "../part/plan.json"),
@@ -121,64 +80,6 @@ FILES = [
     StudyFile("figures/captions.md", "../part/figures/captions.md"),
     StudyFile("diagrams/full.svg", "../part/diagrams/full.svg"),
 ]
-
-
-def ablate(*arguments: str) -> None:
-    """The command ``ablate`` in this process."""
-    from ablate.app.main import main
-
-    sys.argv = ["ablate", *arguments]
-    main()
-
-
-def application(*arguments: str) -> None:
-    """The application in this process."""
-    script = str(Path("app.py").absolute())
-    sys.argv = [script, *TRAIN, *STUDY, *arguments]
-    sys.path.insert(0, str(Path.cwd()))
-    runpy.run_path(script, run_name="__main__")
-
-
-def read_in_python(run: str) -> None:
-    """What a notebook shows of a study."""
-    from ablate.api import load, table
-    from ablate.errors import AblateError
-
-    try:
-        summary = load("outputs/toy")
-        for frame in (summary.runs, summary.cells, summary.effects, summary.pairs, summary.curves):
-            print(frame.drop(columns=[name for name in frame if str(name).startswith("seconds")]).to_csv(index=False))
-        print(table(summary), *summary.notes, sep="\n")
-    except AblateError as error:
-        sys.exit(str(error))
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command on the damaged study.
-
-    Args:
-        call: Does it, given a run as ``cell/seed``.
-        writes: The folder, below the output folder, whose files are its results; empty if it only prints.
-    """
-
-    call: Callable[[str], object]
-    writes: str = ""
-
-
-COMMANDS: Mapping[str, Command] = {
-    "status": Command(lambda run: ablate("status", "outputs/toy")),
-    "show": Command(lambda run: ablate("show", "outputs/toy", run)),
-    "report": Command(lambda run: ablate("report", "outputs/toy"), "toy"),
-    "report of two": Command(lambda run: ablate("report", "outputs/toy", "outputs/part", "--into", "both"), "both"),
-    "merge": Command(lambda run: ablate("merge", "outputs/toy", "outputs/part", "--into", "merged"), "merged"),
-    "merge into": Command(lambda run: ablate("merge", "outputs/part", "--into", "toy"), "toy"),
-    "again": Command(lambda run: application(), "toy"),
-    "plan": Command(lambda run: application("hydra.sweeper.dry_run=true")),
-    "python": Command(read_in_python),
-    "confirm": Command(lambda run: ablate("confirm", "outputs/toy")),
-    "rerun": Command(lambda run: ablate("rerun", "outputs/toy", "skip=false/1" if run == FAILING else run)),
-}
 
 
 @dataclass(frozen=True)
@@ -273,19 +174,19 @@ class Study:
             outside = root / f"outside{path.suffix}"
             outside.write_text(f"{CANARY}\n")
             DAMAGES[damage](Target(path, path.read_bytes(), study / _expanded(file.twin, study), outside, rng))
-            ended = call_forked(functools.partial(command.call, _cell_seed(file.run)), root, self.limit)
+            ended = call_forked(functools.partial(command.call, cell_seed(file.run)), root, self.limit)
             if ended.fault:
-                return Verdict(case, ended.fault, _last_line(ended.output))
+                return Verdict(case, ended.fault, last_error(ended.output))
             result = products(ended.output, root, command)
             if any(_TRACEBACK.match(line) for line in result.lines):  # that Hydra printed
-                return Verdict(case, TRACEBACK, _last_line(ended.output))
+                return Verdict(case, TRACEBACK, last_error(ended.output))
         except NotApplicable:
             return None
         finally:
             shutil.rmtree(root, ignore_errors=True)
         if CANARY in ended.output or any(CANARY in line for _, line in result.facts):
             return Verdict(case, SILENT, "follows a link out of the study")
-        common, every = self.expected[command_name, _cell_seed(file.run)]
+        common, every = self.expected[command_name, cell_seed(file.run)]
         added, missing = result.facts - every, common - result.facts
         if not added and not missing:
             return Verdict(case, RIGHT)
@@ -301,10 +202,6 @@ def _expanded(path: str, study: Path) -> str:
     return f"{next((study / 'runs' / cell).glob(f'{seed}-*')).relative_to(study)}/{rest}" if cell else path
 
 
-def _cell_seed(run: tuple[str, int]) -> str:
-    return f"{run[0]}/{run[1]}"
-
-
 _LABELS = {"skip=false": "w/o skip", "norm=none": "norm=none"}
 
 
@@ -313,7 +210,7 @@ def _names(file: StudyFile, path: Path) -> list[re.Pattern[str]]:
     patterns = [re.escape(path.name)]
     if file.path.partition("/")[0] in RUNS:
         cell, seed = file.run
-        patterns += [re.escape(path.parents[path.parent.name == ".hydra"].name), re.escape(_cell_seed(file.run))]
+        patterns += [re.escape(path.parents[path.parent.name == ".hydra"].name), re.escape(cell_seed(file.run))]
         patterns += [f"(?:{re.escape(name)}).*seeds?.*\\b{seed}\\b" for name in (cell, _LABELS[cell])]
     return [re.compile(pattern) for pattern in patterns]
 
@@ -333,91 +230,6 @@ def _says(place: str, line: str, names: list[re.Pattern[str]]) -> bool:
 def _first(facts: set[tuple[str, str]], sign: str) -> str:
     ordered = sorted(facts, key=lambda fact: (fact[0] != "output", fact))
     return f"{sign}{ordered[0][0]}: {ordered[0][1][:110]!r}" if ordered else ""
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    last = next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "")
-    frames = [line for line in lines if line.lstrip().startswith("File ") and "/ablate/" in line]
-    where = re.sub(r'.*/(ablate/.*)", line (\d+).*', r"\1:\2", frames[-1]) if frames else ""
-    return f"{last.strip()[:150]} {where}".strip()
-
-
-def copy_study(source: Path, target: Path) -> None:
-    """A copy of a study that has the times of the files, so that what a cache remembers of them holds."""
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target)
-
-
-def make_study(root: Path) -> None:
-    """Carry out the small study, its part with other seeds and its confirmation, and write the rest of its files."""
-    from ablate.store import StudyFolder
-
-    root.mkdir()
-    (root / "app.py").write_text(APPLICATION)
-    for settings in (STUDY, PART):
-        _must_succeed(lambda settings=settings: application(*settings), root)
-    for name in ("toy", "part"):
-        study = StudyFolder(root / "outputs" / name)
-        factor = 1 + (name == "part")
-        costs = {"weights": 1000, "flops": 2000, "activations": 300, "latency": 0.001, "step": 0.002, "batch": 64}
-        cells = study.existing_record().plan.cells
-        costs |= {f"{key}_ratio": 1.0 for key in costs if key != "batch"}
-        study.write_costs({cell.name: {**costs, "weights": 1000 * factor} for cell in cells})
-        study.diagrams.mkdir()
-        for cell in cells:
-            (study.diagrams / f"{cell.name}.svg").write_text(
-                f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text>{factor}</text></svg>\n'
-            )
-        _must_succeed(lambda name=name: ablate("confirm", f"outputs/{name}"), root)
-        _must_succeed(lambda name=name: ablate("report", f"outputs/{name}"), root)
-
-
-def _must_succeed(function: Callable[[], object], root: Path) -> None:
-    ended = call_forked(function, root, 120)
-    if ended.fault:
-        raise SystemExit(f"The study could not be made:\n{ended.output[-3000:]}")
-
-
-def prepare_process() -> None:
-    """Import what the cases need, let small studies be cached, and draw one figure for all."""
-    import ablate.app.application
-    import ablate.app.main
-    import ablate.figures
-    import ablate.figures.files
-    import ablate.merging
-    import ablate.report.cache
-    import ablate.report.page
-    import ablate.report.study_report
-    import ablate.sweep.confirm
-    import ablate.sweep.rerun
-    import ablate.sweep.sweeper
-    import ablate.tables
-
-    ablate.report.cache._MIN_RUNS = 0
-    formats = ablate.figures.files.FORMATS
-    ablate.figures.files.FORMATS = {name: formats[name] for name in formats if name != "pdf"}  # takes the most time
-    write = ablate.figures.write_figures
-
-    def write_forest(summary: object, folder: object, names: object = None, *rest: object) -> object:
-        return write(summary, folder, ["forest"], *rest)
-
-    ablate.figures.write_figures = write_forest
-
-
-def _warm_up(root: Path) -> None:
-    """Carry commands out in this process, so that forked ones find modules and fonts loaded."""
-    import scipy.stats  # noqa: F401
-
-    here = Path.cwd()
-    os.chdir(root)
-    try:
-        for command in COMMANDS.values():
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                with contextlib.suppress(SystemExit):
-                    command.call(_cell_seed(RUNS["RUN"]))
-    finally:
-        os.chdir(here)
 
 
 def all_cases() -> list[tuple[str, ...]]:
@@ -442,9 +254,9 @@ def run_battery(
     whole = root / "whole"
     make_study(whole)
     copy_study(whole, root / "warm")
-    _warm_up(root / "warm")
+    warm_up(root / "warm")
     expected = {}
-    runs = {file.path: _cell_seed(file.run) for file in FILES}
+    runs = {file.path: cell_seed(file.run) for file in FILES}
     for name, run in sorted({(command, runs[file]) for file, _, command in cases}):
         facts = []
         for _ in range(2):
