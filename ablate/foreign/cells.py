@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -35,10 +36,16 @@ def make_cells(
         levels = tuple(Level(label, (f"{key}={label}",)) for label in labels)
         factors.append(Factor(name, levels, reference[name]))
     # In the order of the full grid, of which foreign runs may be a small part: it is never laid out.
-    orders = [[factor.reference, *(level.label for level in factor.alternatives)] for factor in factors]
+    orders = [
+        {
+            label: place
+            for place, label in enumerate([factor.reference, *(level.label for level in factor.alternatives)])
+        }
+        for factor in factors
+    ]
     rows = sorted(
         {run.level_row for run in runs},
-        key=lambda row: [order.index(label) for order, label in zip(orders, row, strict=True)],
+        key=lambda row: [order[label] for order, label in zip(orders, row, strict=True)],
     )
     levels_of_cells = [dict(zip(keys, row, strict=True)) for row in rows]
     cells = [
@@ -102,7 +109,7 @@ def integer_seeds(labels: Sequence[str] | None, count: int, key: str | None) -> 
             "No run says what its seed was: one run a cell, so numbers and no inference. seed=KEY names the key."
         ]
     distinct = list(dict.fromkeys(labels))
-    are_whole = all(label.lstrip("-").isdigit() for label in labels)
+    are_whole = all(re.fullmatch(r"-?[0-9]{1,18}", label) for label in labels)
     numbers = {label: int(label) if are_whole else number for number, label in enumerate(distinct)}
     notes = []
     if len(distinct) == 1:

@@ -1,27 +1,29 @@
-"""Reading foreign files without trusting them: bounded, never executed, and a reason for all that cannot be read."""
+"""The files below an adopted path: which there are, and their contents, read with bounds and never executed."""
 
 from __future__ import annotations
 
 import fnmatch
-import json
 import os
 import re
+import stat
+import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-import yaml
+from ablate.foreign.plain_values import parse_json, parse_yaml
+from ablate.foreign.regular_files import UnreadableFile, is_below, kind_of, open_regular_file, read_bytes
 
 _LARGEST_TEXT = 4_000_000  # bytes
-_MOST_ALIASES = 100
+_MOST_ENTRIES = 200_000
+_DEEPEST = 40
+_LONGEST_PATH = 1000  # characters
 
 _SKIPPED_FOLDERS = ("wandb", "mlruns", "__pycache__", "node_modules", "site-packages")
-
-
-class UnreadableFile(Exception):
-    """A file that cannot be read; its text is the reason, made to follow the file's name."""
+# What orders letters from right to left makes a name read as another one.
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class FileNote(NamedTuple):
@@ -61,12 +63,53 @@ class SourceFolder:
         regex = re.compile("|".join(map(fnmatch.translate, patterns)), re.IGNORECASE)
         return sorted((file for file in self.files if regex.match(file.rpartition("/")[2])), key=natural_order)
 
+    def has(self, file: str) -> bool:
+        """Whether there is something of this name that is no folder."""
+        path = self.root / file
+        return os.path.lexists(path) and not path.is_dir()
+
     def modified(self, file: str) -> float:
         """When a file was last written, in seconds since the epoch; 0 where that is unknown."""
         try:
             return (self.root / file).stat().st_mtime
         except OSError:
             return 0.0
+
+    def open(self, file: str, most: int) -> AbstractContextManager[BinaryIO]:
+        """Open a file of at most so many bytes; see :func:`ablate.foreign.regular_files.open_regular_file`."""
+        return open_regular_file(self.root / file, self.root, most)
+
+    def read_bytes(self, file: str, most: int) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            UnreadableFile: If there are more than ``most``, or it cannot be read.
+        """
+        return read_bytes(self.root / file, self.root, most)
+
+    def read_text(self, file: str, most: int = _LARGEST_TEXT) -> str:
+        """The text of a file of at most so many bytes.
+
+        Raises:
+            UnreadableFile: If it is larger, is no UTF-8, or cannot be read.
+        """
+        return decode(self.read_bytes(file, most))
+
+    def read_yaml(self, file: str) -> Any:
+        """The plain values of a YAML file: no objects, no interpolation.
+
+        Raises:
+            UnreadableFile: If it is not that.
+        """
+        return parse_yaml(self.read_text(file))
+
+    def read_json(self, file: str) -> Any:
+        """The values of a JSON file.
+
+        Raises:
+            UnreadableFile: If it is none.
+        """
+        return parse_json(self.read_text(file))
 
     @contextmanager
     def noting_faults(self, file: str) -> Iterator[None]:
@@ -77,23 +120,107 @@ class SourceFolder:
             self.notes.append(FileNote(file, str(error)))
 
 
+def decode(data: bytes) -> str:
+    """A text, without the mark at its beginning that some editors write.
+
+    Raises:
+        UnreadableFile: If it is no UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(f"is no UTF-8 text (byte {error.start})") from error
+
+
 def list_files(path: Path) -> SourceFolder:
-    """The files below a path, by name only; links to folders and hidden folders are not followed."""
+    """The files below a path, by name only.
+
+    Hidden folders are not entered, and neither are links to folders. What is left out although it may hold results is
+    noted: links out of the folder, what is no regular file, names that cannot be shown, and all beyond the bounds.
+    """
     if path.is_file():
+        path = Path(os.path.realpath(path)) if path.is_symlink() else path
         return SourceFolder(path.parent, is_file=True, files=[path.name])
     folder = SourceFolder(path)
 
     def note_fault(error: OSError) -> None:
-        folder.notes.append(FileNote(os.path.relpath(error.filename, path), error.strerror or str(error)))
+        location = os.path.relpath(error.filename, path)
+        folder.notes.append(FileNote(shown(location), error.strerror or str(error)))
 
+    entries = 0
     for directory, names, files in os.walk(path, onerror=note_fault):
         location = os.path.relpath(directory, path)
         prefix = "" if location == "." else f"{location}/"
-        folder.files += [prefix + name for name in files if not name.startswith(".")]
+        entries += len(names) + len(files)
+        if entries > _MOST_ENTRIES:
+            reason = f"holds more than {_MOST_ENTRIES:,} files and folders; what follows was not read"
+            folder.notes.append(FileNote(location, reason))
+            break
         folder.hydra_runs += [location] if ".hydra" in names else []
-        names[:] = [name for name in names if not name.startswith(".") and name not in _SKIPPED_FOLDERS]
+        names[:] = [name for name in names if _is_visible(name) and _can_enter(folder, prefix + name)]
+        folder.files += [prefix + name for name in files if _is_visible(name) and _can_read(folder, prefix + name)]
     folder.hydra_runs.sort(key=natural_order)
     return folder
+
+
+def _is_visible(name: str) -> bool:
+    return not name.startswith(".") and name not in _SKIPPED_FOLDERS
+
+
+def _can_enter(folder: SourceFolder, location: str) -> bool:
+    """Whether a folder is to be looked into; notes why not, unless it is reached by another way."""
+    reason = _name_fault(location)
+    if location.count("/") >= _DEEPEST or len(location) > _LONGEST_PATH:
+        reason = f"lies deeper than {_DEEPEST} folders or {_LONGEST_PATH} characters, and was not looked into"
+    elif not reason and (folder.root / location).is_symlink():
+        if is_below(os.path.realpath(folder.root / location), folder.root):
+            return False
+        reason = "is a link out of the folder, which is not followed"
+    if reason:
+        folder.notes.append(FileNote(shown(location), reason))
+    return not reason
+
+
+def _can_read(folder: SourceFolder, file: str) -> bool:
+    """Whether a file is one, here or where a link within the folder leads to; notes why not."""
+    reason = _name_fault(file)
+    if not reason:
+        path = folder.root / file
+        try:
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                if not is_below(os.path.realpath(path), folder.root):
+                    reason = "is a link out of the folder, which is not followed"
+                mode = path.stat().st_mode
+            reason = reason or ("" if stat.S_ISREG(mode) else kind_of(mode))
+        except OSError as error:
+            reason = reason or ("is a link to nowhere" if path.is_symlink() else error.strerror or str(error))
+    if reason:
+        folder.notes.append(FileNote(shown(file), reason))
+    return not reason
+
+
+def _name_fault(location: str) -> str:
+    """Why the last name of a path cannot be shown in a table or a terminal; empty if it can."""
+    name = location.rpartition("/")[2]
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or letter in _REORDERING for letter in name):
+        return "has control characters or bytes that are no UTF-8 in its name; rename it to have it read"
+    return ""
+
+
+def shown(name: str) -> str:
+    r"""A name of a file with escapes in place of what cannot be printed.
+
+    Example:
+        >>> shown("a\x1b[2J\nb")
+        'a\\x1b[2J\\nb'
+    """
+    return "".join(
+        letter
+        if unicodedata.category(letter) not in ("Cc", "Cs", "Zl", "Zp") and letter not in _REORDERING
+        else letter.encode("unicode_escape").decode()
+        for letter in name
+    )
 
 
 def natural_order(text: str) -> tuple[Any, ...]:
@@ -103,65 +230,4 @@ def natural_order(text: str) -> tuple[Any, ...]:
         >>> sorted(["10/a", "9/a", "lr=0.1"], key=natural_order)
         ['9/a', '10/a', 'lr=0.1']
     """
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text) if part)
-
-
-def read_text(path: Path, most: int = _LARGEST_TEXT) -> str:
-    """The text of a file of at most so many bytes.
-
-    Raises:
-        UnreadableFile: If it is larger, is no UTF-8, or the system does not let it be read.
-    """
-    try:
-        size = path.stat().st_size
-        if size > most:
-            raise UnreadableFile(f"has {size / 1e6:,.0f} MB; files of this kind are read up to {most / 1e6:,.0f} MB")
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UnreadableFile(error.strerror or str(error)) from error
-    except UnicodeDecodeError as error:
-        raise UnreadableFile(f"is no UTF-8 text (byte {error.start})") from error
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Plain values only; numbers such as 1e-3 as Hydra reads them."""
-
-
-# YAML 1.1 takes 1e-3 for a text; without this, one learning rate would have two levels.
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d[\d_]*\.?[\d_]*(?:[eE][-+]?\d+)|\.\d[\d_]*(?:[eE][-+]?\d+)?)$"),
-    list("-+0123456789."),
-)
-
-
-def read_yaml(path: Path) -> Any:
-    """The plain values of a YAML file: no objects, no interpolation.
-
-    Raises:
-        UnreadableFile: If it is not that.
-    """
-    text = read_text(path)
-    try:
-        if "&" in text and "*" in text:
-            # Aliases of aliases can stand for more values than fit into memory.
-            aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader))
-            if aliases > _MOST_ALIASES:
-                raise UnreadableFile(f"has {aliases} aliases; at most {_MOST_ALIASES} are read")
-        return yaml.load(text, Loader=_Loader)  # a subclass of the safe loader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark is not None else ""
-        raise UnreadableFile(f"is no plain YAML{where}: {getattr(error, 'problem', None) or error}") from error
-
-
-def read_json(path: Path) -> Any:
-    """The values of a JSON file.
-
-    Raises:
-        UnreadableFile: If it is none.
-    """
-    try:
-        return json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise UnreadableFile(f"is no JSON: {error}") from error
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text) if part)

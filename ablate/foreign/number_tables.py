@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import functools
 import io
 import re
 from typing import TYPE_CHECKING
 
-from ablate.foreign.files import FileNote, SourceFolder, UnreadableFile, read_text
+from ablate.foreign.files import FileNote, SourceFolder, decode, shown
 from ablate.foreign.reader import NumberTable
+from ablate.foreign.regular_files import UnreadableFile
 from ablate.formatting import plural
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _LARGEST_TABLE = 256_000_000  # bytes
+_LONGEST_LINE = 100_000  # bytes; also the longest field that Python's reader takes
+_MOST_COLUMNS = 5_000
+_MOST_FIELDS = 20_000_000
 _STEPS = ("epoch", "step", "global_step", "iteration", "iter", "round", "timestep", "generation")
 _NUMBER = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?(?:[eE][-+]?\d+)?")
 _DECIMAL_COMMA = re.compile(r"[-+]?(?:0,\d|\d{1,3}(?:\.\d{3})+,\d).*")
@@ -32,36 +37,58 @@ def read_table(folder: SourceFolder, file: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    text = read_text(folder.root / file, _LARGEST_TABLE)
-    if "\0" in text[:4096]:
+    data = folder.read_bytes(file, _LARGEST_TABLE).removeprefix(codecs.BOM_UTF8)
+    if b"\0" in data:
         raise UnreadableFile("is no text")
-    head = text.lstrip("\r\n").partition("\n")[0]
+    decode(data)  # says where it is no UTF-8
+    head = data.lstrip(b"\r\n").partition(b"\n")[0]
     if not head.strip():
         raise UnreadableFile("is empty")
-    separator = max(",;\t", key=head.count)
-    width = len(next(csv.reader([head], delimiter=separator)))
-    last = text.rpartition("\n")[2].split(separator)
-    if not text.endswith("\n") and len(last) < width and "\n" in text:
+    separator = max(",;\t", key=lambda letter: head.count(letter.encode()))
+    _check_size(data, head, separator)
+    width = len(next(csv.reader([head.decode()], delimiter=separator)))
+    last = data.rpartition(b"\n")[2].split(separator.encode())
+    if not data.endswith(b"\n") and len(last) < width and b"\n" in data:
         folder.notes.append(FileNote(file, f"its last line was cut off ({len(last)} of {width} fields)"))
-        text = text[: text.rindex("\n") + 1]
+        data = data[: data.rindex(b"\n") + 1]
     try:
-        frame = pd.read_csv(io.StringIO(text), sep=separator, index_col=False, on_bad_lines="skip", low_memory=False)
-    except (ValueError, pd.errors.ParserError) as error:
+        frame = pd.read_csv(io.BytesIO(data), sep=separator, index_col=False, on_bad_lines="skip", low_memory=False)
+    except (ValueError, OverflowError, pd.errors.ParserError) as error:
         raise UnreadableFile(f"is no table: {error}") from error
-    frame.columns = [" ".join(str(name).split()) for name in frame.columns]
-    lines = sum(bool(line.strip()) for line in text.split("\n")) - 1
+    frame.columns = [shown(" ".join(str(name).split())) for name in frame.columns]
+    lines = sum(bool(line.strip()) for line in io.BytesIO(data)) - 1
     if (skipped := lines - len(frame)) > 0:
         folder.notes.append(FileNote(file, f"{plural(skipped, 'line')} of another width left out"))
-    # A program that starts again may append its header, too.
-    is_header = frame.apply(lambda column: column.astype(str).str.strip() == column.name).all(axis=1)
-    if is_header.any():
-        frame = frame[~is_header].reset_index(drop=True)
-        folder.notes.append(FileNote(file, f"its header stands {int(is_header.sum()) + 1} times", changed=True))
+    # A program that starts again may append its header, too; a column of numbers has no place for its name.
+    if all(dtype.kind not in "biuf" for dtype in frame.dtypes):
+        is_header = frame.apply(lambda column: column.astype(str).str.strip() == column.name).all(axis=1)
+        if is_header.any():
+            frame = frame[~is_header].reset_index(drop=True)
+            folder.notes.append(FileNote(file, f"its header stands {int(is_header.sum()) + 1} times", changed=True))
     frame, converted = with_decimal_points(frame, separator)
     if converted:
         phrase = f"the comma in {', '.join(converted)} was read as a decimal point"
         folder.notes.append(FileNote(file, phrase, changed=True))
     return frame
+
+
+def _check_size(data: bytes, head: bytes, separator: str) -> None:
+    """Refuse a table that would take more memory than its file lets expect.
+
+    Raises:
+        UnreadableFile: If a line is too long, or there are too many columns or fields.
+    """
+    import numpy as np
+
+    ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n"))
+    longest = int(np.diff(ends, prepend=-1, append=len(data)).max()) - 1
+    if longest > _LONGEST_LINE:
+        raise UnreadableFile(f"has a line of {longest:,} bytes; at most {_LONGEST_LINE:,} are read")
+    columns = head.count(separator.encode()) + 1
+    if columns > _MOST_COLUMNS:
+        raise UnreadableFile(f"has {columns:,} columns; at most {_MOST_COLUMNS:,} are read")
+    if (fields := columns * (len(ends) + 1)) > _MOST_FIELDS:
+        raise UnreadableFile(f"has {fields:,} fields; at most {_MOST_FIELDS:,} are read")
 
 
 def with_decimal_points(frame: pd.DataFrame, separator: str) -> tuple[pd.DataFrame, list[str]]:
@@ -164,7 +191,10 @@ def number_table(frame: pd.DataFrame) -> NumberTable | None:
             continue  # an index that pandas wrote
         column = frame[name]
         is_bool = column.map(lambda value: isinstance(value, bool))
-        values = pd.to_numeric(column.mask(is_bool), errors="coerce").astype(float)
+        try:
+            values = pd.to_numeric(column.mask(is_bool), errors="coerce").astype(float)
+        except OverflowError:  # a whole number that no float holds
+            continue
         if values.notna().any() and (values.notna() | column.isna()).all():
             numbers[str(name)] = values
     step = next((name for counter in _STEPS for name in numbers if name.lower() == counter), "")

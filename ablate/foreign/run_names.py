@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.foreign.files import SourceFolder, read_yaml
+from ablate.foreign.files import SourceFolder
 from ablate.foreign.reader import ForeignRun, ForeignRuns, NumberTable
 from ablate.sweep.identity import flatten
 
@@ -55,10 +55,10 @@ def runs_by_name(
 
 
 def _config_file(folder: SourceFolder, path: Path) -> dict[str, Any]:
-    for file in (path / name for name in _CONFIG_FILES):
-        if (folder.root / file).is_file():
-            with folder.noting_faults(str(file)):
-                config = read_yaml(folder.root / file)  # JSON is YAML as well
+    for file in (str(path / name) for name in _CONFIG_FILES):
+        if folder.has(file):
+            with folder.noting_faults(file):
+                config = folder.read_yaml(file)  # JSON is YAML as well
                 if isinstance(config, dict):
                     return flatten(config)
     return {}

@@ -89,6 +89,8 @@ def adopt_folder(path: Path, settings: AdoptSettings, outputs: Path = Path("outp
     Raises:
         AblateError: If there is nothing to adopt, nothing to compare, or the folder holds another study.
     """
+    if not path.exists():
+        raise StoreError(f"There is no file or folder '{path}'.")
     folder = StudyFolder(outputs / check_name(settings.name or adopted_name(path)))
     origin = str(path.resolve())
     old = folder.record()

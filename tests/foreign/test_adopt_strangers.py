@@ -283,14 +283,6 @@ def test_the_foreign_folder_stays_as_it_is(tmp_path: Path, no_figures: None) -> 
     assert {path: path.stat().st_mtime_ns for path in [root, *root.rglob("*")]} == before
 
 
-def test_aliases_of_aliases_do_not_fill_the_memory(tmp_path: Path) -> None:
-    root = two_runs(tmp_path / "runs")
-    lines = [f"{c}: &{c} [{', '.join(['*' + p] * 9)}]" for p, c in zip("abcdefghijklm", "bcdefghijklmn", strict=True)]
-    bomb = "\n".join(["a: &a [x, x]", *lines]) + "\n"
-    hydra_run(root / "2", bomb, m__json=result(score=1))
-    assert "has 117 aliases; at most 100 are read" in notes(adopted(root))
-
-
 def test_a_margin_given_afterwards_is_said_to_be(tmp_path: Path) -> None:
     study = adopted(two_runs(tmp_path / "runs"), "margin=0.5")
     assert summary_of(study).study.margin == 0.5

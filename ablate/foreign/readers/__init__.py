@@ -33,8 +33,6 @@ def read_runs(path: Path, settings: AdoptSettings) -> ForeignRuns:
     Raises:
         StoreError: If there are no runs, or they cannot be read.
     """
-    if not path.exists():
-        raise StoreError(f"There is no file or folder '{path}'.")
     if (path / "plan.json").is_file():
         raise StoreError(f"'{path}' is a study of ablate already: ablate report {path}")
     folder = list_files(path)

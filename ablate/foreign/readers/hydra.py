@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.foreign.files import SourceFolder, UnreadableFile, read_json, read_yaml
+from ablate.foreign.files import SourceFolder
 from ablate.foreign.number_tables import number_table, read_log
 from ablate.foreign.reader import ForeignRun, ForeignRuns, NumberTable, Reader
 from ablate.foreign.readers.tensorboard import EVENT_FILES, read_events
+from ablate.foreign.regular_files import UnreadableFile
 from ablate.foreign.run_names import levels_in_path, unquoted
 from ablate.formatting import listing
 from ablate.sweep.identity import flatten
@@ -57,15 +58,15 @@ HYDRA = Reader(
 
 
 def _read_run(folder: SourceFolder, location: str, files: list[str], events: list[str]) -> ForeignRun:
-    hidden = folder.root / location / ".hydra"
+    hidden = f"{location}/.hydra"
     fault = ""
     config: dict[str, Any] = {}
     try:
-        config = _flat_config(read_yaml(hidden / "config.yaml"))
+        config = _flat_config(folder.read_yaml(f"{hidden}/config.yaml"))
     except UnreadableFile as error:
         fault = f".hydra/config.yaml {error}"
     overrides = _overrides(folder, location)
-    declared = {**_group_choices(hidden), **levels_in_path(location), **overrides}
+    declared = {**_group_choices(folder, hidden), **levels_in_path(location), **overrides}
     tables = {}
     for file in files:
         if (table := _table(folder, file)) is not None:
@@ -91,9 +92,9 @@ def _overrides(folder: SourceFolder, location: str) -> dict[str, str]:
     """What the run's command line set, by key."""
     file = f"{location}/.hydra/overrides.yaml"
     lines: Any = []
-    if (folder.root / file).exists():
+    if folder.has(file):
         with folder.noting_faults(file):
-            lines = read_yaml(folder.root / file)
+            lines = folder.read_yaml(file)
     overrides = {}
     for line in lines if isinstance(lines, list) else ():
         key, sign, value = str(line).partition("=")
@@ -103,10 +104,10 @@ def _overrides(folder: SourceFolder, location: str) -> dict[str, str]:
     return overrides
 
 
-def _group_choices(hidden: Path) -> dict[str, str]:
+def _group_choices(folder: SourceFolder, hidden: str) -> dict[str, str]:
     """Which option of each config group was taken; of no consequence where it cannot be read."""
     try:
-        choices = read_yaml(hidden / "hydra.yaml")["hydra"]["runtime"]["choices"].items()
+        choices = folder.read_yaml(f"{hidden}/hydra.yaml")["hydra"]["runtime"]["choices"].items()
     except (UnreadableFile, KeyError, TypeError, AttributeError):
         return {}
     return {str(key): str(value) for key, value in choices if not str(key).startswith("hydra/")}
@@ -119,7 +120,7 @@ def _table(folder: SourceFolder, file: str) -> NumberTable | None:
         return read_log(folder, file)
     value = None
     with folder.noting_faults(file):
-        value = read_json(folder.root / file)
+        value = folder.read_json(file)
     if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
         return number_table(pd.DataFrame([_numbers(row) for row in value]))
     if isinstance(value, Mapping) and value.keys() >= {"state", "attempts"}:

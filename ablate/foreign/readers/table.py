@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import ConfigError, StoreError, suggestion
-from ablate.foreign.files import SourceFolder, UnreadableFile
+from ablate.foreign.files import SourceFolder
 from ablate.foreign.number_tables import number_table, read_table
 from ablate.foreign.reader import REPETITION_NAMES, ForeignRun, ForeignRuns, NumberTable, Reader
+from ablate.foreign.regular_files import UnreadableFile
 from ablate.study.settings import AUTO
 
 if TYPE_CHECKING:

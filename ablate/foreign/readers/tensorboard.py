@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import StoreError
-from ablate.foreign.files import SourceFolder, UnreadableFile
+from ablate.foreign.files import SourceFolder, shown
 from ablate.foreign.reader import ForeignRuns, NumberTable, Reader
+from ablate.foreign.regular_files import UnreadableFile
 from ablate.foreign.run_names import runs_by_name
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ EVENT_FILES = "*tfevents*"
 """What their names look like."""
 
 _LARGEST = 256_000_000  # bytes
+_MOST_TAGS = 5_000
+_LONGEST_TAG = 300  # characters
+_MOST_POINTS = 20_000_000
 # Keras writes one file for training and one for validation, in folders of these names.
 _PREFIXES = {"train": "train_", "validation": "val_"}
 
@@ -60,13 +64,19 @@ def read_events(folder: SourceFolder, run: str, files: Sequence[str]) -> dict[st
     import pandas as pd
 
     points: dict[str, dict[int, float]] = {}
+    steps: set[int] = set()
     for file in files:
         parent = Path(file).parent
         prefix = _PREFIXES.get(parent.name, "") if str(parent) != run else ""
         with folder.noting_faults(file):
-            for tag, step, value in _scalars(folder.root / file):
-                name = f"{prefix}{tag.removeprefix('epoch_') if prefix else tag}"
+            for tag, step, value in _scalars(folder, file):
+                name = shown(f"{prefix}{tag.removeprefix('epoch_') if prefix else tag}")
+                if len(name) > _LONGEST_TAG or (name not in points and len(points) >= _MOST_TAGS):
+                    raise UnreadableFile(f"has more than {_MOST_TAGS:,} tags, or one of over {_LONGEST_TAG} characters")
                 points.setdefault(name, {})[step] = value
+                steps.add(step)
+                if len(points) * len(steps) > _MOST_POINTS:
+                    raise UnreadableFile(f"has more than {_MOST_POINTS:,} points; those that stand before are kept")
     if not points:
         return {}
     frame = pd.DataFrame({name: pd.Series(values, dtype=float) for name, values in points.items()}).sort_index()
@@ -74,7 +84,7 @@ def read_events(folder: SourceFolder, run: str, files: Sequence[str]) -> dict[st
     return {"events": NumberTable("curve", frame.reset_index(), "step")}
 
 
-def _scalars(path: Path) -> Iterator[tuple[str, int, float]]:
+def _scalars(folder: SourceFolder, file: str) -> Iterator[tuple[str, int, float]]:
     try:
         from tensorboard.compat.proto import event_pb2
         from tensorboard.util.tensor_util import make_ndarray
@@ -82,7 +92,7 @@ def _scalars(path: Path) -> Iterator[tuple[str, int, float]]:
         raise StoreError(
             "Event files of TensorBoard need its reader: pip install 'ablate-study[tensorboard]'."
         ) from error
-    for record in _records(path):
+    for record in _records(folder, file):
         try:
             event = event_pb2.Event.FromString(record)
         except Exception as error:  # protobuf's own class has changed its module before
@@ -93,23 +103,19 @@ def _scalars(path: Path) -> Iterator[tuple[str, int, float]]:
                 yield value.tag, int(event.step), number
 
 
-def _records(path: Path) -> Iterator[bytes]:
+def _records(folder: SourceFolder, file: str) -> Iterator[bytes]:
     """The records of a file: length, its check sum, data, their check sum.
 
     TensorBoard's own reader of this format would load TensorFlow, and take seconds a megabyte for the check sums.
     """
-    try:
-        if (size := path.stat().st_size) > _LARGEST:
-            raise UnreadableFile(f"has {size / 1e6:,.0f} MB; event files are read up to {_LARGEST / 1e6:.0f} MB")
-        with path.open("rb") as file:
-            while head := file.read(12):
-                length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else _LARGEST
-                data = file.read(length + 4) if length < _LARGEST else b""
-                if len(data) < length + 4:
-                    raise UnreadableFile("is cut off or damaged; what stands before is kept")
-                yield data[:length]
-    except OSError as error:
-        raise UnreadableFile(error.strerror or str(error)) from error
+    with folder.open(file, _LARGEST) as stream:
+        while (head := stream.read(12)) and stream.tell() <= _LARGEST:
+            length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else _LARGEST
+            # A length may be made up: a record of more than a scalar's size is read as far as the file may go.
+            data = stream.read(length + 4) if length < _LARGEST - stream.tell() else b""
+            if len(data) < length + 4:
+                raise UnreadableFile("is cut off or damaged; what stands before is kept")
+            yield data[:length]
 
 
 def _number(value: Any, as_array: Any) -> float | None:
@@ -117,6 +123,8 @@ def _number(value: Any, as_array: Any) -> float | None:
     if value.HasField("simple_value"):
         return float(value.simple_value)
     if not value.HasField("tensor") or value.metadata.plugin_data.plugin_name not in ("", "scalars"):
+        return None
+    if value.tensor.tensor_shape.dim:  # a shape may be made up, and would be filled
         return None
     try:
         array = as_array(value.tensor)
