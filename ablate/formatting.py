@@ -247,13 +247,3 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
-
-
-def printable(text: str) -> str:
-    r"""A text from elsewhere on one line, without control characters that a terminal would obey.
-
-    Example:
-        >>> print(printable("a\x1b[2Kb\nc é"))
-        a\x1b[2Kb\nc é
-    """
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

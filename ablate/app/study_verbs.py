@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ablate.app.verb import Option, Verb
 from ablate.errors import ConfigError, StoreError, suggestion
-from ablate.formatting import listing, printable
+from ablate.formatting import listing
 from ablate.store import PlannedRun, StudyFolder
-from ablate.store.regular_files import open_regular
+from ablate.store.files import open_file
 from ablate.sweep.console import say, status_lines
 from ablate.sweep.trust import Ask
 
@@ -76,41 +76,37 @@ def _status(arguments: Sequence[str]) -> int:
 def _show(arguments: Sequence[str]) -> int:
     study, run = find_run(*arguments)
     folder = study.run(run)
-    state = folder.settled_status()
-    say(printable(f"{run.folder}: {state.state}{f' ({state.reason})' if state.reason else ''}"))
-    if state.error:
-        say(_printable_lines(state.error))
-    result = folder.result()
+    status, result = folder.outcome()
+    say(f"{run.folder}: {status.state}{f' ({status.reason})' if status.reason else ''}")
+    if status.error:
+        say(status.error)
     for name, value in result.metrics.items() if result else ():
-        say(printable(f"  {name} {value:.6g}"))
-    _show_file("configuration", folder.path / ".hydra" / "config.yaml")
+        say(f"  {name} {value:.6g}")
+    # Runs of a Python function have no configuration of Hydra's.
+    own = folder.path / "config.json"
+    _show_file("configuration", own if own.is_file() else folder.path / ".hydra" / "config.yaml")
     _show_file("log", folder.log, _LAST_LINES)
     return 0
 
 
 def _show_file(title: str, path: Path, most: int | None = None) -> None:
-    """Print a file of a run, or its last lines; a file that is not there is left out."""
+    """Print a file of a run, or its last lines, or why it cannot be read."""
     try:
-        with open_regular(path) as file:
+        with open_file(path, os.O_RDONLY) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _MOST_BYTES))
             text = file.read(_MOST_BYTES).decode(errors="replace")
-    except FileNotFoundError:
-        return
-    except StoreError as error:
-        say(f"-- {title}: {error}")
+    except (OSError, StoreError) as error:
+        reason = f"there is no {path}" if isinstance(error, FileNotFoundError) else error
+        say(f"-- {title}: {reason}")
         return
     lines = text.splitlines()
     last = lines if most is None else lines[-most:]
     part = f" (last {len(last)} of {len(lines)} lines)" if len(last) < len(lines) else ""
     if size > _MOST_BYTES:
         part = f" (last {len(last)} lines; the file has {size / 1e6:.0f} MB)"
-    say(printable(f"-- {title}: {path}{part}"))
-    say(_printable_lines("\n".join(last)))
-
-
-def _printable_lines(text: str) -> str:
-    return "\n".join(printable(line.expandtabs()) for line in text.splitlines())
+    say(f"-- {title}: {path}{part}")
+    say("\n".join(line.expandtabs() for line in last))
 
 
 def _ask(question: str) -> bool:
@@ -142,10 +138,10 @@ def _rerun(arguments: Sequence[str], trust: bool = False) -> int:
         return 0
     say(f"Not identical: {outcome.folder}")
     for name in outcome.different:
-        say(printable(f"  {name}: {first.metrics.get(name)} -> {second.metrics.get(name)}"))
+        say(f"  {name}: {first.metrics.get(name)} -> {second.metrics.get(name)}")
     for name, version in second.versions.items():
         if (before := first.versions.get(name)) != version:
-            say(printable(f"  {name} was {before}, is {version}"))
+            say(f"  {name} was {before}, is {version}")
     return 1
 
 

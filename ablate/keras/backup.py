@@ -18,7 +18,7 @@ import numpy as np
 from ablate.errors import StoreError
 from ablate.keras.callback_state import storable
 from ablate.store.atomic import replacing
-from ablate.store.regular_files import open_regular
+from ablate.store.files import open_file
 
 _LARGEST_HEADER = 10_000  # bytes of the description of an array
 
@@ -137,7 +137,7 @@ def read_backup(path: Path, identity: str, variables: Sequence[Any], best: Seque
         UnusableBackup: If it is one of another run, or damaged.
     """
     try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        with open_file(path, os.O_RDONLY) as file, zipfile.ZipFile(file) as archive:
             if sum(member.file_size for member in archive.infolist()) > os.fstat(file.fileno()).st_size:
                 raise ValueError("its parts are larger than the whole")
             return _read(archive, path, identity, variables, best)

@@ -52,6 +52,8 @@ class EventShape(TypedDict, total=False):
     declared: str
     finished: int
     task: dict[str, str]
+    overrides: list[str]
+    signature: str
     notes: list[str]
     adopted: str
     source: str

@@ -22,6 +22,8 @@ from ablate.report import summary_of
 from ablate.store import FAILED, FINISHED, StudyFolder
 from ablate.study import Layout, cell_of
 from ablate.study.settings import StudySettings
+from ablate.sweep.console import damage_lines
+from ablate.sweep.engine import run_statuses
 from ablate.sweep.factors import StudyRequest
 from ablate.sweep.identity import difference_lines
 from ablate.sweep.rerun import existing_command, run_script
@@ -80,13 +82,15 @@ def plan_confirmation(study: StudyFolder, count: int | None = None) -> Confirmat
     if summary.round is not None:
         unfinished = max(unfinished, len(summary.round.runs))
     if unfinished:
-        raise StoreError(
+        damaged = damage_lines(study, run_statuses(study, study.existing_record().runs))
+        message = (
             f"{unfinished} runs of '{study.path}' have not ended yet, and its verdicts may still change. Let the study "
             "end first; the command that made it goes on."
         )
+        raise StoreError("\n".join([message, *damaged]))
     levels = reduced_levels(summary)
     layout, label = Layout((levels,)), cell_of(levels, summary.plan.factors).label
-    folder = StudyFolder(study.path.resolve().with_name(f"{study.name}-confirm"))
+    folder = study.confirming
     existing = folder.record()
     if existing is None:
         planned = effort(summary, levels, count)

@@ -20,7 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import StoreError
-from ablate.store.regular_files import read_regular
+from ablate.store import RunFolder
+from ablate.store.files import check_inside, read_file
 from ablate.store.signatures import is_signed, sign
 
 FOLDER = ".hydra"
@@ -78,27 +79,20 @@ class FrozenConfiguration:
     is_own: bool
 
 
-def read_frozen(run: Path, name: str) -> FrozenConfiguration:
+def read_frozen(run: RunFolder, name: str) -> FrozenConfiguration:
     """Read the frozen configuration of a run.
 
     Args:
-        run: The run's folder.
+        run: The run.
         name: What the task is called that it is to be given to.
 
     Raises:
         StoreError: If a file is missing, too large, no plain YAML, or reached by a link.
     """
-    folder = run / FOLDER
-    if folder.is_symlink():
-        raise StoreError(f"Cannot read '{folder}': it is a link.")
-    try:
-        files = _read_files(folder)
-    except FileNotFoundError as error:
-        raise StoreError(f"The run has no frozen configuration: there is no '{error.filename}'.") from error
-    try:
-        signature = read_regular(folder / _SIGNATURE, 1000).decode(errors="replace")
-    except (FileNotFoundError, StoreError):
-        signature = ""
+    folder = run.path / FOLDER
+    check_inside(folder, run.root or run.path)
+    files = _read_files(folder)
+    signature = (read_file(folder / _SIGNATURE, strict=False, limit=1000) or b"").decode(errors="replace")
     config, hydra = (_parse(folder / file, files[file]) for file in _FILES)
     return FrozenConfiguration(folder / _FILES[0], config, hydra, is_signed(_signed_values(name, files), signature))
 
@@ -129,7 +123,13 @@ def _dotted_paths(value: Any, key: str) -> Iterator[str]:
 
 
 def _read_files(folder: Path) -> dict[str, bytes]:
-    return {name: read_regular(folder / name, _LARGEST) for name in _FILES}
+    files = {}
+    for name in _FILES:
+        data = read_file(folder / name, limit=_LARGEST)
+        if data is None:
+            raise StoreError(f"The run has no frozen configuration: there is no '{folder / name}'.")
+        files[name] = data
+    return files
 
 
 def _signed_values(name: str, files: Mapping[str, bytes]) -> dict[str, Any]:

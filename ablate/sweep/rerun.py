@@ -111,7 +111,7 @@ def rerun(study: StudyFolder, run: PlannedRun, *, trust: bool = False, ask: Ask 
     folder, entered = study.run(run), study.existing_record()
     command = existing_command(study, entered.history)
     task_origin = command["task"]
-    frozen = read_frozen(folder.path, task_name(task_origin))
+    frozen = read_frozen(folder, task_name(task_origin))
     if not (is_own_command(command) and frozen.is_own):
         what = [*described_task(task_origin), ("configuration", str(frozen.path))]
         what += [("names", path) for path in dotted_paths(frozen.config)]

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from ablate.characters import printable
 from ablate.errors import StoreError
-from ablate.formatting import printable
 from ablate.store.records import StudyRecord
 from ablate.store.signatures import is_signed, make_key, sign
 from ablate.study import Factor

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from pathlib import Path
 
 import pytest
 
 from ablate.errors import StoreError
-from ablate.store.regular_files import read_regular
 from ablate.store.signatures import is_signed, key_path, make_key, sign
 
 
@@ -76,18 +74,3 @@ def test_relative_state_folders_are_ignored_as_the_standard_says(
     monkeypatch.setenv("XDG_STATE_HOME", "state")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert key_path() == tmp_path / ".local" / "state" / "ablate" / "key"
-
-
-def test_only_regular_files_are_read(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(b"abc")
-    assert read_regular(file, 3) == b"abc"
-    with pytest.raises(StoreError, match="larger"):
-        read_regular(file, 2)
-    with pytest.raises(FileNotFoundError):
-        read_regular(tmp_path / "none", 9)
-    (tmp_path / "link").symlink_to(file)
-    os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "link", tmp_path / "pipe", tmp_path, file / "below"):
-        with pytest.raises(StoreError):
-            read_regular(path, 9)
