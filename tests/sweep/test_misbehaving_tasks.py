@@ -68,7 +68,7 @@ class Study:
         return {kinds.get(k, k): f"{s.state} {s.reason}".strip() for k, (s, _) in self.outcomes().items()}
 
 
-def run_study(folder: Path, kinds: list[str], *arguments: str, timeout: float = 300) -> Study:
+def run_study(folder: Path, kinds: list[str], *arguments: str, timeout: float = 550) -> Study:
     """Run the study of some kinds as a user does."""
     (folder / "application.py").write_text(APPLICATION)
     command = [sys.executable, "application.py", "-m", f"kind={','.join(kinds)}", "hydra/sweeper=ablation"]
