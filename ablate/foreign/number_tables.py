@@ -9,7 +9,8 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from ablate.foreign.files import FileNote, SourceFolder, decode, shown
+from ablate.foreign.files import FileNote, SourceFolder, decode
+from ablate.foreign.printing import printable
 from ablate.foreign.reader import NumberTable
 from ablate.foreign.regular_files import UnreadableFile
 from ablate.formatting import plural
@@ -55,7 +56,7 @@ def read_table(folder: SourceFolder, file: str) -> pd.DataFrame:
         frame = pd.read_csv(io.BytesIO(data), sep=separator, index_col=False, on_bad_lines="skip", low_memory=False)
     except (ValueError, OverflowError, pd.errors.ParserError) as error:
         raise UnreadableFile(f"is no table: {error}") from error
-    frame.columns = [shown(" ".join(str(name).split())) for name in frame.columns]
+    frame.columns = [printable(" ".join(str(name).split())) for name in frame.columns]
     lines = sum(bool(line.strip()) for line in io.BytesIO(data)) - 1
     if (skipped := lines - len(frame)) > 0:
         folder.notes.append(FileNote(file, f"{plural(skipped, 'line')} of another width left out"))
