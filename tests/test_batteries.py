@@ -25,16 +25,10 @@ def run_battery(name: str, *options: str) -> tuple[int, str, dict[str, int]]:
 
 
 @pytest.mark.slow
-def test_derived_files_are_written_anew() -> None:
-    code, out, counts = run_battery("damage", "--only", "effects.csv|cut|report", "--sample", "0")
+def test_a_derived_file_is_written_anew() -> None:
+    code, out, counts = run_battery("damage", "--only", "effects.csv|in half|report", "--sample", "0")
     assert code == 0, out
-    assert counts == {"tried": 6, "right": 6, "said": 0, "silent": 0, "traceback": 0, "hang": 0}
-
-
-@pytest.mark.slow
-def test_a_plan_that_cannot_be_read_is_named() -> None:
-    code, out, counts = run_battery("damage", "--only", "plan.json|empty|status", "--sample", "0")
-    assert (code, counts["said"]) == (0, 1), out
+    assert counts == {"tried": 2, "right": 2, "said": 0, "silent": 0, "traceback": 0, "hang": 0}
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.foreign.files import SourceFolder
-from ablate.foreign.number_tables import number_table, read_log
+from ablate.foreign.number_tables import MOST_COLUMNS, number_table, read_log
 from ablate.foreign.printing import printable
 from ablate.foreign.reader import ForeignRun, ForeignRuns, NumberTable, Reader
 from ablate.foreign.readers.tensorboard import EVENT_FILES, read_events
@@ -122,6 +122,9 @@ def _table(folder: SourceFolder, file: str) -> NumberTable | None:
     value = None
     with folder.noting_faults(file):
         value = folder.read_json(file)
+        if (count := len(flatten(value)) if isinstance(value, Mapping) else 0) > MOST_COLUMNS:
+            value = None
+            raise UnreadableFile(f"has {count:,} values by name; at most {MOST_COLUMNS:,} are read")
     if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
         return number_table(pd.DataFrame([_numbers(row) for row in value]))
     if isinstance(value, Mapping) and value.keys() >= {"state", "attempts"}:
