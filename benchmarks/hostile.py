@@ -232,17 +232,28 @@ def _text_places() -> dict[str, Callable[[Path, str], object]]:
 
         return change
 
-    def rename_factor(plan: dict[str, Any], text: str) -> None:
-        factor = plan["plan"]["factors"][0]
-        for cell in plan["plan"]["cells"]:
+    def rename_factor(study: Path, text: str) -> None:
+        from ablate.study import Plan
+
+        path = study / "plan.json"
+        values = json.loads(path.read_text())
+        plan = values["plan"]
+        before = [cell.name for cell in Plan.from_dict(plan).cells]
+        for cell in plan["cells"]:
             cell["levels"] = {text if name == "norm" else name: level for name, level in cell["levels"].items()}
-        factor["name"] = text
+        plan["factors"][0]["name"] = text
+        # A cell is called after its factors, and so is its folder.
+        for old, cell in zip(before, Plan.from_dict(plan).cells, strict=True):
+            (study / "runs" / old).rename(study / "runs" / cell.name)
+            for run in values["runs"]:
+                run["cell"] = cell.name if run["cell"] == old else run["cell"]
+        path.write_text(json.dumps(sign(values)))
 
     def fail(status: dict[str, Any], text: str) -> None:
         status |= {"state": "failed", "reason": "raised", "error": text}
 
     return {
-        "factor": in_json("plan.json", rename_factor),
+        "factor": rename_factor,
         "label of a factor": in_json("plan.json", lambda plan, text: plan["plan"]["factors"][0].update(label=text)),
         "label of a cell": in_json("plan.json", lambda plan, text: plan["plan"]["cells"][1].update(label=text)),
         "reference": in_json("plan.json", lambda plan, text: plan["reference"].update({text: text})),

@@ -74,12 +74,12 @@ def _result(text: str | bytes) -> Source:
     return _with_runs(lambda folder, outside: _hydra(folder / "9", "depth: 9\n", text))
 
 
-def _csv(data: bytes) -> Source:
-    return _with_runs(lambda folder, outside: (folder / "2" / "more.csv").write_bytes(data))
+def _csv(make: Callable[[], bytes]) -> Source:
+    return _with_runs(lambda folder, outside: (folder / "2" / "more.csv").write_bytes(make()))
 
 
-def _table(data: bytes) -> Source:
-    return lambda folder, outside: (folder / "table.csv").write_bytes(data)
+def _table(make: Callable[[], bytes]) -> Source:
+    return lambda folder, outside: (folder / "table.csv").write_bytes(make())
 
 
 def _sparse(path: Path, size: int = 10 * 10**9) -> None:
@@ -225,20 +225,20 @@ _JSON = {
     "4 MB of brackets": "[" + "[]," * 1_300_000 + "[]]",
     "not UTF-8": b'{"score\xff": 1}',
 }
-_TABLES = {
-    "10 million columns": b"a," * 10_000_000 + b"b\n",
-    "a line of 200 MB": b"epoch,acc\n1," + b"9" * 200_000_000 + b"\n",
-    "a header of 200 MB": b"a" * 200_000_000 + b"\n1\n",
-    "NUL bytes": b"epoch,acc\n1,0.5\n" + bytes(1000),
-    "100 million rows": b"x\n" + b"1\n" * 100_000_000,
-    "quotes": b'epoch,acc\n"' + b"1,0.5\n" * 100_000,
-    "400 digits": b"epoch,acc\n1," + b"9" * 400 + b"\n",
-    "epoch of 400 digits": b"epoch,acc\n" + b"9" * 400 + b",1\n",
-    "infinite epochs": b"epoch,acc\ninf,1\nnan,2\n1e300,3\n",
-    "same columns": b"acc,acc,acc\n1,2,3\n",
-    "no names": b",,,\n1,2,3,4\n",
-    "one kind of bytes": bytes([255]) * 10_000,
-    "formula": b"model,seed,acc\n=cmd|'/C calc'!A0,0,1\n@SUM(1),0,2\n",
+_TABLES: dict[str, Callable[[], bytes]] = {
+    "10 million columns": lambda: b"a," * 10_000_000 + b"b\n",
+    "a line of 200 MB": lambda: b"epoch,acc\n1," + b"9" * 200_000_000 + b"\n",
+    "a header of 200 MB": lambda: b"a" * 200_000_000 + b"\n1\n",
+    "NUL bytes": lambda: b"epoch,acc\n1,0.5\n" + bytes(1000),
+    "100 million rows": lambda: b"x\n" + b"1\n" * 100_000_000,
+    "quotes": lambda: b'epoch,acc\n"' + b"1,0.5\n" * 100_000,
+    "400 digits": lambda: b"epoch,acc\n1," + b"9" * 400 + b"\n",
+    "epoch of 400 digits": lambda: b"epoch,acc\n" + b"9" * 400 + b",1\n",
+    "infinite epochs": lambda: b"epoch,acc\ninf,1\nnan,2\n1e300,3\n",
+    "same columns": lambda: b"acc,acc,acc\n1,2,3\n",
+    "no names": lambda: b",,,\n1,2,3,4\n",
+    "one kind of bytes": lambda: bytes([255]) * 10_000,
+    "formula": lambda: b"model,seed,acc\n=cmd|'/C calc'!A0,0,1\n@SUM(1),0,2\n",
 }
 
 
@@ -259,7 +259,7 @@ def _sources() -> dict[str, Source]:
         sources[f"metric {name}"] = _result(f'{{"score": 1, "{quoted}": 2}}')
         cell = text.replace('"', '""').encode(errors="surrogateescape")
         rows = b'model,seed,acc\n"' + cell + b'",0,1\n"' + cell + b'",1,2\nb,0,3\nb,1,4\n'
-        sources[f"table level {name}"] = _table(rows)
+        sources[f"table level {name}"] = _table(lambda rows=rows: rows)
     names = (
         b"a\x1b[2Jb",
         b"line\nbreak",

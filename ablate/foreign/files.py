@@ -6,7 +6,6 @@ import fnmatch
 import os
 import re
 import stat
-import unicodedata
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ablate.foreign.plain_values import parse_json, parse_yaml
+from ablate.foreign.printing import is_printable, printable
 from ablate.foreign.regular_files import UnreadableFile, is_below, kind_of, open_regular_file, read_bytes
 
 _LARGEST_TEXT = 4_000_000  # bytes
@@ -22,8 +22,6 @@ _DEEPEST = 40
 _LONGEST_PATH = 1000  # characters
 
 _SKIPPED_FOLDERS = ("wandb", "mlruns", "__pycache__", "node_modules", "site-packages")
-# What orders letters from right to left makes a name read as another one.
-_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class FileNote(NamedTuple):
@@ -64,9 +62,8 @@ class SourceFolder:
         return sorted((file for file in self.files if regex.match(file.rpartition("/")[2])), key=natural_order)
 
     def has(self, file: str) -> bool:
-        """Whether there is something of this name that is no folder."""
-        path = self.root / file
-        return os.path.lexists(path) and not path.is_dir()
+        """Whether there is something of this name."""
+        return os.path.lexists(self.root / file)
 
     def modified(self, file: str) -> float:
         """When a file was last written, in seconds since the epoch; 0 where that is unknown."""
@@ -145,7 +142,7 @@ def list_files(path: Path) -> SourceFolder:
 
     def note_fault(error: OSError) -> None:
         location = os.path.relpath(error.filename, path)
-        folder.notes.append(FileNote(shown(location), error.strerror or str(error)))
+        folder.notes.append(FileNote(printable(location), error.strerror or str(error)))
 
     entries = 0
     for directory, names, files in os.walk(path, onerror=note_fault):
@@ -177,7 +174,7 @@ def _can_enter(folder: SourceFolder, location: str) -> bool:
             return False
         reason = "is a link out of the folder, which is not followed"
     if reason:
-        folder.notes.append(FileNote(shown(location), reason))
+        folder.notes.append(FileNote(printable(location), reason))
     return not reason
 
 
@@ -196,31 +193,16 @@ def _can_read(folder: SourceFolder, file: str) -> bool:
         except OSError as error:
             reason = reason or ("is a link to nowhere" if path.is_symlink() else error.strerror or str(error))
     if reason:
-        folder.notes.append(FileNote(shown(file), reason))
+        folder.notes.append(FileNote(printable(file), reason))
     return not reason
 
 
 def _name_fault(location: str) -> str:
     """Why the last name of a path cannot be shown in a table or a terminal; empty if it can."""
     name = location.rpartition("/")[2]
-    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or letter in _REORDERING for letter in name):
+    if not is_printable(name):
         return "has control characters or bytes that are no UTF-8 in its name; rename it to have it read"
     return ""
-
-
-def shown(name: str) -> str:
-    r"""A name of a file with escapes in place of what cannot be printed.
-
-    Example:
-        >>> shown("a\x1b[2J\nb")
-        'a\\x1b[2J\\nb'
-    """
-    return "".join(
-        letter
-        if unicodedata.category(letter) not in ("Cc", "Cs", "Zl", "Zp") and letter not in _REORDERING
-        else letter.encode("unicode_escape").decode()
-        for letter in name
-    )
 
 
 def natural_order(text: str) -> tuple[Any, ...]:

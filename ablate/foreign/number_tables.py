@@ -9,7 +9,8 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from ablate.foreign.files import FileNote, SourceFolder, decode, shown
+from ablate.foreign.files import FileNote, SourceFolder, decode
+from ablate.foreign.printing import printable
 from ablate.foreign.reader import NumberTable
 from ablate.foreign.regular_files import UnreadableFile
 from ablate.formatting import plural
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 _LARGEST_TABLE = 256_000_000  # bytes
 _LONGEST_LINE = 100_000  # bytes; also the longest field that Python's reader takes
-_MOST_COLUMNS = 5_000
+MOST_COLUMNS = 5_000
+"""The largest number of numbers by name that a file of results is read with."""
+
 _MOST_FIELDS = 20_000_000
 _STEPS = ("epoch", "step", "global_step", "iteration", "iter", "round", "timestep", "generation")
 _NUMBER = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?(?:[eE][-+]?\d+)?")
@@ -40,12 +43,12 @@ def read_table(folder: SourceFolder, file: str) -> pd.DataFrame:
     data = folder.read_bytes(file, _LARGEST_TABLE).removeprefix(codecs.BOM_UTF8)
     if b"\0" in data:
         raise UnreadableFile("is no text")
-    decode(data)  # says where it is no UTF-8
     head = data.lstrip(b"\r\n").partition(b"\n")[0]
     if not head.strip():
         raise UnreadableFile("is empty")
     separator = max(",;\t", key=lambda letter: head.count(letter.encode()))
     _check_size(data, head, separator)
+    decode(data)  # says where it is no UTF-8
     width = len(next(csv.reader([head.decode()], delimiter=separator)))
     last = data.rpartition(b"\n")[2].split(separator.encode())
     if not data.endswith(b"\n") and len(last) < width and b"\n" in data:
@@ -55,7 +58,7 @@ def read_table(folder: SourceFolder, file: str) -> pd.DataFrame:
         frame = pd.read_csv(io.BytesIO(data), sep=separator, index_col=False, on_bad_lines="skip", low_memory=False)
     except (ValueError, OverflowError, pd.errors.ParserError) as error:
         raise UnreadableFile(f"is no table: {error}") from error
-    frame.columns = [shown(" ".join(str(name).split())) for name in frame.columns]
+    frame.columns = [printable(" ".join(str(name).split())) for name in frame.columns]
     lines = sum(bool(line.strip()) for line in io.BytesIO(data)) - 1
     if (skipped := lines - len(frame)) > 0:
         folder.notes.append(FileNote(file, f"{plural(skipped, 'line')} of another width left out"))
@@ -80,15 +83,15 @@ def _check_size(data: bytes, head: bytes, separator: str) -> None:
     """
     import numpy as np
 
+    columns = head.count(separator.encode()) + 1
+    if columns > MOST_COLUMNS:
+        raise UnreadableFile(f"has {columns:,} columns; at most {MOST_COLUMNS:,} are read")
+    if (fields := columns * (data.count(b"\n") + 1)) > _MOST_FIELDS:
+        raise UnreadableFile(f"has {fields:,} fields; at most {_MOST_FIELDS:,} are read")
     ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n"))
     longest = int(np.diff(ends, prepend=-1, append=len(data)).max()) - 1
     if longest > _LONGEST_LINE:
         raise UnreadableFile(f"has a line of {longest:,} bytes; at most {_LONGEST_LINE:,} are read")
-    columns = head.count(separator.encode()) + 1
-    if columns > _MOST_COLUMNS:
-        raise UnreadableFile(f"has {columns:,} columns; at most {_MOST_COLUMNS:,} are read")
-    if (fields := columns * (len(ends) + 1)) > _MOST_FIELDS:
-        raise UnreadableFile(f"has {fields:,} fields; at most {_MOST_FIELDS:,} are read")
 
 
 def with_decimal_points(frame: pd.DataFrame, separator: str) -> tuple[pd.DataFrame, list[str]]:

@@ -52,12 +52,12 @@ def open_regular_file(path: Path, root: Path, most: int) -> Iterator[BinaryIO]:
     except OSError as error:
         reason = {errno.ELOOP: "is a link to itself", errno.ENXIO: "is a socket or a device"}.get(error.errno or 0)
         raise UnreadableFile(reason or error.strerror or str(error)) from error
+    status = os.fstat(descriptor)
+    is_regular = stat.S_ISREG(status.st_mode)
+    if not is_regular or status.st_size > most:
+        os.close(descriptor)
+        raise UnreadableFile(_too_large(status.st_size, most) if is_regular else kind_of(status.st_mode))
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableFile(kind_of(status.st_mode))
-        if status.st_size > most:
-            raise UnreadableFile(_too_large(status.st_size, most))
         try:
             yield file
         except OSError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.foreign.files import SourceFolder
+from ablate.foreign.printing import printable
 from ablate.foreign.reader import ForeignRun, ForeignRuns, NumberTable
 from ablate.sweep.identity import flatten
 
@@ -60,7 +61,7 @@ def _config_file(folder: SourceFolder, path: Path) -> dict[str, Any]:
             with folder.noting_faults(file):
                 config = folder.read_yaml(file)  # JSON is YAML as well
                 if isinstance(config, dict):
-                    return flatten(config)
+                    return {printable(key): value for key, value in flatten(config).items()}
     return {}
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.foreign.files import SourceFolder
-from ablate.foreign.number_tables import number_table, read_log
+from ablate.foreign.number_tables import MOST_COLUMNS, number_table, read_log
+from ablate.foreign.printing import printable
 from ablate.foreign.reader import ForeignRun, ForeignRuns, NumberTable, Reader
 from ablate.foreign.readers.tensorboard import EVENT_FILES, read_events
 from ablate.foreign.regular_files import UnreadableFile
@@ -85,7 +86,7 @@ def _flat_config(config: Any) -> dict[str, Any]:
     flat = flatten({key: value for key, value in config.items() if key != "hydra"})
     if len(flat) > _MOST_KEYS:
         raise UnreadableFile(f"has {len(flat)} keys; at most {_MOST_KEYS} are read")
-    return flat
+    return {printable(key): value for key, value in flat.items()}
 
 
 def _overrides(folder: SourceFolder, location: str) -> dict[str, str]:
@@ -121,6 +122,9 @@ def _table(folder: SourceFolder, file: str) -> NumberTable | None:
     value = None
     with folder.noting_faults(file):
         value = folder.read_json(file)
+        if (count := len(flatten(value)) if isinstance(value, Mapping) else 0) > MOST_COLUMNS:
+            value = None
+            raise UnreadableFile(f"has {count:,} values by name; at most {MOST_COLUMNS:,} are read")
     if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
         return number_table(pd.DataFrame([_numbers(row) for row in value]))
     if isinstance(value, Mapping) and value.keys() >= {"state", "attempts"}:
@@ -135,5 +139,7 @@ def _numbers(value: Any) -> dict[str, float]:
     """The numbers of nested plain values by dotted name; booleans and lists are none."""
     flat = flatten(value) if isinstance(value, Mapping) else {}
     return {
-        key: float(item) for key, item in flat.items() if isinstance(item, int | float) and not isinstance(item, bool)
+        printable(key): float(item)
+        for key, item in flat.items()
+        if isinstance(item, int | float) and not isinstance(item, bool)
     }

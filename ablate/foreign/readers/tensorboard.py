@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import StoreError
-from ablate.foreign.files import SourceFolder, shown
+from ablate.foreign.files import SourceFolder
+from ablate.foreign.printing import printable
 from ablate.foreign.reader import ForeignRuns, NumberTable, Reader
 from ablate.foreign.regular_files import UnreadableFile
 from ablate.foreign.run_names import runs_by_name
@@ -21,7 +22,6 @@ EVENT_FILES = "*tfevents*"
 
 _LARGEST = 256_000_000  # bytes
 _MOST_TAGS = 5_000
-_LONGEST_TAG = 300  # characters
 _MOST_POINTS = 20_000_000
 # Keras writes one file for training and one for validation, in folders of these names.
 _PREFIXES = {"train": "train_", "validation": "val_"}
@@ -70,9 +70,9 @@ def read_events(folder: SourceFolder, run: str, files: Sequence[str]) -> dict[st
         prefix = _PREFIXES.get(parent.name, "") if str(parent) != run else ""
         with folder.noting_faults(file):
             for tag, step, value in _scalars(folder, file):
-                name = shown(f"{prefix}{tag.removeprefix('epoch_') if prefix else tag}")
-                if len(name) > _LONGEST_TAG or (name not in points and len(points) >= _MOST_TAGS):
-                    raise UnreadableFile(f"has more than {_MOST_TAGS:,} tags, or one of over {_LONGEST_TAG} characters")
+                name = printable(f"{prefix}{tag.removeprefix('epoch_') if prefix else tag}")
+                if name not in points and len(points) >= _MOST_TAGS:
+                    raise UnreadableFile(f"has more than {_MOST_TAGS:,} tags; those that stand before are kept")
                 points.setdefault(name, {})[step] = value
                 steps.add(step)
                 if len(points) * len(steps) > _MOST_POINTS:
