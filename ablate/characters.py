@@ -34,6 +34,16 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda match: _escape(ord(match[0])), text)
 
 
+def one_line(text: str) -> str:
+    r"""A printable text in which newlines and tabs are escapes, too, so that it cannot pretend to be several lines.
+
+    Example:
+        >>> print(one_line("a\nb"))
+        a\nb
+    """
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def is_unicode(text: str) -> bool:
     """Whether a text can be written to a file; halves of surrogate pairs, as bytes that are no UTF-8 become, cannot."""
     return not any("\ud800" <= character <= "\udfff" for character in text)

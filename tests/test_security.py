@@ -13,6 +13,7 @@ import pytest
 
 import ablate
 from ablate.app.main import VERBS
+from ablate.store import write_json
 from ablate.store.signatures import key_path
 from ablate.sweep import frozen
 
@@ -32,7 +33,7 @@ def traps(toy_here: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> lis
         plan["history"][-1]["command"] = ["task=trap.fire", "study.preflight=trap.fire"]
         plan["plan"]["factors"][0]["levels"]["3"] = ["task=trap.fire"]
         plan["reference"] |= {"task": "trap.fire", "note": "${oc.env:HOME}", "model": {"_target_": "trap.fire"}}
-        study.plan.write_text(json.dumps(plan))
+        write_json(study.plan, {key: value for key, value in plan.items() if key != "checksum"})
         for run in study.existing_record().runs:
             (study.run(run).path / ".hydra" / "config.yaml").write_text(
                 "seed: 0\ndepth: !!python/object/apply:trap.fire []\n"
@@ -75,6 +76,7 @@ EXECUTING = {
     "ablate.sweep.factors": {"pickle", "cloudpickle"},  # the same
     "ablate.sweep.composer": {"pickle", "cloudpickle"},  # the same
     "ablate.sweep.config_loader": {"pickle"},  # the same
+    "ablate.sweep.recorder": {"cloudpickle"},  # whether an error that a run raised can be sent to another process
     "ablate.sweep.pool": {"cloudpickle"},  # pipes to worker processes
     "ablate.sweep.worker": {"cloudpickle"},  # the other ends
     "ablate.sweep.rerun": {"runpy"},  # a script of the user's, or one that was agreed to

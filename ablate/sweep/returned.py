@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ablate.characters import one_line
 from ablate.errors import Diverged, RunError
 from ablate.sweep.safe_text import shortened, text_of
 
@@ -104,14 +105,14 @@ class _Sorting:
 
     def _free_name(self, name: str) -> str:
         """A name that tables and files can hold; where it is not the one returned, that one is stored too."""
-        printable = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name) or "''"
-        if len(printable) > _LONGEST_NAME:
+        text = one_line(name) or "''"
+        if len(text) > _LONGEST_NAME:
             digest = hashlib.sha256(name.encode(errors="backslashreplace")).hexdigest()[:8]
-            printable = f"{printable[:_LONGEST_NAME]}...{digest}"
-        free, number = printable, 1
+            text = f"{text[:_LONGEST_NAME]}...{digest}"
+        free, number = text, 1
         while free in self.metrics or free in self.other:
             number += 1
-            free = f"{printable} ({number})"
+            free = f"{text} ({number})"
         if free != name and name != self.metric:
             self.other.setdefault("names as returned", {})[free] = shortened(name)
         return name if name == self.metric else free

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from ablate.characters import printable
+from ablate.characters import one_line
 from ablate.errors import StoreError
 from ablate.store.records import StudyRecord
 from ablate.store.signatures import is_signed, make_key, sign
@@ -85,11 +85,11 @@ def require_trust(what: Sequence[tuple[str, str]], command: str, trust: bool, as
     if trust:
         return
     width = max(len(title) for title, _ in what)
-    lines = [f"  {title:{width}}  {printable(text)}" for title, text in what]
+    lines = [f"  {title:{width}}  {one_line(text)}" for title, text in what]
     text = "\n".join(["This was not made by a command of yours on this machine. It would execute:", *lines])
     if ask is None:
         raise StoreError(
-            f"{text}\nLook at it first. If you trust where it comes from, type: {printable(command)}\n"
+            f"{text}\nLook at it first. If you trust where it comes from, type: {one_line(command)}\n"
             "(in Python: trust=True). Nothing was executed."
         )
     if not ask(text):

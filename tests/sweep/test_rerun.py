@@ -15,7 +15,7 @@ from ablate.app import study_verbs
 from ablate.app.main import VERBS
 from ablate.errors import AblateError, StoreError
 from ablate.merging import merge
-from ablate.store import PlannedRun, StudyFolder
+from ablate.store import PlannedRun, StudyFolder, write_json
 from ablate.store.signatures import key_path
 from ablate.sweep.rerun import rerun
 
@@ -40,7 +40,7 @@ def frozen(study: StudyFolder) -> Path:
 def edit_plan(study: StudyFolder, change: Callable[[dict[str, Any]], None]) -> None:
     values = json.loads(study.plan.read_text())
     change(values)
-    study.plan.write_text(json.dumps(values))
+    write_json(study.plan, {key: value for key, value in values.items() if key != "checksum"})
 
 
 def as_another_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
