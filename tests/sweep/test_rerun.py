@@ -158,7 +158,7 @@ def test_what_is_shown_cannot_hide_behind_control_characters(trained: Any, monke
     edit_plan(study, lambda plan: plan["history"][-1]["task"].update(name="evil\x1b[2K\rmain\nharmless"))
     with pytest.raises(StoreError) as caught:
         rerun(study, first_run(study))
-    assert "evil\\x1b[2K\\rmain\\nharmless" in str(caught.value)
+    assert "evil\\x1b[2K\\x0dmain\\nharmless" in str(caught.value)
 
 
 def test_merging_keeps_own_runs_own_and_foreign_ones_foreign(
