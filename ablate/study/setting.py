@@ -149,7 +149,12 @@ def number(low: float = -math.inf, high: float = math.inf, *, open_low: bool = F
         bounds.append(f"{'below' if open_high else 'at most'} {high:g}")
 
     def allows(value: Any) -> bool:
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return False
+        try:
+            if not math.isfinite(value):
+                return False
+        except OverflowError:  # a whole number beyond all floating-point numbers
             return False
         return (value > low if open_low else value >= low) and (value < high if open_high else value <= high)
 

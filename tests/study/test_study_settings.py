@@ -38,6 +38,9 @@ def test_constraints_become_rules() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
+        ("margin", 10**400),
+        ("failures", -(10**400)),
+        ("seeds", 10**9),
         ("seeds", 0),
         ("seeds", True),
         ("seeds", 2.5),
