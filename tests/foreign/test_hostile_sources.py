@@ -259,6 +259,12 @@ def test_a_level_of_400_digits_is_one(tmp_path: Path) -> None:
     assert adopted(tmp_path / "t.csv", "metric=acc", "factors=[depth]", "reference.depth=5").path.is_dir()
 
 
+def test_a_result_of_400_digits_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"depth,acc\n2,{'7' * 400}\n3,{'8' * 400}\n")
+    with pytest.raises(AblateError, match="'acc'"):
+        adopted(tmp_path / "t.csv")
+
+
 def test_seeds_of_odd_digits_are_counted(tmp_path: Path) -> None:
     lines = [f"{norm},{seed},{place}" for norm in "ab" for place, seed in enumerate(["²", "--5", "9" * 30])]
     (tmp_path / "t.csv").write_text("\n".join(["norm,seed,acc", *lines]) + "\n")
