@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,7 +36,8 @@ def levels_by_key(runs: Sequence[ForeignRun]) -> Levels:
 
 
 def _label(value: Any, numbers: dict[float, str]) -> str:
-    if isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value):
+    # A larger whole number is none that a float holds.
+    if isinstance(value, float | int) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
         return numbers.setdefault(float(value), level_label(value))
     if isinstance(value, list | Mapping):
         return printable(json.dumps(value, ensure_ascii=False, default=str))

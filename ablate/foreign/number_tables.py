@@ -7,6 +7,7 @@ import csv
 import functools
 import io
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from ablate.foreign.files import FileNote, SourceFolder, decode
@@ -194,10 +195,7 @@ def number_table(frame: pd.DataFrame) -> NumberTable | None:
             continue  # an index that pandas wrote
         column = frame[name]
         is_bool = column.map(lambda value: isinstance(value, bool))
-        try:
-            values = pd.to_numeric(column.mask(is_bool), errors="coerce").astype(float)
-        except OverflowError:  # a whole number that no float holds
-            continue
+        values = as_numbers(column.mask(is_bool))
         if values.notna().any() and (values.notna() | column.isna()).all():
             numbers[str(name)] = values
     step = next((name for counter in _STEPS for name in numbers if name.lower() == counter), "")
@@ -209,3 +207,17 @@ def number_table(frame: pd.DataFrame) -> NumberTable | None:
         last = table.dropna(subset=[step]).groupby(step, sort=True).last().reset_index()
         return NumberTable("curve", last, step)
     return NumberTable("single" if len(table) == 1 else "rows", table)
+
+
+def as_numbers(column: pd.Series) -> pd.Series:
+    """A column as numbers, NaN where a value is none, or is a whole number that no float holds."""
+    import pandas as pd
+
+    try:
+        return pd.to_numeric(column, errors="coerce").astype(float)
+    except OverflowError:
+        return column.map(lambda value: float("nan") if _is_too_large(value) else value).pipe(as_numbers)
+
+
+def _is_too_large(value: object) -> bool:
+    return isinstance(value, int) and abs(value) > sys.float_info.max

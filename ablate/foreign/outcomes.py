@@ -144,6 +144,8 @@ def adoption_table(
         else:
             rows.append((location, "adopted", ""))
     rows += [(note.file, "read otherwise" if note.changed else "not read", note.reason) for note in foreign.file_notes]
+    # A spreadsheet would compute a name such as =cmd(); with a dot before it, it is the same path.
+    rows = [(f"./{place}" if place[:1] in ("=", "+", "-", "@") else place, state, why) for place, state, why in rows]
     return pd.DataFrame(rows, columns=["place", "state", "reason"])
 
 

@@ -218,6 +218,11 @@ def test_levels_keys_and_metrics_are_shown_on_one_line_and_not_a_page_long(tmp_p
         assert "\x1b" not in file.read_text() and "x" * 1000 not in file.read_text()
 
 
+def test_a_name_that_is_a_formula_is_none_in_the_table(runs: Path) -> None:
+    hydra_run(runs / "=cmd()" / "a", {"depth": 9}, m__json=result(score=9))
+    assert "\n./=cmd()/a,adopted," in (adopted(runs).path / "adopted.csv").read_text()
+
+
 def test_names_of_other_digits_sort_as_texts() -> None:
     assert sorted(["run²", "run10", "run9"], key=natural_order) == ["run9", "run10", "run²"]
 
@@ -247,6 +252,17 @@ def test_numbers_that_no_float_holds_end_in_a_study_or_a_message(digits: int, ru
         assert means(adopted(runs, "metric=score", "seed=null", "ignore=[seed]"))["depth=3"] == 3.0
     except AblateError as error:
         assert "7" * 9 in str(error) or "digits" in str(error)
+
+
+def test_a_level_of_400_digits_is_one(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"depth,acc\n{'7' * 400},1\n5,2\n")
+    assert adopted(tmp_path / "t.csv", "metric=acc", "factors=[depth]", "reference.depth=5").path.is_dir()
+
+
+def test_a_result_of_400_digits_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"depth,acc\n2,{'7' * 400}\n3,{'8' * 400}\n")
+    with pytest.raises(AblateError, match="'acc'"):
+        adopted(tmp_path / "t.csv")
 
 
 def test_seeds_of_odd_digits_are_counted(tmp_path: Path) -> None:

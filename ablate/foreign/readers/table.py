@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.errors import ConfigError, StoreError, suggestion
 from ablate.foreign.files import SourceFolder
-from ablate.foreign.number_tables import number_table, read_table
+from ablate.foreign.number_tables import as_numbers, number_table, read_table
 from ablate.foreign.reader import REPETITION_NAMES, ForeignRun, ForeignRuns, NumberTable, Reader
 from ablate.foreign.regular_files import UnreadableFile
 from ablate.study.settings import AUTO
@@ -44,8 +44,6 @@ def _read(folder: SourceFolder, settings: AdoptSettings) -> ForeignRuns:
         StoreError: If the file cannot be read.
         ConfigError: If a column that was named is not there, or none is left for levels or for numbers.
     """
-    import pandas as pd
-
     files = _files(folder)
     if not files:
         return ForeignRuns(())
@@ -64,7 +62,7 @@ def _read(folder: SourceFolder, settings: AdoptSettings) -> ForeignRuns:
             if (curve := number_table(rows[[step, *metrics]])) is not None:
                 runs.append(_run(rows.iloc[0][keys], curve))
     else:
-        numbers = frame[metrics].apply(pd.to_numeric, errors="coerce").astype(float)
+        numbers = frame[metrics].apply(as_numbers)
         for index in frame.index:
             row = numbers.loc[[index]].dropna(axis=1)
             runs.append(_run(frame.loc[index, keys], NumberTable("single", row)))
@@ -121,12 +119,10 @@ def _columns(frame: pd.DataFrame, settings: AdoptSettings, path: Path) -> tuple[
 
 def _no_number(column: pd.Series, name: str) -> str:
     """What a column holds that is called like a measure, where that is no number."""
-    import pandas as pd
-
     if not any(measure in name.lower() for measure in _MEASURES):
         return ""
     values = column.dropna()
-    others = values[pd.to_numeric(values, errors="coerce").isna()]
+    others = values[as_numbers(values).isna()]
     return f" '{name}' holds '{others.iloc[0]}', which is no number." if len(others) else ""
 
 
