@@ -82,6 +82,8 @@ def _show(arguments: Sequence[str]) -> int:
         say(status.error)
     for name, value in result.metrics.items() if result else ():
         say(f"  {name} {value:.6g}")
+    for name in folder.changed_files(result) if result else ():
+        say(f"  {name} was changed or removed after the run had finished")
     # Runs of a Python function have no configuration of Hydra's.
     own = folder.path / "config.json"
     _show_file("configuration", own if own.is_file() else folder.path / ".hydra" / "config.yaml")

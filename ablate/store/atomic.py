@@ -79,6 +79,8 @@ def make_folder(path: Path) -> None:
     Raises:
         StoreError: If it cannot be made or written; the message says why.
     """
+    if path.is_symlink() and not path.exists():
+        raise StoreError(f"Cannot write to the output folder '{path}': it is a link to nowhere ({path.readlink()}).")
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

@@ -151,7 +151,7 @@ class Status:
     Args:
         state: ``waiting``, ``running``, ``finished`` or ``failed``.
         reason: Why it failed or waits again: ``raised``, ``exited``, ``killed``, ``diverged``, ``timed out``,
-            ``interrupted`` or `UNREADABLE`; empty otherwise.
+            ``interrupted``, ``not started`` or `UNREADABLE`; empty otherwise.
         error: The last line of the error.
         attempts: The number of the last start, counted from 1, and anew once the run got further or had an outcome; a
             start that was interrupted does not count. 0 before the first start and for a finished run.
@@ -199,7 +199,7 @@ class Result:
         metrics: Numbers by name; those whose name begins with ``seconds`` are timings.
         versions: The versions of Python, of the libraries in use and of the code, by name.
         other: What the train function returned that is not a number; stored, not analysed.
-        files: The digests of the CSV files that the run left, by name: its curves at the time when it finished.
+        files: The digests of the run's configuration and CSV files at the time when it finished, by name.
     """
 
     metrics: Mapping[str, bool | int | float]

@@ -31,6 +31,7 @@ from ablate.store.records import (
 
 _LARGEST_STATUS = 4_000_000  # bytes; the text of an error is cut long before
 _LARGEST_RESULT = 64_000_000
+_CONFIGURATION = ".hydra/config.yaml"
 _MOST_DIGESTS = 20  # CSV files of a run of which a digest is stored
 
 
@@ -119,14 +120,26 @@ class RunFolder:
         return replace(status, state=FAILED, reason=UNREADABLE, error=fault), None
 
     def write_result(self, result: Result) -> None:
-        """Write what the run returned, with digests of the CSV files that it has left."""
+        """Write what the run returned, with digests of its configuration and of the CSV files that it has left."""
         contents = asdict(replace(result, files=self._digests()))
         write_json(self.path / "result.json", {"run": self.path.name, **contents})
 
+    def changed_files(self, result: Result) -> list[str]:
+        """The files that are missing, or are not what they were when the run finished, by name.
+
+        Args:
+            result: The run's result, which has their digests.
+        """
+        return [
+            name
+            for name, stored in result.files.items()
+            if (data := read_file(self.path / name, self.root, strict=False)) is None or digest(data) != stored
+        ]
+
     def _digests(self) -> dict[str, str]:
+        tables = sorted(path.name for path in self.path.glob("*.csv"))[:_MOST_DIGESTS]
         contents = {
-            path.name: read_file(path, strict=False, limit=_LARGEST_RESULT)
-            for path in sorted(self.path.glob("*.csv"))[:_MOST_DIGESTS]
+            name: read_file(self.path / name, strict=False, limit=_LARGEST_RESULT) for name in (_CONFIGURATION, *tables)
         }
         return {name: digest(data) for name, data in contents.items() if data is not None}
 

@@ -270,3 +270,12 @@ def test_a_field_of_any_length_costs_only_a_curve(study: StudyFolder, run: RunFo
     (run.path / "curves.csv").write_text("epoch,loss\n1," + "9" * 300_000 + "\n")
     assert len(run.curves()) == 1
     assert len(read_snapshot(study).curves["seed"].unique()) == 3
+
+
+def test_files_that_changed_after_the_end_are_listed(run: RunFolder) -> None:
+    result = run.result()
+    assert result is not None and list(result.files) == [".hydra/config.yaml", "curves.csv"]
+    assert run.changed_files(result) == []
+    (run.path / ".hydra" / "config.yaml").write_text("seed: 9\n")
+    (run.path / "curves.csv").unlink()
+    assert run.changed_files(result) == [".hydra/config.yaml", "curves.csv"]
