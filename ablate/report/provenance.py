@@ -134,8 +134,8 @@ def _confirmation(snapshot: Snapshot) -> Iterator[str]:
     if confirmation is None:
         if snapshot.folder.confirming.plan.is_file():
             yield (
-                f"A confirmation is in '{snapshot.folder.confirming.path}', but its result is not in this folder: "
-                f"'ablate confirm {snapshot.folder.path}' writes it."
+                f"A confirmation is in '{snapshot.folder.confirming.path}', but there is no confirmation.json with its "
+                f"result: 'ablate confirm {snapshot.folder.path}' writes it."
             )
     else:
         yield f"Confirmation on fresh seeds. {confirmation['text']}"

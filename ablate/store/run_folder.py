@@ -53,7 +53,7 @@ class RunFolder:
         return self.path / "run.log"
 
     def status(self) -> Status:
-        """The status as last written; ``waiting`` if none was, or if the file cannot be read.
+        """The status as last written; ``waiting`` if none was, if it is lost, or if the file cannot be read.
 
         A run whose process died still says ``running`` here; see :meth:`settled_status`.
         """
@@ -61,7 +61,12 @@ class RunFolder:
             data = read_file(self.path / "status.json", self.root, limit=_LARGEST_STATUS)
         except StoreError as error:
             return Status(reason=UNREADABLE, error=str(error))
-        return Status() if data is None else Status.parse(data, self.path.name)
+        if data is not None:
+            return Status.parse(data, self.path.name)
+        if traces := [name for name in ("result.json", "curves.csv", self.log.name) if _has_content(self.path / name)]:
+            text = f"There is no '{self.path / 'status.json'}', although there is {traces[0]}."
+            return Status(reason=UNREADABLE, error=text)
+        return Status()
 
     def write_status(self, status: Status) -> None:
         """Replace the status."""
@@ -207,6 +212,13 @@ class RunFolder:
 
     def _curves_file(self) -> CurvesFile:
         return CurvesFile.parse(read_file(self.path / "curves.csv", self.root, strict=False) or b"")
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.lstat().st_size > 0
+    except OSError:
+        return False
 
 
 def digest(data: bytes) -> str:

@@ -279,3 +279,10 @@ def test_files_that_changed_after_the_end_are_listed(run: RunFolder) -> None:
     (run.path / ".hydra" / "config.yaml").write_text("seed: 9\n")
     (run.path / "curves.csv").unlink()
     assert run.changed_files(result) == [".hydra/config.yaml", "curves.csv"]
+
+
+def test_a_lost_status_is_said(study: StudyFolder, run: RunFolder) -> None:
+    (run.path / "status.json").unlink()
+    summary = read_report(study).summary
+    assert summary.runs["reason"].tolist() == ["unreadable", "", "", "", "", ""]
+    assert any("full, seed 0" in note and "status.json" in note for note in summary.notes)
