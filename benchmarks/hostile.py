@@ -229,6 +229,7 @@ def _text_places() -> dict[str, Callable[[Path, str], object]]:
         return change
 
     def rename_factor(study: Path, text: str) -> None:
+        from ablate.errors import AblateError
         from ablate.study import Plan
 
         path = study / "plan.json"
@@ -238,8 +239,12 @@ def _text_places() -> dict[str, Callable[[Path, str], object]]:
         for cell in plan["cells"]:
             cell["levels"] = {text if name == "norm" else name: level for name, level in cell["levels"].items()}
         plan["factors"][0]["name"] = text
+        try:
+            cells = Plan.from_dict(plan).cells
+        except AblateError:  # the commands are to refuse it as well
+            cells = ()
         # A cell is called after its factors, and so is its folder.
-        for old, cell in zip(before, Plan.from_dict(plan).cells, strict=True):
+        for old, cell in zip(before, cells, strict=False):
             (study / "runs" / old).rename(study / "runs" / cell.name)
             for run in values["runs"]:
                 run["cell"] = cell.name if run["cell"] == old else run["cell"]
