@@ -208,6 +208,8 @@ _LABELS = {"skip=false": "w/o skip", "norm=none": "norm=none"}
 def _names(file: StudyFile, path: Path) -> list[re.Pattern[str]]:
     """What names a file or its run in a line."""
     patterns = [re.escape(path.name)]
+    if path.name == "confirmation.json":
+        patterns.append("toy-confirm")  # the runs that it sums up
     if file.path.partition("/")[0] in RUNS:
         cell, seed = file.run
         patterns += [re.escape(path.parents[path.parent.name == ".hydra"].name), re.escape(cell_seed(file.run))]
@@ -216,7 +218,7 @@ def _names(file: StudyFile, path: Path) -> list[re.Pattern[str]]:
 
 
 _WORDS = re.compile(
-    r"damaged|unreadable|cannot|missing|not |no |left out|fail|differ|checksum|changed|lost|wait|link|train|written",
+    r"damaged|unreadable|cannot|missing|not |no |left out|fail|differ|checksum|changed|lost|wait|link|train",
     re.I,
 )
 

@@ -92,7 +92,7 @@ def _plant(file: Path, suffix: str = "") -> None:
     suffix = suffix or file.suffix
     data = file.read_bytes()
     if suffix == ".json" and data:
-        values = json.loads(data)
+        values = sign(json.loads(data))
         for part in (values, values.get("metrics")):
             if isinstance(part, dict):
                 part[CANARY] = 1.0
@@ -146,12 +146,8 @@ def _edit_plan(edit: Callable[[dict[str, Any]], object]) -> Change:
 
 
 def sign(values: dict[str, Any]) -> dict[str, Any]:
-    """Values of a file with the checksum that whoever wrote them would have given them, where files have one."""
-    from ablate.store import records
-
-    checksum = getattr(records, "checksum", None)
-    if "checksum" in values and checksum is not None:
-        values["checksum"] = checksum({key: value for key, value in values.items() if key != "checksum"})
+    """Values of a file without a checksum: a file that has none is read, and whoever makes one could compute it."""
+    values.pop("checksum", None)
     return values
 
 
@@ -233,6 +229,7 @@ def _text_places() -> dict[str, Callable[[Path, str], object]]:
         return change
 
     def rename_factor(study: Path, text: str) -> None:
+        from ablate.errors import AblateError
         from ablate.study import Plan
 
         path = study / "plan.json"
@@ -242,8 +239,12 @@ def _text_places() -> dict[str, Callable[[Path, str], object]]:
         for cell in plan["cells"]:
             cell["levels"] = {text if name == "norm" else name: level for name, level in cell["levels"].items()}
         plan["factors"][0]["name"] = text
+        try:
+            cells = Plan.from_dict(plan).cells
+        except AblateError:  # the commands are to refuse it as well
+            cells = ()
         # A cell is called after its factors, and so is its folder.
-        for old, cell in zip(before, Plan.from_dict(plan).cells, strict=True):
+        for old, cell in zip(before, cells, strict=False):
             (study / "runs" / old).rename(study / "runs" / cell.name)
             for run in values["runs"]:
                 run["cell"] = cell.name if run["cell"] == old else run["cell"]
