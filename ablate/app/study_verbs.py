@@ -11,7 +11,7 @@ from ablate.app.verb import Option, Verb
 from ablate.errors import ConfigError, StoreError, suggestion
 from ablate.formatting import listing
 from ablate.store import PlannedRun, StudyFolder
-from ablate.store.files import open_file
+from ablate.store.files import check_inside, open_file
 from ablate.sweep.console import say, status_lines
 from ablate.sweep.trust import Ask
 
@@ -86,14 +86,16 @@ def _show(arguments: Sequence[str]) -> int:
         say(f"  {name} was changed or removed after the run had finished")
     # Runs of a Python function have no configuration of Hydra's.
     own = folder.path / "config.json"
-    _show_file("configuration", own if own.is_file() else folder.path / ".hydra" / "config.yaml")
-    _show_file("log", folder.log, _LAST_LINES)
+    configuration = own if own.is_file() else folder.path / ".hydra" / "config.yaml"
+    _show_file("configuration", configuration, study.path)
+    _show_file("log", folder.log, study.path, _LAST_LINES)
     return 0
 
 
-def _show_file(title: str, path: Path, most: int | None = None) -> None:
+def _show_file(title: str, path: Path, root: Path, most: int | None = None) -> None:
     """Print a file of a run, or its last lines, or why it cannot be read."""
     try:
+        check_inside(path.parent, root)
         with open_file(path, os.O_RDONLY) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _MOST_BYTES))
