@@ -154,10 +154,13 @@ def test_equal_configurations_are_found_before_training(toy_here: Any) -> None:
         ([], "Nothing to compare: no key is swept and no factors are declared. Sweep a key, for example key=a,b.\n"),
         (["depth=2"], "Nothing to compare: no key is swept and no factors are declared."),
         (["depth=2,2"], "Factor 'depth' has nothing to compare: its only level is 2.\n"),
-        (["depth=2,3", "hydra.sweeper.seeds=0"], "study.seeds=0: must be a whole number of at least 1, or a list of"),
+        (
+            ["depth=2,3", "hydra.sweeper.seeds=0"],
+            "study.seeds=0: must be a whole number from 1 to 100000, or a list of",
+        ),
         (
             ["depth=2,3", "hydra.sweeper.seeds=two"],
-            "study.seeds=two: must be a whole number of at least 1, or a list of whole numbers",
+            "study.seeds=two: must be a whole number from 1 to 100000, or a list of whole numbers",
         ),
         (["depth=2,3", "hydra.sweeper.direction=up"], "Unknown direction 'up'. Allowed: max, min.\n"),
         (
