@@ -32,7 +32,7 @@ from ablate.store import FAILED, FINISHED, PlannedRun, Result, RunFolder, Status
 from ablate.store.records import StudyRecord
 from ablate.study import Plan, Study
 from ablate.sweep.identity import run_id
-from ablate.sweep.study_record import check_name
+from ablate.sweep.study_record import check_name, check_siblings
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -94,6 +94,8 @@ def adopt_folder(path: Path, settings: AdoptSettings, outputs: Path = Path("outp
     folder = StudyFolder(outputs / check_name(settings.name or adopted_name(path)))
     origin = str(path.resolve())
     old = folder.record()
+    if old is None:
+        check_siblings(folder)
     if old is not None and all(event.get("adopted") != origin for event in old.history):
         raise StoreError(f"The folder '{folder.path}' holds another study. Choose a name for this one with name=...")
     foreign = read_runs(path, settings)

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea
 from matplotlib.patches import Rectangle
 
+from ablate.characters import printable
 from ablate.errors import AblateError
 from ablate.keras.data.loading import load_run_data
 from ablate.keras.diagram_blocks import Block, Branches, LayerRow, Repeat, diagram_blocks, states_in
@@ -96,7 +97,8 @@ def image_bytes(figure: Figure, form: str) -> bytes:
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format=form, metadata=_METADATA[form])
-    return buffer.getvalue()
+    # Names of layers may hold characters that XML forbids.
+    return printable(buffer.getvalue().decode()).encode() if form == "svg" else buffer.getvalue()
 
 
 @style.context(_STYLE)

@@ -16,7 +16,7 @@ from ablate.merging.union import conflicts, merge_studies, merged_record, questi
 from ablate.store import PlannedRun, RunFolder, StudyFolder, write_text
 from ablate.store.records import StudyRecord
 from ablate.study import Factor, Level, Plan, cell_of
-from ablate.sweep.study_record import check_name, merge_factors
+from ablate.sweep.study_record import check_name, check_siblings, merge_factors
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -70,6 +70,8 @@ def compare(
     folder = as_folder(target)
     folder.check_folders()
     old = folder.record()
+    if old is None:
+        check_siblings(folder)
     is_report = old is not None and any(event.get("compared") or event.get("merged") for event in old.history)
     if old is not None and (not is_report or same_folder(folder, folders)):
         raise StoreError(

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from ablate.characters import is_unicode
 from ablate.errors import StoreError
 from ablate.formatting import listing
 from ablate.store.json_files import InvalidFile, check_shape, load_json, parse_json
@@ -221,6 +222,8 @@ class Result:
         try:
             result = check_shape(_values_of_run(data, path.parent.name), cls)
             metrics = {name: _finite_size(name, value) for name, value in result.metrics.items()}
+            if odd := [name for name in metrics if not is_unicode(name)]:
+                raise InvalidFile(f"is not valid: the name of a metric is no Unicode: {odd[0]!a}")
         except InvalidFile as error:
             raise StoreError(f"Cannot read the result '{path}': it {error}.") from error
         return replace(result, metrics=metrics)

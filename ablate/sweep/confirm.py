@@ -21,6 +21,7 @@ from ablate.objects import load_object
 from ablate.report import summary_of
 from ablate.store import FAILED, FINISHED, StudyFolder
 from ablate.study import Layout, cell_of
+from ablate.study.limits import MOST_RUNS, check_size
 from ablate.study.settings import StudySettings
 from ablate.sweep.console import damage_lines
 from ablate.sweep.engine import run_statuses
@@ -75,6 +76,7 @@ def plan_confirmation(study: StudyFolder, count: int | None = None) -> Confirmat
     from ablate.analysis import effort, fresh_seeds, reduced_levels
     from ablate.analysis.comparisons import comparisons
 
+    check_size(count or 0, MOST_RUNS, "seeds of a confirmation", "Name fewer, or leave the number out.")
     summary = summary_of(study)
     if summary.study.design == DESIGN:
         raise StoreError(f"'{study.path}' is a confirmation itself. Name the study that it confirms.")
