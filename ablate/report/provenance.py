@@ -35,6 +35,7 @@ def provenance_notes(snapshot: Snapshot) -> tuple[str, ...]:
         *_curves(snapshot),
         *_costs(snapshot),
         *_links(snapshot),
+        *_unplanned(snapshot),
         *_confirmation(snapshot),
     )
 
@@ -51,6 +52,11 @@ def _unreadable(snapshot: Snapshot) -> Iterator[str]:
             f"The status of {_listing(snapshot, waiting)} cannot be read, so it counts as waiting, whatever else its "
             f"folder holds, and the study's command trains it again: {damaged[waiting[0]].error}"
         )
+
+
+def _unplanned(snapshot: Snapshot) -> Iterator[str]:
+    if snapshot.unplanned:
+        yield f"Not in plan.json, and so not counted: {listing(snapshot.unplanned, _LISTED)}."
 
 
 def _links(snapshot: Snapshot) -> Iterator[str]:

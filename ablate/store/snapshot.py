@@ -38,12 +38,14 @@ class Snapshot:
         digest: Hash of names, times and sizes of all files that results come from; those of a file were taken before it
             was read.
         links: Links among these files and folders, relative to the study's folder; none is followed.
+        unplanned: Folders of runs that the plan does not have, relative to the study's folder.
     """
 
     folder: StudyFolder
     record: StudyRecord
     digest: str
     links: tuple[str, ...] = ()
+    unplanned: tuple[str, ...] = ()
 
     @cached_property
     def labels(self) -> Mapping[str, str]:
@@ -188,8 +190,9 @@ def read_snapshot(folder: StudyFolder) -> Snapshot:
     record = folder.existing_record()
     for run in record.runs:
         files += [run.id, *_file_versions(folder.path, run.folder, (".json", ".csv"), links)]
-    digest = hashlib.sha256("\n".join([*files, *links]).encode(errors="surrogateescape"))
-    return Snapshot(folder, record, digest.hexdigest(), tuple(links))
+    unplanned = folder.unplanned_runs(record)
+    digest = hashlib.sha256("\n".join([*files, *links, *unplanned]).encode(errors="surrogateescape"))
+    return Snapshot(folder, record, digest.hexdigest(), tuple(links), tuple(unplanned))
 
 
 def _file_versions(root: Path, folder: str, endings: tuple[str, ...], links: list[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -150,6 +151,18 @@ class StudyFolder:
         data = read_file(self.costs)
         return {} if data is None else parse_costs(data, self.costs)
 
+    def unplanned_runs(self, record: StudyRecord) -> list[str]:
+        """Folders of runs that the plan does not have, relative to the study's: its plan may be that of another study.
+
+        Args:
+            record: The contents of ``plan.json``.
+        """
+        planned = {run.folder for run in record.runs}
+        folders = (
+            f"runs/{cell}/{run}" for cell in _folders(self.path / "runs") for run in _folders(self.path / "runs" / cell)
+        )
+        return sorted(folder for folder in folders if folder not in planned)
+
     def check_folders(self, runs: Iterable[PlannedRun] = ()) -> None:
         """Refuse to write through links: to be called before anything is written into the folders of a study.
 
@@ -163,3 +176,16 @@ class StudyFolder:
             check_inside(folder, self.path)
         for run in runs:
             check_inside(self.path / run.folder, self.path)
+
+
+def _folders(path: Path) -> list[str]:
+    """The names of the folders in a folder, without hidden ones and links; none where it cannot be read."""
+    try:
+        with os.scandir(path) as entries:
+            return [
+                entry.name
+                for entry in entries
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+            ]
+    except OSError:
+        return []

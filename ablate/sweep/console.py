@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ablate.characters import printable
-from ablate.formatting import better_direction, duration
+from ablate.formatting import better_direction, duration, listing
 from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, Status, StudyFolder
 from ablate.store.records import StudyRecord
 from ablate.study import Cell, Plan
@@ -175,6 +175,8 @@ def status_lines(study: StudyFolder) -> list[str]:
     ]
     if took and (left := counts[RUNNING] + counts[WAITING]):
         lines.append(f"about {duration(sum(took) / len(took) * left)} of work left, one run at a time")
+    if unplanned := study.unplanned_runs(record):
+        lines.append(f"Not in {study.plan}, and so not counted: {listing(unplanned, 5)}")
     return [*lines, *damage_lines(study, states)]
 
 

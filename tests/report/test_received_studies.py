@@ -18,6 +18,7 @@ from ablate.report.study_report import read_report
 from ablate.store import FINISHED, RunFolder, Status, StudyFolder
 from ablate.store.files import check_inside, read_file
 from ablate.store.snapshot import read_snapshot
+from ablate.sweep.console import status_lines
 
 
 @pytest.fixture
@@ -286,3 +287,11 @@ def test_a_lost_status_is_said(study: StudyFolder, run: RunFolder) -> None:
     summary = read_report(study).summary
     assert summary.runs["reason"].tolist() == ["unreadable", "", "", "", "", ""]
     assert any("full, seed 0" in note and "status.json" in note for note in summary.notes)
+
+
+def test_runs_that_the_plan_does_not_have_are_said(study: StudyFolder, tmp_path: Path) -> None:
+    other = write_study(tmp_path / "other", grid_plan(1, 2))
+    study.plan.write_bytes(other.plan.read_bytes())
+    assert len(read_snapshot(study).unplanned) == 2
+    assert any("plan.json" in note and "runs/full/2-" in note for note in read_report(study).summary.notes)
+    assert any("runs/full/2-" in line for line in status_lines(study))
