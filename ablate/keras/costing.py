@@ -22,6 +22,7 @@ import tensorflow as tf
 from ablate.errors import AblateError
 from ablate.keras.compiled import clear_models
 from ablate.keras.data.loading import load_run_data
+from ablate.keras.graph_reader import functional
 from ablate.keras.graph_writer import sketch
 from ablate.keras.loop import build_metrics
 from ablate.keras.networks import FullModelCache, build_model, cell_graph
@@ -180,7 +181,7 @@ def forward_pass(model: Any, batch: int) -> Pass:
     """A forward pass as in inference.
 
     Args:
-        model: A functional model.
+        model: A functional or Sequential model.
         batch: Number of images.
     """
     images = _images(model, batch)
@@ -218,7 +219,7 @@ def _images(model: Any, batch: int) -> Any:
         shape = (batch, *(side or 1 for side in tensor.shape[1:]))
         return keras.ops.convert_to_tensor(rng.uniform(size=shape).astype("float32"), tensor.dtype)
 
-    return keras.tree.map_structure(values, model.input)
+    return keras.tree.map_structure(values, functional(model).input)
 
 
 def _wait(outputs: Any) -> None:
