@@ -13,6 +13,7 @@ from keras.src.models.functional import Functional
 from ablate.errors import NetworkError
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Node, Tensor
+from ablate.keras.layer_config import how_to_copy, layer_config
 
 
 def graph_of(model: Any) -> Graph:
@@ -110,12 +111,12 @@ def _spec(operation: Any) -> LayerSpec:
     if isinstance(operation, keras.Sequential) or _is_graph(operation):
         return LayerSpec(operation.name, type(operation), {}, weighted, inner=graph_of(operation))
     try:
-        config = operation.get_config()
-    except NotImplementedError as error:
+        config = layer_config(operation)
+    except Exception as error:  # NotImplementedError of Keras, or whatever code of the user raises
         if weighted:
             raise NetworkError(
-                f"Layer '{operation.name}' ({type(operation).__name__}) cannot be copied. "
-                f"Write `get_config` in {type(operation).__name__} so that it returns all its arguments."
+                f"Layer '{operation.name}' ({type(operation).__name__}) cannot be copied: {error} "
+                f"{how_to_copy(type(operation))}"
             ) from error
         config = {}
     return LayerSpec(operation.name, type(operation), config, weighted, origin=operation)

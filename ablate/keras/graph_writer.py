@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ import keras
 from ablate.errors import NetworkError
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Shape, Tensor, substituted, tensors_in
+from ablate.keras.layer_config import create_layer, how_to_copy
 from ablate.keras.models.builder import with_fresh_names
 
 
@@ -83,13 +83,13 @@ def _layer(spec: LayerSpec, shapes: Sequence[Shape]) -> Any:
     if spec.inner is not None:
         return model_of(spec.inner, shapes)
     try:
-        layer = spec.kind.from_config(copy.deepcopy(dict(spec.config)))  # type: ignore[attr-defined]
+        layer = create_layer(spec.kind, spec.config)
     except Exception as error:
         if spec.origin is not None and not spec.weighted:
             return spec.origin
         raise NetworkError(
             f"Layer '{spec.name}' ({spec.kind.__name__}) cannot be created again from its configuration: {error} "
-            f"Write `get_config` and `from_config` in {spec.kind.__name__} so that they return all its arguments."
+            f"{how_to_copy(spec.kind)}"
         ) from error
     # Some operations drop their name from their configuration.
     layer.name = spec.name

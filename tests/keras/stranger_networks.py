@@ -3,7 +3,86 @@
 from __future__ import annotations
 
 import keras
-from keras import layers
+import tensorflow as tf
+from keras import layers, ops
+
+
+class PatchEncoder(layers.Layer):
+    """As in the examples of keras.io: its constructor takes no name and no number format."""
+
+    def __init__(self, num_patches, projection_dim):
+        super().__init__()
+        self.num_patches = num_patches
+        self.projection = layers.Dense(units=projection_dim)
+        self.position_embedding = layers.Embedding(input_dim=num_patches, output_dim=projection_dim)
+
+    def call(self, patch):
+        positions = ops.expand_dims(ops.arange(0, self.num_patches, 1), axis=0)
+        return self.projection(patch) + self.position_embedding(positions)
+
+
+class Gated(layers.Layer):
+    """Keras cannot write its argument, a function, and it has no `get_config`."""
+
+    def __init__(self, units, function, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.function = units, function
+        self.dense = layers.Dense(units)
+
+    def call(self, x):
+        return self.function(self.dense(x))
+
+
+class Penalty(keras.regularizers.Regularizer):
+    """Without `get_config`."""
+
+    def __init__(self, strength):
+        self.strength = strength
+
+    def __call__(self, x):
+        return self.strength * ops.sum(ops.square(x))
+
+
+class Scaled(keras.initializers.Initializer):
+    """Its configuration lacks its argument."""
+
+    def __init__(self, scale=1.0):
+        self.scale = scale
+
+    def __call__(self, shape, dtype=None):
+        return keras.random.normal(shape, dtype=dtype, seed=3) * self.scale
+
+
+def below(limit):
+    """A constraint that Keras cannot write."""
+    return lambda weights: ops.minimum(weights, limit)
+
+
+def squared_relu(x):
+    """An activation of one's own."""
+    return ops.square(ops.relu(x))
+
+
+def transformer(input_shape, classes):
+    """A vision transformer after keras.io, with functions and objects that Keras cannot write into a file."""
+    inputs = keras.Input(input_shape)
+    patches = layers.Reshape((16, -1), name="patches")(inputs)
+    x = PatchEncoder(16, 8)(patches)
+    for name in ("first", "second"):
+        y = layers.LayerNormalization(name=f"{name}_norm")(x)
+        y = layers.Dense(
+            8,
+            activation=tf.nn.swish if name == "first" else squared_relu,
+            kernel_regularizer=Penalty(0.01),
+            kernel_initializer=Scaled(0.1),
+            kernel_constraint=below(0.5),
+            name=f"{name}_dense",
+        )(y)
+        y = layers.Activation(lambda x: x * 1.5, name=f"{name}_activation")(y)
+        y = Gated(8, function=squared_relu, name=f"{name}_gated")(y)
+        x = layers.Add(name=f"{name}_add")([x, y])
+    x = layers.GlobalAveragePooling1D(name="pool")(x)
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax", name="classifier")(x), name="transformer")
 
 
 def sequential(input_shape, classes):
