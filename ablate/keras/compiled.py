@@ -22,7 +22,8 @@ from ablate.keras.data.batches import ArrayBatches, TensorBatches
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.loop import FitLoop, TracedLoop
 from ablate.keras.networks import build_model
-from ablate.keras.optimization import gives_probabilities, loss, optimizer
+from ablate.keras.optimization import optimizer
+from ablate.keras.outputs import accuracy, loss, output_kind
 from ablate.keras.run_config import cell_config
 from ablate.keras.streams import reseed, stream_seed
 from ablate.keras.tf_memory import free_unused_graphs
@@ -109,15 +110,14 @@ def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
     # What is traced here needs TensorFlow; with other back ends Keras trains by its own fit.
     traced = device.backend_name() == "tensorflow"
     kind: Any = TensorBatches if traced else ArrayBatches
-    batches = {
-        name: kind(dataset.pool, values["batch_size"], one_hot=bool(values["label_smoothing"]))
-        for name in ("training", "evaluation")
-    }
     model = build_model(config, dataset, values["mixed_precision"])
+    outputs = output_kind(model)
+    one_hot = bool(values["label_smoothing"]) and not outputs.is_single
+    batches = {name: kind(dataset.pool, values["batch_size"], one_hot=one_hot) for name in ("training", "evaluation")}
     model.compile(
         optimizer=optimizer(values, -(-len(dataset.train) // values["batch_size"])),
-        loss=loss(values, logits=not gives_probabilities(model)),
-        metrics=["accuracy"],
+        loss=loss(values, outputs),
+        metrics=[accuracy(outputs)],
         jit_compile=device.compiles(values["jit"]),
     )
     model.optimizer.build(model.trainable_variables)

@@ -14,6 +14,7 @@ from ablate.keras.data.dataset import Dataset
 from ablate.keras.graph import Graph
 from ablate.keras.graph_reader import functional
 from ablate.keras.models import build
+from ablate.keras.outputs import output_kind
 from ablate.keras.rewrites import ablated_graph, catalogue, remove
 from ablate.keras.run_config import levels_of
 from ablate.keras.streams import copied
@@ -42,11 +43,16 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
             f"Model '{model.name}' has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
             "one of each is needed."
         )
-    if tuple(model.outputs[0].shape) != (None, dataset.classes):
+    given, needed = tuple(model.outputs[0].shape), [(None, dataset.classes)]
+    if dataset.classes == 2:
+        needed.append((None, 1))
+    if given not in needed:
+        or_one = ", or (None, 1), one for the second class" if dataset.classes == 2 else ""
         raise NetworkError(
-            f"Model '{model.name}' gives {tuple(model.outputs[0].shape)}; data set '{dataset.name}' needs "
-            f"(None, {dataset.classes}), a number for each class."
+            f"Model '{model.name}' gives {given}; data set '{dataset.name}' needs {needed[0]}, a number for each "
+            f"class{or_one}."
         )
+    output_kind(model)  # refuses a network for images of several classes
     input_shape = tuple(model.inputs[0].shape)[1:]
     if any(side not in (None, size) for side, size in zip(input_shape, dataset.input_shape, strict=True)):
         raise NetworkError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
@@ -97,3 +98,35 @@ def sequential(input_shape, classes):
         ],
         name="stack",
     )
+
+
+ENDINGS = {
+    "sigmoid": lambda x: layers.Dense(1, activation="sigmoid", name="classifier")(x),
+    "logit": lambda x: layers.Dense(1, name="classifier")(x),
+    "alone": lambda x: layers.Activation(tf.nn.sigmoid, dtype="float32")(layers.Dense(1, name="classifier")(x)),
+    "operation": lambda x: ops.sigmoid(layers.Dense(1, name="classifier")(x)),
+    "relu": lambda x: layers.Dense(1, activation="relu", name="classifier")(x),
+    "several": lambda x: layers.Dense(10, activation="sigmoid", name="classifier")(x),
+    "several_alone": lambda x: ops.sigmoid(layers.Dense(10, name="classifier")(x)),
+    "logits": lambda x: layers.Dense(10, name="classifier")(x),
+    "softmax": lambda x: layers.Activation("linear")(layers.Softmax()(layers.Dense(10, name="classifier")(x))),
+    "shared": lambda x: layers.GlobalAveragePooling1D()(layers.Dense(10, activation="softmax")(x[:, None])),
+}
+
+
+def convolutional(input_shape, ending):
+    """A small network with one of the endings above."""
+    inputs = keras.Input(input_shape)
+    x = layers.Conv2D(8, 3, name="conv")(inputs)
+    x = layers.ReLU(name="relu")(layers.BatchNormalization(name="norm", momentum=0.9)(x))
+    return keras.Model(inputs, ENDINGS[ending](layers.Flatten(name="flatten")(x)), name="convolutional")
+
+
+def two_classes():
+    """Bright images above, or below."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    images = rng.uniform(0, 0.5, (200, 8, 8, 1))
+    images[labels == 0, :4] += 0.4
+    images[labels == 1, 4:] += 0.4
+    return images.astype("float32"), labels

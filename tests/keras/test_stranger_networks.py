@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from PIL import Image
 
 keras = pytest.importorskip("keras")
 
 import stranger_networks as networks  # noqa: E402
 
+from ablate.errors import NetworkError  # noqa: E402
 from ablate.keras.costing import measure  # noqa: E402
+from ablate.keras.outputs import OutputKind, output_kind, probabilities  # noqa: E402
+from ablate.keras.predict import predict  # noqa: E402
 from ablate.keras.preflight import check  # noqa: E402
 from ablate.keras.rewrites import remove  # noqa: E402
 from ablate.keras.streams import seeded  # noqa: E402
@@ -16,7 +21,7 @@ from ablate.keras.survey import main  # noqa: E402
 from ablate.keras.train import train  # noqa: E402
 from ablate.store.run_folder import RunFolder  # noqa: E402
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 
 def with_network(config, name, **model):
@@ -74,3 +79,65 @@ def test_a_frozen_layer_without_keywords_in_its_constructor_stays_frozen():
     again = seeded(model, 0)
     assert [layer.trainable for layer in again.layers] == [layer.trainable for layer in model.layers]
     assert len(again.trainable_weights) == 2
+
+
+TWO_CLASSES = {"source": "builder", "builder": "stranger_networks.two_classes", "size": 8, "channels": 1, "limit": None}
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        ("sigmoid", OutputKind.PROBABILITY),
+        ("alone", OutputKind.PROBABILITY),
+        ("operation", OutputKind.PROBABILITY),
+        ("logit", OutputKind.LOGIT),
+        ("logits", OutputKind.LOGITS),
+        ("softmax", OutputKind.PROBABILITIES),
+        ("shared", OutputKind.PROBABILITIES),
+    ],
+)
+def test_what_a_network_ends_in(ending, kind):
+    assert output_kind(networks.convolutional((8, 8, 1), ending)) is kind
+
+
+@pytest.mark.parametrize(
+    ("ending", "advice"),
+    [
+        ("several", 'Dense(10, activation="softmax")'),
+        ("several_alone", 'Dense(10, activation="softmax")'),
+        ("relu", 'Dense(1, activation="sigmoid")'),
+    ],
+)
+def test_an_ending_that_fits_no_classes_is_refused_with_what_to_write(ending, advice):
+    with pytest.raises(NetworkError) as caught:
+        output_kind(networks.convolutional((8, 8, 1), ending))
+    assert advice in str(caught.value)
+
+
+def test_several_labels_an_image_are_refused_before_training(tiny):
+    (answer,) = check([with_network(tiny(), "convolutional", args={"ending": "several"})])
+    assert 'Dense(10, activation="softmax")' in answer["error"]
+
+
+def test_probabilities_of_two_classes_from_one_number():
+    outputs = np.array([[0.25], [0.75]])
+    np.testing.assert_allclose(probabilities(outputs, OutputKind.PROBABILITY), [[0.75, 0.25], [0.25, 0.75]])
+    np.testing.assert_allclose(probabilities(np.zeros((1, 1)), OutputKind.LOGIT), [[0.5, 0.5]])
+
+
+@pytest.mark.parametrize(("ending", "smoothing"), [("sigmoid", 0.0), ("logit", 0.1)])
+def test_two_classes_in_one_number(tiny, tmp_path, monkeypatch, ending, smoothing):
+    monkeypatch.setattr("ablate.keras.costing._SECONDS", 0.0)
+    training = {"epochs": 3, "save": "last", "label_smoothing": smoothing}
+    full = with_network({**tiny(train=training), "data": TWO_CLASSES}, "convolutional", args={"ending": ending})
+    cells = [full, {**full, "batch_norm": False}]
+    assert [answer["error"] for answer in check(cells)] == [None, None]
+    results = [train(config, RunFolder(tmp_path / str(number))) for number, config in enumerate(cells)]
+    assert [result["test_accuracy"] for result in results] == [1.0, 1.0]
+    assert all(row["step_ratio"] > 0 for row in measure(cells))
+    images, labels = networks.two_classes()
+    for number in range(6):
+        Image.fromarray((images[number, ..., 0] * 255).astype("uint8")).save(tmp_path / f"{number}.png")
+    _, predictions = predict(tmp_path / "0", [tmp_path / f"{number}.png" for number in range(6)])
+    assert [next(iter(one.probabilities)) for one in predictions] == [str(label) for label in labels[:6]]
+    assert all(sum(one.probabilities.values()) == pytest.approx(1) for one in predictions)
