@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from keras.src.random.seed_generator import global_seed_generator
 
+from ablate.errors import NetworkError
 from ablate.keras import device
 from ablate.keras.backup import assign_values, values_of
 from ablate.keras.callbacks import watches_batches
@@ -123,4 +124,10 @@ def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
     model.optimizer.build(model.trainable_variables)
     steps = 1 if watches_batches(values["callbacks"]) else _STEPS
     loop = TracedLoop(model, batches, steps) if traced else FitLoop(model, batches)
+    missing = {"loss", "accuracy"} - set(model.get_metrics_result()) if traced else set()
+    if missing:  # Keras builds metrics with the first batch where the steps are not traced here
+        raise NetworkError(
+            f"Model '{model.name}' ({type(model).__name__}) does not report {' and '.join(sorted(missing))}: its "
+            "`metrics` must contain those of keras.Model: `return [*super().metrics, self.my_metric]`."
+        )
     return CompiledModel(model, batches, loop, values_of(model.optimizer.variables))

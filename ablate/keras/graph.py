@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -80,6 +80,7 @@ class Graph:
         inputs: Its input tensors, in the structure in which the model takes them.
         outputs: Its output tensors, in the structure in which the model returns them.
         trainable: Whether its weights are trained.
+        attributes: What a model of a class of the user's has beyond other models.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Graph:
     inputs: Any
     outputs: Any
     trainable: bool = True
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         roots = [tensor.node for tensor in (*tensors_in(self.inputs), *tensors_in(self.outputs))]

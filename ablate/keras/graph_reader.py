@@ -14,6 +14,7 @@ from ablate.errors import NetworkError
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.layer_config import how_to_copy, layer_config
+from ablate.keras.model_class import own_attributes
 
 
 def graph_of(model: Any) -> Graph:
@@ -64,6 +65,7 @@ def graph_of(model: Any) -> Graph:
         inputs=keras.tree.map_structure(tensor, network.input),
         outputs=keras.tree.map_structure(tensor, network.output),
         trainable=bool(model.trainable),
+        attributes=own_attributes(model),
     )
 
 

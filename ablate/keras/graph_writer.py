@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from ablate.errors import NetworkError
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Shape, Tensor, substituted, tensors_in
 from ablate.keras.layer_config import create_layer, how_to_copy
+from ablate.keras.model_class import model_of_class
 from ablate.keras.models.builder import with_fresh_names
 
 
@@ -50,8 +50,8 @@ def model_of(graph: Graph, shapes: Sequence[Shape] = ()) -> Any:
                 f"Model '{graph.name}' cannot be built again at layer '{layer.name}' ({layer.kind.__name__}): {error}"
             ) from error
         tensors |= {Tensor(node.key, position): output for position, output in enumerate(outputs)}
-    kind = graph.kind if _takes_graph(graph.kind) else keras.Model
-    model = kind(substituted(graph.inputs, tensors), substituted(graph.outputs, tensors), name=graph.name)
+    inputs, outputs = substituted(graph.inputs, tensors), substituted(graph.outputs, tensors)
+    model = model_of_class(graph.kind, inputs, outputs, graph.name, graph.attributes)
     if not graph.trainable:
         model.trainable = False
     return model
@@ -100,11 +100,3 @@ def _fits(shape: Shape, expected: Shape) -> bool:
     return len(shape) == len(expected) and all(
         side is None or size == side for size, side in zip(shape, expected, strict=True)
     )
-
-
-def _takes_graph(kind: type) -> bool:
-    """Whether the class is called with inputs and outputs, as `keras.Model` is."""
-    if issubclass(kind, keras.Sequential):
-        return False
-    names = list(inspect.signature(kind.__init__).parameters)[1:3]  # type: ignore[misc]
-    return names in (["inputs", "outputs"], ["args", "kwargs"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,6 +20,8 @@ from ablate.keras.outputs import output_kind
 from ablate.keras.rewrites import ablated_graph, catalogue, remove
 from ablate.keras.run_config import levels_of
 from ablate.keras.streams import copied
+
+_logger = logging.getLogger(__name__)
 
 
 def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:
@@ -53,6 +57,13 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
             f"class{or_one}."
         )
     output_kind(model)  # refuses a network for images of several classes
+    try:
+        inspect.signature(model.compile).bind(optimizer=None, loss=None, metrics=None, jit_compile=None)
+    except TypeError as error:
+        raise NetworkError(
+            f"Model '{model.name}' ({type(model).__name__}) cannot be compiled here: {error}. Its `compile` must take "
+            "optimizer, loss, metrics and jit_compile."
+        ) from error
     input_shape = tuple(model.inputs[0].shape)[1:]
     if any(side not in (None, size) for side, size in zip(input_shape, dataset.input_shape, strict=True)):
         raise NetworkError(
@@ -60,6 +71,23 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
             f"set data.size and data.channels."
         )
     return model
+
+
+def compile_notes(model: Any) -> list[str]:
+    """What a builder compiled its network with, and what counts instead; empty if it is not compiled.
+
+    Args:
+        model: The network as it was built.
+    """
+    if not getattr(model, "compiled", False):
+        return []
+    optimizer, loss = getattr(model, "optimizer", None), getattr(model, "loss", None)
+    parts = [type(optimizer).__name__] if optimizer is not None else []
+    parts += [str(getattr(loss, "name", None) or getattr(loss, "__name__", loss))] if loss is not None else []
+    return [
+        f"Model '{model.name}' comes compiled ({', '.join(parts)}), which is not used: train.optimizer, "
+        "train.learning_rate and the other keys of train set how it is trained; the loss is cross-entropy."
+    ]
 
 
 class FullModelCache:
@@ -106,6 +134,8 @@ def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | No
         NetworkError: The network cannot be built or rewritten, or does not fit the data.
     """
     model = full_model(config, dataset, precision)
+    for note in compile_notes(model):
+        _logger.info(note)
     ingredients = catalogue(config.get("ingredients"))
     model = remove(model, only=config.get("only"), ingredients=ingredients, **levels_of(config, ingredients))
     return _with_exact_outputs(model) if precision else model

@@ -130,3 +130,71 @@ def two_classes():
     images[labels == 0, :4] += 0.4
     images[labels == 1, 4:] += 0.4
     return images.astype("float32"), labels
+
+
+class Weighted(keras.Model):
+    """Trains in its own way: on a share of the loss."""
+
+    def __init__(self, inputs, outputs, alpha, power=1, **kwargs):
+        super().__init__(inputs, outputs, **kwargs)
+        self.alpha, self._exponent = alpha, power
+        self.steps = keras.metrics.Sum(name="steps")
+
+    @property
+    def metrics(self):
+        return [*super().metrics, self.steps]
+
+    def compute_loss(self, *args, **kwargs):
+        self.steps.update_state(1.0)
+        return super().compute_loss(*args, **kwargs) * self.alpha**self._exponent
+
+
+class Positional(keras.Model):
+    """Its own argument stands in front of those of Keras."""
+
+    def __init__(self, alpha, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.alpha = alpha
+
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+class Nameless(Positional):
+    """It does not store its argument."""
+
+    def __init__(self, strength, *args, **kwargs):
+        super().__init__(2 * strength, *args, **kwargs)
+
+
+class Silent(keras.Model):
+    """It hides the metrics of Keras."""
+
+    @property
+    def metrics(self):
+        return []
+
+
+class Compiled(keras.Model):
+    """It is compiled with further arguments."""
+
+    def compile(self, optimizer, loss_function):
+        super().compile(optimizer)
+
+
+def of_class(input_shape, classes, kind, compiles=False):
+    """A network of one of the classes above."""
+    inputs = keras.Input(input_shape)
+    x = layers.Conv2D(4, 3, padding="same", name="conv")(inputs)
+    x = layers.Add(name="add")([layers.BatchNormalization(name="norm")(layers.Conv2D(4, 3, padding="same")(x)), x])
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    outputs = layers.Dense(classes, activation="softmax", name="classifier")(x)
+    if kind == "Weighted":
+        model = Weighted(inputs, outputs, 0.0, 2, name="own")
+    elif kind in ("Positional", "Nameless"):
+        model = globals()[kind](0.5, inputs, outputs, name="own")
+    else:
+        model = globals()[kind](inputs, outputs, name="own")
+    if compiles:
+        model.compile(keras.optimizers.SGD(0.5), "mse")
+    return model

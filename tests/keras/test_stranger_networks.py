@@ -141,3 +141,42 @@ def test_two_classes_in_one_number(tiny, tmp_path, monkeypatch, ending, smoothin
     _, predictions = predict(tmp_path / "0", [tmp_path / f"{number}.png" for number in range(6)])
     assert [next(iter(one.probabilities)) for one in predictions] == [str(label) for label in labels[:6]]
     assert all(sum(one.probabilities.values()) == pytest.approx(1) for one in predictions)
+
+
+def test_a_class_that_trains_in_its_own_way_does_so_without_an_ingredient(tiny, tmp_path):
+    full = networks.of_class((8, 8, 1), 10, "Weighted")
+    without = remove(remove(full, residual=False), batch_norm=False)
+    assert type(without) is networks.Weighted
+    assert (without.alpha, without._exponent, without.name) == (0.0, 2, "own")
+    assert without.steps is not full.steps
+    config = with_network(tiny(), "of_class", args={"kind": "Weighted"})
+    for number, cell in enumerate(({}, {"residual": False})):
+        folder = RunFolder(tmp_path / str(number))
+        result = train({**config, **cell}, folder)
+        assert result["train_loss"] == 0.0  # none of the loss counts
+
+
+def test_own_arguments_in_front_of_those_of_keras():
+    without = remove(networks.of_class((8, 8, 1), 10, "Positional"), residual=False)
+    assert (type(without), without.alpha) == (networks.Positional, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"), [("Nameless", ("strength", "train_step")), ("Compiled", ("compile", "metrics"))]
+)
+def test_a_class_that_cannot_be_carried_into_a_cell_is_refused_before_training(tiny, kind, names):
+    config = with_network(tiny(residual=False), "of_class", args={"kind": kind})
+    (answer,) = check([config])
+    assert all(name in answer["error"] for name in names)
+
+
+def test_a_class_that_reports_no_accuracy_is_refused(tiny, tmp_path):
+    with pytest.raises(NetworkError, match="accuracy"):
+        train(with_network(tiny(), "of_class", args={"kind": "Silent"}), RunFolder(tmp_path))
+
+
+def test_what_a_builder_compiles_with_is_said_not_to_be_used(tiny):
+    cells = [with_network(tiny(), "of_class", args={"kind": "Weighted", "compiles": flag}) for flag in (True, False)]
+    (note,), none = (answer["notes"] for answer in check(cells))
+    assert "SGD" in note and "mse" in note and "train.optimizer" in note
+    assert none == []
