@@ -67,6 +67,17 @@ class LayerSpec:
 
 
 @dataclass(frozen=True, eq=False)
+class LayerIdentity:
+    """A layer wherever it stands in a network, in its own graph and in those of nested models.
+
+    Args:
+        spec: The layer as it was read.
+    """
+
+    spec: LayerSpec
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A functional model as data.
 
@@ -81,6 +92,8 @@ class Graph:
         outputs: Its output tensors, in the structure in which the model returns them.
         trainable: Whether its weights are trained.
         attributes: What a model of a class of the user's has beyond other models.
+        identities: By the name of a layer what it is in all graphs in which it stands: models nested in one may share
+            it. It stays the same when the layer is edited.
     """
 
     name: str
@@ -91,6 +104,7 @@ class Graph:
     outputs: Any
     trainable: bool = True
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    identities: Mapping[str, LayerIdentity] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         roots = [tensor.node for tensor in (*tensors_in(self.inputs), *tensors_in(self.outputs))]
@@ -293,6 +307,11 @@ def fingerprint(graph: Graph) -> str:
         graph: The graph. Equal hashes mean equal networks, with weights of equal shapes.
     """
     return hashlib.sha256(repr(_description(graph)).encode()).hexdigest()
+
+
+def same_layer(one: LayerSpec, other: LayerSpec) -> bool:
+    """Whether two layers have the same class and arguments."""
+    return _layer_description(one) == _layer_description(other)
 
 
 def _description(graph: Graph) -> tuple[Any, ...]:

@@ -198,3 +198,25 @@ def of_class(input_shape, classes, kind, compiles=False):
     if compiles:
         model.compile(keras.optimizers.SGD(0.5), "mse")
     return model
+
+
+def sharing(input_shape, classes, wrapped=False):
+    """A convolution that two nested models and the network share, and a nested model that two others share."""
+    shared = layers.Conv2D(4, 3, padding="same", activation="relu", name="shared")
+    start = keras.Input((8, 8, 4), name="middle_start")
+    middle = keras.Model(start, layers.Conv2D(4, 1, name="inside")(start), name="middle")
+
+    def tower(name, normalized):
+        start = keras.Input((8, 8, 4), name=f"{name}_start")
+        x = middle(shared(start))
+        return keras.Model(start, layers.BatchNormalization(name=f"{name}_norm")(x) if normalized else x, name=name)
+
+    inputs = keras.Input(input_shape, name="image")
+    stem = x = layers.Conv2D(4, 1, name="stem")(inputs)
+    x = layers.Add(name="first_add")([tower("first", True)(x), x])
+    x = layers.Add(name="second_add")([tower("second", False)(x), x])
+    x = layers.GlobalAveragePooling2D(name="pool")(shared(x))
+    if wrapped:
+        rows = layers.TimeDistributed(layers.TimeDistributed(shared), name="wrapped")(stem[:, None, None])
+        x = layers.Concatenate()([x, layers.Flatten()(rows)])
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax", name="classifier")(x), name="sharing")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,6 +14,8 @@ import stranger_networks as networks  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
 from ablate.keras.costing import measure  # noqa: E402
+from ablate.keras.graph_reader import graph_of  # noqa: E402
+from ablate.keras.graph_writer import model_of  # noqa: E402
 from ablate.keras.outputs import OutputKind, output_kind, probabilities  # noqa: E402
 from ablate.keras.predict import predict  # noqa: E402
 from ablate.keras.preflight import check  # noqa: E402
@@ -180,3 +184,36 @@ def test_what_a_builder_compiles_with_is_said_not_to_be_used(tiny):
     (note,), none = (answer["notes"] for answer in check(cells))
     assert "SGD" in note and "mse" in note and "train.optimizer" in note
     assert none == []
+
+
+@pytest.mark.parametrize(
+    "levels", [{"residual": False}, {"activation": "gelu"}, {"batch_norm": False}, {"head": "flatten"}]
+)
+def test_a_layer_that_nested_models_share_stays_one_layer(levels):
+    full = networks.sharing((8, 8, 1), 3)
+    again = remove(full, **levels)
+    first, second = again.get_layer("first"), again.get_layer("second")
+    for name in ("shared", "middle"):
+        assert first.get_layer(name) is second.get_layer(name)
+    assert again.get_layer("shared") is first.get_layer("shared")
+    assert again.get_layer("shared") is not full.get_layer("shared")
+    removed = 16 if "batch_norm" in levels else 0
+    added = (64 - 1) * 4 * 3 if "head" in levels else 0
+    assert again.count_params() == full.count_params() - removed + added
+    assert again.get_layer("shared").activation is keras.activations.get(levels.get("activation", "relu"))
+
+
+def test_a_shared_layer_cannot_become_two():
+    graph = graph_of(networks.sharing((8, 8, 1), 3))
+    shared = graph.layers["shared"]
+    once = graph.edited(layers=[shared.configured(activation="gelu")])
+    assert model_of(once).get_layer("second").get_layer("shared").activation is keras.activations.gelu
+    inner = graph.layers["first"]
+    edited = inner.inner.edited(layers=[shared.configured(activation="tanh")])
+    with pytest.raises(NetworkError, match="'shared' is shared"):
+        model_of(once.edited(layers=[replace(inner, inner=edited)]))
+
+
+def test_weights_that_a_wrapped_layer_shares_are_refused():
+    with pytest.raises(NetworkError, match="share the weight 'shared/kernel'"):
+        remove(networks.sharing((8, 8, 1), 3, wrapped=True), residual=False)
