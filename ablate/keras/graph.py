@@ -91,6 +91,7 @@ class Graph:
         inputs: Its input tensors, in the structure in which the model takes them.
         outputs: Its output tensors, in the structure in which the model returns them.
         trainable: Whether its weights are trained.
+        dtype: Name of its number format, ``mixed_float16``; by it Keras decides whether the loss is scaled.
         attributes: What a model of a class of the user's has beyond other models.
         identities: By the name of a layer what it is in all graphs in which it stands: models nested in one may share
             it. It stays the same when the layer is edited.
@@ -103,6 +104,7 @@ class Graph:
     inputs: Any
     outputs: Any
     trainable: bool = True
+    dtype: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     identities: Mapping[str, LayerIdentity] = field(default_factory=dict)
 

@@ -82,6 +82,7 @@ def _read(model: Any, identities: dict[int, LayerIdentity], owners: dict[int, An
         inputs=keras.tree.map_structure(tensor, network.input),
         outputs=keras.tree.map_structure(tensor, network.output),
         trainable=bool(model.trainable),
+        dtype=str(model.dtype_policy.name),
         attributes=own_attributes(model),
         identities=own,
     )

@@ -10,7 +10,7 @@ import keras
 from ablate.errors import NetworkError
 from ablate.keras.graph import Graph, LayerIdentity, LayerSpec, same_layer
 from ablate.keras.graph_node import Shape, Tensor, substituted, tensors_in
-from ablate.keras.layer_config import create_layer, how_to_copy
+from ablate.keras.layer_config import create_layer, how_to_copy, number_format
 from ablate.keras.model_class import model_of_class
 from ablate.keras.models.builder import with_fresh_names
 
@@ -58,6 +58,10 @@ class _Writer:
 
     def model(self, graph: Graph, shapes: Sequence[Shape]) -> Any:
         """See `model_of`."""
+        with number_format(graph.dtype):  # layers that a layer creates take it over, and so does the model
+            return self._model(graph, shapes)
+
+    def _model(self, graph: Graph, shapes: Sequence[Shape]) -> Any:
         built: dict[str, Any] = {}
         tensors: dict[Tensor, Any] = {}
         for tensor, shape in zip(tensors_in(graph.inputs), shapes or (None,) * len(graph.nodes), strict=False):

@@ -62,7 +62,7 @@ def create_layer(kind: Any, config: Mapping[str, Any]) -> Any:
     """
     arguments = _copied(config)
     rest = {key: arguments.pop(key) for key in _OF_ALL_LAYERS if key in arguments and not _takes(kind, key)}
-    with _number_format(rest.get("dtype")):
+    with number_format(rest.get("dtype")):
         layer = kind.from_config(arguments)
     for key, value in rest.items():
         if key in ("name", "trainable"):
@@ -102,8 +102,12 @@ def _reads_config(kind: Any) -> bool:
 
 
 @contextmanager
-def _number_format(dtype: Any) -> Iterator[None]:
-    """Within it, layers are created in a number format; None leaves it as it is."""
+def number_format(dtype: Any) -> Iterator[None]:
+    """Within it, layers are created in a number format.
+
+    Args:
+        dtype: Keras's policy or its name; None leaves it as it is.
+    """
     if dtype is None:
         yield
         return

@@ -7,19 +7,21 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
 
 from ablate.errors import NetworkError
 from ablate.keras.data.dataset import Dataset
-from ablate.keras.graph import Graph
-from ablate.keras.graph_reader import functional
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import tensors_in
+from ablate.keras.graph_reader import functional, graph_of
+from ablate.keras.graph_writer import model_of
 from ablate.keras.models import build
 from ablate.keras.outputs import output_kind
-from ablate.keras.rewrites import ablated_graph, catalogue, remove
+from ablate.keras.rewrites import ablated_graph, catalogue
 from ablate.keras.run_config import levels_of
-from ablate.keras.streams import copied
 
 _logger = logging.getLogger(__name__)
 
@@ -136,18 +138,26 @@ def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | No
     model = full_model(config, dataset, precision)
     for note in compile_notes(model):
         _logger.info(note)
-    ingredients = catalogue(config.get("ingredients"))
-    model = remove(model, only=config.get("only"), ingredients=ingredients, **levels_of(config, ingredients))
-    return _with_exact_outputs(model) if precision else model
+    graph = cell_graph(model, config)
+    if precision:
+        graph = _with_exact_outputs(graph or graph_of(model))
+    return model if graph is None else model_of(graph)
 
 
-def _with_exact_outputs(model: Any) -> Any:
-    last = {tensor._keras_history.operation.name for tensor in model.outputs}
-
-    def exact(layer: Any) -> Any:
-        return copied(layer, dtype="float32") if layer.name in last else copied(layer)
-
-    return keras.models.clone_model(model, clone_function=exact)
+def _with_exact_outputs(graph: Graph) -> Graph:
+    """The graph with the last layers in 32 bits, and with them the operations behind them."""
+    layers: dict[str, LayerSpec] = {}
+    stack = [tensor.node for tensor in tensors_in(graph.outputs)]
+    while stack:
+        node = graph.nodes[stack.pop()]
+        layer = graph.layer(node)
+        if layer.inner is not None:
+            layers[layer.name] = replace(layer, inner=_with_exact_outputs(layer.inner))
+        elif "dtype" in layer.config:
+            layers[layer.name] = layer if layer.is_a("InputLayer") else layer.configured(dtype="float32")
+        else:
+            stack += [tensor.node for tensor in node.inputs]
+    return graph.edited(layers=layers.values())
 
 
 def named_weights(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -220,3 +220,41 @@ def sharing(input_shape, classes, wrapped=False):
         rows = layers.TimeDistributed(layers.TimeDistributed(shared), name="wrapped")(stem[:, None, None])
         x = layers.Concatenate()([x, layers.Flatten()(rows)])
     return keras.Model(inputs, layers.Dense(classes, activation="softmax", name="classifier")(x), name="sharing")
+
+
+class Clipped:
+    """An activation that is a method."""
+
+    def __call__(self, x):
+        return ops.minimum(ops.relu(x), 1.0)
+
+    def clip(self, x):
+        """The same."""
+        return self(x)
+
+
+class Inner(layers.Layer):
+    """The layer within it takes the number format of the whole network."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.dense = layers.Dense(units)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def mixed(input_shape, classes, policy=None, nested=False):
+    """A method as an activation; the outputs come from an operation, or from a nested model."""
+    if policy is not None:
+        keras.config.set_dtype_policy(policy)
+    inputs = keras.Input(input_shape)
+    x = layers.BatchNormalization(name="norm")(layers.Conv2D(4, 3, name="conv")(inputs))
+    x = layers.Activation(Clipped().clip, name="clip")(x)
+    x = Inner(4, name="inner")(layers.GlobalAveragePooling2D(name="pool")(x))
+    if nested:
+        start = keras.Input((4,))
+        head = keras.Model(start, layers.Dense(classes, activation="softmax", name="classifier")(start), name="head")
+        return keras.Model(inputs, head(x), name="mixed")
+    return keras.Model(inputs, ops.softmax(layers.Dense(classes, name="classifier")(x)), name="mixed")

@@ -14,8 +14,10 @@ import stranger_networks as networks  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
 from ablate.keras.costing import measure  # noqa: E402
+from ablate.keras.data.loading import load  # noqa: E402
 from ablate.keras.graph_reader import graph_of  # noqa: E402
 from ablate.keras.graph_writer import model_of  # noqa: E402
+from ablate.keras.networks import build_model  # noqa: E402
 from ablate.keras.outputs import OutputKind, output_kind, probabilities  # noqa: E402
 from ablate.keras.predict import predict  # noqa: E402
 from ablate.keras.preflight import check  # noqa: E402
@@ -217,3 +219,26 @@ def test_a_shared_layer_cannot_become_two():
 def test_weights_that_a_wrapped_layer_shares_are_refused():
     with pytest.raises(NetworkError, match="share the weight 'shared/kernel'"):
         remove(networks.sharing((8, 8, 1), 3, wrapped=True), residual=False)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("cell", [{}, {"batch_norm": False}])
+def test_mixed_precision_is_the_same_in_every_cell(tiny, nested, cell):
+    config = with_network({**tiny(), **cell}, "mixed", args={"nested": nested})
+    model = build_model(config, load(config["data"], 0), "float16")
+    assert {model.get_layer(name).compute_dtype for name in ("conv", "clip", "inner")} == {"float16"}
+    assert model.get_layer("inner").dense.compute_dtype == "float16"
+    assert model.outputs[0].dtype == "float32"
+    last = model.get_layer("head").get_layer("classifier") if nested else model.get_layer("classifier")
+    assert last.compute_dtype == "float32"
+    assert model.dtype_policy.name == "mixed_float16"  # by which Keras scales the loss
+    assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize("level", [True, False])
+def test_a_policy_that_the_builder_sets_holds_in_every_cell(tiny, tmp_path, level):
+    config = with_network(tiny(train={"epochs": 1}), "mixed", args={"policy": "mixed_float16"}) | {"batch_norm": level}
+    model = build_model(config, load(config["data"], 0))
+    assert (model.dtype_policy.name, model.get_layer("inner").dense.compute_dtype) == ("mixed_float16", "float16")
+    assert np.isfinite(train(config, RunFolder(tmp_path))["test_loss"])
+    assert keras.config.dtype_policy().name == "float32"
