@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from keras.src.random.seed_generator import global_seed_generator
 
+from ablate.errors import NetworkError
 from ablate.keras import device
 from ablate.keras.backup import assign_values, values_of
 from ablate.keras.callbacks import watches_batches
@@ -22,7 +23,8 @@ from ablate.keras.data.batches import ArrayBatches, TensorBatches
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.loop import FitLoop, TracedLoop
 from ablate.keras.networks import build_model
-from ablate.keras.optimization import gives_probabilities, loss, optimizer
+from ablate.keras.optimization import optimizer
+from ablate.keras.outputs import accuracy, loss, output_kind
 from ablate.keras.run_config import cell_config
 from ablate.keras.streams import reseed, stream_seed
 from ablate.keras.tf_memory import free_unused_graphs
@@ -109,18 +111,23 @@ def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
     # What is traced here needs TensorFlow; with other back ends Keras trains by its own fit.
     traced = device.backend_name() == "tensorflow"
     kind: Any = TensorBatches if traced else ArrayBatches
-    batches = {
-        name: kind(dataset.pool, values["batch_size"], one_hot=bool(values["label_smoothing"]))
-        for name in ("training", "evaluation")
-    }
     model = build_model(config, dataset, values["mixed_precision"])
+    outputs = output_kind(model)
+    one_hot = bool(values["label_smoothing"]) and not outputs.is_single
+    batches = {name: kind(dataset.pool, values["batch_size"], one_hot=one_hot) for name in ("training", "evaluation")}
     model.compile(
         optimizer=optimizer(values, -(-len(dataset.train) // values["batch_size"])),
-        loss=loss(values, logits=not gives_probabilities(model)),
-        metrics=["accuracy"],
+        loss=loss(values, outputs),
+        metrics=[accuracy(outputs)],
         jit_compile=device.compiles(values["jit"]),
     )
     model.optimizer.build(model.trainable_variables)
     steps = 1 if watches_batches(values["callbacks"]) else _STEPS
     loop = TracedLoop(model, batches, steps) if traced else FitLoop(model, batches)
+    missing = {"loss", "accuracy"} - set(model.get_metrics_result()) if traced else set()
+    if missing:  # Keras builds metrics with the first batch where the steps are not traced here
+        raise NetworkError(
+            f"Model '{model.name}' ({type(model).__name__}) does not report {' and '.join(sorted(missing))}: its "
+            "`metrics` must contain those of keras.Model: `return [*super().metrics, self.my_metric]`."
+        )
     return CompiledModel(model, batches, loop, values_of(model.optimizer.variables))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -67,6 +67,17 @@ class LayerSpec:
 
 
 @dataclass(frozen=True, eq=False)
+class LayerIdentity:
+    """A layer wherever it stands in a network, in its own graph and in those of nested models.
+
+    Args:
+        spec: The layer as it was read.
+    """
+
+    spec: LayerSpec
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A functional model as data.
 
@@ -80,6 +91,10 @@ class Graph:
         inputs: Its input tensors, in the structure in which the model takes them.
         outputs: Its output tensors, in the structure in which the model returns them.
         trainable: Whether its weights are trained.
+        dtype: Name of its number format, ``mixed_float16``; by it Keras decides whether the loss is scaled.
+        attributes: What a model of a class of the user's has beyond other models.
+        identities: By the name of a layer what it is in all graphs in which it stands: models nested in one may share
+            it. It stays the same when the layer is edited.
     """
 
     name: str
@@ -89,6 +104,9 @@ class Graph:
     inputs: Any
     outputs: Any
     trainable: bool = True
+    dtype: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    identities: Mapping[str, LayerIdentity] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         roots = [tensor.node for tensor in (*tensors_in(self.inputs), *tensors_in(self.outputs))]
@@ -291,6 +309,11 @@ def fingerprint(graph: Graph) -> str:
         graph: The graph. Equal hashes mean equal networks, with weights of equal shapes.
     """
     return hashlib.sha256(repr(_description(graph)).encode()).hexdigest()
+
+
+def same_layer(one: LayerSpec, other: LayerSpec) -> bool:
+    """Whether two layers have the same class and arguments."""
+    return _layer_description(one) == _layer_description(other)
 
 
 def _description(graph: Graph) -> tuple[Any, ...]:

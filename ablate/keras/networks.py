@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
 
 from ablate.errors import NetworkError
 from ablate.keras.data.dataset import Dataset
-from ablate.keras.graph import Graph
-from ablate.keras.graph_reader import functional
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import tensors_in
+from ablate.keras.graph_reader import functional, graph_of
+from ablate.keras.graph_writer import model_of
 from ablate.keras.models import build
-from ablate.keras.rewrites import ablated_graph, catalogue, remove
+from ablate.keras.outputs import output_kind
+from ablate.keras.rewrites import ablated_graph, catalogue
 from ablate.keras.run_config import levels_of
-from ablate.keras.streams import copied
+
+_logger = logging.getLogger(__name__)
 
 
 def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:
@@ -42,11 +49,23 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
             f"Model '{model.name}' has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
             "one of each is needed."
         )
-    if tuple(model.outputs[0].shape) != (None, dataset.classes):
+    given, needed = tuple(model.outputs[0].shape), [(None, dataset.classes)]
+    if dataset.classes == 2:
+        needed.append((None, 1))
+    if given not in needed:
+        or_one = ", or (None, 1), one for the second class" if dataset.classes == 2 else ""
         raise NetworkError(
-            f"Model '{model.name}' gives {tuple(model.outputs[0].shape)}; data set '{dataset.name}' needs "
-            f"(None, {dataset.classes}), a number for each class."
+            f"Model '{model.name}' gives {given}; data set '{dataset.name}' needs {needed[0]}, a number for each "
+            f"class{or_one}."
         )
+    output_kind(model)  # refuses a network for images of several classes
+    try:
+        inspect.signature(model.compile).bind(optimizer=None, loss=None, metrics=None, jit_compile=None)
+    except TypeError as error:
+        raise NetworkError(
+            f"Model '{model.name}' ({type(model).__name__}) cannot be compiled here: {error}. Its `compile` must take "
+            "optimizer, loss, metrics and jit_compile."
+        ) from error
     input_shape = tuple(model.inputs[0].shape)[1:]
     if any(side not in (None, size) for side, size in zip(input_shape, dataset.input_shape, strict=True)):
         raise NetworkError(
@@ -54,6 +73,23 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
             f"set data.size and data.channels."
         )
     return model
+
+
+def compile_notes(model: Any) -> list[str]:
+    """What a builder compiled its network with, and what counts instead; empty if it is not compiled.
+
+    Args:
+        model: The network as it was built.
+    """
+    if not getattr(model, "compiled", False):
+        return []
+    optimizer, loss = getattr(model, "optimizer", None), getattr(model, "loss", None)
+    parts = [type(optimizer).__name__] if optimizer is not None else []
+    parts += [str(getattr(loss, "name", None) or getattr(loss, "__name__", loss))] if loss is not None else []
+    return [
+        f"Model '{model.name}' comes compiled ({', '.join(parts)}), which is not used: train.optimizer, "
+        "train.learning_rate and the other keys of train set how it is trained; the loss is cross-entropy."
+    ]
 
 
 class FullModelCache:
@@ -100,18 +136,28 @@ def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | No
         NetworkError: The network cannot be built or rewritten, or does not fit the data.
     """
     model = full_model(config, dataset, precision)
-    ingredients = catalogue(config.get("ingredients"))
-    model = remove(model, only=config.get("only"), ingredients=ingredients, **levels_of(config, ingredients))
-    return _with_exact_outputs(model) if precision else model
+    for note in compile_notes(model):
+        _logger.info(note)
+    graph = cell_graph(model, config)
+    if precision:
+        graph = _with_exact_outputs(graph or graph_of(model))
+    return model if graph is None else model_of(graph)
 
 
-def _with_exact_outputs(model: Any) -> Any:
-    last = {tensor._keras_history.operation.name for tensor in model.outputs}
-
-    def exact(layer: Any) -> Any:
-        return copied(layer, dtype="float32") if layer.name in last else copied(layer)
-
-    return keras.models.clone_model(model, clone_function=exact)
+def _with_exact_outputs(graph: Graph) -> Graph:
+    """The graph with the last layers in 32 bits, and with them the operations behind them."""
+    layers: dict[str, LayerSpec] = {}
+    stack = [tensor.node for tensor in tensors_in(graph.outputs)]
+    while stack:
+        node = graph.nodes[stack.pop()]
+        layer = graph.layer(node)
+        if layer.inner is not None:
+            layers[layer.name] = replace(layer, inner=_with_exact_outputs(layer.inner))
+        elif "dtype" in layer.config:
+            layers[layer.name] = layer if layer.is_a("InputLayer") else layer.configured(dtype="float32")
+        else:
+            stack += [tensor.node for tensor in node.inputs]
+    return graph.edited(layers=layers.values())
 
 
 def named_weights(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -13,13 +13,12 @@ from ablate.keras import device  # noqa: F401  isort: skip  (it must come before
 
 import keras
 import numpy as np
-from scipy.special import softmax
 
 from ablate.errors import NetworkError
 from ablate.keras.data.class_folders import picture_files
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.data.images import UNREADABLE, fitted, opened
-from ablate.keras.optimization import are_probabilities
+from ablate.keras.outputs import output_kind, probabilities
 from ablate.store.atomic import replacing
 
 _LISTED = 3
@@ -160,13 +159,12 @@ def predict(run: Path, images: Sequence[Path]) -> tuple[Path, list[Prediction]]:
     if not files:
         raise NetworkError(f"No picture to predict among {', '.join(map(str, images)) or 'nothing'}: name image files.")
     model, preprocessing = load_model(model_path)
+    kind = output_kind(model)
     predictions = []
     for start in range(0, len(files), _BATCH):
         batch = files[start : start + _BATCH]
         outputs = np.asarray(model.predict(preprocessing.images(batch), verbose=0), np.float64)
-        # A network that ends without a softmax gives logits.
-        probabilities = outputs if are_probabilities(outputs) else softmax(outputs, axis=-1)
-        for file, row in zip(batch, probabilities, strict=True):
+        for file, row in zip(batch, probabilities(outputs, kind), strict=True):
             ranked = {preprocessing.class_names[label]: float(row[label]) for label in np.argsort(-row, kind="stable")}
             predictions.append(Prediction(file, ranked))
     return model_path, predictions

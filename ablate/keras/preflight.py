@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
 
-import keras
 from omegaconf import DictConfig
 
 from ablate.errors import AblateError, ConfigError
 from ablate.keras.data.loading import load_run_data
 from ablate.keras.data.quality import leaks
+from ablate.keras.graph import fingerprint
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
-from ablate.keras.networks import FullModelCache, cell_graph
+from ablate.keras.networks import FullModelCache, cell_graph, compile_notes
 from ablate.keras.rewrites import catalogue, present
 from ablate.keras.rewrites.without_block import block_key, block_names
 from ablate.keras.run_config import cell_config, levels_of, plain_values, prepare_process
@@ -90,6 +89,7 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
             )
         ingredients = catalogue(config.get("ingredients"))
         full = models.get(config, dataset, values["mixed_precision"])
+        answer["notes"] += compile_notes(full)
         answer["sites"] = present(full, ingredients)
         answer["absent"] = [name for name, sites in answer["sites"].items() if not sites and not ingredients[name].adds]
         graph = cell_graph(full, config)
@@ -103,7 +103,7 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         answer["notes"] += [note] if note else []
     except AblateError as error:
         return answer | {"error": f"{error}{_advice_on_blocks(config, full)}"}, None
-    return answer, _graph_fingerprint(model)
+    return answer, fingerprint(graph_of(model))
 
 
 def _advice_on_blocks(config: Mapping[str, Any], full: Any) -> str:
@@ -114,16 +114,6 @@ def _advice_on_blocks(config: Mapping[str, Any], full: Any) -> str:
     limit = (config.get("only") or {}).get("without_block")
     rest = [name for name in block_names(graph_of(full), limit) if block_key(name) not in removed.split(",")]
     return f" All blocks but this: 'only.without_block=[{','.join(rest)}]'." if rest else ""
-
-
-def _graph_fingerprint(model: Any) -> str:
-    """Hash of the layers, their connections and the shapes of their weights; names do not count."""
-    numbers = {layer.name: f"#{number}" for number, layer in enumerate(model.layers)} | {model.name: "#model"}
-    config = keras.tree.map_structure(
-        lambda value: numbers.get(value, value) if isinstance(value, str) else value, model.get_config()
-    )
-    content = [config, [list(weight.shape) for weight in model.weights]]
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _removed_blocks(config: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from keras.src.random.seed_generator import global_seed_generator
 from ablate.errors import NetworkError
 from ablate.keras.graph import fingerprint
 from ablate.keras.graph_reader import graph_of
+from ablate.keras.layer_config import create_layer, layer_config
 
 _COUNTER = re.compile(r"_\d+$")  # what Keras appends to the name of a layer that has none of its own
 _LAYER_NAMES: dict[str, tuple[str, ...]] = {}
@@ -123,13 +124,12 @@ def copied(layer: Any, **changed: Any) -> Any:
     """A fresh layer of the same config.
 
     Args:
-        layer: The layer. A `Lambda` comes back as it is: a function without a name cannot be created again, and it
-            draws nothing.
+        layer: The layer.
         **changed: What to change in its config.
     """
-    if isinstance(layer, keras.layers.Lambda) and not layer.weights:
-        return layer
-    return type(layer).from_config({**layer.get_config(), **changed})
+    fresh = create_layer(type(layer), {**layer_config(layer), **changed})
+    fresh.name = layer.name  # not every constructor takes it
+    return fresh
 
 
 def reseed(model: keras.Model, seed: int) -> None:
@@ -178,7 +178,7 @@ def _drawn(layer: Any) -> list[Any]:
 
 def _without_dropout(layer: Any) -> dict[str, Any]:
     """Its config without dropout, whose own draw would shift those of the weights behind it."""
-    config: dict[str, Any] = layer.get_config()
+    config = layer_config(layer)
     of_keras = type(layer).__module__.startswith("keras.")
     return {**config, **{key: 0.0 for key in ("dropout", "recurrent_dropout") if of_keras and config.get(key)}}
 
@@ -193,7 +193,7 @@ def _family(layer: Any) -> str:
 def _twin(layer: Any, seed: int, path: str) -> Any:
     """A fresh layer of the same config and shapes, whose initialisers draw from their streams."""
     with _default_seed(stream_seed(seed, "init", path)):
-        twin = type(layer).from_config(_without_dropout(layer))
+        twin = create_layer(type(layer), _without_dropout(layer))
         # The sublayers' own names count up with every layer made in the process; their places do not.
         for place, sublayer in enumerate(twin._flatten_layers()):
             for name, value in list(vars(sublayer).items()):
@@ -201,7 +201,8 @@ def _twin(layer: Any, seed: int, path: str) -> Any:
                     initializer = copy.copy(value)
                     initializer.seed = stream_seed(seed, "init", path, *([place] if place else []), name)
                     setattr(sublayer, name, initializer)
-        twin.build_from_config(layer.get_build_config())
+        if type(layer).build is not keras.Layer.build:
+            twin.build_from_config(layer.get_build_config())
         if len(_drawn(twin)) != len(_drawn(layer)):
             # A layer without a build method of its own creates its sublayers' weights when it is first called.
             arguments = layer._inbound_nodes[0].arguments

@@ -1,8 +1,8 @@
 """Networks in their full form, built from the ``model`` node of a configuration.
 
-Every network of ours, and every one of `keras.applications`, ends in a softmax: its outputs are probabilities, so that
-the loss is ``sparse_categorical_crossentropy`` (not ``from_logits``) for all of them. A user's builder should do the
-same. Images come scaled; none of our networks rescales or augments them.
+Every network of ours, and every one of `keras.applications`, ends in a softmax: its outputs are probabilities. What a
+network of a user ends in, `ablate.keras.outputs` finds out. Images come scaled; none of our networks rescales or
+augments them.
 """
 
 from __future__ import annotations
