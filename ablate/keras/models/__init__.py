@@ -2,7 +2,7 @@
 
 Every network of ours, and every one of `keras.applications`, ends in a softmax: its outputs are probabilities, so that
 the loss is ``sparse_categorical_crossentropy`` (not ``from_logits``) for all of them. A user's builder should do the
-same. Images come scaled; none of our networks rescales or augments them.
+same. None of our networks rescales or augments its images: they come scaled. A user's network may do so.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablate.errors import NetworkError, suggestion
-from ablate.keras.models.application import application, applications
+from ablate.keras.models.application import application, applications, scales_images
 from ablate.keras.models.application import least_size as least_application
 from ablate.keras.models.builder import built_by, saved
 from ablate.keras.models.mini_xception import default_filters, mini_xception
@@ -21,7 +21,7 @@ from ablate.keras.models.resnet import resnet
 from ablate.keras.models.vgg import vgg
 from ablate.study.setting import Rule, Setting, check_section, flag, list_of, mapping, number, optional, text, whole
 
-__all__ = ["NETWORKS", "Network", "build", "least_side", "resolve_name"]
+__all__ = ["NETWORKS", "Network", "build", "least_side", "resolve_name", "scales_itself"]
 
 
 def _integers(empty: bool = False, length: int | None = None) -> Rule:
@@ -167,6 +167,15 @@ def least_side(model: Mapping[str, Any], input_shape: tuple[int, int, int]) -> i
     keys = {key: model[key] for key in network.rules if key in model}
     values, faults = check_section("model", keys, network.settings())
     return 1 if faults else network.least_size(values["filters"] or default_filters(input_shape))
+
+
+def scales_itself(model: Mapping[str, Any]) -> bool:
+    """Whether a network of ours or of `keras.applications` scales its images itself.
+
+    Args:
+        model: The ``model`` node as `resolve_name` returns it.
+    """
+    return model.get("network") in applications() and scales_images(model["network"], model.get("args"))
 
 
 def _misfits(name: str, network: Network, values: Mapping[str, Any], input_shape: tuple[int, int, int]) -> list[str]:
