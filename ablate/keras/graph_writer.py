@@ -12,6 +12,7 @@ import keras
 from ablate.errors import NetworkError
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Shape, Tensor, substituted, tensors_in
+from ablate.keras.layer_state import copy_vocabularies
 from ablate.keras.models.builder import with_fresh_names
 
 
@@ -93,6 +94,8 @@ def _layer(spec: LayerSpec, shapes: Sequence[Shape]) -> Any:
         ) from error
     # Some operations drop their name from their configuration.
     layer.name = spec.name
+    if spec.origin is not None:
+        copy_vocabularies(spec.origin, layer)
     return layer
 
 

@@ -13,6 +13,7 @@ from ablate.errors import NetworkError
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.graph import Graph
 from ablate.keras.graph_reader import functional
+from ablate.keras.layer_state import carry_over
 from ablate.keras.models import build
 from ablate.keras.rewrites import ablated_graph, catalogue, remove
 from ablate.keras.run_config import levels_of
@@ -111,7 +112,7 @@ def _with_exact_outputs(model: Any) -> Any:
     def exact(layer: Any) -> Any:
         return copied(layer, dtype="float32") if layer.name in last else copied(layer)
 
-    return keras.models.clone_model(model, clone_function=exact)
+    return carry_over(model, keras.models.clone_model(model, clone_function=exact))
 
 
 def named_weights(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
