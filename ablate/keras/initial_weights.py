@@ -24,7 +24,7 @@ Reinitialize = Callable[[int, str, Any], Any]
 
 _OTHER_SEEDS = (1, 2)
 _DRAWN: WeakSet[Any] = WeakSet()
-"""Layers whose weights were drawn by their initialisers or streams: a builder may return the same ones again, trained."""
+"""Layers whose weights were drawn by initialisers or streams: a builder may return the same ones again, trained."""
 _KEPT: WeakKeyDictionary[Any, dict[int, np.ndarray]] = WeakKeyDictionary()
 """By layer, its `kept_variables` when it was first seen, before any training."""
 
@@ -145,9 +145,7 @@ def kept_variables(layer: Any) -> dict[int, np.ndarray]:
         variables = drawn_variables(layer)
         positions = set_variables(layer).positions if own else ()
         _KEPT[layer] = {
-            place: np.array(keras.ops.convert_to_numpy(variables[place]))
-            for place in positions
-            if id(variables[place]) in own
+            place: np.asarray(variables[place]).copy() for place in positions if id(variables[place]) in own
         }
     # Copies, here and there: back ends share memory with arrays, and training changes it in place.
     return {place: value.copy() for place, value in _KEPT[layer].items()}
@@ -182,6 +180,12 @@ def layers_with_loaded_weights(model: Any) -> tuple[list[str], list[str]]:
     return loaded, undecided
 
 
+def undecided_variables(layer: Any) -> list[np.ndarray]:
+    """The values of those variables of a layer of which its initialisers cannot tell whether they were set."""
+    variables = drawn_variables(layer)
+    return [np.asarray(variables[place]) for place in set_variables(layer).undecided]
+
+
 def mark_as_drawn(layer: Any) -> None:
     """Remembers that the weights of a layer are its own, whatever training makes of them."""
     kept_variables(layer)
@@ -189,8 +193,7 @@ def mark_as_drawn(layer: Any) -> None:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    values = [np.asarray(keras.ops.convert_to_numpy(each)) for each in (one, other)]
-    return values[0].shape == values[1].shape and bool(np.array_equal(*values))
+    return bool(np.array_equal(np.asarray(one), np.asarray(other)))
 
 
 def _without_dropout(layer: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ablate.errors import ConfigError
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Node, Tensor, substituted, tensors_in
 from ablate.keras.graph_reader import graph_of
+from ablate.keras.initial_weights import sublayers
 
 BYTES, UNIT = "0 to 255", "0 to 1"
 """The ranges of pixel values that a network may expect."""
@@ -26,6 +27,8 @@ BYTES, UNIT = "0 to 255", "0 to 1"
 _FED = {"none": f"values of {BYTES}", "unit": f"values of {UNIT}", "standard": "values of mean 0 and deviation 1"}
 _SHADES = np.array([0, 1, 64, 255], "float32")
 _TOLERANCE = 0.02
+_MOST_NUMBERS = 10
+"""That a layer of the user may hold to scale by channel: means, deviations and their counts of four channels."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ def _computed(layer: LayerSpec, node: Node, known: Mapping[Tensor, np.ndarray]) 
     origin = layer.origin
     if origin is None or layer.is_a("BatchNormalization"):
         return None
-    if layer.weighted and (origin.trainable_weights or not (layer.is_a("Normalization") or not layer.is_of_keras())):
+    if layer.weighted and not layer.is_a("Normalization") and not _holds_means(layer):
         return None
     try:
         # One by one: the function of a user may compute with all images of a batch.
@@ -178,6 +181,14 @@ def _computed(layer: LayerSpec, node: Node, known: Mapping[Tensor, np.ndarray]) 
     shape = (-1, *[1] * (values.ndim - 1))
     is_line = np.allclose(values, factor * _SHADES.reshape(shape) + offset, rtol=1e-2, atol=1e-2 * np.abs(factor).max())
     return values if is_line and np.any(factor) else None
+
+
+def _holds_means(layer: LayerSpec) -> bool:
+    """Whether the variables of a user's layer can be means and deviations by channel: few, and not for training."""
+    origin = layer.origin
+    made_for_training = any(part._trainable_variables for part in sublayers(origin))
+    numbers = sum(int(np.prod(one.shape)) for one in origin.weights)
+    return not layer.is_of_keras() and not made_for_training and numbers <= _MOST_NUMBERS
 
 
 def _called(origin: Any, node: Node, known: Mapping[Tensor, np.ndarray], place: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
 from ablate.keras.initial_weights import drawn_variables, is_preprocessing, kept_variables, leaf_layers, sublayers
 
@@ -65,7 +66,7 @@ def _copy_variables(source: Any, target: Any) -> None:
         target.build_from_config(source.get_build_config())
     store: dict[str, Any] = {}
     source.save_own_variables(store)
-    target.load_own_variables({key: keras.ops.convert_to_numpy(value) for key, value in store.items()})
+    target.load_own_variables({key: np.asarray(value) for key, value in store.items()})
 
 
 def _pairs(source: Any, target: Any) -> Iterator[tuple[Any, Any]]:

@@ -10,11 +10,14 @@ from typing import Any
 import keras
 
 from ablate.errors import NetworkError
+from ablate.formatting import listing
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.graph import Graph
 from ablate.keras.graph_reader import functional
+from ablate.keras.initial_weights import drawn_variables, leaf_layers
 from ablate.keras.layer_state import carry_over
-from ablate.keras.models import build
+from ablate.keras.models import build, resolve_name
+from ablate.keras.models.builder import REDRAW
 from ablate.keras.rewrites import ablated_graph, catalogue, remove
 from ablate.keras.run_config import levels_of
 from ablate.keras.streams import copied
@@ -55,6 +58,24 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
             f"set data.size and data.channels."
         )
     return model
+
+
+def weight_notes(config: Mapping[str, Any], model: Any) -> list[str]:
+    """What to say about trained weights that come with a network and are not used.
+
+    Args:
+        config: The config of the run.
+        model: Its network.
+    """
+    node = resolve_name(config["model"])
+    if node["name"] != "saved" and node.get("weights") != REDRAW:
+        return []
+    source = "path" if node["name"] == "saved" else "builder"
+    frozen = [path for path, layer in leaf_layers(model) if drawn_variables(layer) and not layer.trainable]
+    return [
+        f"The weights that come with model.{source}={node[source]} are not used: every run starts from fresh ones."
+        + (f" Frozen, and so never trained, are {listing(frozen, 5)}." if frozen else "")
+    ]
 
 
 class FullModelCache:

@@ -83,9 +83,9 @@ def seed_streams(model: keras.Model, seed: int, *, redraw: bool = False) -> kera
         The same model.
 
     Raises:
-        NetworkError: If weights of the model were loaded or trained and ``redraw`` is false, since every run starts from
-            fresh ones. Or if the same network was seeded before in this process with other names of its layers. Streams are
-            keyed by layer name, and Keras counts the names of unnamed layers up from model to model.
+        NetworkError: If weights of the model were loaded or trained, and ``redraw`` is false: every run starts from
+            fresh ones. Or if the same network was seeded before in this process with other names of its layers.
+            Streams are keyed by layer name, and Keras counts the names of unnamed layers up from model to model.
     """
     loaded = [] if redraw else layers_with_loaded_weights(model)[0]
     if loaded:

@@ -21,6 +21,7 @@ from ablate.store.run_folder import RunFolder  # noqa: E402
 
 pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
+constant = keras.initializers.Constant
 SHAPE = (8, 8, 3)
 RANDOM = np.random.default_rng(0)
 
@@ -61,6 +62,32 @@ BYTES_EXPECTED = {
     "nested alone": lambda x: nested(layers.RandomFlip(), layers.Rescaling(1 / 255))(x),
     "margin": lambda x: layers.ZeroPadding2D()(layers.Rescaling(1 / 127.5, -1)(x)),
 }
+
+
+@keras.saving.register_keras_serializable("ablate_tests")
+class Standardise(layers.Layer):
+    """What a user writes who does not know `Normalization`."""
+
+    def build(self, shape):
+        self.mean = self.add_weight(shape=(shape[-1],), trainable=False, name="mean", initializer=constant(120.0))
+        self.deviation = self.add_weight(shape=(shape[-1],), trainable=False, name="std", initializer=constant(60.0))
+
+    def call(self, x):
+        return (x - self.mean) / self.deviation
+
+
+class Frozen(layers.Layer):
+    """A layer with a kernel that somebody has frozen."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 3), name="kernel")
+        self.trainable = False
+
+    def call(self, x):
+        return x @ self.kernel
+
+
+BYTES_EXPECTED["a layer of the user"] = lambda x: Standardise()(x)
 UNIT_EXPECTED = {
     "Rescaling to -1 and 1": lambda x: layers.Rescaling(2.0, -1.0)(x),
     "Rescaling to bytes": lambda x: layers.Rescaling(255.0)(x),
@@ -72,6 +99,7 @@ NOT_SCALED = {
     "batch norm": lambda x: layers.BatchNormalization()(x),
     "augmentation": lambda x: layers.RandomFlip()(x),
     "noise": lambda x: layers.GaussianNoise(0.1)(x),
+    "a frozen layer": lambda x: Frozen()(x),
     "a curve": lambda x: ops.tanh(x),
 }
 

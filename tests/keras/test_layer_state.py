@@ -8,6 +8,8 @@ from keras import layers  # noqa: E402
 
 from ablate.keras import remove  # noqa: E402
 from ablate.keras.streams import reseed, seeded  # noqa: E402
+from ablate.keras.train import train  # noqa: E402
+from ablate.store.run_folder import RunFolder  # noqa: E402
 
 pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
@@ -83,7 +85,8 @@ def test_a_vocabulary_survives_a_rewrite(mode):
 
 
 def test_other_adapted_layers_survive_a_rewrite():
-    texts, numbers = layers.TextVectorization(output_sequence_length=2, name="texts"), layers.Discretization(num_bins=3, name="bins")
+    texts = layers.TextVectorization(output_sequence_length=2, name="texts")
+    numbers = layers.Discretization(num_bins=3, name="bins")
     texts.adapt(["a green house", "a house"])
     numbers.adapt(np.arange(30.0))
     codes = layers.IntegerLookup(name="codes")
@@ -231,3 +234,29 @@ def test_a_frozen_network_stays_frozen():
     ablated = without_dropout(model)
     assert flags(ablated) == flags(model)
     assert ablated.trainable_variables == []
+
+
+def test_taking_away_what_does_nothing_changes_nothing(tmp_path, monkeypatch, tiny):
+    (tmp_path / "adapted_net.py").write_text(
+        "import keras\n"
+        "from keras import layers\n"
+        "from sklearn.datasets import load_digits\n\n\n"
+        "def make(input_shape, classes):\n"
+        "    norm = layers.Normalization(name='norm')\n"
+        "    norm.adapt(load_digits().images[..., None] * 255 / 16)\n"
+        "    inputs = keras.Input(input_shape)\n"
+        "    x = layers.Flatten()(layers.Conv2D(8, 3, activation='relu')(norm(inputs)))\n"
+        "    x = layers.Dropout(1e-9, name='drop')(x)\n"
+        "    return keras.Model(inputs, layers.Dense(classes, activation='softmax')(x), name='net')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    results = []
+    for number, change in enumerate(({}, {"dropout": False})):
+        config = {key: value for key, value in tiny().items() if key in ("seed", "data", "train")} | change
+        config["model"] = {"name": "builder", "builder": "adapted_net.make"}
+        config["train"] = {"epochs": 2, "learning_rate": 0.01, "save": "last", "mixed_precision": "bfloat16"}
+        results.append(train(config, RunFolder(tmp_path / str(number))))
+        saved = keras.models.load_model(tmp_path / str(number) / "last.keras")
+        assert 50 < saved.get_layer("norm").adapt_mean.numpy().item() < 100
+    losses = [result["test_loss"] for result in results]
+    assert losses[0] == pytest.approx(losses[1], abs=0.01)

@@ -15,11 +15,23 @@ from typing import Any
 from ablate.errors import NetworkError, suggestion
 from ablate.keras.models.application import application, applications, scales_images
 from ablate.keras.models.application import least_size as least_application
-from ablate.keras.models.builder import built_by, saved
+from ablate.keras.models.builder import REDRAW, built_by, saved
 from ablate.keras.models.mini_xception import default_filters, mini_xception
 from ablate.keras.models.resnet import resnet
 from ablate.keras.models.vgg import vgg
-from ablate.study.setting import Rule, Setting, check_section, flag, list_of, mapping, number, optional, text, whole
+from ablate.study.setting import (
+    Rule,
+    Setting,
+    check_section,
+    choice,
+    flag,
+    list_of,
+    mapping,
+    number,
+    optional,
+    text,
+    whole,
+)
 
 __all__ = ["NETWORKS", "Network", "build", "least_side", "resolve_name", "scales_itself"]
 
@@ -95,7 +107,9 @@ NETWORKS: Mapping[str, Network] = {
     ),
     "application": Network(application, {"network": text(), "args": optional(mapping())}),
     "saved": Network(saved, {"path": text()}),
-    "builder": Network(built_by, {"builder": text(), "args": optional(mapping())}),
+    "builder": Network(
+        built_by, {"builder": text(), "args": optional(mapping()), "weights": optional(choice((REDRAW,)))}
+    ),
 }
 """All networks by name."""
 
