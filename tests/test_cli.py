@@ -431,6 +431,16 @@ def test_plan_leaves_nothing_behind(ours: Ours) -> None:
     assert not ours.study("residual").path.exists()
 
 
+def test_plan_says_that_networks_were_not_built_until_a_study_has_built_them(ours: Ours) -> None:
+    words = ("residual=true,false", "study.seeds=1")
+    refused = ours.call("plan", *words, preflight="stand_in.refuse")
+    assert refused.code == 0
+    assert refused.out.splitlines()[-1].startswith("Not checked yet: data and networks.")
+    assert ours.call("-m", *words, preflight="stand_in.check").code == 0
+    checked = ours.call("plan", *words, preflight="stand_in.check")
+    assert checked.out.splitlines()[-1] == "2 runs: 2 done, 0 to train."
+
+
 def test_an_argument_of_the_own_builder_is_varied_with_a_plus(ours: Ours) -> None:
     ended = ours.call(
         "plan", "model=builder", "model.builder=nets.make", "+model.args.depth=3", "+model.args.width=16,8"

@@ -8,11 +8,12 @@ from typing import Any
 import keras
 
 from ablate.errors import NetworkError
+from ablate.keras.fresh_names import with_fresh_names
 from ablate.keras.graph import Graph, LayerIdentity, LayerSpec, same_layer
 from ablate.keras.graph_node import Shape, Tensor, substituted, tensors_in
 from ablate.keras.layer_config import create_layer, how_to_copy, number_format
+from ablate.keras.layer_state import copy_vocabularies
 from ablate.keras.model_class import model_of_class
-from ablate.keras.models.builder import with_fresh_names
 
 
 def model_of(graph: Graph, shapes: Sequence[Shape] = ()) -> Any:
@@ -116,6 +117,8 @@ class _Writer:
             ) from error
         # Some operations drop their name from their configuration.
         layer.name = spec.name
+        if spec.origin is not None:
+            copy_vocabularies(spec.origin, layer)
         return layer
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ablate.keras.models.builder import with_fresh_names
+from ablate.keras.fresh_names import with_fresh_names
 
 _OF_ALL_LAYERS = ("name", "trainable", "dtype", "activity_regularizer")
 """Keys that Keras adds to the configuration of every layer."""

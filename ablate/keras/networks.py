@@ -13,12 +13,16 @@ from typing import Any
 import keras
 
 from ablate.errors import NetworkError
+from ablate.formatting import listing
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import tensors_in
 from ablate.keras.graph_reader import functional, graph_of
 from ablate.keras.graph_writer import model_of
-from ablate.keras.models import build
+from ablate.keras.initial_weights import drawn_variables, leaf_layers
+from ablate.keras.layer_state import carry_over
+from ablate.keras.models import build, resolve_name
+from ablate.keras.models.builder import REDRAW
 from ablate.keras.outputs import output_kind
 from ablate.keras.rewrites import ablated_graph, catalogue
 from ablate.keras.run_config import levels_of
@@ -92,6 +96,24 @@ def compile_notes(model: Any) -> list[str]:
     ]
 
 
+def weight_notes(config: Mapping[str, Any], model: Any) -> list[str]:
+    """What to say about trained weights that come with a network and are not used.
+
+    Args:
+        config: The config of the run.
+        model: Its network.
+    """
+    node = resolve_name(config["model"])
+    if node["name"] != "saved" and node.get("weights") != REDRAW:
+        return []
+    source = "path" if node["name"] == "saved" else "builder"
+    frozen = [path for path, layer in leaf_layers(model) if drawn_variables(layer) and not layer.trainable]
+    return [
+        f"The weights that come with model.{source}={node[source]} are not used: every run starts from fresh ones."
+        + (f" Frozen, and so never trained, are {listing(frozen, 5)}." if frozen else "")
+    ]
+
+
 class FullModelCache:
     """The last network that was built in its full form: most cells of a study start from the same one.
 
@@ -141,7 +163,7 @@ def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | No
     graph = cell_graph(model, config)
     if precision:
         graph = _with_exact_outputs(graph or graph_of(model))
-    return model if graph is None else model_of(graph)
+    return model if graph is None else carry_over(model, model_of(graph))
 
 
 def _with_exact_outputs(graph: Graph) -> Graph:

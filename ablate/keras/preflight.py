@@ -16,7 +16,7 @@ from ablate.keras.data.quality import leaks
 from ablate.keras.graph import fingerprint
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
-from ablate.keras.networks import FullModelCache, cell_graph, compile_notes
+from ablate.keras.networks import FullModelCache, cell_graph, compile_notes, weight_notes
 from ablate.keras.rewrites import catalogue, present
 from ablate.keras.rewrites.without_block import block_key, block_names
 from ablate.keras.run_config import cell_config, levels_of, plain_values, prepare_process
@@ -89,7 +89,7 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
             )
         ingredients = catalogue(config.get("ingredients"))
         full = models.get(config, dataset, values["mixed_precision"])
-        answer["notes"] += compile_notes(full)
+        answer["notes"] += [*compile_notes(full), *weight_notes(config, full)]
         answer["sites"] = present(full, ingredients)
         answer["absent"] = [name for name, sites in answer["sites"].items() if not sites and not ingredients[name].adds]
         graph = cell_graph(full, config)

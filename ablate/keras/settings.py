@@ -103,9 +103,10 @@ DATA_SETTINGS: Mapping[str, Setting] = {
         "most images for training and validation together; a larger limit contains the smaller",
     ),
     "scaling": Setting(
-        "unit",
-        choice(("none", "standard", "unit")),
-        "unit (0 to 1) | standard (mean 0, deviation 1, of the training subset) | none (0 to 255)",
+        "auto",
+        choice(("auto", "none", "standard", "unit")),
+        "unit (0 to 1) | standard (mean 0, deviation 1, of the training subset) | none (0 to 255) | auto: none for a "
+        "network that scales images itself, else unit",
     ),
     "memory": Setting(
         0.25, number(0, 1), "share of the machine's memory for decoded images; beyond it they stay in their file"

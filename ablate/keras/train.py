@@ -31,6 +31,7 @@ from ablate.keras.callbacks import make_callbacks
 from ablate.keras.compiled import CompiledModel, clear_models, compiled_model
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.data.loading import load_run_data
+from ablate.keras.networks import weight_notes
 from ablate.keras.predict import Preprocessing, save_model
 from ablate.keras.run_config import cell_config, plain_values, prepare_process
 from ablate.keras.streams import generator
@@ -78,10 +79,10 @@ def train(
     values = prepare_process(plain)
     begin = time.perf_counter()
     dataset, notes = load_run_data(plain)
-    for note in (*notes, *dataset.pool.notes):
-        _logger.info(note)
     loaded = time.perf_counter()
     compiled = compiled_model(plain, dataset, values)
+    for note in (*notes, *dataset.pool.notes, *weight_notes(plain, compiled.model)):
+        _logger.info(note)
     built = time.perf_counter()
     try:
         result = _Run(plain, values, dataset, compiled, folder, progress).carry_out()

@@ -138,6 +138,8 @@ class StudySweeper(Sweeper):
             for line in (*plan_lines(record, finished, len(statuses)), *damage_lines(folder, statuses)):
                 say(line)
             if settings.dry_run:
+                if settings.preflight and any(cell.name not in record.checks for cell in record.plan.cells):
+                    say("Not checked yet: data and networks. The study itself builds every cell before its first run.")
                 return True
             execution = Execution(folder, record.plan, settings, jobs, _launch_with(launcher), pool)
             if record.plan.study.sequential or finished < len(statuses):

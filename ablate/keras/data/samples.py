@@ -83,9 +83,15 @@ def augmented(model: Any, dataset: Dataset, images: np.ndarray) -> np.ndarray:
     Returns:
         The same shape and range.
     """
-    scaled = (images.astype(np.float32) - dataset.offset) * dataset.factor
-    outputs = keras.ops.convert_to_numpy(model(scaled, training=True))
-    return np.clip(np.round(outputs / dataset.factor + dataset.offset), 0, 255).astype(np.uint8)
+
+    def outputs(values: np.ndarray, training: bool) -> np.ndarray:
+        scaled = (values.astype(np.float32) - dataset.offset) * dataset.factor
+        return np.asarray(keras.ops.convert_to_numpy(model(scaled, training=training)))
+
+    # The network may scale images itself before it changes them at random.
+    black_white = np.stack([np.zeros_like(images[0]), np.full_like(images[0], 255)])
+    black, white = outputs(black_white, False).mean(axis=(1, 2))
+    return np.clip(np.round((outputs(images, True) - black) * (255 / (white - black))), 0, 255).astype(np.uint8)
 
 
 def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> Path:

@@ -125,16 +125,17 @@ def remove(
 
     Returns:
         The model itself if nothing is to be changed, otherwise a new functional model, not compiled, with new weights
-        and with layers of the same names.
+        and with layers of the same names. Adapted preprocessing, matrices of embeddings and frozen layers stay.
 
     Raises:
         NetworkError: If an ingredient or a level is unknown, if the model does not contain an ingredient that is to be
             changed, if a change leaves it as it is, or if it has no graph.
     """
     from ablate.keras.graph_writer import model_of
+    from ablate.keras.layer_state import carry_over
 
     graph = ablated_graph(model, levels, only, ingredients)
-    return model if graph is None else model_of(graph)
+    return model if graph is None else carry_over(model, model_of(graph))
 
 
 def ablated_graph(
