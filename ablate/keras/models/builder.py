@@ -19,6 +19,9 @@ from ablate.objects import load_object
 REDRAW = "redraw"
 """The value of ``model.weights`` by which a user accepts that loaded weights are not used."""
 
+_WITHOUT_LOADED_WEIGHTS: set[str] = set()
+"""Functions and their arguments that were found to load no weights; finding out takes as long as drawing them."""
+
 
 def built_by(
     input_shape: tuple[int, int, int],
@@ -68,13 +71,20 @@ def built_by(
         raise NetworkError(f"model.builder={builder} failed: {type(error).__name__}: {error}") from error
     if not isinstance(model, keras.Model):
         raise NetworkError(f"model.builder={builder} must return a Keras model, not {type(model).__name__}.")
-    if weights != REDRAW and (layers := _loaded_layers(model, lambda: function(**call))):
+    key = repr((builder, call))
+    if weights != REDRAW and key not in _WITHOUT_LOADED_WEIGHTS:
+        _refuse_loaded_weights(builder, model, lambda: function(**call))
+        _WITHOUT_LOADED_WEIGHTS.add(key)
+    return model
+
+
+def _refuse_loaded_weights(builder: str, model: Any, build: Callable[[], Any]) -> None:
+    if layers := _loaded_layers(model, build):
         raise NetworkError(
             f"model.builder={builder} loads or sets weights, in {listing(layers, 5)}. Every run starts from freshly "
             f"drawn weights, so these would be lost: model.weights={REDRAW} accepts that. To start from them, train in "
             "a script of your own with `ablate.run`."
         )
-    return model
 
 
 def _loaded_layers(model: Any, build: Callable[[], Any]) -> list[str]:
