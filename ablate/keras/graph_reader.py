@@ -5,6 +5,7 @@ No other module reads the bookkeeping of Keras (`_keras_history`, `_inbound_node
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -13,6 +14,8 @@ from keras.src.models.functional import Functional
 from ablate.errors import NetworkError
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Node, Tensor
+
+_WRAPPERS = (keras.layers.TimeDistributed, keras.layers.SpectralNormalization)
 
 
 def graph_of(model: Any) -> Graph:
@@ -54,7 +57,7 @@ def graph_of(model: Any) -> Graph:
         node = Node(keys[identity], call.operation.name, args, kwargs, shapes)
         nodes[node.key] = node
         if node.layer not in layers:
-            layers[node.layer] = _spec(call.operation)
+            layers[node.layer] = layer_spec(call.operation)
     return Graph(
         name=model.name,
         kind=type(model),
@@ -105,8 +108,30 @@ def _is_graph(model: Any) -> bool:
     return isinstance(model, Functional) and type(model).call is Functional.call
 
 
-def _spec(operation: Any) -> LayerSpec:
+def nested_model(layer: Any) -> Any:
+    """The functional or Sequential model that a layer is, or that it calls for each step in time; otherwise None.
+
+    Args:
+        layer: A layer of a model.
+    """
+    model = layer.layer if type(layer) in _WRAPPERS else layer
+    return model if isinstance(model, keras.Sequential | Functional) else None
+
+
+def layer_spec(operation: Any) -> LayerSpec:
+    """Reads a layer or an operation.
+
+    Args:
+        operation: The layer or operation of Keras.
+
+    Raises:
+        NetworkError: If it has weights and no configuration.
+    """
     weighted = bool(getattr(operation, "weights", ()))
+    if type(operation) in _WRAPPERS and type(operation.layer) not in _WRAPPERS:
+        config = {key: value for key, value in operation.get_config().items() if key != "layer"}
+        wrapper = LayerSpec(operation.name, type(operation), config, weighted)
+        return replace(layer_spec(operation.layer), name=operation.name, wrapper=wrapper, origin=operation)
     if isinstance(operation, keras.Sequential) or _is_graph(operation):
         return LayerSpec(operation.name, type(operation), {}, weighted, inner=graph_of(operation))
     try:

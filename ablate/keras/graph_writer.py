@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -80,6 +81,8 @@ def sketch(graph: Graph) -> Any:
 
 def _layer(spec: LayerSpec, shapes: Sequence[Shape]) -> Any:
     """A new layer or operation; the shapes are those of its first call, which a nested model is built for."""
+    if spec.wrapper is not None:
+        return _wrapped(spec, spec.wrapper)
     if spec.inner is not None:
         return model_of(spec.inner, shapes)
     try:
@@ -94,6 +97,16 @@ def _layer(spec: LayerSpec, shapes: Sequence[Shape]) -> Any:
     # Some operations drop their name from their configuration.
     layer.name = spec.name
     return layer
+
+
+def _wrapped(spec: LayerSpec, wrapper: LayerSpec) -> Any:
+    try:
+        layer = _layer(replace(spec, name=spec.config.get("name", spec.name), wrapper=None, origin=None), ())
+        return wrapper.kind(layer, **wrapper.config)
+    except NetworkError:
+        if spec.origin is not None and not spec.weighted:
+            return spec.origin
+        raise
 
 
 def _fits(shape: Shape, expected: Shape) -> bool:

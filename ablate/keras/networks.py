@@ -12,7 +12,7 @@ import keras
 from ablate.errors import NetworkError
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.graph import Graph
-from ablate.keras.graph_reader import functional
+from ablate.keras.graph_reader import functional, nested_model
 from ablate.keras.models import build
 from ablate.keras.rewrites import ablated_graph, catalogue, remove
 from ablate.keras.run_config import levels_of
@@ -85,7 +85,9 @@ def cell_graph(full: Any, config: Mapping[str, Any]) -> Graph | None:
         NetworkError: The network cannot be rewritten.
     """
     ingredients = catalogue(config.get("ingredients"))
-    return ablated_graph(full, levels_of(config, ingredients), config.get("only"), ingredients)
+    return ablated_graph(
+        full, levels_of(config, ingredients), config.get("only"), ingredients, bool(config.get("partial"))
+    )
 
 
 def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:
@@ -101,7 +103,13 @@ def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | No
     """
     model = full_model(config, dataset, precision)
     ingredients = catalogue(config.get("ingredients"))
-    model = remove(model, only=config.get("only"), ingredients=ingredients, **levels_of(config, ingredients))
+    model = remove(
+        model,
+        only=config.get("only"),
+        ingredients=ingredients,
+        partial=bool(config.get("partial")),
+        **levels_of(config, ingredients),
+    )
     return _with_exact_outputs(model) if precision else model
 
 
@@ -125,8 +133,9 @@ def named_weights(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         Path, such as ``"encoder/conv1/kernel/0"``, and variable.
     """
     for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from named_weights(layer, f"{prefix}{layer.name}/")
+        nested = layer if isinstance(layer, keras.Model) else nested_model(layer)
+        if nested is not None:
+            yield from named_weights(nested, f"{prefix}{layer.name}/")
             continue
         counts: Counter[str] = Counter()
         for weight in layer.weights:

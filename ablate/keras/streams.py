@@ -17,12 +17,12 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.src.models.functional import Functional
 from keras.src.random.seed_generator import global_seed_generator
 
 from ablate.errors import NetworkError
 from ablate.keras.graph import fingerprint
-from ablate.keras.graph_reader import graph_of
+from ablate.keras.graph_reader import graph_of, nested_model
+from ablate.keras.rewrites.dropout import without_dropout
 
 _COUNTER = re.compile(r"_\d+$")  # what Keras appends to the name of a layer that has none of its own
 _LAYER_NAMES: dict[str, tuple[str, ...]] = {}
@@ -154,8 +154,9 @@ def _leaves(model: keras.Model, prefix: str) -> Iterator[tuple[str, Any]]:
     for layer in model.layers:
         path = f"{prefix}{layer.name}"
         # A subclassed model has no graph of layers: it counts as one layer.
-        if isinstance(layer, keras.Sequential | Functional):
-            yield from _leaves(layer, f"{path}/")
+        nested = nested_model(layer)
+        if nested is not None:
+            yield from _leaves(nested, f"{path}/")
         else:
             yield path, layer
 
@@ -178,9 +179,7 @@ def _drawn(layer: Any) -> list[Any]:
 
 def _without_dropout(layer: Any) -> dict[str, Any]:
     """Its config without dropout, whose own draw would shift those of the weights behind it."""
-    config: dict[str, Any] = layer.get_config()
-    of_keras = type(layer).__module__.startswith("keras.")
-    return {**config, **{key: 0.0 for key in ("dropout", "recurrent_dropout") if of_keras and config.get(key)}}
+    return dict(without_dropout(layer.get_config(), type(layer).__name__, layer._flatten_layers(include_self=False)))
 
 
 def _family(layer: Any) -> str:
