@@ -183,6 +183,31 @@ def is_pointwise(layer: LayerSpec) -> bool:
     return layer.config["groups"] == 1 and all(size == 1 for size in layer.config["kernel_size"])
 
 
+def is_depthwise(layer: LayerSpec) -> bool:
+    """Whether it is a convolution of each channel by itself."""
+    return layer.is_a("DepthwiseConv1D", "DepthwiseConv2D")
+
+
+def enlarges(graph: Graph, node: Node) -> bool:
+    """Whether its output has more places than its input: upsampling, resizing, a transposed convolution with a stride.
+
+    Args:
+        graph: The graph.
+        node: A node of it.
+    """
+    layer = graph.layer(node)
+    if len(set(node.inputs)) != 1 or layer.is_a("Reshape", "Permute") or layer.is_operation("Reshape", "Transpose"):
+        return False
+    if layer.is_a(*by_rank("UpSampling")):
+        return True
+    before, after = graph.shape(node.inputs[0])[1:-1], node.shape[1:-1]
+    if None in (*before, *after):
+        return layer.is_a("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose") and max(layer.config["strides"]) > 1
+    return len(before) == len(after) > 0 and all(
+        old is not None and new is not None and new > old for old, new in zip(before, after, strict=True)
+    )
+
+
 def mixes_channels(layer: LayerSpec) -> bool:
     """Whether it is a projection: a linear layer over the channels of each place."""
     return is_linear(layer) and (is_pointwise(layer) or layer.is_a(*DENSE))

@@ -19,7 +19,7 @@ from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
 from ablate.keras.networks import FullModelCache, cell_graph
 from ablate.keras.rewrites import catalogue, inaccessible_places, partial_removals, present
-from ablate.keras.rewrites.places import inaccessible_text
+from ablate.keras.rewrites.places import inaccessible_text, left_alone, left_alone_text
 from ablate.keras.rewrites.without_block import block_key, block_names
 from ablate.keras.run_config import cell_config, levels_of, plain_values, prepare_process
 from ablate.keras.theoretical_cost import capacity_note, refuse_too_large
@@ -122,6 +122,9 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         levels = _changed_levels(config)
         if graph is not None:
             answer["notes"] += partial_removals(whole, graph, levels, config.get("only"), ingredients)
+        for name in levels.keys() - (config.get("only") or {}).keys():
+            others = left_alone(ingredients[name], whole)
+            answer["notes"] += [f"{name}={written(levels[name])}: {left_alone_text(others)}."] if others else []
         changed = [f"{name}={written(level)}" for name, level in levels.items()]
         change = ", ".join(changed) or "the full network"
         refuse_too_large(change, answer["weights"])

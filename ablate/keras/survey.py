@@ -15,7 +15,7 @@ from ablate.keras.graph_writer import sketch
 from ablate.keras.interface import cost
 from ablate.keras.networks import full_model
 from ablate.keras.rewrites import Ingredient, ablated_graph, catalogue, inaccessible_places, sites_of
-from ablate.keras.rewrites.places import InaccessiblePlace, absence_text, inaccessible_text
+from ablate.keras.rewrites.places import InaccessiblePlace, absence_text, inaccessible_text, left_alone, left_alone_text
 from ablate.keras.rewrites.without_block import WithoutBlock, block_key, block_names
 from ablate.keras.run_config import prepare_process
 from ablate.keras.theoretical_cost import CAPACITY_RATIO
@@ -36,6 +36,7 @@ def ingredients(model: Any, known: Mapping[str, Ingredient] | None = None) -> pd
         - ``description``: what it is;
         - ``sites``, ``places``: number and names of the places where it is found and can be rewritten;
         - ``inaccessible``: number of places inside layers of the user, which stay; the remark says where;
+        - ``left_alone``: places that look like it and are left alone, unless ``only`` names them, each with the reason;
         - ``level``: its level that stands for the network without it;
         - ``weights``, ``weights_without``: number of weights with it and without; missing if it cannot be taken away;
         - ``flops``, ``flops_without``: operations of one image; missing if they cannot be counted;
@@ -91,6 +92,9 @@ def _rows(model: Any, known: Mapping[str, Ingredient]) -> list[dict[str, Any]]:
                 remark = str(error).splitlines()[0]
         if without is not None:
             remark = _remark(inaccessible, without.weights / full.weights)
+        others = left_alone(ingredient, graph)
+        if others:
+            remark = "; ".join(filter(None, (remark, left_alone_text(others))))
         rows.append(
             {
                 "ingredient": name,
@@ -98,6 +102,7 @@ def _rows(model: Any, known: Mapping[str, Ingredient]) -> list[dict[str, Any]]:
                 "sites": len(places),
                 "places": list(places),
                 "inaccessible": len(inaccessible),
+                "left_alone": others,
                 "level": level,
                 "weights": full.weights,
                 "weights_without": without.weights if without else None,
@@ -163,7 +168,7 @@ def survey_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     full = rows[0]
     table.add_row("(full network)", "", f"{full['weights']:,}", _with_ratio(full["flops"], None), "", style="dim")
     for row in rows:
-        if row["sites"] or row["inaccessible"]:
+        if _is_there(row):
             more = f" + {row['inaccessible']}" if row["inaccessible"] else ""
             table.add_row(
                 row["ingredient"],
@@ -172,9 +177,13 @@ def survey_table(rows: Sequence[Mapping[str, Any]]) -> Table:
                 _with_ratio(row["flops_without"], full["flops"]),
                 row["remark"],
             )
-    absent = ", ".join(row["ingredient"] for row in rows if not row["sites"] and not row["inaccessible"])
+    absent = ", ".join(row["ingredient"] for row in rows if not _is_there(row))
     table.add_row("not there", "", "", "", absent, style="dim")
     return table
+
+
+def _is_there(row: Mapping[str, Any]) -> bool:
+    return bool(row["sites"] or row["inaccessible"] or row["left_alone"])
 
 
 def _with_ratio(number: int | None, full: int | None) -> str:

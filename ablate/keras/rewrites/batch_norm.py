@@ -13,6 +13,7 @@ from ablate.keras.kinds import (
     is_activation,
     is_batch_norm,
     is_last,
+    is_linear,
     is_multiplication,
     keeps_structure,
     pools_globally,
@@ -24,9 +25,9 @@ class BatchNorm(Ingredient):
     """Batch normalisation; without it every batch norm is skipped, and convolutions that did without a bias have one.
 
     A batch norm brings a bias of its own, which is why the layers beside it go without. When it is gone, a bias is
-    given to convolutions and dense layers whose output it normalised (also through activation, pooling, sum or
-    concatenation), and to the convolutions of a block that normalises first: those that it fed, and those that read
-    what it read, as a shortcut does. Others have none, as before: gates, and the last layer of the network.
+    given to convolutions and dense layers whose output it normalised (also through activation, pooling, sum,
+    concatenation, or a linear layer), and to the convolutions of a block that normalises first: those that it fed, and
+    those that read what it read, as a shortcut does. Others have none, as before: gates, and the last layer.
     """
 
     name = "batch_norm"
@@ -77,18 +78,22 @@ def _layers_beside(graph: Graph, norm: Node) -> Iterator[Node]:
 
 
 def _normalized(graph: Graph, norm: Node) -> Iterator[Node]:
-    """The layers with weights whose output a normalisation gets, by itself or with others."""
-    stack, seen = list(graph.producers(norm)), set[str]()
+    """The layers with weights whose output a normalisation gets, by itself or with others, also through linear ones."""
+    stack, seen = [(node, False) for node in graph.producers(norm)], set[str]()
     while stack:
-        node = stack.pop()
+        node, behind_weights = stack.pop()
         layer = graph.layer(node)
         if node.key in seen:
             continue
         seen.add(node.key)
         if layer.is_a(*CONVOLUTIONS, *DENSE):
-            yield node
-        elif not (layer.weighted or is_multiplication(layer) or _reduces(graph, node)):
-            stack.extend(graph.producers(node))
+            if not behind_weights or is_linear(layer):
+                yield node
+                stack.extend((one, True) for one in graph.producers(node))
+        elif not (layer.weighted or is_multiplication(layer) or _reduces(graph, node)) and (
+            not behind_weights or keeps_structure(layer)
+        ):
+            stack.extend((one, behind_weights) for one in graph.producers(node))
 
 
 def _fed(graph: Graph, norm: Node) -> Iterator[Node]:

@@ -67,6 +67,34 @@ def present(model: Any, ingredients: Mapping[str, Ingredient] = INGREDIENTS) -> 
     return {name: len(sites_of(ingredient, graph)) for name, ingredient in ingredients.items()}
 
 
+def left_alone(ingredient: Ingredient, graph: Graph, only: Patterns = (), prefix: str = "") -> dict[str, str]:
+    """The names of places that look like an ingredient and are left alone, each with the reason.
+
+    Args:
+        ingredient: The ingredient.
+        graph: Where.
+        only: Patterns of the names of the layers to which it is limited.
+        prefix: Nested models in which the graph stands, each followed by ``/``.
+    """
+    reasons = ingredient.left_alone(graph)
+    names = {f"{prefix}{site.nodes[0]}": reasons[site] for site in matching_sites(graph, list(reasons), only, prefix)}
+    for layer in graph.layers.values():
+        if layer.inner is not None:
+            names |= left_alone(ingredient, layer.inner, only, f"{prefix}{layer.name}/")
+    return names
+
+
+def left_alone_text(places: Mapping[str, str]) -> str:
+    """The places that are left alone, by reason: ``left alone: 2, since ... (add_1, add_2)``.
+
+    Args:
+        places: Reasons by name, at least one.
+    """
+    reasons = dict.fromkeys(places.values())
+    named = {reason: [name for name, one in places.items() if one == reason] for reason in reasons}
+    return "left alone: " + "; ".join(f"{listing(names, 6)} ({reason})" for reason, names in named.items())
+
+
 def matching_sites(graph: Graph, sites: Sequence[Site], only: Patterns, prefix: str = "") -> list[Site]:
     """The sites with a layer whose name matches one of the patterns.
 

@@ -15,6 +15,8 @@ from ablate.keras.rewrites.places import (
     absence_text,
     inaccessible_places,
     inaccessible_text,
+    left_alone,
+    left_alone_text,
     matching_sites,
     number_of_places,
     sites_of,
@@ -47,10 +49,19 @@ def _rewritten(ingredient: Ingredient, graph: Graph, level: Level, only: Pattern
     graph = graph.edited(layers=nested)
     seen: list[list[Site]] = []
     # Taking one away may lay another bare.
-    while (sites := matching_sites(graph, ingredient.find(graph), only, prefix)) not in seen:
+    while (sites := matching_sites(graph, _sites(ingredient, graph, only), only, prefix)) not in seen:
         seen.append(sites)
         graph = ingredient.rewrite(graph, sites, level)
     return graph
+
+
+def _sites(ingredient: Ingredient, graph: Graph, only: Patterns) -> tuple[Site, ...]:
+    """The sites of an ingredient; patterns may name places that are left alone without them."""
+    return (*ingredient.find(graph), *(ingredient.left_alone(graph) if only else ()))
+
+
+def _has_places(ingredient: Ingredient, graph: Graph, only: Patterns) -> bool:
+    return bool(sites_of(ingredient, graph) or (only and left_alone(ingredient, graph, only)))
 
 
 def remove(
@@ -127,12 +138,12 @@ def ablated_graph(
     graph = full = graph_of(model)
     # Layers in front of the network are no part of it: they may come from a change as well.
     inside = [known[name] for name in known if name in changes and known[name].stage is not Stage.INPUT]
-    missing = [ingredient for ingredient in inside if not sites_of(ingredient, graph)]
+    missing = [one for one in inside if not _has_places(one, graph, limits.get(one.name, ()))]
     if missing:
         raise NetworkError(_absence(full, missing, known))
     for name, level in changes.items():
         # An earlier change may have taken this one with it, as a block that is left out takes its residual connection.
-        if known[name] not in inside or sites_of(known[name], graph):
+        if known[name] not in inside or _has_places(known[name], graph, limits.get(name, ())):
             graph = _settled(graph) if graph is not full else graph
             graph = _changed(known, name, graph, level, limits.get(name, ()))
     faults = [] if partial else partial_removals(full, graph, changes, only, known)
@@ -211,7 +222,8 @@ def _settled(graph: Graph) -> Graph:
 
 def _changed(ingredients: Mapping[str, Ingredient], name: str, graph: Graph, level: Level, only: Patterns) -> Graph:
     ingredient = ingredients[name]
-    if level not in ingredient.adds and not isinstance(level, float) and not sites_of(ingredient, graph):
+    adds = level in ingredient.adds or isinstance(level, float)
+    if not adds and not _has_places(ingredient, graph, only):
         raise NetworkError(_absence(graph, [ingredient], ingredients))
     misfit = ingredient.misfit(graph, level)
     if misfit:
@@ -226,7 +238,7 @@ def _no_change(ingredient: Ingredient, graph: Graph, level: Level, only: Pattern
     message = f"{ingredient.name}={str(level).lower()} changes nothing in model '{graph.name}'"
     if not only:
         return f"{message}: it is like that already."
-    places = listing(sites_of(ingredient, graph), 20) or "none"
+    places = listing([*sites_of(ingredient, graph), *left_alone(ingredient, graph)], 20) or "none"
     return f"{message}: no place fits only.{ingredient.name}={', '.join(only)}. Places: {places}."
 
 
@@ -250,6 +262,13 @@ def _absence(graph: Graph, missing: Sequence[Ingredient], ingredients: Mapping[s
 
 def _absence_of(ingredient: Ingredient, graph: Graph) -> str:
     places = inaccessible_places(ingredient, graph)
+    others = left_alone(ingredient, graph)
+    if others and not places:
+        text = left_alone_text(others)
+        return (
+            f"`{ingredient.name}` is not present in model '{graph.name}': {absence_text(ingredient, graph)}; {text}. "
+            f"Those whose shortcut can be told are removed by only.{ingredient.name}=<their names>."
+        )
     if places:
         return f"`{ingredient.name}` cannot be removed from model '{graph.name}': {inaccessible_text(places)}."
     return f"`{ingredient.name}` is not present in model '{graph.name}': {absence_text(ingredient, graph)}."
