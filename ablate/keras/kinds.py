@@ -32,7 +32,11 @@ CONVOLUTIONS = (
 )
 DENSE = ("Dense", "EinsumDense")
 _NORMALIZATIONS = (
-    *("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization", "UnitNormalization"),
+    "BatchNormalization",
+    "LayerNormalization",
+    "GroupNormalization",
+    "RMSNormalization",
+    "UnitNormalization",
 )
 _NORMALIZATION_OPERATIONS = ("LayerNorm", "RMSNorm", "Normalize")
 _NORMALIZATION_NAME = re.compile(r"norm(ali[sz]ation)?(?:[123]d)?$", re.IGNORECASE)

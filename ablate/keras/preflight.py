@@ -19,7 +19,7 @@ from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
 from ablate.keras.networks import FullModelCache, cell_graph
 from ablate.keras.rewrites import catalogue, inaccessible_places, partial_removals, present
-from ablate.keras.rewrites.places import inaccessible_text, left_alone, left_alone_text
+from ablate.keras.rewrites.places import has_places, inaccessible_text, left_alone, left_alone_text, patterns
 from ablate.keras.rewrites.without_block import block_key, block_names
 from ablate.keras.run_config import cell_config, levels_of, plain_values, prepare_process
 from ablate.keras.theoretical_cost import capacity_note, refuse_too_large
@@ -112,8 +112,12 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         ingredients = catalogue(config.get("ingredients"))
         full = models.get(config, dataset, values["mixed_precision"])
         answer["sites"] = present(full, ingredients)
-        answer["absent"] = [name for name, sites in answer["sites"].items() if not sites and not ingredients[name].adds]
-        whole = graph_of(full)
+        whole, only = graph_of(full), config.get("only") or {}
+        answer["absent"] = [
+            name
+            for name, sites in answer["sites"].items()
+            if not (sites or ingredients[name].adds or has_places(ingredients[name], whole, patterns(only.get(name))))
+        ]
         places = {name: inaccessible_places(ingredient, whole) for name, ingredient in ingredients.items()}
         answer["inaccessible"] = {name: inaccessible_text(found) for name, found in places.items() if found}
         graph = cell_graph(full, config)
@@ -121,8 +125,8 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         answer["weights"] = model.count_params()
         levels = _changed_levels(config)
         if graph is not None:
-            answer["notes"] += partial_removals(whole, graph, levels, config.get("only"), ingredients)
-        for name in levels.keys() - (config.get("only") or {}).keys():
+            answer["notes"] += partial_removals(whole, graph, levels, only, ingredients)
+        for name in (name for name in levels if not only.get(name)):
             others = left_alone(ingredients[name], whole)
             answer["notes"] += [f"{name}={written(levels[name])}: {left_alone_text(others)}."] if others else []
         changed = [f"{name}={written(level)}" for name, level in levels.items()]

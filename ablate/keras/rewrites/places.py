@@ -32,6 +32,11 @@ class InaccessiblePlace:
     kind: str
 
 
+def patterns(only: str | Patterns | None) -> Patterns:
+    """The patterns of ``only.<ingredient>``, which may be one alone, or none."""
+    return [only] if isinstance(only, str) else only or ()
+
+
 def sites_of(ingredient: Ingredient, graph: Graph, prefix: str = "") -> tuple[str, ...]:
     """The names of the places where an ingredient is found; ``nested/place`` within a nested model.
 
@@ -82,6 +87,11 @@ def left_alone(ingredient: Ingredient, graph: Graph, only: Patterns = (), prefix
         if layer.inner is not None:
             names |= left_alone(ingredient, layer.inner, only, f"{prefix}{layer.name}/")
     return names
+
+
+def has_places(ingredient: Ingredient, graph: Graph, only: Patterns = ()) -> bool:
+    """Whether an ingredient is there, or patterns name something that looks like it and is left alone otherwise."""
+    return bool(sites_of(ingredient, graph) or (only and left_alone(ingredient, graph, only)))
 
 
 def left_alone_text(places: Mapping[str, str]) -> str:

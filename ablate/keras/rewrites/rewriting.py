@@ -13,12 +13,14 @@ from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.rewrites.places import (
     Patterns,
     absence_text,
+    has_places,
     inaccessible_places,
     inaccessible_text,
     left_alone,
     left_alone_text,
     matching_sites,
     number_of_places,
+    patterns,
     sites_of,
 )
 from ablate.keras.rewrites.registry import catalogue
@@ -58,10 +60,6 @@ def _rewritten(ingredient: Ingredient, graph: Graph, level: Level, only: Pattern
 def _sites(ingredient: Ingredient, graph: Graph, only: Patterns) -> tuple[Site, ...]:
     """The sites of an ingredient; patterns may name places that are left alone without them."""
     return (*ingredient.find(graph), *(ingredient.left_alone(graph) if only else ()))
-
-
-def _has_places(ingredient: Ingredient, graph: Graph, only: Patterns) -> bool:
-    return bool(sites_of(ingredient, graph) or (only and left_alone(ingredient, graph, only)))
 
 
 def remove(
@@ -138,12 +136,12 @@ def ablated_graph(
     graph = full = graph_of(model)
     # Layers in front of the network are no part of it: they may come from a change as well.
     inside = [known[name] for name in known if name in changes and known[name].stage is not Stage.INPUT]
-    missing = [one for one in inside if not _has_places(one, graph, limits.get(one.name, ()))]
+    missing = [one for one in inside if not has_places(one, graph, limits.get(one.name, ()))]
     if missing:
         raise NetworkError(_absence(full, missing, known))
     for name, level in changes.items():
         # An earlier change may have taken this one with it, as a block that is left out takes its residual connection.
-        if known[name] not in inside or _has_places(known[name], graph, limits.get(name, ())):
+        if known[name] not in inside or has_places(known[name], graph, limits.get(name, ())):
             graph = _settled(graph) if graph is not full else graph
             graph = _changed(known, name, graph, level, limits.get(name, ()))
     faults = [] if partial else partial_removals(full, graph, changes, only, known)
@@ -201,7 +199,7 @@ def _has_edited_layers(graph: Graph) -> bool:
 
 
 def _limits(only: Mapping[str, str | Patterns] | None) -> dict[str, Patterns]:
-    return {name: [value] if isinstance(value, str) else value for name, value in (only or {}).items() if value}
+    return {name: patterns(value) for name, value in (only or {}).items() if value}
 
 
 def _is_void(ingredient: Ingredient, levels: Mapping[str, Level], limits: Mapping[str, Patterns]) -> bool:
@@ -223,7 +221,7 @@ def _settled(graph: Graph) -> Graph:
 def _changed(ingredients: Mapping[str, Ingredient], name: str, graph: Graph, level: Level, only: Patterns) -> Graph:
     ingredient = ingredients[name]
     adds = level in ingredient.adds or isinstance(level, float)
-    if not adds and not _has_places(ingredient, graph, only):
+    if not adds and not has_places(ingredient, graph, only):
         raise NetworkError(_absence(graph, [ingredient], ingredients))
     misfit = ingredient.misfit(graph, level)
     if misfit:
