@@ -262,7 +262,7 @@ def test_hydras_own_sweeper_works_too(ours: Ours) -> None:
 def test_factors_that_the_model_does_not_have_are_left_out(ours: Ours) -> None:
     ended = ours.call("-m", "model=vgg", "study.seeds=1", preflight="stand_in.check")
     assert ended.code == 0, ended.err
-    assert "Not in this model and left out: residual." in ended.out
+    assert "nothing of it to remove: residual." in ended.out
     assert len(ours.trained()) == 6
     record = ours.study("ingredients").existing_record()
     assert record.checks["full"]["weights"] == 1000

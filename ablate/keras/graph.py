@@ -38,6 +38,8 @@ class LayerSpec:
         config: The arguments of its class.
         weighted: Whether it has weights.
         inner: The graph of a nested model, otherwise None.
+        wrapper: The wrapper that calls it (`TimeDistributed`, `SpectralNormalization`), without its ``layer``; None if
+            there is none. All else is that of the wrapped layer, so that it is found as one without a wrapper is.
         origin: The layer of the model it was read from; None once its configuration was edited.
     """
 
@@ -46,6 +48,7 @@ class LayerSpec:
     config: Mapping[str, Any]
     weighted: bool
     inner: Graph | None = None
+    wrapper: LayerSpec | None = None
     origin: Any = None
 
     def is_a(self, *kinds: Kind) -> bool:
@@ -60,6 +63,24 @@ class LayerSpec:
     def is_of_keras(self) -> bool:
         """Whether its class comes with Keras."""
         return self.kind.__module__.split(".")[0] == "keras"
+
+    @property
+    def unwrapped_origin(self) -> Any:
+        """The layer that was read, without its wrapper."""
+        return self.origin if self.wrapper is None or self.origin is None else self.origin.layer
+
+    @property
+    def sublayers(self) -> tuple[Any, ...]:
+        """The Keras layers that a layer of the user holds and its own code calls, at any depth; of one that was read.
+
+        What Keras's own layers are made of, such as the dense layers of attention, belongs to them.
+        """
+        return tuple(self.unwrapped_origin._flatten_layers(include_self=False)) if self.is_custom else ()
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether it is a layer of the user that was read, and no nested model: its own code says what it computes."""
+        return not self.is_of_keras() and self.is_a("Layer") and self.inner is None and self.origin is not None
 
     def configured(self, **config: Any) -> LayerSpec:
         """The same layer with some of its arguments changed."""
@@ -147,6 +168,10 @@ class Graph:
     def ancestors(self, node: Node) -> frozenset[str]:
         """Keys of all nodes that a node depends on."""
         return self._ancestors[node.key]
+
+    def is_behind_weights(self, node: Node) -> bool:
+        """Whether a layer with weights stands somewhere before a node."""
+        return any(self.layer(key).weighted for key in self.ancestors(node))
 
     def descendants(self, node: Node) -> tuple[Node, ...]:
         """All nodes that depend on a node, in order."""
@@ -259,7 +284,8 @@ class Graph:
         if "dtype" not in old.config:
             inherited |= self._number_format(node.inputs[0])
         layer = layer_class(kind)(name=old.name, **inherited, **config)
-        return LayerSpec(old.name, type(layer), layer.get_config(), old.weighted if weighted is None else weighted)
+        has_weights = old.weighted if weighted is None else weighted
+        return LayerSpec(old.name, type(layer), layer.get_config(), has_weights, wrapper=old.wrapper)
 
     def _number_format(self, tensor: Tensor) -> dict[str, Any]:
         """The ``dtype`` argument of the layer that made a tensor."""
@@ -334,4 +360,6 @@ def _description(graph: Graph) -> tuple[Any, ...]:
 
 def _layer_description(layer: LayerSpec) -> tuple[Any, ...]:
     config = {key: value for key, value in sorted(layer.config.items()) if key != "name"}
-    return layer.kind.__qualname__, repr(config), None if layer.inner is None else _description(layer.inner)
+    inner = None if layer.inner is None else _description(layer.inner)
+    wrapper = None if layer.wrapper is None else _layer_description(layer.wrapper)
+    return layer.kind.__qualname__, repr(config), inner, wrapper

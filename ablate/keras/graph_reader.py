@@ -5,6 +5,7 @@ No other module reads the bookkeeping of Keras (`_keras_history`, `_inbound_node
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -15,6 +16,8 @@ from ablate.keras.graph import Graph, LayerIdentity, LayerSpec
 from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.layer_config import how_to_copy, layer_config
 from ablate.keras.model_class import own_attributes
+
+_WRAPPERS = (keras.layers.TimeDistributed, keras.layers.SpectralNormalization)
 
 
 def graph_of(model: Any) -> Graph:
@@ -141,8 +144,34 @@ def _refuse_tied_weights(operation: Any, spec: LayerSpec, owners: dict[int, Any]
             )
 
 
+def nested_model(layer: Any) -> Any:
+    """The functional or Sequential model that a layer is, or that it calls for each step in time; otherwise None.
+
+    Args:
+        layer: A layer of a model.
+    """
+    model = layer.layer if type(layer) in _WRAPPERS else layer
+    return model if isinstance(model, keras.Sequential | Functional) else None
+
+
+def layer_spec(operation: Any) -> LayerSpec:
+    """Reads a layer or an operation.
+
+    Args:
+        operation: The layer or operation of Keras.
+
+    Raises:
+        NetworkError: If it has weights and no configuration.
+    """
+    return _spec(operation, {}, {})
+
+
 def _spec(operation: Any, identities: dict[int, LayerIdentity], owners: dict[int, Any]) -> LayerSpec:
     weighted = bool(getattr(operation, "weights", ()))
+    if type(operation) in _WRAPPERS and type(operation.layer) not in _WRAPPERS:
+        wrapper = LayerSpec(operation.name, type(operation), _wrapper_config(operation), weighted)
+        inside = _spec(operation.layer, identities, owners)
+        return replace(inside, name=operation.name, wrapper=wrapper, origin=operation)
     if isinstance(operation, keras.Sequential) or _is_graph(operation):
         return LayerSpec(operation.name, type(operation), {}, weighted, inner=_read(operation, identities, owners))
     try:
@@ -155,3 +184,11 @@ def _spec(operation: Any, identities: dict[int, LayerIdentity], owners: dict[int
             ) from error
         config = {}
     return LayerSpec(operation.name, type(operation), config, weighted, origin=operation)
+
+
+def _wrapper_config(wrapper: Any) -> dict[str, Any]:
+    """The arguments of a wrapper besides its layer, which Keras may not be able to write."""
+    stand_in = object.__new__(type(wrapper))  # not by its constructor; the wrapper itself stays as it is
+    vars(stand_in).update(vars(wrapper))
+    vars(stand_in)["layer"] = keras.layers.Identity(name="layer")
+    return {key: value for key, value in layer_config(stand_in).items() if key != "layer"}

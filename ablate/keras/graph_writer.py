@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -104,6 +105,8 @@ class _Writer:
 
     def _layer(self, spec: LayerSpec, shapes: Sequence[Shape]) -> Any:
         """A new layer or operation; the shapes are those of its first call, which a nested model is built for."""
+        if spec.wrapper is not None:
+            return self._wrapped(spec, spec.wrapper)
         if spec.inner is not None:
             return self.model(spec.inner, shapes)
         try:
@@ -117,6 +120,18 @@ class _Writer:
             ) from error
         # Some operations drop their name from their configuration.
         layer.name = spec.name
+        if spec.origin is not None:
+            copy_vocabularies(spec.origin, layer)
+        return layer
+
+    def _wrapped(self, spec: LayerSpec, wrapper: LayerSpec) -> Any:
+        try:
+            inside = replace(spec, name=spec.config.get("name", spec.name), wrapper=None, origin=None)
+            layer = wrapper.kind(self._layer(inside, ()), **wrapper.config)
+        except NetworkError:
+            if spec.origin is not None and not spec.weighted:
+                return spec.origin
+            raise
         if spec.origin is not None:
             copy_vocabularies(spec.origin, layer)
         return layer

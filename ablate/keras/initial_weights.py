@@ -17,9 +17,10 @@ from weakref import WeakKeyDictionary, WeakSet
 
 import keras
 import numpy as np
-from keras.src.models.functional import Functional
 
+from ablate.keras.graph_reader import nested_model
 from ablate.keras.layer_config import create_layer, layer_config
+from ablate.keras.rewrites.dropout import without_dropout
 
 Reinitialize = Callable[[int, str, Any], Any]
 """From the place of a sublayer, the name of its attribute and the initialiser there to the one to use instead."""
@@ -41,8 +42,9 @@ def leaf_layers(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for layer in model.layers:
         path = f"{prefix}{layer.name}"
         # A subclassed model has no graph of layers: it counts as one layer.
-        if isinstance(layer, keras.Sequential | Functional):
-            yield from leaf_layers(layer, f"{path}/")
+        nested = nested_model(layer)
+        if nested is not None:
+            yield from leaf_layers(nested, f"{path}/")
         else:
             yield path, layer
 
@@ -201,9 +203,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _without_dropout(layer: Any) -> dict[str, Any]:
     """Its config without dropout, whose own draw would shift those of the weights behind it."""
-    config = layer_config(layer)
-    of_keras = type(layer).__module__.startswith("keras.")
-    return {**config, **{key: 0.0 for key in ("dropout", "recurrent_dropout") if of_keras and config.get(key)}}
+    return dict(without_dropout(layer_config(layer), type(layer).__name__, sublayers(layer)[1:]))
 
 
 def _placeholder(value: Any) -> Any:

@@ -145,7 +145,7 @@ class _Front:
             layer = graph.layer(node)
             if len(inputs) < len(node.inputs):
                 self.ends += inputs
-            elif layer.inner is not None:
+            elif layer.inner is not None and layer.wrapper is None:
                 bound = dict(zip(tensors_in(layer.inner.inputs), inputs, strict=True))
                 inner = self.compute(layer.inner, bound, f"{prefix}{layer.name}/")
                 for position, tensor in enumerate(tensors_in(layer.inner.outputs)):

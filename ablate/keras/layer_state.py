@@ -13,6 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from ablate.errors import NetworkError
+from ablate.keras.graph_reader import nested_model
 from ablate.keras.initial_weights import drawn_variables, is_preprocessing, kept_variables, leaf_layers, sublayers
 
 
@@ -35,9 +37,7 @@ def carry_over(source: Any, target: Any) -> Any:
         for old, new in _pairs(original, layer):
             if is_preprocessing(old) and old.weights:
                 _copy_variables(old, new)
-        variables = drawn_variables(layer)
-        for place, value in kept_variables(original).items():
-            variables[place].assign(value)
+        _copy_kept_variables(original, layer)
     _copy_trainable(source, target)
     return target
 
@@ -69,6 +69,18 @@ def _copy_variables(source: Any, target: Any) -> None:
     target.load_own_variables({key: np.asarray(value) for key, value in store.items()})
 
 
+def _copy_kept_variables(source: Any, target: Any) -> None:
+    """Brings what is never drawn into a layer, some of whose arguments, and so of its variables, may be others."""
+    old, new = ([(one.name, tuple(one.shape)) for one in drawn_variables(layer)] for layer in (source, target))
+    for place, value in kept_variables(source).items():
+        if old != new and not old.count(old[place]) == new.count(old[place]) == 1:
+            raise NetworkError(
+                f"Variable '{old[place][0]}' of layer '{source.name}' ({type(source).__name__}) was set, and has no "
+                "clear place in the layer with its arguments changed. Name each variable of the class differently."
+            )
+        drawn_variables(target)[place if old == new else new.index(old[place])].assign(value)
+
+
 def _pairs(source: Any, target: Any) -> Iterator[tuple[Any, Any]]:
     """The parts of two layers that correspond; none where the layers are made of other parts."""
     parts = sublayers(source), sublayers(target)
@@ -85,8 +97,11 @@ def _copy_trainable(source: Any, target: Any) -> None:
         original = originals.get(layer.name)
         if original is None:
             continue
-        if isinstance(original, keras.Model) and isinstance(layer, keras.Model):
-            _copy_trainable(original, layer)
+        models = [nested_model(one) or one for one in (original, layer)]
+        if all(isinstance(one, keras.Model) for one in models):
+            if original.trainable != layer.trainable:
+                layer.trainable = original.trainable
+            _copy_trainable(*models)
             continue
         for old, new in _pairs(original, layer):
             if old.trainable != new.trainable:

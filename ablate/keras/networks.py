@@ -17,7 +17,7 @@ from ablate.formatting import listing
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import tensors_in
-from ablate.keras.graph_reader import functional, graph_of
+from ablate.keras.graph_reader import functional, graph_of, nested_model
 from ablate.keras.graph_writer import model_of
 from ablate.keras.initial_weights import drawn_variables, leaf_layers
 from ablate.keras.layer_state import carry_over
@@ -143,7 +143,9 @@ def cell_graph(full: Any, config: Mapping[str, Any]) -> Graph | None:
         NetworkError: The network cannot be rewritten.
     """
     ingredients = catalogue(config.get("ingredients"))
-    return ablated_graph(full, levels_of(config, ingredients), config.get("only"), ingredients)
+    return ablated_graph(
+        full, levels_of(config, ingredients), config.get("only"), ingredients, bool(config.get("partial"))
+    )
 
 
 def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:
@@ -173,6 +175,8 @@ def _with_exact_outputs(graph: Graph) -> Graph:
     while stack:
         node = graph.nodes[stack.pop()]
         layer = graph.layer(node)
+        if layer.wrapper is not None:
+            layer = replace(layer, wrapper=layer.wrapper.configured(dtype="float32"), origin=None)
         if layer.inner is not None:
             layers[layer.name] = replace(layer, inner=_with_exact_outputs(layer.inner))
         elif "dtype" in layer.config:
@@ -193,8 +197,9 @@ def named_weights(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         Path, such as ``"encoder/conv1/kernel/0"``, and variable.
     """
     for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from named_weights(layer, f"{prefix}{layer.name}/")
+        nested = layer if isinstance(layer, keras.Model) else nested_model(layer)
+        if nested is not None:
+            yield from named_weights(nested, f"{prefix}{layer.name}/")
             continue
         counts: Counter[str] = Counter()
         for weight in layer.weights:

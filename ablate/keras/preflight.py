@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
@@ -17,7 +17,8 @@ from ablate.keras.graph import fingerprint
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
 from ablate.keras.networks import FullModelCache, cell_graph, compile_notes, weight_notes
-from ablate.keras.rewrites import catalogue, present
+from ablate.keras.rewrites import catalogue, inaccessible_places, partial_removals, present
+from ablate.keras.rewrites.places import has_places, inaccessible_text, left_alone, left_alone_text, patterns
 from ablate.keras.rewrites.without_block import block_key, block_names
 from ablate.keras.run_config import cell_config, levels_of, plain_values, prepare_process
 from ablate.keras.theoretical_cost import capacity_note, refuse_too_large
@@ -32,12 +33,14 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
 
     Returns:
         One mapping a config: ``error`` (a message or ``None``), ``absent`` (ingredients that the full network does not
-        have), ``weights`` (all of the network), ``sites`` (of each ingredient in the full network), ``input_shape``,
+        have, or only where they cannot be removed), ``weights`` (all of the network), ``sites`` (of each ingredient in
+        the full network), ``inaccessible`` (where an ingredient is inside layers of the user), ``input_shape``,
         ``classes``, and ``notes`` (a sentence for each change that the config does not ask for, of data or capacity,
         and for test images that another subset has too).
     """
     answers: dict[str, dict[str, Any]] = {}
     first_with_graph: dict[str, Mapping[str, Any]] = {}
+    changed: set[str] = set()
     keys = []
     models = FullModelCache()
     for config in configs:
@@ -48,6 +51,8 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
         if key in answers:
             continue
         answers[key], graph = _build(plain, models)
+        if answers[key]["inaccessible"]:
+            changed |= _changed_levels(plain).keys()
         if graph is None:
             continue
         levels = (*catalogue(plain.get("ingredients")), "blocks")
@@ -66,13 +71,29 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
             varied = [name for name in levels if plain.get(name) != other.get(name) and name != "blocks"]
             here, there = (", ".join(f"{name}={written(one.get(name))}" for name in varied) for one in (plain, other))
             answers[key]["error"] = f"{here} changes nothing: the network is the same as with {there}."
-    return [dict(answers[key]) for key in keys]
+    return [_with_unreachable(answers[key], changed) for key in keys]
+
+
+def _changed_levels(config: Mapping[str, Any]) -> dict[str, Any]:
+    ingredients = catalogue(config.get("ingredients"))
+    levels = levels_of(config, ingredients)
+    return {name: level for name, level in levels.items() if level != ingredients[name].levels[0]}
+
+
+def _with_unreachable(answer: Mapping[str, Any], changed: Collection[str]) -> dict[str, Any]:
+    """An answer with a note for each ingredient that some config changes and that only layers of the user hold."""
+    notes = [
+        f"`{name}` is in this model and cannot be removed: {places}."
+        for name, places in answer["inaccessible"].items()
+        if name in changed and name in answer["absent"]
+    ]
+    return {**answer, "notes": [*answer["notes"], *notes]}
 
 
 def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str, Any], str | None]:
     """The answer for one config, and the fingerprint of its network if that can be built."""
     answer: dict[str, Any] = {"error": None, "absent": [], "weights": 0, "input_shape": None, "classes": 0}
-    answer |= {"sites": {}, "notes": []}
+    answer |= {"sites": {}, "inaccessible": {}, "notes": []}
     full = None
     try:
         values = prepare_process(config)
@@ -91,12 +112,24 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         full = models.get(config, dataset, values["mixed_precision"])
         answer["notes"] += [*compile_notes(full), *weight_notes(config, full)]
         answer["sites"] = present(full, ingredients)
-        answer["absent"] = [name for name, sites in answer["sites"].items() if not sites and not ingredients[name].adds]
+        whole, only = graph_of(full), config.get("only") or {}
+        answer["absent"] = [
+            name
+            for name, sites in answer["sites"].items()
+            if not (sites or ingredients[name].adds or has_places(ingredients[name], whole, patterns(only.get(name))))
+        ]
+        places = {name: inaccessible_places(ingredient, whole) for name, ingredient in ingredients.items()}
+        answer["inaccessible"] = {name: inaccessible_text(found) for name, found in places.items() if found}
         graph = cell_graph(full, config)
         model = full if graph is None else sketch(graph)
         answer["weights"] = model.count_params()
-        levels = levels_of(config, ingredients).items()
-        changed = [f"{name}={written(level)}" for name, level in levels if level != ingredients[name].levels[0]]
+        levels = _changed_levels(config)
+        if graph is not None:
+            answer["notes"] += partial_removals(whole, graph, levels, only, ingredients)
+        for name in (name for name in levels if not only.get(name)):
+            others = left_alone(ingredients[name], whole)
+            answer["notes"] += [f"{name}={written(levels[name])}: {left_alone_text(others)}."] if others else []
+        changed = [f"{name}={written(level)}" for name, level in levels.items()]
         change = ", ".join(changed) or "the full network"
         refuse_too_large(change, answer["weights"])
         note = capacity_note(change, answer["weights"], full.count_params())

@@ -49,6 +49,11 @@ SCHEDULES = ("constant", "cosine", "exponential", "linear", "step")
 
 _positive, _below_one = number(0, open_low=True), number(0, 1, open_high=True)
 
+PARTIAL = Setting(
+    False, flag(), "whether an ingredient may stay inside layers of your own, which cannot be rewritten: else refused"
+)
+"""The key ``partial``. It changes no network: it allows some."""
+
 TRAIN_SETTINGS: Mapping[str, Setting] = {
     "epochs": Setting(10, whole(1), "how often the network sees the training images", fallback="data.epochs"),
     "batch_size": Setting(32, whole(1), "images a step", fallback="data.batch_size"),

@@ -14,7 +14,8 @@ from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
 from ablate.keras.interface import cost
 from ablate.keras.networks import full_model
-from ablate.keras.rewrites import Ingredient, ablated_graph, catalogue, sites_of
+from ablate.keras.rewrites import Ingredient, ablated_graph, catalogue, inaccessible_places, sites_of
+from ablate.keras.rewrites.places import InaccessiblePlace, absence_text, inaccessible_text, left_alone, left_alone_text
 from ablate.keras.rewrites.without_block import WithoutBlock, block_key, block_names
 from ablate.keras.run_config import prepare_process
 from ablate.keras.theoretical_cost import CAPACITY_RATIO
@@ -33,7 +34,9 @@ def ingredients(model: Any, known: Mapping[str, Ingredient] | None = None) -> pd
         A row an ingredient, by name, also for those that are not there, with 0 sites:
 
         - ``description``: what it is;
-        - ``sites``, ``places``: number and names of the places where it is found;
+        - ``sites``, ``places``: number and names of the places where it is found and can be rewritten;
+        - ``inaccessible``: number of places inside layers of the user, which stay; the remark says where;
+        - ``left_alone``: places that look like it and are left alone, unless ``only`` names them, each with the reason;
         - ``level``: its level that stands for the network without it;
         - ``weights``, ``weights_without``: number of weights with it and without; missing if it cannot be taken away;
         - ``flops``, ``flops_without``: operations of one image; missing if they cannot be counted;
@@ -69,36 +72,57 @@ def _rows(model: Any, known: Mapping[str, Ingredient]) -> list[dict[str, Any]]:
     rows = []
     for name, ingredient in known.items():
         places = sites_of(ingredient, graph)
-        remark = ""
-        if isinstance(ingredient, WithoutBlock):
+        inaccessible = inaccessible_places(ingredient, graph)
+        remark = inaccessible_text(inaccessible) if inaccessible else absence_text(ingredient, graph)
+        if isinstance(ingredient, WithoutBlock) and places:
             places = block_names(graph)
             remark = f"each a level: {', '.join(places)}"
         level = ingredient.removed if places else None
         without = None
         if level is not None:
             try:
-                ablated = ablated_graph(model, {name: level}, ingredients=known)
-                without = full if ablated is None else cost(sketch(ablated))
+                ablated = ablated_graph(model, {name: level}, ingredients=known, partial=True)
+                if ablated is None:
+                    without = full
+                else:
+                    sketched = sketch(ablated)
+                    without = cost(sketched)
+                    inaccessible = inaccessible_places(ingredient, graph_of(sketched)) if inaccessible else ()
             except NetworkError as error:
                 remark = str(error).splitlines()[0]
-        if without is not None and without.weights > CAPACITY_RATIO * full.weights:
-            remark = f"{without.weights / full.weights:.2g} times the weights without it: a change of capacity"
+        if without is not None:
+            remark = _remark(inaccessible, without.weights / full.weights)
+        others = left_alone(ingredient, graph)
+        if others:
+            remark = "; ".join(filter(None, (remark, left_alone_text(others))))
         rows.append(
             {
                 "ingredient": name,
                 "description": ingredient.description,
                 "sites": len(places),
                 "places": list(places),
+                "inaccessible": len(inaccessible),
+                "left_alone": others,
                 "level": level,
                 "weights": full.weights,
                 "weights_without": without.weights if without else None,
                 "flops": full.flops,
                 "flops_without": without.flops if without else None,
                 "removable": bool(without or (places and level is None)),
-                "remark": remark if places else ingredient.absence,
+                "remark": remark,
             }
         )
     return rows
+
+
+def _remark(inaccessible: Sequence[InaccessiblePlace], ratio: float) -> str:
+    """What to know of a network without an ingredient: how much of it stays, and how much larger it is."""
+    remarks = []
+    if inaccessible:
+        remarks.append(f"removed in part (partial=true): {inaccessible_text(inaccessible)}")
+    if ratio > CAPACITY_RATIO:
+        remarks.append(f"{ratio:.2g} times the weights without it: a change of capacity")
+    return "; ".join(remarks)
 
 
 def block_factors(config: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
@@ -144,17 +168,22 @@ def survey_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     full = rows[0]
     table.add_row("(full network)", "", f"{full['weights']:,}", _with_ratio(full["flops"], None), "", style="dim")
     for row in rows:
-        if row["sites"]:
+        if _is_there(row):
+            more = f" + {row['inaccessible']}" if row["inaccessible"] else ""
             table.add_row(
                 row["ingredient"],
-                str(row["sites"]),
+                f"{row['sites']}{more}",
                 _with_ratio(row["weights_without"], full["weights"]),
                 _with_ratio(row["flops_without"], full["flops"]),
                 row["remark"],
             )
-    absent = ", ".join(row["ingredient"] for row in rows if not row["sites"])
+    absent = ", ".join(row["ingredient"] for row in rows if not _is_there(row))
     table.add_row("not there", "", "", "", absent, style="dim")
     return table
+
+
+def _is_there(row: Mapping[str, Any]) -> bool:
+    return bool(row["sites"] or row["inaccessible"] or row["left_alone"])
 
 
 def _with_ratio(number: int | None, full: int | None) -> str:

@@ -92,8 +92,11 @@ def setup_cards(snapshot: Snapshot) -> list[tuple[str, list[Entry]]]:
     if isinstance(sites := checks.get("sites"), Mapping):
         present = [f"{name} ({number})" for name, number in sites.items() if number]
         checked.append(("ingredients and how often", ", ".join(present) or "none"))
+    if isinstance(inaccessible := checks.get("inaccessible"), Mapping) and inaccessible:
+        texts = [f"{name}: {places}" for name, places in inaccessible.items()]
+        checked.append(("inside layers of your own, not removable", "; ".join(texts)))
     if checks.get("absent"):
-        checked.append(("not in this network", ", ".join(map(str, checks["absent"]))))
+        checked.append(("nothing to remove of", ", ".join(map(str, checks["absent"]))))
     return [*groups, ("Checked before the first run", checked)] if checked else groups
 
 

@@ -105,7 +105,7 @@ class Planner:
             if factor.name not in (*absent, *void)
         ]
         notes = [f"{name} means nothing with {why} and is left out." for name, why in void.items()]
-        notes += [f"Not in this model and left out: {', '.join(absent)}."] if absent else []
+        notes += [f"Left out, since this model has nothing of it to remove: {', '.join(absent)}."] if absent else []
         plan = make_plan(study, factors, settings.constraints(), self.request.layout)
         return replace(plan, notes=(*self.request.notes, *notes, *plan.notes))
 
@@ -180,7 +180,7 @@ class Planner:
         if not absent or self.request.swept:
             return plan
         if len(absent) == len(plan.factors):
-            raise DesignError(f"Nothing to compare: the model has none of {', '.join(absent)}.")
+            raise DesignError(f"Nothing to compare: the model has nothing to remove of {', '.join(absent)}.")
         return self._plan(plan.study.metric, absent).with_names_of(plan)
 
     def _run_id(self, configuration: Mapping[str, Any]) -> str:

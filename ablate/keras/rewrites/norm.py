@@ -7,7 +7,7 @@ from typing import Any
 
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Node
-from ablate.keras.kinds import NORMALIZATIONS
+from ablate.keras.kinds import is_normalization
 from ablate.keras.rewrites.batch_norm import without_norms
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 
@@ -19,11 +19,12 @@ _SHARED_ARGUMENTS = (
 
 
 class Norm(Ingredient):
-    """All normalisations as built, or all of one kind; ``none`` skips them, and convolutions have a bias then.
+    """All normalisations as built, or all of one kind; ``none`` skips them as `BatchNorm` does.
 
     ``batch`` normalises each channel over the batch (Ioffe and Szegedy 2015), ``layer`` each place over its channels
     (Ba et al. 2016, https://arxiv.org/abs/1607.06450), ``group`` each image over groups of channels (Wu and He 2018,
-    https://arxiv.org/abs/1803.08494) as `groups` says. Epsilon, scale and shift stay as they were.
+    https://arxiv.org/abs/1803.08494) as `groups` says. Epsilon, scale and shift stay as they were. Normalisations
+    by the root of the mean square or to unit length count too, and classes of the user that are called after one.
     """
 
     name = "norm"
@@ -35,13 +36,13 @@ class Norm(Ingredient):
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The normalisations."""
-        return sites_at(graph.find(*NORMALIZATIONS))
+        return sites_at(node for node in graph.nodes.values() if _normalizes(graph, node))
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Puts a normalisation of the kind in the place of each."""
         nodes = nodes_at(graph, sites)
         if level == "none":
-            return without_norms(graph, nodes, everywhere=len(nodes) == len(self.find(graph)))
+            return without_norms(graph, nodes)
         changed = [node for node in nodes if not graph.layer(node).is_a(_KINDS[str(level)])]
         return graph.edited(
             layers=[_turned(graph, node, str(level)) for node in changed],
@@ -59,6 +60,14 @@ def groups(channels: int) -> int:
     return next(divisors, 1)
 
 
+def _normalizes(graph: Graph, node: Node) -> bool:
+    layer = graph.layer(node)
+    if not is_normalization(layer) or len(set(node.inputs)) != 1:
+        return False
+    # A class of the user without weights and in front of all weights prepares the data.
+    return layer.is_of_keras() or layer.weighted or graph.is_behind_weights(node)
+
+
 def _turned(graph: Graph, node: Node, level: str) -> LayerSpec:
     layer = graph.layer(node)
     axis = layer.config.get("axis", -1)
@@ -67,4 +76,4 @@ def _turned(graph: Graph, node: Node, level: str) -> LayerSpec:
     arguments: dict[str, Any] = {key: layer.config[key] for key in _SHARED_ARGUMENTS if key in layer.config}
     if level == "group":
         arguments["groups"] = groups(graph.shape(node.inputs[0])[axis] or 1)
-    return graph.turned(node, _KINDS[level], axis=axis, **arguments)
+    return graph.turned(node, _KINDS[level], weighted=True, axis=axis, **arguments)

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from ablate.errors import suggestion
 from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, Tensor
-from ablate.keras.kinds import CONVOLUTIONS, NORMALIZATIONS, is_activation
+from ablate.keras.kinds import CONVOLUTIONS, is_activation, is_last, is_normalization
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.rewrites.residual import residual_sum
 
@@ -123,7 +123,7 @@ def _named(level: str, name: str) -> bool:
 
 def _can_be_left_out(graph: Graph, node: Node) -> bool:
     layer = graph.layer(node)
-    if len(node.inputs) != 1 or len(graph.calls(layer.name)) > 1 or _is_last(graph, node):
+    if len(node.inputs) != 1 or len(graph.calls(layer.name)) > 1 or is_last(graph, node):
         return False
     before = graph.shape(node.inputs[0])
     if layer.is_a(*CONVOLUTIONS):
@@ -132,18 +132,12 @@ def _can_be_left_out(graph: Graph, node: Node) -> bool:
     return layer.is_a("Dense") and len(before) == len(node.shape)
 
 
-def _is_last(graph: Graph, node: Node) -> bool:
-    """Whether no layer with weights follows, normalisations aside."""
-    following = map(graph.layer, graph.descendants(node))
-    return not any(layer.weighted and not layer.is_a(*NORMALIZATIONS) for layer in following)
-
-
 def _plain_block(graph: Graph, node: Node) -> list[Node]:
     """A layer with the normalisation, activation and dropout directly behind it."""
     block = [node]
     while (after := graph.sole_consumer(block[-1])) is not None:
         layer = graph.layer(after)
-        if len(after.inputs) != 1 or not (layer.is_a(*NORMALIZATIONS, "Dropout") or is_activation(layer)):
+        if len(after.inputs) != 1 or not (layer.is_a("Dropout") or is_normalization(layer) or is_activation(layer)):
             break
         block.append(after)
     return block
