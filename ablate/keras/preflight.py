@@ -21,6 +21,7 @@ from ablate.keras.rewrites import catalogue, inaccessible_places, partial_remova
 from ablate.keras.rewrites.places import has_places, inaccessible_text, left_alone, left_alone_text, patterns
 from ablate.keras.rewrites.without_block import block_key, block_names
 from ablate.keras.run_config import cell_config, levels_of, plain_values, prepare_process
+from ablate.keras.survey import refused_blocks
 from ablate.keras.theoretical_cost import capacity_note, refuse_too_large
 from ablate.study.setting import written
 
@@ -110,7 +111,7 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
             )
         ingredients = catalogue(config.get("ingredients"))
         full = models.get(config, dataset, values["mixed_precision"])
-        answer["notes"] += [*compile_notes(full), *weight_notes(config, full)]
+        answer["notes"] += [*compile_notes(full), *weight_notes(config, full), *_blocks_note(config, full)]
         answer["sites"] = present(full, ingredients)
         whole, only = graph_of(full), config.get("only") or {}
         answer["absent"] = [
@@ -145,8 +146,24 @@ def _advice_on_blocks(config: Mapping[str, Any], full: Any) -> str:
     if removed == "none":
         return ""
     limit = (config.get("only") or {}).get("without_block")
-    rest = [name for name in block_names(graph_of(full), limit) if block_key(name) not in removed.split(",")]
-    return f" All blocks but this: 'only.without_block=[{','.join(rest)}]'." if rest else ""
+    refused = refused_blocks(full, limit)
+    gone = removed.split(",")
+    names = [name for name in block_names(graph_of(full), limit) if name not in refused]
+    rest = [name for name in names if block_key(name) not in gone and name not in gone]
+    return f" Blocks that can be left out: 'only.without_block=[{','.join(rest)}]'." if rest else ""
+
+
+def _blocks_note(config: Mapping[str, Any], full: Any) -> list[str]:
+    """The blocks that a study of all blocks does not leave out."""
+    if not any(present is False for present in (config.get("blocks") or {}).values()):
+        return []
+    refused = refused_blocks(full, (config.get("only") or {}).get("without_block"))
+    if not refused:
+        return []
+    return [
+        f"{len(refused)} blocks cannot be left out, since what follows needs their channels, and are no factors: "
+        f"{', '.join(refused)}."
+    ]
 
 
 def _removed_blocks(config: Mapping[str, Any]) -> str:

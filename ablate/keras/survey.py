@@ -16,7 +16,7 @@ from ablate.keras.interface import cost
 from ablate.keras.networks import full_model
 from ablate.keras.rewrites import Ingredient, ablated_graph, catalogue, inaccessible_places, sites_of
 from ablate.keras.rewrites.places import InaccessiblePlace, absence_text, inaccessible_text, left_alone, left_alone_text
-from ablate.keras.rewrites.without_block import WithoutBlock, block_key, block_names
+from ablate.keras.rewrites.without_block import WithoutBlock, block_key, block_names, keeps_shapes
 from ablate.keras.run_config import prepare_process
 from ablate.keras.theoretical_cost import CAPACITY_RATIO
 
@@ -133,21 +133,50 @@ def block_factors(config: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
             patterns of their names.
 
     Returns:
-        By the name of each block its levels: ``true`` for the block in its place, ``false`` with the override that
-        leaves it out.
+        By the name of each block without which the network can be built its levels: ``true`` for the block in its
+        place, ``false`` with the override that leaves it out.
 
     Raises:
         ConfigError: If a key or value is wrong.
-        NetworkError: If the network cannot be built, or has no such block.
+        NetworkError: If the network cannot be built, if it has no such block, or if one of those that
+            ``only.without_block`` names cannot be left out.
     """
-    graph = graph_of(_full_model(config))
+    model = _full_model(config)
+    graph = graph_of(model)
     patterns = (config.get("only") or {}).get(WithoutBlock.name)
-    names = block_names(graph, patterns)
+    refused = refused_blocks(model, patterns)
+    typed = [patterns] if isinstance(patterns, str) else patterns or []
+    if faults := [f"without_block={name}: {reason}" for name, reason in refused.items() if name in typed]:
+        raise NetworkError("\n".join(faults))
+    names = [name for name in block_names(graph, patterns) if name not in refused]
     if not names:
         known = ", ".join(block_names(graph))
         reason = f"no block fits only.without_block={patterns}. Blocks: {known}." if known else WithoutBlock.absence
         raise NetworkError(f"Model '{graph.name}': {reason}")
     return {name: {"true": [], "false": [f"+blocks.{block_key(name)}=false"]} for name in names}
+
+
+def refused_blocks(model: Any, patterns: str | Sequence[str] | None = None) -> dict[str, str]:
+    """The blocks without which a network cannot be built, because what follows needs their channels.
+
+    Args:
+        model: The network in its full form.
+        patterns: As ``only.without_block``.
+
+    Returns:
+        Why, by name.
+    """
+    refused = {}
+    graph = graph_of(model)
+    for name in block_names(graph, patterns):
+        if not keeps_shapes(graph, name):
+            try:
+                ablated = ablated_graph(model, {WithoutBlock.name: name}, partial=True)
+                if ablated is not None:
+                    sketch(ablated)
+            except NetworkError as error:
+                refused[name] = str(error)
+    return refused
 
 
 def _full_model(config: Mapping[str, Any]) -> Any:

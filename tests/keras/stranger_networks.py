@@ -258,3 +258,22 @@ def mixed(input_shape, classes, policy=None, nested=False):
         head = keras.Model(start, layers.Dense(classes, activation="softmax", name="classifier")(start), name="head")
         return keras.Model(inputs, head(x), name="mixed")
     return keras.Model(inputs, ops.softmax(layers.Dense(classes, name="classifier")(x)), name="mixed")
+
+
+def inverted(input_shape, classes):
+    """Two blocks as MobileNetV3 has them: expansion, squeeze-and-excitation, projection; the second one residual."""
+
+    def block(x, size, name):
+        y = layers.Conv2D(12, 1, activation="relu", name=f"{name}_expand")(x)
+        gates = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(y)
+        gates = layers.Conv2D(4, 1, activation="relu", name=f"{name}_reduce")(gates)
+        gates = layers.Conv2D(12, 1, activation="hard_sigmoid", name=f"{name}_gates")(gates)
+        y = layers.Multiply(name=f"{name}_scale")([y, gates])
+        return layers.Conv2D(size, 1, name=f"{name}_project")(y)
+
+    inputs = keras.Input(input_shape)
+    x = layers.Conv2D(4, 3, strides=2, name="stem")(inputs)
+    x = block(x, 6, "first")
+    x = layers.Add(name="second_add")([block(x, 6, "second"), x])
+    x = layers.GlobalAveragePooling2D(name="pool")(layers.Conv2D(8, 1, name="last")(x))
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax", name="classifier")(x), name="inverted")

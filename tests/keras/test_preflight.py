@@ -79,7 +79,7 @@ def test_a_block_that_cannot_go_is_told_with_the_blocks_that_can(tiny, tmp_path,
     config = tiny() | {"model": {"name": "builder", "builder": "grouped_net.make"}, "blocks": {"first": False}}
     (found,) = check([config])
     assert found["error"].startswith("Model 'net' cannot be built again at layer 'grouped' (Conv2D): ")
-    assert found["error"].endswith(" All blocks but this: 'only.without_block=[grouped,last]'.")
+    assert found["error"].endswith(" Blocks that can be left out: 'only.without_block=[grouped,last]'.")
 
 
 NETS = """

@@ -23,7 +23,7 @@ from ablate.keras.predict import predict  # noqa: E402
 from ablate.keras.preflight import check  # noqa: E402
 from ablate.keras.rewrites import remove  # noqa: E402
 from ablate.keras.streams import seeded  # noqa: E402
-from ablate.keras.survey import main  # noqa: E402
+from ablate.keras.survey import block_factors, main  # noqa: E402
 from ablate.keras.train import train  # noqa: E402
 from ablate.store.run_folder import RunFolder  # noqa: E402
 
@@ -242,3 +242,17 @@ def test_a_policy_that_the_builder_sets_holds_in_every_cell(tiny, tmp_path, leve
     assert (model.dtype_policy.name, model.get_layer("inner").dense.compute_dtype) == ("mixed_float16", "float16")
     assert np.isfinite(train(config, RunFolder(tmp_path))["test_loss"])
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_blocks_without_which_a_network_can_be_built(tiny):
+    config = with_network(tiny(), "inverted")
+    # Without the projection the sum of the second block would add 12 channels and 6; the gates are 12 as well.
+    assert list(block_factors(config)) == ["second", "last"]
+    cells = [{**config, "blocks": {name: False}} for name in ("second", "last", "first_expand")]
+    second, last, expand = check(cells)
+    assert (second["error"], last["error"]) == (None, None)
+    assert any("first_expand, first_project" in note for note in second["notes"])
+    assert expand["error"].endswith("'only.without_block=[second,last]'.")
+    assert list(block_factors({**config, "only": {"without_block": ["second", "last"]}})) == ["second", "last"]
+    with pytest.raises(NetworkError, match="without_block=first_project"):
+        block_factors({**config, "only": {"without_block": ["first_project", "last"]}})

@@ -35,6 +35,23 @@ class SqueezeExcite(Ingredient):
         return graph.edited(tensors={node.output: gate[0] for node, gate in gates if gate is not None})
 
 
+def layers_of_gates(graph: Graph) -> frozenset[str]:
+    """Keys of the nodes that compute gates, from the pooling to the product, both left aside.
+
+    Args:
+        graph: The graph.
+    """
+    keys: set[str] = set()
+    for node in graph.nodes.values():
+        gate = _gate(graph, node)
+        if gate is not None:
+            gated, pooling = gate
+            for tensor in node.inputs:
+                between = graph.computed_between(tensor, {pooling.key}) if tensor != gated else None
+                keys |= {one.key for one in between or ()}
+    return frozenset(keys)
+
+
 def _gate(graph: Graph, node: Node) -> tuple[Tensor, Node] | None:
     """The map that a product gates, and the pooling of it."""
     if not is_multiplication(graph.layer(node)) or len(node.inputs) != 2:
