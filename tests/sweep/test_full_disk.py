@@ -35,5 +35,5 @@ def test_with_room_again_the_numbers_are_those_of_an_undisturbed_study(tmp_path:
         folder.mkdir()
         studies[size] = benchmark["finished_study"](folder, size, benchmark["ROOM"])
     (_, _, expected), (code, _, files) = studies.values()
-    assert code == 1
+    assert code in (1, 2)
     assert files == expected and len(expected) == 2
