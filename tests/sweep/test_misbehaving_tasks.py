@@ -107,9 +107,6 @@ CASES = [
     for launcher, is_slow in (("basic", False), ("workers", False), ("isolated", True), ("joblib", True))
     for kind in KINDS
     if not (KINDS[kind].kills and launcher in ("basic", "joblib"))
-    # In a process of joblib's that others have put out of order before, writing 100 MB may raise: not always, and
-    # only the run that does so fails.
-    if (launcher, kind) != ("joblib", "prints_much")
 ]
 
 
