@@ -5,6 +5,7 @@ The parent imports what the cases need once, so a case costs its own work and a 
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import multiprocessing
 import os
@@ -12,6 +13,7 @@ import random
 import re
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -227,6 +229,44 @@ def print_table(verdicts: Sequence[Verdict], position: int, title: str) -> None:
     total: Counter[str] = sum(counts.values(), Counter())
     for name, row in [*counts.items(), ("all", total)]:
         print(f"{name:{width}} {sum(row.values()):6}" + "".join(f"{row[outcome]:10}" for outcome in OUTCOMES))
+
+
+def run_command_line(
+    description: str | None,
+    columns: Sequence[str],
+    cases: Iterable[tuple[str, ...]],
+    sample: int,
+    run_battery: Callable[[Path, Sequence[tuple[str, ...]], argparse.Namespace], list[Verdict]],
+) -> NoReturn:
+    """What the script of a battery does: read its options, carry the cases out, print tables and faults.
+
+    Args:
+        description: What its help says.
+        columns: What the names of a case are; the first always has a table.
+        cases: All cases.
+        sample: How many are drawn unless the command line says otherwise.
+        run_battery: Carries cases out in an empty folder, under the options ``jobs``, ``limit``, ``seed`` and ``log``.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=2, help="cases at a time")
+    parser.add_argument("--sample", type=int, default=sample, help="how many cases to draw; 0: all")
+    parser.add_argument("--only", help="|".join(columns).upper())
+    parser.add_argument("--seed", type=int, default=0, help="draws the sample, and whatever a case draws")
+    parser.add_argument("--limit", type=float, default=20, help="seconds of a case")
+    parser.add_argument("--by", action="append", choices=columns[1:], default=[], help="a further table")
+    parser.add_argument("--faults", type=int, default=40, help="how many faults to list")
+    parser.add_argument("--log", type=Path, help="a file for all faults, a line each")
+    options = parser.parse_args()
+    root = scratch_folder(Path(sys.argv[0]).stem)
+    try:
+        verdicts = run_battery(root, chosen(cases, options.only, options.sample, options.seed), options)
+    finally:
+        # Not shutil, which recurses: cases make folders of any depth.
+        subprocess.run(["rm", "-rf", str(root)], check=False)
+    for position, title in enumerate(columns):
+        if not position or title in options.by:
+            print_table(verdicts, position, title)
+    finish(verdicts, options.faults)
 
 
 def finish(verdicts: Sequence[Verdict], most: int) -> NoReturn:

@@ -16,7 +16,6 @@ seeds, one failed run. In ``--only`` a part may be left empty, and parts of name
 
 from __future__ import annotations
 
-import argparse
 import csv
 import functools
 import itertools
@@ -35,12 +34,9 @@ from battery import (
     TRACEBACK,
     Verdict,
     call_forked,
-    chosen,
-    finish,
     last_error,
-    print_table,
     run_cases,
-    scratch_folder,
+    run_command_line,
 )
 from damages import CANARY, DAMAGES, NotApplicable, Target
 from toy_study import COMMANDS, OTHER, RUNS, Command, cell_seed, copy_study, make_study, prepare_process, warm_up
@@ -274,26 +270,13 @@ def run_battery(
 
 def main() -> None:
     """Damage, count and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=2, help="cases at a time")
-    parser.add_argument("--sample", type=int, default=4000, help="how many cases to draw; 0: all")
-    parser.add_argument("--only", help="FILE|DAMAGE|COMMAND")
-    parser.add_argument("--seed", type=int, default=0, help="draws the sample, places, keys and bytes")
-    parser.add_argument("--limit", type=float, default=20, help="seconds of a case")
-    parser.add_argument("--by", action="append", choices=("damage", "command"), default=[], help="a further table")
-    parser.add_argument("--faults", type=int, default=40, help="how many faults to list")
-    parser.add_argument("--log", type=Path, help="a file for all faults, a line each")
-    options = parser.parse_args()
-    root = scratch_folder("damage")
-    try:
-        cases = chosen(all_cases(), options.only, options.sample, options.seed)
-        verdicts = run_battery(root, cases, options.jobs, options.limit, options.seed, options.log)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
-    for position, title in enumerate(("file", "damage", "command")):
-        if not position or title in options.by:
-            print_table(verdicts, position, title)
-    finish(verdicts, options.faults)
+    run_command_line(
+        __doc__,
+        ("file", "damage", "command"),
+        all_cases(),
+        4000,
+        lambda root, cases, options: run_battery(root, cases, options.jobs, options.limit, options.seed, options.log),
+    )
 
 
 if __name__ == "__main__":

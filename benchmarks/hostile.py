@@ -16,7 +16,6 @@ written, or if an output obeys a text. Traceback, hang and the exit code are tho
 
 from __future__ import annotations
 
-import argparse
 import functools
 import hashlib
 import json
@@ -35,12 +34,9 @@ from battery import (
     SILENT,
     Verdict,
     call_forked,
-    chosen,
-    finish,
     last_error,
-    print_table,
     run_cases,
-    scratch_folder,
+    run_command_line,
 )
 from damages import CANARY
 from hostile_sources import SOURCES, TEXTS
@@ -461,26 +457,13 @@ def run_battery(
 
 def main() -> None:
     """Attack, count and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=2, help="cases at a time")
-    parser.add_argument("--sample", type=int, default=1500, help="how many cases to draw; 0: all")
-    parser.add_argument("--only", help="GROUP|WHAT|COMMAND")
-    parser.add_argument("--seed", type=int, default=0, help="draws the sample")
-    parser.add_argument("--limit", type=float, default=20, help="seconds of a case")
-    parser.add_argument("--by", action="append", choices=("what", "command"), default=[], help="a further table")
-    parser.add_argument("--faults", type=int, default=40, help="how many faults to list")
-    parser.add_argument("--log", type=Path, help="a file for all faults, a line each")
-    options = parser.parse_args()
-    root = scratch_folder("hostile")
-    try:
-        cases = chosen(all_cases(), options.only, options.sample, options.seed)
-        verdicts = run_battery(root, cases, options.jobs, options.limit, options.log)
-    finally:
-        subprocess.run(["rm", "-rf", str(root)], check=False)
-    for position, title in enumerate(("group", "what", "command")):
-        if not position or title in options.by:
-            print_table(verdicts, position, title)
-    finish(verdicts, options.faults)
+    run_command_line(
+        __doc__,
+        ("group", "what", "command"),
+        all_cases(),
+        1500,
+        lambda root, cases, options: run_battery(root, cases, options.jobs, options.limit, options.log),
+    )
 
 
 if __name__ == "__main__":

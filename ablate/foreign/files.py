@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ablate.foreign.plain_values import parse_json, parse_yaml
-from ablate.foreign.printing import is_printable, printable
+from ablate.foreign.printing import is_one_line, short_line
 from ablate.foreign.regular_files import UnreadableFile, is_below, kind_of, open_regular_file, read_bytes
 
 _LARGEST_TEXT = 4_000_000  # bytes
@@ -142,7 +142,7 @@ def list_files(path: Path) -> SourceFolder:
 
     def note_fault(error: OSError) -> None:
         location = os.path.relpath(error.filename, path)
-        folder.notes.append(FileNote(printable(location), error.strerror or str(error)))
+        folder.notes.append(FileNote(short_line(location), error.strerror or str(error)))
 
     entries = 0
     for directory, names, files in os.walk(path, onerror=note_fault):
@@ -174,7 +174,7 @@ def _can_enter(folder: SourceFolder, location: str) -> bool:
             return False
         reason = "is a link out of the folder, which is not followed"
     if reason:
-        folder.notes.append(FileNote(printable(location), reason))
+        folder.notes.append(FileNote(short_line(location), reason))
     return not reason
 
 
@@ -193,14 +193,14 @@ def _can_read(folder: SourceFolder, file: str) -> bool:
         except OSError as error:
             reason = reason or ("is a link to nowhere" if path.is_symlink() else error.strerror or str(error))
     if reason:
-        folder.notes.append(FileNote(printable(file), reason))
+        folder.notes.append(FileNote(short_line(file), reason))
     return not reason
 
 
 def _name_fault(location: str) -> str:
     """Why the last name of a path cannot be shown in a table or a terminal; empty if it can."""
     name = location.rpartition("/")[2]
-    if not is_printable(name):
+    if not is_one_line(name):
         return "has control characters or bytes that are no UTF-8 in its name; rename it to have it read"
     return ""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablate.errors import ConfigError, DesignError, suggestion
-from ablate.foreign.printing import printable
+from ablate.foreign.printing import short_line
 from ablate.foreign.reader import ForeignRun
 from ablate.foreign.request import AdoptSettings, number_or_text
 from ablate.formatting import listing
@@ -40,8 +40,8 @@ def _label(value: Any, numbers: dict[float, str]) -> str:
     if isinstance(value, float | int) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
         return numbers.setdefault(float(value), level_label(value))
     if isinstance(value, list | Mapping):
-        return printable(json.dumps(value, ensure_ascii=False, default=str))
-    return printable(level_label(value))
+        return short_line(json.dumps(value, ensure_ascii=False, default=str))
+    return short_line(level_label(value))
 
 
 def resolve_key(name: str, runs: Sequence[ForeignRun], levels: Levels) -> str:

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ablate.foreign.files import FileNote, SourceFolder, decode
-from ablate.foreign.printing import printable
+from ablate.foreign.printing import short_line
 from ablate.foreign.reader import NumberTable
 from ablate.foreign.regular_files import UnreadableFile
 from ablate.formatting import plural
@@ -59,7 +59,7 @@ def read_table(folder: SourceFolder, file: str) -> pd.DataFrame:
         frame = pd.read_csv(io.BytesIO(data), sep=separator, index_col=False, on_bad_lines="skip", low_memory=False)
     except (ValueError, OverflowError, pd.errors.ParserError) as error:
         raise UnreadableFile(f"is no table: {error}") from error
-    frame.columns = [printable(" ".join(str(name).split())) for name in frame.columns]
+    frame.columns = [short_line(" ".join(str(name).split())) for name in frame.columns]
     lines = sum(bool(line.strip()) for line in io.BytesIO(data)) - 1
     if (skipped := lines - len(frame)) > 0:
         folder.notes.append(FileNote(file, f"{plural(skipped, 'line')} of another width left out"))
@@ -134,55 +134,23 @@ def read_log(folder: SourceFolder, file: str) -> NumberTable | None:
 
     Notes in the folder what was left out, and a file that cannot be read.
     """
+    from ablate.store.curve_file import without_superseded_rows
+
     table = None
     with folder.noting_faults(file):
         frame = read_table(folder, file)
         table = number_table(frame)
         if table is not None and table.step:
-            frame, phrase = without_superseded_rows(frame, table.step)
-            if phrase:
+            current, restarts = without_superseded_rows(frame, table.step)
+            if restarts:
+                times = "once" if restarts == 1 else f"{restarts} times"
+                phrase = (
+                    f"its column '{table.step}' falls back {times}, as where a training began again; "
+                    f"{len(frame) - len(current)} rows were replaced by later ones"
+                )
                 folder.notes.append(FileNote(file, phrase, changed=True))
-                table = number_table(frame)
+                table = number_table(current)
     return table
-
-
-def without_superseded_rows(frame: pd.DataFrame, step: str) -> tuple[pd.DataFrame, str]:
-    """A log without the rows that a later start of the same training replaced.
-
-    Where the count falls back to an epoch, the training went on from there: what had been written from that epoch on
-    is void, and a training that began anew replaces all that stood before. Rows that fill other columns than those
-    above them (validation after training) replace nothing, and a log that counts down throughout is left as it is.
-
-    Args:
-        frame: The rows in the order in which they were written.
-        step: The column that counts.
-
-    Returns:
-        The rows that count, and a phrase on those left out; empty if there are none.
-
-    Example:
-        >>> import pandas as pd
-        >>> log = pd.DataFrame({"epoch": [0, 1, 2, 1, 2], "acc": [0.1, 0.2, 0.3, 0.4, 0.5]})
-        >>> without_superseded_rows(log, "epoch")[0]["acc"].tolist()
-        [0.1, 0.4, 0.5]
-    """
-    import numpy as np
-    import pandas as pd
-
-    steps = pd.to_numeric(frame[step], errors="coerce").to_numpy(dtype=float)
-    falls = np.flatnonzero(np.diff(steps) < 0) + 1
-    filled = frame.drop(columns=step).notna().to_numpy()
-    restarts = [row for row in falls if (filled[row - 1] & filled[row]).any()]
-    if not restarts or 2 * len(restarts) >= len(frame):
-        return frame, ""
-    counts = np.ones(len(frame), dtype=bool)
-    for row in restarts:
-        counts[:row] &= ~(steps[:row] >= steps[row])
-    times = "once" if len(restarts) == 1 else f"{len(restarts)} times"
-    return frame[counts].reset_index(drop=True), (
-        f"its column '{step}' falls back {times}, as where a training began again; "
-        f"{int((~counts).sum())} rows were replaced by later ones"
-    )
 
 
 def number_table(frame: pd.DataFrame) -> NumberTable | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ablate.foreign.printing import printable
+from ablate.foreign.printing import short_line
 from ablate.foreign.regular_files import UnreadableFile
 
 _MOST_VALUES = 1_000_000
@@ -71,7 +71,7 @@ def _whole_number(digits: str) -> int:
 
 
 def _brief(reason: object) -> str:
-    return printable(str(reason)[:200])
+    return short_line(str(reason)[:200])
 
 
 def _check_aliases(text: str) -> None:

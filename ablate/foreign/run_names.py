@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.foreign.files import SourceFolder
-from ablate.foreign.printing import printable
+from ablate.foreign.printing import short_line
 from ablate.foreign.reader import ForeignRun, ForeignRuns, NumberTable
 from ablate.sweep.identity import flatten
 
@@ -61,7 +61,7 @@ def _config_file(folder: SourceFolder, path: Path) -> dict[str, Any]:
             with folder.noting_faults(file):
                 config = folder.read_yaml(file)  # JSON is YAML as well
                 if isinstance(config, dict):
-                    return {printable(key): value for key, value in flatten(config).items()}
+                    return {short_line(key): value for key, value in flatten(config).items()}
     return {}
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ablate.errors import StoreError
-from ablate.store import RunFolder, StudyFolder, write_bytes
+from ablate.store import Result, RunFolder, Status, StudyFolder, write_bytes
+from ablate.store.curve_file import UnusableCurve, parse_curve
 from ablate.store.files import check_inside, read_file
+from ablate.store.json_files import InvalidFile, parse_json
 from ablate.store.snapshot import Snapshot, read_snapshot
 
 StudyPath = str | Path | StudyFolder
@@ -19,7 +22,10 @@ StudyPath = str | Path | StudyFolder
 Studies = Mapping[str, Snapshot]
 """Studies by the names that distinguish them."""
 
-_RESULT_FILES = (".json", ".csv")
+_RESULT_FILES: Mapping[str, Callable[[bytes], object]] = {
+    "status.json": lambda data: parse_json(data, Status),
+    "result.json": lambda data: parse_json(data, Result),
+}
 
 
 def read_studies(folders: Iterable[StudyFolder], known: Iterable[Snapshot] = ()) -> Studies:
@@ -103,9 +109,14 @@ def _check_inside(folder: RunFolder) -> None:
 def copy_result(source: RunFolder, target: RunFolder) -> None:
     """Copy a run's status, result and curves, and not what was saved of its network.
 
-    A file that cannot be read is left out; the note on its run is that of a study without it.
+    A file that cannot be read, or is not what its name says, is left out: the note on its run is that of a study
+    without it.
     """
     _check_inside(target)
     for file in source.path.glob("*"):
-        if file.suffix in _RESULT_FILES and (data := read_file(file, source.root, strict=False)) is not None:
+        parse = parse_curve if file.suffix == ".csv" else _RESULT_FILES.get(file.name)
+        if parse is None or (data := read_file(file, source.root, strict=False)) is None:
+            continue
+        with contextlib.suppress(InvalidFile, UnusableCurve):
+            parse(data)
             write_bytes(target.path / file.name, data)

@@ -82,13 +82,13 @@ def load_json(data: bytes, version: int | None = None) -> Any:
                 f"was changed after it was written: its checksum does not fit. Whoever changed it on purpose deletes "
                 f'the line "{_CHECKSUM}" at its end'
             )
+        return _as_unicode(values) if b"\\ud" in data.lower() else values
     except RecursionError as error:
         raise InvalidFile("is nested too deeply") from error
     except InvalidFile:
         raise
     except ValueError as error:
         raise InvalidFile(f"is no JSON: {error}") from error
-    return values
 
 
 def check_shape(values: Any, shape: type[T]) -> T:
@@ -107,6 +107,15 @@ def check_shape(values: Any, shape: type[T]) -> T:
         raise InvalidFile(f"is not valid: {error}") from error
     except RecursionError as error:
         raise InvalidFile("is nested too deeply") from error
+
+
+def _as_unicode(value: Any) -> Any:
+    """Plain values in which half of a surrogate pair, which no file and no table can hold, is written as its escape."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_as_unicode(key): _as_unicode(item) for key, item in value.items()}
+    return [_as_unicode(item) for item in value] if isinstance(value, list) else value
 
 
 def _checksum(values: Any) -> str:

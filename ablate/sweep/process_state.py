@@ -8,7 +8,6 @@ import path, filters for warnings) stay; only what was taken away comes back.
 
 from __future__ import annotations
 
-import atexit
 import builtins
 import fcntl
 import gc
@@ -20,8 +19,7 @@ import resource
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -153,8 +151,8 @@ def _save_streams() -> Callable[[], None]:
     streams = {name: getattr(sys, name) for name in names}
 
     def restore() -> None:
-        for name, stream in streams.items():
-            usable = _reopened(stream)
+        for place, (name, stream) in enumerate(streams.items()):
+            usable = _reopened(stream, place % 3)
             setattr(sys, name, usable)
             for handler in logging.getLogger().handlers:
                 if isinstance(handler, logging.StreamHandler) and handler.stream is stream is not usable:
@@ -163,19 +161,15 @@ def _save_streams() -> Callable[[], None]:
     return restore
 
 
-def _reopened(stream: Any) -> Any:
+def _reopened(stream: Any, number: int) -> Any:
     """A standard stream, made anew on its descriptor if the object was closed or detached from it."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     try:
-        if not stream.closed:
-            return stream
+        is_usable = not stream.closed
     except ValueError:  # detached
-        pass
-    number = {"<stdin>": 0, "<stdout>": 1, "<stderr>": 2}.get(str(getattr(stream, "name", "")))
-    if number is None:
-        return stream
-    return _opened(number)
+        is_usable = False
+    return stream if is_usable or _file_identity(number) is None else _opened(number)
 
 
 def _opened(number: int) -> io.TextIOWrapper:
@@ -288,43 +282,3 @@ def _file_identity(number: int) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return stat.st_dev, stat.st_ino, stat.st_rdev
-
-
-_PATIENCE = 10.0
-"""Seconds that the process gives threads of its runs after everything else has ended."""
-
-_left_threads: list[threading.Thread] = []
-_exit_code = 0
-
-
-def set_exit_code(code: int) -> None:
-    """Say with which code this process is about to end, for :func:`end_despite`."""
-    global _exit_code
-    _exit_code = code
-
-
-def end_despite(threads: Sequence[threading.Thread]) -> None:
-    """Let this process end although a task has left threads behind; Python itself waits for them without an end.
-
-    Args:
-        threads: Threads that are no daemons. They get ten seconds once the main thread has ended.
-    """
-    if threads and not _left_threads:
-        threading.Thread(target=_end_process, daemon=True).start()
-    _left_threads.extend(threads)
-
-
-def _end_process() -> None:
-    threading.main_thread().join()
-    end = time.monotonic() + _PATIENCE
-    for thread in _left_threads:
-        thread.join(max(0.0, end - time.monotonic()))
-    if names := [thread.name for thread in _left_threads if thread.is_alive()]:
-        with suppress(Exception):
-            sys.stderr.write(f"A run has left threads that do not end ({', '.join(names[:5])}); they are cut off.\n")
-        with suppress(BaseException):
-            atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(Exception):
-                stream.flush()
-        os._exit(_exit_code)

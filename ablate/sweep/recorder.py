@@ -26,7 +26,8 @@ from hydra.core.hydra_config import HydraConfig
 from ablate.errors import Diverged, RunError
 from ablate.store import FAILED, FINISHED, MOST_ATTEMPTS, RUNNING, WAITING, Result, RunFolder, Status
 from ablate.store.run_folder import set_current_run
-from ablate.sweep.process_state import end_despite, preserved_process
+from ablate.sweep.left_threads import end_despite
+from ablate.sweep.process_state import preserved_process
 from ablate.sweep.returned import sort_results
 from ablate.sweep.safe_text import error_line, shortened, text_of
 

@@ -47,8 +47,9 @@ from ablate.sweep.factors import StudyRequest, error_text, read_request
 from ablate.sweep.frozen import sign_and_call, task_name
 from ablate.sweep.inspection import describe_networks, discover_factors
 from ablate.sweep.launcher import ProcessLauncher
+from ablate.sweep.left_threads import set_exit_code
 from ablate.sweep.planner import Planner
-from ablate.sweep.process_state import discard_output, prepare_streams, set_exit_code
+from ablate.sweep.process_state import discard_output, prepare_streams
 from ablate.sweep.recorder import record_job
 from ablate.sweep.rerun import task_origin
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name

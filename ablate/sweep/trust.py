@@ -66,8 +66,8 @@ def foreign_overrides(record: StudyRecord, own: Iterable[str] = ()) -> list[str]
         record: What the study's folder holds.
         own: Overrides that were typed now.
     """
-    known = {*own, *(line for event in record.history if is_own_command(event) for line in event["overrides"])}
-    return [line for line in override_lines(record.plan.factors) if line not in known]
+    own_lines = {*own, *(line for event in record.history if is_own_command(event) for line in event["overrides"])}
+    return [line for line in override_lines(record.plan.factors) if line not in own_lines]
 
 
 def require_trust(what: Sequence[tuple[str, str]], command: str, trust: bool, ask: Ask | None) -> None:

@@ -16,7 +16,7 @@ from strangers import adopted, cells, hydra_run, means, notes, result
 from ablate.errors import AblateError, StoreError
 from ablate.foreign.files import list_files, natural_order
 from ablate.foreign.plain_values import parse_json, parse_yaml
-from ablate.foreign.printing import printable
+from ablate.foreign.printing import short_line
 from ablate.foreign.regular_files import UnreadableFile, read_bytes
 
 
@@ -200,7 +200,7 @@ def test_names_that_cannot_be_shown_are_escaped_and_not_read(runs: Path) -> None
     table = (study.path / "adopted.csv").read_text()
     assert "\x1b" not in table and "\u202e" not in table
     assert r"0/a\x1b[2Jb.csv" in table and r"0/line\nbreak.csv" in table and r"2\n3" in table
-    assert printable("größe 층") == "größe 층"
+    assert short_line("größe 층") == "größe 층"
 
 
 def test_levels_keys_and_metrics_are_shown_on_one_line_and_not_a_page_long(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from interruptions import Interrupted, interrupt_after
 
 keras = pytest.importorskip("keras")
 
@@ -25,18 +26,6 @@ pytestmark = [
 ]
 
 EPOCHS = 3
-
-
-class Interrupted(Exception):
-    """Stands for a kill: nothing of the run's own code runs after it."""
-
-
-def interrupt_after(epoch):
-    def progress(number, epochs, values):
-        if number == epoch:
-            raise Interrupted
-
-    return progress
 
 
 def outcome(folder, result):

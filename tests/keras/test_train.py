@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+from interruptions import Interrupted, interrupt_after
 from PIL import Image
 
 keras = pytest.importorskip("keras")
@@ -40,18 +41,6 @@ def weights(path):
 
 def same(first, second):
     return len(first) == len(second) and all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-
-
-class Interrupted(Exception):
-    """Stands for a kill: nothing of the run's own code runs after it."""
-
-
-def interrupt_after(epoch):
-    def progress(number, epochs, values):
-        if number == epoch:
-            raise Interrupted
-
-    return progress
 
 
 def test_a_run_gives_its_numbers_its_curves_and_leaves_no_backup(tiny, tmp_path):

@@ -253,8 +253,8 @@ def test_what_earlier_versions_wrote_is_still_read(study: StudyFolder, run: RunF
 
 
 def test_a_status_survives_half_of_a_surrogate_pair(run: RunFolder) -> None:
-    run.write_status(Status(FINISHED, error="name \udcff"))
-    assert run.status().error == "name \udcff"
+    run.write_status(Status(FINISHED, error="name \udcff 🙂"))
+    assert run.status().error == "name \\udcff 🙂"
 
 
 @pytest.mark.parametrize("name", ["status.json", "result.json"])

@@ -8,10 +8,22 @@ stores runs by cell and seed and trains none twice.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from hydra import version
 from hydra.test_utils.launcher_common_tests import IntegrationTestSuite, LauncherTestSuite
 
 LAUNCHERS = ("workers", "isolated")
+
+
+@pytest.fixture(autouse=True)
+def first_version_base() -> Iterator[None]:
+    """The suites are for applications that name no version of Hydra; other tests of the same process name one."""
+    before = version.VersionBase.instance().version_base
+    version.VersionBase.instance().setbase(version.__compat_version__)
+    yield
+    version.VersionBase.instance().version_base = before
 
 
 @pytest.mark.parametrize(("launcher_name", "overrides"), [(name, ["hydra.launcher.workers=1"]) for name in LAUNCHERS])

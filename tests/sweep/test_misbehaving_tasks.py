@@ -112,8 +112,8 @@ CASES = [
 
 @pytest.mark.parametrize(("study", "kind"), CASES, indirect=["study"])
 def test_the_run_has_the_right_outcome(study: Study, kind: str) -> None:
-    assert study.states()[kind] == KINDS[kind].state, study.err[-3000:]
     status, result = study.outcomes()["full" if kind == "fine" else kind]
+    assert study.states()[kind] == KINDS[kind].state, f"{status.error}\n{study.err[-3000:]}"
     assert len(status.error) < 5000
     if status.state == "finished":
         assert result is not None

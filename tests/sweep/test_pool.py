@@ -106,11 +106,11 @@ def test_one_bad_end_of_each_kind_and_the_others_go_on() -> None:
 
 def test_a_call_that_takes_too_long_is_ended_alone() -> None:
     begun = time.monotonic()
-    with WorkerPool(2, timeout=1.5) as pool:
+    with WorkerPool(2, timeout=5) as pool:
         found = outcomes(pool, ("hang",), ("value", 1), ("value", 2))
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 40
     assert [outcome.reason for outcome in found] == ["timed out", "", ""]
-    assert str(found[0].error) == "The run took longer than 1.5 s."
+    assert str(found[0].error) == "The run took longer than 5 s."
     assert [outcome.value for outcome in found[1:]] == [1, 2]
 
 

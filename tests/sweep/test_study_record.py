@@ -7,7 +7,7 @@ import pytest
 
 from ablate import run
 from ablate.errors import DesignError, StoreError
-from ablate.store import StudyFolder
+from ablate.store import StudyFolder, write_json
 from ablate.sweep.study_record import check_name, default_name
 
 pytestmark = pytest.mark.usefixtures("no_figures")
@@ -63,7 +63,8 @@ def test_a_study_goes_on_in_the_folders_that_an_earlier_version_named(tmp_path: 
     run(score, FACTORS, name="old", seeds=1, outputs=tmp_path)
     study = StudyFolder(tmp_path / "old")
     (cell,) = [cell for cell in study.existing_record().plan.cells if not cell.is_reference]
-    study.plan.write_text(study.plan.read_text().replace(cell.name, "model=ResNet"))
+    values = json.loads(study.plan.read_text().replace(cell.name, "model=ResNet"))
+    write_json(study.plan, {key: value for key, value in values.items() if key != "checksum"})
     (study.path / "runs" / cell.name).rename(study.path / "runs" / "model=ResNet")
     before = json.loads(study.plan.read_text())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -173,7 +174,8 @@ def test_two_studies_in_one_paper(summary: Summary, hostile: Summary, tmp_path: 
 @pytest.mark.skipif(shutil.which("bibtex") is None, reason="bibtex is not installed")
 def test_the_references_are_cited(failing: Summary, tmp_path: Path) -> None:
     write_tables(failing, tmp_path)
-    prose = "\\begin{document}\\cite{ablate-fail-ing,ablate}\\bibliographystyle{plain}\\bibliography{references}"
+    keys = ",".join(re.findall(r"^@\w+\{([^,]+),", (tmp_path / "references.bib").read_text(), re.MULTILINE))
+    prose = f"\\begin{{document}}\\cite{{{keys}}}\\bibliographystyle{{plain}}\\bibliography{{references}}"
     assert compiled(tmp_path, prose).returncode == 0
     found = subprocess.run(["bibtex", "paper"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout

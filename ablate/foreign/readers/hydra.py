@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.foreign.files import SourceFolder
 from ablate.foreign.number_tables import MOST_COLUMNS, number_table, read_log
-from ablate.foreign.printing import printable
+from ablate.foreign.printing import short_line
 from ablate.foreign.reader import ForeignRun, ForeignRuns, NumberTable, Reader
 from ablate.foreign.readers.tensorboard import EVENT_FILES, read_events
 from ablate.foreign.regular_files import UnreadableFile
@@ -86,7 +86,7 @@ def _flat_config(config: Any) -> dict[str, Any]:
     flat = flatten({key: value for key, value in config.items() if key != "hydra"})
     if len(flat) > _MOST_KEYS:
         raise UnreadableFile(f"has {len(flat)} keys; at most {_MOST_KEYS} are read")
-    return {printable(key): value for key, value in flat.items()}
+    return {short_line(key): value for key, value in flat.items()}
 
 
 def _overrides(folder: SourceFolder, location: str) -> dict[str, str]:
@@ -139,7 +139,7 @@ def _numbers(value: Any) -> dict[str, float]:
     """The numbers of nested plain values by dotted name; booleans and lists are none."""
     flat = flatten(value) if isinstance(value, Mapping) else {}
     return {
-        printable(key): float(item)
+        short_line(key): float(item)
         for key, item in flat.items()
         if isinstance(item, int | float) and not isinstance(item, bool)
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.errors import StoreError
 from ablate.foreign.files import SourceFolder
-from ablate.foreign.printing import printable
+from ablate.foreign.printing import short_line
 from ablate.foreign.reader import ForeignRuns, NumberTable, Reader
 from ablate.foreign.regular_files import UnreadableFile
 from ablate.foreign.run_names import runs_by_name
@@ -70,7 +70,7 @@ def read_events(folder: SourceFolder, run: str, files: Sequence[str]) -> dict[st
         prefix = _PREFIXES.get(parent.name, "") if str(parent) != run else ""
         with folder.noting_faults(file):
             for tag, step, value in _scalars(folder, file):
-                name = printable(f"{prefix}{tag.removeprefix('epoch_') if prefix else tag}")
+                name = short_line(f"{prefix}{tag.removeprefix('epoch_') if prefix else tag}")
                 if name not in points and len(points) >= _MOST_TAGS:
                     raise UnreadableFile(f"has more than {_MOST_TAGS:,} tags; those that stand before are kept")
                 points.setdefault(name, {})[step] = value
