@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 from rich.table import Table
@@ -19,6 +20,9 @@ from ablate.keras.rewrites.places import InaccessiblePlace, absence_text, inacce
 from ablate.keras.rewrites.without_block import WithoutBlock, block_key, block_names, keeps_shapes
 from ablate.keras.run_config import prepare_process
 from ablate.keras.theoretical_cost import CAPACITY_RATIO
+
+_REFUSED_BLOCKS: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
+"""By network in its full form what `refused_blocks` found."""
 
 
 def ingredients(model: Any, known: Mapping[str, Ingredient] | None = None) -> pd.DataFrame:
@@ -166,17 +170,26 @@ def refused_blocks(model: Any, patterns: str | Sequence[str] | None = None) -> d
     Returns:
         Why, by name.
     """
-    refused = {}
     graph = graph_of(model)
-    for name in block_names(graph, patterns):
-        if not keeps_shapes(graph, name):
-            try:
-                ablated = ablated_graph(model, {WithoutBlock.name: name}, partial=True)
-                if ablated is not None:
-                    sketch(ablated)
-            except NetworkError as error:
-                refused[name] = str(error)
-    return refused
+    if model not in _REFUSED_BLOCKS:  # a network is built for each; the cells of a study share the full one
+        _REFUSED_BLOCKS[model] = {
+            name: fault
+            for name in block_names(graph)
+            if not keeps_shapes(graph, name)
+            if (fault := _fault(model, name))
+        }
+    refused = _REFUSED_BLOCKS[model]
+    return {name: refused[name] for name in block_names(graph, patterns) if name in refused}
+
+
+def _fault(model: Any, block: str) -> str:
+    try:
+        ablated = ablated_graph(model, {WithoutBlock.name: block}, partial=True)
+        if ablated is not None:
+            sketch(ablated)
+    except NetworkError as error:
+        return str(error)
+    return ""
 
 
 def _full_model(config: Mapping[str, Any]) -> Any:
