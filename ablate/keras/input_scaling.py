@@ -40,12 +40,14 @@ class InputScaling:
         certain: Whether nothing else makes sense; otherwise `expects` is a guess.
         layers: Names of the layers and operations that scale, ``outer/inner`` within a nested model.
         unknown: Names of functions of the user right behind the input whose effect is no scaling.
+        ranges: The largest value that random layers in front of any scaling are made for, by name (``value_range``).
     """
 
     expects: str | None
     certain: bool
     layers: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    ranges: Mapping[str, float] = field(default_factory=dict)
 
 
 def input_scaling(model: Any, image_shape: Sequence[int]) -> InputScaling:
@@ -72,14 +74,15 @@ def input_scaling(model: Any, image_shape: Sequence[int]) -> InputScaling:
     if not isinstance(dtype, str):  # a policy
         dtype = getattr(dtype, "name", None) or dtype.get("config", {}).get("name", "float32")
     if "int" in dtype:
-        return InputScaling(BYTES, True, (image.node,))
+        return InputScaling(BYTES, True, (image.node,), ranges=front.ranges)
     expected = {_expected(values) for values in front.ends} - {None}
     unknown = tuple(dict.fromkeys(front.unknown))
     if not expected:
-        return InputScaling(None, not unknown, unknown=unknown)
+        return InputScaling(None, not unknown, unknown=unknown, ranges=front.ranges)
     ranges = {one[0] for one in expected if one is not None}
     certain = len(ranges) == 1 and all(one[1] for one in expected if one is not None)
-    return InputScaling(BYTES if BYTES in ranges else UNIT, certain, tuple(dict.fromkeys(front.layers)), unknown)
+    expects = BYTES if BYTES in ranges else UNIT
+    return InputScaling(expects, certain, tuple(dict.fromkeys(front.layers)), unknown, front.ranges)
 
 
 def scaling_notes(scaling: InputScaling, chosen: str) -> list[str]:
@@ -95,6 +98,25 @@ def scaling_notes(scaling: InputScaling, chosen: str) -> list[str]:
     Raises:
         ConfigError: If the images would certainly be scaled twice, or come in a range that the network cannot take.
     """
+    return [*_range_notes(scaling, chosen), *_scaling_notes(scaling, chosen)]
+
+
+def _range_notes(scaling: InputScaling, chosen: str) -> list[str]:
+    """A sentence for random layers that are made for another range than that of the images."""
+    if chosen == "standard":
+        return []
+    gets_bytes = chosen == "none" or (chosen == "auto" and scaling.expects == BYTES)
+    top, fed, other = (255, BYTES, "unit") if gets_bytes else (1, UNIT, "none")
+    misfits = [name for name, largest in scaling.ranges.items() if largest != top and largest in (1, 255)]
+    if not misfits:
+        return []
+    return [
+        f"The value_range of {', '.join(misfits)} ends at {scaling.ranges[misfits[0]]:g}, whereas the images come as "
+        f"values of {fed}: set value_range=(0, {top}) in the network, or data.scaling={other}."
+    ]
+
+
+def _scaling_notes(scaling: InputScaling, chosen: str) -> list[str]:
     names = f"{'layer' if len(scaling.layers) == 1 else 'layers'} {', '.join(scaling.layers)}"
     if scaling.expects is None:
         if scaling.certain or chosen != "auto":
@@ -129,11 +151,13 @@ class _Front:
         ends: For each tensor that another kind of layer takes, its values for the grey images.
         layers: What changes the values.
         unknown: Functions of the user that are no scaling, and that take the images as they come.
+        ranges: As in `InputScaling`.
     """
 
     ends: list[np.ndarray] = field(default_factory=list)
     layers: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    ranges: dict[str, float] = field(default_factory=dict)
 
     def compute(self, graph: Graph, values: Mapping[Tensor, np.ndarray], prefix: str) -> dict[Tensor, np.ndarray]:
         """Goes on from tensors whose values are known; returns those of all tensors that are scaled images."""
@@ -153,6 +177,9 @@ class _Front:
                         known[Tensor(node.key, position)] = inner[tensor]
             elif (output := _computed(layer, node, known)) is not None:
                 known[node.output] = output
+                made_for = getattr(layer.origin, "value_range", None)
+                if made_for is not None and all(_expected(one) is None for one in inputs):
+                    self.ranges[f"{prefix}{layer.name}"] = float(made_for[1])
                 if not any(_same(output, one) for one in inputs):
                     self.layers.append(f"{prefix}{layer.name}")
             else:

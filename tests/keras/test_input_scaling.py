@@ -11,7 +11,7 @@ from keras import layers, ops  # noqa: E402
 from ablate.errors import ConfigError  # noqa: E402
 from ablate.keras.data.loading import load_run_data  # noqa: E402
 from ablate.keras.data.samples import augmentation_of, augmented  # noqa: E402
-from ablate.keras.input_scaling import BYTES, UNIT, input_scaling  # noqa: E402
+from ablate.keras.input_scaling import BYTES, UNIT, input_scaling, scaling_notes  # noqa: E402
 from ablate.keras.models import scales_itself  # noqa: E402
 from ablate.keras.models.application import applications  # noqa: E402
 from ablate.keras.predict import predict  # noqa: E402
@@ -132,6 +132,20 @@ def test_what_cannot_be_known_is_not_certain():
 
 def test_whole_numbers_as_input_are_bytes():
     assert input_scaling(network(lambda x: ops.cast(x, "float32"), "uint8"), SHAPE).expects == BYTES
+
+
+def test_random_layers_made_for_another_range_are_named():
+    bright = input_scaling(network(layers.RandomBrightness(0.2, name="bright")), SHAPE)
+    (note,) = scaling_notes(bright, "auto")
+    assert "bright ends at 255" in note and "data.scaling=none" in note
+    assert scaling_notes(bright, "none") == []
+    fitting = input_scaling(network(layers.RandomBrightness(0.2, value_range=(0, 1))), SHAPE)
+    assert scaling_notes(fitting, "auto") == []
+    scaled = input_scaling(network(lambda x: layers.Rescaling(1 / 255)(layers.RandomBrightness(0.2)(x))), SHAPE)
+    assert len(scaling_notes(scaled, "auto")) == 1  # what is said of the scaling
+    wrong = layers.RandomBrightness(0.2, value_range=(0, 1), name="dark")
+    notes = scaling_notes(input_scaling(network(lambda x: layers.Rescaling(1 / 255)(wrong(x))), SHAPE), "auto")
+    assert any("dark ends at 1" in note for note in notes)
 
 
 def test_layers_are_named_with_the_models_around_them():
