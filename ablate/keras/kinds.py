@@ -107,7 +107,7 @@ def pools_globally(layer: LayerSpec, shape: Shape) -> bool:
     if len(shape) < 3:
         return False
     places = shape[2:] if _is_channels_first(layer) else shape[1:-1]
-    if layer.is_a(*POOLINGS):
+    if layer.is_a(*by_rank("AveragePooling")):  # a maximum of the last few places belongs to the blocks, as in VGG
         return _covers(layer.config, places)
     if layer.is_a(*_ADAPTIVE_POOLINGS):
         sizes = layer.config["output_size"]
@@ -200,7 +200,10 @@ def enlarges(graph: Graph, node: Node) -> bool:
         node: A node of it.
     """
     layer = graph.layer(node)
-    if len(set(node.inputs)) != 1 or layer.is_a("Reshape", "Permute") or layer.is_operation("Reshape", "Transpose"):
+    others = layer.is_a("Reshape", "Permute", *by_rank("ZeroPadding")) or layer.is_operation(
+        "Reshape", "Transpose", "Pad"
+    )
+    if len(set(node.inputs)) != 1 or others:
         return False
     if layer.is_a(*by_rank("UpSampling")):
         return True

@@ -15,6 +15,7 @@ from ablate.keras.kinds import (
     is_last,
     is_linear,
     is_multiplication,
+    is_normalization,
     keeps_structure,
     pools_globally,
 )
@@ -27,7 +28,8 @@ class BatchNorm(Ingredient):
     A batch norm brings a bias of its own, which is why the layers beside it go without. When it is gone, a bias is
     given to convolutions and dense layers whose output it normalised (also through activation, pooling, sum,
     concatenation, or a linear layer), and to the convolutions of a block that normalises first: those that it fed, and
-    those that read what it read, as a shortcut does. Others have none, as before: gates, and the last layer.
+    those that read what it read, as a shortcut does, unless one that stays brings them a bias. Others have none, as
+    before: gates, and the last layer.
     """
 
     name = "batch_norm"
@@ -52,7 +54,12 @@ def without_norms(graph: Graph, norms: Sequence[Node]) -> Graph:
         graph: The graph.
         norms: The nodes to skip.
     """
-    near = {node.layer for norm in norms if _shifts(graph.layer(norm)) for node in _layers_beside(graph, norm)}
+    gone = {norm.key for norm in norms}
+    shifting = [norm for norm in norms if _shifts(graph.layer(norm))]
+    staying = [node for node in graph.nodes.values() if node.key not in gone and is_normalization(graph.layer(node))]
+    kept = {node.layer for norm in staying if _shifts(graph.layer(norm)) for node in _normalized(graph, norm)}
+    near = {node.layer for norm in shifting for node in _normalized(graph, norm)}
+    near |= {node.layer for norm in shifting for node in _beside(graph, norm)} - kept
     biased = [
         graph.layers[name].configured(use_bias=True)
         for name in graph.layers
@@ -68,11 +75,10 @@ def _shifts(layer: LayerSpec) -> bool:
     return False
 
 
-def _layers_beside(graph: Graph, norm: Node) -> Iterator[Node]:
-    """The layers that could do without a bias because of a normalisation."""
-    yield from _normalized(graph, norm)
-    beside = [user for source in graph.producers(norm) for user in graph.consumers(source)]
-    for node in [*beside, *_fed(graph, norm)]:
+def _beside(graph: Graph, norm: Node) -> Iterator[Node]:
+    """The convolutions that a normalisation feeds, and those that read what it reads."""
+    siblings = [user for source in graph.producers(norm) for user in graph.consumers(source)]
+    for node in [*siblings, *_fed(graph, norm)]:
         if graph.layer(node).is_a(*CONVOLUTIONS) and not is_last(graph, node):
             yield node
 

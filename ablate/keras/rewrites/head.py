@@ -10,7 +10,7 @@ from ablate.keras.graph_node import Node, Shape
 from ablate.keras.kinds import CONVOLUTIONS, DENSE, by_rank, pools_globally
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nested_sites, rewritten_at
 
-_MAXIMUM = by_rank("GlobalMaxPooling", "MaxPooling", "AdaptiveMaxPooling")
+_MAXIMUM = by_rank("GlobalMaxPooling", "AdaptiveMaxPooling")
 
 
 class Head(Ingredient):
@@ -58,6 +58,9 @@ def _stays_a_vector(graph: Graph, node: Node) -> bool:
     after = graph.descendants(node)
     family = {node.key, *(other.key for other in after)}
     if any(_is_map(shape) for shape in node.shapes):
+        return False
+    # A wider convolution is one of a block, even where images are so small that its map has one place.
+    if any(max(graph.layer(other).config.get("kernel_size") or [1]) > 1 for other in after):
         return False
     for other in after:
         outside = (tensor for tensor in other.inputs if tensor.node not in family)

@@ -118,3 +118,12 @@ def test_a_reshaped_pooling_before_a_pointwise_convolution(reshape):
 def test_a_pooling_of_a_part_of_the_map_is_none():
     full = classifier(lambda x: layers.Flatten()(layers.AveragePooling2D(4)(x)))
     assert (present(full)["head"], present(full)["pooling"]) == (0, 1)
+
+
+def test_poolings_of_small_maps_within_a_network_are_no_head():
+    def blocks(pooling):
+        return lambda x: layers.Flatten()(conv(pooling(conv(x, 4, 3, "one")), 4, 3, "two"))
+
+    assert present(classifier(blocks(layers.AveragePooling2D(8))))["head"] == 0
+    last = present(classifier(lambda x: layers.Flatten()(layers.MaxPooling2D(8)(x))))
+    assert (last["head"], last["pooling"]) == (0, 1)

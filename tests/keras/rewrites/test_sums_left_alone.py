@@ -109,6 +109,7 @@ def test_a_block_that_enlarges_and_one_with_squeeze_and_excitation_are_residual(
         y = conv(layers.UpSampling2D(2)(layers.ReLU()(x)), 6)
         x = layers.Add(name="up")([conv(layers.UpSampling2D(2)(x), 6, 1), conv(layers.ReLU()(y), 6)])
         y = conv(layers.ReLU()(conv(x, 6)), 6)
+        y = layers.MaxPooling2D(3, 1)(layers.ZeroPadding2D(1)(y))  # padding enlarges nothing
         gate = layers.Dense(6, "sigmoid")(layers.Dense(2, "relu")(layers.GlobalAveragePooling2D(keepdims=True)(y)))
         return layers.Add(name="squeezed")([x, y * gate])
 
