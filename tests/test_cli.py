@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -436,9 +437,13 @@ def test_plan_says_that_networks_were_not_built_until_a_study_has_built_them(our
     refused = ours.call("plan", *words, preflight="stand_in.refuse")
     assert refused.code == 0
     assert refused.out.splitlines()[-1].startswith("Not checked yet: data and networks.")
+    values = json.loads(ours.call("plan", *words, "--json", preflight="stand_in.refuse").out)
+    assert list(values["unchecked"]) == [cell["name"] for cell in values["cells"]]
+    assert values["unchecked"][values["cells"][0]["name"]] == refused.out.splitlines()[-1]
     assert ours.call("-m", *words, preflight="stand_in.check").code == 0
     checked = ours.call("plan", *words, preflight="stand_in.check")
     assert checked.out.splitlines()[-1] == "2 runs: 2 done, 0 to train."
+    assert json.loads(ours.call("plan", *words, "--json", preflight="stand_in.check").out)["unchecked"] == {}
 
 
 def test_an_argument_of_the_own_builder_is_varied_with_a_plus(ours: Ours) -> None:

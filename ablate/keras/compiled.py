@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from keras.src.random.seed_generator import global_seed_generator
 
-from ablate.errors import NetworkError
 from ablate.keras import device
 from ablate.keras.backup import assign_values, values_of
 from ablate.keras.callbacks import watches_batches
 from ablate.keras.data.batches import ArrayBatches, TensorBatches
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.loop import FitLoop, TracedLoop
+from ablate.keras.model_checks import refuse_unreadable_file, refuse_unreported_training
 from ablate.keras.networks import build_model
 from ablate.keras.optimization import optimizer
 from ablate.keras.outputs import accuracy, loss, output_kind
@@ -112,6 +112,8 @@ def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
     traced = device.backend_name() == "tensorflow"
     kind: Any = TensorBatches if traced else ArrayBatches
     model = build_model(config, dataset, values["mixed_precision"])
+    refuse_unreported_training(model, values)
+    refuse_unreadable_file(model, values)
     outputs = output_kind(model)
     one_hot = bool(values["label_smoothing"]) and not outputs.is_single
     batches = {name: kind(dataset.pool, values["batch_size"], one_hot=one_hot) for name in ("training", "evaluation")}
@@ -124,10 +126,4 @@ def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
     model.optimizer.build(model.trainable_variables)
     steps = 1 if watches_batches(values["callbacks"]) else _STEPS
     loop = TracedLoop(model, batches, steps) if traced else FitLoop(model, batches)
-    missing = {"loss", "accuracy"} - set(model.get_metrics_result()) if traced else set()
-    if missing:  # Keras builds metrics with the first batch where the steps are not traced here
-        raise NetworkError(
-            f"Model '{model.name}' ({type(model).__name__}) does not report {' and '.join(sorted(missing))}: its "
-            "`metrics` must contain those of keras.Model: `return [*super().metrics, self.my_metric]`."
-        )
     return CompiledModel(model, batches, loop, values_of(model.optimizer.variables))

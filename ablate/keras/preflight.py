@@ -16,6 +16,7 @@ from ablate.keras.data.quality import leaks
 from ablate.keras.graph import fingerprint
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
+from ablate.keras.model_checks import refuse_unreadable_file, refuse_unreported_training, saving_notes
 from ablate.keras.networks import FullModelCache, cell_graph, compile_notes, weight_notes
 from ablate.keras.rewrites import catalogue, inaccessible_places, partial_removals, present
 from ablate.keras.rewrites.places import has_places, inaccessible_text, left_alone, left_alone_text, patterns
@@ -112,6 +113,7 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         ingredients = catalogue(config.get("ingredients"))
         full = models.get(config, dataset, values["mixed_precision"])
         answer["notes"] += [*compile_notes(full), *weight_notes(config, full), *_blocks_note(config, full)]
+        refuse_unreported_training(full, values)
         answer["sites"] = present(full, ingredients)
         whole, only = graph_of(full), config.get("only") or {}
         answer["absent"] = [
@@ -124,6 +126,8 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         graph = cell_graph(full, config)
         model = full if graph is None else sketch(graph)
         answer["weights"] = model.count_params()
+        refuse_unreadable_file(model, values)
+        answer["notes"] += saving_notes(model, values)
         levels = _changed_levels(config)
         if graph is not None:
             answer["notes"] += partial_removals(whole, graph, levels, only, ingredients)

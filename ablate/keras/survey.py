@@ -41,6 +41,7 @@ def ingredients(model: Any, known: Mapping[str, Ingredient] | None = None) -> pd
         - ``sites``, ``places``: number and names of the places where it is found and can be rewritten;
         - ``inaccessible``: number of places inside layers of the user, which stay; the remark says where;
         - ``left_alone``: places that look like it and are left alone, unless ``only`` names them, each with the reason;
+          blocks without which the network cannot be built;
         - ``level``: its level that stands for the network without it;
         - ``weights``, ``weights_without``: number of weights with it and without; missing if it cannot be taken away;
         - ``flops``, ``flops_without``: operations of one image; missing if they cannot be counted;
@@ -78,9 +79,11 @@ def _rows(model: Any, known: Mapping[str, Ingredient]) -> list[dict[str, Any]]:
         places = sites_of(ingredient, graph)
         inaccessible = inaccessible_places(ingredient, graph)
         remark = inaccessible_text(inaccessible) if inaccessible else absence_text(ingredient, graph)
+        refused: Mapping[str, str] = {}
         if isinstance(ingredient, WithoutBlock) and places:
-            places = block_names(graph)
-            remark = f"each a level: {', '.join(places)}"
+            refused = refused_blocks(model)
+            places = tuple(block for block in block_names(graph) if block not in refused)
+            remark = f"each a level: {', '.join(places)}" if places else ""
         level = ingredient.removed if places else None
         without = None
         if level is not None:
@@ -97,6 +100,8 @@ def _rows(model: Any, known: Mapping[str, Ingredient]) -> list[dict[str, Any]]:
         if without is not None:
             remark = _remark(inaccessible, without.weights / full.weights)
         others = left_alone(ingredient, graph)
+        if isinstance(ingredient, WithoutBlock):
+            others |= dict.fromkeys(refused, "what follows needs their channels, so they cannot be left out")
         if others:
             remark = "; ".join(filter(None, (remark, left_alone_text(others))))
         rows.append(

@@ -74,13 +74,35 @@ def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
     return lines
 
 
-def plan_values(record: StudyRecord, folder: StudyFolder, jobs: Sequence[Job]) -> dict[str, Any]:
+def unchecked_cells(record: StudyRecord, preflight: str | None) -> dict[str, str]:
+    """The cells whose data and networks were not checked, and what to say about it.
+
+    Args:
+        record: The study.
+        preflight: ``study.preflight``: who checks them; None if nobody does.
+
+    Returns:
+        The sentence by the name of each cell; empty if all were checked, or if nothing checks them.
+    """
+    names = [cell.name for cell in record.plan.cells if preflight and cell.name not in record.checks]
+    sentence = "Not checked yet: data and networks. The study itself builds every cell before its first run."
+    return dict.fromkeys(names, sentence)
+
+
+def plan_values(
+    record: StudyRecord, folder: StudyFolder, jobs: Sequence[Job], preflight: str | None = None
+) -> dict[str, Any]:
     """The plan of a command as plain values, for a program.
 
     Args:
         record: The study.
         folder: Its folder.
         jobs: The jobs of the command.
+        preflight: ``study.preflight``.
+
+    Returns:
+        What ``plan.json`` says of the plan; ``prospect``, what its seeds can detect; ``unchecked``, by cell, what was
+        not checked yet; ``runs``; ``folder``; ``declared``, the digest of what was declared.
     """
     from ablate.analysis import plan_prospect
 
@@ -95,7 +117,8 @@ def plan_values(record: StudyRecord, folder: StudyFolder, jobs: Sequence[Job]) -
         prospect_values = {**vars(prospect), "power": {f"{size:g}": power for size, power in prospect.power.items()}}
         prospect_values["detectable"] = prospect.detectable if math.isfinite(prospect.detectable) else None
     header = {"folder": str(folder.path), "declared": record.plan.digest}
-    return {**header, **record.plan.to_dict(), "prospect": prospect_values, "runs": runs}
+    unchecked = unchecked_cells(record, preflight)
+    return {**header, **record.plan.to_dict(), "prospect": prospect_values, "unchecked": unchecked, "runs": runs}
 
 
 def _changes_text(cell: Cell) -> str:

@@ -40,6 +40,7 @@ from ablate.sweep.console import (
     say,
     say_error,
     show_summary,
+    unchecked_cells,
 )
 from ablate.sweep.engine import Job, run_statuses
 from ablate.sweep.execution import Execution, read_settings
@@ -133,14 +134,14 @@ class StudySweeper(Sweeper):
             command_runs = {job.run for job in jobs}
             statuses = run_statuses(folder, [run for run in record.runs if run in command_runs])
             if settings.dry_run == "json":
-                say(json.dumps(plan_values(record, folder, jobs), indent=1))
+                say(json.dumps(plan_values(record, folder, jobs, settings.preflight), indent=1))
                 return True
             finished = sum(status.state == FINISHED for status in statuses.values())
             for line in (*plan_lines(record, finished, len(statuses)), *damage_lines(folder, statuses)):
                 say(line)
             if settings.dry_run:
-                if settings.preflight and any(cell.name not in record.checks for cell in record.plan.cells):
-                    say("Not checked yet: data and networks. The study itself builds every cell before its first run.")
+                for sentence in dict.fromkeys(unchecked_cells(record, settings.preflight).values()):
+                    say(sentence)
                 return True
             execution = Execution(folder, record.plan, settings, jobs, _launch_with(launcher), pool)
             if record.plan.study.sequential or finished < len(statuses):

@@ -176,9 +176,55 @@ def test_a_class_that_cannot_be_carried_into_a_cell_is_refused_before_training(t
     assert all(name in answer["error"] for name in names)
 
 
-def test_a_class_that_reports_no_accuracy_is_refused(tiny, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "words"), [("Silent", ("accuracy", "super().metrics")), ("Deaf", ("accuracy", "test_step"))]
+)
+def test_a_class_that_reports_no_accuracy_is_refused_before_training(tiny, tmp_path, kind, words):
+    config = with_network(tiny(), "of_class", args={"kind": kind})
+    (answer,) = check([config])
+    assert all(word in answer["error"] for word in words)
     with pytest.raises(NetworkError, match="accuracy"):
-        train(with_network(tiny(), "of_class", args={"kind": "Silent"}), RunFolder(tmp_path))
+        train(config, RunFolder(tmp_path))
+
+
+def test_a_class_that_counts_accuracy_itself_is_trained(tiny, tmp_path):
+    config = with_network(tiny(), "of_class", args={"kind": "Hearing"})
+    assert check([config])[0]["error"] is None
+    result = train(config, RunFolder(tmp_path))
+    assert result["test_loss"] > 0 < result["test_accuracy"]
+
+
+@pytest.mark.parametrize("save", ["last", "best"])
+def test_a_network_that_cannot_be_read_from_its_file_is_refused_before_training(tiny, tmp_path, save):
+    config = with_network(tiny(train={"save": save}), "transformer")
+    (answer,) = check([config])
+    lines = answer["error"].splitlines()
+    assert lines[0].startswith(f"train.save={save}:") and "train.save=null" in lines[-1]
+    faults = {line.split("'")[1]: line for line in lines[1:-1]}
+    # An activation of TensorFlow's is Keras's own; a function of a module can be given to Keras by its name.
+    assert list(faults) == [
+        *("patch_encoder", "first_dense", "first_activation", "first_gated"),
+        *("second_dense", "second_activation", "second_gated"),
+    ]
+    assert "lambda" in faults["first_activation"] and "register_keras_serializable" in faults["first_activation"]
+    assert "**kwargs" in faults["patch_encoder"]
+    with pytest.raises(NetworkError, match=r"train\.save=null"):
+        train(config, RunFolder(tmp_path))
+    assert check([with_network(tiny(), "transformer")])[0]["error"] is None
+
+
+def test_what_is_needed_to_read_a_network_from_its_file_is_said(tiny, tmp_path):
+    config = with_network(tiny(train={"save": "last", "epochs": 1}), "readable")
+    (answer,) = check([config])
+    assert answer["error"] is None
+    first, second = answer["notes"]
+    assert "squared_relu" in first and "custom_objects" in first
+    assert "halved" in second and "safe_mode=False" in second
+    train(config, RunFolder(tmp_path))
+    again = keras.models.load_model(
+        tmp_path / "last.keras", custom_objects={"squared_relu": networks.squared_relu}, safe_mode=False
+    )
+    assert again.get_layer("conv").activation is networks.squared_relu
 
 
 def test_what_a_builder_compiles_with_is_said_not_to_be_used(tiny):

@@ -266,7 +266,7 @@ def _absence_of(ingredient: Ingredient, graph: Graph) -> str:
         text = left_alone_text(others)
         return (
             f"`{ingredient.name}` is not present in model '{graph.name}': {absence_text(ingredient, graph)}; {text}. "
-            f"Those whose shortcut can be told are removed by only.{ingredient.name}=<their names>."
+            f"Those that can be taken away are removed by only.{ingredient.name}=<their names>."
         )
     if places:
         return f"`{ingredient.name}` cannot be removed from model '{graph.name}': {inaccessible_text(places)}."

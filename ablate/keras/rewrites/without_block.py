@@ -13,6 +13,7 @@ from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.kinds import CONVOLUTIONS, is_activation, is_last, is_normalization
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.rewrites.residual import residual_sum
+from ablate.keras.rewrites.spatial_attention import layers_of_spatial_gates
 from ablate.keras.rewrites.squeeze_excite import layers_of_gates
 
 _ENDING = re.compile(r"[_./-]?(add|sum|out|output|mixed?)\d*$")
@@ -24,7 +25,7 @@ class WithoutBlock(Ingredient):
     A residual block is what stands between a fork and its addition; without it the shortcut, with its projection, goes
     on alone. Outside of residual blocks a block is a convolution that keeps height and width, or a dense layer, each
     with the normalisation, activation and dropout directly behind it, and never the last layer with weights, nor one
-    that computes the gates of squeeze-and-excitation.
+    that computes the gates of squeeze-and-excitation or spatial attention.
     """
 
     name = "without_block"
@@ -88,7 +89,7 @@ def blocks(graph: Graph) -> Mapping[str, Site]:
         key for key_of_sum, total in sums.items() for key in graph.ancestors(graph.nodes[key_of_sum])
         if total.fork.node in graph.ancestors(graph.nodes[key])
     }  # fmt: skip
-    within = in_residual_blocks | layers_of_gates(graph)
+    within = in_residual_blocks | layers_of_gates(graph) | layers_of_spatial_gates(graph)
     sites: dict[str, Site] = {}
     for node in graph.nodes.values():
         if node.key in sums:
