@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from ablate.errors import AblateError, ConfigError
 from ablate.keras.data.loading import load_run_data
 from ablate.keras.data.quality import leaks
-from ablate.keras.graph import fingerprint
+from ablate.keras.graph_equality import fingerprint
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
 from ablate.keras.model_checks import refuse_unreadable_file, refuse_unreported_training, saving_notes

@@ -18,7 +18,7 @@ from keras.src.random.seed_generator import global_seed_generator
 
 from ablate.errors import NetworkError
 from ablate.formatting import listing
-from ablate.keras.graph import fingerprint
+from ablate.keras.graph_equality import fingerprint
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.initial_weights import (
     drawn_variables,

@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ablate.formatting import listing
-from ablate.keras.graph import Graph, fingerprint
+from ablate.keras.graph import Graph
+from ablate.keras.graph_equality import fingerprint
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.rewrites.registry import INGREDIENTS
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from ablate.errors import NetworkError, suggestion
 from ablate.formatting import listing
-from ablate.keras.graph import Graph, fingerprint
+from ablate.keras.graph import Graph
+from ablate.keras.graph_equality import fingerprint
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.rewrites.places import (
     Patterns,
