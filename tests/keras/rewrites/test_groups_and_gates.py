@@ -11,7 +11,9 @@ from keras import layers, ops  # noqa: E402
 from weight_copies import copied_weights  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
+from ablate.keras.graph_reader import graph_of  # noqa: E402
 from ablate.keras.rewrites import present, remove  # noqa: E402
+from ablate.keras.rewrites.without_block import block_names  # noqa: E402
 from ablate.keras.survey import ingredients  # noqa: E402
 
 pytestmark = pytest.mark.keras
@@ -163,7 +165,7 @@ def test_spatial_attention(form):
 
 
 def test_the_convolution_of_a_gate_is_no_block():
-    assert ingredients(cbam()).places["without_block"] == ["stem", "last"]
+    assert block_names(graph_of(cbam())) == ("stem", "last")
 
 
 def attention_u_net():
