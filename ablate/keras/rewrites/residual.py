@@ -41,7 +41,8 @@ class Residual(Ingredient):
 
     and if each of the others, the trunks, meets weights between that tensor and the sum. Other sums are left alone: of
     two branches that both look like a projection, of two trunks, with a constant, with a tensor that is broadcast, with
-    an embedding of positions. Of several trunks the sum is left.
+    an embedding of positions, of parts of the channels (Res2Net, https://arxiv.org/abs/1904.01169). Of several trunks
+    the sum is left.
 
     Some sums look like it and do something else; they are left alone too, unless ``only.residual`` names them: the
     lateral sums of an encoder and its decoder (FPN, https://arxiv.org/abs/1612.03144; LinkNet), whose trunk comes back
@@ -167,7 +168,7 @@ def _sum_with_shortcut(graph: Graph, branch: Tensor, inputs: Sequence[Tensor], s
     trunks = tuple(tensor for tensor in inputs if tensor != branch)
     projects = convolves = activates = False
     fork = branch
-    while not all(fork == trunk or fork.node in graph.ancestors(graph.nodes[trunk.node]) for trunk in trunks):
+    while not all(_feeds(graph, fork, trunk) for trunk in trunks):
         node = graph.nodes[fork.node]
         layer = graph.layer(node)
         if mixes_channels(layer) and not projects:
@@ -180,7 +181,7 @@ def _sum_with_shortcut(graph: Graph, branch: Tensor, inputs: Sequence[Tensor], s
             projects = projects or (convolution and not is_depthwise(layer))
             convolves = convolves or (convolution and not is_pointwise(layer))
             activates = activates or not is_linear(layer) or is_activation(layer)
-        if len(node.inputs) != 1:
+        if len(node.inputs) != 1 or _takes_channels(graph, node):
             return None
         fork = node.inputs[0]
     projects = projects or convolves
@@ -194,6 +195,27 @@ def _sum_with_shortcut(graph: Graph, branch: Tensor, inputs: Sequence[Tensor], s
             return None
     doubt = "an activation stands in what looks like its shortcut" if activates else ""
     return ResidualSum(branch, trunks, fork, projects, doubt)
+
+
+def _feeds(graph: Graph, tensor: Tensor, trunk: Tensor) -> bool:
+    """Whether a tensor is computed from another one; not from another output of the same call, as of a split."""
+    if tensor == trunk:
+        return True
+    ancestors = graph.ancestors(graph.nodes[trunk.node])
+    if len(graph.nodes[tensor.node].shapes) == 1 or tensor.node not in ancestors:
+        return tensor.node in ancestors
+    return any(tensor in graph.nodes[key].inputs for key in (trunk.node, *ancestors))
+
+
+def _takes_channels(graph: Graph, node: Node) -> bool:
+    """Whether a call without weights passes some of the channels on, as between the parts of a Res2Net block.
+
+    Such a part is no shortcut around what is computed from others: without it, it would be lost.
+    """
+    before, after = graph.shape(node.inputs[0]), node.shape
+    if graph.layer(node).weighted or len(before) < 3 or before[:-1] != after[:-1]:
+        return False
+    return before[-1] is not None and after[-1] is not None and after[-1] < before[-1]
 
 
 def _doubt(graph: Graph, node: Node, total: ResidualSum) -> str:

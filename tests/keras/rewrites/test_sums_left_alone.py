@@ -139,3 +139,24 @@ def test_sums_without_a_shortcut_are_listed_and_cannot_be_named():
 
 def test_numbers_that_are_added_are_no_sum_of_branches():
     assert others(model_of(lambda x: conv(x, 4) + ops.mean(conv(x, 4), axis=(1, 2), keepdims=True) + 1.0)) == {}
+
+
+def test_parts_of_the_channels_are_no_shortcuts():
+    def res2net(x):
+        first, second, third = ops.split(conv(x, 12, 1, name="stem"), 3, axis=-1)
+        middle = conv(second, 4, activation="relu", name="middle")
+        last = conv(layers.Add(name="between")([third, middle]), 4, activation="relu", name="last")
+        return layers.Add(name="outer")([x, conv(layers.Concatenate()([first, middle, last]), 4, 1, name="exit")])
+
+    model = model_of(res2net)
+    assert sites_of(INGREDIENTS["residual"], graph_of(model)) == ("outer",)
+    assert list(others(model)) == ["between"]
+    without = remove(model, residual=False)
+    # Each part of the channels is still read: that of the sum as well.
+    assert "between" in [layer.name for layer in without.layers]
+
+
+def test_the_head_of_a_network_whose_pooling_gives_the_classes_is_none():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.GlobalAveragePooling2D(name="pool")(conv(conv(inputs, 8, activation="relu"), 3, 1))
+    assert present(keras.Model(inputs, layers.Softmax()(x)))["head"] == 0
