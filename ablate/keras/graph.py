@@ -168,6 +168,20 @@ class Graph:
         """Keys of all nodes that a node depends on."""
         return self._ancestors[node.key]
 
+    def depends_on(self, tensor: Tensor, other: Tensor) -> bool:
+        """Whether a tensor is another one or computed from it, not only from another output of the same call.
+
+        Args:
+            tensor: The tensor.
+            other: What it may be computed from.
+        """
+        ancestors = self.ancestors(self.nodes[tensor.node])
+        if tensor == other or other.node not in ancestors:
+            return tensor == other
+        if len(self.nodes[other.node].shapes) == 1:
+            return True
+        return any(other in self.nodes[key].inputs for key in (tensor.node, *ancestors))
+
     def is_behind_weights(self, node: Node) -> bool:
         """Whether a layer with weights stands somewhere before a node."""
         return any(self.layer(key).weighted for key in self.ancestors(node))

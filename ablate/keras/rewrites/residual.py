@@ -168,7 +168,7 @@ def _sum_with_shortcut(graph: Graph, branch: Tensor, inputs: Sequence[Tensor], s
     trunks = tuple(tensor for tensor in inputs if tensor != branch)
     projects = convolves = activates = False
     fork = branch
-    while not all(_feeds(graph, fork, trunk) for trunk in trunks):
+    while not all(graph.depends_on(trunk, fork) for trunk in trunks):
         node = graph.nodes[fork.node]
         layer = graph.layer(node)
         if mixes_channels(layer) and not projects:
@@ -195,16 +195,6 @@ def _sum_with_shortcut(graph: Graph, branch: Tensor, inputs: Sequence[Tensor], s
             return None
     doubt = "an activation stands in what looks like its shortcut" if activates else ""
     return ResidualSum(branch, trunks, fork, projects, doubt)
-
-
-def _feeds(graph: Graph, tensor: Tensor, trunk: Tensor) -> bool:
-    """Whether a tensor is computed from another one; not from another output of the same call, as of a split."""
-    if tensor == trunk:
-        return True
-    ancestors = graph.ancestors(graph.nodes[trunk.node])
-    if len(graph.nodes[tensor.node].shapes) == 1 or tensor.node not in ancestors:
-        return tensor.node in ancestors
-    return any(tensor in graph.nodes[key].inputs for key in (trunk.node, *ancestors))
 
 
 def _takes_channels(graph: Graph, node: Node) -> bool:

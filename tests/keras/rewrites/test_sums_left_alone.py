@@ -156,6 +156,21 @@ def test_parts_of_the_channels_are_no_shortcuts():
     assert "between" in [layer.name for layer in without.layers]
 
 
+def test_a_part_of_the_channels_beside_what_the_other_became_is_no_dense_connection():
+    """As in CSPNet (https://arxiv.org/abs/1911.11929): without it, half of the channels would be lost."""
+
+    def cross_stage(x):
+        one, other = ops.split(conv(x, 8, 1, name="stem"), 2, axis=-1)
+        return layers.Concatenate()([one, other, conv(other, 4, activation="relu", name="body")])
+
+    def dense(x):
+        x = conv(x, 8, 1, name="stem")
+        return layers.Concatenate()([x, conv(x, 4, activation="relu", name="body")])
+
+    assert present(model_of(cross_stage))["dense_connections"] == 0
+    assert present(model_of(dense))["dense_connections"] == 1
+
+
 def test_the_head_of_a_network_whose_pooling_gives_the_classes_is_none():
     inputs = keras.Input((8, 8, 3))
     x = layers.GlobalAveragePooling2D(name="pool")(conv(conv(inputs, 8, activation="relu"), 3, 1))
