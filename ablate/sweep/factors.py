@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import pickle
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cloudpickle
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
@@ -22,6 +20,7 @@ from ablate.study.limits import MOST_LEVELS, MOST_RUNS
 from ablate.study.settings import StudySettings
 from ablate.sweep.config_loader import apply_overrides, parse_overrides, swept_values
 from ablate.sweep.identity import flatten, task_config
+from ablate.sweep.pickled_value import PickledValue
 
 
 @dataclass(frozen=True)
@@ -240,9 +239,9 @@ def _accepts_new_keys(head: str, config: DictConfig, added: Set[str]) -> bool:
 def _make_levels(name: str, lines: Sequence[str], config: DictConfig) -> list[Level]:
     """A level from each override line."""
     levels, faults = [], []
-    pickled = cloudpickle.dumps(config)  # unpickling costs a tenth of a deep copy
+    source = PickledValue(config)  # unpickling costs a tenth of a deep copy
     for line in lines:
-        trial: DictConfig = pickle.loads(pickled)
+        trial: DictConfig = source.copy()
         try:
             apply_overrides(trial, parse_overrides([line]))
             value = OmegaConf.select(trial, name, throw_on_missing=False)

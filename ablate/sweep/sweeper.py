@@ -51,8 +51,8 @@ from ablate.sweep.left_threads import set_exit_code
 from ablate.sweep.planner import Planner
 from ablate.sweep.process_state import discard_output, prepare_streams
 from ablate.sweep.recorder import record_job
-from ablate.sweep.rerun import task_origin
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name
+from ablate.sweep.task_origin import task_origin
 from ablate.sweep.trust import is_executing_trusted
 
 _OUTPUTS = Path("outputs")
