@@ -237,7 +237,7 @@ def optional(rule: Rule) -> Rule:
     return either(rule, Rule(lambda value: value is None, "null"))
 
 
-def config_node(settings: Mapping[str, Setting], fallback: str = "") -> dict[str, Any]:
+def config_node(settings: Mapping[str, Setting], fallback: str = "", resolver: str = "oc.select") -> dict[str, Any]:
     """A node of Hydra's configuration: the default of every key.
 
     Its values have no types, so that the checks and messages are those of the rules.
@@ -245,6 +245,7 @@ def config_node(settings: Mapping[str, Setting], fallback: str = "") -> dict[str
     Args:
         settings: The keys.
         fallback: Section whose value of the same key, where the configuration has that section, replaces the default.
+        resolver: The resolver that looks there.
 
     Example:
         >>> config_node({"epochs": Setting(10, whole(1))})
@@ -255,5 +256,5 @@ def config_node(settings: Mapping[str, Setting], fallback: str = "") -> dict[str
     node = {}
     for key, setting in settings.items():
         source = f"{fallback}.{key}" if fallback else setting.fallback
-        node[key] = f"${{oc.select:{source},{written(setting.default)}}}" if source else copy.deepcopy(setting.default)
+        node[key] = f"${{{resolver}:{source},{written(setting.default)}}}" if source else copy.deepcopy(setting.default)
     return node

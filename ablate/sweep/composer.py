@@ -16,7 +16,7 @@ from ablate.errors import ConfigError
 from ablate.study import Cell, Factor
 from ablate.sweep.config_loader import ComposedConfigLoader, apply_overrides, parse_overrides
 from ablate.sweep.config_template import ConfigTemplate, is_assignment
-from ablate.sweep.factors import error_text, is_group
+from ablate.sweep.factors import error_text, is_group_line
 from ablate.sweep.identity import resolved_values, task_config
 from ablate.sweep.pickled_value import PickledValue
 
@@ -63,7 +63,7 @@ class Composer:
 
     def _groups(self, overrides: Sequence[str]) -> tuple[str, ...]:
         """Those of the override lines that choose within a config group."""
-        return tuple(line for line in overrides if is_group(line.split("=", 1)[0].lstrip("+"), self._loader))
+        return tuple(line for line in overrides if is_group_line(line, self._loader))
 
     def _from_template(self, overrides: Sequence[str]) -> dict[str, Any] | None:
         """A run's configuration made by setting values in a template, or None where it has to be composed.

@@ -25,9 +25,9 @@ from ablate.study.limits import MOST_RUNS, check_size
 from ablate.study.settings import StudySettings
 from ablate.sweep.console import damage_lines
 from ablate.sweep.engine import run_statuses
-from ablate.sweep.factors import StudyRequest
 from ablate.sweep.identity import difference_lines
 from ablate.sweep.rerun import existing_command
+from ablate.sweep.study_request import StudyRequest
 from ablate.sweep.task_origin import run_program
 from ablate.sweep.trust import (
     Ask,

@@ -1,8 +1,8 @@
 """Values pickled once and copied many times, without harm to the classes of a user's script.
 
 What is defined in ``__main__``, or made on the fly, other processes cannot import, so cloudpickle sends it by value.
-But unpickled in the process that has it already, such a class is overwritten: its methods get other global variables, and a
-dataclass loses its fields. So copies within a process refer to the classes that are there.
+But unpickled in the process that has it already, such a class is overwritten: its methods get other global variables,
+and a dataclass loses its fields. So copies within a process refer to the classes that are there.
 """
 
 from __future__ import annotations

@@ -43,15 +43,18 @@ from ablate.sweep.console import (
 )
 from ablate.sweep.engine import Job, run_statuses
 from ablate.sweep.execution import Execution, read_settings
-from ablate.sweep.factors import StudyRequest, error_text, read_request
+from ablate.sweep.factors import error_text
 from ablate.sweep.frozen import sign_and_call, task_name
 from ablate.sweep.inspection import describe_networks, discover_factors
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.left_threads import set_exit_code
+from ablate.sweep.own_section import is_own
 from ablate.sweep.planner import Planner
 from ablate.sweep.process_state import discard_output, prepare_streams
 from ablate.sweep.recorder import record_job
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name
+from ablate.sweep.study_request import StudyRequest, read_request
+from ablate.sweep.sweeper_node import split_node
 from ablate.sweep.task_origin import task_origin
 from ablate.sweep.trust import is_executing_trusted
 
@@ -106,19 +109,20 @@ class StudySweeper(Sweeper):
     def _carry_out(self, arguments: Sequence[str]) -> bool:
         """Plan, train and report; returns whether all runs of the command have finished."""
         loader = self._context.config_loader
-        settings = read_settings(
-            {
-                key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-                for key, value in self._settings.items()
-            }
-        )
+        node = {
+            key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+            for key, value in self._settings.items()
+        }
+        values, params, notes = split_node(node, self._config.hydra.overrides.hydra)
+        settings = read_settings(values, "study" if is_own(self._config) else "hydra.sweeper")
         if settings.factors_from is not None and settings.confirms is None:
             settings = replace(settings, factors=discover_factors(arguments, self._config, loader, settings))
-        request = read_request(arguments, self._config, loader, settings)
+        request = read_request(arguments, self._config, loader, settings, params)
+        request = replace(request, notes=(*notes, *request.notes))
         folder = self._folder(settings, request)
         if settings.confirms is not None:
             settings, request, folder = confirmation_request(settings, request)
-        composer = Composer(loader, self._config, request.fixed, folder.path)
+        composer = Composer(loader, request.config, request.fixed, folder.path)
         launcher = self._launcher(composer, settings, folder)
         pool = None
         if isinstance(launcher, ProcessLauncher):
