@@ -25,6 +25,8 @@ from ablate.errors import suggestion
 MISSING = "???"
 """What OmegaConf writes for a value that has to be given."""
 
+_LONGEST = 50  # assignment on a help page; a longer one would leave no room for its description
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -123,6 +125,17 @@ def written(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(map(written, value))}]"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def assignment(key: str, value: Any) -> str:
+    """``key=value`` for a help page; the key alone where the value is a mapping or takes too much room.
+
+    Example:
+        >>> assignment("study.margin", None), assignment("study.requires", {"a": 1})
+        ('study.margin=null', 'study.requires')
+    """
+    typed = f"{key}={written(value)}"
+    return key if isinstance(value, Mapping) or len(typed) > _LONGEST else typed
 
 
 def anything() -> Rule:

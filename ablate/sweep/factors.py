@@ -47,16 +47,18 @@ def swept_factor(
         levels = [Level(value.lower() if value in ("True", "False") else value) for value in values]
         levels = [Level(level.label, (f"+{name}={level.label}",)) for level in levels]
         return Factor(name, tuple(levels), levels[0].label), []
-    is_open = extra is None or _accepts_new_keys(name.rpartition(".")[0], config, added)
-    if is_open and not is_group(name, loader):
-        listed = ",".join(values)
-        if name in added and (not _has_key(config, name) or all(value.startswith("{") for value in values)):
+    is_open = _accepts_new_keys(name.rpartition(".")[0], config, added)
+    if (extra is None or is_open) and not is_group(name, loader):
+        has_key, listed = _has_key(config, name), ",".join(values)
+        hint = "" if is_open else suggestion(name, task_keys(config))
+        if not has_key and name not in added:
+            add = "" if hint else f" To add it: '+{name}={listed}'."
+            raise DesignError(f"Unknown key '{name}': it cannot be swept.{hint}{add}")
+        if not has_key and hint and not override.is_force_add():
+            raise DesignError(f"Unknown key '{name}': it cannot be swept.{hint} To add it: '++{name}={listed}'.")
+        # Hydra merges a mapping that is added into the one that is there.
+        if name in added and (not has_key or all(value.startswith("{") for value in values)):
             return _with_reference(name, _make_levels(name, [f"+{name}={value}" for value in values], config), None)
-        if name not in added and not _has_key(config, name):
-            hint = suggestion(name, task_keys(config))
-            raise DesignError(
-                f"{override.input_line}: the configuration has no {name}.{hint} To add it: '+{name}={listed}'."
-            )
     return _make_factor(name, [f"{name}={value}" for value in values], config, loader)
 
 
@@ -180,7 +182,7 @@ def _make_levels(name: str, lines: Sequence[str], config: DictConfig) -> list[Le
 def _has_key(config: DictConfig, name: str) -> bool:
     head, _, last = name.rpartition(".")
     node = OmegaConf.select(config, head) if head else config
-    return isinstance(node, DictConfig) and last in node
+    return isinstance(node, DictConfig) and last in node.keys()
 
 
 def _value_label(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +17,13 @@ from ablate.study.settings import StudySettings
 from ablate.sweep.composer import Composer
 from ablate.sweep.confirm import check_same_configuration
 from ablate.sweep.engine import Job
+from ablate.sweep.guide import seed_candidates
 from ablate.sweep.identity import drop_keys, flatten, run_id
 from ablate.sweep.inspection import in_background, run_preflight
 from ablate.sweep.pool import WorkerPool
 from ablate.sweep.study_record import UNNAMED_METRIC, check_same_study, enter_study
 from ablate.sweep.study_request import StudyRequest
 from ablate.sweep.worker import import_modules
-
-_SEED_KEYS = re.compile(r"(^|[._])(seed|random_state|rng)$", re.IGNORECASE)
 
 _REPLICATE = "number of the replicate"
 """Beside the configuration in the identity of a run that has no seed; no key of a configuration is called that."""
@@ -143,7 +141,7 @@ class Planner:
         seed_key = self.settings.seed_key
         known = flatten(self.composer.configuration(()))
         if seed_key is not None and seed_key not in known:
-            likely = [name for name in known if _SEED_KEYS.search(name)]
+            likely = seed_candidates(known)
             hint = f" This looks like one: {' or '.join(likely[:3])}." if likely else ""
             raise DesignError(
                 f"The configuration has no key '{seed_key}' for the seed. "

@@ -6,6 +6,7 @@ import functools
 import importlib
 import inspect
 import runpy
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,18 @@ def task_origin(task: Task) -> dict[str, str]:
     if spec is not None and (is_started or function.__module__ == "__main__"):
         origin["package"] = spec.name.removesuffix(".__main__")
     return origin
+
+
+def started_program(origin: Mapping[str, str]) -> str:
+    """How the program of a task was called.
+
+    Example:
+        >>> started_program({"module": "__main__", "file": "/home/me/train.py"})
+        'python train.py'
+    """
+    if package := origin.get("package"):
+        return f"python -m {package}"
+    return f"python {shlex.quote(Path(origin.get('file') or origin['module']).name)}"
 
 
 def load_task(origin: Mapping[str, str], command: Sequence[str]) -> Task:

@@ -35,6 +35,7 @@ _SWEEPER = {
     "defaults": ["_self_", {"optional sampler": None}],
     "_target_": f"hydra_plugins.ablate_sweeper.{AblationSweeper.__name__}",
     "_recursive_": False,
+    "help": False,
     **_config_node(STUDY_SETTINGS, fallback="study", resolver=_RESOLVER),
 }
 _LAUNCHER = {
