@@ -17,7 +17,7 @@ from ablate.study import Cell, Factor
 from ablate.sweep.config_loader import ComposedConfigLoader, apply_overrides, parse_overrides
 from ablate.sweep.config_template import ConfigTemplate, is_assignment
 from ablate.sweep.factors import error_text, is_group_line
-from ablate.sweep.identity import resolved_values, task_config
+from ablate.sweep.identity import drop_keys, flatten, resolved_values, task_config
 from ablate.sweep.pickled_value import PickledValue
 
 _MAX_TEMPLATES = 256
@@ -42,6 +42,7 @@ class Composer:
         # Configurations by the group choices that they contain: with the hydra node, and without it.
         self._bases: dict[tuple[str, ...], PickledValue] = {}
         self._tasks: dict[tuple[str, ...], PickledValue] = {}
+        self._volatile: dict[tuple[str, ...], list[str]] = {}
         self._templates: dict[tuple[tuple[str, ...], tuple[str, ...]], ConfigTemplate] = {}
         self._base(())
 
@@ -59,7 +60,14 @@ class Composer:
             ConfigError: If the overrides do not compose.
         """
         values = self._from_template(overrides)
-        return resolved_values(self._task(overrides)) if values is None else values
+        if values is None:
+            values = resolved_values(self._task(overrides))
+        return drop_keys(values, self._volatile[self._groups(overrides)])
+
+    @property
+    def volatile_keys(self) -> list[str]:
+        """Keys whose value is another one each time that it is resolved, so that it can be part of no identity."""
+        return sorted({key for keys in self._volatile.values() for key in keys})
 
     def _groups(self, overrides: Sequence[str]) -> tuple[str, ...]:
         """Those of the override lines that choose within a config group."""
@@ -118,3 +126,6 @@ class Composer:
         task = task_config(config)
         OmegaConf.set_struct(task, True)
         self._tasks[groups] = PickledValue(task)
+        values, again = flatten(resolved_values(task)), flatten(resolved_values(task))
+        # As text, since a NaN does not equal itself.
+        self._volatile[groups] = [key for key, value in values.items() if repr(value) != repr(again.get(key))]

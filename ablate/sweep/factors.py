@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -12,7 +13,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from ablate.errors import DesignError, suggestion
 from ablate.study import Factor, Level, level_label
@@ -20,6 +21,9 @@ from ablate.study.limits import MOST_LEVELS
 from ablate.sweep.config_loader import apply_overrides, parse_overrides, swept_values
 from ablate.sweep.identity import flatten, task_config
 from ablate.sweep.pickled_value import PickledValue
+
+_SAME_WORD = 0.85
+"""How like an existing key, from 0 to 1, one that is added must be to be taken for its misspelling."""
 
 NONE = "null"
 """The level of a config group that stands for none of its files."""
@@ -54,7 +58,8 @@ def swept_factor(
         if not has_key and name not in added:
             add = "" if hint else f" To add it: '+{name}={listed}'."
             raise DesignError(f"Unknown key '{name}': it cannot be swept.{hint}{add}")
-        if not has_key and hint and not override.is_force_add():
+        is_typo = bool(get_close_matches(name, task_keys(config), 1, _SAME_WORD)) and not is_open
+        if not has_key and is_typo and not override.is_force_add():
             raise DesignError(f"Unknown key '{name}': it cannot be swept.{hint} To add it: '++{name}={listed}'.")
         # Hydra merges a mapping that is added into the one that is there.
         if name in added and (not has_key or all(value.startswith("{") for value in values)):
@@ -151,7 +156,7 @@ def _value_levels(
     head, _, last = name.rpartition(".")
     node = OmegaConf.select(config, head) if head else config
     missing = isinstance(node, DictConfig) and OmegaConf.is_missing(node, last)
-    return levels, (None if missing else _value_label(OmegaConf.select(config, name, throw_on_missing=False)))
+    return levels, (None if missing else _value_label(_value(config, name)))
 
 
 def _accepts_new_keys(head: str, config: DictConfig, added: Set[str]) -> bool:
@@ -168,7 +173,7 @@ def _make_levels(name: str, lines: Sequence[str], config: DictConfig) -> list[Le
         trial: DictConfig = source.copy()
         try:
             apply_overrides(trial, parse_overrides([line]))
-            value = OmegaConf.select(trial, name, throw_on_missing=False)
+            value = _value(trial, name)
         except (HydraException, OmegaConfBaseException) as error:
             faults.append(f"{line}: {error_text(error)}")
             continue
@@ -183,6 +188,16 @@ def _has_key(config: DictConfig, name: str) -> bool:
     head, _, last = name.rpartition(".")
     node = OmegaConf.select(config, head) if head else config
     return isinstance(node, DictConfig) and last in node.keys()
+
+
+def _value(config: DictConfig, name: str) -> object:
+    """The value of a key; as it is written where only a running job can resolve it, as ``${hydra:runtime.cwd}``."""
+    try:
+        return OmegaConf.select(config, name, throw_on_missing=False)
+    except InterpolationResolutionError:
+        head, _, last = name.rpartition(".")
+        node = OmegaConf.select(config, head) if head else config
+        return OmegaConf.to_container(node, resolve=False)[last]  # type: ignore[call-overload, index]
 
 
 def _value_label(value: object) -> str:

@@ -74,6 +74,10 @@ class Planner:
         plan = self._plan(old.plan.study.metric if old else UNNAMED_METRIC)
         plan = plan.with_names_of(old.plan) if old else plan
         configurations = self._compose(plan)
+        volatile = ", ".join(self.composer.volatile_keys)
+        if volatile:
+            note = f"Another value each time, and so left out of what makes runs the same: {volatile}."
+            plan = replace(plan, notes=(*plan.notes, note))
         reference = drop_keys(configurations[plan.cells[0].name], [settings.seed_key or "", *(settings.ignore or ())])
         if settings.confirms is not None:
             check_same_configuration(StudyFolder(Path(settings.confirms)), reference)

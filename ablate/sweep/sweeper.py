@@ -23,7 +23,7 @@ from hydra.core.utils import JobStatus
 from hydra.errors import HydraException, InstantiationException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import AblateError, AnalysisError, ConfigError, RunError
@@ -128,6 +128,8 @@ class StudySweeper(Sweeper):
         folder = self._folder(settings, request)
         if settings.confirms is not None:
             settings, request, folder = confirmation_request(settings, request)
+        with open_dict(self._config.hydra), flag_override(self._config.hydra, "readonly", False):
+            self._config.hydra.sweep.dir = str(folder.path)  # for callbacks at the end of the command
         composer = Composer(loader, request.config, request.fixed, folder.path)
         launcher = self._launcher(composer, settings, folder)
         pool = None

@@ -145,7 +145,7 @@ def test_equal_configurations_are_found_before_training(toy_here: Any) -> None:
     [
         (["dpth=2,3"], "Unknown key 'dpth': it cannot be swept. Did you mean 'depth'?\n"),
         (["+dpth=2,3"], "Did you mean 'depth'? To add it: '++dpth=2,3'.\n"),
-        (["other=2,3"], "Unknown key 'other': it cannot be swept. To add it: '+other=2,3'.\n"),
+        (["xyzzy=2,3"], "Unknown key 'xyzzy': it cannot be swept. To add it: '+xyzzy=2,3'.\n"),
         (
             ["dpth=2,3", "wdth=1,2"],
             "Unknown key 'dpth': it cannot be swept. Did you mean 'depth'?\n"
