@@ -69,6 +69,11 @@ def _run(arguments: Sequence[str]) -> int:
         topics = [argument for argument in arguments if argument not in ("help", *_HELP)]
         has_topic = topics and (first == "help" or first in VERBS)
         from ablate.app.help import help_page, verb_page
+        from ablate.sweep.guide import guide_page
+
+        if topics[:1] == ["sweeper"]:
+            sys.stdout.write(guide_page())
+            return 0
 
         sys.stdout.write(verb_page(_verb(topics[0])) if has_topic else help_page(TOPICS))
         return 0

@@ -141,6 +141,8 @@ def _program(event: Mapping[str, Any]) -> str:
     module, file = str(task.get("module") or "ablate"), str(task.get("file") or "")
     if module.startswith("ablate"):
         return "python -m ablate"
+    if package := str(task.get("package") or ""):
+        return f"python -m {shlex.quote(package)}"
     return f"python {shlex.quote(file.rpartition('/')[2] or module)}"
 
 

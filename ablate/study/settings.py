@@ -70,7 +70,12 @@ class StudySettings:
         "how many, or a list [0, 7, 9], or auto: one at a time until a verdict stands",
     )
     max_seeds: int = _declared(20, whole(FIRST_SEEDS, MOST_SEEDS), "the most that a cell may take with seeds=auto")
-    seed_key: str = _declared("seed", text(), "the configuration key that holds a run's seed", hydra_only=True)
+    seed_key: str | None = _declared(
+        "seed",
+        optional(text()),
+        "the configuration key that holds a run's seed; null: there is none, and runs of a cell are replicates",
+        hydra_only=True,
+    )
     metric: str | None = _declared(None, text(), "the number that decides; null: the only one that runs report")
     direction: str = _declared("max", text(), "max: higher is better, min: lower is better")
     margin: float | None = _declared(None, number(), "the least effect that matters, in units of the metric")
@@ -175,7 +180,7 @@ class StudySettings:
             Traceback (most recent call last):
             ablate.errors.DesignError: study.max_seeds=2: must be a whole number from 3 to 50.
         """
-        passed = {key: value for key, value in values.items() if value is not None}
+        passed = {key: value for key, value in values.items() if value is not None or key in _NULLABLE}
         _, faults = check_section(section, passed, STUDY_SETTINGS)
         if faults:
             raise DesignError("\n".join(faults))
@@ -244,6 +249,9 @@ class StudySettings:
 
 STUDY_SETTINGS: Mapping[str, Setting] = {item.name: item.metadata["setting"] for item in fields(StudySettings)}
 """All declarations by key."""
+
+_NULLABLE = {key for key, item in STUDY_SETTINGS.items() if item.default is not None and item.rule.allows(None)}
+"""Keys for which null is not the default, but a value of its own."""
 
 RUN_SETTINGS: Mapping[str, Setting] = {
     item.name: item.metadata["setting"] for item in fields(StudySettings) if not item.metadata["hydra_only"]

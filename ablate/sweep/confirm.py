@@ -25,9 +25,10 @@ from ablate.study.limits import MOST_RUNS, check_size
 from ablate.study.settings import StudySettings
 from ablate.sweep.console import damage_lines
 from ablate.sweep.engine import run_statuses
-from ablate.sweep.factors import StudyRequest
 from ablate.sweep.identity import difference_lines
-from ablate.sweep.rerun import existing_command, run_script
+from ablate.sweep.rerun import existing_command
+from ablate.sweep.study_request import StudyRequest
+from ablate.sweep.task_origin import run_program
 from ablate.sweep.trust import (
     Ask,
     described_command,
@@ -181,7 +182,7 @@ def train_confirmation(
     try:
         with nullcontext() if is_own else executing_trusted():
             if task["module"] == "__main__":
-                run_script(Path(task["file"]), "__main__")
+                run_program(task, "__main__")
             else:
                 load_object(f"{task['module']}.{task['name']}")()
     except SystemExit as end:

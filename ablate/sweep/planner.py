@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +17,21 @@ from ablate.study.settings import StudySettings
 from ablate.sweep.composer import Composer
 from ablate.sweep.confirm import check_same_configuration
 from ablate.sweep.engine import Job
-from ablate.sweep.factors import StudyRequest
+from ablate.sweep.guide import seed_candidates
 from ablate.sweep.identity import drop_keys, flatten, run_id
 from ablate.sweep.inspection import in_background, run_preflight
 from ablate.sweep.pool import WorkerPool
 from ablate.sweep.study_record import UNNAMED_METRIC, check_same_study, enter_study
+from ablate.sweep.study_request import StudyRequest
 from ablate.sweep.worker import import_modules
 
-_SEED_KEYS = re.compile(r"(^|[._])(seed|random_state|rng)$", re.IGNORECASE)
+_REPLICATE = "number of the replicate"
+"""Beside the configuration in the identity of a run that has no seed; no key of a configuration is called that."""
+
+_REPLICATES = (
+    "The task has no seed, so the runs of a cell are replicates, numbered where seeds are named. Nothing pairs them: "
+    "they are compared in the order of their numbers, which is valid and finds less than pairing would."
+)
 
 Configurations = dict[str, dict[str, Any]]
 Findings = Mapping[str, Mapping[str, Any]]
@@ -68,7 +74,11 @@ class Planner:
         plan = self._plan(old.plan.study.metric if old else UNNAMED_METRIC)
         plan = plan.with_names_of(old.plan) if old else plan
         configurations = self._compose(plan)
-        reference = drop_keys(configurations[plan.cells[0].name], [settings.seed_key, *(settings.ignore or ())])
+        volatile = ", ".join(self.composer.volatile_keys)
+        if volatile:
+            note = f"Another value each time, and so left out of what makes runs the same: {volatile}."
+            plan = replace(plan, notes=(*plan.notes, note))
+        reference = drop_keys(configurations[plan.cells[0].name], [settings.seed_key or "", *(settings.ignore or ())])
         if settings.confirms is not None:
             check_same_configuration(StudyFolder(Path(settings.confirms)), reference)
         check_same_study(folder, old, plan, reference)  # before anything that takes time
@@ -105,6 +115,7 @@ class Planner:
             if factor.name not in (*absent, *void)
         ]
         notes = [f"{name} means nothing with {why} and is left out." for name, why in void.items()]
+        notes += [_REPLICATES] if settings.seed_key is None else []
         notes += [f"Left out, since this model has nothing of it to remove: {', '.join(absent)}."] if absent else []
         plan = make_plan(study, factors, settings.constraints(), self.request.layout)
         return replace(plan, notes=(*self.request.notes, *notes, *plan.notes))
@@ -133,17 +144,19 @@ class Planner:
         faults: list[str] = []
         seed_key = self.settings.seed_key
         known = flatten(self.composer.configuration(()))
-        if seed_key not in known:
-            likely = [name for name in known if _SEED_KEYS.search(name)]
+        if seed_key is not None and seed_key not in known:
+            likely = seed_candidates(known)
             hint = f" This looks like one: {' or '.join(likely[:3])}." if likely else ""
             raise DesignError(
                 f"The configuration has no key '{seed_key}' for the seed. "
-                f"Name the right one with hydra.sweeper.seed_key=..., and let the task read its seed there.{hint}"
+                f"Name the right one with hydra.sweeper.seed_key=..., and let the task read its seed there.{hint} "
+                f"+{seed_key}=0 adds the key; hydra.sweeper.seed_key=null says that the task has no seed, so that the "
+                "runs of a cell are replicates."
             )
         for cell in plan.cells:
             try:
                 # The same seed for all cells: values may be interpolated from it.
-                lines = (*self.composer.overrides(cell, plan.factors), f"{seed_key}=0")
+                lines = (*self.composer.overrides(cell, plan.factors), *self._seed_lines(0))
                 configurations[cell.name] = self.composer.configuration(lines)
             except ConfigError as error:
                 faults.append(str(error))
@@ -186,12 +199,18 @@ class Planner:
     def _run_id(self, configuration: Mapping[str, Any]) -> str:
         return run_id(drop_keys(configuration, self.settings.ignore or ()))
 
+    def _seed_lines(self, seed: int) -> tuple[str, ...]:
+        return () if self.settings.seed_key is None else (f"{self.settings.seed_key}={seed}",)
+
     def _jobs(self, plan: Plan) -> list[Job]:
         jobs = []
         for cell in plan.cells:
             lines = self.composer.overrides(cell, plan.factors)
             for seed in plan.study.seeds:
-                overrides = (*lines, f"{self.settings.seed_key}={seed}")
-                run = PlannedRun(self._run_id(self.composer.configuration(overrides)), cell.name, seed)
+                overrides = (*lines, *self._seed_lines(seed))
+                values = self.composer.configuration(overrides)
+                if self.settings.seed_key is None:
+                    values = {**values, _REPLICATE: seed}
+                run = PlannedRun(self._run_id(values), cell.name, seed)
                 jobs.append(Job(run, (*self.request.fixed, *overrides, f"hydra.sweep.subdir='{run.folder}'")))
         return jobs

@@ -7,17 +7,15 @@ import contextvars
 import functools
 import os
 import platform
-import signal
 import socket
 import stat
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import cloudpickle
@@ -26,7 +24,9 @@ from hydra.core.hydra_config import HydraConfig
 from ablate.errors import Diverged, RunError
 from ablate.store import FAILED, FINISHED, MOST_ATTEMPTS, RUNNING, WAITING, Result, RunFolder, Status
 from ablate.store.run_folder import set_current_run
+from ablate.sweep.interrupts import noted_interrupts
 from ablate.sweep.left_threads import end_despite
+from ablate.sweep.pickled_value import PickledValue
 from ablate.sweep.process_state import preserved_process
 from ablate.sweep.returned import sort_results
 from ablate.sweep.safe_text import error_line, shortened, text_of
@@ -96,7 +96,8 @@ def record(
             raise RunError(error_text)
         folder.remove_unfinished_lines()
         folder.write_status(status)
-        with _noted_interrupts() as interrupts:
+        waiting = replace(status, state=WAITING, reason="interrupted", attempts=before.attempts, pid=None)
+        with noted_interrupts(lambda: folder.write_status(waiting)) as interrupts:
             try:
                 metrics, other = _carry_out(task, folder, metric)
                 if interrupts:  # the task has caught the interruption and returned early
@@ -104,7 +105,6 @@ def record(
                 folder.write_result(Result(metrics, _versions(code), other))
             except BaseException as error:
                 if interrupts:
-                    waiting = replace(status, state=WAITING, reason="interrupted", attempts=before.attempts, pid=None)
                     folder.write_status(waiting)
                     raise KeyboardInterrupt from None
                 if isinstance(error, SystemExit):
@@ -150,31 +150,6 @@ def _mend_folder(path: Path) -> None:
         path.chmod(path.stat().st_mode | stat.S_IRWXU)
 
 
-@contextlib.contextmanager
-def _noted_interrupts() -> Iterator[list[int]]:
-    """Note interruptions by the user (Ctrl-C), to tell them from a ``KeyboardInterrupt`` that the task itself raises.
-
-    Yields:
-        A list that is empty until there is one.
-    """
-    interrupts: list[int] = []
-    handler = signal.getsignal(signal.SIGINT)
-    # A process that ignores interruptions, as workers do, has none to note; other threads cannot have any.
-    if not callable(handler) or threading.current_thread() is not threading.main_thread():
-        yield interrupts
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        interrupts.append(number)
-        handler(number, frame)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield interrupts
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
 def _started(before: Status, folder: RunFolder) -> Status:
     """The status of a run that starts now; its attempts count the starts in a row without a further epoch."""
     epochs = len(folder.curves())
@@ -196,7 +171,8 @@ def _fail(folder: RunFolder, status: Status, reason: str, error: str, halt: Path
 def portable_error(error: Exception) -> Exception:
     """The error itself if other processes can read it; otherwise a ``RunError`` with its text."""
     try:
-        cloudpickle.loads(cloudpickle.dumps(error))
+        cloudpickle.dumps(error)
+        PickledValue(error).copy()
         str(error)
     except Exception:
         return RunError(error_line(error))

@@ -116,6 +116,7 @@ def check_same_study(folder: StudyFolder, old: StudyRecord | None, plan: Plan, r
         check_siblings(folder)
         return
     faults = difference_lines(old.reference, reference)
+    changed = [line.partition(":")[0] for line in faults]
     # Under the sequential rule the greatest number of seeds is part of what was declared.
     sequential_keys = ("sequential", "seeds") if old.plan.study.sequential or plan.study.sequential else ()
     for key in ("metric", "direction", "margin", "failures", *sequential_keys):
@@ -124,9 +125,11 @@ def check_same_study(folder: StudyFolder, old: StudyRecord | None, plan: Plan, r
         if before != now and not (key == "metric" and not any(before in metrics for metrics in _metrics(folder, old))):
             faults.append(f"study.{key}: {before} -> {now}")
     if faults:
+        listed = ",".join(changed[:5])
         raise StoreError(
             f"The folder '{folder.path}' holds another study:\n"
             + "\n".join(f"  {line}" for line in faults)
+            + (f"\nA key that cannot change a result: study.ignore=[{listed}]." if listed else "")
             + f"\nStart another one with study.name={folder.name}-2, or go on with the values it has."
         )
 

@@ -17,12 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 from hydra.errors import HydraException, InstantiationException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import AblateError, AnalysisError, ConfigError, RunError
@@ -44,16 +45,21 @@ from ablate.sweep.console import (
 )
 from ablate.sweep.engine import Job, run_statuses
 from ablate.sweep.execution import Execution, read_settings
-from ablate.sweep.factors import StudyRequest, error_text, read_request
+from ablate.sweep.factors import error_text
 from ablate.sweep.frozen import sign_and_call, task_name
+from ablate.sweep.guide import HELP, Described, guide_page
+from ablate.sweep.identity import flatten, resolved_values
 from ablate.sweep.inspection import describe_networks, discover_factors
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.left_threads import set_exit_code
+from ablate.sweep.own_section import as_typed, is_own
 from ablate.sweep.planner import Planner
 from ablate.sweep.process_state import discard_output, prepare_streams
 from ablate.sweep.recorder import record_job
-from ablate.sweep.rerun import task_origin
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name
+from ablate.sweep.study_request import StudyRequest, read_request
+from ablate.sweep.sweeper_node import split_node
+from ablate.sweep.task_origin import started_program, task_origin
 from ablate.sweep.trust import is_executing_trusted
 
 _OUTPUTS = Path("outputs")
@@ -88,7 +94,7 @@ class StudySweeper(Sweeper):
             discard_output()
             raise SystemExit(128 + signal.SIGPIPE) from None
         except AblateError as error:
-            say_error(str(error))
+            say_error(as_typed(str(error), self._config))
             raise SystemExit(1 if isinstance(error, RunError) else 2) from None
         except KeyboardInterrupt:
             say_error("\nInterrupted. What has finished is kept; the same command goes on from here.")
@@ -107,19 +113,25 @@ class StudySweeper(Sweeper):
     def _carry_out(self, arguments: Sequence[str]) -> bool:
         """Plan, train and report; returns whether all runs of the command have finished."""
         loader = self._context.config_loader
-        settings = read_settings(
-            {
-                key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-                for key, value in self._settings.items()
-            }
-        )
+        node = {
+            key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+            for key, value in self._settings.items()
+        }
+        if node.pop(HELP, False):
+            say(guide_page(self._described(str(node.get("seed_key") or ""))))
+            return True
+        values, params, notes = split_node(node, self._config.hydra.overrides.hydra)
+        settings = read_settings(values, "study" if is_own(self._config) else "hydra.sweeper")
         if settings.factors_from is not None and settings.confirms is None:
             settings = replace(settings, factors=discover_factors(arguments, self._config, loader, settings))
-        request = read_request(arguments, self._config, loader, settings)
+        request = read_request(arguments, self._config, loader, settings, params)
+        request = replace(request, notes=(*notes, *request.notes))
         folder = self._folder(settings, request)
         if settings.confirms is not None:
             settings, request, folder = confirmation_request(settings, request)
-        composer = Composer(loader, self._config, request.fixed, folder.path)
+        with open_dict(self._config.hydra), flag_override(self._config.hydra, "readonly", False):
+            self._config.hydra.sweep.dir = str(folder.path)  # for callbacks at the end of the command
+        composer = Composer(loader, request.config, request.fixed, folder.path)
         launcher = self._launcher(composer, settings, folder)
         pool = None
         if isinstance(launcher, ProcessLauncher):
@@ -138,7 +150,7 @@ class StudySweeper(Sweeper):
                 return True
             finished = sum(status.state == FINISHED for status in statuses.values())
             for line in (*plan_lines(record, finished, len(statuses)), *damage_lines(folder, statuses)):
-                say(line)
+                say(as_typed(line, self._config))
             if settings.dry_run:
                 for sentence in dict.fromkeys(unchecked_cells(record, settings.preflight).values()):
                     say(sentence)
@@ -153,6 +165,17 @@ class StudySweeper(Sweeper):
             if pool is not None:
                 pool.close()
         return _report(execution, drawn)
+
+    def _described(self, seed_key: str) -> Described:
+        """What the guide says of the application."""
+        loader = self._context.config_loader
+        groups = {
+            name: loader.get_group_options(name, ObjectType.CONFIG)
+            for name in self._config.hydra.runtime.choices
+            if not name.startswith("hydra/")
+        }
+        values = flatten(resolved_values(self._config))
+        return Described(started_program(task_origin(self._task)), seed_key, values, groups)
 
     def _launcher(self, composer: Composer, settings: StudySettings, folder: StudyFolder) -> Any:
         halt = None if settings.keep_going else folder.halt.absolute()

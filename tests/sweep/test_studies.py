@@ -76,8 +76,11 @@ def test_another_reference_is_refused_key_by_key(toy_here: Any) -> None:
     before = toy_here.collected()
     refused = toy_here.call("depth=2,3", "rate=0.2", "width=9", "hydra.sweeper.direction=min")
     assert refused.code == 2
-    assert "holds another study:\n  rate: 0.1 -> 0.2\n  width: 8 -> 9\n  study.direction: max -> min\n" in refused.err
-    assert "study.name=depth-2" in refused.err
+    assert (
+        "holds another study:\n  rate: 0.1 -> 0.2\n  width: 8 -> 9\n  hydra.sweeper.direction: max -> min\n"
+        in refused.err
+    )
+    assert "hydra.sweeper.name=depth-2" in refused.err
     assert len(toy_here.trained()) == 4
     assert toy_here.collected() == before
 
@@ -141,8 +144,8 @@ def test_equal_configurations_are_found_before_training(toy_here: Any) -> None:
     ("arguments", "message"),
     [
         (["dpth=2,3"], "Unknown key 'dpth': it cannot be swept. Did you mean 'depth'?\n"),
-        (["+dpth=2,3"], "Unknown key 'dpth': it cannot be swept. Did you mean 'depth'?\n"),
-        (["++dpth=2,3"], "Unknown key 'dpth': it cannot be swept. Did you mean 'depth'?\n"),
+        (["+dpth=2,3"], "Did you mean 'depth'? To add it: '++dpth=2,3'.\n"),
+        (["xyzzy=2,3"], "Unknown key 'xyzzy': it cannot be swept. To add it: '+xyzzy=2,3'.\n"),
         (
             ["dpth=2,3", "wdth=1,2"],
             "Unknown key 'dpth': it cannot be swept. Did you mean 'depth'?\n"
@@ -156,22 +159,22 @@ def test_equal_configurations_are_found_before_training(toy_here: Any) -> None:
         (["depth=2,2"], "Factor 'depth' has nothing to compare: its only level is 2.\n"),
         (
             ["depth=2,3", "hydra.sweeper.seeds=0"],
-            "study.seeds=0: must be a whole number from 1 to 100000, or a list of",
+            "hydra.sweeper.seeds=0: must be a whole number from 1 to 100000, or a list of",
         ),
         (
             ["depth=2,3", "hydra.sweeper.seeds=two"],
-            "study.seeds=two: must be a whole number from 1 to 100000, or a list of whole numbers",
+            "hydra.sweeper.seeds=two: must be a whole number from 1 to 100000, or a list of whole numbers",
         ),
         (["depth=2,3", "hydra.sweeper.direction=up"], "Unknown direction 'up'. Allowed: max, min.\n"),
         (
             ["depth=2,3", "hydra.sweeper.margin=big"],
-            "study.margin=big: must be a number, or null.\n",
+            "hydra.sweeper.margin=big: must be a number, or null.\n",
         ),
-        (["depth=2,3", "hydra.sweeper.name=../.."], "study.name='../..' cannot be the name of a folder: "),
+        (["depth=2,3", "hydra.sweeper.name=../.."], "hydra.sweeper.name='../..' cannot be the name of a folder: "),
         (
             ["depth=2,3", "hydra.sweeper.seed_key=sed"],
             "The configuration has no key 'sed' for the seed. Name the right one with hydra.sweeper.seed_key=..., "
-            "and let the task read its seed there. This looks like one: seed.\n",
+            "and let the task read its seed there. This looks like one: seed. +sed=0 adds the key",
         ),
         (
             ["depth=2,3", "hydra/launcher=workers", "hydra.launcher.workers=0"],
@@ -334,8 +337,8 @@ def test_what_failed_runs_count_for_is_declared(toy_here: Any) -> None:
     refused = toy_here.call("depth=2,3", "hydra.sweeper.seeds=3", "hydra.sweeper.failures=worst")
     assert refused.code == 2
     assert refused.err == (
-        "The folder 'outputs/depth' holds another study:\n  study.failures: 0.1 -> worst\n"
-        "Start another one with study.name=depth-2, or go on with the values it has.\n"
+        "The folder 'outputs/depth' holds another study:\n  hydra.sweeper.failures: 0.1 -> worst\n"
+        "Start another one with hydra.sweeper.name=depth-2, or go on with the values it has.\n"
     )
 
 
