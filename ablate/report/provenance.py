@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.errors import StoreError
 from ablate.formatting import listing
 from ablate.store import FAILED, FINISHED, PlannedRun
+from ablate.store.fingerprints import mixed_names, thing_of, versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ def provenance_notes(snapshot: Snapshot) -> tuple[str, ...]:
         *(note for event in history for note in event.get("notes", ())),
         *_unreadable(snapshot),
         *late_seeds(history),
+        *_mixed_fingerprints(snapshot),
         *mixed_versions(snapshot.runs),
         *_curves(snapshot),
         *_costs(snapshot),
@@ -64,8 +66,9 @@ def _links(snapshot: Snapshot) -> Iterator[str]:
         yield f"Links in the study's folder are not followed: {listing(snapshot.links, _LISTED)}."
 
 
-def _listing(snapshot: Snapshot, runs: Iterable[PlannedRun]) -> str:
-    return listing((f"{snapshot.labels[run.cell]}, seed {run.seed}" for run in runs), _LISTED, "; ")
+def _listing(snapshot: Snapshot, runs: Iterable[PlannedRun], separator: str = "; ") -> str:
+    seed = " seed" if separator == ", " else ", seed"
+    return listing((f"{snapshot.labels[run.cell]}{seed} {run.seed}" for run in runs), _LISTED, separator)
 
 
 def late_seeds(history: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -102,6 +105,22 @@ def mixed_versions(runs: pd.DataFrame) -> list[str]:
             library = "Keras back end" if name == "backend" else name
             mixed.append(f"{library} {' and '.join(map(str, versions))}")
     return [f"Runs of mixed versions are compared here: {'; '.join(mixed)}."] if mixed else []
+
+
+def _mixed_fingerprints(snapshot: Snapshot) -> Iterator[str]:
+    """A note for each thing, such as the code or the data, of which runs were made with different versions."""
+    fingerprints = snapshot.fingerprints
+    labels = versions(fingerprints)
+    by_thing: dict[str, list[str]] = {}
+    for name in mixed_names(fingerprints):
+        by_thing.setdefault(thing_of(name), []).append(name.partition("/")[2] or name)
+    for thing, parts in by_thing.items():
+        runs: dict[str, list[PlannedRun]] = {}
+        for run, own in labels.items():
+            if thing in own:
+                runs.setdefault(own[thing], []).append(run)
+        which = "; ".join(f"{label}: {_listing(snapshot, one, ', ')}" for label, one in runs.items())
+        yield f"Runs made with different {thing} are compared here ({listing(parts, _LISTED)} changed). {which}."
 
 
 def _curves(snapshot: Snapshot) -> Iterator[str]:

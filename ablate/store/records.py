@@ -161,6 +161,7 @@ class Status:
         pid: The id of its process while it runs, or None.
         host: The machine it ran on.
         epochs: How many rows its curves had when it last started, from which progress is told.
+        fingerprints: Of a run without a result: those of the code that it had loaded, see :attr:`Result.fingerprints`.
     """
 
     state: State = WAITING
@@ -172,6 +173,7 @@ class Status:
     pid: int | None = None
     host: str = ""
     epochs: int = 0
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_damaged(self) -> bool:
@@ -201,12 +203,18 @@ class Result:
         versions: The versions of Python, of the libraries in use and of the code, by name.
         other: What the train function returned that is not a number; stored, not analysed.
         files: The digests of the run's configuration and CSV files at the time when it finished, by name.
+        fingerprints: Short hashes of what the run was made with besides its configuration, by ``<thing>`` or
+            ``<thing>/<part>``; see :mod:`ablate.store.fingerprints`.
+        notes: What a reader must know of how metrics and curves were read from the files that the run left, a phrase
+            each.
     """
 
     metrics: Mapping[str, bool | int | float]
     versions: Mapping[str, str] = field(default_factory=dict)
     other: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, data: bytes, path: Path) -> Result:

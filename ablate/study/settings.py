@@ -41,6 +41,10 @@ MOST_SEEDS = 50
 """The most that a cell may take: the boundary of the sequential rule is tabulated as far."""
 
 
+CHANGED_CODE = ("ask", "keep", "rerun")
+"""What may become of runs that were trained with other code than the application has now."""
+
+
 def _declared(default: Any, rule: Rule, description: str, *, hydra_only: bool = False) -> Any:
     """A field of :class:`StudySettings` with its declaration; null is allowed where it is the default."""
     declaration = Setting(default, optional(rule) if default is None else rule, description)
@@ -82,6 +86,12 @@ class StudySettings:
     resolution: int = _declared(4, whole(3, 5), "of design=fractional: 3, 4 or 5")
     cells: int | None = _declared(None, whole(2), "of design=optimal: how many; null: two more than it needs")
     retry_failed: bool = _declared(False, flag(), "run again what failed")
+    changed_code: str = _declared(
+        "ask",
+        choice(CHANGED_CODE),
+        "of runs that finished with other code than there is now: keep them, rerun them, or ask before further runs "
+        "train (without a terminal: stop)",
+    )
     keep_going: bool = _declared(True, flag(), "when a run fails, go on with the others")
     dry_run: bool | str = _declared(
         False, either(flag(), choice(["json"])), "stop after the plan; json prints it as JSON", hydra_only=True

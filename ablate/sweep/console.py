@@ -43,13 +43,14 @@ def say_error(text: str) -> None:
     say(_LONG_WORD.sub(lambda match: f"{match[1]}... ({len(match[0])} characters)", text), sys.stderr)
 
 
-def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
+def plan_lines(record: StudyRecord, done: int, asked: int, failed: int = 0) -> list[str]:
     """The plan of a study, for reading; while runs are left to train, also what differences its seeds can detect.
 
     Args:
         record: The study.
         done: How many of the runs asked for are done.
         asked: How many runs were asked for.
+        failed: How many of them failed and are not run again.
     """
     from ablate.analysis import plan_prospect
 
@@ -70,7 +71,8 @@ def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
     if done < asked and (prospect := plan_prospect(plan)) is not None:
         lines += [f"  {sentence}" for sentence in prospect.text.replace(". ", ".\n").splitlines()]
     first = " at first" if study.sequential else ""
-    lines.append(f"{asked} runs{first}: {done} done, {asked - done} to train.")
+    failures = f"{failed} failed, " if failed else ""
+    lines.append(f"{asked} runs{first}: {done} done, {failures}{asked - done - failed} to train.")
     return lines
 
 

@@ -28,8 +28,9 @@ from ablate.store import FAILED, FINISHED, MOST_ATTEMPTS, RUNNING, WAITING, Resu
 from ablate.store.run_folder import set_current_run
 from ablate.sweep.left_threads import end_despite
 from ablate.sweep.process_state import preserved_process
-from ablate.sweep.returned import sort_results
+from ablate.sweep.returned import sort_results, split_fingerprints
 from ablate.sweep.safe_text import error_line, shortened, text_of
+from ablate.sweep.source_code import SourceCode
 
 _LIBRARIES = ("tensorflow", "keras", "torch", "jax", "sklearn", "numpy")
 _SECONDS = "seconds"
@@ -37,7 +38,7 @@ _LONGEST_TRACEBACK = 100_000
 
 
 def record_job(
-    task: Callable[[Any], Any], metric: str, code: str, halt: Path | None, config: Any
+    task: Callable[[Any], Any], recording: Callable[..., Mapping[str, float] | None], config: Any
 ) -> Mapping[str, float] | None:
     """Carry out a job of Hydra's as a run in its output folder; see :func:`record`.
 
@@ -46,9 +47,7 @@ def record_job(
 
     Args:
         task: From a composed configuration to a number, or to numbers by name.
-        metric: What to call a single number.
-        code: Version of the code, recorded with the result.
-        halt: A file that a failed run creates and that stops further runs from starting, or None to let them start.
+        recording: :func:`record` with all arguments but the first two.
         config: The composed configuration.
 
     Raises:
@@ -57,13 +56,19 @@ def record_job(
     """
     folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
     try:
-        return record(lambda: task(config), folder, metric, code, halt)
+        return recording(lambda: task(config), folder)
     except Exception as error:
         raise portable_error(error) from None
 
 
 def record(
-    task: Callable[[], Any], folder: RunFolder, metric: str = "value", code: str = "", halt: Path | None = None
+    task: Callable[[], Any],
+    folder: RunFolder,
+    metric: str = "value",
+    code: str = "",
+    halt: Path | None = None,
+    *,
+    source: SourceCode | None = None,
 ) -> Mapping[str, float] | None:
     """Carry out one run and leave its outcome in its folder, and the process in order for the next run.
 
@@ -73,6 +78,7 @@ def record(
         metric: What to call a single number.
         code: Version of the code.
         halt: A file that a failed run creates and that stops further runs from starting, or None to let them start.
+        source: The application's code, whose fingerprints become part of the outcome.
 
     Returns:
         The metrics; None if the run did not start, since another process holds it or the file ``halt`` exists.
@@ -88,7 +94,7 @@ def record(
         before = folder.status()
         if before.state == FINISHED and (done := folder.result()) is not None:
             return done.metrics
-        status = _started(before, folder)
+        status = replace(_started(before, folder), fingerprints=_fingerprints(source))
         if status.attempts > MOST_ATTEMPTS:
             # A launcher that tries again by itself, as Ray does, must not try for ever.
             error_text = f"The process ended without a word (attempt {before.attempts})."
@@ -98,11 +104,13 @@ def record(
         folder.write_status(status)
         with _noted_interrupts() as interrupts:
             try:
-                metrics, other = _carry_out(task, folder, metric)
+                result = _carry_out(task, folder, metric)
                 if interrupts:  # the task has caught the interruption and returned early
                     raise KeyboardInterrupt
-                folder.write_result(Result(metrics, _versions(code), other))
+                fingerprints = {**result.fingerprints, **_fingerprints(source)}
+                folder.write_result(replace(result, versions=_versions(code), fingerprints=fingerprints))
             except BaseException as error:
+                status = replace(status, fingerprints=_fingerprints(source))
                 if interrupts:
                     waiting = replace(status, state=WAITING, reason="interrupted", attempts=before.attempts, pid=None)
                     folder.write_status(waiting)
@@ -114,12 +122,17 @@ def record(
                 if isinstance(error, Exception):
                     raise
                 raise RunError(f"The run raised {error_line(error)}.") from error
-        folder.write_status(replace(status, state=FINISHED, attempts=0, ended=time.time(), pid=None))
-        return metrics
+        ended = replace(status, state=FINISHED, attempts=0, ended=time.time(), pid=None, fingerprints={})
+        folder.write_status(ended)
+        return result.metrics
 
 
-def _carry_out(task: Callable[[], Any], folder: RunFolder, metric: str) -> tuple[dict[str, float], dict[str, Any]]:
-    """The metrics of the task, timed, and what else it returned."""
+def _fingerprints(source: SourceCode | None) -> dict[str, str]:
+    return source.loaded() if source is not None else {}
+
+
+def _carry_out(task: Callable[[], Any], folder: RunFolder, metric: str) -> Result:
+    """What the task returned, timed."""
     pid, threads = os.getpid(), set(threading.enumerate())
     with preserved_process():
         try:
@@ -128,6 +141,7 @@ def _carry_out(task: Callable[[], Any], folder: RunFolder, metric: str) -> tuple
                 # In a copy of the context, so that settings such as those of decimal numbers end with the run.
                 value = contextvars.copy_context().run(task)
             seconds = time.perf_counter() - clock
+            value, fingerprints = split_fingerprints(value)
             metrics, other = sort_results(value, metric)
         finally:
             if os.getpid() != pid:
@@ -138,7 +152,7 @@ def _carry_out(task: Callable[[], Any], folder: RunFolder, metric: str) -> tuple
         if _SECONDS in metrics:
             metrics[f"{_SECONDS}_returned"] = metrics[_SECONDS]
         metrics[_SECONDS] = seconds
-    return metrics, other
+    return Result(metrics, other=other, fingerprints=fingerprints)
 
 
 def _mend_folder(path: Path) -> None:

@@ -41,6 +41,7 @@ from ablate.sweep.console import (
     say_error,
     show_summary,
 )
+from ablate.sweep.earlier_runs import earlier_runs, prepare_earlier_runs
 from ablate.sweep.engine import Job, run_statuses
 from ablate.sweep.execution import Execution, read_settings
 from ablate.sweep.factors import StudyRequest, error_text, read_request
@@ -50,8 +51,9 @@ from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.left_threads import set_exit_code
 from ablate.sweep.planner import Planner
 from ablate.sweep.process_state import discard_output, prepare_streams
-from ablate.sweep.recorder import record_job
+from ablate.sweep.recorder import record, record_job
 from ablate.sweep.rerun import task_origin
+from ablate.sweep.source_code import source_code
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name
 from ablate.sweep.trust import is_executing_trusted
 
@@ -71,6 +73,7 @@ class StudySweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """See Hydra's sweeper."""
         self._context, self._task, self._config = hydra_context, task_function, config
+        self._source = source_code(task_function)
 
     def sweep(self, arguments: list[str]) -> None:
         """Carry out the study that the overrides ask for.
@@ -136,10 +139,16 @@ class StudySweeper(Sweeper):
                 say(json.dumps(plan_values(record, folder, jobs), indent=1))
                 return True
             finished = sum(status.state == FINISHED for status in statuses.values())
-            for line in (*plan_lines(record, finished, len(statuses)), *damage_lines(folder, statuses)):
+            earlier = earlier_runs(folder, statuses, self._source)
+            failed = 0 if settings.retry_failed else len(earlier.failed)
+            for line in (*plan_lines(record, finished, len(statuses), failed), *damage_lines(folder, statuses)):
                 say(line)
             if settings.dry_run:
+                for line in earlier.lines(self._section, settings):
+                    say(line)
                 return True
+            statuses = prepare_earlier_runs(folder, record, statuses, earlier, settings, self._section)
+            finished = sum(status.state == FINISHED for status in statuses.values())
             execution = Execution(folder, record.plan, settings, jobs, _launch_with(launcher), pool)
             if record.plan.study.sequential or finished < len(statuses):
                 execution.train()
@@ -151,10 +160,16 @@ class StudySweeper(Sweeper):
                 pool.close()
         return _report(execution, drawn)
 
+    @property
+    def _section(self) -> str:
+        """What stands before a setting where it is typed: our own application has a node of its own for them."""
+        return "study" if task_origin(self._task)["module"].partition(".")[0] == "ablate" else "hydra.sweeper"
+
     def _launcher(self, composer: Composer, settings: StudySettings, folder: StudyFolder) -> Any:
         halt = None if settings.keep_going else folder.halt.absolute()
         metric = settings.metric or UNNAMED_METRIC
-        task = functools.partial(record_job, self._task, metric, _code_version(), halt)
+        recording = functools.partial(record, metric=metric, code=_code_version(), halt=halt, source=self._source)
+        task = functools.partial(record_job, self._task, recording)
         if not is_executing_trusted():
             task = functools.partial(sign_and_call, task_name(task_origin(self._task)), task)
         try:
