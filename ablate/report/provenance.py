@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ablate.store.snapshot import Snapshot
 
 _LISTED = 8  # runs that a note names
+_MOST_NOTES = 8  # on how files of runs were read
 
 VERSIONS = ("python", "backend", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
 """The columns of ``Snapshot.runs`` that hold versions, in the order in which they are shown."""
@@ -35,6 +36,7 @@ def provenance_notes(snapshot: Snapshot) -> tuple[str, ...]:
         *_mixed_fingerprints(snapshot),
         *mixed_versions(snapshot.runs),
         *_curves(snapshot),
+        *_run_notes(snapshot),
         *_costs(snapshot),
         *_links(snapshot),
         *_unplanned(snapshot),
@@ -130,6 +132,19 @@ def _curves(snapshot: Snapshot) -> Iterator[str]:
     ):
         for text, runs in runs_by_text.items():
             yield f"{what} {_listing(snapshot, runs)}: {text}."
+
+
+def _run_notes(snapshot: Snapshot) -> Iterator[str]:
+    runs_by_note: dict[str, list[PlannedRun]] = {}
+    for run, notes in snapshot.run_notes.items():
+        for note in notes:
+            runs_by_note.setdefault(note, []).append(run)
+    finished = sum(status.state == FINISHED for status in snapshot.statuses.values())
+    most = list(runs_by_note.items())[:_MOST_NOTES]
+    for note, runs in most:
+        yield f"{'Every run' if len(runs) == finished else _listing(snapshot, runs)}: {note}."
+    if len(runs_by_note) > len(most):
+        yield f"{len(runs_by_note) - len(most)} more notes on files of runs are in their result.json."
 
 
 def _by_text(texts: Mapping[PlannedRun, str]) -> Mapping[str, list[PlannedRun]]:

@@ -34,6 +34,9 @@ FAILED: State = "failed"
 UNREADABLE = "unreadable"
 """The reason of a run with a damaged file: its state is ``failed`` if that is the result, ``waiting`` if the status."""
 
+NO_METRIC = "no metric"
+"""The reason of a failed run that neither returned the metric nor left it in a file."""
+
 _LONGEST_LINE = 100_000  # characters of a line of curves
 
 MOST_ATTEMPTS = 2
@@ -152,7 +155,7 @@ class Status:
     Args:
         state: ``waiting``, ``running``, ``finished`` or ``failed``.
         reason: Why it failed or waits again: ``raised``, ``exited``, ``killed``, ``diverged``, ``timed out``,
-            ``interrupted``, ``not started`` or `UNREADABLE`; empty otherwise.
+            ``interrupted``, ``not started``, `NO_METRIC` or `UNREADABLE`; empty otherwise.
         error: The last line of the error.
         attempts: The number of the last start, counted from 1, and anew once the run got further or had an outcome; a
             start that was interrupted does not count. 0 before the first start and for a finished run.

@@ -68,6 +68,11 @@ class Snapshot:
         return {run: result.fingerprints for run, (_, result) in self._outcomes.items() if result is not None}
 
     @cached_property
+    def run_notes(self) -> Mapping[PlannedRun, tuple[str, ...]]:
+        """What must be known of how the files of finished runs were read, see :attr:`ablate.store.Result.notes`."""
+        return {run: result.notes for run, (_, result) in self._outcomes.items() if result is not None and result.notes}
+
+    @cached_property
     def runs(self) -> pd.DataFrame:
         """All planned runs.
 

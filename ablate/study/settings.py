@@ -6,6 +6,7 @@ help page, and the keyword arguments of :func:`ablate.run`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -51,6 +52,13 @@ def _declared(default: Any, rule: Rule, description: str, *, hydra_only: bool = 
     return field(default=default, metadata={"setting": declaration, "hydra_only": hydra_only})
 
 
+def _is_pattern(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and re.compile(value).groups == 1
+    except re.error:
+        return False
+
+
 _KEYS = list_of(text(), "a list of keys, for example [train.log, data.cache]")
 
 
@@ -76,6 +84,18 @@ class StudySettings:
     max_seeds: int = _declared(20, whole(FIRST_SEEDS, MOST_SEEDS), "the most that a cell may take with seeds=auto")
     seed_key: str = _declared("seed", text(), "the configuration key that holds a run's seed", hydra_only=True)
     metric: str | None = _declared(None, text(), "the number that decides; null: the only one that runs report")
+    results: str | None = _declared(
+        None,
+        text(),
+        "where the task returns no number: the file in each run that holds the metric, such as metrics.json; null: all "
+        "CSV, JSON and event files",
+    )
+    metric_pattern: str | None = _declared(
+        None,
+        Rule(_is_pattern, "a regular expression with one group, for example 'accuracy: ([0-9.]+)'"),
+        "where the task returns no number: a regular expression whose group is the metric in the last line of the log "
+        "that fits",
+    )
     direction: str = _declared("max", text(), "max: higher is better, min: lower is better")
     margin: float | None = _declared(None, number(), "the least effect that matters, in units of the metric")
     failures: str | float = _declared(

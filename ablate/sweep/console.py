@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ablate.characters import printable
 from ablate.formatting import better_direction, duration, listing
-from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, Status, StudyFolder
+from ablate.store import FAILED, FINISHED, NO_METRIC, RUNNING, WAITING, PlannedRun, Status, StudyFolder
 from ablate.store.records import StudyRecord
 from ablate.study import Cell, Plan
 
@@ -143,6 +143,11 @@ def failure_lines(study: StudyFolder, plan: Plan, statuses: Mapping[PlannedRun, 
         log = study.run(run).log
         if log.is_file():
             lines.append(f"    see {log}")
+    if unmeasured := [run for run, status in failed.items() if status.reason == NO_METRIC]:
+        begins = "It runs" if len(unmeasured) == 1 else "They run"
+        lines.append(f"Without a metric no further run was started. {begins} again with the study's next command.")
+        if len(unmeasured) == len(failed):
+            return lines
     return [*lines, "retry_failed=true runs them again (study.retry_failed, or hydra.sweeper.retry_failed)."]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ablate.errors import DesignError, RunError
 from ablate.formatting import listing, plural
-from ablate.store import FAILED, FINISHED, PlannedRun, Status, StudyFolder
+from ablate.store import FAILED, FINISHED, NO_METRIC, PlannedRun, Status, StudyFolder
 from ablate.store.fingerprints import differing
 from ablate.store.records import StudyRecord
 from ablate.study.settings import StudySettings
@@ -27,11 +27,13 @@ class EarlierRuns:
     Args:
         changed: The finished ones made with other code than there is now, each with the files that differ.
         mended: The failed ones of which the same is true, likewise.
+        unmeasured: Those that had left no metric to read, which may be found now.
         failed: The other failed ones.
     """
 
     changed: Mapping[PlannedRun, Sequence[str]]
     mended: Mapping[PlannedRun, Sequence[str]]
+    unmeasured: Sequence[PlannedRun]
     failed: Sequence[PlannedRun]
 
     def lines(self, section: str, settings: StudySettings) -> list[str]:
@@ -47,6 +49,8 @@ class EarlierRuns:
                 f"{plural(len(self.mended), 'run')} failed earlier and will run again, since the code has changed: "
                 f"{_files(self.mended)}."
             )
+        if self.unmeasured:
+            lines.append(f"{plural(len(self.unmeasured), 'run')} left no metric earlier and will run again.")
         if self.failed:
             count, one = plural(len(self.failed), "run"), len(self.failed) == 1
             key = setting_key(section, "retry_failed")
@@ -78,6 +82,7 @@ def earlier_runs(study: StudyFolder, statuses: Mapping[PlannedRun, Status], sour
     """
     changed: dict[PlannedRun, Sequence[str]] = {}
     mended: dict[PlannedRun, Sequence[str]] = {}
+    unmeasured: list[PlannedRun] = []
     current: dict[str, str] = {}
     for run, status in statuses.items():
         if status.state not in (FINISHED, FAILED):
@@ -85,10 +90,14 @@ def earlier_runs(study: StudyFolder, statuses: Mapping[PlannedRun, Status], sour
         result = study.run(run).outcome()[1] if status.state == FINISHED else None
         before = status.fingerprints if result is None else result.fingerprints
         current |= source.now(name for name in before if name not in current)
-        if names := differing(before, current):
+        names = differing(before, current)
+        if names:
             (changed if status.state == FINISHED else mended)[run] = names
-    failed = [run for run, status in statuses.items() if status.state == FAILED and run not in mended]
-    return EarlierRuns(changed, mended, failed)
+        elif status.reason == NO_METRIC:
+            unmeasured.append(run)
+    again = {*mended, *unmeasured}
+    failed = [run for run, status in statuses.items() if status.state == FAILED and run not in again]
+    return EarlierRuns(changed, mended, unmeasured, failed)
 
 
 def prepare_earlier_runs(
@@ -123,7 +132,7 @@ def prepare_earlier_runs(
     """
     for line in earlier.lines(section, settings):
         say(line)
-    again = {*earlier.mended, *(earlier.failed if settings.retry_failed else ())}
+    again = {*earlier.mended, *earlier.unmeasured, *(earlier.failed if settings.retry_failed else ())}
     trains = record.plan.study.sequential or any(
         status.state not in (FINISHED, FAILED) or run in again for run, status in statuses.items()
     )

@@ -24,12 +24,25 @@ _LARGEST_EXACT = 2**53
 """Whole numbers up to this are floating-point numbers as well."""
 
 
-def sort_results(value: Any, metric: str) -> tuple[dict[str, float], dict[str, Any]]:
+def has_number(value: Any) -> bool:
+    """Whether there is a number in what a train function returned.
+
+    Example:
+        >>> has_number({"path": "out"}), has_number({"best": {"accuracy": 0.5}}), has_number(None)
+        (False, True, False)
+    """
+    sorting = _Sorting("value")
+    sorting.add_all(value if isinstance(value, Mapping) else {"value": value}, "", ())
+    return bool(sorting.metrics or sorting.too_large)
+
+
+def sort_results(value: Any, metric: str, strict: bool = True) -> tuple[dict[str, float], dict[str, Any]]:
     """Sort what a train function returned.
 
     Args:
         value: A number, or a mapping; nested mappings become ``outer.inner``.
         metric: What to call a single number.
+        strict: Whether a number must be in it.
 
     Returns:
         Metrics by name, and what is no number by name.
@@ -48,7 +61,7 @@ def sort_results(value: Any, metric: str) -> tuple[dict[str, float], dict[str, A
     metrics, other = sorting.metrics, sorting.other
     if metric in sorting.too_large or (sorting.too_large and not metrics):
         raise Diverged(f"The run ended with {metric} = {other.get(metric, 'a number')}.")
-    if not metrics:
+    if not metrics and strict:
         raise RunError(
             f"The train function returned {text_of(value)}. It must return a number, or a dict with at least one "
             "number: what the study is to compare."

@@ -53,6 +53,7 @@ from ablate.sweep.planner import Planner
 from ablate.sweep.process_state import discard_output, prepare_streams
 from ablate.sweep.recorder import record, record_job
 from ablate.sweep.rerun import task_origin
+from ablate.sweep.run_outputs import MetricSource
 from ablate.sweep.source_code import source_code
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name
 from ablate.sweep.trust import is_executing_trusted
@@ -168,7 +169,15 @@ class StudySweeper(Sweeper):
     def _launcher(self, composer: Composer, settings: StudySettings, folder: StudyFolder) -> Any:
         halt = None if settings.keep_going else folder.halt.absolute()
         metric = settings.metric or UNNAMED_METRIC
-        recording = functools.partial(record, metric=metric, code=_code_version(), halt=halt, source=self._source)
+        recording = functools.partial(
+            record,
+            metric=metric,
+            code=_code_version(),
+            halt=halt,
+            source=self._source,
+            metric_source=MetricSource(settings.metric, settings.results, settings.metric_pattern, self._section),
+            no_metric=folder.no_metric.absolute(),
+        )
         task = functools.partial(record_job, self._task, recording)
         if not is_executing_trusted():
             task = functools.partial(sign_and_call, task_name(task_origin(self._task)), task)
