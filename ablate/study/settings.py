@@ -79,7 +79,8 @@ class StudySettings:
             list_of(whole(-(2**63)), "a list of whole numbers ([0,7,9])", empty=False),
             choice([AUTO]),
         ),
-        "how many, or a list [0, 7, 9], or auto: one at a time until a verdict stands",
+        "how many (from 0; in other applications from 1, since many take 0 for no seed), or a list [0, 7, 9], or auto: "
+        "one at a time until a verdict stands",
     )
     max_seeds: int = _declared(20, whole(FIRST_SEEDS, MOST_SEEDS), "the most that a cell may take with seeds=auto")
     seed_key: str = _declared("seed", text(), "the configuration key that holds a run's seed", hydra_only=True)
@@ -231,13 +232,19 @@ class StudySettings:
         }
         return {key: value for key, value in chosen.items() if value is not None}
 
-    def seed_list(self) -> tuple[int, ...]:
-        """The seeds themselves."""
+    def seed_list(self, first: int = 0) -> tuple[int, ...]:
+        """The seeds themselves.
+
+        Args:
+            first: The first one, where the settings say only how many there are.
+        """
         if isinstance(self.seeds, tuple):
             return self.seeds
-        return tuple(range(self.max_seeds if isinstance(self.seeds, str) else self.seeds))
+        return tuple(range(first, first + (self.max_seeds if isinstance(self.seeds, str) else self.seeds)))
 
-    def study(self, name: str, design: str, metric: str, seeds: tuple[int, ...] | None = None) -> Study:
+    def study(
+        self, name: str, design: str, metric: str, seeds: tuple[int, ...] | None = None, first_seed: int = 0
+    ) -> Study:
         """What the study asks.
 
         Args:
@@ -245,11 +252,12 @@ class StudySettings:
             design: The design where the settings name none.
             metric: The metric where the settings name none.
             seeds: Seeds chosen in another way than by the settings, or None.
+            first_seed: The first seed, where only their number is given.
         """
         return Study(
             name=name,
             design=self.design or design,
-            seeds=seeds or self.seed_list(),
+            seeds=seeds or self.seed_list(first_seed),
             metric=self.metric or metric,
             direction=self.direction,
             margin=self.margin,

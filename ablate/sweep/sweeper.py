@@ -132,7 +132,8 @@ class StudySweeper(Sweeper):
             # A new study: workers load the module of the preflight while the plan is made.
             pool.start(modules=[settings.preflight.rpartition(".")[0]])
         try:
-            record, jobs = Planner(settings, request, folder, composer, task_origin(self._task)).prepare(pool)
+            planner = Planner(settings, request, folder, composer, task_origin(self._task), self._first_seed(folder))
+            record, jobs = planner.prepare(pool)
             # The record also holds runs of earlier commands; under the sequential rule, jobs hold runs not yet entered.
             command_runs = {job.run for job in jobs}
             statuses = run_statuses(folder, [run for run in record.runs if run in command_runs])
@@ -165,6 +166,15 @@ class StudySweeper(Sweeper):
     def _section(self) -> str:
         """What stands before a setting where it is typed: our own application has a node of its own for them."""
         return "study" if task_origin(self._task)["module"].partition(".")[0] == "ablate" else "hydra.sweeper"
+
+    def _first_seed(self, folder: StudyFolder) -> int:
+        """The first seed where only their number is given.
+
+        Many an application asks ``if config.seed``, and takes 0 for no seed at all: those of others begin with 1,
+        unless their study has begun with 0.
+        """
+        old = folder.record()
+        return 0 if self._section == "study" or (old is not None and 0 in old.plan.study.seeds) else 1
 
     def _launcher(self, composer: Composer, settings: StudySettings, folder: StudyFolder) -> Any:
         halt = None if settings.keep_going else folder.halt.absolute()
