@@ -250,7 +250,8 @@ def _told_apart(folder: SourceFolder, file: str, frame: pd.DataFrame, step: str)
     for name in texts:
         values = frame[name].dropna().unique()
         is_key = frame[name].notna().all() and not frame.duplicated([step, name]).any()
-        if not is_key or not 2 <= len(values) <= _MOST_TEXTS:
+        # Parts of a data set come back in every epoch; a remark does not.
+        if not is_key or not 2 <= len(values) <= _MOST_TEXTS or (frame[name].value_counts() > 1).sum() < 2:
             continue
         numbers = [other for other in frame.columns if other != step and frame[other].dtype.kind in "iuf"]
         wide = frame.pivot(index=step, columns=name, values=numbers)

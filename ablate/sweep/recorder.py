@@ -34,6 +34,7 @@ from ablate.sweep.returned import has_number, sort_results, split_fingerprints
 from ablate.sweep.run_outputs import (
     MetricSource,
     collect_curve,
+    has_curve_to_collect,
     metrics_of_outputs,
     read_outputs,
     reading_note,
@@ -180,13 +181,15 @@ def _result(
     """What the task returned, and, where that is no number, the metrics in the files that it wrote; and its curve."""
     value, fingerprints = split_fingerprints(value)
     notes: list[str] = []
+    is_measured = source is None or has_number(value)
+    outputs = None
     try:
-        outputs = read_outputs(folder)
-        notes = collect_curve(folder, outputs)
+        if not is_measured or has_curve_to_collect(folder):
+            outputs = read_outputs(folder)
+            notes = collect_curve(folder, outputs)
     except Exception as error:  # what a run writes beside its metric may cost its curve, and never the metric
-        outputs = None
         notes.append(reading_note(error))
-    if source is None or has_number(value):
+    if source is None or is_measured:
         metrics, other = sort_results(value, metric)
     elif outputs is None:
         raise MissingMetric(f"The task returned no number, and {notes[-1]}.")

@@ -7,25 +7,31 @@ nothing but what they hold, and is noted.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.errors import AblateError, MissingMetric, suggestion
 from ablate.formatting import listing
 from ablate.logs.files import FileNote, SourceFolder, list_files
-from ablate.logs.json_numbers import JSON_FILES
 from ablate.logs.regular_files import UnreadableFile
-from ablate.logs.run_numbers import NUMBER_FILES, TABLE_FILES, read_run_numbers
+from ablate.logs.run_numbers import NUMBER_FILES, read_run_numbers
 from ablate.logs.tensorboard import EVENT_FILES
 from ablate.store import RunFolder
+from ablate.store.files import read_file
+from ablate.store.records import CurvesFile
 from ablate.sweep.safe_text import error_line, shortened
 
 if TYPE_CHECKING:
     from ablate.logs.number_table import NumberTable
 
-_OWN_FILES = {"status.json", "result.json", "curves.csv", "config.json"}
+_CURVES = "curves.csv"
+_OWN_FILES = {"status.json", "result.json", _CURVES, "config.json"}
+_RERUNS = "reruns/"
+_LARGEST_PLAIN = 4_000_000  # bytes
 _LOGS = ("*.log", "*.out", "*.txt")
 _LARGEST_LOG = 64_000_000  # bytes
 _LONGEST_LINE = 10_000  # characters of a line of a log that are looked at
@@ -73,13 +79,10 @@ def read_outputs(run: RunFolder) -> RunOutputs:
     folder = list_files(run.path)
     # A checkpoint that is a link is none of a report's business.
     folder.notes[:] = [note for note in folder.notes if SourceFolder(run.path, files=[note.file]).named(*NUMBER_FILES)]
-    own = set() if not run.curves() else _OWN_FILES
-    files = [
-        file
-        for file in folder.named(*TABLE_FILES, *JSON_FILES)
-        if file not in own and file not in ("status.json", "result.json") and not file.startswith("reruns/")
-    ]
-    events = [file for file in folder.named(EVENT_FILES) if not file.startswith("reruns/")]
+    names = [file for file in folder.named(*NUMBER_FILES) if file not in _OWN_FILES and not file.startswith(_RERUNS)]
+    names += [_CURVES] if folder.has(_CURVES) else []
+    events = [file for file in folder.named(EVENT_FILES) if file in names]
+    files = [file for file in names if file not in events]
     if not files and not events:
         return RunOutputs(folder, {})
     try:
@@ -90,10 +93,43 @@ def read_outputs(run: RunFolder) -> RunOutputs:
     return RunOutputs(folder, tables)
 
 
+def has_curve_to_collect(run: RunFolder) -> bool:
+    """Whether the files of a run have to be read for its curve, which loads pandas and so takes longer than short runs.
+
+    A ``curves.csv`` of our own format is the curve, and a single CSV file with a row an epoch and nothing else is read
+    as it stands.
+    """
+    if _is_plain_curve(run.path / _CURVES, run.path):
+        return False
+    folder = list_files(run.path)
+    files = [file for file in folder.named(*NUMBER_FILES) if file not in _OWN_FILES and not file.startswith(_RERUNS)]
+    files += [_CURVES] if folder.has(_CURVES) else []
+    files = [file for file in files if not file.lower().endswith(".json") or _has_list(folder, file)]
+    return bool(files) and not (len(files) == 1 and _is_plain_curve(run.path / files[0], run.path))
+
+
+def _has_list(folder: SourceFolder, file: str) -> bool:
+    try:
+        return b"[" in folder.read_bytes(file, _LARGEST_LOG) or b"\n{" in folder.read_bytes(file, _LARGEST_LOG)
+    except UnreadableFile:
+        return True
+
+
+def _is_plain_curve(path: Path, root: Path) -> bool:
+    if path.suffix != ".csv" or path.parent != root:
+        return False
+    data = read_file(path, root, strict=False, limit=_LARGEST_PLAIN)
+    file = CurvesFile.parse(data or b"")
+    epochs = [row.get("epoch", 0.5) for row in file.rows]
+    is_whole = all(epoch % 1 == 0 and abs(epoch) < 2**53 for epoch in epochs)
+    is_rising = all(before < after for before, after in itertools.pairwise(epochs))
+    is_complete = bool(epochs) and len(epochs) == len(file.lines) and file.is_complete
+    is_single = len({*file.header, "run"}) == len(file.header) + 1
+    return file.header[:1] == ("epoch",) and is_complete and is_whole and is_rising and is_single
+
+
 def collect_curve(run: RunFolder, outputs: RunOutputs) -> list[str]:
     """Write the curve that the files of a run give, and return what must be known of it, a phrase each.
-
-    A ``curves.csv`` of our own format, as our own training writes it, is the curve already.
 
     Args:
         run: The run.
@@ -101,7 +137,7 @@ def collect_curve(run: RunFolder, outputs: RunOutputs) -> list[str]:
     """
     from ablate.logs.curves import joined_curve
 
-    if not outputs.tables and not outputs.notes:
+    if _is_plain_curve(run.path / _CURVES, run.path) or not (outputs.tables or outputs.notes):
         return []
     curve = joined_curve(outputs.tables)
     rows = [] if curve.frame is None else curve.frame.to_dict("records")
