@@ -24,11 +24,13 @@ class JoinedCurve(NamedTuple):
         frame: A row an epoch: whole numbers ``epoch`` in order, then numbers; None where there is no curve.
         notes: What a reader must know of how it was made, a phrase each.
         files: The files that it was made of.
+        columns: The file and the column there that each column of it comes from.
     """
 
     frame: pd.DataFrame | None
     notes: tuple[str, ...]
     files: tuple[str, ...]
+    columns: Mapping[str, tuple[str, str]]
 
 
 def joined_curve(tables: Mapping[str, NumberTable]) -> JoinedCurve:
@@ -69,14 +71,16 @@ def joined_curve(tables: Mapping[str, NumberTable]) -> JoinedCurve:
         notes.append(f"{', '.join(left)} has many rows of an epoch, and is not in the curve of the other files")
         chosen = {file: table for file, table in chosen.items() if file not in left}
     if not chosen:
-        return JoinedCurve(None, tuple(notes), ())
+        return JoinedCurve(None, tuple(notes), (), {})
     if counter != "epoch":
         step = next(iter(chosen.values())).step
         notes.append(f"the curve counts '{step}' of {', '.join(chosen)} in place of epochs")
-    return JoinedCurve(_joined(chosen), tuple(notes), tuple(chosen))
+    frame, columns = _joined(chosen)
+    return JoinedCurve(frame, tuple(notes), tuple(chosen), columns)
 
 
-def _joined(tables: Mapping[str, NumberTable]) -> pd.DataFrame:
+def _joined(tables: Mapping[str, NumberTable]) -> tuple[pd.DataFrame, dict[str, tuple[str, str]]]:
+    """The rows of several tables side by side, and where each column comes from."""
     import pandas as pd
 
     # A second counter, of parts of epochs or of a run, is no number of the curve; its name is not free, either.
@@ -84,13 +88,16 @@ def _joined(tables: Mapping[str, NumberTable]) -> pd.DataFrame:
     names = Counter(name for own in metrics.values() for name in own)
     prefixes = _prefixes(list(tables))
     frames = []
+    sources: dict[str, tuple[str, str]] = {}
     for file, table in tables.items():
         columns = {name: f"{prefixes[file]}_{name}" if names[name] > 1 else name for name in metrics[file]}
         frame = table.frame[[table.step, *columns]].dropna(subset=[table.step])
         frame = frame.rename(columns={**columns, table.step: "epoch"})
+        sources = {**{new: (file, name) for name, new in columns.items()}, **sources}
         frames.append(frame.astype({"epoch": int}).set_index("epoch"))
     joined = pd.concat(frames, axis=1).sort_index()
-    return joined.loc[:, ~joined.columns.duplicated() & joined.notna().any(axis=0)].reset_index()
+    joined = joined.loc[:, ~joined.columns.duplicated() & joined.notna().any(axis=0)]
+    return joined.reset_index(), {name: sources[name] for name in joined.columns}
 
 
 def _prefixes(files: list[str]) -> dict[str, str]:

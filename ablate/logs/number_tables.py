@@ -202,6 +202,11 @@ def plain_name(name: object) -> str:
     return str(name).lower().rpartition("/")[2].strip("_ ")
 
 
+def is_counter(name: str) -> bool:
+    """Whether a column is called like one that counts epochs or steps."""
+    return plain_name(name) in _LOG_STEPS
+
+
 def _counter(frame: pd.DataFrame, counters: tuple[str, ...]) -> str:
     """The column that counts, by its name without what stands before a slash; one of whole numbers where there is one.
 

@@ -168,22 +168,8 @@ def metrics_of_outputs(
         name = source.metric or "value"
         return {name: value}, [f"{name} is what metric_pattern matches last in {place}"]
     tables = _named_tables(outputs, source)
-    found: dict[str, tuple[float, str]] = {}
-    for kind in ("single", "curve"):
-        of_kind: dict[str, tuple[float, str]] = {}
-        for file, table in tables.items():
-            if table.kind != kind:
-                continue
-            for name, value in table.result().items():
-                if name in settings and name != source.metric:
-                    continue
-                _, before = of_kind.setdefault(name, (value, file))
-                if name == source.metric and of_kind[name][0] != value and name not in found:
-                    raise MissingMetric(
-                        f"'{name}' stands in {before} and in {file} with other numbers: "
-                        f"{source.section}.results={before} says which file holds the metric."
-                    )
-        found = {**of_kind, **found}
+    found = _numbers_by_name(tables, source)
+    found = {name: place for name, place in found.items() if name == source.metric or name not in settings}
     if not found or (source.metric is not None and source.metric not in found):
         raise MissingMetric(_missing_text(run, outputs, source, list(found)))
     metrics = {name: value for name, (value, _) in found.items()}
@@ -193,6 +179,59 @@ def metrics_of_outputs(
     _, file = found[source.metric]
     last = "the last number of its column in " if tables[file].kind == "curve" else "that of "
     return metrics, [f"the task returned no number; {source.metric} is {last}{file}"]
+
+
+def _numbers_by_name(tables: Mapping[str, NumberTable], source: MetricSource) -> dict[str, tuple[float, str]]:
+    """The numbers of a run by name, each with its file: results before the last rows of curves.
+
+    A column that stands in several logs is called as in the curve that they give together.
+
+    Raises:
+        MissingMetric: If the metric stands in several files with other numbers.
+    """
+    from ablate.logs.curves import joined_curve
+    from ablate.logs.number_tables import is_counter
+
+    results = _unambiguous({file: table for file, table in tables.items() if table.kind == "single"}, source)
+    curve = joined_curve(tables)
+    if source.metric not in results:
+        in_logs = [name for name, (_, column) in curve.columns.items() if column == source.metric]
+        if len(in_logs) > 1:
+            files = listing((curve.columns[name][0] for name in in_logs), _LISTED)
+            raise MissingMetric(
+                f"'{source.metric}' stands in {files}: {source.section}.metric={' or '.join(in_logs)} says which is "
+                "the metric."
+            )
+    last = {} if curve.frame is None else {name: curve.frame[name].dropna() for name in curve.columns}
+    joined = {name: (float(values.iloc[-1]), curve.columns[name][0]) for name, values in last.items() if len(values)}
+    other = {file: table for file, table in tables.items() if table.kind == "curve" and file not in curve.files}
+    return {
+        name: place
+        for name, place in {**_unambiguous(other, source), **joined, **results}.items()
+        if name == source.metric or not is_counter(name)
+    }
+
+
+def _unambiguous(tables: Mapping[str, NumberTable], source: MetricSource) -> dict[str, tuple[float, str]]:
+    """The result of each table by name with its file, without names that stand in several with other numbers.
+
+    Raises:
+        MissingMetric: If the metric is one of these.
+    """
+    found: dict[str, tuple[float, str]] = {}
+    differing = set()
+    for file, table in tables.items():
+        for name, value in table.result().items():
+            first, before = found.setdefault(name, (value, file))
+            if first == value:
+                continue
+            if name == source.metric:
+                raise MissingMetric(
+                    f"'{name}' stands in {before} and in {file} with other numbers: "
+                    f"{source.section}.results={before} says which file holds the metric."
+                )
+            differing.add(name)
+    return {name: place for name, place in found.items() if name not in differing}
 
 
 def _named_tables(outputs: RunOutputs, source: MetricSource) -> Mapping[str, NumberTable]:

@@ -229,6 +229,18 @@ def test_a_run_without_a_metric_says_what_to_do(
     assert record(lambda: pytest.fail("it ran"), RunFolder(tmp_path / "next"), no_metric=stop) is None
 
 
+def test_a_column_of_two_logs_is_named_as_in_their_curve(tmp_path: Path) -> None:
+    def write(folder: Path) -> None:
+        for name, reward in (("train", 1), ("eval", 9)):
+            table(folder, f"{name}.csv", ["episode", "episode_reward", "step"], [[0, 0.5, 0], [1, reward, 500]])
+
+    result, curve = recorded(tmp_path, write, MetricSource("eval_episode_reward"))
+    assert result.metrics["eval_episode_reward"] == 9
+    assert curve["epoch"] == [0, 500] and curve["train_episode_reward"] == [0.5, 1]
+    with pytest.raises(MissingMetric, match="metric=eval_episode_reward or train_episode_reward"):
+        recorded(tmp_path / "again", write, MetricSource("episode_reward"))
+
+
 APPLICATION = """
 import json
 from pathlib import Path
