@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _LISTED = 8  # runs that a note names
 _MOST_NOTES = 8  # on how files of runs were read
+_LONGEST_NOTE = 500  # characters
 
 VERSIONS = ("python", "backend", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
 """The columns of ``Snapshot.runs`` that hold versions, in the order in which they are shown."""
@@ -137,7 +138,7 @@ def _curves(snapshot: Snapshot) -> Iterator[str]:
 def _run_notes(snapshot: Snapshot) -> Iterator[str]:
     runs_by_note: dict[str, list[PlannedRun]] = {}
     for run, notes in snapshot.run_notes.items():
-        for note in notes:
+        for note in (text[:_LONGEST_NOTE] for text in notes):
             runs_by_note.setdefault(note, []).append(run)
     finished = sum(status.state == FINISHED for status in snapshot.statuses.values())
     most = list(runs_by_note.items())[:_MOST_NOTES]

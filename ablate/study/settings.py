@@ -90,12 +90,14 @@ class StudySettings:
         text(),
         "where the task returns no number: the file in each run that holds the metric, such as metrics.json; null: all "
         "CSV, JSON and event files",
+        hydra_only=True,
     )
     metric_pattern: str | None = _declared(
         None,
         Rule(_is_pattern, "a regular expression with one group, for example 'accuracy: ([0-9.]+)'"),
         "where the task returns no number: a regular expression whose group is the metric in the last line of the log "
         "that fits",
+        hydra_only=True,
     )
     direction: str = _declared("max", text(), "max: higher is better, min: lower is better")
     margin: float | None = _declared(None, number(), "the least effect that matters, in units of the metric")

@@ -79,7 +79,7 @@ def test_code_that_changes_is_said_and_never_mixed_unasked(launcher: str, tmp_pa
     assert "2 done, 2 failed, 0 to train" in same.stdout
     assert "hydra.sweeper.retry_failed=true" in same.stdout and "has changed" not in same.stdout
 
-    # What failed has loaded it; a process that has loaded it may have carried out others as well, so they may count too.
+    # What failed has loaded it; a process that has loaded it may have carried out others as well.
     (tmp_path / "big.py").write_text(GAIN)
     mended = command(tmp_path, launcher, "hydra.sweeper.changed_code=keep")
     assert mended.returncode == 0, mended.stdout
