@@ -42,6 +42,24 @@ def identical_runs(runs: pd.DataFrame, plan: Plan) -> Iterator[tuple[str, tuple[
                 yield str(cell), tuple(int(seed) for seed in same["seed"]), len(varied)
 
 
+def seed_is_idle(runs: pd.DataFrame, plan: Plan) -> bool:
+    """Whether the seed seems to change nothing: in every cell with several finished runs they agree in the metric.
+
+    One coarse metric is often tied in a cell, but hardly in all of them; so at least two such cells are needed.
+
+    Args:
+        runs: The planned runs, see :func:`ablate.analysis.observations.ordered`.
+        plan: The plan.
+    """
+    metric = plan.study.metric
+    if metric not in runs.columns:
+        return False
+    finished = runs[runs["state"] == "finished"]
+    cells = pd.to_numeric(finished[metric], errors="coerce").groupby(finished["cell"], sort=False)
+    several = cells.count() >= 2
+    return int(several.sum()) >= 2 and bool((cells.nunique()[several] == 1).all())
+
+
 def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """How much each cell still gained per epoch at the end of its training.
 

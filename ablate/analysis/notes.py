@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 
-from ablate.analysis.checks import identical_runs
+from ablate.analysis.checks import identical_runs, seed_is_idle
 from ablate.analysis.effects import Effect
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.observations import Observations
@@ -174,11 +174,17 @@ def _blocked_claim_notes(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[st
 
 
 def _trust_notes(plan: Plan, runs: pd.DataFrame, robustness: pd.DataFrame, convergence: pd.DataFrame) -> Iterator[str]:
-    for cell, seeds, count in identical_runs(runs, plan):
+    if seed_is_idle(runs, plan):
         yield (
-            f"{cell}: {_seeds(seeds)} gave the same numbers in all {count} metrics; is the seed used? Copies are not "
-            "replicates."
+            f"All seeds of a cell gave the same {plan.study.metric}, in every cell: does the application read its seed "
+            "(the key `seed`, or the one that seed_key names)? Copies are not replicates."
         )
+    else:
+        for cell, seeds, count in identical_runs(runs, plan):
+            yield (
+                f"{cell}: {_seeds(seeds)} gave the same numbers in all {count} metrics; is the seed used? Copies are "
+                "not replicates."
+            )
     for row in robustness.to_dict("records"):
         if row["skewed"]:
             yield (

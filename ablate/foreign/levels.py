@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablate.errors import ConfigError, DesignError, suggestion
-from ablate.foreign.printing import short_line
 from ablate.foreign.reader import ForeignRun
 from ablate.foreign.request import AdoptSettings, number_or_text
 from ablate.formatting import listing
+from ablate.logs.printing import short_line
 from ablate.study import level_label
 from ablate.study.settings import AUTO
 from ablate.sweep.identity import run_id

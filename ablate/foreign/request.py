@@ -9,6 +9,7 @@ from typing import Any
 
 from ablate.errors import ConfigError, suggestion
 from ablate.foreign.readers import READERS
+from ablate.logs.plain_values import flatten
 from ablate.study import level_label
 from ablate.study.plan import DIRECTIONS
 from ablate.study.setting import (
@@ -24,7 +25,6 @@ from ablate.study.setting import (
     written,
 )
 from ablate.study.settings import AUTO
-from ablate.sweep.identity import flatten
 
 
 def _declared(default: Any, rule: Rule, description: str) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.formatting import better_direction, count, duration, enumeration, plural
 from ablate.report.provenance import VERSIONS
 from ablate.store import FAILED, FINISHED
+from ablate.store.fingerprints import version_column
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -150,7 +151,7 @@ def versions(summary: Summary) -> list[Entry]:
     """The versions that the runs used, by name; several values where runs differ."""
     return [
         (name, enumeration(values))
-        for name in VERSIONS
+        for name in (*VERSIONS, *(name for name in summary.runs.columns if str(name).endswith(version_column(""))))
         if name in summary.runs.columns and (values := sorted({str(value) for value in summary.runs[name].dropna()}))
     ]
 

@@ -34,6 +34,9 @@ FAILED: State = "failed"
 UNREADABLE = "unreadable"
 """The reason of a run with a damaged file: its state is ``failed`` if that is the result, ``waiting`` if the status."""
 
+NO_METRIC = "no metric"
+"""The reason of a failed run that neither returned the metric nor left it in a file."""
+
 _LONGEST_LINE = 100_000  # characters of a line of curves
 
 MOST_ATTEMPTS = 2
@@ -152,7 +155,7 @@ class Status:
     Args:
         state: ``waiting``, ``running``, ``finished`` or ``failed``.
         reason: Why it failed or waits again: ``raised``, ``exited``, ``killed``, ``diverged``, ``timed out``,
-            ``interrupted``, ``not started`` or `UNREADABLE`; empty otherwise.
+            ``interrupted``, ``not started``, `NO_METRIC` or `UNREADABLE`; empty otherwise.
         error: The last line of the error.
         attempts: The number of the last start, counted from 1, and anew once the run got further or had an outcome; a
             start that was interrupted does not count. 0 before the first start and for a finished run.
@@ -161,6 +164,7 @@ class Status:
         pid: The id of its process while it runs, or None.
         host: The machine it ran on.
         epochs: How many rows its curves had when it last started, from which progress is told.
+        fingerprints: Of a run without a result: those of the code that it had loaded, see :attr:`Result.fingerprints`.
     """
 
     state: State = WAITING
@@ -172,6 +176,7 @@ class Status:
     pid: int | None = None
     host: str = ""
     epochs: int = 0
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_damaged(self) -> bool:
@@ -201,12 +206,18 @@ class Result:
         versions: The versions of Python, of the libraries in use and of the code, by name.
         other: What the train function returned that is not a number; stored, not analysed.
         files: The digests of the run's configuration and CSV files at the time when it finished, by name.
+        fingerprints: Short hashes of what the run was made with besides its configuration, by ``<thing>`` or
+            ``<thing>/<part>``; see :mod:`ablate.store.fingerprints`.
+        notes: What a reader must know of how metrics and curves were read from the files that the run left, a phrase
+            each.
     """
 
     metrics: Mapping[str, bool | int | float]
     versions: Mapping[str, str] = field(default_factory=dict)
     other: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, data: bytes, path: Path) -> Result:

@@ -6,6 +6,7 @@ help page, and the keyword arguments of :func:`ablate.run`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -41,10 +42,21 @@ MOST_SEEDS = 50
 """The most that a cell may take: the boundary of the sequential rule is tabulated as far."""
 
 
+CHANGED_CODE = ("ask", "keep", "rerun")
+"""What may become of runs that were trained with other code than the application has now."""
+
+
 def _declared(default: Any, rule: Rule, description: str, *, hydra_only: bool = False) -> Any:
     """A field of :class:`StudySettings` with its declaration; null is allowed where it is the default."""
     declaration = Setting(default, optional(rule) if default is None else rule, description)
     return field(default=default, metadata={"setting": declaration, "hydra_only": hydra_only})
+
+
+def _is_pattern(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and re.compile(value).groups == 1
+    except re.error:
+        return False
 
 
 _KEYS = list_of(text(), "a list of keys, for example [train.log, data.cache]")
@@ -67,7 +79,8 @@ class StudySettings:
             list_of(whole(-(2**63)), "a list of whole numbers ([0,7,9])", empty=False),
             choice([AUTO]),
         ),
-        "how many, or a list [0, 7, 9], or auto: one at a time until a verdict stands",
+        "how many (from 0; in other applications from 1, since many take 0 for no seed), or a list [0, 7, 9], or auto: "
+        "one at a time until a verdict stands",
     )
     max_seeds: int = _declared(20, whole(FIRST_SEEDS, MOST_SEEDS), "the most that a cell may take with seeds=auto")
     seed_key: str | None = _declared(
@@ -77,6 +90,20 @@ class StudySettings:
         hydra_only=True,
     )
     metric: str | None = _declared(None, text(), "the number that decides; null: the only one that runs report")
+    results: str | None = _declared(
+        None,
+        text(),
+        "where the task returns no number: the file in each run that holds the metric, such as metrics.json; null: all "
+        "CSV, JSON and event files",
+        hydra_only=True,
+    )
+    metric_pattern: str | None = _declared(
+        None,
+        Rule(_is_pattern, "a regular expression with one group, for example 'accuracy: ([0-9.]+)'"),
+        "where the task returns no number: a regular expression whose group is the metric in the last line of the log "
+        "that fits",
+        hydra_only=True,
+    )
     direction: str = _declared("max", text(), "max: higher is better, min: lower is better")
     margin: float | None = _declared(None, number(), "the least effect that matters, in units of the metric")
     failures: str | float = _declared(
@@ -87,6 +114,12 @@ class StudySettings:
     resolution: int = _declared(4, whole(3, 5), "of design=fractional: 3, 4 or 5")
     cells: int | None = _declared(None, whole(2), "of design=optimal: how many; null: two more than it needs")
     retry_failed: bool = _declared(False, flag(), "run again what failed")
+    changed_code: str = _declared(
+        "ask",
+        choice(CHANGED_CODE),
+        "of runs that finished with other code than there is now: keep them, rerun them, or ask before further runs "
+        "train (without a terminal: stop)",
+    )
     keep_going: bool = _declared(True, flag(), "when a run fails, go on with the others")
     dry_run: bool | str = _declared(
         False, either(flag(), choice(["json"])), "stop after the plan; json prints it as JSON", hydra_only=True
@@ -206,13 +239,19 @@ class StudySettings:
         }
         return {key: value for key, value in chosen.items() if value is not None}
 
-    def seed_list(self) -> tuple[int, ...]:
-        """The seeds themselves."""
+    def seed_list(self, first: int = 0) -> tuple[int, ...]:
+        """The seeds themselves.
+
+        Args:
+            first: The first one, where the settings say only how many there are.
+        """
         if isinstance(self.seeds, tuple):
             return self.seeds
-        return tuple(range(self.max_seeds if isinstance(self.seeds, str) else self.seeds))
+        return tuple(range(first, first + (self.max_seeds if isinstance(self.seeds, str) else self.seeds)))
 
-    def study(self, name: str, design: str, metric: str, seeds: tuple[int, ...] | None = None) -> Study:
+    def study(
+        self, name: str, design: str, metric: str, seeds: tuple[int, ...] | None = None, first_seed: int = 0
+    ) -> Study:
         """What the study asks.
 
         Args:
@@ -220,11 +259,12 @@ class StudySettings:
             design: The design where the settings name none.
             metric: The metric where the settings name none.
             seeds: Seeds chosen in another way than by the settings, or None.
+            first_seed: The first seed, where only their number is given.
         """
         return Study(
             name=name,
             design=self.design or design,
-            seeds=seeds or self.seed_list(),
+            seeds=seeds or self.seed_list(first_seed),
             metric=self.metric or metric,
             direction=self.direction,
             margin=self.margin,

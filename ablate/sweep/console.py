@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ablate.characters import printable
 from ablate.formatting import better_direction, duration, listing
-from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, Status, StudyFolder
+from ablate.store import FAILED, FINISHED, NO_METRIC, RUNNING, WAITING, PlannedRun, Status, StudyFolder
 from ablate.store.records import StudyRecord
 from ablate.study import Cell, Plan
 
@@ -43,13 +43,14 @@ def say_error(text: str) -> None:
     say(_LONG_WORD.sub(lambda match: f"{match[1]}... ({len(match[0])} characters)", text), sys.stderr)
 
 
-def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
+def plan_lines(record: StudyRecord, done: int, asked: int, failed: int = 0) -> list[str]:
     """The plan of a study, for reading; while runs are left to train, also what differences its seeds can detect.
 
     Args:
         record: The study.
         done: How many of the runs asked for are done.
         asked: How many runs were asked for.
+        failed: How many of them failed and are not run again.
     """
     from ablate.analysis import plan_prospect
 
@@ -70,7 +71,8 @@ def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
     if done < asked and (prospect := plan_prospect(plan)) is not None:
         lines += [f"  {sentence}" for sentence in prospect.text.replace(". ", ".\n").splitlines()]
     first = " at first" if study.sequential else ""
-    lines.append(f"{asked} runs{first}: {done} done, {asked - done} to train.")
+    failures = f"{failed} failed, " if failed else ""
+    lines.append(f"{asked} runs{first}: {done} done, {failures}{asked - done - failed} to train.")
     return lines
 
 
@@ -164,6 +166,11 @@ def failure_lines(study: StudyFolder, plan: Plan, statuses: Mapping[PlannedRun, 
         log = study.run(run).log
         if log.is_file():
             lines.append(f"    see {log}")
+    if unmeasured := [run for run, status in failed.items() if status.reason == NO_METRIC]:
+        begins = "It runs" if len(unmeasured) == 1 else "They run"
+        lines.append(f"Without a metric no further run was started. {begins} again with the study's next command.")
+        if len(unmeasured) == len(failed):
+            return lines
     return [*lines, "retry_failed=true runs them again (study.retry_failed, or hydra.sweeper.retry_failed)."]
 
 

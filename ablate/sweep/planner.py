@@ -47,6 +47,7 @@ class Planner:
         folder: The study's folder.
         composer: Composes configurations.
         task: Where the task comes from, so that a run can be run again.
+        first_seed: The first seed, where only their number is given.
     """
 
     settings: StudySettings
@@ -54,6 +55,7 @@ class Planner:
     folder: StudyFolder
     composer: Composer
     task: Mapping[str, str]
+    first_seed: int = 0
 
     def prepare(self, pool: WorkerPool | None) -> tuple[StudyRecord, list[Job]]:
         """Check everything that can be checked, and enter the study in its folder.
@@ -107,7 +109,7 @@ class Planner:
         """The plan without the factors that are void or absent; ``metric`` holds where the study declares none."""
         settings = self.settings
         design = "factorial" if self.request.swept else "leave_one_out"
-        study = settings.study(self.folder.name, design, metric, self.request.seeds)
+        study = settings.study(self.folder.name, design, metric, self.request.seeds, self.first_seed)
         void = self._void_children()
         factors = [
             replace(factor, label=(settings.labels or {}).get(factor.name, factor.label))

@@ -21,6 +21,7 @@ from ablate.errors import RunError, StoreError
 from ablate.store import PlannedRun, Result, RunFolder, StudyFolder
 from ablate.sweep.frozen import FrozenConfiguration, dotted_paths, read_frozen, task_name
 from ablate.sweep.recorder import record
+from ablate.sweep.run_outputs import MetricSource
 from ablate.sweep.task_origin import load_task
 from ablate.sweep.trust import Ask, described_task, is_own_command, last_command, require_trust
 
@@ -87,7 +88,8 @@ def rerun(study: StudyFolder, run: PlannedRun, *, trust: bool = False, ask: Ask 
     task = load_task(origin, command["command"])
     again = RunFolder(_make_folder(folder.path / "reruns"))
     _announce(frozen, again)
-    record(lambda: task(frozen.config), again, entered.plan.study.metric)
+    metric = entered.plan.study.metric
+    record(lambda: task(frozen.config), again, metric, metric_source=MetricSource(metric))
     first, second = folder.result(), again.result()
     if second is None:
         raise RunError(f"The second time brought no result; see {again.path}.")

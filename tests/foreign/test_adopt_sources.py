@@ -117,7 +117,7 @@ def test_reading_event_files_does_not_load_tensorflow(tmp_path: Path) -> None:
     program = f"""
 import sys
 from pathlib import Path
-from ablate.foreign.files import list_files
+from ablate.logs.files import list_files
 from ablate.foreign.readers.tensorboard import read_events
 tables = read_events(list_files(Path({str(tmp_path / "tb")!r})), "a=1", ["a=1/events.out.tfevents.1"])
 print(len(tables["events"].frame))

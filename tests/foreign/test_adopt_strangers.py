@@ -202,7 +202,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: py
             raise PermissionError(13, "Permission denied", str(path))
         return real(path)  # type: ignore[call-overload]
 
-    monkeypatch.setattr("ablate.foreign.files.os.scandir", scandir)
+    monkeypatch.setattr("ablate.logs.files.os.scandir", scandir)
     assert "Not read, or not whole: closed: Permission denied." in notes(adopted(root))
 
 

@@ -277,7 +277,7 @@ main()
 @pytest.mark.slow
 def test_a_script_with_its_schema_resolvers_and_errors_in_main_runs_in_workers(toy: Any) -> None:
     (toy.folder / "toy_application.py").write_text(SCRIPT)
-    ended = toy.run("model.depth=2,3,4", "hydra/sweeper=ablation", "hydra.sweeper.seeds=2", *WORKERS)
+    ended = toy.run("model.depth=2,3,4", "hydra/sweeper=ablation", "hydra.sweeper.seeds=[0,1]", *WORKERS)
     assert ended.code == 1, ended.err
     assert "4 finished, 2 failed:" in ended.out
     assert "model.depth=4, seed 0: raised: Odd: 1 2" in ended.out

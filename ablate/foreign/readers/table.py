@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import ConfigError, StoreError, suggestion
-from ablate.foreign.files import SourceFolder
-from ablate.foreign.number_tables import as_numbers, number_table, read_table
-from ablate.foreign.reader import REPETITION_NAMES, ForeignRun, ForeignRuns, NumberTable, Reader
-from ablate.foreign.regular_files import UnreadableFile
+from ablate.foreign.reader import REPETITION_NAMES, ForeignRun, ForeignRuns, Reader
+from ablate.logs.files import SourceFolder
+from ablate.logs.number_table import NumberTable
+from ablate.logs.number_tables import as_numbers, number_table, read_table
+from ablate.logs.regular_files import UnreadableFile
 from ablate.study.settings import AUTO
 
 if TYPE_CHECKING:
