@@ -117,7 +117,7 @@ def noted_interrupts(on_exit: Callable[[], None]) -> Iterator[Interrupts]:
         return interrupts.handler if number == signal.SIGINT and is_active else get_signal(number)
 
     set_signal(signal.SIGINT, interrupts.note)
-    signal.signal, signal.getsignal = set_handler, get_handler
+    signal.signal, signal.getsignal = set_handler, get_handler  # type: ignore[assignment]
     try:
         with interrupts.woken():
             yield interrupts

@@ -362,12 +362,12 @@ def test_a_study_that_forbids_failures_has_no_result_until_they_are_mended(toy_h
     [
         (
             "wurst",
-            "study.failures=wurst: must be one of drop, fail, worst, or the number that failed runs count as. "
+            "hydra.sweeper.failures=wurst: must be one of drop, fail, worst, or the number that failed runs count as. "
             "Did you mean 'worst'?\n",
         ),
         (
             "nan",
-            "study.failures=nan: must be one of drop, fail, worst, or the number that failed runs count as.\n",
+            "hydra.sweeper.failures=nan: must be one of drop, fail, worst, or the number that failed runs count as.\n",
         ),
     ],
 )
