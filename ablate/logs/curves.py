@@ -84,7 +84,10 @@ def _joined(tables: Mapping[str, NumberTable]) -> tuple[pd.DataFrame, dict[str, 
     import pandas as pd
 
     # A second counter, of parts of epochs or of a run, is no number of the curve; its name is not free, either.
-    metrics = {file: [name for name in table.metrics if name not in _KEYS] for file, table in tables.items()}
+    metrics = {
+        file: [name for name in table.metrics if name not in _KEYS and not name.startswith("_")]
+        for file, table in tables.items()
+    }
     names = Counter(name for own in metrics.values() for name in own)
     prefixes = _prefixes(list(tables))
     frames = []

@@ -164,14 +164,18 @@ def list_files(path: Path) -> SourceFolder:
 
 
 def _summaries(folder: SourceFolder, location: str) -> list[str]:
-    """What W&B has written of each run besides its own format: the last value of each number."""
+    """What W&B has written of each run that holds numbers: its log, and the last value of each."""
+    files = []
     try:
         with os.scandir(folder.root / location) as entries:
             runs = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        for run in runs[:_MOST_SUMMARIES]:
+            names = os.listdir(folder.root / location / run)  # noqa: PTH208, of names alone
+            files += [f"{location}/{run}/{name}" for name in sorted(names) if name.endswith(".wandb")]
+            files.append(f"{location}/{run}/files/wandb-summary.json")
     except OSError:
         return []
-    files = (f"{location}/{run}/files/wandb-summary.json" for run in runs[:_MOST_SUMMARIES])
-    return [file for file in files if folder.has(file) and _can_read(folder, file)]
+    return [file for file in files if folder.has(file) and _is_visible(file) and _can_read(folder, file)]
 
 
 def _is_visible(name: str) -> bool:

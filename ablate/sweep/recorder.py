@@ -34,11 +34,11 @@ from ablate.sweep.returned import has_number, sort_results, split_fingerprints
 from ablate.sweep.run_outputs import (
     MetricSource,
     collect_curve,
+    comparable_notes,
     has_curve_to_collect,
     metrics_of_outputs,
     read_outputs,
     reading_note,
-    unique,
 )
 from ablate.sweep.safe_text import error_line, shortened, text_of
 from ablate.sweep.source_code import SourceCode
@@ -198,7 +198,7 @@ def _result(
         notes = [*places, *notes]
         metrics, _ = sort_results(numbers, metric)
         other = {} if value is None else sort_results(value, metric, strict=False)[1]
-    return Result(metrics, other=other, fingerprints=fingerprints, notes=unique(notes))
+    return Result(metrics, other=other, fingerprints=fingerprints, notes=comparable_notes(notes))
 
 
 def _with_seconds(metrics: Mapping[str, float], metric: str, seconds: float) -> dict[str, float]:

@@ -37,6 +37,7 @@ _LARGEST_LOG = 64_000_000  # bytes
 _LONGEST_LINE = 10_000  # characters of a line of a log that are looked at
 _LISTED = 8
 _LONGEST_NOTE = 400
+_RANDOM_NAME = re.compile(r"(?:offline-)?(run-)(?:\d{8}_\d{6}-\w+|\w+(?=\.wandb))|(?<=tfevents)(\.)[\w.-]*\w")
 
 
 @dataclass(frozen=True)
@@ -301,6 +302,11 @@ def _note_text(note: FileNote) -> str:
     return shortened(text, _LONGEST_NOTE)
 
 
-def unique(notes: Iterable[str]) -> tuple[str, ...]:
-    """The notes of a run, each once."""
-    return tuple(dict.fromkeys(notes))
+def comparable_notes(notes: Iterable[str]) -> tuple[str, ...]:
+    """The notes of a run, each once, and the same for all runs: names of files without times and random ids.
+
+    Example:
+        >>> comparable_notes(["acc is that of wandb/offline-run-20260101_101010-ab12cd34/files/wandb-summary.json"])
+        ('acc is that of wandb/run-*/files/wandb-summary.json',)
+    """
+    return tuple(dict.fromkeys(_RANDOM_NAME.sub(lambda match: f"{match[1] or match[2]}*", note) for note in notes))

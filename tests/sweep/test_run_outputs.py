@@ -179,6 +179,34 @@ def test_w_and_b_offline_gives_the_metric_without_what_it_keeps_for_itself(tmp_p
     assert "wandb-summary.json" in result.notes[0]
 
 
+def message(number: int, content: bytes) -> bytes:
+    """A field of a protobuf message; numbers and lengths below 128 take one byte, 16 takes two as a tag."""
+    tag = number << 3 | 2
+    head = bytes([tag]) if tag < 128 else bytes([tag & 127 | 128, tag >> 7])
+    return head + bytes([len(content)]) + content
+
+
+def wandb_log(folder: Path, rows: Sequence[dict[str, float]]) -> None:
+    """A log of W&B in offline mode: one fragment a record, whose checksum is not looked at."""
+    path = folder / "wandb" / "offline-run-20260101_101010-ab12cd34" / "run-ab12cd34.wandb"
+    path.parent.mkdir(parents=True)
+    data = b":W&B\xe1\xbe\0"
+    for row in rows:
+        items = [message(1, message(1, name.encode()) + message(16, json.dumps(row[name]).encode())) for name in row]
+        record = message(2, b"".join(items))
+        data += b"\0" * 4 + len(record).to_bytes(2, "little") + b"\1" + record
+    path.write_bytes(data + b"\0" * 4 + b"\xff\0\1cut off")
+
+
+def test_the_log_of_w_and_b_offline_is_a_curve_and_gives_the_metric(tmp_path: Path) -> None:
+    rows = [{"epoch": epoch, "test/acc": 0.5 + epoch / 8, "_step": epoch, "_runtime": 0.1} for epoch in (0, 1)]
+    result, curve = recorded(tmp_path, lambda folder: wandb_log(folder, rows), MetricSource("test/acc"))
+    assert result.metrics["test/acc"] == 0.625
+    assert curve == {"epoch": [0, 1], "test/acc": [0.5, 0.625]}
+    assert "wandb/run-*/run-*.wandb" in result.notes[0]
+    assert any("cut off or damaged" in note for note in result.notes)
+
+
 def test_a_file_with_the_result_counts_before_the_last_row_of_a_curve(tmp_path: Path) -> None:
     def write(folder: Path) -> None:
         table(folder, "log.csv", ["epoch", "acc"], [[0, 0.1], [1, 0.2]])

@@ -16,6 +16,7 @@ from ablate.logs.printing import short_line
 from ablate.logs.regular_files import UnreadableFile
 from ablate.logs.run_numbers import TABLE_FILES, read_run_numbers
 from ablate.logs.tensorboard import EVENT_FILES
+from ablate.logs.wandb_log import WANDB_FILES
 
 if TYPE_CHECKING:
     from ablate.foreign.request import AdoptSettings
@@ -33,7 +34,11 @@ def _read(folder: SourceFolder, settings: AdoptSettings) -> ForeignRuns:
     events: dict[str, list[str]] = {location: [] for location in files}
     without_run = []
     tables = folder.named(*TABLE_FILES)
-    for names, by_run in ((tables, files), (folder.named(*JSON_FILES), files), (folder.named(EVENT_FILES), events)):
+    for names, by_run in (
+        (tables, files),
+        (folder.named(*JSON_FILES, WANDB_FILES), files),
+        (folder.named(EVENT_FILES), events),
+    ):
         for file in names:
             run = next((location for parent in Path(file).parents if (location := str(parent)) in files), None)
             if run is not None:
