@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from ablate.errors import NetworkError
-from ablate.keras.data.class_folders import picture_files
+from ablate.keras.data.image_files import picture_files
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.data.images import UNREADABLE, fitted, opened
 from ablate.keras.outputs import output_kind, probabilities

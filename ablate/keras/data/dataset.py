@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -51,6 +51,8 @@ class Pool:
         sizes: (images, 2), height and width of each image in its source.
         notes: A sentence for each thing of the source that was left out.
         hashes: The `content_hashes` of the images, where they are known already.
+        traits: What the source says about each image beside its pixels and size, such as ``file type``: a whole number
+            for each of its values.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Pool:
     sizes: np.ndarray
     notes: tuple[str, ...] = ()
     hashes: np.ndarray | None = None
+    traits: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def fingerprint(self) -> str:

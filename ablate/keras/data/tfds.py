@@ -63,6 +63,7 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
 
     from ablate.keras.data.dataset import Pool, consecutive
     from ablate.keras.data.decoding import decode_images
+    from ablate.keras.data.source_notes import source_notes
     from ablate.keras.data.tfds_preparation import find_builder, prepare
 
     logging.getLogger("absl").setLevel(logging.ERROR)  # the log of the library
@@ -110,7 +111,8 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
         )
     names = tuple(builder.info.features[label_key].names)
     name, sizes, contents = values["name"], columns["sizes"], columns["contents"]
-    return Pool(name, images.images, columns["labels"], names, official, sizes, hashes=contents)
+    notes = source_notes(columns, size, None)
+    return Pool(name, images.images, columns["labels"], names, official, sizes, notes, contents)
 
 
 def _read_split(
@@ -120,8 +122,8 @@ def _read_split(
     import numpy as np
     import tensorflow_datasets as tfds
 
-    from ablate.keras.data.decoding import decode_blocks
-    from ablate.keras.data.images import fitted, opened, picture
+    from ablate.keras.data.decoding import Example, decode_blocks
+    from ablate.keras.data.images import fitted, opened, peak_of, picture
 
     # Images of 8 bits are decoded here, in parallel; only the library knows how it encodes other types.
     is_encoded = builder.info.features[image_key].np_dtype == np.uint8
@@ -132,12 +134,13 @@ def _read_split(
     config = tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1)
     examples = builder.as_dataset(split=split, shuffle_files=False, read_config=config, decoders=decoding)
 
-    def decode(example: dict[str, Any]) -> tuple[np.ndarray, int, tuple[int, ...]]:
+    def decode(example: dict[str, Any]) -> Example:
         image, label = example[image_key], int(example[label_key])
         if is_encoded:
             with opened(image, shape[:2]) as (encoded, size):
-                return fitted(encoded, shape[:2], shape[2], fit), label, size
-        return fitted(picture(image), shape[:2], shape[2], fit), label, image.shape[:2]
+                return Example(fitted(encoded, shape[:2], shape[2], fit), label, size)
+        pixels = fitted(picture(image), shape[:2], shape[2], fit)
+        return Example(pixels, label, image.shape[:2], peak_of(image))
 
     yield from decode_blocks(examples.prefetch(_PREFETCH).as_numpy_iterator(), decode)
 
