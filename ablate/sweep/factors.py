@@ -81,7 +81,7 @@ def read_request(
                     f"written in brackets: '{key}=[a,b]'."
                 )
             else:
-                factor, factor_notes = _swept_factor(override, config, loader, settings.extra_factors or (), added)
+                factor, factor_notes = _swept_factor(override, config, loader, settings, added)
                 factors.append(replace(factor, block=key in (settings.blocks or ())))
                 notes += factor_notes
         except DesignError as error:
@@ -90,9 +90,11 @@ def read_request(
             faults.append(f"{override.input_line}: {error_text(error)}")
     if faults:
         raise DesignError("\n".join(faults))
-    swept = bool(factors)
     fixed_lines = {override.key_or_group: override.input_line for override in fixed}
     declarations = settings.factors or {}
+    # Data sets alone are nothing to compare: within each of them the declared factors are.
+    swept = any(not factor.block or not declarations for factor in factors)
+    blocks, factors = ([], factors) if swept else (factors, [])
     if not factors:
         if settings.design is None and (named := [name for name in declarations if name in fixed_lines]):
             raise DesignError(
@@ -104,11 +106,11 @@ def read_request(
             )
         declared = {name: levels for name, levels in declarations.items() if name not in fixed_lines}
         notes += [f"{fixed_lines[name]} is held fixed and not varied." for name in declarations if name in fixed_lines]
-        if not declared:
+        if not declared and not blocks:
             raise DesignError(
                 "Nothing to compare: no key is swept and no factors are declared. Sweep a key, for example key=a,b."
             )
-        factors = _declared_factors(declared, config, loader)
+        factors = [*blocks, *_declared_factors(declared, config, loader)]
     return StudyRequest(
         tuple(str(override.input_line) for override in fixed), tuple(factors), seeds, swept, tuple(notes)
     )
@@ -125,14 +127,14 @@ def _read_seeds(override: Override) -> tuple[int, ...]:
 
 
 def _swept_factor(
-    override: Override, config: DictConfig, loader: ConfigLoader, extra: Sequence[str], added: Set[str]
+    override: Override, config: DictConfig, loader: ConfigLoader, settings: StudySettings, added: Set[str]
 ) -> tuple[Factor, list[str]]:
     """The factor of a swept override, and notes about its reference.
 
     A key that the configuration does not have is added to it by each level (``+key=value``): one of ``extra_factors``
     always, another one only in a mapping that takes new keys and only where the user typed the ``+``.
     """
-    name = override.get_key_element().lstrip("+")
+    name, extra = override.get_key_element().lstrip("+"), settings.extra_factors or ()
     values = dict.fromkeys(swept_values(override, MOST_LEVELS))
     if not values:
         raise DesignError(f"{override.input_line}: the sweep lists no level.")
@@ -145,7 +147,14 @@ def _swept_factor(
             listed = ",".join(values)
             raise DesignError(f"{override.input_line}: the configuration has no {name}. To add it: '+{name}={listed}'.")
         return _with_reference(name, _make_levels(name, [f"+{name}={value}" for value in values], config), None)
-    return _make_factor(name, [f"{name}={value}" for value in values], config, loader)
+    factor, notes = _make_factor(name, [f"{name}={value}" for value in values], config, loader)
+    unset = (settings.unset or {}).get(name)
+    if unset is not None and factor.reference == level_label(unset) and level_label(unset) not in values:
+        # Nobody chose it, so that it is no level of the study.
+        levels = tuple(level for level in factor.levels if level.label != factor.reference)
+        note = f"{name}={levels[0].label}, listed first, is the reference."
+        return replace(factor, levels=levels, reference=levels[0].label), [note]
+    return factor, notes
 
 
 def _declared_factors(declared: Mapping[str, Any], config: DictConfig, loader: ConfigLoader) -> list[Factor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -48,8 +49,8 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     from ablate.keras.data.dataset import Pool, consecutive
     from ablate.keras.data.decoding import Example, decode_blocks, decode_images
     from ablate.keras.data.images import fitted, peak_of
-    from ablate.keras.data.source_notes import source_notes
-    from ablate.keras.data.user_data import Labels, image_faults, open_image, read_examples, read_parts
+    from ablate.keras.data.source_notes import digest_of, source_notes
+    from ablate.keras.data.user_data import Labels, content_of, image_faults, open_image, read_examples, read_parts
 
     path = values["builder"]
     key = f"data.builder={path}"
@@ -73,21 +74,29 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
             if size is None and original != height_width:
                 raise ValueError("it differs in size from the first: set data.size, a number or [height, width]")
             peak = peak_of(image if isinstance(image, np.ndarray) else opened)
-            return Example(fitted(opened, size, channels, fit, values["white"]), code, original, peak)
+            pixels = fitted(opened, size, channels, fit, values["white"])
+            return Example(pixels, code, original, peak, source=digest_of(content_of(image)))
 
     images = decode_images(
         decode_blocks(examples(), decode), sum(counts.values()), (*height_width, channels), values, identity=None
     )
     numbers, class_names = labels.classes()
+    name = values["name"] or path
+    # Each value of an argument gives images of its own, which is no change of the data.
+    given = ",".join(f"{key}={value}" for key, value in sorted(values["args"].items()))
+    classes = numbers[images.columns["labels"]]
+    told = [class_names, classes.tolist(), images.columns["sources"].tobytes(), counts]
+    origin = hashlib.blake2b(repr(told).encode(), digest_size=6).hexdigest()
     return Pool(
-        values["name"] or path,
+        name,
         images.images,
-        numbers[images.columns["labels"]],
+        classes,
         class_names,
         consecutive(counts),
         images.columns["sizes"],
         source_notes(images.columns, (height_width[0], height_width[1]), values["white"]),
         images.columns["contents"],
+        origin={f"data/{name}({given})" if given else f"data/{name}": origin},
     )
 
 

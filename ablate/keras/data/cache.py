@@ -34,7 +34,16 @@ _DAY = 24 * 60 * 60.0
 """Seconds after which the temporary file of an interrupted process is removed."""
 
 
-COLUMNS = np.dtype([("labels", "<i8"), ("sizes", "<i4", 2), ("peaks", "<i4"), ("frames", "<i4"), ("contents", "V16")])
+COLUMNS = np.dtype(
+    [
+        ("labels", "<i8"),
+        ("sizes", "<i4", 2),
+        ("peaks", "<i4"),
+        ("frames", "<i4"),
+        ("sources", "V16"),
+        ("contents", "V16"),
+    ]
+)
 """What belongs to an image; see `Decoded`."""
 
 
@@ -50,7 +59,7 @@ class Decoded:
         images: (images, height, width, channels), whole numbers 0 to 255, in memory or mapped from a file.
         columns: (images,), an entry with ``labels``, as the source gave them; ``sizes``, height and width of the image
             in its source; ``peaks``, the largest value of an image of 16 bits, else 0; ``frames``, how many its file
-            has; ``contents``, as in `Pool.contents`.
+            has; ``sources``, a digest of what was read; ``contents``, as in `Pool.contents`.
     """
 
     images: np.ndarray

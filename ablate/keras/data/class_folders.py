@@ -172,7 +172,9 @@ class _Reader:
         for part in ("test", "validation"):
             absent = [name for name in names if part in classes and name not in classes[part].values()]
             if absent:
-                self.notes.append(f"No {part} image of {len(absent)} of the {len(names)} classes: {listing(absent, 5)}.")
+                self.notes.append(
+                    f"No {part} image of {len(absent)} of the {len(names)} classes: {listing(absent, 5)}."
+                )
         return Listing(files, np.array(labels, np.int64), names, consecutive(counts), tuple(self.notes))
 
     def _note_left_out(self, used: set[RelativePath]) -> None:
@@ -270,7 +272,9 @@ class _Reader:
         found = {prefix: path for prefix, path in found.items() if path.is_file()}
         whole = next((path for path in (self.root / given, given) if path.is_file()), None)
         if whole is None and not found:
-            tables = [path for path in self.contents.others if Path(path[-1]).suffix.lower() in (".csv", ".tsv", ".txt")]
+            tables = [
+                path for path in self.contents.others if Path(path[-1]).suffix.lower() in (".csv", ".tsv", ".txt")
+            ]
             there = listing(["/".join(path) for path in tables], LISTED) or "none"
             raise NetworkError(f"{key}: there is no such file in {self.root}; tables there: {there}.")
         labels: dict[RelativePath, str] = {}

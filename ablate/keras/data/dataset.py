@@ -53,6 +53,8 @@ class Pool:
         hashes: The `content_hashes` of the images, where they are known already.
         traits: What the source says about each image beside its pixels and size, such as ``file type``: a whole number
             for each of its values.
+        origin: Fingerprints of what was read, by name: they change with the data, and not with the size that images
+            are brought to or with other settings, which stand in the configuration.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Pool:
     notes: tuple[str, ...] = ()
     hashes: np.ndarray | None = None
     traits: Mapping[str, np.ndarray] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -73,6 +76,11 @@ class Pool:
         for part in sorted(self.official):
             digest.update(part.encode() + self.official[part].tobytes())
         return digest.hexdigest()
+
+    @property
+    def fingerprints(self) -> Mapping[str, str]:
+        """The `origin`; of a source that does not say it, the `fingerprint`."""
+        return self.origin or {f"data/{self.name}": self.fingerprint}
 
     @cached_property
     def contents(self) -> np.ndarray:

@@ -39,6 +39,7 @@ class Example:
         size: Height and width in the source.
         peak: The largest value in the source, where that has 16 bits; else 0.
         frames: How many frames the source has, of which the first counts.
+        source: A digest of what was read, 16 bytes: it changes with the source, whatever size the image is brought to.
     """
 
     pixels: np.ndarray
@@ -46,6 +47,7 @@ class Example:
     size: Sequence[int]
     peak: int = 0
     frames: int = 1
+    source: bytes = bytes(16)
 
 
 def decode_blocks(items: Iterable[_Item], decode: Callable[[_Item], Example]) -> Iterator[Block]:
@@ -67,6 +69,7 @@ def decode_blocks(items: Iterable[_Item], decode: Callable[[_Item], Example]) ->
             columns["sizes"] = [one.size for one in examples]
             columns["peaks"] = [one.peak for one in examples]
             columns["frames"] = [one.frames for one in examples]
+            columns["sources"] = [np.void(one.source) for one in examples]
             yield np.stack([one.pixels for one in examples]), columns
 
 

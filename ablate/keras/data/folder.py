@@ -11,8 +11,6 @@ from ablate.errors import NetworkError
 from ablate.study.setting import Rule, Setting, either, flag, list_of, mapping, number, optional, text, whole
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ablate.keras.data.dataset import Pool
 
 
@@ -63,6 +61,12 @@ SETTINGS = {
 }
 DEFAULTS = {"size": 64}
 
+_READING = (
+    *("parts", "depth", "labels", "image_column", "label_column", "part_column", "label_pattern", "exclude"),
+    "skip_corrupt",
+)
+"""Settings on which files, labels and parts depend."""
+
 
 def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     """The images of a folder.
@@ -87,7 +91,7 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     from ablate.keras.data.image_files import corrupt_notes, first_size
     from ablate.keras.data.images import UNREADABLE, fitted, frames_of, opened, peak_of
     from ablate.keras.data.label_table import ColumnChoice
-    from ablate.keras.data.source_notes import file_traits, source_notes
+    from ablate.keras.data.source_notes import digest_of, file_traits, source_notes
 
     root = Path(values["path"]).expanduser()
     columns = ColumnChoice(values["image_column"], values["label_column"], values["part_column"])
@@ -102,7 +106,8 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
 
     def decode(position: int) -> Example:
         try:
-            with opened(files[position], size) as (image, original):
+            data = files[position].read_bytes()
+            with opened(data, size) as (image, original):
                 frames, peak = frames_of(files[position]), peak_of(image)
                 pixels = fitted(image, size, channels, fit, white)
         except UNREADABLE:
@@ -113,7 +118,7 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
                 f"pixels, an earlier one {height_width[0]} x {height_width[1]}. Set data.size, a number or "
                 "[height, width]."
             )
-        return Example(pixels, int(labels[position]), original, peak, frames)
+        return Example(pixels, int(labels[position]), original, peak, frames, digest_of(data))
 
     # Labels that are not in the path of a file change without it.
     digest = hashlib.blake2b(labels.tobytes() + repr(class_names).encode(), digest_size=8).hexdigest()
@@ -128,8 +133,18 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     notes = listing.notes + corrupt_notes(root, files, columns_of_images["labels"], skip=values["skip_corrupt"])
     official = {name: index[columns_of_images["labels"][index] >= 0] for name, index in listing.official.items()}
     refuse_empty_classes(root, columns_of_images["labels"], class_names)
+    name = values["name"] or root.resolve().name
+    # What may differ within a study, since it stands in the configuration, belongs to the name of the fingerprint.
+    chosen = [values[key] for key in _READING if values[key] != SETTINGS[key].default]
+    variant = f"/{hashlib.blake2b(repr(chosen).encode(), digest_size=4).hexdigest()}" if chosen else ""
+    places = [
+        (file.relative_to(root).as_posix(), class_names[label] if label >= 0 else "", source.tobytes())
+        for file, label, source in zip(files, columns_of_images["labels"], columns_of_images["sources"], strict=True)
+    ]
+    parts = {part: index.tolist() for part, index in official.items()}
+    origin = hashlib.blake2b(repr([places, parts]).encode(), digest_size=6).hexdigest()
     return Pool(
-        values["name"] or root.resolve().name,
+        name,
         images.images,
         columns_of_images["labels"],
         class_names,
@@ -137,7 +152,8 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
         columns_of_images["sizes"],
         (*notes, *source_notes(columns_of_images, height_width, white)),
         columns_of_images["contents"],
-        traits=file_traits(files, class_names),
+        file_traits(files, class_names),
+        {f"data/{name}{variant}": origin},
     )
 
 

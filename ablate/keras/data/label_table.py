@@ -172,9 +172,7 @@ class _ImageFinder:
         return len(self._by_end.get(parts, []))
 
 
-def _header(
-    rows: list[list[str]], finder: _ImageFinder, choice: ColumnChoice
-) -> tuple[list[str], list[list[str]]]:
+def _header(rows: list[list[str]], finder: _ImageFinder, choice: ColumnChoice) -> tuple[list[str], list[list[str]]]:
     """The names of the columns and the rows below; columns without names are called by their numbers from 1."""
     first = rows[0]
     is_named = any(name is not None and name in first for name in (choice.image, choice.label, choice.part))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,11 @@ import numpy as np
 _DEEP = 2**16 - 1
 _ENLARGED = 0.05
 """Share of enlarged images from which on a note says so."""
+
+
+def digest_of(data: bytes) -> bytes:
+    """A digest of what was read for an image, 16 bytes."""
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def source_notes(columns: np.ndarray, size: tuple[int, int], white: float | None) -> tuple[str, ...]:
@@ -68,7 +74,9 @@ def file_traits(files: Sequence[Path], class_names: Sequence[str]) -> dict[str, 
         alike), which tells sources and cameras apart.
     """
     classes = [_letters(name) for name in class_names if _letters(name)]
-    kinds = [{".jpeg": ".jpg", ".tiff": ".tif"}.get(ending, ending) for ending in (file.suffix.lower() for file in files)]
+    kinds = [
+        {".jpeg": ".jpg", ".tiff": ".tif"}.get(ending, ending) for ending in (file.suffix.lower() for file in files)
+    ]
     forms = []
     for file in files:
         form = re.sub(r"\d+", "#", file.stem.lower())
@@ -93,4 +101,6 @@ def darkness_note(images: np.ndarray) -> tuple[str, ...]:
     top = int(np.max(images[::step], initial=0))
     if top >= 32:
         return ()
-    return (f"No value in the images is above {top} of 255: they are nearly black. Are they masks, or of another range?",)
+    return (
+        f"No value in the images is above {top} of 255: they are nearly black. Are they masks, or of another range?",
+    )

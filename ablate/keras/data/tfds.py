@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from itertools import chain, combinations, product
@@ -12,8 +13,6 @@ from ablate.errors import AblateError, NetworkError, suggestion
 from ablate.study.setting import Setting, flag, optional, text
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ablate.keras.data.cache import Block
     from ablate.keras.data.dataset import Pool
 
@@ -112,7 +111,9 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     names = tuple(builder.info.features[label_key].names)
     name, sizes, contents = values["name"], columns["sizes"], columns["contents"]
     notes = source_notes(columns, size, None)
-    return Pool(name, images.images, columns["labels"], names, official, sizes, notes, contents)
+    cut = [values[key] for key in ("train_split", "validation_split", "test_split", "image", "label") if values[key]]
+    origin = {"/".join(["data", name, *cut]): _fingerprint(builder)}
+    return Pool(name, images.images, columns["labels"], names, official, sizes, notes, contents, origin=origin)
 
 
 def _read_split(
@@ -143,6 +144,12 @@ def _read_split(
         return Example(pixels, label, image.shape[:2], peak_of(image))
 
     yield from decode_blocks(examples.prefetch(_PREFETCH).as_numpy_iterator(), decode)
+
+
+def _fingerprint(builder: Any) -> str:
+    """Of the version of a set and how many examples and bytes each of its files has."""
+    splits = {name: [list(split.shard_lengths), split.num_bytes] for name, split in sorted(builder.info.splits.items())}
+    return hashlib.blake2b(repr([builder.info.full_name, splits]).encode(), digest_size=6).hexdigest()
 
 
 def _identity(builder: Any) -> list[Any]:

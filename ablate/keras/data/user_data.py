@@ -122,9 +122,7 @@ def read_examples(where: str, parts: Mapping[str, UserPart]) -> Iterator[tuple[A
 def _with_named_labels(where: str, name: str, part: UserPart) -> UserPart:
     """A part whose labels are the names that it has for them, and not its numbers."""
     names = part.names or ()
-    return replace(
-        part, read=lambda: ((image, _named(where, name, label, names)) for image, label in part.read())
-    )
+    return replace(part, read=lambda: ((image, _named(where, name, label, names)) for image, label in part.read()))
 
 
 def _named(where: str, part: str, label: Any, names: Sequence[str]) -> Any:
@@ -166,6 +164,20 @@ def open_image(
     yield image, (image.height, image.width)
 
 
+def content_of(image: Any) -> bytes:
+    """The bytes of whatever a function returns for an image: those of its file, or its values."""
+    if isinstance(image, np.ndarray) and image.dtype.kind in "SUO" and image.ndim == 0:
+        image = image.item()
+    if isinstance(image, bytes):
+        return Path(os.fsdecode(image)).expanduser().read_bytes() if b"\0" not in image else image
+    if isinstance(image, str | os.PathLike):
+        return Path(image).expanduser().read_bytes()
+    if isinstance(image, Image.Image):
+        return image.mode.encode() + image.tobytes()
+    values = np.ascontiguousarray(image)
+    return repr((values.dtype.str, values.shape)).encode() + values.tobytes()
+
+
 @contextmanager
 def image_faults(where: str, position: int, image: Any) -> Iterator[None]:
     """Turns what is wrong with an image into a message that says which one it is."""
@@ -200,7 +212,9 @@ def _parts_of(where: str, returned: Any) -> tuple[dict[str, Any], Sequence[Any] 
             raise NetworkError(f"{where} returned {fault}. {_FORMS}")
         parts = {part: returned[part] for part in _PARTS if returned.get(part) is not None}
         names = returned.get("class_names")
-    elif _is_pair(returned) and all(isinstance(half, tuple | Iterator | tf.data.Dataset | keras.utils.PyDataset) for half in returned):
+    elif _is_pair(returned) and all(
+        isinstance(half, tuple | Iterator | tf.data.Dataset | keras.utils.PyDataset) for half in returned
+    ):
         parts, names = {"train": returned[0], "test": returned[1]}, None
     else:
         parts, names = {"train": returned}, None

@@ -132,7 +132,9 @@ def test_parts_that_are_not_clear_are_refused(tmp_path):
     for label in ("a", "b"):
         write(tmp_path / "three/extra" / label, 3)
         write(tmp_path / "three/test" / label, 3)
-    left_out = f"Beside the parts, {tmp_path}/three has folders that are left out: extra; data.parts chooses the folders."
+    left_out = (
+        f"Beside the parts, {tmp_path}/three has folders that are left out: extra; data.parts chooses the folders."
+    )
     assert left_out in load(config(tmp_path / "three"), 0).pool.notes
 
 

@@ -98,7 +98,9 @@ def test_parts_may_be_given(tmp_path):
     assert "fold9" in refused(tmp_path, parts={"train": "fold9"})
 
 
-@pytest.mark.parametrize("names", [("cats_train", "cats_test", "dogs_train", "dogs_test"), ("fold0", "fold1"), ("part_1", "part_2")])
+@pytest.mark.parametrize(
+    "names", [("cats_train", "cats_test", "dogs_train", "dogs_test"), ("fold0", "fold1"), ("part_1", "part_2")]
+)
 def test_classes_that_are_all_called_like_parts_are_refused(tmp_path, names):
     write(tmp_path, *(f"{name}/{{}}.jpg" for name in names), count=2)
     assert "data.parts=none" in refused(tmp_path)
@@ -159,7 +161,15 @@ def test_a_table_in_each_part(tmp_path):
 
 def test_a_table_with_a_column_of_parts(tmp_path):
     write(tmp_path, "images/{}.png", count=4)
-    table(tmp_path, "data.tsv", "path\tset\tclass", "images/0.png\ttrain\ta", "images/1.png\ttrain\tb", "images/2.png\ttest\ta", "images/3.png\ttest\tb")
+    table(
+        tmp_path,
+        "data.tsv",
+        "path\tset\tclass",
+        "images/0.png\ttrain\ta",
+        "images/1.png\ttrain\tb",
+        "images/2.png\ttest\ta",
+        "images/3.png\ttest\tb",
+    )
     assert counts(tmp_path, labels="data.tsv") == {"train": {"a": 1, "b": 1}, "test": {"a": 1, "b": 1}}
 
 
@@ -218,9 +228,7 @@ def test_nested_classes(tmp_path):
     assert counts(tmp_path, depth=2)["train"] == {
         f"{alphabet}/character0{number}": 2 for alphabet in ("Greek", "Latin") for number in (1, 2)
     }
-    assert counts(tmp_path, pattern=typed(message)["label_pattern"]) == {
-        "train": {"character01": 4, "character02": 4}
-    }
+    assert counts(tmp_path, pattern=typed(message)["label_pattern"]) == {"train": {"character01": 4, "character02": 4}}
 
 
 def test_masks_are_no_classes(tmp_path):
