@@ -39,7 +39,7 @@ def confusion_shares(confusions: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=list(SHARE_COLUMNS))
     runs = table.groupby(["cell", "class"], sort=False)["seed"].nunique()
     sums = table.groupby(["cell", "class", "predicted"], sort=False)[["share", "images"]].sum().reset_index()
-    n = pd.MultiIndex.from_frame(sums[["cell", "class"]]).map(runs).to_numpy()
+    n = runs.loc[pd.MultiIndex.from_frame(sums[["cell", "class"]])].to_numpy()
     return sums.assign(share=sums["share"] / n, images=sums["images"] / n, n=n)[list(SHARE_COLUMNS)]
 
 

@@ -23,7 +23,7 @@ from ablate.figures.panels import (
     panels_of,
 )
 from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
-from ablate.figures.style import literal_text, wrapped
+from ablate.figures.style import wrapped
 from ablate.formatting import seed_count
 
 _COLUMNS = "block cell label position class accuracy low high images n classes highlighted colour line marker".split()
@@ -86,7 +86,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
                     ax.plot([low, high], [y, y], color=row["colour"], linewidth=0.8, zorder=2)
                 draw_point(ax, row["accuracy"], y, row["marker"] or "o", 3.2, row["colour"], row["colour"])
             ticks.append((first + y + _STEP) / 2)
-            labels.append(literal_text(wrapped(str(name), _NAME)))
+            labels.append(wrapped(str(name), _NAME))
             y += _STEP + _GAP / 2
             ax.axhline(y, color="0.9", linewidth=0.5, zorder=0.5)
         ax.set_yticks(ticks, labels)
@@ -122,7 +122,7 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
         shown, classes = rows["class"].nunique(), int(rows["classes"].iloc[0])
         if shown < classes:
             sentences.append(
-                f"{f'{block}: ' if block else ''}the {shown} of {classes} classes on which the cells differ most."
+                f"{f'{block!s}: ' if block else ''}the {shown} of {classes} classes on which the cells differ most."
             )
     return " ".join(sentences)
 

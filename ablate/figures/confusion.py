@@ -15,7 +15,7 @@ from ablate.figures.figure import Canvas
 from ablate.figures.lines import highlighted_cells
 from ablate.figures.panels import ordered_rows, panel_grid, panels_of
 from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
-from ablate.figures.style import literal_text, wrapped
+from ablate.figures.style import wrapped
 from ablate.formatting import seed_count
 
 _COLUMNS = "block label position class predicted share images n classes".split()
@@ -80,7 +80,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
                 if share >= 0.005:
                     colour = "white" if share > _DARK else "0.15"
                     ax.text(across, down, f"{100 * share:.0f}", ha="center", va="center", color=colour, fontsize=size)
-        texts = [literal_text(wrapped(str(name), _NAME)) for name in names]
+        texts = [wrapped(str(name), _NAME) for name in names]
         ax.set_xticks(range(len(names)), texts, rotation=90, fontsize=min(6.5, 90 / len(names)))
         ax.set_yticks(range(len(names)), texts, fontsize=min(6.5, 90 / len(names)))
         ax.tick_params(length=0)
@@ -111,14 +111,14 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
 def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the figure shows: shares, of which images, n."""
     sentences = [
-        f"Confusion matrices of the study {summary.study.name} on the test part: the share, in percent, of the images of "
-        f"each class (rows) that each cell takes for each class (columns), mean over {seed_count(data['n'])}."
+        f"Confusion matrices of the study {summary.study.name} on the test part: the share, in percent, of the images "
+        f"of each class (rows) that each cell takes for each class (columns), mean over {seed_count(data['n'])}."
     ]
     for block, rows in data.groupby("block", sort=False):
         shown, classes = rows["class"].nunique(), int(rows["classes"].iloc[0])
         if shown < classes:
             sentences.append(
-                f"{f'{block}: ' if block else ''}the {shown} of {classes} classes that are confused most often."
+                f"{f'{block!s}: ' if block else ''}the {shown} of {classes} classes that are confused most often."
             )
     if omitted := len(summary.plan.cells) - len(data.drop_duplicates(["block", "label"])):
         sentences.append(f"{omitted} cells have no matrix here.")

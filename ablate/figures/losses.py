@@ -136,8 +136,8 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the figure shows: whose mean, n, bands, what is marked."""
     training, validation = dict.fromkeys(data["metric"])
     sentences = [
-        f"Training and validation loss ({training}, {validation}) of each cell of the study {summary.study.name}: mean "
-        f"over {seed_count(data['n'])}.",
+        f"Training and validation loss ({training}, {validation}) of each cell of the study {summary.study.name}: "
+        f"mean over {seed_count(data['n'])}.",
         f"Bands: pointwise {CONFIDENCE} t intervals of the mean."
         if data["low"].notna().any()
         else "One seed: no bands.",
@@ -149,8 +149,8 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
         sentences.append("Overfitting is not marked: in one seed a rise cannot be told from noise.")
     elif len(shown):
         sentences.append(
-            f"Grey, in {len(shown)} of {len(cells)} panels: overfitting, where the validation loss rises from its lowest "
-            "mean to the end over seeds while the training loss falls."
+            f"Grey, in {len(shown)} of {len(cells)} panels: overfitting, where the validation loss rises from its "
+            "lowest mean to the end over seeds while the training loss falls."
         )
     else:
         sentences.append("No cell is shown to overfit.")

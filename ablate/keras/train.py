@@ -186,6 +186,10 @@ class _Run(keras.callbacks.Callback):
             "fingerprints": dict(self.dataset.pool.fingerprints),
         }
 
+    def _saved_epoch(self) -> dict[str, int]:
+        save = self.values["save"]
+        return {"saved_epoch": self.best_epoch if save == "best" else len(self.rows)} if save else {}
+
     def _write_confusion(self) -> None:
         """Writes how often each class of the test part was taken for which."""
         predicted = self.compiled.loop.predicted_classes(self.compiled.outputs)

@@ -139,8 +139,8 @@ class Snapshot:
     def confusions(self) -> pd.DataFrame:
         """How often finished runs took images of each class for which.
 
-        One row for each run and pair of classes: ``cell`` (its label), ``seed``, ``class``, ``predicted``, ``images``. A
-        file that is not what it was when its run finished counts as none.
+        One row for each run and pair of classes: ``cell`` (its label), ``seed``, ``class``, ``predicted``, ``images``.
+        A file that is not what it was when its run finished counts as none.
         """
         rows = []
         for run, (_, result) in self._outcomes.items():

@@ -151,9 +151,9 @@ def _swept_factor(
     unset = (settings.unset or {}).get(name)
     if unset is not None and factor.reference == level_label(unset) and level_label(unset) not in values:
         # Nobody chose it, so that it is no level of the study.
-        levels = tuple(level for level in factor.levels if level.label != factor.reference)
-        note = f"{name}={levels[0].label}, listed first, is the reference."
-        return replace(factor, levels=levels, reference=levels[0].label), [note]
+        chosen = tuple(level for level in factor.levels if level.label != factor.reference)
+        note = f"{name}={chosen[0].label}, listed first, is the reference."
+        return replace(factor, levels=chosen, reference=chosen[0].label), [note]
     return factor, notes
 
 

@@ -1,7 +1,7 @@
 """Files of decoded images: written completely by the first process that needs them, mapped into memory by all.
 
-A file is a NumPy array of the images, followed by what belongs to each of them (label, size, largest value and frames in
-the source, hash of its pixels), and a digest of that.
+A file is a NumPy array of the images, followed by what belongs to each of them (label; size, largest value, frames and
+digest of the source; hash of its pixels), and a digest of that.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ablate.keras.data.dataset import content_hashes
 from ablate.store.locks import hold_lock
 
 Block = tuple[np.ndarray, np.ndarray]
-"""Some images: (n, height, width, channels) whole numbers 0 to 255; (n,) of the type `COLUMNS`, ``contents`` not set."""
+"""Some images: (n, height, width, channels) whole numbers 0 to 255; (n,) of the type `COLUMNS`, no ``contents`` yet."""
 
 _FORMAT = 3
 """To be raised when the same sources come to other images: older files are not read any more."""

@@ -33,6 +33,8 @@ from ablate.keras.data.label_table import ColumnChoice, read_label_table
 from ablate.keras.data.part_names import is_generic, mentions_part, part_of, part_of_value, parts_by_name
 
 PARTS = ("train", "validation", "test")
+TABLES = (".csv", ".tsv", ".txt")
+"""Endings of tables of labels that messages suggest."""
 NO_PARTS = "none"
 """The value of ``data.parts`` with which no folder is a part."""
 
@@ -209,9 +211,9 @@ class _Reader:
         if others and not several:
             part = next(iter(named))
             raise NetworkError(
-                f"{self.key}: {listing(named)} may be a part of the data set or a class beside {listing(others, LISTED)}. "
-                f"Say what it is: {quoted(f'data.parts={{{named[part]}: {part}}}')}, which leaves out the other "
-                f"folders, or data.parts={NO_PARTS}."
+                f"{self.key}: {listing(named)} may be a part of the data set or a class beside "
+                f"{listing(others, LISTED)}. Say what it is: {quoted(f'data.parts={{{named[part]}: {part}}}')}, which "
+                f"leaves out the other folders, or data.parts={NO_PARTS}."
             )
         parts: _Prefixes = defaultdict(list)
         for name, part in named.items():
@@ -279,8 +281,9 @@ class _Reader:
             raise NetworkError(f"{key}: there is no such file in {self.root}; tables there: {there}.")
         labels: dict[RelativePath, str] = {}
         stated: dict[RelativePath, str] = {}
-        for prefix, path in found.items() or [((), whole)]:
-            table = read_label_table(Path(str(path)), self.contents, prefix, self.layout.columns, key)
+        tables = found if whole is None or found else {(): whole}
+        for prefix, path in tables.items():
+            table = read_label_table(path, self.contents, prefix, self.layout.columns, key)
             labels.update(table.labels)
             stated.update(table.parts)
             if table.note not in self.notes:

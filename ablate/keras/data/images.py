@@ -75,23 +75,23 @@ def picture(array: np.ndarray, white: float | None = None) -> Image.Image:
     Raises:
         ValueError: Another shape or type.
     """
-    values = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
+    values: np.ndarray = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
     if values.dtype == np.bool_:
         values = values * np.uint8(255)
     elif values.dtype == np.uint16 and white is None:
         values = (values >> 8).astype(np.uint8)
     elif values.dtype == np.uint16:
-        if values.size and values.max() > white:
-            raise ValueError(f"values of up to {values.max()}, more than data.white={white:g}")
-        values = np.round(values * (255 / white)).astype(np.uint8)
+        top = white or 1
+        if values.size and values.max() > top:
+            raise ValueError(f"values of up to {values.max()}, more than data.white={top:g}")
+        values = np.round(values * (255 / top)).astype(np.uint8)
     elif values.dtype != np.uint8 and values.dtype.kind in "fiu":
         is_float = values.dtype.kind == "f"
-        white = white or 1
-        top = white if is_float else 255
+        top = (white or 1) if is_float else 255
         if values.size and not (values.min() >= 0 and values.max() <= top):
             kind = "floating-point images" if is_float else "unsigned numbers of 16 bits, or whole ones"
             raise ValueError(f"{kind} between 0 and {top:g} are needed, not from {values.min():g} to {values.max():g}")
-        values = np.round(values * (255 / white)).astype(np.uint8) if is_float else values.astype(np.uint8)
+        values = np.round(values * (255 / top)).astype(np.uint8) if is_float else values.astype(np.uint8)
     if values.dtype != np.uint8 or not (values.ndim == 2 or (values.ndim == 3 and values.shape[-1] in (3, 4))):
         raise ValueError(f"an image of shape {array.shape} and type {array.dtype} is not a picture")
     return Image.fromarray(values)

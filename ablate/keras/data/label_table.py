@@ -282,7 +282,9 @@ def _by_file(
 ) -> tuple[dict[RelativePath, str], dict[RelativePath, str]]:
     labels: dict[RelativePath, str] = {}
     parts: dict[RelativePath, str] = {}
-    missing, ambiguous, contrary = [], [], []
+    missing: list[str] = []
+    ambiguous: list[str] = []
+    contrary: list[str] = []
     part_cells = columns[part] if part else [""] * len(texts)
     for entry, text, part_cell in zip(columns[image], texts, part_cells, strict=True):
         path = finder.find(entry)

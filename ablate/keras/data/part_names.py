@@ -13,7 +13,8 @@ _WORDS = {
 _PART_OF_WORD = {word: part for part, words in _WORDS.items() for word in words.split()}
 _NOISE = frozenset(
     "set sets data dataset datasets database image images img imgs photo photos picture pictures pic pics jpg png jpeg "
-    "seg split part folder folders dir files file class classes the of and for final original cropped resized raw".split()
+    "seg split part folder folders dir files file class classes the of and for final original cropped resized "
+    "raw".split()
 )
 """Words beside a part's that say nothing about the images."""
 _FOLDS = frozenset("fold folds split cv part batch subset chunk shard partition group".split())

@@ -161,9 +161,8 @@ def _held_out_accuracy(values: np.ndarray, labels: np.ndarray, classes: int) -> 
 def giveaway_notes(dataset: Dataset) -> tuple[str, ...]:
     """A sentence for each trait that gives labels away."""
     return tuple(
-        f"The {one.trait} alone tells the class of {one.accuracy:.0%} of the images of '{dataset.name}', where guessing "
-        f"the largest class gets {one.chance:.0%}: a network may learn where an image comes from instead of what it "
-        "shows."
+        f"The {one.trait} alone tells the class of {one.accuracy:.0%} of the images of '{dataset.name}', where "
+        f"guessing the largest class gets {one.chance:.0%}: a network may learn where images come from."
         for one in giveaways(dataset)
     )
 

@@ -50,10 +50,11 @@ def main(config: Mapping[str, Any], folder: Path) -> list[str]:
         kind = "as stored and augmented" if model is not None else "the network has no augmentation"
     except AblateError as error:
         model, kind = None, f"without augmentation, because the network cannot be built: {error}"
-    path = draw_samples(dataset, model, folder / "samples.png")
+    path = folder / "samples.png"
+    lacking = draw_samples(dataset, model, path)
     return [
         *lines,
-        *(f"  note         {note}" for note in (*notes, *dataset.pool.notes, *giveaway_notes(dataset))),
+        *(f"  note         {note}" for note in (*notes, *dataset.pool.notes, *giveaway_notes(dataset), *lacking)),
         f"  samples      {path} ({kind})",
     ]
 

@@ -38,8 +38,8 @@ def _range_notes(peaks: np.ndarray, white: float | None) -> list[str]:
         return []
     bits = 2 ** top.bit_length() - 1
     return [
-        f"The {len(deep)} images of 16 bits hold values of up to {top}, where white is {expected:g}: they become nearly "
-        f"black. If they have {top.bit_length()} bits, set data.white={bits}."
+        f"The {len(deep)} images of 16 bits hold values of up to {top}, where white is {expected:g}: they become "
+        f"nearly black. If they have {top.bit_length()} bits, set data.white={bits}."
     ]
 
 

@@ -37,6 +37,8 @@ SETTINGS = {
 }
 DEFAULTS: dict[str, Any] = {}
 
+_LABEL_TYPES = ("object", "bool", "int64")
+"""Types of a feature that may be a class although the set does not declare it as one."""
 _PREFETCH = 256
 """Encoded images that are read ahead."""
 
@@ -177,6 +179,7 @@ def _feature(builder: Any, key: str, kind: type, configured: str | None) -> str:
         raise NetworkError(
             f"Data set '{builder.name}' is not one of image classification: it has no "
             f"{'images' if key == 'image' else 'class labels'}. Its features: {', '.join(sorted(features))}."
+            + ("" if key == "image" else _label_advice(builder.name, features))
         )
     usual = names if len(names) == 1 else [*(builder.info.supervised_keys or ()), key]
     chosen = next((name for name in ([configured] if configured else usual) if name in names), None)
@@ -186,6 +189,21 @@ def _feature(builder: Any, key: str, kind: type, configured: str | None) -> str:
             f"them.{suggestion(str(configured), names)}"
         )
     return str(chosen)
+
+
+def _label_advice(name: str, features: Mapping[str, Any]) -> str:
+    """How to use a feature that may be a class although the set does not declare it as one: a text or truth value."""
+    likely = [
+        f"{key} ({'text' if str(feature.np_dtype) == 'object' else feature.np_dtype})"
+        for key, feature in dict(features).items()
+        if getattr(feature, "shape", None) == () and str(getattr(feature, "np_dtype", "")) in _LABEL_TYPES
+    ]
+    if not likely:
+        return ""
+    return (
+        f" A class may be in {', '.join(likely)}: read it by a function, data=builder "
+        f"data.builder=my_module.load, that returns tfds.load('{name}', split='train').map(lambda example: (example['image'], example[...]))."
+    )
 
 
 def _splits(builder: Any, values: dict[str, Any]) -> dict[str, str]:

@@ -25,6 +25,7 @@ _FORMS = (
     "It must return (images, labels), ((images, labels) for training, (images, labels) for testing), a tf.data.Dataset "
     "or a generator of images with labels, or {train: ..., validation: ..., test: ..., class_names: [...]} of such."
 )
+_WHOLE_PARTS = (tuple, Iterator, tf.data.Dataset, keras.utils.PyDataset)
 _LEAST_REPEATS = 1000
 """Images that a generator may repeat before it counts as one without end."""
 _MOST_EXAMPLES = 20_000_000
@@ -212,9 +213,7 @@ def _parts_of(where: str, returned: Any) -> tuple[dict[str, Any], Sequence[Any] 
             raise NetworkError(f"{where} returned {fault}. {_FORMS}")
         parts = {part: returned[part] for part in _PARTS if returned.get(part) is not None}
         names = returned.get("class_names")
-    elif _is_pair(returned) and all(
-        isinstance(half, tuple | Iterator | tf.data.Dataset | keras.utils.PyDataset) for half in returned
-    ):
+    elif _is_pair(returned) and all(isinstance(half, _WHOLE_PARTS) for half in returned):
         parts, names = {"train": returned[0], "test": returned[1]}, None
     else:
         parts, names = {"train": returned}, None

@@ -108,8 +108,8 @@ def test_folders_that_make_no_data_set_are_refused(tmp_path):
     (tmp_path / "b").mkdir()
     assert message(tmp_path) == (
         f"data.path={tmp_path}: no image in the class folder b. "
-        "Known endings: .avif, .bmp, .dib, .gif, .j2k, .jfif, .jp2, .jpe, .jpeg, .jpg, .pbm, .pgm, .png, .pnm, .ppm, .tga, "
-        ".tif, .tiff, .webp."
+        "Known endings: .avif, .bmp, .dib, .gif, .j2k, .jfif, .jp2, .jpe, .jpeg, .jpg, .pbm, .pgm, .png, .pnm, .ppm, "
+        ".tga, .tif, .tiff, .webp."
     )
     write(tmp_path / "b", 3, size=(9, 4))
     assert message(tmp_path, size=None) == (
