@@ -30,7 +30,7 @@ from ablate.keras.data.folder_advice import (
 )
 from ablate.keras.data.image_files import ENDINGS, LISTED, FolderContents, RelativePath, scan
 from ablate.keras.data.label_table import ColumnChoice, read_label_table
-from ablate.keras.data.part_names import is_generic, mentions_part, part_of, part_of_value, parts_by_name
+from ablate.keras.data.part_names import is_generic, look_like_parts, part_of, part_of_value, parts_by_name
 
 PARTS = ("train", "validation", "test")
 TABLES = (".csv", ".tsv", ".txt")
@@ -281,8 +281,8 @@ class _Reader:
             raise NetworkError(f"{key}: there is no such file in {self.root}; tables there: {there}.")
         labels: dict[RelativePath, str] = {}
         stated: dict[RelativePath, str] = {}
-        tables = found if whole is None or found else {(): whole}
-        for prefix, path in tables.items():
+        places: dict[RelativePath, Path] = found if whole is None or found else {(): whole}
+        for prefix, path in places.items():
             table = read_label_table(path, self.contents, prefix, self.layout.columns, key)
             labels.update(table.labels)
             stated.update(table.parts)
@@ -296,8 +296,8 @@ class _Reader:
         for part, of_part in parts.items():
             for prefix in of_part:
                 within = {path: label for path, label in labels.items() if path[: len(prefix)] == prefix}
-                if not within and found and prefix not in found:
-                    within = self._class_folders(prefix)  # a table in one part alone, class folders in another
+                if not within and prefix and prefix not in found:
+                    within = self._class_folders(self._unwrapped(prefix))  # a table of one part, folders in another
                 if within:
                     classes.setdefault(part, {}).update(within)
                 else:
@@ -414,7 +414,7 @@ class _Reader:
         contents = self.contents
         where = "/".join(prefix)
         within = f" {where} holds" if where else " it holds"
-        if self.layout.parts != NO_PARTS and len(folders) > 1 and all(map(mentions_part, folders)):
+        if self.layout.parts != NO_PARTS and len(folders) > 1 and look_like_parts(folders):
             raise NetworkError(
                 f"{self.key}:{within} {listing(folders, LISTED)}, which look like parts of a data set and not like "
                 f"classes. {self._parts_to_type()}"

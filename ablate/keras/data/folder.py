@@ -42,9 +42,9 @@ SETTINGS = {
         None, optional(whole(1)), "levels of folders that make a class; null is 1, and refuses what is not clear"
     ),
     "labels": Setting(None, optional(text()), "a table of labels (CSV or text), in the folder or in each of its parts"),
-    "image_column": Setting(None, optional(text()), "its column of file names; null finds it"),
-    "label_column": Setting(None, optional(text()), "its column of classes; null finds it"),
-    "part_column": Setting(None, optional(text()), "its column of parts; null finds it"),
+    "image_column": Setting(None, optional(either(text(), whole(1))), "its column of file names; null finds it"),
+    "label_column": Setting(None, optional(either(text(), whole(1))), "its column of classes; null finds it"),
+    "part_column": Setting(None, optional(either(text(), whole(1))), "its column of parts; null finds it"),
     "label_pattern": Setting(
         None,
         optional(Rule(_has_label_group, "a regular expression with a group label: '(?P<label>[a-z]+)\\.\\d+'")),
@@ -94,7 +94,8 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     from ablate.keras.data.source_notes import digest_of, file_traits, source_notes
 
     root = Path(values["path"]).expanduser()
-    columns = ColumnChoice(values["image_column"], values["label_column"], values["part_column"])
+    chosen_columns = (values[f"{kind}_column"] for kind in ("image", "label", "part"))
+    columns = ColumnChoice(*(None if column is None else str(column) for column in chosen_columns))
     exclude = tuple(values["exclude"])
     layout = Layout(values["parts"], values["depth"], values["labels"], columns, values["label_pattern"], exclude)
     listing = list_images(root, layout)

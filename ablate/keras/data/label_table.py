@@ -72,6 +72,10 @@ def read_label_table(
     header, rows = _header(rows, finder, choice)
     columns = {name: [row[place] if place < len(row) else "" for row in rows] for place, name in enumerate(header)}
     named = {"image_column": choice.image, "label_column": choice.label, "part_column": choice.part}
+    if choice.image is not None and choice.image == choice.label:
+        raise NetworkError(
+            f"data.image_column={choice.image} and data.label_column={choice.label} are the same column."
+        )
     faults = [
         f"data.{name}={column}: '{path.name}' has the columns {listing(header, 20)}.{suggestion(column, header)}"
         for name, column in named.items()
@@ -79,7 +83,8 @@ def read_label_table(
     ]
     if faults:
         raise NetworkError("\n".join(faults))
-    image = choice.image or _image_column(key, columns, finder)
+    others = {name: cells for name, cells in columns.items() if name not in (choice.label, choice.part)}
+    image = choice.image or _image_column(key, others, finder)
     part = choice.part or _part_column(columns, image)
     texts, label = _labels(key, columns, image, part, choice.label)
     labels, parts = _by_file(key, columns, image, part, texts, finder)
@@ -190,7 +195,8 @@ def _image_column(key: str, columns: Mapping[str, list[str]], finder: _ImageFind
         name: sum(finder.find(cell) is not None for cell in cells[:_FEW]) / max(1, len(cells[:_FEW]))
         for name, cells in columns.items()
     }
-    best = max(shares, key=lambda name: shares[name])
+    # Numbers of classes may be names of files as well; those of images differ from row to row.
+    best = max(shares, key=lambda name: (round(shares[name], 1), len(set(columns[name]))))
     if shares[best] > 0:
         return best
     examples = [f"{name} ({cells[0] if cells else 'empty'})" for name, cells in columns.items()]

@@ -75,11 +75,18 @@ def parts_by_name(names: Sequence[str]) -> dict[str, str]:
     return {name: part for name in named if (part := part_of(name, common)) is not None}
 
 
-def mentions_part(name: str) -> bool:
-    """Whether a name has a word that stands for a part, or counts folds: ``cats_train``, ``fold3``."""
-    words = set(words_of(name))
-    is_fold = bool(words) and words <= _FOLDS | _NOISE and bool(re.search(r"\d", name)) and bool(words & _FOLDS)
-    return is_fold or bool(words & _PART_OF_WORD.keys())
+def look_like_parts(names: Sequence[str]) -> bool:
+    """Whether all names have a word that stands for a part, or they are one name that counts folds.
+
+    Example:
+        >>> look_like_parts(["cats_train", "dogs_train"]), look_like_parts(["HAM_images_part_1", "HAM_images_part_2"])
+        (True, True)
+        >>> look_like_parts(["class1", "class2"]), look_like_parts(["train", "car"])
+        (False, False)
+    """
+    words = [words_of(name) for name in names]
+    counts_folds = all(own == words[0] and _FOLDS & set(own) for own in words)
+    return counts_folds or all(_PART_OF_WORD.keys() & set(own) for own in words)
 
 
 def is_generic(name: str) -> bool:

@@ -113,7 +113,7 @@ def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> tuple[str, 
 
     from ablate.figures.style import font_family, literal_text
 
-    fonts = {"family": font_family()}
+    fonts: dict[str, Any] = {"family": font_family()}
     positions = sample_positions(dataset)
     rows, per_class = positions.shape
     height, width, _ = dataset.input_shape

@@ -200,9 +200,10 @@ def _label_advice(name: str, features: Mapping[str, Any]) -> str:
     ]
     if not likely:
         return ""
+    example = f"tfds.load('{name}', split='train').map(lambda example: (example['image'], example[...]))"
     return (
-        f" A class may be in {', '.join(likely)}: read it by a function, data=builder "
-        f"data.builder=my_module.load, that returns tfds.load('{name}', split='train').map(lambda example: (example['image'], example[...]))."
+        f" A class may be in {', '.join(likely)}: read it by a function, data=builder data.builder=my_module.load, "
+        f"that returns {example}."
     )
 
 

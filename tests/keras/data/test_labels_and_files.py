@@ -1,4 +1,4 @@
-"""What is wrong with labels or with the range and frames of images is said; parts that count otherwise are not mixed."""
+"""Faults of labels, ranges and frames are said, and parts that number their classes differently are not mixed."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ def test_classes_that_the_training_part_lacks_are_refused():
 
 def test_batches_of_keras_without_an_end_are_read_once():
     class Batches(keras.utils.PyDataset):
-        class_indices = {"a": 0, "b": 1}
+        @property
+        def class_indices(self):
+            return {"a": 0, "b": 1}
 
         def __len__(self):
             return 2
@@ -125,7 +127,10 @@ def test_a_table_of_hugging_face():
 
     class Table:
         column_names = ("image", "label")
-        features = {"label": Feature}
+
+        @property
+        def features(self):
+            return {"label": Feature}
 
         def __len__(self):
             return 8

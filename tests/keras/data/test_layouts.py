@@ -99,7 +99,7 @@ def test_parts_may_be_given(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "names", [("cats_train", "cats_test", "dogs_train", "dogs_test"), ("fold0", "fold1"), ("part_1", "part_2")]
+    "names", [("cats_train", "cats_test", "dogs_train", "dogs_test"), ("fold0", "fold1"), ("HAM_part_1", "HAM_part_2")]
 )
 def test_classes_that_are_all_called_like_parts_are_refused(tmp_path, names):
     write(tmp_path, *(f"{name}/{{}}.jpg" for name in names), count=2)
@@ -180,6 +180,7 @@ def test_a_table_for_one_part_and_class_folders_for_another(tmp_path):
     assert "val_annotations.txt" in refused(tmp_path)
     parts = {"train": "train", "test": "val"}
     columns = ColumnChoice(label="2")
+    write(tmp_path, "Meta/{}.png", count=4)  # names that are numbers of classes as well
     assert counts(tmp_path, labels="val_annotations.txt", parts=parts, columns=columns) == {
         "train": {"n01": 3, "n02": 3},
         "test": {"n01": 1, "n02": 1},
