@@ -14,6 +14,9 @@ from ablate.study.metric import metric_stem
 
 CONVERGENCE_COLUMNS = ("cell", "metric", "n", "epochs", "window", "gain", "low", "high", "improving")
 
+MAJORITY = "majority_accuracy"
+"""The number of a run that says what guessing the largest class scores."""
+_SAME = 1e-6  # accuracies of 32 bits that are the same
 _LARGEST = 1e150
 
 
@@ -58,6 +61,23 @@ def seed_is_idle(runs: pd.DataFrame, plan: Plan) -> bool:
     cells = pd.to_numeric(finished[metric], errors="coerce").groupby(finished["cell"], sort=False)
     several = cells.count() >= 2
     return int(several.sum()) >= 2 and bool((cells.nunique()[several] == 1).all())
+
+
+def guessing_cells(runs: pd.DataFrame, plan: Plan) -> tuple[str, ...]:
+    """Cells whose finished runs all score what guessing the largest class scores, so that they have learned nothing.
+
+    Args:
+        runs: The planned runs. A task that can say what that score is reports it as ``majority_accuracy``.
+        plan: The plan, for the metric.
+    """
+    metric = plan.study.metric
+    if metric_stem(metric) != "accuracy" or not {metric, MAJORITY} <= set(runs.columns):
+        return ()
+    finished = runs[runs["state"] == "finished"]
+    scores, guesses = (pd.to_numeric(finished[name], errors="coerce") for name in (metric, MAJORITY))
+    is_guess = (scores - guesses).abs() < _SAME
+    by_cell = is_guess.groupby(finished["cell"], sort=False).all()
+    return tuple(str(cell) for cell, guessed in by_cell.items() if guessed)
 
 
 def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:

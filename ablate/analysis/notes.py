@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 
-from ablate.analysis.checks import identical_runs, seed_is_idle
+from ablate.analysis.checks import MAJORITY, guessing_cells, identical_runs, seed_is_idle
 from ablate.analysis.effects import Effect
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.observations import Observations
 from ablate.analysis.power import seeds_more
 from ablate.analysis.rounds import Round
 from ablate.analysis.verdicts import ALPHA, blocking_interval, blocking_p_value
-from ablate.formatting import listing, p_value, percent, plural
+from ablate.formatting import listing, p_value, percent, plural, significant
 from ablate.study import Plan
 
 _MOST_SEEDS = 100
@@ -47,7 +47,8 @@ def notes_on(
         *(_progress_notes(plan, runs) if round is None else _round_notes(plan, runs, round)),
         *_failure_notes(plan, runs),
         *_exclusion_notes(plan, runs, unplanned, values, round),
-        *_effect_notes(plan, values, effects),
+        *_effect_notes(plan, values, effects, guessing := guessing_cells(runs, plan)),
+        *_guessing_notes(guessing, runs),
         *(_undecided_notes(plan, effects) if round is None or not round.runs else ()),
         *_trust_notes(plan, runs, robustness, convergence),
     )
@@ -120,7 +121,21 @@ def _exclusion_notes(
         yield f"Counted though the plan does not name them: {_seeds(beyond)}."
 
 
-def _effect_notes(plan: Plan, values: Observations, effects: tuple[Effect, ...]) -> Iterator[str]:
+def _guessing_notes(cells: Sequence[str], runs: pd.DataFrame) -> Iterator[str]:
+    if not cells:
+        return
+    scores = runs.loc[runs["cell"].isin(cells) & (runs["state"] == "finished"), MAJORITY].astype(float)
+    low, high = significant(float(scores.min())), significant(float(scores.max()))
+    share = low if low == high else f"{low} to {high}"
+    yield (
+        f"This is what guessing the largest class scores ({share}): {_cells(cells)}. The networks have learned nothing "
+        "there, or too little; more epochs, another learning rate or more images may change that."
+    )
+
+
+def _effect_notes(
+    plan: Plan, values: Observations, effects: tuple[Effect, ...], guessing: Sequence[str] = ()
+) -> Iterator[str]:
     single = [effect.cell.label for effect in effects if effect.difference.n == 1]
     if single:
         yield f"One seed allows no interval, test or verdict: {_cells(single)}."
@@ -130,7 +145,9 @@ def _effect_notes(plan: Plan, values: Observations, effects: tuple[Effect, ...])
     for effect in effects:
         if effect.is_constant:
             n, mean = effect.difference.n, effect.difference.mean
-            if mean == 0:
+            if mean == 0 and effect.cell.label in guessing:
+                what = f"exactly 0 for all {n} seeds, since both guess the largest class"
+            elif mean == 0:
                 what = f"exactly 0 for all {n} seeds; perhaps the change does nothing here"
             else:
                 what = f"the same ({mean:.4g}) for all {n} seeds"

@@ -25,6 +25,11 @@ from ablate.analysis.sentences import sentence
 from ablate.study import Plan, Study
 
 
+def no_confusions() -> pd.DataFrame:
+    """The table of a study whose runs do not say which classes they confuse."""
+    return pd.DataFrame({"cell": [], "seed": [], "class": [], "predicted": [], "images": []})
+
+
 @dataclass(frozen=True, eq=False)
 class Summary:
     """What the runs of a study say.
@@ -54,6 +59,8 @@ class Summary:
             of one image, ``activations`` (numbers handed on for one image), ``latency`` (seconds of a forward pass of
             ``batch`` images), ``step`` (seconds of a training step), and for each of these but ``batch`` a column
             ``<name>_ratio`` to the reference cell, of times the median within rounds. No rows where nothing was.
+        read_confusions: Returns a row for each run and pair of classes: ``cell``, ``seed``, ``class``, ``predicted``,
+            ``images``. Deferred, since few commands need them.
     """
 
     plan: Plan
@@ -69,6 +76,12 @@ class Summary:
     convergence: pd.DataFrame = field(default_factory=pd.DataFrame)
     round: Round | None = None
     costs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    read_confusions: Callable[[], pd.DataFrame] = no_confusions
+
+    @cached_property
+    def confusions(self) -> pd.DataFrame:
+        """How often the runs that count took images of each class for which; read when they are first used."""
+        return counted_curves(self.read_confusions(), self.runs, self.plan, self.round)
 
     @cached_property
     def curves(self) -> pd.DataFrame:

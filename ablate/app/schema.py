@@ -158,6 +158,9 @@ def _study_node() -> dict[str, Any]:
         },
         "labels": {name: one.label for name, one in known.items() if one.label != name},
         "extra_factors": "${ingredients}",
+        "unset": {
+            name: one.levels[0] for name, one in known.items() if True in one.adds and True not in one.levels[:1]
+        },
         # Handed on to the sweeper, which must not look into a node `report` that another application may have.
         **{key: f"${{report.{key}}}" for key in REPORT_SETTINGS},
     }

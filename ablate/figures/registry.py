@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from ablate.analysis import Summary
     from ablate.figures.figure import Canvas
 
-Studies = Literal["every", "blocks", "design"]
-"""Which studies have a figure by default: all, those with a block (a data set), or those whose design names it."""
+Studies = Literal["every", "blocks", "design", "chosen"]
+"""Which studies have a figure by default: all, those with a block (a data set), those whose design names it, or only
+those that ask for it."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,9 @@ for _kind in (
     FigureKind("datasets", "ablate.figures.datasets.DATASETS", "blocks"),
     FigureKind("curves", "ablate.figures.curves.CURVES", "every"),
     FigureKind("difference_curves", "ablate.figures.difference_curves.DIFFERENCE_CURVES", "every"),
+    FigureKind("losses", "ablate.figures.losses.LOSSES", "chosen"),
+    FigureKind("confusion", "ablate.figures.confusion.CONFUSION", "chosen"),
+    FigureKind("class_accuracy", "ablate.figures.class_accuracy.CLASS_ACCURACY", "chosen"),
     FigureKind("seeds", "ablate.figures.seeds.SEEDS", "every"),
     FigureKind("cost", "ablate.figures.cost.COST", "every"),
 ):

@@ -24,7 +24,7 @@ from ablate.keras.loop import FitLoop, TracedLoop
 from ablate.keras.model_checks import refuse_unreadable_file, refuse_unreported_training
 from ablate.keras.networks import build_model
 from ablate.keras.optimization import optimizer
-from ablate.keras.outputs import accuracy, loss, output_kind
+from ablate.keras.outputs import OutputKind, accuracy, loss, output_kind
 from ablate.keras.run_config import cell_config
 from ablate.keras.streams import reseed, stream_seed
 from ablate.keras.tf_memory import free_unused_graphs
@@ -46,12 +46,14 @@ class CompiledModel:
         loop: Trains and evaluates the model on them.
         initial_optimizer: The optimizer's state before its first step. A second optimizer would leave 2 MB behind a
             run.
+        outputs: What the outputs of the network mean.
     """
 
     model: Any
     batches: Mapping[str, Any]
     loop: TracedLoop | FitLoop
     initial_optimizer: Sequence[np.ndarray]
+    outputs: OutputKind
 
     def reset(self, seed: int) -> None:
         """Brings the model to the start of the run of this seed, bit for bit as a new one would be.
@@ -126,4 +128,4 @@ def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
     model.optimizer.build(model.trainable_variables)
     steps = 1 if watches_batches(values["callbacks"]) else _STEPS
     loop = TracedLoop(model, batches, steps) if traced else FitLoop(model, batches)
-    return CompiledModel(model, batches, loop, values_of(model.optimizer.variables))
+    return CompiledModel(model, batches, loop, values_of(model.optimizer.variables), outputs)

@@ -84,6 +84,22 @@ def accuracy(kind: OutputKind) -> Any:
     return keras.metrics.BinaryAccuracy("accuracy", threshold=0.5 if kind is OutputKind.PROBABILITY else 0.0)
 
 
+def most_probable(outputs: Any, kind: OutputKind) -> Any:
+    """The class that a network holds for the most probable.
+
+    Args:
+        outputs: (images, classes) or (images, 1), a tensor or an array.
+        kind: What they mean.
+
+    Returns:
+        (images,), whole numbers.
+    """
+    if not kind.is_single:
+        return keras.ops.argmax(outputs, axis=-1)
+    threshold = 0.5 if kind is OutputKind.PROBABILITY else 0.0
+    return keras.ops.cast(keras.ops.reshape(outputs, (-1,)) > threshold, "int64")
+
+
 def probabilities(outputs: np.ndarray, kind: OutputKind) -> np.ndarray:
     """The probability of each class.
 

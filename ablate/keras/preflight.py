@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from ablate.errors import AblateError, ConfigError
 from ablate.keras.data.loading import load_run_data
-from ablate.keras.data.quality import leaks
+from ablate.keras.data.quality import contradiction_note, giveaway_notes, leaks
 from ablate.keras.graph_equality import fingerprint
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
@@ -103,7 +103,10 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         answer |= {
             "input_shape": dataset.input_shape,
             "classes": dataset.classes,
-            "notes": [*notes, *dataset.pool.notes, *leaks(dataset)],
+            "notes": [
+                *(*notes, *dataset.pool.notes, *leaks(dataset), *contradiction_note(dataset)),
+                *giveaway_notes(dataset),
+            ],
         }
         if values["batch_size"] > len(dataset.train):
             raise ConfigError(

@@ -37,7 +37,7 @@ TASK = "ablate.keras.train.train"
 
 REPORTED_METRICS = (
     *(f"{subset}_{kind}" for subset in ("test", "val", "train") for kind in ("accuracy", "loss")),
-    *("weights", "epoch", "epochs", "seconds", "seconds_fit", "seconds_test"),
+    *("weights", "majority_accuracy", "epoch", "epochs", "seconds", "seconds_fit", "seconds_test"),
 )
 """The numbers that a run of our own task reports and a study can compare."""
 

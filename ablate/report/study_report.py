@@ -89,6 +89,7 @@ def read_report(study: StudyFolder) -> StudyReport:
     computed = summarise(plan, snapshot.runs, snapshot.curves, rule)
     values = {item.name: getattr(computed, item.name) for item in fields(computed)}
     values |= {"notes": (*computed.notes, *provenance_notes(snapshot)), "costs": snapshot.costs}
+    values |= {"read_confusions": lambda: snapshot.confusions}
     summary = NotebookSummary(**values)
     save_summary(snapshot, key, summary)
     return StudyReport(snapshot, summary, key)

@@ -7,7 +7,7 @@ import hashlib
 import io
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ablate.errors import StoreError
 from ablate.store.atomic import write_text
+from ablate.store.confusion_file import CONFUSION_FILE, confusion_csv
 from ablate.store.files import open_file, read_file
 from ablate.store.json_files import write_json
 from ablate.store.locks import hold_lock, is_locked
@@ -250,6 +251,15 @@ class RunFolder:
         """Remove the curve that an earlier start of the run has left."""
         with suppress(OSError):
             (self.path / COLLECTED_CURVE).unlink()
+
+    def write_confusion(self, class_names: Sequence[str], counts: Iterable[Iterable[int]]) -> None:
+        """Write how often images of each class were taken for which, see :mod:`ablate.store.confusion_file`.
+
+        Args:
+            class_names: Names of the classes, by number.
+            counts: A row for each class, with how many of its images were taken for each class.
+        """
+        write_text(self.path / CONFUSION_FILE, confusion_csv(class_names, counts))
 
     def _curves_file(self) -> CurvesFile:
         return CurvesFile.parse(read_file(self.path / "curves.csv", self.root, strict=False) or b"")

@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 
 from ablate.errors import StoreError
+from ablate.store.confusion_file import CONFUSION_COLUMNS, CONFUSION_FILE, parse_confusion
 from ablate.store.curves import Curves, read_curves
-from ablate.store.files import check_inside
+from ablate.store.files import check_inside, read_file
 from ablate.store.fingerprints import version_column, versions
 from ablate.store.records import PlannedRun, Result, Status, StudyRecord
+from ablate.store.run_folder import digest
 from ablate.store.schema import COSTS, CostsShape
 from ablate.store.study_folder import StudyFolder
 from ablate.study import level_label
@@ -146,6 +148,24 @@ class Snapshot:
         }
         values = {name: table[name] for name in table.columns if name not in ("run", *_CURVE_KEYS)}
         return pd.DataFrame({**keys, **values})
+
+    @cached_property
+    def confusions(self) -> pd.DataFrame:
+        """How often finished runs took images of each class for which.
+
+        One row for each run and pair of classes: ``cell`` (its label), ``seed``, ``class``, ``predicted``, ``images``.
+        A file that is not what it was when its run finished counts as none.
+        """
+        rows = []
+        for run, (_, result) in self._outcomes.items():
+            if result is None or CONFUSION_FILE not in result.files:
+                continue
+            folder = self.folder.run(run)
+            data = read_file(folder.path / CONFUSION_FILE, folder.root, strict=False)
+            if data is None or digest(data) != result.files[CONFUSION_FILE]:
+                continue
+            rows += [(self.labels[run.cell], run.seed, *row) for row in parse_confusion(data)]
+        return pd.DataFrame(rows, columns=["cell", "seed", *CONFUSION_COLUMNS])
 
     @property
     def missing_curves(self) -> Mapping[PlannedRun, str]:

@@ -160,6 +160,12 @@ class StudySettings:
         "keys that may be swept with a + though the configuration lacks them; the first level is the reference",
         hydra_only=True,
     )
+    unset: Mapping[str, Any] | None = _declared(
+        None,
+        mapping(),
+        "values that stand for no choice, by key: where others are swept, the first of these is the reference",
+        hydra_only=True,
+    )
     ignore: tuple[str, ...] | None = _declared(None, _KEYS, "keys that cannot change a result", hydra_only=True)
     check: str | None = _declared(
         None, text(), "dotted path of a function that lists what is wrong with a configuration", hydra_only=True

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from ablate.errors import DesignError
 from ablate.study import Factor, Layout, level_label
-from ablate.study.limits import MOST_RUNS
+from ablate.study.limits import MOST_LEVELS, MOST_RUNS
 from ablate.study.settings import StudySettings
 from ablate.sweep.config_loader import parse_overrides, swept_values
 from ablate.sweep.factors import declared_factors, error_text, swept_factor
@@ -102,12 +102,14 @@ def read_request(
             faults.append(f"{override.input_line}: {error_text(error)}")
     if faults:
         raise DesignError("\n".join(faults))
-    if not factors:
+    # Data sets alone are nothing to compare: within each of them the declared factors are.
+    chosen = any(not factor.block or not settings.factors for factor in factors)
+    if not chosen:
         fixed_lines = {override.key_or_group: str(override.input_line) for override in typed}
-        factors = _declared(settings, fixed_lines, config, loader)
+        factors += _declared(settings, fixed_lines, config, loader, has_blocks=bool(factors))
         held = [fixed_lines[name] for name in settings.factors or () if name in fixed_lines]
         notes += [f"{line} is held fixed and not varied." for line in held]
-    return StudyRequest(tuple(fixed), tuple(factors), seeds, bool(swept), tuple(notes), config)
+    return StudyRequest(tuple(fixed), tuple(factors), seeds, chosen, tuple(notes), config)
 
 
 def _read_params(params: Sequence[str], typed: set[str], loader: ConfigLoader) -> tuple[list[Override], list[str]]:
@@ -146,10 +148,20 @@ def _factor(
             f"written in brackets: '{key}=[a,b]'."
         )
     factor, notes = swept_factor(override, config, loader, settings.extra_factors, added)
-    return replace(factor, block=key in (settings.blocks or ())), notes
+    factor = replace(factor, block=key in (settings.blocks or ()))
+    unset = (settings.unset or {}).get(key)
+    typed = swept_values(override, MOST_LEVELS)
+    if unset is not None and factor.reference == level_label(unset) and level_label(unset) not in typed:
+        # Nobody chose it, so that it is no level of the study.
+        chosen = tuple(level for level in factor.levels if level.label != factor.reference)
+        note = f"{key}={chosen[0].label}, listed first, is the reference."
+        return replace(factor, levels=chosen, reference=chosen[0].label), [note]
+    return factor, notes
 
 
-def _declared(settings: StudySettings, fixed: dict[str, str], config: DictConfig, loader: ConfigLoader) -> list[Factor]:
+def _declared(
+    settings: StudySettings, fixed: dict[str, str], config: DictConfig, loader: ConfigLoader, *, has_blocks: bool
+) -> list[Factor]:
     """The factors that the settings declare, without those that are held fixed."""
     declarations = settings.factors or {}
     if settings.design is None and (named := [name for name in declarations if name in fixed]):
@@ -161,7 +173,7 @@ def _declared(settings: StudySettings, fixed: dict[str, str], config: DictConfig
             )
         )
     declared = {name: levels for name, levels in declarations.items() if name not in fixed}
-    if not declared:
+    if not declared and not has_blocks:
         raise DesignError(
             "Nothing to compare: no key is swept and no factors are declared. Sweep a key, for example key=a,b."
         )

@@ -234,9 +234,8 @@ class StudySweeper(Sweeper):
             return StudyFolder(_OUTPUTS / check_name(settings.name))
         # The ready study that was chosen, or else the name of the application.
         ready = str(self._config.hydra.runtime.choices.get("study") or self._config.hydra.job.name)
-        return StudyFolder(
-            _OUTPUTS / default_name([factor.name for factor in request.factors] if request.swept else [ready])
-        )
+        names = [factor.name for factor in request.factors if request.swept or factor.block]
+        return StudyFolder(_OUTPUTS / default_name(names if request.swept else [*names, ready]))
 
 
 def _launch_with(launcher: Any) -> Callable[[Sequence[Job]], BaseException | None]:

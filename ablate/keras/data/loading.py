@@ -15,6 +15,7 @@ import numpy as np
 from ablate.errors import ConfigError, NetworkError
 from ablate.keras.data import SOURCES
 from ablate.keras.data.dataset import Dataset, Pool, Subset
+from ablate.keras.data.source_notes import darkness_note
 from ablate.keras.data.split import split
 from ablate.keras.input_scaling import BYTES, InputScaling, input_scaling, scaling_notes
 from ablate.keras.models import build, least_side, resolve_name, scales_itself
@@ -156,7 +157,8 @@ def clear_pools() -> None:
 def _load_pool(values_json: str) -> Pool:
     values = json.loads(values_json)
     size = [values["size"]] * 2 if isinstance(values["size"], int) else values["size"]
-    return SOURCES[values["source"]].read(values, None if size is None else tuple(size))
+    pool: Pool = SOURCES[values["source"]].read(values, None if size is None else tuple(size))
+    return replace(pool, notes=(*pool.notes, *darkness_note(pool.images)))
 
 
 def _scaling(train: Subset, scaling: str) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ def augmented(model: Any, dataset: Dataset, images: np.ndarray) -> np.ndarray:
     return np.clip(np.round((outputs(images, True) - black) * (255 / (white - black))), 0, 255).astype(np.uint8)
 
 
-def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> Path:
+def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> tuple[str, ...]:
     """Writes samples, a row a class; on the right the same images augmented, where the network does so.
 
     Args:
@@ -102,11 +103,17 @@ def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> Path:
         model: The result of `augmentation_of`.
         path: The PNG file.
 
+    Returns:
+        A sentence where the fonts here lack letters of the names.
+
     Raises:
         StoreError: The file cannot be written.
     """
     from matplotlib.figure import Figure
 
+    from ablate.figures.style import font_family, literal_text
+
+    fonts: dict[str, Any] = {"family": font_family()}
     positions = sample_positions(dataset)
     rows, per_class = positions.shape
     height, width, _ = dataset.input_shape
@@ -120,14 +127,22 @@ def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> Path:
         ax.imshow(
             _mosaic(np.where(positions.reshape(-1, 1, 1, 1) < 0, 255, images), per_class), cmap="gray", vmin=0, vmax=255
         )
-        ax.set_title(title, fontsize=10)
+        ax.set_title(literal_text(title), fontsize=10, fontdict=fonts)
         ax.set_axis_off()
     labelled = figure.axes[0]
     for row, name in enumerate(dataset.class_names[:rows]):
-        labelled.text(-4, (row + 0.5) * (height + _GAP), name, ha="right", va="center", fontsize=8)
-    with replacing(path, ".png") as temporary:
+        labelled.text(
+            -4, (row + 0.5) * (height + _GAP), literal_text(name), ha="right", va="center", fontsize=8, **fonts
+        )
+    with replacing(path, ".png") as temporary, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         figure.savefig(temporary)
-    return path
+    if not any("missing from" in str(one.message) for one in caught):
+        return ()
+    return (
+        "No font here has all letters of the names of the classes, so that some show as boxes in the picture. Noto has "
+        "those of most scripts: apt install fonts-noto-cjk for Chinese, Japanese and Korean.",
+    )
 
 
 def _mosaic(images: np.ndarray, columns: int) -> np.ndarray:

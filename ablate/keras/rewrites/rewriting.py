@@ -223,6 +223,8 @@ def _settled(graph: Graph) -> Graph:
 def _changed(ingredients: Mapping[str, Ingredient], name: str, graph: Graph, level: Level, only: Patterns) -> Graph:
     ingredient = ingredients[name]
     adds = level in ingredient.adds or isinstance(level, float)
+    if level is False and True in ingredient.adds and not ingredient.find(graph):
+        return graph  # what may be added is not there, as asked
     if not adds and not has_places(ingredient, graph, only):
         raise NetworkError(_absence(graph, [ingredient], ingredients))
     misfit = ingredient.misfit(graph, level)
