@@ -23,7 +23,7 @@ CONFIDENCE = percent(LEVEL)
 
 _EXPLANATIONS = {
     "repeated confidence interval": " (valid at every look of the sequential rule)",
-    "Hartung-Knapp interval": " (of a mean over data sets)",
+    "t interval over data sets": " (the data set is the unit)",
 }
 
 

@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Mapping
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.estimates import Contrast, Estimates, cell_at, estimate, weighted_sums
+from ablate.analysis.cell_contrasts import CellContrasts
+from ablate.analysis.estimates import Estimates, cell_at, estimate
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import Observations, blocks_of, varied
 from ablate.errors import AnalysisError
 from ablate.formatting import listing, plural
-from ablate.study import Cell, Plan
+from ablate.study import Cell, Plan, takes_away
 
 _LISTED = 3
 _MOST = 16
@@ -46,22 +47,22 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
     if len(names) > _MOST:
         raise AnalysisError(f"Shapley values of {len(names)} ingredients need 2^{len(names)} cells; at most {_MOST}.")
     contrasts, notes = [], []
+    away = {factor.name: takes_away(factor.reference, factor.removed.label) for factor in factors}
     for block in blocks_of(plan):
         cells = _lattice(plan, block)
+        make = CellContrasts(plan, counted_seeds(values, cells, plan), rule)
         weights = _weights(names, cells)
         # One set of seeds for all values of a block, or they would not add up to the gain.
         shared, dropped = _seeds(values, cells)
         where = f" on {', '.join(block.values())}" if block else ""
-        if dropped:
+        if dropped and plan.study.paired:
             notes.append(
                 f"Left out{where}, because not all cells have finished them: seeds {', '.join(map(str, dropped))}."
             )
         for name in names:
             # "Without minus with", like every difference; contributions turn the sign by the metric's direction.
             shares = [(cells[present].label, -share) for present, share in weights[name].items()]
-            sums, size = weighted_sums(values, shares)
-            counted = {seed: value for seed, value in sums.items() if seed in shared}
-            contrasts.append(Contrast({**block, "factor": name}, counted, size))
+            contrasts.append(make.of({**block, "factor": name}, shares, away[name], tuple(block.values())))
     notes += [
         f"{factor.name}: '{factor.removed.label}' stands for taken away; its other levels do not count."
         for factor in factors
@@ -75,6 +76,23 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
         rule,
         notes,
     )
+
+
+def counted_seeds(values: Observations, cells: Mapping[Present, Cell], plan: Plan) -> Observations:
+    """The metric by cell and seed, for the seeds that all cells of a lattice have finished; all where runs are unpaired.
+
+    Args:
+        values: The metric by cell label and seed.
+        cells: The cells.
+        plan: The plan.
+    """
+    if not plan.study.paired:
+        return values
+    shared, _ = _seeds(values, cells)
+    labels = {cell.label for cell in cells.values()}
+    return {
+        label: {seed: by_seed[seed] for seed in shared} if label in labels else {} for label, by_seed in values.items()
+    }
 
 
 def ends_of_gain(plan: Plan, values: Observations, block: Mapping[str, str]) -> tuple[float, float] | None:

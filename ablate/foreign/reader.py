@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from ablate.foreign.request import AdoptSettings
 
-SEED_NAMES = ("seed", "random_seed", "random_state", "rng_seed", "manual_seed")
-"""What keys are called that hold a seed; the most certain names first."""
-
-REPETITION_NAMES = (*SEED_NAMES, "rep", "replicate", "repetition", "fold")
-"""What columns of a table are called that distinguish the repetitions of a cell. In a configuration a key such as
-``fold`` may as well be a factor."""
+SEED_NAMES = (
+    *("seed", "random_seed", "random_state", "rng_seed", "manual_seed"),
+    *("rep", "replicate", "replication", "repetition", "repeat", "fold", "cv_fold"),
+)
+"""What keys and columns are called that tell the repetitions of a cell apart, in every format; the most certain names
+first."""
 
 Kind = Literal["single", "curve", "rows"]
 """What the rows of a table of results are.
@@ -95,7 +95,6 @@ class ForeignRuns:
         ordered_by_time: Whether of several runs of one configuration the latest is the one that counts.
         source: Name of the reader; set by :func:`ablate.foreign.readers.read_runs`.
         file_notes: Files that were not read, or not as they are; set there as well.
-        seed_names: What the key of the seed may be called, where the user names none.
     """
 
     runs: tuple[ForeignRun, ...]
@@ -103,7 +102,6 @@ class ForeignRuns:
     ordered_by_time: bool = True
     source: str = ""
     file_notes: tuple[FileNote, ...] = ()
-    seed_names: tuple[str, ...] = SEED_NAMES
 
 
 @dataclass(frozen=True)
