@@ -11,6 +11,7 @@ from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.estimates import Contrast, weighted_sums
 from ablate.analysis.observations import Observations, block_of, blocks_of
 from ablate.analysis.pooled_error import PooledError, contrast_interval, pooled_error
+from ablate.analysis.verdict_words import About
 from ablate.study import Cell, Plan
 
 Weight = tuple[str, float]
@@ -48,14 +49,14 @@ class CellContrasts:
         return {block: pooled_error(self.values, labels, self.plan.study.paired) for block, labels in cells.items()}
 
     def of(
-        self, keys: Mapping[str, object], weights: Sequence[Weight], takes_away: bool, block: tuple[str, ...] = ()
+        self, keys: Mapping[str, object], weights: Sequence[Weight], about: About, block: tuple[str, ...] = ()
     ) -> Contrast:
         """A weighted sum of cells.
 
         Args:
             keys: What it is the contrast of.
             weights: Cell labels with their weights; a cell may occur several times.
-            takes_away: See :class:`~ablate.analysis.estimates.Contrast`.
+            about: See :class:`~ablate.analysis.estimates.Contrast`.
             block: The data set of all these cells.
         """
         by_seed, size = weighted_sums(self.values, weights)
@@ -64,15 +65,15 @@ class CellContrasts:
             # Seeds number the runs of a cell here: the same number in two cells says nothing.
             by_seed = {}
         if self.rule is not None or pooled is None:
-            return Contrast(keys, by_seed, size, takes_away=takes_away)
+            return Contrast(keys, by_seed, size, about=about)
         total: dict[str, float] = {}
         for cell, weight in weights:
             total[cell] = total.get(cell, 0.0) + weight
         interval = contrast_interval(self.values, total, by_seed, size, pooled)
-        return Contrast(keys, by_seed, size, interval, takes_away)
+        return Contrast(keys, by_seed, size, interval, about)
 
     def average(
-        self, keys: Mapping[str, object], groups: Sequence[Sequence[Cell]], signs: Sequence[int], takes_away: bool
+        self, keys: Mapping[str, object], groups: Sequence[Sequence[Cell]], signs: Sequence[int], about: About
     ) -> Contrast:
         """The mean over groups of cells of their signed sums; over data sets the mean of those of each.
 
@@ -80,7 +81,7 @@ class CellContrasts:
             keys: What it is the contrast of.
             groups: Groups of as many cells as there are signs, each within one data set.
             signs: The sign of each cell of a group.
-            takes_away: See :class:`~ablate.analysis.estimates.Contrast`.
+            about: See :class:`~ablate.analysis.estimates.Contrast`.
         """
         by_block: dict[tuple[str, ...], list[Sequence[Cell]]] = {}
         for group in groups:
@@ -90,7 +91,7 @@ class CellContrasts:
             for block, own in by_block.items()
         }
         if not self.is_over_data_sets:
-            return self.of(keys, next(iter(weights.values())), takes_away, next(iter(weights)))
+            return self.of(keys, next(iter(weights.values())), about, next(iter(weights)))
         means: dict[int, float] = {}
         sizes = [0.0]
         for place, own in enumerate(weights.values()):
@@ -98,4 +99,4 @@ class CellContrasts:
             sizes.append(size)
             if by_seed:
                 means[place] = math.fsum(by_seed.values()) / len(by_seed)
-        return Contrast(keys, means, max(sizes), takes_away=takes_away)
+        return Contrast(keys, means, max(sizes), about=about)

@@ -13,8 +13,9 @@ from ablate.analysis.estimates import OVER_DATA_SETS, Contrast, Estimates, estim
 from ablate.analysis.level_effects import level_effects, needs_model
 from ablate.analysis.observations import Observations, blocks_of
 from ablate.analysis.strata import error_strata, is_incomplete
+from ablate.analysis.verdict_words import subject_of
 from ablate.errors import AnalysisError
-from ablate.study import Cell, Plan, takes_away
+from ablate.study import Cell, Plan
 
 
 def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None = None) -> Estimates:
@@ -52,7 +53,7 @@ def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
                 continue
             counts.append(len(pairs))
             keys = {"factor": factor.name, "level": level.label, "pairs": len(pairs)}
-            contrasts.append(make.average(keys, pairs, (-1, 1), takes_away(factor.reference, level.label)))
+            contrasts.append(make.average(keys, pairs, (-1, 1), subject_of(factor.reference, level.label)))
     # One pair in each data set is still one setting of the ingredients.
     blocks = len(blocks_of(plan))
     if all(pairs <= blocks for pairs in counts):
@@ -101,7 +102,7 @@ def interactions(plan: Plan, values: Observations, rule: SequentialRule | None =
             squares = _groups(cells, (j, two.reference, b.label), (i, one.reference, a.label))
             if squares:
                 keys = {"factor": f"{one.name}:{two.name}", "level": f"{a.label}:{b.label}", "pairs": len(squares)}
-                contrasts.append(make.average(keys, squares, (1, -1, -1, 1), True))
+                contrasts.append(make.average(keys, squares, (1, -1, -1, 1), "part"))
     if not contrasts:
         raise AnalysisError(
             f"The design '{plan.study.design}' has no interactions: no four cells cross two factors. "

@@ -62,7 +62,7 @@ class Effect:
     @property
     def verdict_in_words(self) -> str:
         """The verdict as readers see it: about the part that is taken away, or about the level that is set."""
-        return verdict_about(self.verdict, self.takes_away)
+        return verdict_about(self.verdict, "part" if self.takes_away else "level")
 
     @property
     def is_constant(self) -> bool:

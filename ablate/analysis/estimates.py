@@ -12,7 +12,7 @@ from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
 from ablate.analysis.sequential import Trajectory, repeated_interval, sequential_evidence
-from ablate.analysis.verdict_words import verdict_about
+from ablate.analysis.verdict_words import About, verdict_about
 from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
 from ablate.study import Cell, Plan, Study
 
@@ -65,15 +65,14 @@ class Contrast:
             is good.
         size: Magnitude of the metric, against which the contrast may be rounding noise.
         interval: The contrast with its interval, where it does not follow from the values by seed alone.
-        takes_away: Whether the change that the contrast is about takes a part away, see
-            :func:`ablate.study.takes_away`; otherwise its verdict is about the new level.
+        about: What its verdict is about, see :data:`ablate.analysis.verdict_words.About`.
     """
 
     keys: Mapping[str, object] = field(hash=False)
     values: Mapping[int, float] = field(hash=False)
     size: float = 0.0
     interval: MeanInterval | None = None
-    takes_away: bool = True
+    about: About = "part"
 
 
 def estimate(
@@ -125,7 +124,7 @@ def estimate(
             "contribution": contribution.mean,
             "p": unadjusted.difference,
             "p_adjusted": adjusted.difference,
-            "verdict": verdict_about(verdict(contribution, adjusted, study.margin), contrast.takes_away),
+            "verdict": verdict_about(verdict(contribution, adjusted, study.margin), contrast.about),
         }
         for contrast, difference, contribution, unadjusted, adjusted in zip(
             contrasts, differences, contributions, raw, adjust(raw), strict=True

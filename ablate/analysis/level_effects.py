@@ -10,8 +10,9 @@ from ablate.analysis.factorial import Factorial, analyse_factorial
 from ablate.analysis.intervals import MeanInterval, interval_of
 from ablate.analysis.observations import Observations, varied
 from ablate.analysis.strata import StrataAnalysis, analyse_strata, error_strata, is_incomplete
+from ablate.analysis.verdict_words import subject_of
 from ablate.errors import AnalysisError
-from ablate.study import Plan, takes_away
+from ablate.study import Plan
 from ablate.study.design import is_fraction, model_order
 
 RUNS = "run"
@@ -74,8 +75,8 @@ def level_effects(plan: Plan, values: Observations) -> Estimates:
             interval = _interval(fitted, tests, factor.name, runs, float(row["effect"]), float(row["share"]))
             keys = {"factor": factor.name, "level": row["level"]}
             size = float(table[metric].abs().max())
-            away = takes_away(factor.reference, str(row["level"]))
-            contrasts.append(Contrast(keys, {}, size, interval, away))
+            about = subject_of(factor.reference, str(row["level"]))
+            contrasts.append(Contrast(keys, {}, size, interval, about))
     if not contrasts:
         raise AnalysisError(f"The runs of study '{plan.study.name}' estimate no main effect. {' '.join(notes)}")
     estimates = estimate(

@@ -41,7 +41,7 @@ def roadmap(plan: Plan, values: Observations, rule: SequentialRule | None = None
             if plan.study.paired:
                 contrasts.append(Contrast(keys, *weighted_sums(values, steps)))
             else:
-                contrasts.append(CellContrasts(plan, values, rule).of(keys, steps, True, tuple(block.values())))
+                contrasts.append(CellContrasts(plan, values, rule).of(keys, steps, "part", tuple(block.values())))
     names = ", ".join(factor.name for factor in varied(plan))
     estimates = estimate(
         f"Step of a roadmap: what an ingredient adds to those before it, in the one order {names}. Another order may "

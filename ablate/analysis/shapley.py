@@ -10,6 +10,8 @@ from ablate.analysis.cell_contrasts import CellContrasts
 from ablate.analysis.estimates import Estimates, cell_at, estimate
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import Observations, blocks_of, varied
+from ablate.analysis.strata import error_strata, is_incomplete
+from ablate.analysis.verdict_words import About
 from ablate.errors import AnalysisError
 from ablate.formatting import listing, plural
 from ablate.study import Cell, Plan, takes_away
@@ -35,7 +37,8 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
         rule: The sequential rule under which the seeds were taken, or None.
 
     Returns:
-        One row per ingredient and block: one column per block factor, ``factor``, then
+        One row per ingredient and block: one column per block factor, ``factor`` and the ``level`` that the reference
+        has, of which the value is, then
         :data:`ablate.analysis.estimates.ESTIMATE_COLUMNS`; ``contribution`` is the value (positive is good) and
         ``difference`` with its interval the same in the sense "without minus with".
 
@@ -46,8 +49,16 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
     names = [factor.name for factor in factors]
     if len(names) > _MOST:
         raise AnalysisError(f"Shapley values of {len(names)} ingredients need 2^{len(names)} cells; at most {_MOST}.")
+    if rule is None and (error_strata(plan, values) or is_incomplete(plan, values)):
+        raise AnalysisError(
+            f"Study '{plan.study.name}' has no Shapley values: seeds do not have all cells, or factors are not set anew "
+            "in every run. Its main effects stand in tables of their own."
+        )
     contrasts, notes = [], []
-    away = {factor.name: takes_away(factor.reference, factor.removed.label) for factor in factors}
+    references = {factor.name: factor.reference for factor in factors}
+    about: dict[str, About] = {
+        factor.name: "part" if takes_away(factor.reference, factor.removed.label) else "reference" for factor in factors
+    }
     for block in blocks_of(plan):
         cells = _lattice(plan, block)
         make = CellContrasts(plan, counted_seeds(values, cells, plan), rule)
@@ -62,7 +73,7 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
         for name in names:
             # "Without minus with", like every difference; contributions turn the sign by the metric's direction.
             shares = [(cells[present].label, -share) for present, share in weights[name].items()]
-            contrasts.append(make.of({**block, "factor": name}, shares, away[name], tuple(block.values())))
+            contrasts.append(make.of({**block, "factor": name, "level": references[name]}, shares, about[name], tuple(block.values())))
     notes += [
         f"{factor.name}: '{factor.removed.label}' stands for taken away; its other levels do not count."
         for factor in factors

@@ -150,6 +150,9 @@ def designs_of(name: str) -> tuple[Design, ...]:
     return tuple(DESIGNS[part.strip()] for part in name.split("+") if part.strip() in DESIGNS)
 
 
+CONFIRMATION = "confirmation"
+"""What the design of a confirmation is called in its plan."""
+
 AS_FOUND = "as found"
 """What the design of adopted results is called that are no design known here."""
 

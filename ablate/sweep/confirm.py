@@ -21,6 +21,7 @@ from ablate.objects import load_object
 from ablate.report import summary_of
 from ablate.store import FAILED, FINISHED, StudyFolder
 from ablate.study import Layout, cell_of
+from ablate.study.design import CONFIRMATION as DESIGN
 from ablate.study.limits import MOST_RUNS, check_size
 from ablate.study.settings import StudySettings
 from ablate.sweep.console import damage_lines
@@ -38,10 +39,6 @@ from ablate.sweep.trust import (
     override_lines,
     require_trust,
 )
-
-DESIGN = "confirmation"
-"""What the design of a confirmation is called in its plan."""
-
 
 @dataclass(frozen=True)
 class ConfirmationPlan:
@@ -142,7 +139,7 @@ def confirmation_request(
     seeds = settings.seeds if isinstance(settings.seeds, tuple) else ()
     planned = plan_confirmation(study, len(seeds) or None)
     return (
-        replace(settings, design=DESIGN, seeds=seeds or planned.seeds, metric=declared.metric, margin=declared.margin),
+        replace(settings, design=DESIGN, seeds=seeds or planned.seeds, metric=declared.metric, margin=declared.margin, direction=declared.direction),
         replace(request, factors=plan.factors, seeds=None, swept=True, notes=(), layout=planned.layout),
         planned.folder,
     )

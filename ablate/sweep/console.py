@@ -66,7 +66,7 @@ def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
     lines += [f"  {cell.label:{width}}  {_changes_text(cell)}".rstrip() for cell in plan.cells[:_MAX_CELLS]]
     if len(plan.cells) > _MAX_CELLS:
         lines.append(f"  ... and {len(plan.cells) - _MAX_CELLS} more")
-    lines += [f"  {note}" for note in plan.notes]
+    lines += [f"  {note}" for note in (*plan.notes, *record.direction_notes)]
     if done < asked and (prospect := plan_prospect(plan)) is not None:
         lines += [f"  {sentence}" for sentence in prospect.text.replace(". ", ".\n").splitlines()]
     first = " at first" if study.sequential else ""
