@@ -134,7 +134,9 @@ def quantity_name(are_parts: Iterable[bool]) -> str:
         ('contribution', 'gain', 'contribution or gain')
     """
     kinds = set(map(bool, are_parts))
-    return " or ".join([*(["contribution"] if True in kinds or not kinds else []), *(["gain"] if False in kinds else [])])
+    return " or ".join(
+        [*(["contribution"] if True in kinds or not kinds else []), *(["gain"] if False in kinds else [])]
+    )
 
 
 def metric_direction(summary: Summary) -> str:
@@ -159,9 +161,7 @@ def contribution_label(cell: Cell, plan: Plan) -> str:
         cell: A cell that is not a reference.
         plan: Its plan.
     """
-    changed = [
-        factor for factor in plan.factors if not factor.block and cell.levels[factor.name] != factor.reference
-    ]
+    changed = [factor for factor in plan.factors if not factor.block and cell.levels[factor.name] != factor.reference]
     if takes_only_parts(cell, plan):
         return " + ".join(change_label(factor, cell.levels[factor.name]) for factor in changed) or cell.label
     if len(changed) == 1:

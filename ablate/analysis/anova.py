@@ -39,8 +39,8 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
 
     A full factorial has all interactions (only those of two factors where it has more than five), a fraction those
     of two factors; screening and optimal designs have main effects alone. The block is the seed, or the seed within a
-    data set. Runs that form no pairs have no block. Split plots, nested seeds and data sets have their error strata, see
-    :mod:`ablate.analysis.strata`.
+    data set; runs that form no pairs have no block. Split plots, nested seeds and data sets have their error strata,
+    see :mod:`ablate.analysis.strata`.
 
     Args:
         plan: The plan, of a design with an ``anova_order``.
@@ -98,9 +98,7 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
 
 def model_levels(plan: Plan) -> dict[str, tuple[str, ...]]:
     """The levels of each ingredient, the reference first."""
-    return {
-        factor.name: (factor.reference, *(level.label for level in factor.alternatives)) for factor in varied(plan)
-    }
+    return {factor.name: (factor.reference, *(level.label for level in factor.alternatives)) for factor in varied(plan)}
 
 
 def model_table(plan: Plan, values: Observations) -> pd.DataFrame:

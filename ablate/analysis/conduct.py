@@ -10,6 +10,7 @@ from ablate.formatting import enumeration, plural
 from ablate.study import Plan
 from ablate.study.design import CONFIRMATION
 
+
 @dataclass(frozen=True)
 class Conduct:
     """How a study came about.
@@ -181,4 +182,6 @@ def retry_sentence(conduct: Conduct) -> str:
     """What to say of runs that were trained again after a failure; empty where none were."""
     if not conduct.retried:
         return ""
-    return f" {plural(conduct.retried, 'run')} that had failed {'was' if conduct.retried == 1 else 'were'} trained again."
+    return (
+        f" {plural(conduct.retried, 'run')} that had failed {'was' if conduct.retried == 1 else 'were'} trained again."
+    )

@@ -17,6 +17,7 @@ from ablate.analysis.observations import Observations, block_of, blocks_of, vari
 from ablate.analysis.verdicts import ALPHA, evidence, holm
 from ablate.errors import AnalysisError
 from ablate.study import Cell, Factor, Plan
+from ablate.study.cell import reference_label
 
 FEW = 5
 """Least number of data sets for which cells can be ranked."""
@@ -174,10 +175,11 @@ def rank_cells(plan: Plan, values: Observations) -> Ranking:
     # Rounded, because the last bits of a mean are no reason to rank one cell before another.
     ranks = stats.rankdata(np.round(sign * scores, 12), axis=1).mean(axis=0)
     table = pd.DataFrame({"cell": shared, "mean_rank": ranks, "p": math.nan})
-    if "full" in shared:
-        reference = scores[:, shared.index("full")]
+    full = reference_label(ingredients)
+    if full in shared:
+        reference = scores[:, shared.index(full)]
         p_values = [_wilcoxon_p(column - reference) for column in scores.T]
-        table["p"] = pd.Series(p_values).where(table["cell"] != "full")
+        table["p"] = pd.Series(p_values).where(table["cell"] != full)
     tested = table["p"].notna()
     table.loc[tested, "p_adjusted"] = holm(table.loc[tested, "p"].tolist())
     table = table.sort_values("mean_rank", kind="stable", ignore_index=True)
@@ -226,4 +228,4 @@ def _groups(table: pd.DataFrame, distance: float) -> tuple[tuple[str, ...], ...]
 
 def _ingredient_label(cell: Cell, ingredients: list[Factor]) -> str:
     changed = [factor.name for factor in ingredients if factor.name in cell.changed]
-    return ", ".join(f"{name}={cell.levels[name]}" for name in changed) or "full"
+    return ", ".join(f"{name}={cell.levels[name]}" for name in changed) or reference_label(ingredients)

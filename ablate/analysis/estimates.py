@@ -131,9 +131,7 @@ def estimate(
         )
     ]
     table = pd.DataFrame(rows, columns=[*(contrasts[0].keys if contrasts else ()), *ESTIMATE_COLUMNS])
-    return Estimates(
-        estimand, table, tuple(notes), interval or name_of_interval(rule), test or name_of_test(rule)
-    )
+    return Estimates(estimand, table, tuple(notes), interval or name_of_interval(rule), test or name_of_test(rule))
 
 
 def cell_at(plan: Plan, levels: Mapping[str, str]) -> Cell | None:

@@ -61,7 +61,9 @@ def pooled_error(values: Observations, cells: Iterable[str], paired: bool) -> Po
         freedom = sum(len(by_seed) - 1 for by_seed in known)
         if freedom < 1:
             return None
-        residual = np.concatenate([np.sort(list(each.values())) - np.mean(np.sort(list(each.values()))) for each in known])
+        residual = np.concatenate(
+            [np.sort(list(each.values())) - np.mean(np.sort(list(each.values()))) for each in known]
+        )
     size = max(abs(value) for by_seed in known for value in by_seed.values())
     squares = math.fsum(np.square(residual).ravel())
     if squares / freedom <= (ROUNDING * size) ** 2:

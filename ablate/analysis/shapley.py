@@ -37,8 +37,8 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
         rule: The sequential rule under which the seeds were taken, or None.
 
     Returns:
-        One row per ingredient and block: one column per block factor, ``factor`` and the ``level`` that the reference
-        has, of which the value is, then
+        One row per ingredient and block: one column per block factor, ``factor`` and the level that the reference has,
+        ``of`` which the value is, then
         :data:`ablate.analysis.estimates.ESTIMATE_COLUMNS`; ``contribution`` is the value (positive is good) and
         ``difference`` with its interval the same in the sense "without minus with".
 
@@ -51,8 +51,8 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
         raise AnalysisError(f"Shapley values of {len(names)} ingredients need 2^{len(names)} cells; at most {_MOST}.")
     if rule is None and (error_strata(plan, values) or is_incomplete(plan, values)):
         raise AnalysisError(
-            f"Study '{plan.study.name}' has no Shapley values: seeds do not have all cells, or factors are not set anew "
-            "in every run. Its main effects stand in tables of their own."
+            f"Study '{plan.study.name}' has no Shapley values: seeds do not have all cells, or factors are not set "
+            "anew in every run. Its main effects stand in tables of their own."
         )
     contrasts, notes = [], []
     references = {factor.name: factor.reference for factor in factors}
@@ -64,7 +64,7 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
         make = CellContrasts(plan, counted_seeds(values, cells, plan), rule)
         weights = _weights(names, cells)
         # One set of seeds for all values of a block, or they would not add up to the gain.
-        shared, dropped = _seeds(values, cells)
+        _, dropped = _seeds(values, cells)
         where = f" on {', '.join(block.values())}" if block else ""
         if dropped and plan.study.paired:
             notes.append(
@@ -73,7 +73,9 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
         for name in names:
             # "Without minus with", like every difference; contributions turn the sign by the metric's direction.
             shares = [(cells[present].label, -share) for present, share in weights[name].items()]
-            contrasts.append(make.of({**block, "factor": name, "level": references[name]}, shares, about[name], tuple(block.values())))
+            contrasts.append(
+                make.of({**block, "factor": name, "of": references[name]}, shares, about[name], tuple(block.values()))
+            )
     notes += [
         f"{factor.name}: '{factor.removed.label}' stands for taken away; its other levels do not count."
         for factor in factors
@@ -90,7 +92,7 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
 
 
 def counted_seeds(values: Observations, cells: Mapping[Present, Cell], plan: Plan) -> Observations:
-    """The metric by cell and seed, for the seeds that all cells of a lattice have finished; all where runs are unpaired.
+    """The metric by cell and seed, for the seeds that all cells have finished; all where runs are unpaired.
 
     Args:
         values: The metric by cell label and seed.

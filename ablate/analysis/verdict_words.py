@@ -59,8 +59,10 @@ def verdict_about(claim: str, about: About) -> str:
         about: What the verdict is about.
 
     Example:
-        >>> verdict_about("hurts", "part"), verdict_about("hurts", "level"), verdict_about("helps, below the margin", "level")
-        ('hurts', 'better', 'worse, below the margin')
+        >>> [verdict_about("hurts", about) for about in ("part", "level", "reference")]
+        ['hurts', 'better', 'worse']
+        >>> verdict_about("helps, below the margin", "level")
+        'worse, below the margin'
     """
     word, comma, rest = claim.partition(",")
     return f"{_WORDS[about].get(word, word)}{comma}{rest}"

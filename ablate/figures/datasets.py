@@ -34,8 +34,9 @@ def prepare(summary: Summary) -> pd.DataFrame:
     Returns:
         For each ingredient (the largest mean contribution first) a row a data set and, where effects could be pooled, a
         row for all of them: ``label`` of the ingredient, ``block`` (the data set; empty for the pooled effect),
-        ``is_part`` (or else a level), ``contribution`` or gain (positive where it is good) with its interval ``low`` to ``high``, ``n`` (seeds;
-        data sets for the pooled effect), whether it is ``pooled``, ``colour``, ``metric``, ``margin``. Of more than 12
+        ``is_part`` (or else a level), ``contribution`` or gain (positive where it is good) with its interval ``low`` to
+        ``high``, ``n`` (seeds; data sets for the pooled effect), ``pooled`` or not, ``colour``, ``metric``, ``margin``.
+        Of more than 12
         ingredients those with the largest contributions.
     """
     plan = summary.plan

@@ -86,8 +86,8 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     study, count = summary.study, len(summary.effects)
     sentences = [
         f"{_subject(data)} {study.metric} in the study {study.name} ({study.design}): against the cell with everything "
-        f"at its reference level, {summary.pairing} ({seed_count(data['n'], summary.counted)}), with the sign that makes "
-        "what is good positive."
+        f"at its reference level, {summary.pairing} ({seed_count(data['n'], summary.counted)}), with the sign that "
+        "makes what is good positive."
     ]
     if count > rows.MOST_ROWS:
         sentences.append(f"Only the {rows.MOST_ROWS} largest of {count} contributions are shown.")

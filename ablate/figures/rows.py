@@ -148,4 +148,6 @@ def contribution_axis(ax: Axes, data: pd.DataFrame, bins: int = 4) -> None:
         ", ".join(word for word, is_part in words if is_part in kinds)
         for words in ((("hurts", True), ("worse", False)), (("helps", True), ("better", False)))
     )
-    value_axis(ax, f"{quantity} {'to' if kinds == {True} else 'in'} {readable_name(metric)}\n← {below}      {above} →", bins)
+    value_axis(
+        ax, f"{quantity} {'to' if kinds == {True} else 'in'} {readable_name(metric)}\n← {below}      {above} →", bins
+    )

@@ -26,8 +26,9 @@ def prepare(summary: Summary) -> pd.DataFrame:
     """The runs.
 
     Returns:
-        A row for every cell and seed with a result, whether runs of one seed belong together (``is_paired``), in the order of the plan (of more than 45 cells in a block, which
-        no page holds, the reference and those with the largest differences): ``block`` (the data set, or empty),
+        A row for every cell and seed with a result, in the order of the plan (of more than 45 cells in a block, which
+        no page holds, the reference and those with the largest differences): ``is_paired`` (whether runs of one seed
+        belong together), ``block`` (the data set, or empty),
         ``cell``, its ``label`` within the block, its ``position`` in the plan, ``seed``, ``value`` of the metric, and,
         the same in all rows of a cell, its ``mean`` with the 95% t interval ``low`` to ``high``, ``n``, ``metric``,
         ``direction``, and the ``colour`` and ``marker`` of the cell.

@@ -98,7 +98,9 @@ def find_seed(
     joint = "+".join(varied)
     rows = ["/".join(row) for row in zip(*(levels[key] for key in varied), strict=True)]
     rest = {key: labels for key, labels in levels.items() if key not in varied}
-    note = f"Repetitions are told apart by {enumeration(varied)} together; seed=KEY names one, factors=[...] the factors."
+    note = (
+        f"Repetitions are told apart by {enumeration(varied)} together; seed=KEY names one, factors=[...] the factors."
+    )
     return joint, {**rest, joint: tuple(rows)}, [note]
 
 

@@ -27,7 +27,10 @@ _VERDICTS = {
     "dispensable": ("shows a part that is dispensable", "show parts that are dispensable"),
     "better": ("is a better level", "are better levels"),
     "worse": ("is a worse level", "are worse levels"),
-    "no difference": ("is a level that makes no difference that matters", "are levels that make no difference that matters"),
+    "no difference": (
+        "is a level that makes no difference that matters",
+        "are levels that make no difference that matters",
+    ),
     "not worse": ("is a level that is not worse by the margin", "are levels that are not worse by the margin"),
     "undecided": ("is undecided", "are undecided"),
 }

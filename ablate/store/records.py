@@ -96,7 +96,9 @@ class StudyRecord:
         if source == "declared" or (named is not None and study.direction == "max" == named.direction):
             return ()
         if named is not None and named.direction == study.direction:
-            return (f"For {study.metric} lower is better, since its name says '{named.word}'; direction=max changes it.",)
+            return (
+                f"For {study.metric} lower is better, since its name says '{named.word}'; direction=max changes it.",
+            )
         taken = "higher" if study.direction == "max" else "lower"
         return (
             f"Nothing says whether higher or lower {study.metric} is better: {taken} was taken; direction=max or "

@@ -38,7 +38,17 @@ def takes_away(reference: str, level: str) -> bool:
         >>> takes_away("batch", "none")
         True
     """
-    return level.lower() in _ABSENCE and reference.lower() not in _ABSENCE
+    return is_absence(level) and not is_absence(reference)
+
+
+def is_absence(level: str) -> bool:
+    """Whether a level says that something is not there.
+
+    Example:
+        >>> is_absence("false"), is_absence("None"), is_absence("gap")
+        (True, True, False)
+    """
+    return level.lower() in _ABSENCE
 
 
 @dataclass(frozen=True)

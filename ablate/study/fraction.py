@@ -101,7 +101,10 @@ def latin_square(space: DesignSpace) -> Layout:
         for column in range(size):
             places = [row, column, *((column + step * row) % size for step in range(1, count - 1))]
             combinations.append(
-                {factor.name: labels[place] for factor, labels, place in zip(space.factors, levels, places, strict=True)}
+                {
+                    factor.name: labels[place]
+                    for factor, labels, place in zip(space.factors, levels, places, strict=True)
+                }
             )
     note = (
         f"A Latin square of {size * size} of {size**count} combinations: main effects only, each mixed with the "

@@ -54,7 +54,7 @@ for _metric in (
 ):
     METRICS.register(_metric)
 
-# Of these the direction alone is known.
+# Words of names of which the direction alone is known; a declared metric goes before.
 _HIGHER = (
     *("score", "precision", "recall", "f1", "auc", "auroc", "auprc", "ap", "map", "bleu", "rouge", "meteor", "cider"),
     *("iou", "miou", "dice", "r2", "psnr", "ssim", "reward", "rewards", "return", "returns", "success", "likelihood"),
@@ -63,11 +63,24 @@ _HIGHER = (
 )
 _LOWER = (
     *("losses", "error", "errors", "err", "mse", "rmse", "mae", "mape", "smape", "rmsle", "nmse", "perplexity", "ppl"),
-    *("nll", "logloss", "wer", "cer", "eer", "fid", "kid", "distortion", "regret", "cost", "latency", "time", "runtime"),
+    *(
+        "nll",
+        "logloss",
+        "wer",
+        "cer",
+        "eer",
+        "fid",
+        "kid",
+        "distortion",
+        "regret",
+        "cost",
+        "latency",
+        "time",
+        "runtime",
+    ),
     *("duration", "ece", "brier", "bpc", "bpb", "kl", "kld", "divergence", "mpjpe", "deviance", "entropy", "memory"),
 )
-for _name in (*_HIGHER, *_LOWER):
-    METRICS.register(Metric(_name, direction="max" if _name in _HIGHER else "min"))
+_DIRECTIONS = {**dict.fromkeys(_HIGHER, "max"), **dict.fromkeys(_LOWER, "min")}
 
 _TURNING = ("neg", "negative", "minus")
 """Words that turn the direction of what follows: ``neg_mean_squared_error``."""
@@ -117,7 +130,8 @@ def metric_of(name: str) -> Metric:
             found = direction_of(stem)
             direction = found.direction if found is not None else METRICS[word].direction
             return replace(METRICS[word], name=stem, label="", direction=direction, description="")
-    return Metric(stem)
+    found = direction_of(stem)
+    return Metric(stem) if found is None else Metric(stem, direction=found.direction)
 
 
 @dataclass(frozen=True)
@@ -150,8 +164,8 @@ def direction_of(name: str) -> NamedDirection | None:
     """
     words = words_of(name)
     for word in reversed(words):
-        if word in METRICS:
-            direction = METRICS[word].direction
+        direction = METRICS[word].direction if word in METRICS else _DIRECTIONS.get(word)
+        if direction is not None:
             if any(turning in words for turning in _TURNING):
                 direction = "min" if direction == "max" else "max"
             return NamedDirection(direction, word)

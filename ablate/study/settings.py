@@ -261,7 +261,9 @@ class StudySettings:
             return faults
         designs = [part.strip() for part in design.split("+")]
         if self.cells is not None and "optimal" not in designs:
-            faults.append(f"cells={self.cells} has no effect: it belongs to design=optimal, and the design is {design}.")
+            faults.append(
+                f"cells={self.cells} has no effect: it belongs to design=optimal, and the design is {design}."
+            )
         if self.resolution != STUDY_SETTINGS["resolution"].default and "fractional" not in designs:
             faults.append(
                 f"resolution={self.resolution} has no effect: it belongs to design=fractional, and the design is "

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from ablate.errors import DesignError, suggestion
 from ablate.store import PlannedRun, RunFolder, StudyFolder, write_text
 from ablate.study import Factor, Level, level_label, make_plan
+from ablate.study.design import CONFIRMATION
 from ablate.study.limits import MOST_LEVELS, MOST_RUNS, check_size
 from ablate.study.settings import RUN_SETTINGS, StudySettings
-from ablate.sweep.confirm import DESIGN, check_same_configuration, plan_confirmation, write_confirmation
+from ablate.sweep.confirm import check_same_configuration, plan_confirmation, write_confirmation
 from ablate.sweep.console import say
 from ablate.sweep.engine import Job
 from ablate.sweep.events import Observer
@@ -25,7 +26,14 @@ from ablate.sweep.identity import run_id
 from ablate.sweep.pool import Call, Outcome, WorkerPool
 from ablate.sweep.process_state import prepare_streams
 from ablate.sweep.recorder import record
-from ablate.sweep.study_record import UNNAMED_METRIC, check_name, check_same_study, default_name, enter_study, known_direction
+from ablate.sweep.study_record import (
+    UNNAMED_METRIC,
+    check_name,
+    check_same_study,
+    default_name,
+    enter_study,
+    known_direction,
+)
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -93,7 +101,10 @@ def run(
         declared = confirmed.existing_record().plan.study
         options = replace(
             options,
-            **{"design": DESIGN, "seeds": confirmation.seeds, "metric": declared.metric, "margin": declared.margin},
+            design=CONFIRMATION,
+            seeds=confirmation.seeds,
+            metric=declared.metric,
+            margin=declared.margin,
             direction=declared.direction,
         )
     old = folder.record()

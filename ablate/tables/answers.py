@@ -103,7 +103,14 @@ INTERACTIONS = answer_table(
 SHAPLEY = answer_table(
     "shapley",
     "Shapley values",
-    [_FACTOR, (Column("of level", "text"), "level"), (Column("Shapley value", "difference"), "contribution"), _P, _VERDICT, _SEEDS],
+    [
+        _FACTOR,
+        (Column("of level", "text"), "of"),
+        (Column("Shapley value", "difference"), "contribution"),
+        _P,
+        _VERDICT,
+        _SEEDS,
+    ],
 )
 POOLED_EFFECTS = answer_table(
     "datasets",

@@ -147,9 +147,9 @@ def by_dataset_table(summary: Summary) -> Table | None:
             *((Column(block, "mean"), [values.get(label) for label in labels]) for block, values in columns.items()),
         ],
         f"Study {summary.study.name} by {', '.join(blocks)}: {metric_direction(summary)}, mean ± half of its "
-        f"{CONFIDENCE} t interval over seeds. Bold: the best mean of a column and all that a {_separation(summary)} (Holm) does "
-        "not separate from it. Marked: differs from the first row of its column († adjusted p ≤ 0.05, ‡ p ≤ 0.01; "
-        f"{inference(summary, len(marks)).test}).",
+        f"{CONFIDENCE} t interval over seeds. Bold: the best mean of a column and all that a {_separation(summary)} "
+        "(Holm) does not separate from it. Marked: differs from the first row of its column († adjusted p ≤ 0.05, "
+        f"‡ p ≤ 0.01; {inference(summary, len(marks)).test}).",
     )
 
 

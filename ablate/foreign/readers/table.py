@@ -92,7 +92,15 @@ def _plain(value: Any) -> Any:
 def _columns(frame: pd.DataFrame, settings: AdoptSettings, path: Path) -> tuple[str, list[str], list[str]]:
     """Which column counts epochs (or an empty text), which hold numbers, and which levels or the seed."""
     columns = [str(name) for name in frame.columns if not str(name).startswith("Unnamed:")]
-    names = [*settings.factors, *settings.blocks, *settings.whole_plots, *settings.only, *settings.reference, settings.seed, settings.metric]
+    names = [
+        *settings.factors,
+        *settings.blocks,
+        *settings.whole_plots,
+        *settings.only,
+        *settings.reference,
+        settings.seed,
+        settings.metric,
+    ]
     named = [name for name in dict.fromkeys(names) if name and name != AUTO]
     listed = ", ".join(columns)
     if unknown := [name for name in named if name not in columns]:
