@@ -64,9 +64,22 @@ def inference(
         interval, test = source.interval, source.test
     bounds = f"α = {ALPHA:g}" + ("" if margin is None else f", margin {margin:g}")
     return Inference(
-        f"{CONFIDENCE} {interval}s{_EXPLANATIONS.get(interval, '')}, unadjusted",
-        f"{test}s, Holm-adjusted over {plural(count, noun)} ({bounds})",
+        f"{CONFIDENCE} {_several(interval)}{_EXPLANATIONS.get(interval, '')}, unadjusted",
+        f"{_several(test)}, Holm-adjusted over {plural(count, noun)} ({bounds})",
     )
+
+
+def _several(noun: str) -> str:
+    """The plural of an interval or a test, whose first noun may have an attribute behind it.
+
+    Example:
+        >>> _several("t interval"), _several("t test over data sets"), _several("margin of error by Lenth's method")
+        ('t intervals', 't tests over data sets', "margins of error by Lenth's method")
+    """
+    head, preposition, rest = next(
+        (parts for word in (" over ", " of ") if (parts := noun.partition(word))[1]), (noun, "", "")
+    )
+    return f"{head}s{preposition}{rest}"
 
 
 def inference_sentences(

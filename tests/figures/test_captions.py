@@ -78,7 +78,7 @@ def test_captions_of_figures_name_the_interval_and_test_of_what_is_drawn(design:
         elif name == "datasets":
             assert f"95% {summary.interval_name}s" in caption
             # Over data sets there is no interval or test under the sequential rule.
-            assert ("95% Hartung-Knapp intervals" in caption) == ("t tests, Holm-adjusted" in caption) != sequential
+            assert ("95% t intervals over data sets" in caption) == ("t tests, Holm-adjusted" in caption) != sequential
         else:
             check(caption, sequential, "paired t test", where)
             effects = data.drop_duplicates("cell")
@@ -117,7 +117,7 @@ def test_captions_of_tables_name_the_interval_and_test_of_their_numbers(design: 
         elif name == "by_dataset":
             assert f"{summary.test_name}s, Holm-adjusted" in table.caption
         elif name == "datasets" and not sequential:
-            assert "95% Hartung-Knapp intervals" in table.caption
+            assert "95% t intervals over data sets" in table.caption
         elif name in ("datasets", "least_squares") and sequential:
             assert "No interval or test." in table.caption
             assert not len(numbers(table))
