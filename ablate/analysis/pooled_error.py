@@ -15,9 +15,9 @@ _OTHER_SPREAD = 0.25
 """Where the contrast's own spread over seeds exceeds the pooled one with a p value below this, its own counts.
 
 Simulated for a main effect of a 2^3 grid with three seeds (20,000 studies): an effect of 1.5 standard deviations is
-found in 72% (51% by its own spread alone, 93% by the pooled one alone), at an error of .04; where the effect itself varies
-between seeds by .5, 1, 2 and 5 standard deviations the error is .06, .09, .08 and .05 (by the pooled one alone .09 to
-.46)."""
+found in 72% (51% by its own spread alone, 93% by the pooled one alone), at an error of .04; where the effect itself
+varies between seeds by .5, 1, 2 and 5 standard deviations the error is .06, .09, .08 and .05 (by the pooled one alone
+.09 to .46)."""
 
 
 @dataclass(frozen=True)
