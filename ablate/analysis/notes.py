@@ -17,6 +17,7 @@ from ablate.analysis.rounds import Round
 from ablate.analysis.verdicts import ALPHA, blocking_interval, blocking_p_value
 from ablate.formatting import listing, p_value, percent, plural
 from ablate.study import Plan
+from ablate.study.design import is_fraction
 
 _MOST_SEEDS = 100
 
@@ -123,7 +124,9 @@ def _exclusion_notes(
 
 def _effect_notes(plan: Plan, values: Observations, effects: tuple[Effect, ...]) -> Iterator[str]:
     single = [effect.cell.label for effect in effects if effect.difference.n == 1]
-    if single:
+    if single and is_fraction(plan.study.design):
+        yield "Differences of single runs have no interval or verdict; main effects have, by the model of all runs."
+    elif single:
         yield f"One {'seed' if plan.study.paired else 'run'} allows no interval, test or verdict: {_cells(single)}."
     apart = [effect.cell.label for effect in effects if effect.difference.n == 0 and values[effect.cell.label]]
     if apart:

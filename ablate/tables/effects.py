@@ -98,11 +98,11 @@ def _caption(summary: Summary) -> Iterator[str]:
     stated = inference(summary, len(effects), margin=study.margin)
     yield f"Ablation study {study.name} ({study.design}; {seed_count(cells['n'], summary.counted)} a cell)."
     if cells["half"].notna().any():
-        yield f"{metric_direction(summary)}: mean ± half of its {CONFIDENCE} t interval over seeds."
+        yield f"{metric_direction(summary)}: mean ± half of its {CONFIDENCE} t interval over {summary.counted}s."
         if summary.rule is not None:
             yield "Seeds were taken until verdicts stood: intervals of single means, and bold type, are a rough guide."
     else:
-        yield f"{metric_direction(summary)}: mean over seeds."
+        yield f"{metric_direction(summary)}: mean over {summary.counted}s."
     intervals = f", with {stated.interval}" if effects["low"].notna().any() else ""
     yield f"Difference: cell minus reference (every factor at its reference level), {summary.pairing}{intervals}."
     if effects["p_adjusted"].notna().any():
