@@ -141,6 +141,20 @@ def only_takes_away(cell: Cell, changed: Sequence[str], plan: Plan) -> bool:
     return all(takes_away(factors[name].reference, cell.levels[name]) for name in changed)
 
 
+def verdicts_in_words(claims: Mapping[str, str], plan: Plan) -> dict[str, str]:
+    """Claims about what the reference has, by cell label, as verdicts that readers see.
+
+    Args:
+        claims: By cell label, one of :data:`ablate.analysis.verdicts.VERDICTS`.
+        plan: The plan.
+    """
+    pairs = {pair.cell.label: pair for pair in comparisons(plan)}
+    return {
+        cell: verdict_about(claim, "part" if only_takes_away(pairs[cell].cell, pairs[cell].changed, plan) else "level")
+        for cell, claim in claims.items()
+    }
+
+
 def _sign_for_contribution(mean: MeanInterval, study: Study) -> MeanInterval:
     # Turns a difference into a contribution and back. 0 - x, because -x would print a zero difference as -0.0.
     return replace(mean, mean=0.0 - mean.mean) if study.direction == "max" else mean
