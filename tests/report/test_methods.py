@@ -74,7 +74,7 @@ def test_retried_after_a_failure(tmp_path: Path) -> None:
 
 def test_confirmation(tmp_path: Path) -> None:
     def alike(config: dict[str, Any]) -> dict[str, float]:
-        return {"acc": 0.7 + 0.001 * ((config["seed"] * 7) % 5) * (1 + config["bn"])}
+        return {"acc": 0.7 + 0.001 * ((config["seed"] * 7 + 3 * config["bn"]) % 5)}
 
     ablate.run(alike, {"bn": [True, False]}, outputs=tmp_path, metric="acc", name="s", margin=0.1, seeds=5)
     ablate.run(alike, {"bn": [True, False]}, outputs=tmp_path, confirms=str(tmp_path / "s"))
