@@ -31,8 +31,8 @@ def forest_data(summary: Summary) -> dict[str, Any]:
 
     Returns:
         ``metric``, ``direction``, ``margin``, and ``rows``, one per effect, the largest contribution or gain first:
-        ``cell`` (its label), ``place`` (its index in the plan), ``difference``, ``low``, ``high``, ``n``, ``p`` (adjusted),
-        ``verdict`` and ``seeds`` (pairs of a seed and its difference).
+        ``cell`` (its label), ``place`` (its index in the plan), ``difference``, ``low``, ``high``, ``n``, ``p``
+        (adjusted), ``verdict`` and ``seeds`` (pairs of a seed and its difference).
     """
     from ablate.captions import contributions, takes_only_parts
 

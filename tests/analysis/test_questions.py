@@ -51,7 +51,9 @@ def test_estimates_name_the_interval_and_the_test_that_they_have(question: str, 
 
 
 def test_pooled_effects_name_their_interval_under_both_rules() -> None:
-    plan, values = study("leave_one_out", blocks=True)
+    plan, _ = study("leave_one_out", blocks=True)
+    sizes = {"x": 1.0, "y": 2.0}
+    values = values_of(plan, lambda levels, seed: sizes[levels["data"]] * score(levels, seed), range(5))
     for rule in (None, RULE):
         pooled = QUESTIONS["datasets"](plan, values, rule)
         assert (pooled.interval, pooled.test) == ("t interval over data sets", "t test over data sets")

@@ -65,7 +65,7 @@ def test_the_numbers_are_those_of_the_analysis(grid: Summary) -> None:
     shapley = study_tables(grid)["shapley"]
     total = grid.cells.set_index("cell")["mean"]
     gain = total["full"] - total["w/o a, w/o b, w/o c"]
-    found = [row[1] for row in shapley.rows]
+    found = [row[2] for row in shapley.rows]
     assert math.fsum(value.value for value in found) == pytest.approx(gain)  # type: ignore[union-attr]
     rows = csv(study_tables(grid)["anova"]).splitlines()
     assert rows[0] == "term,df,SS,MS,F,p"
