@@ -171,3 +171,41 @@ def test_the_command_line_reads_the_same_declarations() -> None:
             assert make_plan(study, factors, read.constraints()).cells
     with pytest.raises(DesignError, match="cells=5 has no effect"):
         StudySettings.from_values({"cells": 5}).study("s", "factorial", "acc")
+
+
+PLANNED: dict[str, tuple[list[str], Callable[[dict[str, Any]], bool]]] = {
+    "name": (["name=other"], lambda plan: plan["study"]["name"] == "other"),
+    "design": (["design=leave_one_out"], lambda plan: len(plan["cells"]) == 3),
+    "seeds": (["seeds=[4,9]"], lambda plan: plan["study"]["seeds"] == [4, 9]),
+    "max_seeds": (["seeds=auto", "max_seeds=4"], lambda plan: len(plan["study"]["seeds"]) == 4),
+    "metric": (["metric=val_loss"], lambda plan: plan["study"]["direction"] == "min"),
+    "direction": (["direction=min"], lambda plan: plan["study"]["direction"] == "min"),
+    "margin": (["margin=0.5"], lambda plan: plan["study"]["margin"] == 0.5),
+    "failures": (["failures=0.25"], lambda plan: plan["study"]["failures"] == 0.25),
+    "cells": (["design=optimal", "cells=4"], lambda plan: len(plan["cells"]) == 4),
+    "requires": (["requires={depth: {model: small}}"], lambda plan: len(plan["cells"]) == 3),
+    "forbidden": (["forbidden=[{depth: 3, model: large}]"], lambda plan: len(plan["cells"]) == 3),
+    "labels": (["labels={depth: blocks}"], lambda plan: plan["factors"][0]["label"] == "blocks"),
+    "blocks": (["blocks=[depth]"], lambda plan: plan["factors"][0]["block"] is True),
+}
+"""By key, what to type behind ``hydra.sweeper.``, and what the plan then says. What shows only in runs and reports is
+tested where these are: retries and stops in test_failures, figures in test_chosen_figures, confirmations in
+test_confirm_study."""
+
+
+@pytest.mark.parametrize("key", PLANNED)
+def test_a_setting_of_the_command_line_acts(key: str, toy_here: Any) -> None:
+    typed, has_acted = PLANNED[key]
+    ended = toy_here.call(
+        "depth=2,3", "model=small,large", *(f"hydra.sweeper.{each}" for each in typed), "hydra.sweeper.dry_run=json"
+    )
+    assert ended.code == 0, ended.err
+    assert has_acted(json.loads(ended.out))
+
+
+@pytest.mark.parametrize("typed", ["cells=5", "resolution=5", "max_seeds=30", "metric=zorp"])
+def test_the_command_line_refuses_what_cannot_act(typed: str, toy_here: Any) -> None:
+    ended = toy_here.call("depth=2,3", f"hydra.sweeper.{typed}")
+    assert ended.code == 2
+    assert typed.replace("metric=", "name '").rstrip("'") in ended.err
+    assert not toy_here.trained()
