@@ -91,6 +91,9 @@ def find_seed(
         (key for key, name in names.items() if name in SEED_NAMES),
         key=lambda key: (SEED_NAMES.index(names[key]), key.count(".")),
     )
+    if not any(key not in called_seed and len(set(labels)) > 1 for key, labels in levels.items()):
+        # Where nothing else differs, what is called a repetition is what was compared.
+        called_seed = [key for key in called_seed if "seed" in names[key] or names[key] == "random_state"]
     varied = list({_partition(levels[key]): key for key in reversed(called_seed) if len(set(levels[key])) > 1}.values())
     varied = [key for key in called_seed if key in varied]
     if len(varied) < 2:

@@ -50,7 +50,7 @@ def test_the_reference_is_what_the_config_has(tmp_path: Path) -> None:
     found = ablate.run(
         train, {"residual": [True, False]}, config={"residual": False}, metric="accuracy", outputs=tmp_path
     )
-    assert [cell.label for cell in found.plan.cells] == ["full", "with residual"]
+    assert [cell.label for cell in found.plan.cells] == ["residual=false", "with residual"]
 
 
 @pytest.mark.usefixtures("no_figures")

@@ -110,7 +110,7 @@ def test_declared_factors_with_named_levels(toy_here: Any) -> None:
     ended = toy_here.call()
     assert ended.code == 0, ended.err
     runs = pd.read_csv(toy_here.study("toy_application").path / "runs.csv")
-    assert runs["cell"].tolist() == ["full", "full", "size=tiny", "size=tiny"]
+    assert runs["cell"].tolist() == ["size=normal", "size=normal", "size=tiny", "size=tiny"]
     assert sorted(toy_here.trained()) == ["1-0", "1-1", "2-0", "2-1"]
 
 
