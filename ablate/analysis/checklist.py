@@ -50,7 +50,7 @@ def checklist(
         "design": f"{study.design}: {len(summary.plan.cells)} cells, {plural(len(effects), 'comparison')}.",
         "declared": declaration_sentence(conduct, summary.plan),
         "primary metric": f"{study.metric}, {better_direction(study.direction)}.",
-        "seeds": seeds + (f" Differences: {seed_count(counts, summary.counted)}." if counts else ""),
+        "seeds": seeds + (f" {_differences(summary)}: {seed_count(counts, summary.counted)}." if counts else ""),
         "error bars": f"{percent(LEVEL)} {summary.interval_name}s{looks} of the {_difference(summary)}, unadjusted.",
         "assumptions": _assumptions(summary),
         "test": f"{summary.test_name.capitalize()}, Holm-adjusted over {plural(len(effects), 'comparison')}, "
@@ -83,6 +83,10 @@ def _moment(conduct: Conduct) -> str:
 
 def _difference(summary: Summary) -> str:
     return "paired difference" if summary.are_paired.all() else "difference"
+
+
+def _differences(summary: Summary) -> str:
+    return f"{_difference(summary).capitalize()}s"
 
 
 def _assumptions(summary: Summary) -> str:
