@@ -185,6 +185,13 @@ def rank_cells(plan: Plan, values: Observations) -> Ranking:
     table = table.sort_values("mean_rank", kind="stable", ignore_index=True)
     distance = critical_difference(len(shared), len(means))
     left_out = [label for label in cells if label not in shared]
+    notes = [f"Not on all data sets, left out: {'; '.join(left_out)}."] if left_out else []
+    smallest = int(tested.sum()) * 2.0 ** (1 - len(means))
+    if smallest > ALPHA:
+        notes.append(
+            f"The signed-rank test of {len(means)} data sets has no p value below {min(1.0, smallest):.2g} after "
+            f"Holm's adjustment over {int(tested.sum())}: nothing could be significant."
+        )
     return Ranking(
         "Mean rank of the cells over data sets, each by its mean over seeds. It depends on which cells are ranked.",
         table,
@@ -192,7 +199,7 @@ def rank_cells(plan: Plan, values: Observations) -> Ranking:
         _iman_davenport(ranks, len(means)),
         distance,
         _groups(table, distance),
-        (f"Not on all data sets, left out: {'; '.join(left_out)}.",) if left_out else (),
+        tuple(notes),
     )
 
 

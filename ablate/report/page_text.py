@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ablate.analysis.conduct import pairing_sentence
 from ablate.formatting import better_direction, count, duration, enumeration, plural
 from ablate.report.provenance import VERSIONS
 from ablate.store import FAILED, FINISHED
@@ -67,6 +66,8 @@ def methods_paragraph(summary: Summary, items: Mapping[str, str], conduct: Condu
         items: The checklist of the study, see :func:`ablate.analysis.checklist`.
         conduct: How the study came about.
     """
+    from ablate.analysis.conduct import pairing_sentence
+
     study, plan = summary.study, summary.plan
     factors = ", ".join(factor.name for factor in plan.factors if not factor.block)
     blocks = ", ".join(factor.name for factor in plan.factors if factor.block)
