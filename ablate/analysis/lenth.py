@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 LEAST_EFFECTS = 5
 """From so many effects on the median says something about noise."""
@@ -26,6 +27,18 @@ class PseudoError:
 
     error: float
     freedom: float
+
+
+def half_normal_quantiles(count: int) -> list[float]:
+    """Where so many sizes of noise are expected, in standard deviations, the smallest first.
+
+    Example:
+        >>> [round(value, 3) for value in half_normal_quantiles(3)]
+        [0.21, 0.674, 1.383]
+    """
+    shares = (np.arange(count) + 0.5) / count
+    quantiles: list[float] = special.ndtri(0.5 + shares / 2).tolist()
+    return quantiles
 
 
 def lenth(effects: Sequence[float]) -> PseudoError | None:

@@ -7,10 +7,9 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from scipy import special
 
 from ablate.analysis import Summary, anova
-from ablate.analysis.lenth import TEST
+from ablate.analysis.lenth import TEST, half_normal_quantiles
 from ablate.analysis.verdicts import ALPHA, holm
 from ablate.errors import AnalysisError
 from ablate.figures.colours import VERDICT_STYLES
@@ -41,9 +40,8 @@ def prepare(summary: Summary) -> pd.DataFrame:
         return empty
     data = fitted.effects.assign(size=fitted.effects["effect"].abs(), p_adjusted=holm(fitted.effects["p"].tolist()))
     data = data.sort_values(["size", "term"], kind="stable", ignore_index=True)
-    share = (np.arange(len(data)) + 0.5) / len(data)
     data = data.assign(
-        quantile=special.ndtri(0.5 + share / 2),
+        quantile=half_normal_quantiles(len(data)),
         pseudo_error=data["error"],
         margin_of_error=(data["high"] - data["low"]) / 2,
         metric=summary.study.metric,
