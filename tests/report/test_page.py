@@ -72,7 +72,7 @@ def test_what_a_reader_must_find(worst: StudyFolder) -> None:
         *found.summary.notes,
         methods_paragraph(found.summary, found.checklist, found.conduct),
         "ablate report worst",
-        "1 of 24 runs failed; declared before the runs: ",
+        "1 of 24 runs failed; as set: ",
         "To be stated: hardware.",
         "1 min 30 s in 23 runs",
         "2.0 s in 1 run",

@@ -72,7 +72,7 @@ def test_a_smaller_command_keeps_the_larger_study(toy_here: Any) -> None:
 
 
 def test_another_reference_is_refused_key_by_key(toy_here: Any) -> None:
-    toy_here.call("depth=2,3")
+    toy_here.call("depth=2,3", "hydra.sweeper.direction=max")  # one that only the metric's name says may be corrected
     before = toy_here.collected()
     refused = toy_here.call("depth=2,3", "rate=0.2", "width=9", "hydra.sweeper.direction=min")
     assert refused.code == 2
