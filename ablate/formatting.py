@@ -191,8 +191,12 @@ def plural(number: int, noun: str, nouns: str = "") -> str:
     return f"{number} {noun if number == 1 else nouns or noun + 's'}"
 
 
-def seed_count(counts: Iterable[int]) -> str:
+def seed_count(counts: Iterable[int], noun: str = "seed") -> str:
     """How many seeds cells have, as captions say it.
+
+    Args:
+        counts: Their numbers of seeds.
+        noun: What is counted, where it is not seeds.
 
     Example:
         >>> seed_count([3, 3]), seed_count([2, 3]), seed_count([1])
@@ -200,8 +204,8 @@ def seed_count(counts: Iterable[int]) -> str:
     """
     numbers = sorted(set(counts))
     if len(numbers) > 1:
-        return f"n = {numbers[0]} to {numbers[-1]} seeds"
-    return f"n = {plural(numbers[0], 'seed')}"
+        return f"n = {numbers[0]} to {numbers[-1]} {noun}s"
+    return f"n = {plural(numbers[0], noun)}"
 
 
 def listing(items: Iterable[object], most: int = 10, separator: str = ", ") -> str:

@@ -107,6 +107,7 @@ def pictures() -> dict[str, Summary]:
     return {
         **dict.fromkeys(("forest", "effects", "curves", "difference_curves", "seeds", "cost"), leave_one_out),
         **dict.fromkeys(("main_effects", "interactions", "shapley"), grid),
+        "half_normal": study("one run a cell", "factorial", (SIX[0], SIX[1], SIX[3], SIX[4]), 1),
         "roadmap": study("roadmap", "cumulative", (SIX[0], SIX[1], SIX[3], SIX[4])),
         "datasets": study("datasets", "leave_one_out", (data, SIX[0], SIX[1], SIX[3])),
     }

@@ -1,19 +1,21 @@
-"""Paired effects: what changes when a cell is trained instead of its reference, seed by seed."""
+"""Effects: what changes when a cell is trained instead of its reference, seed by seed where runs form pairs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from ablate.analysis.comparisons import comparisons, shared_pairs, size_of
+from ablate.analysis.comparisons import Comparison, Pairs, comparisons, shared_pairs, size_of
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
 from ablate.analysis.sequential import Decision, SequentialState
+from ablate.analysis.unpaired import welch_interval
+from ablate.analysis.verdict_words import verdict_about
 from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
-from ablate.study import Cell, Plan, Study
+from ablate.study import Cell, Plan, Study, takes_away
 
 PAIR_COLUMNS = ("cell", "seed", "reference", "value", "difference")
 
@@ -32,7 +34,10 @@ class Effect:
         contribution: The difference with the sign that makes a good ingredient positive.
         raw: Unadjusted p values; sequential ones under the sequential rule.
         adjusted: The same, adjusted by Holm over all effects of the study, each question in its own family.
-        verdict: What follows, one of :data:`ablate.analysis.verdicts.VERDICTS`.
+        verdict: What follows about the reference, one of :data:`ablate.analysis.verdicts.VERDICTS`.
+        unpaired: Where the two share no seed, or seeds only number the runs of a cell: the metric of all runs of the
+            reference and of the cell, compared by Welch's test. None where runs are paired.
+        takes_away: Whether all that changes is taken away, see :func:`ablate.study.takes_away`.
     """
 
     cell: Cell
@@ -44,6 +49,20 @@ class Effect:
     raw: Evidence
     adjusted: Evidence
     verdict: str
+    unpaired: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    takes_away: bool = True
+
+    @property
+    def samples(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The metric of the runs that are compared, of the reference and of the cell."""
+        if self.unpaired is not None:
+            return self.unpaired
+        return tuple(a for a, _ in self.pairs.values()), tuple(b for _, b in self.pairs.values())
+
+    @property
+    def verdict_in_words(self) -> str:
+        """The verdict as readers see it: about the part that is taken away, or about the level that is set."""
+        return verdict_about(self.verdict, "part" if self.takes_away else "level")
 
     @property
     def is_constant(self) -> bool:
@@ -60,14 +79,17 @@ def paired_effects(values: Observations, plan: Plan, state: SequentialState | No
         state: The study under the sequential rule, from which intervals, p values and verdicts are then taken; None
             where the number of seeds was fixed.
     """
-    compared = [
-        (pair, shared_pairs(values[pair.reference.label], values[pair.cell.label])) for pair in comparisons(plan)
-    ]
+    compared = [(pair, *_runs_of(pair, values, plan.study, state)) for pair in comparisons(plan)]
     margin = plan.study.margin
     if state is not None:
-        decisions = [state.decisions[pair.cell.label] for pair, _ in compared]
+        decisions = [state.decisions[pair.cell.label] for pair, *_ in compared]
     else:
-        differences = [t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs)) for _, pairs in compared]
+        differences = [
+            t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs))
+            if unpaired is None
+            else welch_interval(*unpaired)
+            for _, pairs, unpaired in compared
+        ]
         contributions = [_sign_for_contribution(difference, plan.study) for difference in differences]
         raw = [evidence(contribution, margin) for contribution in contributions]
         decisions = [
@@ -85,9 +107,52 @@ def paired_effects(values: Observations, plan: Plan, state: SequentialState | No
             raw=decision.raw,
             adjusted=decision.adjusted,
             verdict=decision.verdict,
+            unpaired=unpaired,
+            takes_away=only_takes_away(pair.cell, pair.changed, plan),
         )
-        for (pair, pairs), decision in zip(compared, decisions, strict=True)
+        for (pair, pairs, unpaired), decision in zip(compared, decisions, strict=True)
     )
+
+
+Samples = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+def _runs_of(
+    pair: Comparison, values: Observations, study: Study, state: SequentialState | None
+) -> tuple[Pairs, Samples | None]:
+    """The pairs of a comparison, or, where runs form none, all runs of both cells in order of their size."""
+    reference, cell = values[pair.reference.label], values[pair.cell.label]
+    pairs = shared_pairs(reference, cell) if study.paired else {}
+    if pairs or state is not None or min(len(reference), len(cell)) < (1 if not study.paired else 2):
+        return pairs, None
+    # Sorted, so that the order in which runs were found cannot change a bit of the result.
+    return {}, (tuple(sorted(reference.values())), tuple(sorted(cell.values())))
+
+
+def only_takes_away(cell: Cell, changed: Sequence[str], plan: Plan) -> bool:
+    """Whether a cell differs from its reference by nothing but parts that are taken away.
+
+    Args:
+        cell: The cell.
+        changed: Names of the ingredients in which the two differ.
+        plan: The plan.
+    """
+    factors = {factor.name: factor for factor in plan.factors}
+    return all(takes_away(factors[name].reference, cell.levels[name]) for name in changed)
+
+
+def verdicts_in_words(claims: Mapping[str, str], plan: Plan) -> dict[str, str]:
+    """Claims about what the reference has, by cell label, as verdicts that readers see.
+
+    Args:
+        claims: By cell label, one of :data:`ablate.analysis.verdicts.VERDICTS`.
+        plan: The plan.
+    """
+    pairs = {pair.cell.label: pair for pair in comparisons(plan)}
+    return {
+        cell: verdict_about(claim, "part" if only_takes_away(pairs[cell].cell, pairs[cell].changed, plan) else "level")
+        for cell, claim in claims.items()
+    }
 
 
 def _sign_for_contribution(mean: MeanInterval, study: Study) -> MeanInterval:
@@ -102,15 +167,16 @@ _COLUMNS: Mapping[str, Callable[[Effect, Study], object]] = {
     "level": lambda effect, study: "+".join(effect.cell.levels[name] for name in effect.changed),
     "metric": lambda effect, study: study.metric,
     "n": lambda effect, study: effect.difference.n,
-    "reference_mean": lambda effect, study: t_interval([reference for reference, _ in effect.pairs.values()]).mean,
-    "cell_mean": lambda effect, study: t_interval([value for _, value in effect.pairs.values()]).mean,
+    "reference_mean": lambda effect, study: t_interval(effect.samples[0]).mean,
+    "cell_mean": lambda effect, study: t_interval(effect.samples[1]).mean,
     "difference": lambda effect, study: effect.difference.mean,
     "low": lambda effect, study: effect.difference.low,
     "high": lambda effect, study: effect.difference.high,
     "contribution": lambda effect, study: effect.contribution.mean,
     "p": lambda effect, study: effect.raw.difference,
     "p_adjusted": lambda effect, study: effect.adjusted.difference,
-    "verdict": lambda effect, study: effect.verdict,
+    "verdict": lambda effect, study: effect.verdict_in_words,
+    "paired": lambda effect, study: effect.unpaired is None,
 }
 EFFECT_COLUMNS = tuple(_COLUMNS)
 
@@ -122,10 +188,20 @@ def effects_frame(effects: tuple[Effect, ...], plan: Plan) -> pd.DataFrame:
 
 
 def pairs_frame(effects: tuple[Effect, ...]) -> pd.DataFrame:
-    """The single seeds behind the effects as a table with the columns :data:`PAIR_COLUMNS`, one row per seed."""
+    """The single runs behind the effects as a table with the columns :data:`PAIR_COLUMNS`, one row per seed.
+
+    Where runs form no pairs, a row is a run of the cell, and its reference the mean of the reference's runs.
+    """
     rows = [
         (effect.cell.label, seed, reference, value, value - reference)
         for effect in effects
         for seed, (reference, value) in effect.pairs.items()
     ]
+    for effect in effects:
+        if effect.unpaired is not None:
+            reference = t_interval(effect.unpaired[0]).mean
+            rows += [
+                (effect.cell.label, number, reference, value, value - reference)
+                for number, value in enumerate(effect.unpaired[1])
+            ]
     return pd.DataFrame(rows, columns=list(PAIR_COLUMNS))

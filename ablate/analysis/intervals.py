@@ -26,12 +26,19 @@ class MeanInterval:
         mean: Their mean, NaN without values.
         error: Standard error of the mean, NaN for fewer than two values or values without spread.
         half: Half the width of the interval, NaN like ``error``.
+        freedom: Degrees of freedom of the standard error; None for those of a single sample, ``n - 1``.
     """
 
     n: int
     mean: float
     error: float
     half: float
+    freedom: float | None = None
+
+    @property
+    def degrees(self) -> float:
+        """Degrees of freedom of the standard error."""
+        return self.n - 1 if self.freedom is None else self.freedom
 
     @property
     def low(self) -> float:
@@ -112,7 +119,7 @@ def t_half_width(n: Any, level: float = LEVEL) -> Any:
     return special.stdtrit(n - 1, (1 + level) / 2)
 
 
-def t_tail(statistic: float, n: int) -> float:
+def t_tail(statistic: float, n: float) -> float:
     """Probability that a t statistic of ``n`` values exceeds ``statistic`` when the mean is zero.
 
     Example:
@@ -120,3 +127,22 @@ def t_tail(statistic: float, n: int) -> float:
         0.025
     """
     return float(special.stdtr(n - 1, -statistic))
+
+
+def interval_of(n: int, mean: float, error: float, freedom: float, level: float = LEVEL) -> MeanInterval:
+    """A t interval from a standard error and its degrees of freedom.
+
+    Args:
+        n: How many values stand behind the mean.
+        mean: The estimate.
+        error: Its standard error; NaN or zero where it is not known.
+        freedom: Degrees of freedom of the error.
+        level: Confidence level.
+
+    Example:
+        >>> round(interval_of(3, 2.0, 1.0, 10).half, 3)
+        2.228
+    """
+    if not error > 0 or not freedom > 0:
+        return MeanInterval(n, mean, math.nan, math.nan)
+    return MeanInterval(n, mean, error, error * float(special.stdtrit(freedom, (1 + level) / 2)), freedom)

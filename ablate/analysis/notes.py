@@ -17,6 +17,7 @@ from ablate.analysis.rounds import Round
 from ablate.analysis.verdicts import ALPHA, blocking_interval, blocking_p_value
 from ablate.formatting import listing, p_value, percent, plural, significant
 from ablate.study import Plan
+from ablate.study.design import is_fraction
 
 _MOST_SEEDS = 100
 
@@ -55,7 +56,8 @@ def notes_on(
 
 
 def _progress_notes(plan: Plan, runs: pd.DataFrame) -> Iterator[str]:
-    states = {(cell.label, seed): "waiting" for cell in plan.cells for seed in plan.study.seeds}
+    planned = () if plan.study.adopted else plan.cells
+    states = {(cell.label, seed): "waiting" for cell in planned for seed in plan.study.seeds}
     states |= dict(zip(zip(runs["cell"], runs["seed"], strict=True), runs["state"], strict=True))
     counts = Counter(states.values())
     if not counts["finished"]:
@@ -137,11 +139,16 @@ def _effect_notes(
     plan: Plan, values: Observations, effects: tuple[Effect, ...], guessing: Sequence[str] = ()
 ) -> Iterator[str]:
     single = [effect.cell.label for effect in effects if effect.difference.n == 1]
-    if single:
-        yield f"One seed allows no interval, test or verdict: {_cells(single)}."
-    unpaired = [effect.cell.label for effect in effects if not effect.pairs and values[effect.cell.label]]
-    if unpaired:
-        yield f"No finished seed in common with the reference, so no effect: {_cells(unpaired)}."
+    if single and is_fraction(plan.study.design):
+        yield "Differences of single runs have no interval or verdict; main effects have, by the model of all runs."
+    elif single:
+        yield f"One {'seed' if plan.study.paired else 'run'} allows no interval, test or verdict: {_cells(single)}."
+    apart = [effect.cell.label for effect in effects if effect.difference.n == 0 and values[effect.cell.label]]
+    if apart:
+        yield f"No finished seed in common with the reference, so no effect: {_cells(apart)}."
+    if welch := [effect.cell.label for effect in effects if effect.unpaired is not None and effect.difference.n > 1]:
+        which = "" if len(welch) == len(effects) else f" ({_cells(welch)})"
+        yield f"Compared without pairing, by Welch's test{which}: runs of the two cells share no seed."
     for effect in effects:
         if effect.is_constant:
             n, mean = effect.difference.n, effect.difference.mean

@@ -111,7 +111,27 @@ class Summary:
     @property
     def test_name(self) -> str:
         """What the p values of differences are of."""
-        return name_of_test(self.rule, "paired t test")
+        paired = self.are_paired
+        kind = "paired t test" if paired.all() else "Welch t test"
+        return name_of_test(self.rule, kind if paired.all() or not paired.any() else "paired or Welch t test")
+
+    @property
+    def are_paired(self) -> pd.Series:
+        """By effect, whether the runs that it compares form pairs."""
+        return self.effects["paired"].astype(bool) if "paired" in self.effects else pd.Series([self.study.paired])
+
+    @property
+    def counted(self) -> str:
+        """What numbers ``n`` of effects count: seeds, or runs where these form no pairs."""
+        return "seed" if self.study.paired else "run"
+
+    @property
+    def pairing(self) -> str:
+        """How runs are compared, as captions say it."""
+        paired = self.are_paired
+        if paired.all():
+            return "paired by seed"
+        return "without pairing" if not paired.any() else "paired by seed where runs share one"
 
     @property
     def study(self) -> Study:

@@ -43,7 +43,7 @@ def evidence(contribution: MeanInterval, margin: float | None) -> Evidence:
     """
     if math.isnan(contribution.error):
         return Evidence(math.nan)
-    n, mean, error = contribution.n, contribution.mean, contribution.error
+    n, mean, error = contribution.degrees + 1, contribution.mean, contribution.error
     difference = 2 * t_tail(abs(mean) / error, n)
     if margin is None:
         return Evidence(difference)

@@ -50,12 +50,21 @@ class SeriesStyle:
 # The high-contrast palette of P. Tol, Colour Schemes (2021), which no factor shares: a claim stands out, none is grey.
 VERDICT_STYLES: Mapping[str, SeriesStyle] = {
     "helps": SeriesStyle("#004488", "solid", "o"),
+    "better": SeriesStyle("#004488", "solid", "o"),
     "hurts": SeriesStyle("#BB5566", "solid", "X"),
+    "worse": SeriesStyle("#BB5566", "solid", "X"),
     "no effect": SeriesStyle("#8F6C00", "solid", "s"),
+    "no difference": SeriesStyle("#8F6C00", "solid", "s"),
     "dispensable": SeriesStyle("#8F6C00", "solid", "D"),
+    "not worse": SeriesStyle("#8F6C00", "solid", "D"),
     "undecided": SeriesStyle("#6E6E6E", "solid", "o"),
 }
 """The style of each verdict; the marker of ``undecided`` is hollow."""
+
+
+def verdict_style(verdict: str) -> SeriesStyle:
+    """The style of a verdict; what follows a comma in it changes nothing."""
+    return VERDICT_STYLES[verdict.partition(",")[0]]
 
 
 def factor_colours(plan: Plan) -> dict[str, str]:

@@ -12,12 +12,12 @@ from ablate.logs.number_table import NumberTable
 if TYPE_CHECKING:
     from ablate.foreign.request import AdoptSettings
 
-SEED_NAMES = ("seed", "random_seed", "random_state", "rng_seed", "manual_seed")
-"""What keys are called that hold a seed; the most certain names first."""
-
-REPETITION_NAMES = (*SEED_NAMES, "rep", "replicate", "repetition", "fold")
-"""What columns of a table are called that distinguish the repetitions of a cell. In a configuration a key such as
-``fold`` may as well be a factor."""
+SEED_NAMES = (
+    *("seed", "random_seed", "random_state", "rng_seed", "manual_seed"),
+    *("rep", "replicate", "replication", "repetition", "repeat", "fold", "cv_fold"),
+)
+"""What keys and columns are called that tell the repetitions of a cell apart, in every format; the most certain names
+first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,6 @@ class ForeignRuns:
         ordered_by_time: Whether of several runs of one configuration the latest is the one that counts.
         source: Name of the reader; set by :func:`ablate.foreign.readers.read_runs`.
         file_notes: Files that were not read, or not as they are; set there as well.
-        seed_names: What the key of the seed may be called, where the user names none.
     """
 
     runs: tuple[ForeignRun, ...]
@@ -66,7 +65,6 @@ class ForeignRuns:
     ordered_by_time: bool = True
     source: str = ""
     file_notes: tuple[FileNote, ...] = ()
-    seed_names: tuple[str, ...] = SEED_NAMES
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,12 @@ class AdoptSettings:
     )
     only: Mapping[str, tuple[str, ...]] = _declared({}, mapping(), "only.KEY=LEVEL,LEVEL: leave other runs out")
     ignore: tuple[str, ...] = _declared((), _KEYS, "keys that make no difference")
+    blocks: tuple[str, ...] = _declared(
+        (), _KEYS, "factors within which cells are compared, but not across, such as data sets"
+    )
+    whole_plots: tuple[str, ...] = _declared(
+        (), _KEYS, "factors that were set once for each seed (whole plots), while the others vary within"
+    )
     results: str | None = _declared(
         None, optional(text()), "the file in each run that holds its results; null: all CSV and JSON files of a run"
     )

@@ -13,11 +13,9 @@ from ablate.foreign.request import AdoptSettings
 from ablate.formatting import better_direction, listing
 from ablate.logs.curves import joined_curve
 from ablate.logs.number_table import Kind
+from ablate.study.metric import direction_of
 
 _KINDS: tuple[Kind, ...] = ("single", "curve", "rows")  # the most trusted first
-_LOWER_IS_BETTER = (
-    *("loss", "error", "err", "mse", "rmse", "mae", "perplexity", "ppl", "nll", "wer", "cer", "fid", "distortion"),
-)
 _KNOWN_METRICS = (
     *("test_accuracy", "test_acc", "test/accuracy", "test/acc", "accuracy", "acc", "test_score", "score", "value"),
     *("val_accuracy", "val_acc", "val/accuracy", "val/acc", "validation_accuracy", "test_f1", "f1", "auc"),
@@ -132,10 +130,17 @@ def choose_metric(runs: Sequence[ForeignRun], settings: AdoptSettings) -> Metric
         notes.append(f"{held}; they are averaged, since rows of one run are no seeds.")
     direction = settings.direction
     if direction is None:
-        reason = next((word for word in _LOWER_IS_BETTER if word in metric.lower()), None)
-        direction = "max" if reason is None else "min"
-        since = f", since its name says '{reason}'" if reason else ""
-        notes.append(f"For '{metric}' {better_direction(direction)}{since}; direction=... changes that.")
+        named = direction_of(metric)
+        if named is None:
+            raise AnalysisError(
+                f"Nothing in the name '{metric}' says whether higher or lower is better. Write direction=max or "
+                "direction=min."
+            )
+        direction = named.direction
+        notes.append(
+            f"For '{metric}' {better_direction(direction)}, since its name says '{named.word}'; direction=... changes "
+            "that."
+        )
     return MetricChoice(metric, direction, kind, tuple(notes))
 
 

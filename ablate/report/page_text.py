@@ -13,7 +13,7 @@ from ablate.store import FAILED, FINISHED
 from ablate.store.fingerprints import version_column
 
 if TYPE_CHECKING:
-    from ablate.analysis import Summary
+    from ablate.analysis import Conduct, Summary
     from ablate.store.snapshot import Snapshot
 
 Entry = tuple[str, str]
@@ -25,6 +25,13 @@ _VERDICTS = {
     "hurts": ("shows a part that does harm", "show parts that do harm"),
     "no effect": ("shows a part that has no effect that matters", "show parts that have no effect that matters"),
     "dispensable": ("shows a part that is dispensable", "show parts that are dispensable"),
+    "better": ("is a better level", "are better levels"),
+    "worse": ("is a worse level", "are worse levels"),
+    "no difference": (
+        "is a level that makes no difference that matters",
+        "are levels that make no difference that matters",
+    ),
+    "not worse": ("is a level that is not worse by the margin", "are levels that are not worse by the margin"),
     "undecided": ("is undecided", "are undecided"),
 }
 # The groups of the configuration that have a card, and its title.
@@ -52,13 +59,16 @@ def headline(summary: Summary) -> str:
     return f"Of {plural(counts.total(), 'change')} to the reference, {', '.join(phrases)}."
 
 
-def methods_paragraph(summary: Summary, items: Mapping[str, str]) -> str:
+def methods_paragraph(summary: Summary, items: Mapping[str, str], conduct: Conduct) -> str:
     """The paragraph on methods for a paper.
 
     Args:
         summary: The summary.
         items: The checklist of the study, see :func:`ablate.analysis.checklist`.
+        conduct: How the study came about.
     """
+    from ablate.analysis.conduct import pairing_sentence
+
     study, plan = summary.study, summary.plan
     factors = ", ".join(factor.name for factor in plan.factors if not factor.block)
     blocks = ", ".join(factor.name for factor in plan.factors if factor.block)
@@ -67,8 +77,8 @@ def methods_paragraph(summary: Summary, items: Mapping[str, str]) -> str:
         f"{study.metric.replace('_', ' ')} ({better_direction(study.direction)}).",
         *([f"Configurations were compared within each level of {blocks} only."] if blocks else []),
         items["seeds"],
-        "Every configuration was trained with the same seeds, and each was compared with the reference by the "
-        "difference within a seed.",
+        *([f"Results are those of other tools ({enumeration(conduct.sources)})."] if conduct.is_adopted else []),
+        pairing_sentence(conduct, plan, summary.are_paired.tolist()),
         f"Intervals are {items['error bars']}",
         items["test"],
         *([f"Margin of equivalence: {items['margin']}"] if study.margin is not None else []),

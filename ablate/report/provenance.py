@@ -32,6 +32,7 @@ def provenance_notes(snapshot: Snapshot) -> tuple[str, ...]:
     history = snapshot.record.history
     return (
         *(note for event in history for note in event.get("notes", ())),
+        *snapshot.record.direction_notes,
         *_unreadable(snapshot),
         *late_seeds(history),
         *_mixed_fingerprints(snapshot),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 
-from ablate.analysis import SequentialRule, Summary, checklist, summarise
+from ablate.analysis import Conduct, SequentialRule, Summary, checklist, conduct_of, summarise
 from ablate.report.cache import cache_key, load_summary, save_summary
 from ablate.report.provenance import provenance_notes
 from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, StudyFolder
@@ -59,7 +59,12 @@ class StudyReport:
     @cached_property
     def checklist(self) -> Mapping[str, str]:
         """What a paper must disclose, by item; see :func:`ablate.analysis.checklist`."""
-        return checklist(self.summary, self.snapshot.record.report.get("statements"))
+        return checklist(self.summary, self.snapshot.record.report.get("statements"), self.conduct)
+
+    @cached_property
+    def conduct(self) -> Conduct:
+        """How the study came about, from the recorded events."""
+        return conduct_of(self.snapshot.record.history)
 
     @property
     def is_running(self) -> bool:

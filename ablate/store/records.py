@@ -20,6 +20,7 @@ from ablate.formatting import listing
 from ablate.store.json_files import InvalidFile, check_shape, load_json, parse_json
 from ablate.store.schema import ConfirmationShape, CostsFileShape, CostsShape, RecordShape
 from ablate.study import Plan
+from ablate.study.metric import direction_of
 
 FORMAT = 1
 """The version of the layout of ``plan.json`` and ``costs.json``: the one that is written, and the only one read."""
@@ -83,6 +84,29 @@ class StudyRecord:
     history: tuple[Mapping[str, Any], ...] = ()
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def direction_source(self) -> str:
+        """Where the direction comes from; see :attr:`ablate.study.settings.StudySettings.direction_source`."""
+        sources = [str(event["direction"]) for event in self.history if event.get("direction")]
+        return "declared" if not sources or "declared" in sources else sources[-1]
+
+    @property
+    def direction_notes(self) -> tuple[str, ...]:
+        """What was guessed of the direction, and how to change it."""
+        study, source = self.plan.study, self.direction_source
+        named = direction_of(study.metric)
+        if source == "declared" or (named is not None and study.direction == "max" == named.direction):
+            return ()
+        if named is not None and named.direction == study.direction:
+            return (
+                f"For {study.metric} lower is better, since its name says '{named.word}'; direction=max changes it.",
+            )
+        taken = "higher" if study.direction == "max" else "lower"
+        return (
+            f"Nothing says whether higher or lower {study.metric} is better: {taken} was taken; direction=max or "
+            "direction=min says it, and nothing is trained again.",
+        )
 
     @classmethod
     def parse(cls, data: bytes, path: Path) -> StudyRecord:

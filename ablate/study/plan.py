@@ -39,6 +39,10 @@ class Study:
         cells: How many cells an optimal design has, or None.
         sequential: Whether seeds are taken one at a time, and ``seeds`` are the most that a cell may take.
         failures: What a run without a result counts for: one of :data:`FAILURE_POLICIES`, or the metric it counts as.
+        paired: Whether runs of one seed belong together; otherwise seeds only number the runs of a cell.
+        whole_plots: Factors that are set once for each seed (the whole plots of a split-plot design), while the others
+            vary within.
+        adopted: Whether other tools made the runs: none of them is still to come.
     """
 
     name: str
@@ -51,6 +55,9 @@ class Study:
     cells: int | None = None
     sequential: bool = False
     failures: str | float = "drop"
+    paired: bool = True
+    whole_plots: tuple[str, ...] = ()
+    adopted: bool = False
 
     @property
     def failure_policy(self) -> str:
@@ -121,14 +128,21 @@ class Plan:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that stand for everything declared: what is asked, of which cells."""
-        question = {key: value for key, value in self.to_dict()["study"].items() if key != "name"}
+        question = self.to_dict()["study"]
+        # What was added to studies later counts only where it says something, so that older studies keep their digest.
+        added = {"paired": True, "whole_plots": [], "adopted": False}
+        question = {key: value for key, value in question.items() if key != "name" and added.get(key, ...) != value}
         declared = {"study": question, "cells": [dict(cell.levels) for cell in self.cells]}
         return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain values for JSON; :meth:`from_dict` reads them back."""
         return {
-            "study": {**vars(self.study), "seeds": list(self.study.seeds)},
+            "study": {
+                **vars(self.study),
+                "seeds": list(self.study.seeds),
+                "whole_plots": list(self.study.whole_plots),
+            },
             "factors": [
                 {
                     "name": factor.name,
@@ -161,7 +175,9 @@ class Plan:
         )
         study = values["study"]
         return cls(
-            study=Study(**{**study, "seeds": tuple(study["seeds"])}),
+            study=Study(
+                **{**study, "seeds": tuple(study["seeds"]), "whole_plots": tuple(study.get("whole_plots", ()))}
+            ),
             factors=factors,
             cells=tuple(cell_of(item["levels"], factors, item["void"]).named(item["name"]) for item in values["cells"]),
             notes=tuple(values["notes"]),

@@ -15,6 +15,7 @@ from ablate.errors import DesignError
 from ablate.study.constraint import Constraint, Forbidden, Requires
 from ablate.study.factor import level_label
 from ablate.study.limits import MOST_RUNS
+from ablate.study.metric import direction_of
 from ablate.study.plan import FAILURE_POLICIES, Study
 from ablate.study.setting import (
     Rule,
@@ -104,7 +105,9 @@ class StudySettings:
         "that fits",
         hydra_only=True,
     )
-    direction: str = _declared("max", text(), "max: higher is better, min: lower is better")
+    direction: str | None = _declared(
+        None, text(), "max: higher is better, min: lower is better; null: after the metric's name"
+    )
     margin: float | None = _declared(None, number(), "the least effect that matters, in units of the metric")
     failures: str | float = _declared(
         "drop",
@@ -256,7 +259,13 @@ class StudySettings:
         return tuple(range(first, first + (self.max_seeds if isinstance(self.seeds, str) else self.seeds)))
 
     def study(
-        self, name: str, design: str, metric: str, seeds: tuple[int, ...] | None = None, first_seed: int = 0
+        self,
+        name: str,
+        design: str,
+        metric: str,
+        seeds: tuple[int, ...] | None = None,
+        direction: str | None = None,
+        first_seed: int = 0,
     ) -> Study:
         """What the study asks.
 
@@ -265,20 +274,59 @@ class StudySettings:
             design: The design where the settings name none.
             metric: The metric where the settings name none.
             seeds: Seeds chosen in another way than by the settings, or None.
+            direction: The direction where the settings name none; None to take it from the metric's name.
             first_seed: The first seed, where only their number is given.
+
+        Raises:
+            DesignError: If a setting has no effect in such a study, or nothing says which way the metric is good.
         """
+        design, metric = self.design or design, self.metric or metric
+        if faults := self._faults(design, metric, direction):
+            raise DesignError("\n".join(faults))
+        named = direction_of(metric)
         return Study(
             name=name,
-            design=self.design or design,
+            design=design,
             seeds=seeds or self.seed_list(first_seed),
-            metric=self.metric or metric,
-            direction=self.direction,
+            metric=metric,
+            direction=self.direction or direction or (named.direction if named is not None else "max"),
             margin=self.margin,
             failures=self.failures,
             resolution=self.resolution,
             cells=self.cells,
             sequential=self.seeds == AUTO and not seeds,
         )
+
+    @property
+    def direction_source(self) -> str:
+        """Where the direction comes from: ``declared``, the metric's ``name``, or ``assumed``: higher is better."""
+        if self.direction is not None:
+            return "declared"
+        return "name" if self.metric is not None else "assumed"
+
+    def _faults(self, design: str, metric: str, direction: str | None) -> list[str]:
+        """What would be ignored, or nobody knows, a sentence each."""
+        faults = []
+        if self.metric is not None and self.direction is None and direction is None and direction_of(metric) is None:
+            faults.append(
+                f"Nothing in the name '{metric}' says whether higher or lower is better. Write direction=max or "
+                "direction=min."
+            )
+        if self.confirms is not None:
+            return faults
+        designs = [part.strip() for part in design.split("+")]
+        if self.cells is not None and "optimal" not in designs:
+            faults.append(
+                f"cells={self.cells} has no effect: it belongs to design=optimal, and the design is {design}."
+            )
+        if self.resolution != STUDY_SETTINGS["resolution"].default and "fractional" not in designs:
+            faults.append(
+                f"resolution={self.resolution} has no effect: it belongs to design=fractional, and the design is "
+                f"{design}."
+            )
+        if self.max_seeds != STUDY_SETTINGS["max_seeds"].default and self.seeds != AUTO:
+            faults.append(f"max_seeds={self.max_seeds} has no effect: it belongs to seeds=auto.")
+        return faults
 
     def constraints(self) -> list[Constraint]:
         """The declared constraints."""

@@ -15,6 +15,7 @@ from ablate.formatting import better_direction, duration, listing
 from ablate.store import FAILED, FINISHED, NO_METRIC, RUNNING, WAITING, PlannedRun, Status, StudyFolder
 from ablate.store.records import StudyRecord
 from ablate.study import Cell, Plan
+from ablate.study.design import is_fraction
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -67,7 +68,7 @@ def plan_lines(record: StudyRecord, done: int, asked: int, failed: int = 0) -> l
     lines += [f"  {cell.label:{width}}  {_changes_text(cell)}".rstrip() for cell in plan.cells[:_MAX_CELLS]]
     if len(plan.cells) > _MAX_CELLS:
         lines.append(f"  ... and {len(plan.cells) - _MAX_CELLS} more")
-    lines += [f"  {note}" for note in plan.notes]
+    lines += [f"  {note}" for note in (*plan.notes, *record.direction_notes)]
     if done < asked and (prospect := plan_prospect(plan)) is not None:
         lines += [f"  {sentence}" for sentence in prospect.text.replace(". ", ".\n").splitlines()]
     first = " at first" if study.sequential else ""
@@ -175,14 +176,20 @@ def failure_lines(study: StudyFolder, plan: Plan, statuses: Mapping[PlannedRun, 
 
 
 def show_summary(summary: Summary) -> None:
-    """Print the result table and the notes below it."""
+    """Print the result table and the notes below it.
+
+    Of a fraction, whose cells differ in several ingredients, main effects are the result: they are printed, too.
+    """
     from rich.console import Console
 
-    from ablate.tables import effects_table, terminal
+    from ablate.tables import TABLES, effects_table, terminal
 
     # Without a terminal there is no width to fit into, and rich would take 80 columns.
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(terminal(effects_table(summary), width=console.width))
+    if is_fraction(summary.study.design) and (table := TABLES["main_effects"].build(summary)) is not None:
+        console.print("Main effects", highlight=False)
+        console.print(terminal(table, width=console.width))
     for note in summary.notes:
         console.print(printable(note), highlight=False, markup=False, soft_wrap=True)
 

@@ -21,7 +21,7 @@ from ablate.sweep.guide import seed_candidates
 from ablate.sweep.identity import drop_keys, flatten, run_id
 from ablate.sweep.inspection import in_background, run_preflight
 from ablate.sweep.pool import WorkerPool
-from ablate.sweep.study_record import UNNAMED_METRIC, check_same_study, enter_study
+from ablate.sweep.study_record import UNNAMED_METRIC, check_same_study, enter_study, known_direction
 from ablate.sweep.study_request import StudyRequest
 from ablate.sweep.worker import import_modules
 
@@ -73,7 +73,7 @@ class Planner:
         """
         settings, folder = self.settings, self.folder
         old = folder.record()
-        plan = self._plan(old.plan.study.metric if old else UNNAMED_METRIC)
+        plan = self._plan(old.plan.study.metric if old else UNNAMED_METRIC, direction=known_direction(old))
         plan = plan.with_names_of(old.plan) if old else plan
         configurations = self._compose(plan)
         volatile = ", ".join(self.composer.volatile_keys)
@@ -98,18 +98,21 @@ class Planner:
             [job.run for job in jobs],
             reference,
             command=sys.argv[1:],
-            report=settings.report,
+            settings=settings,
             checks=checks,
             task=self.task,
             write=not settings.dry_run,
         )
         return record, jobs
 
-    def _plan(self, metric: str, absent: Sequence[str] = ()) -> Plan:
-        """The plan without the factors that are void or absent; ``metric`` holds where the study declares none."""
+    def _plan(self, metric: str, absent: Sequence[str] = (), direction: str | None = None) -> Plan:
+        """The plan without the factors that are void or absent.
+
+        ``metric`` and ``direction`` hold where the study declares none.
+        """
         settings = self.settings
         design = "factorial" if self.request.swept else "leave_one_out"
-        study = settings.study(self.folder.name, design, metric, self.request.seeds, self.first_seed)
+        study = settings.study(self.folder.name, design, metric, self.request.seeds, direction, self.first_seed)
         void = self._void_children()
         factors = [
             replace(factor, label=(settings.labels or {}).get(factor.name, factor.label))
@@ -196,7 +199,7 @@ class Planner:
             return plan
         if len(absent) == len(plan.factors):
             raise DesignError(f"Nothing to compare: the model has nothing to remove of {', '.join(absent)}.")
-        return self._plan(plan.study.metric, absent).with_names_of(plan)
+        return self._plan(plan.study.metric, absent, plan.study.direction).with_names_of(plan)
 
     def _run_id(self, configuration: Mapping[str, Any]) -> str:
         return run_id(drop_keys(configuration, self.settings.ignore or ()))

@@ -197,7 +197,7 @@ def _answer_numbers(summary: Summary) -> Iterator[Number]:
     for question, estimates in summary.answers.given.items():
         table = estimates.table
         columns = table.select_dtypes(exclude="number").columns
-        names = [str(name) for name in columns if name not in ESTIMATE_COLUMNS]
+        names = [str(name) for name in columns if name not in (*ESTIMATE_COLUMNS, "of")]
         names = [name for name in names if name != "cell"] or names
         rows = table.to_dict("records")
         for row, key in zip(rows, _unique_keys([[str(row[name]) for name in names] for row in rows]), strict=True):

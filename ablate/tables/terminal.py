@@ -14,7 +14,11 @@ from ablate.characters import printable
 from ablate.tables.cells import Column, Value, cell_text, is_bold
 from ablate.tables.table import Table
 
-_STYLES = {"helps": "green", "hurts": "red", "no effect": "cyan", "dispensable": "cyan", "undecided": "dim"}
+_STYLES = {
+    **{"helps": "green", "better": "green", "hurts": "red", "worse": "red"},
+    **dict.fromkeys(("no effect", "no difference", "dispensable", "not worse"), "cyan"),
+    "undecided": "dim",
+}
 _JUSTIFY: dict[str, Literal["left", "center"]] = {"text": "left", "level": "center"}
 _NARROWEST_TEXT = 8
 
@@ -75,5 +79,5 @@ def _rich(table: Table) -> RichTable:
 
 def _style(column: Column, value: Value) -> str:
     if column.header == "verdict" and isinstance(value, str):
-        return _STYLES.get(value, "")
+        return _STYLES.get(value.partition(",")[0], "")
     return "bold" if is_bold(value) else ""

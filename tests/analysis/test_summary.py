@@ -191,9 +191,13 @@ def test_cells_without_a_common_seed() -> None:
     runs = runs_of(SCORES)
     runs.loc[runs["cell"] == "w/o a", "seed"] += 10
     summary = summarise(AB, runs, NO_CURVES)
-    assert row(summary, "w/o a")["n"] == 0
-    assert row(summary, "w/o a")["verdict"] == "undecided"
-    assert "No finished seed in common with the reference, so no effect: w/o a." in summary.notes
+    # Compared by the means of their runs, as runs that form no pairs are.
+    found = row(summary, "w/o a")
+    oracle = stats.ttest_ind(SCORES["w/o a"], SCORES["full"], equal_var=False)
+    assert (found["n"], bool(found["paired"])) == (3, False)
+    assert found["p"] == pytest.approx(oracle.pvalue)
+    assert summary.test_name == "paired or Welch t test"
+    assert any(note.startswith("Compared without pairing, by Welch's test (w/o a)") for note in summary.notes)
 
 
 def test_an_unknown_metric_lists_those_there_are() -> None:

@@ -64,7 +64,7 @@ def test_a_study_is_adopted_from_python(tmp_path: Path, no_figures: None) -> Non
         "factors=variant: must be a list of keys, for example [model,lr].\n"
         "repeats=LATEST: must be one of latest, mean, replicates, or null. Did you mean 'latest'?\n"
         "Unknown key 'metrics'. Keys: name, metric, direction, margin, seed, factors, reference.KEY, only.KEY, ignore, "
-        "results, repeats, source. Did you mean 'metric'?"
+        "blocks, whole_plots, results, repeats, source. Did you mean 'metric'?"
     )
 
 

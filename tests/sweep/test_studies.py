@@ -72,7 +72,7 @@ def test_a_smaller_command_keeps_the_larger_study(toy_here: Any) -> None:
 
 
 def test_another_reference_is_refused_key_by_key(toy_here: Any) -> None:
-    toy_here.call("depth=2,3")
+    toy_here.call("depth=2,3", "hydra.sweeper.direction=max")  # one that only the metric's name says may be corrected
     before = toy_here.collected()
     refused = toy_here.call("depth=2,3", "rate=0.2", "width=9", "hydra.sweeper.direction=min")
     assert refused.code == 2
@@ -113,7 +113,7 @@ def test_declared_factors_with_named_levels(toy_here: Any) -> None:
     ended = toy_here.call()
     assert ended.code == 0, ended.err
     runs = pd.read_csv(toy_here.study("toy_application").path / "runs.csv")
-    assert runs["cell"].tolist() == ["full", "full", "size=tiny", "size=tiny"]
+    assert runs["cell"].tolist() == ["size=normal", "size=normal", "size=tiny", "size=tiny"]
     assert sorted(toy_here.trained()) == ["1-0", "1-1", "2-0", "2-1"]
 
 

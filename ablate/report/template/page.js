@@ -122,8 +122,9 @@
   };
   const digits = value => value === null ? "–" : Number(value.toPrecision(4)).toString().replace("-", "−");
   const verdicts = {
-    "helps": ["helps", "circle"], "hurts": ["hurts", "x"], "no effect": ["none", "square"],
-    "dispensable": ["none", "diamond"], "undecided": ["open", "circle-open"], "": ["open", "circle-open"],
+    "helps": ["helps", "circle"], "hurts": ["hurts", "x"], "no effect": ["none", "square"], "dispensable": ["none", "diamond"],
+    "better": ["helps", "circle"], "worse": ["hurts", "x"], "no difference": ["none", "square"], "not worse": ["none", "diamond"],
+    "undecided": ["open", "circle-open"], "": ["open", "circle-open"],
   };
   const layout = (height, more) => ({
     height, autosize: true, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -156,7 +157,7 @@
     const width = chart.clientWidth || 600, letters = width < 560 ? 15 : 30;
     const names = rows.map(row => wrapped(row.cell, letters));
     const lines = names.map(name => name.split("<br>").length);
-    const style = row => verdicts[row.verdict] || verdicts.undecided;
+    const style = row => verdicts[row.verdict.split(",")[0]] || verdicts.undecided;
     const place = rows.map((_, index) => index);
     const traces = [];
     if (chosen.seeds) {
