@@ -295,6 +295,7 @@ class StudySettings:
             resolution=self.resolution,
             cells=self.cells,
             sequential=self.seeds == AUTO and not seeds,
+            paired=self.seed_key is not None,
         )
 
     @property
@@ -326,6 +327,11 @@ class StudySettings:
             )
         if self.max_seeds != STUDY_SETTINGS["max_seeds"].default and self.seeds != AUTO:
             faults.append(f"max_seeds={self.max_seeds} has no effect: it belongs to seeds=auto.")
+        if self.seed_key is None and self.seeds == AUTO:
+            faults.append(
+                "seeds=auto needs runs that form pairs, and seed_key=null says that the task has no seed. Write how many "
+                "runs each cell has, for example seeds=5."
+            )
         return faults
 
     def constraints(self) -> list[Constraint]:
