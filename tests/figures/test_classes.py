@@ -66,7 +66,7 @@ def test_runs_without_predictions_have_no_such_figures() -> None:
 def test_overfitting_is_marked_in_the_panel_of_its_cell() -> None:
     def curve(cell, seed, epoch):
         over = max(0, epoch - 5) * 0.1 if "a" in cell.changed else 0.0
-        return 2 / epoch, 2 / epoch + 0.2 + over + 0.001 * seed, 0.5, 0.5
+        return 2 / epoch, 2 / epoch + 0.2 + over * (1 + 0.05 * seed), 0.5, 0.5
 
     summary = study_of("a", epochs=20, curve=curve)
     data = losses.prepare(summary)
