@@ -681,3 +681,23 @@ def test_a_metric_that_no_run_has_is_refused_before_any_training(call: Callable[
     assert ended.code == 2
     assert ended.err.startswith("study.metric=test_acuracy: a run reports test_accuracy, ")
     assert ended.err.endswith("Did you mean 'test_accuracy'?\n")
+
+
+def test_data_sets_alone_are_studied_one_by_one(ours: Any) -> None:
+    words = ("plan", "data=folder", "data.path=~/a b,~/새", "study.seeds=1")
+    planned = ours.call(*words, "residual=true,false")
+    assert "data.path=~/새, w/o residual" in planned.out
+    assert "w/o data.path" not in planned.out
+    of_ingredients = ours.call("plan", "data=digits,telugu", "study.design=leave_one_out")
+    assert "data=telugu, w/o residual" in of_ingredients.out
+
+
+def test_augmentation_is_compared_with_none(ours: Any) -> None:
+    planned = ours.call("plan", "augmentation=true,false")
+    assert "w/o augmentation" in planned.out
+    assert "2 cells" in planned.out
+
+
+def test_data_of_another_kind_are_pointed_to(ours: Any) -> None:
+    assert "data=folder data.path=photos" in ours.call("data", "data.path=photos").err
+    assert "data=tfds data.name=cifar100" in ours.call("data", "data=cifar100").err

@@ -165,6 +165,18 @@ def test_differences_without_spread_are_no_evidence(shift: float, said: str) -> 
     assert f"w/o b: the difference is {said}. Without spread no interval, test or verdict." in summary.notes
 
 
+def test_cells_that_guess_the_largest_class_are_named() -> None:
+    plan = plan_of(factor("a"), metric="test_accuracy")
+    runs = runs_of({"full": [0.4] * 3, "w/o a": [0.4] * 3}, majority_accuracy=0.4).rename(
+        columns={"score": "test_accuracy"}
+    )
+    notes = " ".join(summarise(plan, runs, NO_CURVES).notes)
+    assert "This is what guessing the largest class scores (0.4" in notes
+    assert "perhaps the change does nothing" not in notes
+    learned = runs.assign(majority_accuracy=0.2)
+    assert "guessing" not in " ".join(summarise(plan, learned, NO_CURVES).notes)
+
+
 def test_a_margin_allows_to_call_an_ingredient_without_effect() -> None:
     scores = {"full": [0.9, 0.8, 0.7, 0.6], "w/o a": [0.901, 0.799, 0.7005, 0.6]}
     plan = plan_of(factor("a"), seeds=range(4), margin=0.01)

@@ -290,12 +290,12 @@ class _Reader:
                 self.notes.append(table.note)
         classes: dict[str, dict[RelativePath, str]] = {}
         if stated:
-            for path, label in labels.items():
-                classes.setdefault(stated[path], {})[path] = label
+            for place, label in labels.items():
+                classes.setdefault(stated[place], {})[place] = label
             return classes
         for part, of_part in parts.items():
             for prefix in of_part:
-                within = {path: label for path, label in labels.items() if path[: len(prefix)] == prefix}
+                within = {place: label for place, label in labels.items() if place[: len(prefix)] == prefix}
                 if not within and prefix and prefix not in found:
                     within = self._class_folders(self._unwrapped(prefix))  # a table of one part, folders in another
                 if within:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ablate.characters import FONTS_OF_OTHER_SCRIPTS, printable
 from ablate.keras.data.dataset import Dataset
 from ablate.store.atomic import replacing
 
@@ -109,11 +110,11 @@ def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> tuple[str, 
     Raises:
         StoreError: The file cannot be written.
     """
+    from matplotlib import font_manager
     from matplotlib.figure import Figure
 
-    from ablate.figures.style import font_family, literal_text
-
-    fonts: dict[str, Any] = {"family": font_family()}
+    installed = set(font_manager.get_font_names())
+    fonts: dict[str, Any] = {"family": ["DejaVu Sans", *(name for name in FONTS_OF_OTHER_SCRIPTS if name in installed)]}
     positions = sample_positions(dataset)
     rows, per_class = positions.shape
     height, width, _ = dataset.input_shape
@@ -127,13 +128,11 @@ def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> tuple[str, 
         ax.imshow(
             _mosaic(np.where(positions.reshape(-1, 1, 1, 1) < 0, 255, images), per_class), cmap="gray", vmin=0, vmax=255
         )
-        ax.set_title(literal_text(title), fontsize=10, fontdict=fonts)
+        ax.set_title(_literal(title), fontsize=10, fontdict=fonts)
         ax.set_axis_off()
     labelled = figure.axes[0]
     for row, name in enumerate(dataset.class_names[:rows]):
-        labelled.text(
-            -4, (row + 0.5) * (height + _GAP), literal_text(name), ha="right", va="center", fontsize=8, **fonts
-        )
+        labelled.text(-4, (row + 0.5) * (height + _GAP), _literal(name), ha="right", va="center", fontsize=8, **fonts)
     with replacing(path, ".png") as temporary, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         figure.savefig(temporary)
@@ -143,6 +142,11 @@ def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> tuple[str, 
         "No font here has all letters of the names of the classes, so that some show as boxes in the picture. Noto has "
         "those of most scripts: apt install fonts-noto-cjk for Chinese, Japanese and Korean.",
     )
+
+
+def _literal(text: str) -> str:
+    """A text without formulas between dollar signs."""
+    return printable(text).replace("$", r"\$")
 
 
 def _mosaic(images: np.ndarray, columns: int) -> np.ndarray:
