@@ -131,10 +131,13 @@ def test_a_task_without_a_seed_has_replicates(seedless: Any) -> None:
     ended = seedless.call(*command)
     assert ended.code == 0, ended.err
     assert "are replicates" in ended.out
-    runs = record(seedless, "model").runs
-    assert len({run.id for run in runs}) == len(runs) == 6
+    study = record(seedless, "model")
+    assert not study.plan.study.paired
+    assert len({run.id for run in study.runs}) == len(study.runs) == 6
     assert len(seedless.trained()) == 6
     assert "6 done, 0 to train" in seedless.call(*command).out
+    refused = seedless.call("hydra.sweeper.seed_key=null", "hydra.sweeper.seeds=auto", "model=small,large")
+    assert (refused.code, "seed_key" in refused.err) == (2, True)
 
 
 def test_a_missing_seed_names_both_ways_out(seedless: Any) -> None:
