@@ -65,5 +65,5 @@ def test_records_are_read_as_the_library_reads_them(telugu):
     assert np.array_equal(columns["labels"], [example["label"] for example in library])
     assert (columns["sizes"] == 32).all() and len(images) == 75
     blocks = list(_read_split(builder, "test", "image", "label", (12, 20, 1), "crop"))
-    assert sum(len(labels) for _, labels, _ in blocks) == 500
+    assert sum(len(columns) for _, columns in blocks) == 500
     assert blocks[0][0].shape[1:] == (12, 20, 1)
