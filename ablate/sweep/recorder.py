@@ -97,7 +97,8 @@ def record(
         halt: A file that a failed run creates and that stops further runs from starting, or None to let them start.
         source: The application's code, whose fingerprints become part of the outcome.
         metric_source: Where the metric is if the task returns no number; None if it must return one.
-        no_metric: A file that a run without a metric creates and that stops further runs from starting, or None.
+        no_metric: A file in the study's folder that a run without a metric creates, unless another run has one, and
+            that stops further runs from starting; or None.
         settings: Keys of the run's configuration: numbers of the same name in its files are no results.
 
     Returns:
@@ -143,7 +144,7 @@ def record(
                     raise RunError(f"The run called sys.exit({text_of(error.code)}).") from error
                 reason = next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), "raised")
                 _fail(folder, status, reason, error_line(error), halt)
-                if reason == _REASONS[MissingMetric] and no_metric is not None:
+                if reason == NO_METRIC and no_metric is not None and not _is_measured(no_metric.parent):
                     no_metric.touch()
                 if isinstance(error, Exception):
                     raise
@@ -227,6 +228,11 @@ def _started(before: Status, folder: RunFolder) -> Status:
     stuck = before.state == RUNNING and epochs <= before.epochs
     attempts = before.attempts + 1 if stuck else 1
     return Status(RUNNING, "", "", attempts, time.time(), None, os.getpid(), socket.gethostname(), epochs)
+
+
+def _is_measured(study: Path) -> bool:
+    """Whether any run of a study has a metric: then a run without one says nothing about the others."""
+    return next(study.glob("runs/*/*/result.json"), None) is not None
 
 
 def _fail(folder: RunFolder, status: Status, reason: str, error: str, halt: Path | None) -> None:

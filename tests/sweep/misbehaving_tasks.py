@@ -310,8 +310,8 @@ KINDS = {
     # What is returned decides nothing.
     "huge_number": Kind(lambda: 10**400, "failed diverged"),
     "huge_number_by_name": Kind(lambda: {"value": 10**5000, "other": 1.0}, "failed diverged"),
-    "only_a_generator": Kind(generator, "failed raised"),
-    "only_an_object_that_raises": Kind(Raises, "failed raised"),
+    "only_a_generator": Kind(generator, "failed no metric"),
+    "only_an_object_that_raises": Kind(Raises, "failed no metric"),
     # What is raised is odd.
     "interruption": Kind(lambda: raise_(KeyboardInterrupt()), "failed raised"),
     "generator_exit": Kind(lambda: raise_(GeneratorExit()), "failed raised"),
