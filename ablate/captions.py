@@ -13,8 +13,8 @@ import pandas as pd
 
 from ablate.analysis import Estimates, Factorial, Summary
 from ablate.analysis.intervals import LEVEL
-from ablate.analysis.verdicts import ALPHA
-from ablate.formatting import better_direction, percent, plural
+from ablate.analysis.verdicts import ALPHA, HOLM, adjusted_over
+from ablate.formatting import better_direction, percent
 from ablate.study import Cell, Factor, Plan, cell_of
 from ablate.study.metric import metric_label
 
@@ -52,15 +52,15 @@ def inference(
         margin: The margin that verdicts took into account, if there are verdicts and a margin.
     """
     if isinstance(source, Summary):
-        interval, test = source.interval_name, source.test_name
+        interval, test, correction = source.interval_name, source.test_name, source.correction
     elif isinstance(source, Estimates):
-        interval, test = source.interval, source.test
+        interval, test, correction = source.interval, source.test, source.correction
     else:
-        interval, test = "t interval", "t test"
+        interval, test, correction = "t interval", "t test", HOLM
     bounds = f"α = {ALPHA:g}" + ("" if margin is None else f", margin {margin:g}")
     return Inference(
         f"{CONFIDENCE} {interval}s{_EXPLANATIONS.get(interval, '')}, unadjusted",
-        f"{test}s, Holm-adjusted over {plural(count, noun)} ({bounds})",
+        f"{test}s, {adjusted_over(correction, count, noun)} ({bounds})",
     )
 
 

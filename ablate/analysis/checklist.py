@@ -10,7 +10,7 @@ import pandas as pd
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.observations import metrics_of
 from ablate.analysis.summary import Summary
-from ablate.analysis.verdicts import ALPHA
+from ablate.analysis.verdicts import ALPHA, adjusted_over
 from ablate.formatting import better_direction, fixed, percent, plural, seed_count, typographic
 
 _ASKED = "To be stated"
@@ -49,7 +49,7 @@ def checklist(summary: Summary, statements: Mapping[str, str] | None = None) -> 
         "seeds": seeds + (f" Paired differences: {seed_count(counts)}." if counts else ""),
         "error bars": f"{percent(LEVEL)} {summary.interval_name}s{looks} of the paired difference, unadjusted.",
         "assumptions": _assumptions(summary.robustness),
-        "test": f"{summary.test_name.capitalize()}, Holm-adjusted over {plural(len(effects), 'comparison')}, "
+        "test": f"{summary.test_name.capitalize()}, {adjusted_over(summary.correction, len(effects))}, "
         f"alpha = {ALPHA:g}.",
         "margin": margin,
         "sources of variability": "To be stated: what the seed draws (initialisation, order, augmentation, split).",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
 from ablate.analysis.boundary import SequentialRule
+from ablate.analysis.comparisons import size_of
 from ablate.analysis.effects import Effect, paired_effects
 from ablate.analysis.estimates import Estimates
 from ablate.analysis.intervals import t_half_width, t_interval
@@ -51,7 +52,10 @@ def pool_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
         )
     blocks = [", ".join(block.values()) for block in blocks_of(plan)]
     by_change: dict[tuple[str, str], list[Effect]] = {}
-    for effect in paired_effects(values, plan):
+    for paired in paired_effects(values, plan):
+        # A moderated variance would make the precision of one data set's effects hang on the others.
+        own = t_interval([b - a for a, b in paired.pairs.values()], scale=size_of(paired.pairs))
+        effect = replace(paired, difference=own)
         levels = "+".join(effect.cell.levels[name] for name in effect.changed)
         by_change.setdefault(("+".join(effect.changed), levels), []).append(effect)
     rows, notes = [], []

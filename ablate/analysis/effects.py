@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
-from ablate.analysis.comparisons import comparisons, shared_pairs, size_of
+from ablate.analysis.comparisons import Comparison, comparisons, shared_pairs
+from ablate.analysis.decisions import T, Trajectory, decide
+from ablate.analysis.failures import failure_rate
+from ablate.analysis.growth import levels_of
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
-from ablate.analysis.sequential import Decision, SequentialState
-from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
+from ablate.analysis.sequential import SequentialState
+from ablate.analysis.verdicts import Evidence
 from ablate.study import Cell, Plan, Study
 
 PAIR_COLUMNS = ("cell", "seed", "reference", "value", "difference")
@@ -27,12 +30,15 @@ class Effect:
         reference: The cell it is compared with: all ingredients at their reference, in the same block.
         changed: Names of the ingredients in which the two differ.
         pairs: By seed, the metric of the reference and of the cell, for the seeds that both have finished.
-        difference: Cell minus reference, with its unadjusted interval: a t interval, or under the sequential rule the
-            repeated confidence interval.
+        difference: Cell minus reference, with its unadjusted interval: that of the test, or under the sequential rule
+            the repeated confidence interval.
         contribution: The difference with the sign that makes a good ingredient positive.
         raw: Unadjusted p values; sequential ones under the sequential rule.
-        adjusted: The same, adjusted by Holm over all effects of the study, each question in its own family.
+        adjusted: The same, adjusted over all effects of the study.
         verdict: What follows, one of :data:`ablate.analysis.verdicts.VERDICTS`.
+        test: What it rests on, see :class:`ablate.analysis.decisions.Decision`.
+        withheld: Why a claim that the numbers allow is not made; empty where none is withheld.
+        failures: How many runs of the cell failed or collapsed, and how many count.
     """
 
     cell: Cell
@@ -44,6 +50,14 @@ class Effect:
     raw: Evidence
     adjusted: Evidence
     verdict: str
+    test: str = T
+    withheld: str = ""
+    failures: tuple[int, int] = (0, 0)
+
+    @property
+    def failure_rate(self) -> float:
+        """The highest rate of failed or collapsed runs that is still likely, one-sided at 95%; NaN without runs."""
+        return failure_rate(*self.failures) if self.failures[1] else math.nan
 
     @property
     def is_constant(self) -> bool:
@@ -51,7 +65,13 @@ class Effect:
         return self.difference.n > 1 and math.isnan(self.difference.error)
 
 
-def paired_effects(values: Observations, plan: Plan, state: SequentialState | None = None) -> tuple[Effect, ...]:
+def paired_effects(
+    values: Observations,
+    plan: Plan,
+    state: SequentialState | None = None,
+    lost: Mapping[str, frozenset[int]] | None = None,
+    looks: Sequence[int] = (),
+) -> tuple[Effect, ...]:
     """The effect of every cell that is not a reference itself, in the order of the plan.
 
     Args:
@@ -59,21 +79,18 @@ def paired_effects(values: Observations, plan: Plan, state: SequentialState | No
         plan: The plan.
         state: The study under the sequential rule, from which intervals, p values and verdicts are then taken; None
             where the number of seeds was fixed.
+        lost: By cell label, the seeds whose runs ended without a result that counts.
+        looks: Numbers of seeds at which a fixed study had results before it grew, see
+            :func:`ablate.analysis.growth.looks_of`.
     """
     compared = [
         (pair, shared_pairs(values[pair.reference.label], values[pair.cell.label])) for pair in comparisons(plan)
     ]
-    margin = plan.study.margin
+    trajectories = {pair.cell.label: _trajectory(pair, values, lost or {}, plan.study, state) for pair, _ in compared}
     if state is not None:
-        decisions = [state.decisions[pair.cell.label] for pair, _ in compared]
+        decisions = state.decisions
     else:
-        differences = [t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs)) for _, pairs in compared]
-        contributions = [_sign_for_contribution(difference, plan.study) for difference in differences]
-        raw = [evidence(contribution, margin) for contribution in contributions]
-        decisions = [
-            Decision(contribution.n, contribution, unadjusted, adjusted, verdict(contribution, adjusted, margin))
-            for contribution, unadjusted, adjusted in zip(contributions, raw, adjust(raw), strict=True)
-        ]
+        decisions = decide(trajectories, plan.study.margin, levels_of(looks, len(plan.study.seeds)))
     return tuple(
         Effect(
             cell=pair.cell,
@@ -85,14 +102,42 @@ def paired_effects(values: Observations, plan: Plan, state: SequentialState | No
             raw=decision.raw,
             adjusted=decision.adjusted,
             verdict=decision.verdict,
+            test=decision.test,
+            withheld=decision.withheld,
+            failures=trajectories[pair.cell.label].failures(),
         )
-        for (pair, pairs), decision in zip(compared, decisions, strict=True)
+        for pair, pairs in compared
+        for decision in (decisions[pair.cell.label],)
     )
 
 
+def _trajectory(
+    pair: Comparison,
+    values: Observations,
+    lost: Mapping[str, frozenset[int]],
+    study: Study,
+    state: SequentialState | None,
+) -> Trajectory:
+    """The numbers of a comparison by seed: one for every seed of the study, then those that the plan does not name."""
+    reference, cell = pair.reference.label, pair.cell.label
+    seeds = study.seeds if state is None else study.seeds[: state.decisions[cell].read]
+    beyond = sorted((values[reference].keys() | values[cell].keys()) - set(study.seeds))
+    sign = -1.0 if study.direction == "max" else 1.0
+    contributions, sizes = [], []
+    pairs: list[tuple[float, float] | None] = []
+    for seed in (*seeds, *beyond):
+        a, b = values[reference].get(seed, math.nan), values[cell].get(seed, math.nan)
+        contributions.append(sign * (b - a))
+        sizes.append(0.0 if math.isnan(a - b) else max(abs(a), abs(b)))
+        # A run that is still to come is not lost: only failed ones tell of a cell.
+        is_waiting = any(seed not in values[label] and seed not in lost.get(label, ()) for label in (reference, cell))
+        pairs.append((a, b) if not is_waiting else None)
+    return Trajectory(tuple(contributions), tuple(sizes), tuple(pairs), reference, study.direction)
+
+
 def _sign_for_contribution(mean: MeanInterval, study: Study) -> MeanInterval:
-    # Turns a difference into a contribution and back. 0 - x, because -x would print a zero difference as -0.0.
-    return replace(mean, mean=0.0 - mean.mean) if study.direction == "max" else mean
+    # Turns a difference into a contribution and back.
+    return mean.scaled(-1.0) if study.direction == "max" else mean
 
 
 _COLUMNS: Mapping[str, Callable[[Effect, Study], object]] = {
@@ -111,6 +156,9 @@ _COLUMNS: Mapping[str, Callable[[Effect, Study], object]] = {
     "p": lambda effect, study: effect.raw.difference,
     "p_adjusted": lambda effect, study: effect.adjusted.difference,
     "verdict": lambda effect, study: effect.verdict,
+    "test": lambda effect, study: effect.test,
+    "failures": lambda effect, study: effect.failures[0],
+    "failure_rate_high": lambda effect, study: effect.failure_rate,
 }
 EFFECT_COLUMNS = tuple(_COLUMNS)
 

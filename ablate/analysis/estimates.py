@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import Observations
 from ablate.analysis.sequential import Trajectory, repeated_interval, sequential_evidence
-from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
+from ablate.analysis.verdicts import HOLM, Evidence, adjust, correction_of, evidence, verdict
 from ablate.study import Cell, Plan, Study
 
 ESTIMATE_COLUMNS = ("n", "difference", "low", "high", "contribution", "p", "p_adjusted", "verdict")
@@ -40,6 +40,7 @@ class Estimates:
         interval: What the interval from ``low`` to ``high`` is: ``"t interval"``, ``"repeated confidence interval"``
             (of the sequential rule) or ``"Hartung-Knapp interval"``.
         test: What the p values are of: ``"t test"`` or ``"sequential t test"``.
+        correction: How they are adjusted, see :func:`ablate.analysis.verdicts.correction_of`.
     """
 
     estimand: str
@@ -47,6 +48,7 @@ class Estimates:
     notes: tuple[str, ...] = ()
     interval: str = name_of_interval(None)
     test: str = name_of_test(None)
+    correction: str = HOLM
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def estimate(
     rule: SequentialRule | None = None,
     notes: Iterable[str] = (),
 ) -> Estimates:
-    """The estimates of contrasts: a row each with its keys, then :data:`ESTIMATE_COLUMNS`; Holm over all rows.
+    """The estimates of contrasts: a row each with its keys, then :data:`ESTIMATE_COLUMNS`, adjusted over all rows.
 
     Args:
         estimand: What the numbers are, in a sentence.
@@ -94,9 +96,10 @@ def estimate(
             contributions.append(repeated_interval(trajectory, len(values), rule))
             # The evidence after the last seed; NaN where there is no seed.
             raw.append([Evidence(math.nan), *sequential_evidence(trajectory, rule, study.margin)][-1])
-    # 0 + x, because a zero would be printed as -0.0.
-    contributions = [replace(mean, mean=0.0 + mean.mean) for mean in contributions]
-    differences = [replace(mean, mean=0.0 + sign * mean.mean) for mean in contributions]
+    correction = correction_of(study.margin, is_moderated=False)
+    # A zero would be printed as -0.0.
+    contributions = [mean.scaled(1.0) for mean in contributions]
+    differences = [mean.scaled(sign) for mean in contributions]
     rows = [
         {
             **contrast.keys,
@@ -110,11 +113,11 @@ def estimate(
             "verdict": verdict(contribution, adjusted, study.margin),
         }
         for contrast, difference, contribution, unadjusted, adjusted in zip(
-            contrasts, differences, contributions, raw, adjust(raw), strict=True
+            contrasts, differences, contributions, raw, adjust(raw, correction), strict=True
         )
     ]
     table = pd.DataFrame(rows, columns=[*(contrasts[0].keys if contrasts else ()), *ESTIMATE_COLUMNS])
-    return Estimates(estimand, table, tuple(notes), name_of_interval(rule), name_of_test(rule))
+    return Estimates(estimand, table, tuple(notes), name_of_interval(rule), name_of_test(rule), correction)
 
 
 def cell_at(plan: Plan, levels: Mapping[str, str]) -> Cell | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,98 @@ def holm_power(effect: float, n: int, comparisons: int, alpha: float = ALPHA) ->
     accepted = p * (comparisons - np.arange(comparisons)) > alpha
     detected = np.where(accepted.any(axis=-1), accepted.argmax(axis=-1), comparisons)
     return float(detected.mean() / comparisons)
+
+
+SIZES = 0.8
+"""Confidence level of the interval of sizes for which the number of seeds is given."""
+
+MOST_ADVISED = 100
+"""Numbers of seeds beyond this are not told apart: nobody trains them."""
+
+
+@dataclass(frozen=True)
+class SeedsNeeded:
+    """How many seeds a new study would need to decide about an effect.
+
+    Args:
+        likely: If the effect is as large as it looks; None beyond :data:`MOST_ADVISED`.
+        fewest: At the end of the 80% interval of its size that is easier to decide.
+        most: At the other end; None beyond :data:`MOST_ADVISED`.
+    """
+
+    likely: int | None
+    fewest: int | None
+    most: int | None
+
+    def __str__(self) -> str:
+        likely, fewest, most = (
+            f"more than {MOST_ADVISED}" if number is None else str(number)
+            for number in (self.likely, self.fewest, self.most)
+        )
+        return likely if fewest == most else f"{likely} ({fewest} to {most})"
+
+
+def advised_seeds(contribution: MeanInterval, comparisons: int, margin: float | None = None) -> SeedsNeeded | None:
+    """How many seeds a new study would need, with the uncertainty of the size that was seen.
+
+    Few seeds say little of an effect's size in standard deviations, so that a single number misleads: half of all
+    effects are smaller than they look. The size has an interval by the noncentral t distribution.
+
+    Args:
+        contribution: Mean contribution so far.
+        comparisons: Number of comparisons that share the error probability.
+        margin: The least effect that matters, or None.
+
+    Returns:
+        The numbers; None where nothing is known about the spread.
+
+    Example:
+        >>> str(advised_seeds(MeanInterval(n=5, mean=1.0, error=0.5, half=1.4), comparisons=1))
+        '12 (6 to more than 100)'
+    """
+    if not contribution.error > 0:
+        return None
+    root = math.sqrt(contribution.n)
+    spread = contribution.error * root
+    low, high = size_interval(contribution.mean / contribution.error, contribution.freedom)
+    numbers = []
+    for size in (contribution.mean / spread, low / root, high / root):
+        alpha = ALPHA / comparisons
+        found = [seeds_needed(size, alpha)]
+        if margin is not None and size * spread < margin:
+            one_sided = min(alpha, (1 - LEVEL) / 2)
+            found.append(seeds_needed(margin / spread - size, one_sided, sides=1))
+        known = [number for number in found if number is not None and number <= MOST_ADVISED]
+        numbers.append(min(known, default=None))
+    likely = numbers[0]
+    beyond = MOST_ADVISED + 1
+    ordered = sorted(beyond if number is None else number for number in numbers)
+    # Where the interval of sizes holds 0, or the middle of the margin, the hardest size is inside.
+    if margin is None and low <= 0 <= high:
+        ordered[-1] = beyond
+    fewest, most = (None if number == beyond else number for number in (ordered[0], ordered[-1]))
+    return SeedsNeeded(likely, fewest, most)
+
+
+def size_interval(statistic: float, freedom: float, level: float = SIZES) -> tuple[float, float]:
+    """The interval of the noncentrality of a t statistic: of an effect's size times the root of the number of seeds.
+
+    Example:
+        >>> [round(end, 2) for end in size_interval(2.0, 4)]
+        [0.34, 3.44]
+    """
+    tail = (1 - level) / 2
+
+    def end(probability: float) -> float:
+        # The probability of a smaller statistic falls with the noncentrality.
+        low, high = statistic - 40.0 - 4 * abs(statistic), statistic + 40.0 + 4 * abs(statistic)
+        for _ in range(60):
+            middle = (low + high) / 2
+            is_above = np.nan_to_num(special.nctdtr(freedom, middle, statistic), nan=0.0) > probability
+            low, high = (middle, high) if is_above else (low, middle)
+        return (low + high) / 2
+
+    return end(1 - tail), end(tail)
 
 
 def seeds_more(

@@ -21,7 +21,15 @@ Entry = tuple[str, str]
 # What one cell with a verdict shows, and what several do.
 _VERDICTS = {
     "helps": ("shows a part that earns its place", "show parts that earn their place"),
+    "helps, below the margin": (
+        "shows a part that helps by less than the margin",
+        "show parts that help by less than the margin",
+    ),
     "hurts": ("shows a part that does harm", "show parts that do harm"),
+    "hurts, below the margin": (
+        "shows a part that does harm by less than the margin",
+        "show parts that do harm by less than the margin",
+    ),
     "no effect": ("shows a part that has no effect that matters", "show parts that have no effect that matters"),
     "dispensable": ("shows a part that is dispensable", "show parts that are dispensable"),
     "undecided": ("is undecided", "are undecided"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 
 from ablate.analysis import SequentialRule, Summary, checklist, summarise
+from ablate.analysis.growth import looks_of
 from ablate.report.cache import cache_key, load_summary, save_summary
 from ablate.report.provenance import provenance_notes
 from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, StudyFolder
@@ -86,7 +87,7 @@ def read_report(study: StudyFolder) -> StudyReport:
         return StudyReport(snapshot, NotebookSummary(**values), key)
     plan = snapshot.record.plan
     rule = SequentialRule(len(plan.study.seeds)) if plan.study.sequential else None
-    computed = summarise(plan, snapshot.runs, snapshot.curves, rule)
+    computed = summarise(plan, snapshot.runs, snapshot.curves, rule, looks_of(snapshot.record.history))
     values = {item.name: getattr(computed, item.name) for item in fields(computed)}
     values |= {"notes": (*computed.notes, *provenance_notes(snapshot)), "costs": snapshot.costs}
     summary = NotebookSummary(**values)

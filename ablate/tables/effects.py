@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ablate.analysis import Summary
-from ablate.analysis.verdicts import ALPHA
+from ablate.analysis.verdicts import ALPHA, direction_of
 from ablate.captions import CONFIDENCE, block_label, cell_label, inference, metric_direction
 from ablate.formatting import plural, seed_count
 from ablate.study import Cell, Factor
@@ -70,7 +70,7 @@ def mark_of(effect: Mapping[Any, Any]) -> str:
         >>> mark_of({"verdict": "undecided", "p_adjusted": 0.02})
         ''
     """
-    if effect["verdict"] not in ("helps", "hurts"):
+    if direction_of(effect["verdict"]) not in ("helps", "hurts"):
         return ""
     return next((mark for bound, mark in MARKS if effect["p_adjusted"] <= bound), "")
 

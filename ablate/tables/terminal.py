@@ -14,7 +14,15 @@ from ablate.characters import printable
 from ablate.tables.cells import Column, Value, cell_text, is_bold
 from ablate.tables.table import Table
 
-_STYLES = {"helps": "green", "hurts": "red", "no effect": "cyan", "dispensable": "cyan", "undecided": "dim"}
+_STYLES = {
+    "helps": "green",
+    "helps, below the margin": "cyan",
+    "hurts": "red",
+    "hurts, below the margin": "cyan",
+    "no effect": "cyan",
+    "dispensable": "cyan",
+    "undecided": "dim",
+}
 _JUSTIFY: dict[str, Literal["left", "center"]] = {"text": "left", "level": "center"}
 _NARROWEST_TEXT = 8
 

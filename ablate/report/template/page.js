@@ -122,6 +122,7 @@
   };
   const digits = value => value === null ? "–" : Number(value.toPrecision(4)).toString().replace("-", "−");
   const verdicts = {
+    "helps, below the margin": ["none", "triangle-down"], "hurts, below the margin": ["none", "cross"],
     "helps": ["helps", "circle"], "hurts": ["hurts", "x"], "no effect": ["none", "square"],
     "dispensable": ["none", "diamond"], "undecided": ["open", "circle-open"], "": ["open", "circle-open"],
   };
