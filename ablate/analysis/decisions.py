@@ -168,6 +168,7 @@ def _look(trajectories: Mapping[str, Trajectory], margin: float | None, read: in
             means[cell] = replace(means[cell], half=(high - low) / 2, ends=(low, high))
             raw[cell] = sign_flip_evidence(values, margin)
         elif tests[cell] == NONE:
+            means[cell] = replace(means[cell], half=math.nan)
             raw[cell] = Evidence(math.nan)
     correction = correction_of(margin, MODERATED in tests.values())
     step_down = correction == HOLM

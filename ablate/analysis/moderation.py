@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +34,14 @@ ATYPICAL_REFERENCE = 0.05
 Floats = NDArray[np.float64]
 
 
-def squeeze(variance: float, freedom: float, common: float, prior: float) -> float:
+def squeeze(variance: Any, freedom: Any, common: Any, prior: float) -> Any:
     """A variance shrunk towards a common one.
 
     Source: G. K. Smyth, Linear models and empirical Bayes methods for assessing differential expression in microarray
     experiments, Statistical Applications in Genetics and Molecular Biology 3 (2004), article 3, section 3.
 
     Args:
-        variance: The variance.
+        variance: The variance; a number or an array.
         freedom: Its degrees of freedom.
         common: The variance that is typical of its neighbours.
         prior: The degrees of freedom that this one counts for.
@@ -79,7 +79,7 @@ def moderated(means: Sequence[MeanInterval], contributions: Sequence[Sequence[fl
         >>> from ablate.analysis.intervals import t_interval
         >>> rows = [[1.0, 1.2, 1.4], [2.0, 2.1, 2.3], [0.1, 0.2, 0.0], [0.3, 0.1, 0.5], [1.1, 1.0, 0.7]]
         >>> [(round(mean.error, 3), mean.freedom) for mean in moderated([t_interval(row) for row in rows], rows)][:2]
-        [(0.125, 10.0), (0.121, 10.0)]
+        [(0.129, 10.0), (0.125, 10.0)]
     """
     places = [place for place, mean in enumerate(means) if mean.error > 0]
     if len(places) < FEWEST_CELLS or all(means[place].n >= FEW_SEEDS for place in places):
@@ -87,47 +87,63 @@ def moderated(means: Sequence[MeanInterval], contributions: Sequence[Sequence[fl
     # In units of the largest, because squares of very large or small numbers would overflow or underflow.
     unit = max(means[place].error * math.sqrt(means[place].n) for place in places)
     variances = [(means[place].error * math.sqrt(means[place].n) / unit) ** 2 for place in places]
-    degrees = [means[place].n - 1 for place in places]
     least = min(len(contributions[place]) for place in places)
     shared = np.array([contributions[place][:least] for place in places], dtype=float) / unit
-    around, of_reference = _spread_of_runs(shared[:, ~np.isnan(shared).any(axis=0)])
-    if around <= 0 or of_reference < ATYPICAL_REFERENCE:
+    around, of_reference = spread_of_runs(shared[:, ~np.isnan(shared).any(axis=0)])
+    if not around > 0:
         return list(means)
-    total, freedom = math.fsum(map(operator.mul, degrees, variances)), sum(degrees)
-    common = (total / freedom + 2 * around) / 2
+    shrunk, prior = shrink(np.array(variances), np.array([means[place].n for place in places]), around, of_reference)
     result = list(means)
-    for place, own, few in zip(places, variances, degrees, strict=True):
-        mean = means[place]
-        others = (total - few * own) / (freedom - few)
-        if (
-            FEWEST_SEEDS <= mean.n < FEW_SEEDS
-            and float(special.fdtrc(few, freedom - few, own / others)) >= ATYPICAL_CELL
-        ):
-            error = unit * math.sqrt(squeeze(own, few, common, PRIOR_FREEDOM) / mean.n)
-            half = error * float(t_half_width(mean.n + PRIOR_FREEDOM))
-            result[place] = replace(mean, error=error, half=half, prior=PRIOR_FREEDOM)
+    for place, variance, added in zip(places, shrunk.tolist(), prior.tolist(), strict=True):
+        if added:
+            mean = means[place]
+            error = unit * math.sqrt(variance / mean.n)
+            half = error * float(t_half_width(mean.n + added))
+            result[place] = replace(mean, error=error, half=half, prior=added)
     return result
 
 
-def _spread_of_runs(differences: Floats) -> tuple[float, float]:
+def shrink(variances: Floats, counts: Floats, around: Any, of_reference: Any) -> tuple[Floats, Floats]:
+    """The moderated variances of the cells of one study, or of many.
+
+    Args:
+        variances: Of the differences; the last axis is cells, others are studies.
+        counts: Numbers of seeds, alike.
+        around: What :func:`spread_of_runs` says of each study.
+        of_reference: The same.
+
+    Returns:
+        The variances, and the degrees of freedom that the common one adds, 0 for a cell that keeps its own.
+    """
+    degrees = counts - 1
+    total, freedom = (degrees * variances).sum(axis=-1, keepdims=True), degrees.sum(axis=-1, keepdims=True)
+    common = (total / freedom + 2 * np.asarray(around)[..., np.newaxis]) / 2
+    others = (total - degrees * variances) / (freedom - degrees)
+    typical = special.fdtrc(degrees, freedom - degrees, variances / others) >= ATYPICAL_CELL
+    typical &= (np.asarray(of_reference) >= ATYPICAL_REFERENCE)[..., np.newaxis]
+    typical &= (counts >= FEWEST_SEEDS) & (counts < FEW_SEEDS)
+    squeezed = squeeze(variances, degrees, common, PRIOR_FREEDOM)
+    return np.where(typical, squeezed, variances), np.where(typical, PRIOR_FREEDOM, 0.0)
+
+
+def spread_of_runs(differences: Floats) -> tuple[Any, Any]:
     """The variance of the cells' runs, and the p value of the F test that the reference has no larger one.
 
     The reference and what a seed does to all cells shift all differences of that seed alike: what is left of them
     after cell and seed is the cells' own noise, and what the seeds' means vary by is that of the reference, too.
 
     Args:
-        differences: To one reference, a row a cell, a column a seed.
+        differences: To one reference, by cell and seed (the last axis); earlier axes are studies.
 
     Returns:
-        The variance, 0 for fewer than three seeds, and the p value.
+        The variance, 0 for fewer than three seeds or without spread, and the p value.
     """
-    k, n = differences.shape
+    k, n = differences.shape[-2:]
     if n < FEWEST_SEEDS:
-        return 0.0, 1.0
-    residuals = differences - differences.mean(axis=1, keepdims=True)
-    seeds = residuals.mean(axis=0)
-    around = float(((residuals - seeds) ** 2).sum()) / ((k - 1) * (n - 1))
-    if around <= 0:
-        return 0.0, 1.0
-    ratio = float((seeds**2).sum()) / (n - 1) / (around * (1 + 1 / k))
-    return around, float(special.fdtrc(n - 1, (k - 1) * (n - 1), ratio))
+        return np.zeros(differences.shape[:-2]), np.ones(differences.shape[:-2])
+    residuals = differences - differences.mean(axis=-1, keepdims=True)
+    seeds = residuals.mean(axis=-2)
+    around = ((residuals - seeds[..., np.newaxis, :]) ** 2).sum(axis=(-2, -1)) / ((k - 1) * (n - 1))
+    expected = np.where(around > 0, around, 1.0) * (1 + 1 / k)
+    ratio = np.where(around > 0, (seeds**2).sum(axis=-1) / (n - 1) / expected, 0.0)
+    return around, special.fdtrc(n - 1, (k - 1) * (n - 1), ratio)

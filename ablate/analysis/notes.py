@@ -172,9 +172,9 @@ def _growth_notes(plan: Plan, looks: Sequence[int]) -> Iterator[str]:
     if levels:
         counts = enumeration([str(count) for count, _ in levels])
         yield (
-            f"This study had results at {counts} seeds. Its first look may err in {percent(ALPHA)} of studies, "
-            f"what came later in {percent(0.1 * ALPHA, 1)} more: a claim after growing needs an adjusted p value of "
-            f"{ALPHA * levels[-1][1]:.2g}. Declare seeds=auto to go on without this loss."
+            f"This study had results at {counts} seeds. Claims after the first look must be the surer: their p values "
+            f"count {1 / levels[-1][1]:.0f}-fold, so that all looks together err in at most {1.1 * ALPHA:.1%} of "
+            "studies. Declare seeds=auto for a study that goes on until it decides."
         )
 
 

@@ -91,6 +91,8 @@ def sentence(effect: Effect, plan: Plan, comparisons: int, state: SequentialStat
         return f"{rough} in a single seed, which allows no inference."
     if effect.is_constant:
         return f"{rough} for all {difference.n} seeds alike, which allows no inference."
+    if effect.withheld and math.isnan(difference.half):
+        return f"{rough} ({n}), which decides nothing: {effect.withheld}."
     if math.isnan(difference.half):
         return f"{rough} so far ({n}), before the first look."
     margin = "" if plan.study.margin is None else unit.margin(plan.study.margin)

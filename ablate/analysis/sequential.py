@@ -189,7 +189,7 @@ def _flipped(trajectory: Trajectory, look: int, rule: SequentialRule, margin: fl
 def _interval(decision: Decision, trajectory: Trajectory, rule: SequentialRule) -> MeanInterval:
     """The mean with the repeated interval that belongs to the test of a decision."""
     mean = decision.contribution
-    if mean.n < FIRST_LOOK:
+    if mean.n < FIRST_LOOK or decision.test == NONE:
         return replace(mean, half=math.nan, ends=None)
     if decision.test == SIGN_FLIP:
         ends = sign_flip_interval(trajectory.known(decision.read)[0].tolist(), float(rule.nominal_tail(mean.n)))

@@ -89,7 +89,8 @@ def holm(p: Sequence[float]) -> list[float]:
 HOLM, BONFERRONI, BONFERRONI_OF_SIX = "Holm", "Bonferroni", "Bonferroni for at least six"
 """How p values are adjusted."""
 
-_LEAST_FAMILY = 6
+LEAST_FAMILY = 6
+"""What moderated p values are multiplied by at least."""
 
 
 def bonferroni(p: Sequence[float], least: int = 1) -> list[float]:
@@ -142,8 +143,8 @@ def adjusted_over(correction: str, count: int, noun: str = "comparison") -> str:
     """
     if correction == HOLM:
         return f"Holm-adjusted over {plural(count, noun)}"
-    counted = correction == BONFERRONI_OF_SIX and count < _LEAST_FAMILY
-    return f"Bonferroni-adjusted over {plural(count, noun)}" + (f", counted as {_LEAST_FAMILY}" if counted else "")
+    counted = correction == BONFERRONI_OF_SIX and count < LEAST_FAMILY
+    return f"Bonferroni-adjusted over {plural(count, noun)}" + (f", counted as {LEAST_FAMILY}" if counted else "")
 
 
 def adjust(raw: Sequence[Evidence], correction: str = HOLM) -> list[Evidence]:
@@ -163,7 +164,7 @@ def adjust(raw: Sequence[Evidence], correction: str = HOLM) -> list[Evidence]:
     if correction == HOLM:
         adjusted = [holm(p) for p in questions]
     else:
-        least = _LEAST_FAMILY if correction == BONFERRONI_OF_SIX else 1
+        least = LEAST_FAMILY if correction == BONFERRONI_OF_SIX else 1
         adjusted = [bonferroni(p, least) for p in questions]
     return [Evidence(*p) for p in zip(*adjusted, strict=True)]
 

@@ -57,8 +57,8 @@ def test_dispensable() -> None:
 def test_too_small_to_matter() -> None:
     moves = [-0.001, -0.002, -0.001, -0.0015, -0.0005]
     assert sentence_of(moves * 2, margin=0.01) == (
-        "Removing residual lowers test accuracy by 0.120 points (95% CI 0.082 to 0.158, n = 10 paired seeds, p < .001), "
-        "less than the margin of 1 point."
+        "Removing residual lowers test accuracy by 0.120 points (95% CI 0.082 to 0.158, n = 10 paired seeds, "
+        "p < .001), less than the margin of 1 point."
     )
 
 
