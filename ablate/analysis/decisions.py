@@ -177,7 +177,7 @@ def _look(trajectories: Mapping[str, Trajectory], margin: float | None, read: in
         for group in _groups(trajectories, dict.fromkeys(cells, read)):
             flipped = [cell for cell in group if tests[cell] == SIGN_FLIP]
             if flipped:
-                rows = [trajectories[cell].known(read)[0] for cell in group]
+                rows = [trajectories[cell].known(read)[0].tolist() for cell in group]
                 joint = dict(zip(group, joint_sign_flip_p(rows), strict=True))
                 # The groups of several data sets share the error probability by their sizes.
                 for cell in flipped:
@@ -227,7 +227,7 @@ def tests_by_shape(trajectories: Mapping[str, Trajectory], read: Mapping[str, in
     """
     tests = {}
     for group in _groups(trajectories, read):
-        skewed = are_skewed([trajectories[cell].known(read[cell])[0] for cell in group])
+        skewed = are_skewed([trajectories[cell].known(read[cell])[0].tolist() for cell in group])
         if not any(skewed):
             continue
         runs = {}

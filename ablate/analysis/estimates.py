@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from ablate.analysis.boundary import SequentialRule
+from ablate.analysis.decisions import Trajectory
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import Observations
-from ablate.analysis.sequential import Trajectory, repeated_interval, sequential_evidence
+from ablate.analysis.sequential import repeated_interval, sequential_evidence
 from ablate.analysis.verdicts import HOLM, Evidence, adjust, correction_of, evidence, verdict
 from ablate.study import Cell, Plan, Study
 

@@ -53,7 +53,8 @@ def sign_flip_p(differences: Sequence[float]) -> float:
 @lru_cache(maxsize=1)
 def _drawn_signs(n: int) -> Floats:
     # Kept because a study asks for the same number of seeds cell after cell.
-    return np.random.default_rng(_SEED).integers(0, 2, size=(_DRAWS, n), dtype=np.int8) * 2.0 - 1.0
+    signs = np.random.default_rng(_SEED).integers(0, 2, size=(_DRAWS, n), dtype=np.int8)
+    return np.asarray(signs * 2.0 - 1.0, dtype=np.float64)
 
 
 @lru_cache(maxsize=8)

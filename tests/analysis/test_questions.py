@@ -6,9 +6,10 @@ from studies import factor, plan_of, values_of
 
 from ablate.analysis import Estimates, SequentialRule, anova, answers, expected
 from ablate.analysis.answers import QUESTIONS
+from ablate.analysis.decisions import Trajectory
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import Observations
-from ablate.analysis.sequential import Trajectory, repeated_interval
+from ablate.analysis.sequential import repeated_interval
 from ablate.analysis.verdicts import evidence
 from ablate.errors import AnalysisError
 from ablate.study import DESIGNS, Design, Plan, Requires
