@@ -60,6 +60,7 @@ def checklist(summary: Summary, statements: Mapping[str, str] | None = None) -> 
         "compute": _compute(summary.runs),
         "versions": _versions(summary),
         "limitations": (
+            "Intervals and tests are over seeds, on this test set. "
             "Each effect is conditional on the other ingredients of its reference, on the data and on the training "
             "budget; ingredients dispensable one by one may be needed together."
         ),

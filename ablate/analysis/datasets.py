@@ -191,6 +191,12 @@ def rank_cells(plan: Plan, values: Observations) -> Ranking:
     tested = table["p"].notna()
     table.loc[tested, "p_adjusted"] = holm(table.loc[tested, "p"].tolist())
     table = table.sort_values("mean_rank", kind="stable", ignore_index=True)
+    least = min(1.0, 2.0 ** (1 - len(means)) * max(1, len(shared) - 1))
+    unreachable = (
+        (f"On {len(means)} data sets no adjusted p value can be below {least:.2g}: too few to show any difference.",)
+        if least > ALPHA
+        else ()
+    )
     distance = critical_difference(len(shared), len(means))
     left_out = [label for label in cells if label not in shared]
     return Ranking(
@@ -200,7 +206,7 @@ def rank_cells(plan: Plan, values: Observations) -> Ranking:
         _iman_davenport(ranks, len(means)),
         distance,
         _groups(table, distance),
-        (f"Not on all data sets, left out: {'; '.join(left_out)}.",) if left_out else (),
+        (*((f"Not on all data sets, left out: {'; '.join(left_out)}.",) if left_out else ()), *unreachable),
     )
 
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from ablate.analysis.failures import MOST_COLLAPSES, collapsed, failure_rate, lost_runs_forbid
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.moderation import FEW_SEEDS, moderated
+from ablate.analysis.resplit import corrected
 from ablate.analysis.shape import are_skewed, spread_alike
 from ablate.analysis.sign_flips import joint_sign_flip_p, sign_flip_interval, sign_flip_p, sign_flip_tail
 from ablate.analysis.verdicts import BELOW, HOLM, Evidence, adjust, correction_of, direction_of, evidence, verdict
 
-T, MODERATED, SIGN_FLIP, NONE = "t", "moderated t", "sign flip", "none"
+T, MODERATED, CORRECTED, SIGN_FLIP, NONE = "t", "moderated t", "corrected t", "sign flip", "none"
 """The tests that a verdict can rest on; ``none`` where the shape of the differences allows no test of their mean."""
 
 Floats = NDArray[np.float64]
@@ -80,7 +81,7 @@ class Decision:
         adjusted: The same, adjusted over all cells.
         verdict: One of :data:`ablate.analysis.verdicts.VERDICTS`; under the sequential rule final unless it is
             ``undecided``.
-        test: What it rests on: :data:`T`, :data:`MODERATED`, :data:`SIGN_FLIP` or :data:`NONE`.
+        test: What it rests on: :data:`T`, :data:`MODERATED`, :data:`CORRECTED`, :data:`SIGN_FLIP` or :data:`NONE`.
         withheld: Why the claim that the numbers allow is not made; empty where none is withheld.
     """
 
@@ -99,7 +100,10 @@ class Decision:
 
 
 def decide(
-    trajectories: Mapping[str, Trajectory], margin: float | None, levels: Sequence[tuple[int, float]] = ()
+    trajectories: Mapping[str, Trajectory],
+    margin: float | None,
+    levels: Sequence[tuple[int, float]] = (),
+    resplit: float | None = None,
 ) -> dict[str, Decision]:
     """The verdicts of a study whose number of seeds was fixed.
 
@@ -109,15 +113,16 @@ def decide(
         levels: For a study that grew after its results had been seen: number of seeds at each look in order, and the
             share of :data:`~ablate.analysis.verdicts.ALPHA` that it may spend, see
             :func:`ablate.analysis.growth.levels_of`.
+        resplit: See :class:`~ablate.study.Study`; with it every test is the corrected t test.
 
     Example:
         >>> values = {"w/o a": Trajectory((0.50, 0.52, 0.51, 0.50)), "w/o b": Trajectory((0.1, -0.2, 0.0, 0.1))}
         >>> [(cell, found.verdict, found.test) for cell, found in decide(values, None).items()]
         [('w/o a', 'helps', 't'), ('w/o b', 'undecided', 't')]
     """
-    decisions = _look(trajectories, margin, None)
+    decisions = _look(trajectories, margin, None, resplit)
     if levels:
-        looks = [_look(trajectories, margin, read) for read, _ in levels]
+        looks = [_look(trajectories, margin, read, resplit) for read, _ in levels]
         shares = [share for _, share in levels]
         for cell, decision in decisions.items():
             spent = [
@@ -155,11 +160,17 @@ def concluded(decision: Decision, trajectory: Trajectory, margin: float | None) 
     return replace(decision, verdict=conclusion)
 
 
-def _look(trajectories: Mapping[str, Trajectory], margin: float | None, read: int | None) -> dict[str, Decision]:
+def _look(
+    trajectories: Mapping[str, Trajectory], margin: float | None, read: int | None, resplit: float | None
+) -> dict[str, Decision]:
     cells = list(trajectories)
-    means = moderated_means(trajectories, dict.fromkeys(cells, read))
-    tests = {cell: MODERATED if means[cell].prior else T for cell in cells}
-    tests |= tests_by_shape(trajectories, dict.fromkeys(cells, read))
+    if resplit is None:
+        means = moderated_means(trajectories, dict.fromkeys(cells, read))
+        tests = {cell: MODERATED if means[cell].prior else T for cell in cells}
+        tests |= tests_by_shape(trajectories, dict.fromkeys(cells, read))
+    else:
+        means = {cell: corrected(trajectories[cell].mean(read), resplit) for cell in cells}
+        tests = dict.fromkeys(cells, CORRECTED)
     raw = {cell: evidence(means[cell], margin) for cell in cells}
     for cell in cells:
         if tests[cell] == SIGN_FLIP:

@@ -90,7 +90,7 @@ def paired_effects(
     if state is not None:
         decisions = state.decisions
     else:
-        decisions = decide(trajectories, plan.study.margin, levels_of(looks, len(plan.study.seeds)))
+        decisions = decide(trajectories, plan.study.margin, levels_of(looks, len(plan.study.seeds)), plan.study.resplit)
     return tuple(
         Effect(
             cell=pair.cell,

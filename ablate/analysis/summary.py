@@ -100,6 +100,8 @@ class Summary:
     @property
     def test_name(self) -> str:
         """What the p values of differences are of."""
+        if self.study.resplit is not None:
+            return name_of_test(self.rule, "corrected paired t test")
         return name_of_test(self.rule, "moderated paired t test" if self.is_moderated else "paired t test")
 
     @property

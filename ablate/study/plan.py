@@ -39,6 +39,8 @@ class Study:
         cells: How many cells an optimal design has, or None.
         sequential: Whether seeds are taken one at a time, and ``seeds`` are the most that a cell may take.
         failures: What a run without a result counts for: one of :data:`FAILURE_POLICIES`, or the metric it counts as.
+        resplit: Where each seed splits one data set anew and the split dominates the noise, the number of test examples
+            for each training example; None otherwise.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Study:
     cells: int | None = None
     sequential: bool = False
     failures: str | float = "drop"
+    resplit: float | None = None
 
     @property
     def failure_policy(self) -> str:
@@ -79,6 +82,10 @@ class Study:
             )
         if not isinstance(self.failures, str) and not math.isfinite(self.failures):
             faults.append(f"Failed runs cannot count as {self.failures}: write a finite number.")
+        if self.resplit is not None and not 0 < self.resplit < math.inf:
+            faults.append(f"resplit={self.resplit}: write test examples for each training example, such as 0.25.")
+        if self.resplit is not None and self.sequential:
+            faults.append("No sequential rule is known for seeds that split one data set anew: fix their number.")
         if self.sequential and self.failures == "worst":
             faults.append(
                 "With seeds=auto failed runs cannot count as the worst one, which is known only at the end: write the "
@@ -128,7 +135,12 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain values for JSON; :meth:`from_dict` reads them back."""
         return {
-            "study": {**vars(self.study), "seeds": list(self.study.seeds)},
+            # Only where it is declared: plans that do not know the key keep their digest.
+            "study": {
+                key: list(value) if key == "seeds" else value
+                for key, value in vars(self.study).items()
+                if key != "resplit" or value is not None
+            },
             "factors": [
                 {
                     "name": factor.name,

@@ -118,7 +118,7 @@ def check_same_study(folder: StudyFolder, old: StudyRecord | None, plan: Plan, r
     faults = difference_lines(old.reference, reference)
     # Under the sequential rule the greatest number of seeds is part of what was declared.
     sequential_keys = ("sequential", "seeds") if old.plan.study.sequential or plan.study.sequential else ()
-    for key in ("metric", "direction", "margin", "failures", *sequential_keys):
+    for key in ("metric", "direction", "margin", "failures", "resplit", *sequential_keys):
         before, now = getattr(old.plan.study, key), getattr(plan.study, key)
         # A metric that no run reports was mistyped, and may be corrected.
         if before != now and not (key == "metric" and not any(before in metrics for metrics in _metrics(folder, old))):

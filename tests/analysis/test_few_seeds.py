@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
-from studies import NO_CURVES, factor, plan_of, runs_of
+from studies import NO_CURVES, factor, plan_of, runs_of, values_of
 
-from ablate.analysis import summarise
+from ablate.analysis import rank_cells, summarise
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.decisions import MODERATED, NONE, SIGN_FLIP, T, Trajectory, decide
 from ablate.analysis.failures import collapsed, failure_rate
@@ -22,6 +23,7 @@ from ablate.analysis.moderation import moderated, squeeze
 from ablate.analysis.sequential import follow
 from ablate.analysis.shape import are_skewed, spread_alike
 from ablate.analysis.sign_flips import joint_sign_flip_p, sign_flip_interval, sign_flip_p
+from ablate.errors import DesignError
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 RULE = SequentialRule(20)
@@ -88,11 +90,15 @@ def test_few_cells_or_many_seeds_have_their_own_variances() -> None:
 
 def test_the_unit_of_the_metric_changes_no_moderated_verdict() -> None:
     rng = np.random.default_rng(2)
-    runs = rng.standard_normal((7, 3)) + np.array([[8.0], [0], [0], [7], [7], [6], [5]])
-    for unit in (1e-200, 1.0, 1e200):
-        found = decide(study(*(runs * unit)), None)
-        assert [decision.verdict for decision in found.values()][:2] == ["helps", "helps"]
-        assert {decision.test for decision in found.values()} == {MODERATED}
+    runs = rng.standard_normal((7, 3)) + np.array([[20.0], [0], [0], [19], [19], [18], [17]])
+    found = {unit: decide(study(*(runs * unit)), None).values() for unit in (1e-200, 1.0, 1e200)}
+    assert [decision.verdict for decision in found[1.0]][:2] == ["helps", "helps"]
+    assert MODERATED in {decision.test for decision in found[1.0]}
+    for unit, decisions in found.items():
+        assert [decision.test for decision in decisions] == [decision.test for decision in found[1.0]]
+        assert [decision.verdict for decision in decisions] == [decision.verdict for decision in found[1.0]]
+        for one, other in zip(decisions, found[1.0], strict=True):
+            assert one.contribution.half / unit == pytest.approx(other.contribution.half)
 
 
 def test_three_seeds_find_what_own_variances_do_not(simulation: Any) -> None:
@@ -213,3 +219,25 @@ def test_what_the_first_look_decided_stands_after_growing() -> None:
     cell = [value - move for value, move in zip(full, [1.0, 1.02, 0.98, 0.4, 1.5], strict=True)]
     grown = summarise(plan, runs_of({"full": full, "w/o a": cell}), NO_CURVES, looks=(3,))
     assert grown.effects["verdict"][0] == "helps"
+
+
+def test_seeds_that_split_one_data_set_anew_are_corrected() -> None:
+    full = np.random.default_rng(15).standard_normal(10)
+    moves = np.array([1.2, 0.4, 0.3, 1.4, 0.1, 0.9, 0.8, 1.0, 0.3, 0.9])
+    runs = runs_of({"full": full.tolist(), "w/o a": (full - moves).tolist()})
+    plan = plan_of(factor("a"), seeds=range(10))
+    plain = summarise(plan, runs, NO_CURVES)
+    found = summarise(replace(plan, study=replace(plan.study, resplit=0.25)), runs, NO_CURVES)
+    # Nadeau and Bengio (2003): 1/10 + 1/4 instead of 1/10.
+    widths = [summary.effects["high"][0] - summary.effects["low"][0] for summary in (found, plain)]
+    assert widths[0] / widths[1] == pytest.approx(math.sqrt(3.5))
+    assert found.test_name == "corrected paired t test"
+    with pytest.raises(DesignError, match="sequential"):
+        replace(plan.study, resplit=0.25, sequential=True)
+
+
+def test_ranks_on_few_data_sets_say_that_they_cannot_show_anything() -> None:
+    data = factor("data", *"uvwxy", block=True)
+    plan = plan_of(factor("a"), data, design="factorial", seeds=(0, 1))
+    values = values_of(plan, lambda levels, seed: float(levels["a"] == "true") + 0.01 * seed)
+    assert any("no adjusted p value can be below 0.062" in note for note in rank_cells(plan, values).notes)
