@@ -2,7 +2,7 @@
 
 Studies with lost runs or a margin are judged by the functions of the product, one by one, the others many at once by
 ``verdict_twin``, of which a test shows that it decides alike. What is done is kept in a file, so that the command given
-again goes on where it stopped.
+again goes on where it stopped. Coverage counts an interval that is withheld as the whole line.
 
 Usage: python benchmarks/verdicts.py [studies, default 10000] [file, default verdicts.jsonl] [seconds, default no end]
 """
@@ -58,8 +58,7 @@ def measures(found: Sequence[Decision], scenario: Scenario) -> NDArray[np.float6
         claim |= said == "dispensable" and truth >= margin
         if truth:
             detected.append(said == ("helps" if truth > 0 else "hurts"))
-        if not math.isnan(mean.half):
-            covered.append(mean.low <= truth <= mean.high)
+        covered.append(not (mean.low > truth or truth > mean.high))
     shares = [float(np.mean(values)) if values else math.nan for values in (detected, covered)]
     return np.array([difference, difference or claim, *shares, np.mean([d.read for d in found])])
 
@@ -71,8 +70,7 @@ def batch_measures(found: Batch, scenario: Scenario) -> list[float]:
     error = float(wrong.any(axis=1).mean())
     effects = np.abs(truth) > 1e-12
     detected = float((found.sign == np.sign(truth))[:, effects].mean()) if effects.any() else math.nan
-    known = ~np.isnan(found.high - found.low)
-    covered = ((found.low <= truth) & (truth <= found.high))[known]
+    covered = ~((found.low > truth) | (truth > found.high))
     return [error, error, detected, float(covered.mean()), float(found.read.mean())]
 
 

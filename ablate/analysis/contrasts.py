@@ -95,7 +95,7 @@ def interactions(plan: Plan, values: Observations, rule: SequentialRule | None =
         "Interaction: effect of changing both factors beyond the sum of changing each alone, averaged over all "
         "settings of the others in which all four cells exist (twice the interaction effect of textbooks).",
         contrasts,
-        plan.study,
+        replace(plan.study, margin=None),  # an interaction has no verdict that a margin could bear on
         rule,
         _missing_seed_notes(contrasts, plan),
     )
