@@ -40,13 +40,19 @@ def test_what_contributes_is_named_by_the_reference_level() -> None:
 
 
 def test_a_row_has_marker_interval_verdict_and_number_of_seeds() -> None:
-    summary = study_of(margin=0.02)
+    moves = {"w/o a": -0.1, "w/o b": 0.005}
+    noise = dict(zip(("full", *moves), np.random.default_rng(1).normal(0, 0.012, (3, 9)), strict=True))
+    summary = study_of(
+        margin=0.02,
+        seeds=9,
+        score=lambda cell, seed: 0.9 + moves.get(cell.label, 0.0) + float(noise[cell.label][seed]),
+    )
     data = forest.prepare(summary)
     ax = Sheet().subplots()
     forest.draw(ax, data)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     texts = [text.get_text() for text in ax.texts]
-    assert texts == ["helps", "dispensable", "3", "3", "n"]
+    assert texts == ["helps", "dispensable", "9", "9", "n"]
     assert to_rgb(ax.texts[0].get_color()) == to_rgb(VERDICT_STYLES["helps"].colour)
     lines = ax.get_lines()
     spans = [
@@ -72,7 +78,7 @@ def test_what_is_undecided_is_hollow() -> None:
 
 def test_every_verdict_has_a_look_of_its_own_in_colour_or_marker() -> None:
     looks = {(look.colour, look.marker) for look in VERDICT_STYLES.values()}
-    assert len(looks) == len(VERDICT_STYLES) == 5
+    assert len(looks) == len(VERDICT_STYLES) == 7
 
 
 def test_the_caption_says_estimand_number_interval_and_test() -> None:
@@ -80,7 +86,7 @@ def test_the_caption_says_estimand_number_interval_and_test() -> None:
         "What each ingredient contributes to test_accuracy in the study demo (leave_one_out): the cell with everything "
         "at its reference level against the cell without it, paired by seed (n = 3 seeds), with the sign that makes a "
         "good ingredient positive. Markers: mean; lines: 95% t intervals, unadjusted. Verdicts: paired t tests, "
-        "Holm-adjusted over 2 comparisons (α = 0.05); hollow: undecided. Grey band: the margin of ±0.02."
+        "Bonferroni-adjusted over 2 comparisons (α = 0.05); hollow: undecided. Grey band: the margin of ±0.02."
     )
     assert "No interval or test" in caption_of(forest, study_of(seeds=1))
 
