@@ -52,7 +52,7 @@ def test_a_row_has_marker_interval_verdict_and_number_of_seeds() -> None:
     forest.draw(ax, data)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     texts = [text.get_text() for text in ax.texts]
-    assert texts == ["helps", "dispensable", "9", "9", "n"]
+    assert texts == ["helps", "no effect", "9", "9", "n"]
     assert to_rgb(ax.texts[0].get_color()) == to_rgb(VERDICT_STYLES["helps"].colour)
     lines = ax.get_lines()
     spans = [
@@ -62,7 +62,7 @@ def test_a_row_has_marker_interval_verdict_and_number_of_seeds() -> None:
     points = {line.get_xdata()[0]: line for line in lines if len(line.get_xdata()) == 1}
     assert list(points) == list(data["contribution"])
     assert [(point.get_marker(), point.get_markerfacecolor()) for point in points.values()] == [
-        (VERDICT_STYLES[verdict].marker, VERDICT_STYLES[verdict].colour) for verdict in ("helps", "dispensable")
+        (VERDICT_STYLES[verdict].marker, VERDICT_STYLES[verdict].colour) for verdict in ("helps", "no effect")
     ]
     band = next(patch for patch in ax.patches if patch.get_width() == pytest.approx(0.04))
     assert band.get_x() == pytest.approx(-0.02)
