@@ -151,4 +151,4 @@ def test_cells_that_are_not_everywhere_are_left_out() -> None:
     values["w/o a, data=set3"] = {}
     found = rank_cells(plan, values)
     assert len(found.table) == 3
-    assert found.notes == ("Not on all data sets, left out: a=false.",)
+    assert found.notes[0] == "Not on all data sets, left out: a=false."
