@@ -231,7 +231,8 @@ def advised_seeds(contribution: MeanInterval, comparisons: int, margin: float | 
     spread = contribution.error * root
     low, high = size_interval(contribution.mean / contribution.error, contribution.freedom)
     numbers = []
-    for size in (contribution.mean / spread, low / root, high / root):
+    # The hardest size may lie between the ends, where neither a difference nor a small effect is easy to show.
+    for size in (contribution.mean / spread, *np.linspace(low / root, high / root, 9).tolist()):
         alpha = ALPHA / comparisons
         found = [seeds_needed(size, alpha)]
         if margin is not None and size * spread < margin:

@@ -147,7 +147,9 @@ def test_other_metrics_have_their_own_units(direction: str) -> None:
 def test_an_accuracy_in_per_cent_says_the_same_as_one_in_shares() -> None:
     plan = plan_of(factor("residual"), seeds=range(5), metric="accuracy", margin=1.0)
     cell = plan.cells[1].label
-    runs = runs_of({"full": [100 * a for a in FULL[:5]], cell: [100 * (a + d) for a, d in zip(FULL[:5], LOSS, strict=True)]})
+    runs = runs_of(
+        {"full": [100 * a for a in FULL[:5]], cell: [100 * (a + d) for a, d in zip(FULL[:5], LOSS, strict=True)]}
+    )
     assert summarise(plan, runs.rename(columns={"score": "accuracy"}), NO_CURVES).sentences[cell] == (
         "Removing residual lowers accuracy by 1.20 points (95% CI 0.48 to 1.92, n = 5 paired seeds, p = .010)."
     )

@@ -325,7 +325,7 @@ def test_an_interval_that_reaches_the_margin_forbids_the_claim() -> None:
         "Undecided though the adjusted p value is at most 0.05, because the unadjusted 95% interval reaches the "
         "margin of 0.0099: w/o a (p = .034).",
         "Seeds that a new study would need, if the effects are as large as they look (for the 80% interval of their "
-        "size): w/o a 9 (6 to 17). Seeds added to this one would be judged more strictly.",
+        "size): w/o a 9 (5 to 14). Seeds added to this one would be judged more strictly.",
     )
 
 
