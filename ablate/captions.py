@@ -6,24 +6,29 @@ claim from :func:`inference`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ablate.analysis import Estimates, Factorial, Summary
+from ablate.analysis.effects import only_takes_away
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.verdicts import ALPHA, HOLM, adjusted_over
 from ablate.formatting import better_direction, percent
-from ablate.study import Cell, Factor, Plan, cell_of
+from ablate.study import Cell, Factor, Plan, cell_of, takes_away
 from ablate.study.metric import metric_label
 
 CONFIDENCE = percent(LEVEL)
 """The confidence level of all intervals, as it is written."""
 
+VERDICT_SUBJECT = "a part that the reference has helps or hurts, another level is better or worse than the reference"
+"""What verdicts are about, in words."""
+
 _EXPLANATIONS = {
     "repeated confidence interval": " (valid at every look of the sequential rule)",
-    "Hartung-Knapp interval": " (of a mean over data sets)",
+    "t interval over data sets": " (the data set is the unit)",
 }
 
 
@@ -56,12 +61,25 @@ def inference(
     elif isinstance(source, Estimates):
         interval, test, correction = source.interval, source.test, source.correction
     else:
-        interval, test, correction = "t interval", "t test", HOLM
+        interval, test, correction = source.interval, source.test, HOLM
     bounds = f"α = {ALPHA:g}" + ("" if margin is None else f", margin {margin:g}")
     return Inference(
-        f"{CONFIDENCE} {interval}s{_EXPLANATIONS.get(interval, '')}, unadjusted",
-        f"{test}s, {adjusted_over(correction, count, noun)} ({bounds})",
+        f"{CONFIDENCE} {_several(interval)}{_EXPLANATIONS.get(interval, '')}, unadjusted",
+        f"{_several(test)}, {adjusted_over(correction, count, noun)} ({bounds})",
     )
+
+
+def _several(noun: str) -> str:
+    """The plural of an interval or a test, whose first noun may have an attribute behind it.
+
+    Example:
+        >>> _several("t interval"), _several("t test over data sets"), _several("margin of error by Lenth's method")
+        ('t intervals', 't tests over data sets', "margins of error by Lenth's method")
+    """
+    head, preposition, rest = next(
+        (parts for word in (" over ", " of ") if (parts := noun.partition(word))[1]), (noun, "", "")
+    )
+    return f"{head}s{preposition}{rest}"
 
 
 def inference_sentences(
@@ -89,19 +107,49 @@ def margin_sentence(summary: Summary) -> list[str]:
     return [] if margin is None else [f"Grey band: the margin of ±{margin:g}."]
 
 
-def contributions(effects: pd.DataFrame, summary: Summary) -> pd.DataFrame:
-    """Effects with the intervals of their contributions instead of those of their differences.
+def contributions(effects: pd.DataFrame, summary: Summary, are_parts: Sequence[bool] | None = None) -> pd.DataFrame:
+    """Effects as what the thing that each is about is good for, with the intervals of that instead of the differences.
+
+    A part that is taken away contributes what is lost without it. A level that takes the place of another one gains
+    what the metric is better with it. Positive is good in both cases.
 
     Args:
-        effects: Columns ``low`` and ``high`` of differences, in units of the metric.
+        effects: Columns ``contribution``, and ``low`` and ``high`` of differences, in units of the metric.
         summary: Of their study, whose metric's name and margin (NaN without one) become columns.
+        are_parts: By row, whether it is about a part; None where all are about what the reference has.
+
+    Returns:
+        The effects, with ``contribution``, ``low`` and ``high`` so turned, and a column ``is_part``.
     """
     study = summary.study
     sign = -1.0 if study.direction == "max" else 1.0
+    parts = np.ones(len(effects), dtype=bool) if are_parts is None else np.asarray(are_parts, dtype=bool)
+    turn = np.where(parts, 1.0, -1.0)
     # 0 + x, as -0.0 would print a sign.
-    ends = np.sort(0.0 + sign * effects[["low", "high"]].to_numpy(dtype=float), axis=1)
+    ends = np.sort(0.0 + (sign * turn)[:, np.newaxis] * effects[["low", "high"]].to_numpy(dtype=float), axis=1)
     margin = np.nan if study.margin is None else study.margin
-    return effects.assign(low=ends[:, 0], high=ends[:, 1], quantity="contribution", metric=study.metric, margin=margin)
+    return effects.assign(
+        contribution=0.0 + turn * effects["contribution"].to_numpy(dtype=float),
+        low=ends[:, 0],
+        high=ends[:, 1],
+        is_part=parts,
+        quantity=quantity_name(parts),
+        metric=study.metric,
+        margin=margin,
+    )
+
+
+def quantity_name(are_parts: Iterable[bool]) -> str:
+    """What the numbers of :func:`contributions` are called: of parts contributions, of levels gains.
+
+    Example:
+        >>> quantity_name([True]), quantity_name([False]), quantity_name([True, False])
+        ('contribution', 'gain', 'contribution or gain')
+    """
+    kinds = set(map(bool, are_parts))
+    return " or ".join(
+        [*(["contribution"] if True in kinds or not kinds else []), *(["gain"] if False in kinds else [])]
+    )
 
 
 def metric_direction(summary: Summary) -> str:
@@ -120,30 +168,41 @@ def block_label(cell: Cell, plan: Plan) -> str:
 
 
 def contribution_label(cell: Cell, plan: Plan) -> str:
-    """What a cell takes away, as the name of what contributes: ``residual``, ``no bias``, ``head: gap, not flatten``.
+    """What an effect is about: ``residual`` where that is taken away, ``head: flatten, not gap`` where it is set.
 
     Args:
         cell: A cell that is not a reference.
         plan: Its plan.
     """
-    changes = [
-        change_label(factor, cell.levels[factor.name])
-        for factor in plan.factors
-        if not factor.block and cell.levels[factor.name] != factor.reference
-    ]
-    return " + ".join(changes) or cell.label
+    changed = [factor for factor in plan.factors if not factor.block and cell.levels[factor.name] != factor.reference]
+    if takes_only_parts(cell, plan):
+        return " + ".join(change_label(factor, cell.levels[factor.name]) for factor in changed) or cell.label
+    if len(changed) == 1:
+        return change_label(changed[0], cell.levels[changed[0].name])
+    return cell_label(cell, plan)
+
+
+def takes_only_parts(cell: Cell, plan: Plan) -> bool:
+    """Whether a cell only takes parts of its reference away, so that its effect is what these contribute."""
+    return only_takes_away(cell, [name for name in cell.changed if not _factor(plan, name).block], plan)
+
+
+def _factor(plan: Plan, name: str) -> Factor:
+    return next(factor for factor in plan.factors if factor.name == name)
 
 
 def change_label(factor: Factor, level: str) -> str:
-    """What the reference level of a factor is called as a contribution, against another level of it.
+    """What the effect of a level is about: the part that it takes away, or the level itself.
 
     Example:
         >>> from ablate.study import Level
         >>> change_label(Factor("head", (Level("gap"), Level("flatten")), "gap"), "flatten")
-        'head: gap, not flatten'
+        'head: flatten, not gap'
     """
     if (factor.reference, level) == ("true", "false"):
         return factor.name
     if (factor.reference, level) == ("false", "true"):
-        return f"no {factor.name}"
-    return f"{factor.name}: {factor.reference}, not {level}"
+        return f"with {factor.name}"
+    if takes_away(factor.reference, level):
+        return f"{factor.name} {factor.reference}"
+    return f"{factor.name}: {level}, not {factor.reference}"

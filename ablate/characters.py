@@ -22,6 +22,10 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE | re.DOTALL)
 
 
+FONTS_OF_OTHER_SCRIPTS = ("Noto Sans CJK KR", "Noto Sans CJK JP", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
+"""Fonts for names in scripts that the main font of figures lacks."""
+
+
 def printable(text: str) -> str:
     r"""A text with its control and invisible characters written as escapes; newlines and tabs stay.
 

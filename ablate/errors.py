@@ -50,6 +50,10 @@ class RunError(AblateError, RuntimeError):
     """A run that could not be carried out."""
 
 
+class MissingMetric(RunError):
+    """A run has ended, and neither what it returned nor what it wrote holds the metric."""
+
+
 class Diverged(RunError):
     """A training whose loss left the numbers; the engine records the run as failed for that reason."""
 

@@ -6,6 +6,7 @@ Plain numbers have an ASCII minus, as CSV and LaTeX want it; :func:`typographic`
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -13,6 +14,7 @@ DASH = "–"
 """What stands where there is no number."""
 
 _UNREADABLE = 1e15  # from here on nobody counts digits, with an interval or without
+_WIDTH = 118  # of help pages
 _MANTISSA = 3  # decimals of a number in exponent form
 
 
@@ -189,8 +191,12 @@ def plural(number: int, noun: str, nouns: str = "") -> str:
     return f"{number} {noun if number == 1 else nouns or noun + 's'}"
 
 
-def seed_count(counts: Iterable[int]) -> str:
+def seed_count(counts: Iterable[int], noun: str = "seed") -> str:
     """How many seeds cells have, as captions say it.
+
+    Args:
+        counts: Their numbers of seeds.
+        noun: What is counted, where it is not seeds.
 
     Example:
         >>> seed_count([3, 3]), seed_count([2, 3]), seed_count([1])
@@ -198,8 +204,8 @@ def seed_count(counts: Iterable[int]) -> str:
     """
     numbers = sorted(set(counts))
     if len(numbers) > 1:
-        return f"n = {numbers[0]} to {numbers[-1]} seeds"
-    return f"n = {plural(numbers[0], 'seed')}"
+        return f"n = {numbers[0]} to {numbers[-1]} {noun}s"
+    return f"n = {plural(numbers[0], noun)}"
 
 
 def listing(items: Iterable[object], most: int = 10, separator: str = ", ") -> str:
@@ -247,3 +253,21 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def titled_rows(title: str, rows: Sequence[tuple[str, str]]) -> str:
+    """A title and two columns, the right one wrapped, as help pages have them.
+
+    Example:
+        >>> print(titled_rows("Keys", [("seeds=3", "how many"), ("name", "of the study")]))
+        Keys:
+          seeds=3  how many
+          name     of the study
+        <BLANKLINE>
+    """
+    indent = max((len(left) for left, _ in rows), default=0) + 4
+    lines = [f"{title}:"]
+    for left, right in rows:
+        first, *rest = textwrap.wrap(right, _WIDTH - indent) or [""]
+        lines += [f"  {left:{indent - 2}}{first}".rstrip(), *(" " * indent + line for line in rest)]
+    return "\n".join([*lines, ""])

@@ -124,7 +124,7 @@ def check_ingredient(
 
 
 def _arguments(layer: Any) -> Any:
-    from ablate.keras.graph import fingerprint
+    from ablate.keras.graph_equality import fingerprint
 
     # A nested Sequential model is functional after a rewrite, of the same layers.
     return (layer.kind, dict(layer.config)) if layer.inner is None else fingerprint(layer.inner)

@@ -373,8 +373,12 @@ class Hostilities:
 
 
 def _leaks(text: str, case: tuple[str, ...]) -> bool:
-    """Whether a text holds what stands outside; some hostile texts name it themselves."""
-    return CANARY in text and not any(word in case[1] for word in ("script", "tag"))
+    """Whether a text holds what stands outside.
+
+    Some hostile texts name it themselves, and a hard link is no different from a file: it can be read, but what it
+    names must not be changed, which the snapshots of what is outside tell.
+    """
+    return CANARY in text and not any(part in case[1] for part in ("script", "tag", "hard link"))
 
 
 def _names(folder: Path) -> set[str]:

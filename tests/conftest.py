@@ -103,7 +103,7 @@ note: a
 hydra:
   sweeper:
     metric: score
-    seeds: 2
+    seeds: [0, 1]
     figures: [effects]
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -262,7 +263,7 @@ def test_hydras_own_sweeper_works_too(ours: Ours) -> None:
 def test_factors_that_the_model_does_not_have_are_left_out(ours: Ours) -> None:
     ended = ours.call("-m", "model=vgg", "study.seeds=1", preflight="stand_in.check")
     assert ended.code == 0, ended.err
-    assert "Not in this model and left out: residual." in ended.out
+    assert "nothing of it to remove: residual." in ended.out
     assert len(ours.trained()) == 6
     record = ours.study("ingredients").existing_record()
     assert record.checks["full"]["weights"] == 1000
@@ -429,6 +430,20 @@ def test_plan_leaves_nothing_behind(ours: Ours) -> None:
     assert ended.code == 0
     assert "6 runs: 0 done, 6 to train." in ended.out
     assert not ours.study("residual").path.exists()
+
+
+def test_plan_says_that_networks_were_not_built_until_a_study_has_built_them(ours: Ours) -> None:
+    words = ("residual=true,false", "study.seeds=1")
+    refused = ours.call("plan", *words, preflight="stand_in.refuse")
+    assert refused.code == 0
+    assert refused.out.splitlines()[-1].startswith("Not checked yet: data and networks.")
+    values = json.loads(ours.call("plan", *words, "--json", preflight="stand_in.refuse").out)
+    assert list(values["unchecked"]) == [cell["name"] for cell in values["cells"]]
+    assert values["unchecked"][values["cells"][0]["name"]] == refused.out.splitlines()[-1]
+    assert ours.call("-m", *words, preflight="stand_in.check").code == 0
+    checked = ours.call("plan", *words, preflight="stand_in.check")
+    assert checked.out.splitlines()[-1] == "2 runs: 2 done, 0 to train."
+    assert json.loads(ours.call("plan", *words, "--json", preflight="stand_in.check").out)["unchecked"] == {}
 
 
 def test_an_argument_of_the_own_builder_is_varied_with_a_plus(ours: Ours) -> None:
@@ -666,3 +681,23 @@ def test_a_metric_that_no_run_has_is_refused_before_any_training(call: Callable[
     assert ended.code == 2
     assert ended.err.startswith("study.metric=test_acuracy: a run reports test_accuracy, ")
     assert ended.err.endswith("Did you mean 'test_accuracy'?\n")
+
+
+def test_data_sets_alone_are_studied_one_by_one(ours: Any) -> None:
+    words = ("plan", "data=folder", "data.path=~/a b,~/새", "study.seeds=1")
+    planned = ours.call(*words, "residual=true,false")
+    assert "data.path=~/새, w/o residual" in planned.out
+    assert "w/o data.path" not in planned.out
+    of_ingredients = ours.call("plan", "data=digits,telugu", "study.design=leave_one_out")
+    assert "data=telugu, w/o residual" in of_ingredients.out
+
+
+def test_augmentation_is_compared_with_none(ours: Any) -> None:
+    planned = ours.call("plan", "augmentation=true,false")
+    assert "w/o augmentation" in planned.out
+    assert "2 cells" in planned.out
+
+
+def test_data_of_another_kind_are_pointed_to(ours: Any) -> None:
+    assert "data=folder data.path=photos" in ours.call("data", "data.path=photos").err
+    assert "data=tfds data.name=cifar100" in ours.call("data", "data=cifar100").err

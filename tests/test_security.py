@@ -72,14 +72,12 @@ def test_adopting_executes_nothing(traps: list[Path], capsys: pytest.CaptureFixt
 # Modules that may run what they read, and why.
 EXECUTING = {
     "ablate.figures.files": {"pickle"},  # for a digest; nothing is loaded
-    "ablate.sweep.config_template": {"pickle", "cloudpickle"},  # configurations that this process has pickled itself
-    "ablate.sweep.factors": {"pickle", "cloudpickle"},  # the same
-    "ablate.sweep.composer": {"pickle", "cloudpickle"},  # the same
-    "ablate.sweep.config_loader": {"pickle"},  # the same
+    "ablate.sweep.config_template": {"pickle"},  # plain values that this process has pickled itself
+    "ablate.sweep.pickled_value": {"pickle", "cloudpickle"},  # the same of configurations
     "ablate.sweep.recorder": {"cloudpickle"},  # whether an error that a run raised can be sent to another process
     "ablate.sweep.pool": {"cloudpickle"},  # pipes to worker processes
     "ablate.sweep.worker": {"cloudpickle"},  # the other ends
-    "ablate.sweep.rerun": {"runpy"},  # a script of the user's, or one that was agreed to
+    "ablate.sweep.task_origin": {"runpy"},  # a script of the user's, or one that was agreed to
 }
 
 

@@ -146,6 +146,7 @@ ORDER = (
     ("errors", "formatting", "memory"),
     ("objects",),
     ("study",),
+    ("logs",),
     ("store",),
     ("analysis",),
     ("captions",),

@@ -15,6 +15,7 @@ from ablate.analysis.anova import aliases, anova
 from ablate.analysis.answers import Answers, answers, expected
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.checklist import checklist
+from ablate.analysis.conduct import Conduct, conduct_of
 from ablate.analysis.confirm import Confirmation, Effort, confirmation, effort, fresh_seeds, reduced_levels
 from ablate.analysis.contrasts import interactions, main_effects
 from ablate.analysis.datasets import Ranking, pool_effects, rank_cells
@@ -28,6 +29,7 @@ from ablate.analysis.summary import Summary, summarise
 
 __all__ = [
     "Answers",
+    "Conduct",
     "Confirmation",
     "Effort",
     "Estimates",
@@ -41,6 +43,7 @@ __all__ = [
     "anova",
     "answers",
     "checklist",
+    "conduct_of",
     "confirmation",
     "effort",
     "expected",

@@ -22,9 +22,11 @@ from ablate.analysis.factorial import (
 )
 from ablate.analysis.intervals import ROUNDING
 from ablate.analysis.observations import Observations, block_of, varied
+from ablate.analysis.strata import Stratum, analyse_strata, error_strata
 from ablate.errors import AnalysisError
 from ablate.formatting import listing, plural
-from ablate.study import DESIGNS, Plan, designs_of
+from ablate.study import DESIGNS, Plan
+from ablate.study.design import model_order
 
 _MOST_FOR_ALL = 5
 """Greatest number of factors for which the table has all interactions of a full factorial."""
@@ -37,7 +39,8 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
 
     A full factorial has all interactions (only those of two factors where it has more than five), a fraction those
     of two factors; screening and optimal designs have main effects alone. The block is the seed, or the seed within a
-    data set.
+    data set; runs that form no pairs have no block. Split plots, nested seeds and data sets have their error strata,
+    see :mod:`ablate.analysis.strata`.
 
     Args:
         plan: The plan, of a design with an ``anova_order``.
@@ -58,29 +61,21 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
         [['a', -0.2], ['b', -0.1], ['a:b', 0.0]]
     """
     factors, metric = varied(plan), plan.study.metric
-    orders = [design.anova_order for design in designs_of(plan.study.design) if design.anova_order is not None]
-    if not orders or len(factors) < 2:
+    order = model_order(plan.study.design)
+    if order is None or len(factors) < 2:
         known = [name for name, design in DESIGNS.items() if design.anova_order is not None]
         raise AnalysisError(
             f"The design '{plan.study.design}' with {plural(len(factors), 'ingredient')} has no analysis of variance: "
             f"it takes two or more, and one of {', '.join(known)}."
         )
-    order = max(orders)
     if len(factors) > _MOST_FOR_ALL:
         order = min(order, 2)
-    # Cells in which a factor is void stay in, with that factor at its reference level. The combinations that void
-    # factors rule out are then empty, and the model reports which interactions cannot be estimated without them.
-    # The same seed on two data sets makes two blocks, because it draws different things there.
-    rows = [
-        {**cell.levels, "seed": "/".join([*block_of(cell, plan), str(seed)]), metric: value}
-        for cell in plan.cells
-        for seed, value in values[cell.label].items()
-    ]
-    if not rows:
-        raise AnalysisError("No run has finished.")
-    table = pd.DataFrame(rows)
-    levels = {factor.name: (factor.reference, *(level.label for level in factor.alternatives)) for factor in factors}
-    result = analyse_factorial(table, metric, levels, block="seed", order=order)
+    table, levels = model_table(plan, values), model_levels(plan)
+    if len(factors) < len(plan.factors):
+        return _over_data_sets(plan, table, levels, order, rule)
+    if rule is None and (strata := error_strata(plan, values)):
+        return _by_strata(plan, table, levels, order, strata)
+    result = analyse_factorial(table, metric, levels, block="seed" if plan.study.paired else None, order=order)
     notes = [*result.notes, *(_partly_aliased(plan, levels) if order == 1 else [])]
     if rule is not None:
         notes.append(
@@ -99,6 +94,75 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
         effects=result.effects.assign(effect=effect, error=math.nan, low=math.nan, high=math.nan, p=math.nan),
         notes=tuple(notes),
     )
+
+
+def model_levels(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """The levels of each ingredient, the reference first."""
+    return {factor.name: (factor.reference, *(level.label for level in factor.alternatives)) for factor in varied(plan)}
+
+
+def model_table(plan: Plan, values: Observations) -> pd.DataFrame:
+    """The runs as rows: a column a factor, ``seed`` (within its data set), and the metric.
+
+    Cells in which a factor is void stay in, with that factor at its reference level. The combinations that void factors
+    rule out are then empty, and the model reports which interactions cannot be estimated without them.
+
+    Raises:
+        AnalysisError: If no run has finished.
+    """
+    # The same seed on two data sets makes two blocks, because it draws different things there.
+    rows = [
+        {**cell.levels, "seed": "/".join([*block_of(cell, plan), str(seed)]), plan.study.metric: value}
+        for cell in plan.cells
+        for seed, value in values[cell.label].items()
+    ]
+    if not rows:
+        raise AnalysisError("No run has finished.")
+    return pd.DataFrame(rows)
+
+
+def _over_data_sets(
+    plan: Plan, table: pd.DataFrame, levels: Mapping[str, Sequence[object]], order: int, rule: SequentialRule | None
+) -> Factorial:
+    """The analysis with data sets as a sample: each by its means over seeds, every term against its spread over them.
+
+    With the seeds as replicates a term that differs between data sets would be called significant for these data sets
+    alone, in a third of all studies without any effect on the average.
+    """
+    blocks = [factor.name for factor in plan.factors if factor.block]
+    means = table.groupby([*blocks, *levels], sort=False, as_index=False)[plan.study.metric].mean()
+    unit = ", ".join(blocks)
+    means = means.assign(**{unit: ["/".join(row) for row in means[blocks].itertuples(index=False)]})
+    strata = [(unit,), *((unit, *term) for term in term_factors(levels, order))]
+    result = analyse_strata(means, plan.study.metric, levels, strata, order)
+    frame = result.anova
+    notes = [
+        f"The levels of {unit} are taken as a sample, each by its means over seeds: a term is tested against how much "
+        "it differs between them. What holds on each of them stands in the table of effects.",
+        *result.notes,
+    ]
+    if rule is not None:
+        frame = frame.assign(F=math.nan, p=math.nan)
+        notes.append("Seeds were taken until verdicts stood, for which no F test is known: none is given.")
+    return _of_strata(frame, notes)
+
+
+def _by_strata(
+    plan: Plan, table: pd.DataFrame, levels: Mapping[str, Sequence[object]], order: int, strata: Sequence[Stratum]
+) -> Factorial:
+    result = analyse_strata(table, plan.study.metric, levels, strata, order)
+    units = " and ".join(":".join(stratum) for stratum in strata)
+    note = (
+        f"Error strata: {units}, and single runs within them. A factor that was set once for each unit is tested "
+        "against the spread of these units."
+    )
+    return _of_strata(result.anova, [note, *result.notes])
+
+
+def _of_strata(frame: pd.DataFrame, notes: Sequence[str]) -> Factorial:
+    effects = pd.DataFrame(columns=["term", "effect", "error", "low", "high", "p"])
+    squares = "of each term given all others of its stratum"
+    return Factorial(frame, effects, {}, tuple(notes), squares)
 
 
 def _has_spread(result: Factorial, values: pd.Series) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from ablate.analysis.conduct import Conduct, declaration_sentence, retry_sentence, seeds_sentence
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.observations import metrics_of
 from ablate.analysis.summary import Summary
@@ -16,45 +17,48 @@ from ablate.formatting import better_direction, fixed, percent, plural, seed_cou
 _ASKED = "To be stated"
 
 
-def checklist(summary: Summary, statements: Mapping[str, str] | None = None) -> dict[str, str]:
+def checklist(
+    summary: Summary, statements: Mapping[str, str] | None = None, conduct: Conduct | None = None
+) -> dict[str, str]:
     """The items that the NeurIPS checklist asks for under "experiment statistical significance" and "compute".
 
     Args:
         summary: The summary of a study.
         statements: By item, what only the application knows of its runs; used where the data do not answer it, or
             for a further item.
+        conduct: How the study came about; None where that is not recorded.
 
     Returns:
         One sentence per item. An item that neither the data nor ``statements`` answer begins with ``"To be stated"``.
     """
     study, effects = summary.study, summary.effects
-    rule = summary.rule
+    rule, conduct = summary.rule, conduct or Conduct()
+    is_late = conduct.is_adopted and not conduct.first_plans
     looks = "" if rule is None else " (valid at any look)"
     seeds = (
-        f"{len(study.seeds)} seeds fixed before the runs."
+        seeds_sentence(conduct, summary.plan)
         if rule is None
         else f"3 to {rule.max_seeds} seeds, a look after each (Wang-Tsiatis boundary, shape 0.25) until decided."
     )
     margin = (
-        f"{study.margin:g} in units of {study.metric}, declared before the runs."
+        f"{study.margin:g} in units of {study.metric}, declared {_moment(conduct)}."
         if study.margin is not None
         else "None declared: no effect is called negligible."
     )
     counts = [int(n) for n in effects["n"]]
     items = {
         "design": f"{study.design}: {len(summary.plan.cells)} cells, {plural(len(effects), 'comparison')}.",
-        "declared": f"Plan {summary.plan.digest}, the hash of metric, direction, margin, seeds, cells and what failed "
-        "runs count for, entered in plan.json before the first run.",
+        "declared": declaration_sentence(conduct, summary.plan),
         "primary metric": f"{study.metric}, {better_direction(study.direction)}.",
-        "seeds": seeds + (f" Paired differences: {seed_count(counts)}." if counts else ""),
-        "error bars": f"{percent(LEVEL)} {summary.interval_name}s{looks} of the paired difference, unadjusted.",
-        "assumptions": _assumptions(summary.robustness),
+        "seeds": seeds + (f" {_differences(summary)}: {seed_count(counts, summary.counted)}." if counts else ""),
+        "error bars": f"{percent(LEVEL)} {summary.interval_name}s{looks} of the {_difference(summary)}, unadjusted.",
+        "assumptions": _assumptions(summary),
         "test": f"{summary.test_name.capitalize()}, {adjusted_over(summary.correction, len(effects))}, "
         f"alpha = {ALPHA:g}.",
         "margin": margin,
         "sources of variability": "To be stated: what the seed draws (initialisation, order, augmentation, split).",
-        "pairing": _pairing(summary.robustness),
-        "failures": _failures(summary),
+        "pairing": _pairing(summary),
+        "failures": _failures(summary, conduct, is_late),
         "convergence": _convergence(summary.convergence),
         "epoch selection": "To be stated: the rule by which the reported epoch was chosen.",
         "compute": _compute(summary.runs),
@@ -69,15 +73,38 @@ def checklist(summary: Summary, statements: Mapping[str, str] | None = None) -> 
     return {**items, **stated}
 
 
-def _assumptions(robustness: pd.DataFrame) -> str:
+def _moment(conduct: Conduct) -> str:
+    """When the margin was declared."""
+    if conduct.is_comparison:
+        return "before the runs of each study"
+    if conduct.is_adopted:
+        return "after runs that were adopted" if conduct.first_plans else "after the runs, when they were adopted"
+    return "before the runs" if conduct.first_plans else "with the plan"
+
+
+def _difference(summary: Summary) -> str:
+    return "paired difference" if summary.are_paired.all() else "difference"
+
+
+def _differences(summary: Summary) -> str:
+    return f"{_difference(summary).capitalize()}s"
+
+
+def _assumptions(summary: Summary) -> str:
+    robustness = summary.robustness
     text = "Differences independent between seeds and roughly normal"
+    if not summary.study.paired:
+        return "Runs independent of each other and roughly normal in each cell, with spreads that may differ."
     if not len(robustness):
         return f"{text}; no effect to check."
     skewed = [str(cell) for cell in robustness.loc[robustness["skewed"].astype(bool), "cell"]]
     return f"{text}; skewed: {', '.join(skewed) if skewed else 'none flagged'}. Sign-flip and Welch p values beside."
 
 
-def _pairing(robustness: pd.DataFrame) -> str:
+def _pairing(summary: Summary) -> str:
+    robustness = summary.robustness
+    if not summary.study.paired:
+        return "None: runs of different cells share nothing that is recorded."
     known = [float(value) for value in robustness["correlation"].dropna()] if len(robustness) else []
     if not known:
         return "Correlation of paired runs not measurable with so few seeds."
@@ -85,7 +112,7 @@ def _pairing(robustness: pd.DataFrame) -> str:
     return f"Measured correlation of paired runs {low} to {high}."
 
 
-def _failures(summary: Summary) -> str:
+def _failures(summary: Summary, conduct: Conduct, is_late: bool) -> str:
     count = int((summary.runs["state"] == "failed").sum())
     unreadable = int((summary.runs["reason"] == "unreadable").sum())
     failures = summary.study.failures
@@ -96,7 +123,11 @@ def _failures(summary: Summary) -> str:
     }
     declared = policies[summary.study.failure_policy]
     damaged = f" Files of {plural(unreadable, 'run')} could not be read." if unreadable else ""
-    return f"{count} of {len(summary.runs)} runs failed; declared before the runs: {declared}.{damaged}"
+    retried = retry_sentence(conduct)
+    if is_late:
+        return f"{count} of {len(summary.runs)} runs have no result: {declared}.{damaged}{retried}"
+    moment = "declared before the runs" if conduct.first_plans else "as set"
+    return f"{count} of {len(summary.runs)} runs failed; {moment}: {declared}.{damaged}{retried}"
 
 
 def _convergence(convergence: pd.DataFrame) -> str:

@@ -14,6 +14,9 @@ from ablate.study.metric import metric_stem
 
 CONVERGENCE_COLUMNS = ("cell", "metric", "n", "epochs", "window", "gain", "low", "high", "improving")
 
+MAJORITY = "majority_accuracy"
+"""The number of a run that says what guessing the largest class scores."""
+_SAME = 1e-6  # accuracies of 32 bits that are the same
 _LARGEST = 1e150
 
 
@@ -40,6 +43,41 @@ def identical_runs(runs: pd.DataFrame, plan: Plan) -> Iterator[tuple[str, tuple[
         for _, same in group.groupby(varied, sort=False, dropna=False):
             if len(same) > 1:
                 yield str(cell), tuple(int(seed) for seed in same["seed"]), len(varied)
+
+
+def seed_is_idle(runs: pd.DataFrame, plan: Plan) -> bool:
+    """Whether the seed seems to change nothing: in every cell with several finished runs they agree in the metric.
+
+    One coarse metric is often tied in a cell, but hardly in all of them; so at least two such cells are needed.
+
+    Args:
+        runs: The planned runs, see :func:`ablate.analysis.observations.ordered`.
+        plan: The plan.
+    """
+    metric = plan.study.metric
+    if metric not in runs.columns:
+        return False
+    finished = runs[runs["state"] == "finished"]
+    cells = pd.to_numeric(finished[metric], errors="coerce").groupby(finished["cell"], sort=False)
+    several = cells.count() >= 2
+    return int(several.sum()) >= 2 and bool((cells.nunique()[several] == 1).all())
+
+
+def guessing_cells(runs: pd.DataFrame, plan: Plan) -> tuple[str, ...]:
+    """Cells whose finished runs all score what guessing the largest class scores, so that they have learned nothing.
+
+    Args:
+        runs: The planned runs. A task that can say what that score is reports it as ``majority_accuracy``.
+        plan: The plan, for the metric.
+    """
+    metric = plan.study.metric
+    if metric_stem(metric) != "accuracy" or not {metric, MAJORITY} <= set(runs.columns):
+        return ()
+    finished = runs[runs["state"] == "finished"]
+    scores, guesses = (pd.to_numeric(finished[name], errors="coerce") for name in (metric, MAJORITY))
+    is_guess = (scores - guesses).abs() < _SAME
+    by_cell = is_guess.groupby(finished["cell"], sort=False).all()
+    return tuple(str(cell) for cell, guessed in by_cell.items() if guessed)
 
 
 def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:

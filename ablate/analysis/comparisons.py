@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import Observations, block_of
+from ablate.analysis.unpaired import welch_interval
 from ablate.analysis.verdicts import ALPHA, evidence, holm
 from ablate.study import Cell, Plan
 
@@ -79,12 +80,15 @@ def best_cells(values: Observations, plan: Plan) -> frozenset[str]:
         if len(values[top]) < 2:
             continue
         others = [label for label in labels if label != top]
-        p_values = holm([_p_value(values[top], values[label]) for label in others])
+        p_values = holm([_p_value(values[top], values[label], plan.study.paired) for label in others])
         # Not "p > ALPHA": without a p value (NaN) a cell counts as not separated.
         best |= {top, *(label for label, p in zip(others, p_values, strict=True) if not p <= ALPHA)}
     return frozenset(best)
 
 
-def _p_value(one: Mapping[int, float], other: Mapping[int, float]) -> float:
+def _p_value(one: Mapping[int, float], other: Mapping[int, float], paired: bool) -> float:
+    if not paired:
+        difference = welch_interval(sorted(one.values()), sorted(other.values()))
+        return evidence(difference, margin=None).difference
     pairs = shared_pairs(one, other)
     return evidence(t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs)), margin=None).difference

@@ -11,6 +11,7 @@ from ablate.analysis.intervals import LEVEL, MeanInterval, t_interval
 from ablate.analysis.power import POWER, seeds_needed, t_power
 from ablate.analysis.sentences import Unit, unit_of
 from ablate.analysis.summary import Summary
+from ablate.analysis.verdict_words import claim_of
 from ablate.analysis.verdicts import BELOW, Evidence, evidence, verdict
 from ablate.errors import AnalysisError
 from ablate.formatting import percent, plural, rounded_interval, signed
@@ -40,7 +41,7 @@ def reduced_levels(summary: Summary) -> dict[str, str]:
     effects = summary.effects[summary.effects["factor"].isin(names)]
     rows = list(effects[["factor", "level", "contribution", "verdict"]].itertuples(index=False, name=None))
     # With several data sets a level must be dispensable on all of them.
-    needed = {(factor, level) for factor, level, _, conclusion in rows if conclusion not in NEEDLESS}
+    needed = {(factor, level) for factor, level, _, conclusion in rows if claim_of(conclusion) not in NEEDLESS}
     chosen: dict[str, tuple[float, str]] = {}
     for factor, level, contribution, _ in rows:
         if (factor, level) not in needed and (factor not in chosen or contribution < chosen[factor][0]):

@@ -135,6 +135,8 @@ def difference_curves(curves: pd.DataFrame, plan: Plan, column: str) -> pd.DataF
     cells = rows[rows["cell"].isin(list(partner))]
     cells = cells.assign(reference=cells["cell"].map(partner))
     references = rows.rename(columns={"cell": "reference", "value": "against"})
+    if not plan.study.paired:
+        references = references.iloc[:0]
     pairs = cells.merge(references, on=["reference", "seed", "epoch"])
     size = np.maximum(pairs["value"].abs(), pairs["against"].abs())
     return _over_runs(pairs.assign(value=pairs["value"] - pairs["against"], size=size))

@@ -15,10 +15,23 @@ from ablate.analysis.moderation import FEW_SEEDS, moderated
 from ablate.analysis.resplit import corrected
 from ablate.analysis.shape import are_skewed, spread_alike
 from ablate.analysis.sign_flips import joint_sign_flip_p, sign_flip_interval, sign_flip_p, sign_flip_tail
+from ablate.analysis.unpaired import welch_interval
 from ablate.analysis.verdicts import BELOW, HOLM, Evidence, adjust, correction_of, direction_of, evidence, verdict
 
 T, MODERATED, CORRECTED, SIGN_FLIP, NONE = "t", "moderated t", "corrected t", "sign flip", "none"
-"""The tests that a verdict can rest on; ``none`` where the shape of the differences allows no test of their mean."""
+WELCH, CORRECTED_WELCH = "Welch t", "corrected Welch t"
+"""The tests that a verdict can rest on; ``none`` where the shape of the differences allows no test of their mean, the
+latter two where runs form no pairs."""
+
+NAMES: Mapping[str, str] = {
+    T: "paired t test",
+    MODERATED: "moderated paired t test",
+    CORRECTED: "corrected paired t test",
+    SIGN_FLIP: "sign-flip test",
+    WELCH: "Welch t test",
+    CORRECTED_WELCH: "corrected Welch t test",
+}
+"""What texts call each test."""
 
 Floats = NDArray[np.float64]
 
@@ -29,21 +42,23 @@ class Trajectory:
 
     Args:
         values: One per seed, up to the first that is still to come; NaN for a seed that is lost for good (a failed
-            run).
+            run), and for all where runs form no pairs.
         sizes: For each value the magnitude of the metric behind it, by which rounding noise is told from spread; by
             default that of the value itself.
-        pairs: For each value the metric of the reference and of the cell, NaN for a failed run, None where a run is
-            still to come; empty where they are not known: then nothing is said of failures, and cells are taken to be
+        runs: By seed the metric of the reference and of the cell, NaN for a failed run, None where there is none, or
+            none yet; empty where they are not known: then nothing is said of failures, and cells are taken to be
             exchangeable.
         block: What the cells that share its reference have in common.
         direction: ``"max"`` where a higher metric is better, else ``"min"``.
+        is_paired: Whether the two runs of a seed belong together; otherwise seeds only number the runs.
     """
 
     values: tuple[float, ...]
     sizes: tuple[float, ...] = ()
-    pairs: tuple[tuple[float, float] | None, ...] = ()
+    runs: tuple[tuple[float | None, float | None], ...] = ()
     block: str = ""
     direction: str = "max"
+    is_paired: bool = True
 
     def known(self, read: int | None = None) -> tuple[Floats, Floats]:
         """The values and sizes among the first ``read`` seeds that were not lost."""
@@ -52,19 +67,37 @@ class Trajectory:
         is_known = ~np.isnan(values)
         return values[is_known], np.abs(sizes[is_known])
 
-    def mean(self, read: int | None = None) -> MeanInterval:
-        """The mean of the first ``read`` contributions with its t interval."""
+    def mean(self, read: int | None = None, overlap: float = 0.0) -> MeanInterval:
+        """The mean contribution of the first ``read`` seeds with its t interval, or Welch's where runs form no pairs.
+
+        Args:
+            read: How many seeds count.
+            overlap: Where seeds split one data set anew, the number of test examples for each training example.
+        """
+        if not self.is_paired:
+            reference, cell = (sorted(value for value in side if not math.isnan(value)) for side in self.ended(read))
+            return welch_interval(reference, cell, overlap).scaled(-1.0 if self.direction == "max" else 1.0)
         values, sizes = self.known(read)
-        return t_interval(values.tolist(), float(sizes.max(initial=0.0)))
+        return corrected(t_interval(values.tolist(), float(sizes.max(initial=0.0))), overlap)
+
+    def ended(self, read: int | None = None) -> tuple[list[float], list[float]]:
+        """The runs of the reference and of the cell that have ended among the first ``read`` seeds; NaN if lost.
+
+        Of pairs both must have ended.
+        """
+        runs = self.runs[:read]
+        if self.is_paired:
+            runs = tuple(pair for pair in runs if None not in pair)
+        return [a for a, _ in runs if a is not None], [b for _, b in runs if b is not None]
 
     def lost(self, read: int | None = None) -> tuple[int, int]:
         """How many runs of the reference and of the cell are lost among the first ``read`` seeds."""
-        pairs = [pair for pair in self.pairs[:read] if pair is not None]
-        return sum(math.isnan(pair[0]) for pair in pairs), sum(math.isnan(pair[1]) for pair in pairs)
+        reference, cell = (sum(map(math.isnan, side)) for side in self.ended(read))
+        return reference, cell
 
     def failures(self, read: int | None = None) -> tuple[int, int]:
         """How many runs of the cell failed or collapsed, and how many there were."""
-        runs = [pair[1] for pair in self.pairs[:read] if pair is not None]
+        runs = self.ended(read)[1]
         finished = [value for value in runs if not math.isnan(value)]
         return len(runs) - len(finished) + collapsed(finished, self.direction), len(runs)
 
@@ -81,7 +114,7 @@ class Decision:
         adjusted: The same, adjusted over all cells.
         verdict: One of :data:`ablate.analysis.verdicts.VERDICTS`; under the sequential rule final unless it is
             ``undecided``.
-        test: What it rests on: :data:`T`, :data:`MODERATED`, :data:`CORRECTED`, :data:`SIGN_FLIP` or :data:`NONE`.
+        test: What it rests on: :data:`NONE` or one of :data:`NAMES`.
         withheld: Why the claim that the numbers allow is not made; empty where none is withheld.
     """
 
@@ -107,13 +140,16 @@ def decide(
 ) -> dict[str, Decision]:
     """The verdicts of a study whose number of seeds was fixed.
 
+    Comparisons of runs that form no pairs are in the same family as the others; they are tested by Welch's test, and
+    neither lend nor borrow variance.
+
     Args:
         trajectories: The contributions by cell.
         margin: The least effect that matters, in the metric's units, or None.
         levels: For a study that grew after its results had been seen: number of seeds at each look in order, and the
             share of :data:`~ablate.analysis.verdicts.ALPHA` that it may spend, see
             :func:`ablate.analysis.growth.levels_of`.
-        resplit: See :class:`~ablate.study.Study`; with it every test is the corrected t test.
+        resplit: See :class:`~ablate.study.Study`; with it every test is a corrected t test.
 
     Example:
         >>> values = {"w/o a": Trajectory((0.50, 0.52, 0.51, 0.50)), "w/o b": Trajectory((0.1, -0.2, 0.0, 0.1))}
@@ -145,13 +181,15 @@ def concluded(decision: Decision, trajectory: Trajectory, margin: float | None) 
         why = "its differences are skewed and it spreads otherwise than its reference, which no test of few runs allows"
         return replace(decision, verdict="undecided", withheld=why)
     conclusion = verdict(decision.contribution, decision.adjusted, margin)
-    lost = trajectory.lost(decision.read)
+    lost, ended = trajectory.lost(decision.read), trajectory.ended(decision.read)
+    # Shares, because cells whose runs form no pairs need not have equally many.
+    shares = [count / len(side) if side else 0.0 for count, side in zip(lost, ended, strict=True)]
     failed, runs = trajectory.failures(decision.read)
     highest = failure_rate(failed, runs) if runs else 0.0
-    if conclusion.endswith(BELOW) and (highest > MOST_COLLAPSES or lost_runs_forbid("no effect", *lost)):
+    if conclusion.endswith(BELOW) and (highest > MOST_COLLAPSES or lost_runs_forbid("no effect", *shares)):
         # That there is an effect stands; that it is small does not.
         conclusion = direction_of(conclusion)
-    if lost_runs_forbid(conclusion, *lost):
+    if lost_runs_forbid(conclusion, *shares):
         why = f"{conclusion}, but {lost[0]} runs of the reference and {lost[1]} of the cell are lost"
         return replace(decision, verdict="undecided", withheld=why)
     if conclusion in ("no effect", "dispensable") and highest > MOST_COLLAPSES:
@@ -166,11 +204,12 @@ def _look(
     cells = list(trajectories)
     if resplit is None:
         means = moderated_means(trajectories, dict.fromkeys(cells, read))
-        tests = {cell: MODERATED if means[cell].prior else T for cell in cells}
+        plain = {cell: T if trajectories[cell].is_paired else WELCH for cell in cells}
+        tests = {cell: MODERATED if means[cell].prior else plain[cell] for cell in cells}
         tests |= tests_by_shape(trajectories, dict.fromkeys(cells, read))
     else:
-        means = {cell: corrected(trajectories[cell].mean(read), resplit) for cell in cells}
-        tests = dict.fromkeys(cells, CORRECTED)
+        means = {cell: trajectories[cell].mean(read, resplit) for cell in cells}
+        tests = {cell: CORRECTED if trajectories[cell].is_paired else CORRECTED_WELCH for cell in cells}
     raw = {cell: evidence(means[cell], margin) for cell in cells}
     for cell in cells:
         if tests[cell] == SIGN_FLIP:
@@ -202,24 +241,27 @@ def _look(
 
 
 def moderated_means(trajectories: Mapping[str, Trajectory], read: Mapping[str, int | None]) -> dict[str, MeanInterval]:
-    """The mean contributions, in each block with moderated variances where seeds are few.
+    """The mean contributions, in each block with moderated variances where seeds are few and runs form pairs.
 
     Args:
         trajectories: The contributions by cell.
         read: How many seeds have been read, by cell.
     """
     means = {cell: trajectory.mean(read[cell]) for cell, trajectory in trajectories.items()}
-    for block in dict.fromkeys(trajectory.block for trajectory in trajectories.values()):
-        cells = [cell for cell, trajectory in trajectories.items() if trajectory.block == block]
+    paired = {cell: trajectory for cell, trajectory in trajectories.items() if trajectory.is_paired}
+    for block in dict.fromkeys(trajectory.block for trajectory in paired.values()):
+        cells = [cell for cell, trajectory in paired.items() if trajectory.block == block]
         values = [trajectories[cell].values[: read[cell]] for cell in cells]
         means.update(zip(cells, moderated([means[cell] for cell in cells], values), strict=True))
     return means
 
 
 def _groups(trajectories: Mapping[str, Trajectory], read: Mapping[str, int | None]) -> list[list[str]]:
-    """Cells of one block with the same seeds, enough of them and with spread."""
+    """Cells of one block whose runs form pairs, with the same seeds, enough of them and with spread."""
     groups: dict[tuple[str, tuple[bool, ...]], list[str]] = {}
     for cell, trajectory in trajectories.items():
+        if not trajectory.is_paired:
+            continue
         mean = trajectory.mean(read[cell])
         if mean.n >= FEW_SEEDS and mean.error > 0:
             lost = tuple(map(math.isnan, trajectory.values[: read[cell]]))
@@ -243,8 +285,7 @@ def tests_by_shape(trajectories: Mapping[str, Trajectory], read: Mapping[str, in
             continue
         runs = {}
         for cell in group:
-            known = [pair for pair in trajectories[cell].pairs[: read[cell]] if pair is not None]
-            pairs = np.array(known, dtype=float).reshape(-1, 2)
+            pairs = np.array(trajectories[cell].ended(read[cell]), dtype=float).T
             runs[cell] = pairs[~np.isnan(pairs).any(axis=1)]
         are_alike = [True] * len(group)
         if all(len(pairs) for pairs in runs.values()):

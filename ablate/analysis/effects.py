@@ -1,4 +1,4 @@
-"""Paired effects: what changes when a cell is trained instead of its reference, seed by seed."""
+"""Effects: what changes when a cell is trained instead of its reference, seed by seed where runs form pairs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ablate.analysis.comparisons import Comparison, comparisons, shared_pairs
+from ablate.analysis.comparisons import Comparison, Pairs, comparisons, shared_pairs, size_of
 from ablate.analysis.decisions import T, Trajectory, decide
 from ablate.analysis.failures import failure_rate
 from ablate.analysis.growth import levels_of
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
 from ablate.analysis.sequential import SequentialState
+from ablate.analysis.unpaired import Samples, welch_interval
+from ablate.analysis.verdict_words import verdict_about
 from ablate.analysis.verdicts import Evidence
-from ablate.study import Cell, Plan, Study
+from ablate.study import Cell, Plan, Study, takes_away
 
 PAIR_COLUMNS = ("cell", "seed", "reference", "value", "difference")
 
@@ -34,11 +36,14 @@ class Effect:
             the repeated confidence interval.
         contribution: The difference with the sign that makes a good ingredient positive.
         raw: Unadjusted p values; sequential ones under the sequential rule.
-        adjusted: The same, adjusted over all effects of the study.
-        verdict: What follows, one of :data:`ablate.analysis.verdicts.VERDICTS`.
+        adjusted: The same, adjusted over all effects of the study, each question in its own family.
+        verdict: What follows about the reference, one of :data:`ablate.analysis.verdicts.VERDICTS`.
         test: What it rests on, see :class:`ablate.analysis.decisions.Decision`.
         withheld: Why a claim that the numbers allow is not made; empty where none is withheld.
         failures: How many runs of the cell failed or collapsed, and how many count.
+        unpaired: Where the two share no seed, or seeds only number the runs of a cell: the metric of all runs of the
+            reference and of the cell, compared by Welch's test. None where runs are paired.
+        takes_away: Whether all that changes is taken away, see :func:`ablate.study.takes_away`.
     """
 
     cell: Cell
@@ -53,11 +58,32 @@ class Effect:
     test: str = T
     withheld: str = ""
     failures: tuple[int, int] = (0, 0)
+    unpaired: Samples | None = None
+    takes_away: bool = True
 
     @property
     def failure_rate(self) -> float:
         """The highest rate of failed or collapsed runs that is still likely, one-sided at 95%; NaN without runs."""
         return failure_rate(*self.failures) if self.failures[1] else math.nan
+
+    @property
+    def samples(self) -> Samples:
+        """The metric of the runs that are compared, of the reference and of the cell."""
+        if self.unpaired is not None:
+            return self.unpaired
+        return tuple(a for a, _ in self.pairs.values()), tuple(b for _, b in self.pairs.values())
+
+    @property
+    def own_difference(self) -> MeanInterval:
+        """The difference with the t interval of its own runs, whatever the test borrowed from other cells."""
+        if self.unpaired is not None:
+            return welch_interval(*self.unpaired)
+        return t_interval([b - a for a, b in self.pairs.values()], scale=size_of(self.pairs))
+
+    @property
+    def verdict_in_words(self) -> str:
+        """The verdict as readers see it: about the part that is taken away, or about the level that is set."""
+        return verdict_about(self.verdict, "part" if self.takes_away else "level")
 
     @property
     def is_constant(self) -> bool:
@@ -81,12 +107,13 @@ def paired_effects(
             where the number of seeds was fixed.
         lost: By cell label, the seeds whose runs ended without a result that counts.
         looks: Numbers of seeds at which a fixed study had results before it grew, see
-            :func:`ablate.analysis.growth.looks_of`.
+            :attr:`ablate.analysis.conduct.Conduct.looks`.
     """
-    compared = [
-        (pair, shared_pairs(values[pair.reference.label], values[pair.cell.label])) for pair in comparisons(plan)
-    ]
-    trajectories = {pair.cell.label: _trajectory(pair, values, lost or {}, plan.study, state) for pair, _ in compared}
+    compared = [(pair, *_runs_of(pair, values, plan.study, state)) for pair in comparisons(plan)]
+    trajectories = {
+        pair.cell.label: _trajectory(pair, values, lost or {}, plan.study, state, unpaired is not None)
+        for pair, _, unpaired in compared
+    }
     if state is not None:
         decisions = state.decisions
     else:
@@ -105,10 +132,24 @@ def paired_effects(
             test=decision.test,
             withheld=decision.withheld,
             failures=trajectories[pair.cell.label].failures(),
+            unpaired=unpaired,
+            takes_away=only_takes_away(pair.cell, pair.changed, plan),
         )
-        for pair, pairs in compared
+        for pair, pairs, unpaired in compared
         for decision in (decisions[pair.cell.label],)
     )
+
+
+def _runs_of(
+    pair: Comparison, values: Observations, study: Study, state: SequentialState | None
+) -> tuple[Pairs, Samples | None]:
+    """The pairs of a comparison, or, where runs form none, all runs of both cells in order of their size."""
+    reference, cell = values[pair.reference.label], values[pair.cell.label]
+    pairs = shared_pairs(reference, cell) if study.paired else {}
+    if pairs or state is not None or min(len(reference), len(cell)) < (1 if not study.paired else 2):
+        return pairs, None
+    # Sorted, so that the order in which runs were found cannot change a bit of the result.
+    return {}, (tuple(sorted(reference.values())), tuple(sorted(cell.values())))
 
 
 def _trajectory(
@@ -117,6 +158,7 @@ def _trajectory(
     lost: Mapping[str, frozenset[int]],
     study: Study,
     state: SequentialState | None,
+    is_unpaired: bool,
 ) -> Trajectory:
     """The numbers of a comparison by seed: one for every seed of the study, then those that the plan does not name."""
     reference, cell = pair.reference.label, pair.cell.label
@@ -124,15 +166,42 @@ def _trajectory(
     beyond = sorted((values[reference].keys() | values[cell].keys()) - set(study.seeds))
     sign = -1.0 if study.direction == "max" else 1.0
     contributions, sizes = [], []
-    pairs: list[tuple[float, float] | None] = []
+    runs: list[tuple[float | None, float | None]] = []
     for seed in (*seeds, *beyond):
         a, b = values[reference].get(seed, math.nan), values[cell].get(seed, math.nan)
-        contributions.append(sign * (b - a))
+        # Where runs form no pairs, the same seed in two cells says nothing.
+        contributions.append(math.nan if is_unpaired else sign * (b - a))
         sizes.append(0.0 if math.isnan(a - b) else max(abs(a), abs(b)))
         # A run that is still to come is not lost: only failed ones tell of a cell.
-        is_waiting = any(seed not in values[label] and seed not in lost.get(label, ()) for label in (reference, cell))
-        pairs.append((a, b) if not is_waiting else None)
-    return Trajectory(tuple(contributions), tuple(sizes), tuple(pairs), reference, study.direction)
+        has_ended = [seed in values[label] or seed in lost.get(label, ()) for label in (reference, cell)]
+        runs.append((a if has_ended[0] else None, b if has_ended[1] else None))
+    return Trajectory(tuple(contributions), tuple(sizes), tuple(runs), reference, study.direction, not is_unpaired)
+
+
+def only_takes_away(cell: Cell, changed: Sequence[str], plan: Plan) -> bool:
+    """Whether a cell differs from its reference by nothing but parts that are taken away.
+
+    Args:
+        cell: The cell.
+        changed: Names of the ingredients in which the two differ.
+        plan: The plan.
+    """
+    factors = {factor.name: factor for factor in plan.factors}
+    return all(takes_away(factors[name].reference, cell.levels[name]) for name in changed)
+
+
+def verdicts_in_words(claims: Mapping[str, str], plan: Plan) -> dict[str, str]:
+    """Claims about what the reference has, by cell label, as verdicts that readers see.
+
+    Args:
+        claims: By cell label, one of :data:`ablate.analysis.verdicts.VERDICTS`.
+        plan: The plan.
+    """
+    pairs = {pair.cell.label: pair for pair in comparisons(plan)}
+    return {
+        cell: verdict_about(claim, "part" if only_takes_away(pairs[cell].cell, pairs[cell].changed, plan) else "level")
+        for cell, claim in claims.items()
+    }
 
 
 def _sign_for_contribution(mean: MeanInterval, study: Study) -> MeanInterval:
@@ -147,16 +216,17 @@ _COLUMNS: Mapping[str, Callable[[Effect, Study], object]] = {
     "level": lambda effect, study: "+".join(effect.cell.levels[name] for name in effect.changed),
     "metric": lambda effect, study: study.metric,
     "n": lambda effect, study: effect.difference.n,
-    "reference_mean": lambda effect, study: t_interval([reference for reference, _ in effect.pairs.values()]).mean,
-    "cell_mean": lambda effect, study: t_interval([value for _, value in effect.pairs.values()]).mean,
+    "reference_mean": lambda effect, study: t_interval(effect.samples[0]).mean,
+    "cell_mean": lambda effect, study: t_interval(effect.samples[1]).mean,
     "difference": lambda effect, study: effect.difference.mean,
     "low": lambda effect, study: effect.difference.low,
     "high": lambda effect, study: effect.difference.high,
     "contribution": lambda effect, study: effect.contribution.mean,
     "p": lambda effect, study: effect.raw.difference,
     "p_adjusted": lambda effect, study: effect.adjusted.difference,
-    "verdict": lambda effect, study: effect.verdict,
+    "verdict": lambda effect, study: effect.verdict_in_words,
     "test": lambda effect, study: effect.test,
+    "paired": lambda effect, study: effect.unpaired is None,
     "failures": lambda effect, study: effect.failures[0],
     "failure_rate_high": lambda effect, study: effect.failure_rate,
 }
@@ -170,10 +240,20 @@ def effects_frame(effects: tuple[Effect, ...], plan: Plan) -> pd.DataFrame:
 
 
 def pairs_frame(effects: tuple[Effect, ...]) -> pd.DataFrame:
-    """The single seeds behind the effects as a table with the columns :data:`PAIR_COLUMNS`, one row per seed."""
+    """The single runs behind the effects as a table with the columns :data:`PAIR_COLUMNS`, one row per seed.
+
+    Where runs form no pairs, a row is a run of the cell, and its reference the mean of the reference's runs.
+    """
     rows = [
         (effect.cell.label, seed, reference, value, value - reference)
         for effect in effects
         for seed, (reference, value) in effect.pairs.items()
     ]
+    for effect in effects:
+        if effect.unpaired is not None:
+            reference = t_interval(effect.unpaired[0]).mean
+            rows += [
+                (effect.cell.label, number, reference, value, value - reference)
+                for number, value in enumerate(effect.unpaired[1])
+            ]
     return pd.DataFrame(rows, columns=list(PAIR_COLUMNS))

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.decisions import Trajectory
-from ablate.analysis.intervals import t_interval
+from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
 from ablate.analysis.sequential import repeated_interval, sequential_evidence
+from ablate.analysis.verdict_words import About, verdict_about
 from ablate.analysis.verdicts import HOLM, Evidence, adjust, correction_of, evidence, verdict
 from ablate.study import Cell, Plan, Study
 
 ESTIMATE_COLUMNS = ("n", "difference", "low", "high", "contribution", "p", "p_adjusted", "verdict")
+
+OVER_DATA_SETS = "t interval over data sets"
+"""The interval of a mean whose unit is the data set."""
 
 
 def name_of_interval(rule: SequentialRule | None) -> str:
@@ -39,9 +43,10 @@ class Estimates:
         table: One row per effect.
         notes: What is left out or not to be had, a sentence each.
         interval: What the interval from ``low`` to ``high`` is: ``"t interval"``, ``"repeated confidence interval"``
-            (of the sequential rule) or ``"Hartung-Knapp interval"``.
-        test: What the p values are of: ``"t test"`` or ``"sequential t test"``.
+            (of the sequential rule), :data:`OVER_DATA_SETS` or ``"margin of error by Lenth's method"``.
+        test: What the p values are of: ``"t test"``, ``"sequential t test"``, ...
         correction: How they are adjusted, see :func:`ablate.analysis.verdicts.correction_of`.
+        counted: What the column ``n`` counts: ``"seed"``, ``"run"`` or ``"data set"``.
     """
 
     estimand: str
@@ -50,6 +55,7 @@ class Estimates:
     interval: str = name_of_interval(None)
     test: str = name_of_test(None)
     correction: str = HOLM
+    counted: str = "seed"
 
 
 @dataclass(frozen=True)
@@ -61,11 +67,15 @@ class Contrast:
         values: By seed, the contrast in units of the metric; positive where the metric is higher, whether or not that
             is good.
         size: Magnitude of the metric, against which the contrast may be rounding noise.
+        interval: The contrast with its interval, where it does not follow from the values by seed alone.
+        about: What its verdict is about, see :data:`ablate.analysis.verdict_words.About`.
     """
 
     keys: Mapping[str, object] = field(hash=False)
     values: Mapping[int, float] = field(hash=False)
     size: float = 0.0
+    interval: MeanInterval | None = None
+    about: About = "part"
 
 
 def estimate(
@@ -74,6 +84,8 @@ def estimate(
     study: Study,
     rule: SequentialRule | None = None,
     notes: Iterable[str] = (),
+    interval: str = "",
+    test: str = "",
 ) -> Estimates:
     """The estimates of contrasts: a row each with its keys, then :data:`ESTIMATE_COLUMNS`, adjusted over all rows.
 
@@ -84,12 +96,17 @@ def estimate(
         rule: The sequential rule under which the seeds were taken. Intervals are then repeated ones, and p values count
             all looks: both hold at whatever number of seeds the cells of a contrast stopped.
         notes: What is left out, a sentence each.
+        interval: What the interval is, where the contrasts bring their own; empty for that of a mean over seeds.
+        test: What the p values are of, likewise.
     """
     sign = -1.0 if study.direction == "max" else 1.0
     contributions, raw = [], []
     for contrast in contrasts:
         values = tuple(sign * value for value in contrast.values.values())
-        if rule is None:
+        if contrast.interval is not None:
+            contributions.append(replace(contrast.interval, mean=sign * contrast.interval.mean))
+            raw.append(evidence(contributions[-1], study.margin))
+        elif rule is None:
             contributions.append(t_interval(values, scale=contrast.size))
             raw.append(evidence(contributions[-1], study.margin))
         else:
@@ -111,14 +128,16 @@ def estimate(
             "contribution": contribution.mean,
             "p": unadjusted.difference,
             "p_adjusted": adjusted.difference,
-            "verdict": verdict(contribution, adjusted, study.margin),
+            "verdict": verdict_about(verdict(contribution, adjusted, study.margin), contrast.about),
         }
         for contrast, difference, contribution, unadjusted, adjusted in zip(
             contrasts, differences, contributions, raw, adjust(raw, correction), strict=True
         )
     ]
     table = pd.DataFrame(rows, columns=[*(contrasts[0].keys if contrasts else ()), *ESTIMATE_COLUMNS])
-    return Estimates(estimand, table, tuple(notes), name_of_interval(rule), name_of_test(rule), correction)
+    return Estimates(
+        estimand, table, tuple(notes), interval or name_of_interval(rule), test or name_of_test(rule), correction
+    )
 
 
 def cell_at(plan: Plan, levels: Mapping[str, str]) -> Cell | None:

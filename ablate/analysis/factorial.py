@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from scipy import linalg, special
 
 from ablate.analysis.boundary import Floats
 from ablate.analysis.intervals import LEVEL
+from ablate.analysis.lenth import INTERVAL, TEST, lenth
 from ablate.errors import AnalysisError
 
 TINY = 1e-9
@@ -37,6 +38,12 @@ class Factorial:
         notes: What a reader should know, a sentence each.
         squares: Which sums of squares these are, in words.
         estimand: What the effects are.
+        levels: A row for every level but the first of each factor whose main effect can be estimated: ``factor``,
+            ``level``, ``effect`` against the first level, ``share`` of the residual variance that its own variance is.
+        scale: Mean square of the residual; NaN where there is none.
+        freedom: Degrees of freedom of the residual.
+        interval: What the intervals of the effects are.
+        test: What their p values are of.
     """
 
     anova: pd.DataFrame
@@ -47,6 +54,11 @@ class Factorial:
     estimand: str = (
         "Factorial effect: mean at the second level minus mean at the first, over all settings of the other factors."
     )
+    levels: pd.DataFrame = field(default_factory=pd.DataFrame)
+    scale: float = math.nan
+    freedom: int = 0
+    interval: str = "t interval"
+    test: str = "t test"
 
 
 def analyse_factorial(
@@ -114,7 +126,8 @@ def analyse_factorial(
     residual_ss = math.fsum(residuals.ravel() ** 2)
     scale = residual_ss / freedom if freedom > 0 else math.nan
     coefficients, covariance = _least_squares(np.hstack([constant, *model.values()]), y)
-    anova, effects = [], []
+    anova, effects, levels = [], [], []
+    variances: list[float] = []
     end = 1
     for term, columns in model.items():
         df = columns.shape[1]
@@ -125,6 +138,8 @@ def analyse_factorial(
         else:
             ss = float(coefficients[place] @ np.linalg.solve(covariance[place, place], coefficients[place]))
         anova.append((term, df, ss, ss / df if df else math.nan, *_f_test(ss, df, scale, freedom)))
+        if term in used and term not in mixed:
+            levels += _level_rows(term, used[term], coefficients[place], covariance[place, place])
         if term in two_level:
             # The column is -1 and +1, so going from one level to the other changes the response by two coefficients.
             effect = 2 * float(coefficients[place.start])
@@ -132,18 +147,53 @@ def analyse_factorial(
             half = error * float(special.stdtrit(freedom, (1 + LEVEL) / 2)) if freedom else math.nan
             p = 2 * float(special.stdtr(freedom, -abs(effect) / error)) if freedom and error > 0 else math.nan
             effects.append((term, effect, error, effect - half, effect + half, p))
+            variances.append(float(covariance[place.start, place.start]))
     anova.append(("Residual", freedom, residual_ss, scale, math.nan, math.nan))
     anova.append(("Total", len(y) - 1, math.fsum(y**2), math.nan, math.nan, math.nan))
     notes = [f"{name} is at one level everywhere: no effect." for name in factors if name not in used]
     notes += [f"{term} cannot be told apart from {', '.join(names)}." for term, names in mixed.items()]
-    if freedom == 0:
-        notes.append("As many terms as observations: no residual, so no standard errors and no F tests.")
-    return Factorial(
+    result = Factorial(
         pd.DataFrame(anova, columns=["term", "df", "ss", "ms", "F", "p"]),
         pd.DataFrame(effects, columns=["term", "effect", "error", "low", "high", "p"]),
         mixed,
         tuple(notes),
+        levels=pd.DataFrame(levels, columns=["factor", "level", "effect", "share"]),
+        scale=scale,
+        freedom=freedom,
     )
+    return result if freedom else _without_residual(result, variances)
+
+
+def _level_rows(
+    factor: str, levels: Sequence[object], coefficients: Floats, covariance: Floats
+) -> list[tuple[str, object, float, float]]:
+    """The effects of the levels of a factor against its first; see ``Factorial.levels``."""
+    rows = []
+    for place, level in enumerate(levels[1:]):
+        # By the coding the first level is minus the sum of the others.
+        weights = np.ones(len(coefficients))
+        weights[place] += 1
+        rows.append((factor, level, float(weights @ coefficients), float(weights @ covariance @ weights)))
+    return rows
+
+
+def _without_residual(result: Factorial, variances: Sequence[float]) -> Factorial:
+    """A model with as many terms as observations: tested by Lenth's method where its effects are equally precise."""
+    effects = result.effects["effect"].to_numpy(dtype=float)
+    # Where a term is not estimated, a part of the runs' spread is in none of the effects.
+    alike = len(variances) > 0 and max(variances) <= 1.000001 * min(variances)
+    pseudo = lenth(effects.tolist()) if alike else None
+    if pseudo is None:
+        note = "As many terms as observations: no residual, so no standard errors and no F tests."
+        return replace(result, notes=(*result.notes, note))
+    half = pseudo.error * float(special.stdtrit(pseudo.freedom, (1 + LEVEL) / 2))
+    p = 2 * special.stdtr(pseudo.freedom, -np.abs(effects) / pseudo.error)
+    note = (
+        f"As many terms as observations, so no residual: effects are tested by Lenth's method (pseudo standard error "
+        f"{pseudo.error:.4g} on {pseudo.freedom:.3g} degrees of freedom), which takes most of them to be noise."
+    )
+    tested = result.effects.assign(error=pseudo.error, low=effects - half, high=effects + half, p=p)
+    return replace(result, effects=tested, notes=(*result.notes, note), interval=INTERVAL, test=TEST)
 
 
 def occurring_levels(table: pd.DataFrame, factors: Mapping[str, Sequence[object]]) -> dict[str, tuple[object, ...]]:

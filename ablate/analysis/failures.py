@@ -56,7 +56,7 @@ def collapsed(values: Sequence[float], direction: str) -> int:
     return int(np.count_nonzero(0.6745 * worse > 3.5 * spread)) if spread > 0 else 0
 
 
-def lost_runs_forbid(conclusion: str, lost_by_reference: int, lost_by_cell: int) -> bool:
+def lost_runs_forbid(conclusion: str, lost_by_reference: float, lost_by_cell: float) -> bool:
     """Whether runs that failed and were dropped may have made a verdict.
 
     A run that fails would most likely have been a bad one. A cell that lost more runs than its reference looks better
@@ -64,8 +64,8 @@ def lost_runs_forbid(conclusion: str, lost_by_reference: int, lost_by_cell: int)
 
     Args:
         conclusion: The verdict.
-        lost_by_reference: How many of the reference's runs are missing.
-        lost_by_cell: How many of the cell's are.
+        lost_by_reference: How many of the reference's runs are missing, as a number or a share.
+        lost_by_cell: How many of the cell's are, likewise.
 
     Example:
         >>> [lost_runs_forbid(name, 0, 2) for name in ("helps", "hurts", "dispensable", "undecided")]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 FIRST_FURTHER_SHARE = 0.05
 """Share of the error probability that the first look after growing may spend; each later one has half as much.
@@ -34,23 +33,3 @@ def levels_of(looks: Sequence[int], seeds: int) -> tuple[tuple[int, float], ...]
         return ()
     shares = [1.0, *(FIRST_FURTHER_SHARE / 2**place for place in range(len(counts)))]
     return tuple(zip((*counts, seeds), shares, strict=True))
-
-
-def looks_of(history: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
-    """At which numbers of seeds a study had results before a later command gave it more.
-
-    Args:
-        history: The commands that made and enlarged it, with ``seeds`` and the number of runs ``finished`` before.
-
-    Example:
-        >>> looks_of([{"seeds": [0, 1, 2], "finished": 0}, {"seeds": [0, 1, 2, 3, 4], "finished": 6}])
-        (3,)
-    """
-    seeds: set[int] = set()
-    looks = []
-    for event in history:
-        new = set(event.get("seeds", ()))
-        if seeds and new - seeds and event.get("finished", 0):
-            looks.append(len(seeds))
-        seeds |= new
-    return tuple(looks)

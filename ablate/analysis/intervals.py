@@ -26,8 +26,9 @@ class MeanInterval:
         mean: Their mean, NaN without values.
         error: Standard error of the mean, NaN for fewer than two values or values without spread.
         half: Half the width of the interval, NaN like ``error``.
-        prior: Degrees of freedom that a variance common to several cells adds to those of the values; 0 where the
-            standard error is the values' own.
+        freedom: Degrees of freedom of the values' own standard error; None for those of a single sample, ``n - 1``.
+        prior: Degrees of freedom that a variance common to several cells adds to these; 0 where the standard error is
+            the values' own.
         ends: The ends of an interval that is not symmetric about the mean, or None; ``half`` is then half its width.
     """
 
@@ -35,13 +36,14 @@ class MeanInterval:
     mean: float
     error: float
     half: float
+    freedom: float | None = None
     prior: float = 0.0
     ends: tuple[float, float] | None = None
 
     @property
-    def freedom(self) -> float:
+    def degrees(self) -> float:
         """Degrees of freedom of the t distribution behind the interval."""
-        return self.n - 1 + self.prior
+        return (self.n - 1 if self.freedom is None else self.freedom) + self.prior
 
     @property
     def low(self) -> float:
@@ -58,7 +60,7 @@ class MeanInterval:
 
         Example:
             >>> MeanInterval(3, 0.0, 0.1, 0.43).scaled(-1.0)
-            MeanInterval(n=3, mean=0.0, error=0.1, half=0.43, prior=0.0, ends=None)
+            MeanInterval(n=3, mean=0.0, error=0.1, half=0.43, freedom=None, prior=0.0, ends=None)
         """
         size = abs(factor)
         ends = None if self.ends is None else (factor * self.ends[0], factor * self.ends[1])
@@ -151,3 +153,22 @@ def t_tail(statistic: float, freedom: float) -> float:
         0.025
     """
     return float(special.stdtr(freedom, -statistic))
+
+
+def interval_of(n: int, mean: float, error: float, freedom: float, level: float = LEVEL) -> MeanInterval:
+    """A t interval from a standard error and its degrees of freedom.
+
+    Args:
+        n: How many values stand behind the mean.
+        mean: The estimate.
+        error: Its standard error; NaN or zero where it is not known.
+        freedom: Degrees of freedom of the error.
+        level: Confidence level.
+
+    Example:
+        >>> round(interval_of(3, 2.0, 1.0, 10).half, 3)
+        2.228
+    """
+    if not error > 0 or not freedom > 0:
+        return MeanInterval(n, mean, math.nan, math.nan)
+    return MeanInterval(n, mean, error, error * float(special.stdtrit(freedom, (1 + level) / 2)), freedom)

@@ -78,7 +78,7 @@ def moderated(means: Sequence[MeanInterval], contributions: Sequence[Sequence[fl
     Example:
         >>> from ablate.analysis.intervals import t_interval
         >>> rows = [[1.0, 1.2, 1.4], [2.0, 2.1, 2.3], [0.1, 0.2, 0.0], [0.3, 0.1, 0.5], [1.1, 1.0, 0.7]]
-        >>> [(round(mean.error, 3), mean.freedom) for mean in moderated([t_interval(row) for row in rows], rows)][:2]
+        >>> [(round(mean.error, 3), mean.degrees) for mean in moderated([t_interval(row) for row in rows], rows)][:2]
         [(0.129, 10.0), (0.125, 10.0)]
     """
     places = [place for place, mean in enumerate(means) if mean.error > 0]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 
-from ablate.analysis.checks import identical_runs
+from ablate.analysis.checks import MAJORITY, guessing_cells, identical_runs, seed_is_idle
 from ablate.analysis.decisions import SIGN_FLIP
 from ablate.analysis.effects import Effect
 from ablate.analysis.growth import levels_of
@@ -16,8 +16,9 @@ from ablate.analysis.observations import Observations
 from ablate.analysis.power import MOST_ADVISED, SIZES, SeedsNeeded, advised_seeds
 from ablate.analysis.rounds import Round
 from ablate.analysis.verdicts import ALPHA, blocking_interval, blocking_p_value
-from ablate.formatting import enumeration, listing, p_value, percent, plural
+from ablate.formatting import enumeration, listing, p_value, percent, plural, significant
 from ablate.study import Plan
+from ablate.study.design import is_fraction
 
 
 def notes_on(
@@ -48,7 +49,8 @@ def notes_on(
         *(_progress_notes(plan, runs) if round is None else _round_notes(plan, runs, round)),
         *_failure_notes(plan, runs),
         *_exclusion_notes(plan, runs, unplanned, values, round),
-        *_effect_notes(plan, values, effects),
+        *_effect_notes(plan, values, effects, guessing := guessing_cells(runs, plan)),
+        *_guessing_notes(guessing, runs),
         *_withheld_notes(effects),
         *_growth_notes(plan, looks),
         *(_undecided_notes(plan, effects) if round is None or not round.runs else ()),
@@ -57,7 +59,8 @@ def notes_on(
 
 
 def _progress_notes(plan: Plan, runs: pd.DataFrame) -> Iterator[str]:
-    states = {(cell.label, seed): "waiting" for cell in plan.cells for seed in plan.study.seeds}
+    planned = () if plan.study.adopted else plan.cells
+    states = {(cell.label, seed): "waiting" for cell in planned for seed in plan.study.seeds}
     states |= dict(zip(zip(runs["cell"], runs["seed"], strict=True), runs["state"], strict=True))
     counts = Counter(states.values())
     if not counts["finished"]:
@@ -123,17 +126,38 @@ def _exclusion_notes(
         yield f"Counted though the plan does not name them: {_seeds(beyond)}."
 
 
-def _effect_notes(plan: Plan, values: Observations, effects: tuple[Effect, ...]) -> Iterator[str]:
+def _guessing_notes(cells: Sequence[str], runs: pd.DataFrame) -> Iterator[str]:
+    if not cells:
+        return
+    scores = runs.loc[runs["cell"].isin(cells) & (runs["state"] == "finished"), MAJORITY].astype(float)
+    low, high = significant(float(scores.min())), significant(float(scores.max()))
+    share = low if low == high else f"{low} to {high}"
+    yield (
+        f"This is what guessing the largest class scores ({share}): {_cells(cells)}. The networks have learned nothing "
+        "there, or too little; more epochs, another learning rate or more images may change that."
+    )
+
+
+def _effect_notes(
+    plan: Plan, values: Observations, effects: tuple[Effect, ...], guessing: Sequence[str] = ()
+) -> Iterator[str]:
     single = [effect.cell.label for effect in effects if effect.difference.n == 1]
-    if single:
-        yield f"One seed allows no interval, test or verdict: {_cells(single)}."
-    unpaired = [effect.cell.label for effect in effects if not effect.pairs and values[effect.cell.label]]
-    if unpaired:
-        yield f"No finished seed in common with the reference, so no effect: {_cells(unpaired)}."
+    if single and is_fraction(plan.study.design):
+        yield "Differences of single runs have no interval or verdict; main effects have, by the model of all runs."
+    elif single:
+        yield f"One {'seed' if plan.study.paired else 'run'} allows no interval, test or verdict: {_cells(single)}."
+    apart = [effect.cell.label for effect in effects if effect.difference.n == 0 and values[effect.cell.label]]
+    if apart:
+        yield f"No finished seed in common with the reference, so no effect: {_cells(apart)}."
+    if welch := [effect.cell.label for effect in effects if effect.unpaired is not None and effect.difference.n > 1]:
+        which = "" if len(welch) == len(effects) else f" ({_cells(welch)})"
+        yield f"Compared without pairing, by Welch's test{which}: runs of the two cells share no seed."
     for effect in effects:
         if effect.is_constant:
             n, mean = effect.difference.n, effect.difference.mean
-            if mean == 0:
+            if mean == 0 and effect.cell.label in guessing:
+                what = f"exactly 0 for all {n} seeds, since both guess the largest class"
+            elif mean == 0:
                 what = f"exactly 0 for all {n} seeds; perhaps the change does nothing here"
             else:
                 what = f"the same ({mean:.4g}) for all {n} seeds"
@@ -195,11 +219,17 @@ def _blocked_claim_notes(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[st
 
 
 def _trust_notes(plan: Plan, runs: pd.DataFrame, robustness: pd.DataFrame, convergence: pd.DataFrame) -> Iterator[str]:
-    for cell, seeds, count in identical_runs(runs, plan):
+    if seed_is_idle(runs, plan):
         yield (
-            f"{cell}: {_seeds(seeds)} gave the same numbers in all {count} metrics; is the seed used? Copies are not "
-            "replicates."
+            f"All seeds of a cell gave the same {plan.study.metric}, in every cell: does the application read its seed "
+            "(the key `seed`, or the one that seed_key names)? Copies are not replicates."
         )
+    else:
+        for cell, seeds, count in identical_runs(runs, plan):
+            yield (
+                f"{cell}: {_seeds(seeds)} gave the same numbers in all {count} metrics; is the seed used? Copies are "
+                "not replicates."
+            )
     for row in robustness.to_dict("records"):
         if row["skewed"]:
             yield (

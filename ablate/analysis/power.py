@@ -229,7 +229,7 @@ def advised_seeds(contribution: MeanInterval, comparisons: int, margin: float | 
         return None
     root = math.sqrt(contribution.n)
     spread = contribution.error * root
-    low, high = size_interval(contribution.mean / contribution.error, contribution.freedom)
+    low, high = size_interval(contribution.mean / contribution.error, contribution.degrees)
     numbers = []
     # The hardest size may lie between the ends, where neither a difference nor a small effect is easy to show.
     for size in (contribution.mean / spread, *np.linspace(low / root, high / root, 9).tolist()):

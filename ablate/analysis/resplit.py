@@ -20,7 +20,7 @@ def corrected(mean: MeanInterval, ratio: float) -> MeanInterval:
 
     Args:
         mean: The mean with its t interval.
-        ratio: Number of test examples for each training example of a split.
+        ratio: Number of test examples for each training example of a split; 0 where seeds share no data.
 
     Example:
         >>> plain = MeanInterval(n=10, mean=1.0, error=0.2, half=0.45)

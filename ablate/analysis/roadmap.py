@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ablate.analysis.boundary import SequentialRule
+from ablate.analysis.cell_contrasts import CellContrasts
 from ablate.analysis.estimates import Contrast, Estimates, cell_at, estimate, weighted_sums
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import Observations, blocks_of, varied
@@ -36,7 +37,11 @@ def roadmap(plan: Plan, values: Observations, rule: SequentialRule | None = None
         for step, ((before, _), (after, added)) in enumerate(itertools.pairwise(_chain(plan, block)), start=1):
             mean = t_interval(list(values[after.label].values())).mean
             keys = {**block, "step": step, "cell": after.label, "added": "+".join(added), "mean": mean}
-            contrasts.append(Contrast(keys, *weighted_sums(values, [(before.label, -1.0), (after.label, 1.0)])))
+            steps = [(before.label, -1.0), (after.label, 1.0)]
+            if plan.study.paired:
+                contrasts.append(Contrast(keys, *weighted_sums(values, steps)))
+            else:
+                contrasts.append(CellContrasts(plan, values, rule).of(keys, steps, "part", tuple(block.values())))
     names = ", ".join(factor.name for factor in varied(plan))
     estimates = estimate(
         f"Step of a roadmap: what an ingredient adds to those before it, in the one order {names}. Another order may "

@@ -80,7 +80,8 @@ def robustness_frame(effects: Sequence[Effect]) -> pd.DataFrame:
 def _robustness(effect: Effect) -> dict[str, object]:
     seeds = list(effect.pairs)
     # No column depends on the unit, and squares of very large or small numbers would overflow or underflow.
-    unit = 2.0 ** (math.frexp(size_of(effect.pairs))[1] - 1)
+    largest = max((abs(value) for side in effect.samples for value in side), default=0.0)
+    unit = 2.0 ** (math.frexp(largest)[1] - 1)
     reference = [a / unit for a, _ in effect.pairs.values()]
     cell = [b / unit for _, b in effect.pairs.values()]
     differences = [b - a for a, b in zip(reference, cell, strict=True)]
@@ -91,11 +92,11 @@ def _robustness(effect: Effect) -> dict[str, object]:
     skew, is_skewed = skewness(differences)
     return {
         "cell": effect.cell.label,
-        "n": len(seeds),
+        "n": effect.difference.n,
         "d_z": effect.contribution.mean / unit / (own.error * math.sqrt(own.n)) if differences else math.nan,
         "p": effect.raw.difference,
         "p_sign_flip": sign_flip_p(differences),
-        "p_welch": welch_p(reference, cell),
+        "p_welch": welch_p(*([value / unit for value in side] for side in effect.samples)),
         "correlation": pairing_correlation(reference, cell),
         "skewness": skew,
         "skewed": is_skewed,

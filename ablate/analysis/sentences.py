@@ -81,11 +81,11 @@ def sentence(effect: Effect, plan: Plan, comparisons: int, state: SequentialStat
     metric = metric_label(plan.study.metric).replace("_", " ")
     change = change_in_words(effect.cell, effect.changed, plan)
     change = change[0].upper() + change[1:]
-    unit = unit_of(plan.study.metric, (value for pair in effect.pairs.values() for value in pair))
+    unit = unit_of(plan.study.metric, (value for side in effect.samples for value in side))
     difference = unit.of(effect.difference)
     if difference.n == 0:
         return f"{change}: no seed in common with the reference, so nothing can be said about {metric}."
-    n = f"n = {plural(difference.n, 'paired seed')}"
+    n = f"n = {plural(difference.n, 'paired seed' if effect.unpaired is None else 'run')}"
     rough = f"{change} changes {metric} by {signed(difference.mean)}{unit.suffix}"
     if difference.n == 1:
         return f"{rough} in a single seed, which allows no inference."

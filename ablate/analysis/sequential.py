@@ -159,7 +159,7 @@ class _Largest:
         if mean.n < FIRST_LOOK or not mean.error > 0:
             return self._p_values(cell, rule) if cell in self.scores else Evidence(math.nan)
         shifts = [abs(mean.mean)] if margin is None else [abs(mean.mean), mean.mean + margin, margin - mean.mean]
-        scores = score(np.array(shifts) / mean.error, mean.freedom, mean.n)
+        scores = score(np.array(shifts) / mean.error, mean.degrees, mean.n)
         before = self.scores.get(cell, [-math.inf] * len(shifts))
         self.scores[cell] = [max(pair) for pair in zip(before, scores.tolist(), strict=True)]
         return self._p_values(cell, rule)

@@ -6,12 +6,15 @@ import itertools
 from collections.abc import Mapping
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.estimates import Contrast, Estimates, cell_at, estimate, weighted_sums
+from ablate.analysis.cell_contrasts import CellContrasts
+from ablate.analysis.estimates import Estimates, cell_at, estimate
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import Observations, blocks_of, varied
+from ablate.analysis.strata import error_strata, is_incomplete
+from ablate.analysis.verdict_words import About
 from ablate.errors import AnalysisError
 from ablate.formatting import listing, plural
-from ablate.study import Cell, Plan
+from ablate.study import Cell, Plan, takes_away
 
 _LISTED = 3
 _MOST = 16
@@ -34,7 +37,8 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
         rule: The sequential rule under which the seeds were taken, or None.
 
     Returns:
-        One row per ingredient and block: one column per block factor, ``factor``, then
+        One row per ingredient and block: one column per block factor, ``factor`` and the level that the reference has,
+        ``of`` which the value is, then
         :data:`ablate.analysis.estimates.ESTIMATE_COLUMNS`; ``contribution`` is the value (positive is good) and
         ``difference`` with its interval the same in the sense "without minus with".
 
@@ -45,23 +49,33 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
     names = [factor.name for factor in factors]
     if len(names) > _MOST:
         raise AnalysisError(f"Shapley values of {len(names)} ingredients need 2^{len(names)} cells; at most {_MOST}.")
+    if rule is None and (error_strata(plan, values) or is_incomplete(plan, values)):
+        raise AnalysisError(
+            f"Study '{plan.study.name}' has no Shapley values: seeds do not have all cells, or factors are not set "
+            "anew in every run. Its main effects stand in tables of their own."
+        )
     contrasts, notes = [], []
+    references = {factor.name: factor.reference for factor in factors}
+    about: dict[str, About] = {
+        factor.name: "part" if takes_away(factor.reference, factor.removed.label) else "reference" for factor in factors
+    }
     for block in blocks_of(plan):
         cells = _lattice(plan, block)
+        make = CellContrasts(plan, counted_seeds(values, cells, plan), rule)
         weights = _weights(names, cells)
         # One set of seeds for all values of a block, or they would not add up to the gain.
-        shared, dropped = _seeds(values, cells)
+        _, dropped = _seeds(values, cells)
         where = f" on {', '.join(block.values())}" if block else ""
-        if dropped:
+        if dropped and plan.study.paired:
             notes.append(
                 f"Left out{where}, because not all cells have finished them: seeds {', '.join(map(str, dropped))}."
             )
         for name in names:
             # "Without minus with", like every difference; contributions turn the sign by the metric's direction.
             shares = [(cells[present].label, -share) for present, share in weights[name].items()]
-            sums, size = weighted_sums(values, shares)
-            counted = {seed: value for seed, value in sums.items() if seed in shared}
-            contrasts.append(Contrast({**block, "factor": name}, counted, size))
+            contrasts.append(
+                make.of({**block, "factor": name, "of": references[name]}, shares, about[name], tuple(block.values()))
+            )
     notes += [
         f"{factor.name}: '{factor.removed.label}' stands for taken away; its other levels do not count."
         for factor in factors
@@ -75,6 +89,23 @@ def shapley(plan: Plan, values: Observations, rule: SequentialRule | None = None
         rule,
         notes,
     )
+
+
+def counted_seeds(values: Observations, cells: Mapping[Present, Cell], plan: Plan) -> Observations:
+    """The metric by cell and seed, for the seeds that all cells have finished; all where runs are unpaired.
+
+    Args:
+        values: The metric by cell label and seed.
+        cells: The cells.
+        plan: The plan.
+    """
+    if not plan.study.paired:
+        return values
+    shared, _ = _seeds(values, cells)
+    labels = {cell.label for cell in cells.values()}
+    return {
+        label: {seed: by_seed[seed] for seed in shared} if label in labels else {} for label, by_seed in values.items()
+    }
 
 
 def ends_of_gain(plan: Plan, values: Observations, block: Mapping[str, str]) -> tuple[float, float] | None:

@@ -14,7 +14,7 @@ from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.checks import convergence
 from ablate.analysis.comparisons import best_cells
 from ablate.analysis.curves import counted_curves
-from ablate.analysis.decisions import MODERATED
+from ablate.analysis.decisions import MODERATED, NAMES, SIGN_FLIP, WELCH, T
 from ablate.analysis.effects import effects_frame, paired_effects, pairs_frame
 from ablate.analysis.estimates import name_of_interval, name_of_test
 from ablate.analysis.intervals import t_interval
@@ -25,6 +25,11 @@ from ablate.analysis.rounds import Round, read_values, round_of
 from ablate.analysis.sentences import sentence
 from ablate.analysis.verdicts import correction_of
 from ablate.study import Plan, Study
+
+
+def no_confusions() -> pd.DataFrame:
+    """The table of a study whose runs do not say which classes they confuse."""
+    return pd.DataFrame({"cell": [], "seed": [], "class": [], "predicted": [], "images": []})
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +61,8 @@ class Summary:
             of one image, ``activations`` (numbers handed on for one image), ``latency`` (seconds of a forward pass of
             ``batch`` images), ``step`` (seconds of a training step), and for each of these but ``batch`` a column
             ``<name>_ratio`` to the reference cell, of times the median within rounds. No rows where nothing was.
+        read_confusions: Returns a row for each run and pair of classes: ``cell``, ``seed``, ``class``, ``predicted``,
+            ``images``. Deferred, since few commands need them.
     """
 
     plan: Plan
@@ -71,6 +78,12 @@ class Summary:
     convergence: pd.DataFrame = field(default_factory=pd.DataFrame)
     round: Round | None = None
     costs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    read_confusions: Callable[[], pd.DataFrame] = no_confusions
+
+    @cached_property
+    def confusions(self) -> pd.DataFrame:
+        """How often the runs that count took images of each class for which; read when they are first used."""
+        return counted_curves(self.read_confusions(), self.runs, self.plan, self.round)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -95,24 +108,51 @@ class Summary:
     @property
     def interval_name(self) -> str:
         """What the intervals of differences are."""
+        if self.rule is None and SIGN_FLIP in self.tests:
+            return "t or sign-flip interval" if len(self.tests) > 1 else "sign-flip interval"
         return name_of_interval(self.rule)
 
     @property
     def test_name(self) -> str:
         """What the p values of differences are of."""
-        if self.study.resplit is not None:
-            return name_of_test(self.rule, "corrected paired t test")
-        return name_of_test(self.rule, "moderated paired t test" if self.is_moderated else "paired t test")
+        return name_of_test(self.rule, " or ".join(NAMES[test] for test in self.tests))
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The tests that the p values of differences are of, see :data:`ablate.analysis.decisions.NAMES`.
+
+        Before there is any, the one that is to be expected.
+        """
+        used = set(self.effects.loc[self.effects["p"].notna(), "test"])
+        return tuple(test for test in NAMES if test in used) or (T if self.study.paired else WELCH,)
 
     @property
     def is_moderated(self) -> bool:
         """Whether any variance was estimated together with those of other cells."""
-        return bool((self.effects["test"] == MODERATED).any())
+        return MODERATED in self.tests
 
     @property
     def correction(self) -> str:
         """How p values are adjusted, see :func:`ablate.analysis.verdicts.correction_of`."""
         return correction_of(self.study.margin, self.is_moderated)
+
+    @property
+    def are_paired(self) -> pd.Series:
+        """By effect, whether the runs that it compares form pairs."""
+        return self.effects["paired"].astype(bool) if len(self.effects) else pd.Series([self.study.paired])
+
+    @property
+    def counted(self) -> str:
+        """What numbers ``n`` of effects count: seeds, or runs where these form no pairs."""
+        return "seed" if self.study.paired else "run"
+
+    @property
+    def pairing(self) -> str:
+        """How runs are compared, as captions say it."""
+        paired = self.are_paired
+        if paired.all():
+            return "paired by seed"
+        return "without pairing" if not paired.any() else "paired by seed where runs share one"
 
     @property
     def study(self) -> Study:
@@ -136,7 +176,7 @@ def summarise(
         curves: One row per epoch of a run: ``cell``, ``seed``, ``epoch`` from 1, then numbers; may be empty.
         rule: The sequential rule under which the study took its seeds; None where their number was fixed.
         looks: Numbers of seeds at which a study of fixed seeds had results before it grew, see
-            :func:`ablate.analysis.growth.looks_of`; what is claimed after them must be the surer.
+            :attr:`ablate.analysis.conduct.Conduct.looks`; what is claimed after them must be the surer.
 
     Raises:
         AnalysisError: If columns are missing, a run has several rows, or finished runs lack the study's metric.

@@ -47,7 +47,7 @@ def evidence(contribution: MeanInterval, margin: float | None) -> Evidence:
     """
     if math.isnan(contribution.error):
         return Evidence(math.nan)
-    freedom, mean, error = contribution.freedom, contribution.mean, contribution.error
+    freedom, mean, error = contribution.degrees, contribution.mean, contribution.error
     difference = 2 * t_tail(abs(mean) / error, freedom)
     if margin is None:
         return Evidence(difference)

@@ -57,7 +57,8 @@ def _train_alone(values: Mapping[str, Any], folder: RunFolder) -> None:
     results = {name: value for name, value in metrics.items() if not name.startswith("seconds")}
     metric = values["study"]["metric"]
     say(f"{metric} {results.pop(metric, float('nan')):.4f}")
-    say(", ".join(f"{name} {value:.6g}" for name, value in results.items()))
+    numbers = {name: value for name, value in results.items() if isinstance(value, int | float)}
+    say(", ".join(f"{name} {value:.6g}" for name, value in numbers.items()))
     say(f"{duration(metrics['seconds'])}; {folder.path}")
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ import yaml
 
 from ablate.app.schema import REPORT_SETTINGS, SECTIONS, conf_dir, data_settings, known_names, sections, top_settings
 from ablate.app.verb import Key, Verb
-from ablate.study.setting import Setting, written
+from ablate.formatting import titled_rows
+from ablate.study.setting import Setting, assignment
 
 _HEAD = """\
 ablate: does each ingredient of a network earn its place?
@@ -33,15 +33,13 @@ A study (-m) trains with and without, several seeds each, and writes figures and
 """
 
 _FOOT = """\
-`python -m ablate VERB --help` explains a verb, its options and its keys.
+`python -m ablate VERB --help` explains a verb, its options and its keys; `python -m ablate help sweeper` how a Hydra
+application of your own is made a study of.
 Any key can be set with key=value, and compared with -m key=a,b.
 --cfg job prints the whole configuration as it would be used; -sc install=bash (or zsh, fish) gives tab completion
 to `ablate`; --hydra-help says what Hydra itself offers.
 Exit codes: 0 all finished, 1 some run failed, 2 bad input, 130 interrupted.
 """
-
-_WIDTH = 118
-_MOST_INDENT = 50  # a longer left column would leave no room for the right one
 
 
 def help_page(verbs: Mapping[str, Iterable[Verb]]) -> str:
@@ -53,13 +51,13 @@ def help_page(verbs: Mapping[str, Iterable[Verb]]) -> str:
     parts = [_HEAD]
     for topic, members in verbs.items():
         parts.append(
-            _section(topic, [(f"python -m ablate {verb.name} {verb.arguments}", verb.summary) for verb in members])
+            titled_rows(topic, [(f"python -m ablate {verb.name} {verb.arguments}", verb.summary) for verb in members])
         )
-    parts.append(_section("The network (model=..., its keys are model.<key>)", _choices("model")))
-    parts.append(_section("The data set (data=..., its keys are data.<key>)", _choices("data")))
-    parts.append(_section("Keys of all networks and data sets", [*model_keys(), *data_keys()]))
-    parts.append(_section("Ingredients and seed", ingredient_keys()))
-    parts += [_section(title, section_keys(section)) for section, title in SECTIONS.items()]
+    parts.append(titled_rows("The network (model=..., its keys are model.<key>)", _choices("model")))
+    parts.append(titled_rows("The data set (data=..., its keys are data.<key>)", _choices("data")))
+    parts.append(titled_rows("Keys of all networks and data sets", [*model_keys(), *data_keys()]))
+    parts.append(titled_rows("Ingredients and seed", ingredient_keys()))
+    parts += [titled_rows(title, section_keys(section)) for section, title in SECTIONS.items()]
     return "\n".join([*parts, _FOOT])
 
 
@@ -86,11 +84,11 @@ def verb_page(verb: Verb) -> str:
     """
     parts = [f"python -m ablate {verb.usage}\n", f"{verb.summary[0].upper()}{verb.summary[1:]}.\n"]
     if verb.options:
-        parts.append(_section("Options", [(option.usage, option.description) for option in verb.options]))
+        parts.append(titled_rows("Options", [(option.usage, option.description) for option in verb.options]))
     if verb.keys:
         groups = {"study": lambda: section_keys("study"), "model": model_keys, "data": data_keys, "adopt": adopt_keys}
         groups["ingredients"] = ingredient_keys
-        parts.append(_section("Keys", [key for name in verb.keys for key in groups[name]()]))
+        parts.append(titled_rows("Keys", [key for name in verb.keys for key in groups[name]()]))
     return "\n".join([*parts, f"Example:\n  python -m ablate {verb.name} {verb.example}\n"])
 
 
@@ -156,14 +154,8 @@ def _keys(prefix: str, settings: Mapping[str, Setting], values: Mapping[str, Any
     rows = []
     for key, setting in settings.items():
         allowed = f" ({', '.join(names[prefix + key])})" if prefix + key in names else ""
-        rows.append((f"{prefix}{_assignment(key, defaults[key])}", f"{setting.description}{allowed}"))
+        rows.append((f"{prefix}{assignment(key, defaults[key])}", f"{setting.description}{allowed}"))
     return rows
-
-
-def _assignment(key: str, value: Any) -> str:
-    """``key=value``; the key alone where the value is a mapping or takes more room than its description."""
-    typed = f"{key}={written(value)}"
-    return key if isinstance(value, Mapping) or len(typed) > _MOST_INDENT else typed
 
 
 def _yaml_defaults(section: str) -> dict[str, Any]:
@@ -181,13 +173,3 @@ def _choices(group: str) -> list[Key]:
 
 def _files(group: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted((Path(conf_dir()) / group).glob("*.yaml"))}
-
-
-def _section(title: str, rows: Sequence[Key]) -> str:
-    """A title and two columns, the right one wrapped."""
-    indent = max((len(left) for left, _ in rows), default=0) + 4
-    lines = [f"{title}:"]
-    for left, right in rows:
-        first, *rest = textwrap.wrap(right, _WIDTH - indent) or [""]
-        lines += [f"  {left:{indent - 2}}{first}".rstrip(), *(" " * indent + line for line in rest)]
-    return "\n".join([*lines, ""])

@@ -27,6 +27,13 @@ VERBS: Mapping[str, Verb] = {verb.name: verb for verbs in TOPICS.values() for ve
 
 _HELP = ("--help", "-h")
 _LIMIT = re.compile(r"(?P<plus>\+{0,2})(?:only\.(?P<name>\w+)|(?P<first>\w+)\.only)=(?P<value>.*)", re.DOTALL)
+_TEXT = re.compile(
+    r"(?P<key>\+{0,2}(?:model\.path|data\.(?:path|labels|label_pattern|name|cache|data_dir|manual_dir|\w+_column)))="
+    r"(?P<value>.+)",
+    re.DOTALL,
+)
+"""Settings whose values are texts, never numbers or other values of Hydra's grammar."""
+_PLAIN = re.compile(r"[\w/.+%@:|?-]+", re.ASCII)
 _LIST = re.compile(r"\[(.*,.*|['\"].*)\]", re.DOTALL)
 
 
@@ -69,6 +76,11 @@ def _run(arguments: Sequence[str]) -> int:
         topics = [argument for argument in arguments if argument not in ("help", *_HELP)]
         has_topic = topics and (first == "help" or first in VERBS)
         from ablate.app.help import help_page, verb_page
+        from ablate.sweep.guide import guide_page
+
+        if topics[:1] == ["sweeper"]:
+            sys.stdout.write(guide_page())
+            return 0
 
         sys.stdout.write(verb_page(_verb(topics[0])) if has_topic else help_page(TOPICS))
         return 0
@@ -97,7 +109,7 @@ def with_quotes(argument: str) -> str:
     """An argument of the command line with patterns of layer names as Hydra understands them.
 
     Hydra's grammar has no ``*`` and no ``[3-5]`` outside quotes, which the shell takes away. And ``residual.only=...``
-    is another way to type ``only.residual=...``. All else is left to Hydra.
+    is another way to type ``only.residual=...``. Paths and other texts may have any letters. All else is left to Hydra.
 
     Args:
         argument: As typed.
@@ -107,14 +119,42 @@ def with_quotes(argument: str) -> str:
         only.residual="block[3-5]*"
         >>> print(with_quotes("only.bias=[conv1*,conv2*]"), with_quotes("only.bias=a*,null"), with_quotes("head=gap"))
         only.bias=["conv1*","conv2*"] only.bias="a*",null head=gap
+        >>> print(with_quotes("data.path=~/my photos (1)"), with_quotes("data.path=a,b"))
+        data.path="~/my photos (1)" data.path=a,b
     """
     match = _LIMIT.fullmatch(argument)
     if match is None:
-        return argument
+        return _with_quoted_text(argument)
     value = match["value"]
     items = _LIST.fullmatch(value)
     quoted = f"[{_quoted(items[1])}]" if items else _quoted(value)
     return f"{match['plus']}only.{match['name'] or match['first']}={quoted}"
+
+
+def _with_quoted_text(argument: str) -> str:
+    """A setting whose value is a text, in quotes where Hydra's grammar has no such letters outside of them."""
+    match = _TEXT.fullmatch(argument)
+    if match is None or _PLAIN.fullmatch(match["value"]) or _is_quoted(match["value"]):
+        return argument
+    value = match["value"]
+    # A comma stands between levels, unless it is one of the name of a file or of an expression.
+    is_one = match["key"].endswith("pattern") or "," not in value or Path(value).expanduser().exists()
+    texts = [value] if is_one else value.split(",")
+    return (
+        f"{match['key']}={','.join(one if _PLAIN.fullmatch(one) or _is_quoted(one) else _text(one) for one in texts)}"
+    )
+
+
+def _is_quoted(value: str) -> bool:
+    """Whether a value is in quotes already, or in the brackets of a list or a call that Hydra knows."""
+    if Path(value).expanduser().exists():
+        return False
+    return value[:1] in "'\"" or (value[:1] == "[" and value[-1:] == "]") or value.startswith(("choice(", "glob("))
+
+
+def _text(value: str) -> str:
+    """A text in quotes; a backslash counts in front of a quote alone."""
+    return '"' + re.sub(r'(\\*)("|$)', lambda end: end[1] * 2 + ('\\"' if end[2] else ""), value) + '"'
 
 
 def _quoted(values: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from ablate.app.schema import conf_dir, register
+from ablate.app.schema import conf_dir, data_settings, register
 from ablate.errors import suggestion
 from ablate.sweep.factors import error_text, task_keys
 from ablate.sweep.sweeper import fault_text
@@ -49,16 +50,45 @@ def explain_error(error: BaseException, arguments: Sequence[str]) -> str | None:
         return f"{match.group(1)}: several levels are a study; add -m:\n  {command}"
     if match := re.search(r"Could not (?:override|append to config\.? ?).*?'([^']+)'", text):
         key = match.group(1)
-        return _studies_by_choice(key, arguments) or f"Unknown key '{key}'.{suggestion(key, _keys())}"
+        return (
+            _studies_by_choice(key, arguments)
+            or _source_with(key, arguments)
+            or f"Unknown key '{key}'.{suggestion(key, _keys())}"
+        )
     if match := re.search(r"Could not find '([^']+)'", text):
         group, _, option = match.group(1).rpartition("/")
         options_text = text.partition("Available options")[2].partition("Config search path")[0]
         options = [line.strip() for line in options_text.splitlines()[1:] if line.strip()]
         allowed = f" Allowed: {', '.join(options)}." if options else ""
+        if group == "data":
+            return f"data={option}: there is no such choice.{allowed} {_ways_to_data(option, options)}"
         return f"{group}={option}: there is no such choice.{allowed}{suggestion(option, options)}"
     if match := re.search(r"Error merging override (.*)", text):
         return f"{match.group(1)}: {error_text(error)}"
     return fault_text(error)
+
+
+def _source_with(key: str, arguments: Sequence[str]) -> str | None:
+    """What to type where a key of ``data`` belongs to another source of images than the chosen one."""
+    name = key.removeprefix("data.")
+    sources = [source for source, settings in data_settings().items() if name in settings]
+    if name == key or not sources:
+        return None
+    chosen = next((one.partition("=")[2] for one in arguments if one.startswith("data=")), "digits")
+    setting = next((one for one in arguments if one.lstrip("+").startswith(f"{key}=")), f"{key}=...")
+    ways = " or ".join(f"data={source} {shlex.quote(setting.lstrip('+'))}" for source in sources)
+    return f"data={chosen} has no key '{name}'. With {'that' if len(sources) == 1 else 'one of those'} it has: {ways}."
+
+
+def _ways_to_data(option: str, options: Sequence[str]) -> str:
+    """Where a data set may come from that is no ready choice."""
+    if Path(option).expanduser().is_dir():
+        return f"There is a folder of that name: data=folder data.path={shlex.quote(option)}."
+    near = suggestion(option, options)
+    # 'cifar100' is no misspelt 'cifar10'.
+    near = "" if any(option.startswith(known) or known.startswith(option) for known in options) else near
+    sources = f"data=tfds data.name={option}. Images in files: data=folder data.path=..."
+    return f"Any set of tensorflow-datasets: {sources}{near}"
 
 
 def _studies_by_choice(key: str, arguments: Sequence[str]) -> str | None:

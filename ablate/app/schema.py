@@ -74,6 +74,7 @@ def top_settings() -> dict[str, Setting]:
             mapping(),
             "limits an ingredient to layers whose names fit a pattern: 'residual.only=block[3-5]*'",
         ),
+        "partial": load_object("ablate.keras.settings.PARTIAL"),
         "ingredients": Setting(
             {},
             mapping(),
@@ -126,7 +127,11 @@ def register() -> None:
 
 def _schema() -> type:
     """The type of the whole configuration: Hydra itself refuses a level of another type than the ingredient's."""
-    types = {name: _level_type(one.levels) for name, one in ingredients().items()} | {"seed": int, "task": str}
+    types = {name: _level_type(one.levels) for name, one in ingredients().items()} | {
+        "seed": int,
+        "task": str,
+        "partial": bool,
+    }
     defaults = {key: setting.default for key, setting in top_settings().items()}
     defaults |= {"model": None, "data": None, "train": None}
     defaults |= {"study": _study_node(), "report": config_node(REPORT_SETTINGS)}
@@ -153,6 +158,9 @@ def _study_node() -> dict[str, Any]:
         },
         "labels": {name: one.label for name, one in known.items() if one.label != name},
         "extra_factors": "${ingredients}",
+        "unset": {
+            name: one.levels[0] for name, one in known.items() if True in one.adds and True not in one.levels[:1]
+        },
         # Handed on to the sweeper, which must not look into a node `report` that another application may have.
         **{key: f"${{report.{key}}}" for key in REPORT_SETTINGS},
     }

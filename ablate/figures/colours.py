@@ -51,13 +51,24 @@ class SeriesStyle:
 VERDICT_STYLES: Mapping[str, SeriesStyle] = {
     "helps": SeriesStyle("#004488", "solid", "o"),
     "helps, below the margin": SeriesStyle("#5B7FA8", "solid", "v"),
+    "better": SeriesStyle("#004488", "solid", "o"),
+    "better, below the margin": SeriesStyle("#5B7FA8", "solid", "v"),
     "hurts": SeriesStyle("#BB5566", "solid", "X"),
     "hurts, below the margin": SeriesStyle("#A8707A", "solid", "P"),
+    "worse": SeriesStyle("#BB5566", "solid", "X"),
+    "worse, below the margin": SeriesStyle("#A8707A", "solid", "P"),
     "no effect": SeriesStyle("#8F6C00", "solid", "s"),
+    "no difference": SeriesStyle("#8F6C00", "solid", "s"),
     "dispensable": SeriesStyle("#8F6C00", "solid", "D"),
+    "not worse": SeriesStyle("#8F6C00", "solid", "D"),
     "undecided": SeriesStyle("#6E6E6E", "solid", "o"),
 }
 """The style of each verdict; the marker of ``undecided`` is hollow."""
+
+
+def verdict_style(verdict: str) -> SeriesStyle:
+    """The style of a verdict; what follows a comma in it changes nothing."""
+    return VERDICT_STYLES[verdict.partition(",")[0]]
 
 
 def factor_colours(plan: Plan) -> dict[str, str]:

@@ -21,7 +21,7 @@ from ablate.formatting import seed_count
 POOLED = ""
 """The block of the pooled effect."""
 
-_COLUMNS = "label block contribution low high n pooled colour quantity metric margin".split()
+_COLUMNS = "label block is_part contribution low high n pooled colour quantity metric margin".split()
 _MARKERS = ("o", "s", "^", "v", "P", "X", "<", ">", "p", "h")
 _MOST = 12
 _STEP, _GAP = 0.105, 0.12
@@ -34,8 +34,9 @@ def prepare(summary: Summary) -> pd.DataFrame:
     Returns:
         For each ingredient (the largest mean contribution first) a row a data set and, where effects could be pooled, a
         row for all of them: ``label`` of the ingredient, ``block`` (the data set; empty for the pooled effect),
-        ``contribution`` (positive where the ingredient is good) with its interval ``low`` to ``high``, ``n`` (seeds;
-        data sets for the pooled effect), whether it is ``pooled``, ``colour``, ``metric``, ``margin``. Of more than 12
+        ``is_part`` (or else a level), ``contribution`` or gain (positive where it is good) with its interval ``low`` to
+        ``high``, ``n`` (seeds; data sets for the pooled effect), ``pooled`` or not, ``colour``, ``metric``, ``margin``.
+        Of more than 12
         ingredients those with the largest contributions.
     """
     plan = summary.plan
@@ -48,9 +49,10 @@ def prepare(summary: Summary) -> pd.DataFrame:
     frames = [single]
     estimates = summary.answers.given.get("datasets")
     if estimates is not None:
-        names = single.drop_duplicates(["factor", "level"])[["factor", "level", "label"]]
-        pooled = contributions(estimates.table, summary).assign(n=estimates.table["blocks"])
-        frames.append(pooled.merge(names, on=["factor", "level"]).assign(block=POOLED, pooled=True, colour=BLACK))
+        names = single.drop_duplicates(["factor", "level"])[["factor", "level", "label", "is_part"]]
+        table = estimates.table.merge(names, on=["factor", "level"])
+        pooled = contributions(table, summary, table["is_part"].tolist()).assign(n=table["blocks"])
+        frames.append(pooled.assign(block=POOLED, pooled=True, colour=BLACK))
     data = pd.concat(frames, ignore_index=True)
     means = single.groupby("label", sort=False)["contribution"].mean()
     largest = means.loc[means.abs().nlargest(_MOST).index]
@@ -127,7 +129,7 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     if estimates is not None and len(pooled):
         counts = sorted({int(n) for n in pooled["n"]})
         number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        sentences.append(f"Diamonds: mean over {number} data sets as a sample of others (random effects).")
+        sentences.append(f"Diamonds: mean over {number} data sets as a sample of others, each with the same weight.")
         if pooled["low"].notna().any():
             stated = inference(estimates, len(estimates.table), "pooled effect")
             clear = int((estimates.table["p_adjusted"] <= ALPHA).sum())

@@ -79,11 +79,11 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
 def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the chart shows: estimand, n, interval, test."""
     study, effects = summary.study, summary.effects
-    n = seed_count(effects.loc[effects["n"] > 0, "n"])
+    n = seed_count(effects.loc[effects["n"] > 0, "n"], summary.counted)
     sentences = [
         f"Effect on {study.metric} in the study {study.name} ({study.design}): difference of each cell to the "
-        f"reference cell, where every factor is at its reference level, paired by seed ({n}).",
-        "Bars: mean; dots: single seeds.",
+        f"reference cell, where every factor is at its reference level, {summary.pairing} ({n}).",
+        f"Bars: mean; dots: single {summary.counted}s.",
     ]
     if len(effects) > rows.MOST_ROWS:
         sentences.append(f"Only the {rows.MOST_ROWS} largest of {len(effects)} differences are shown.")

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from ablate.analysis import Summary
     from ablate.figures.figure import Canvas
 
-Studies = Literal["every", "blocks", "design"]
-"""Which studies have a figure by default: all, those with a block (a data set), or those whose design names it."""
+Studies = Literal["every", "blocks", "design", "unreplicated", "chosen"]
+"""Which studies have a figure by default: all, those with a block (a data set), those whose design names it, or of the
+latter those with one run a cell, or only those that ask for it."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,13 @@ for _kind in (
     FigureKind("interactions", "ablate.figures.interactions.INTERACTIONS"),
     FigureKind("shapley", "ablate.figures.waterfall.SHAPLEY"),
     FigureKind("roadmap", "ablate.figures.waterfall.ROADMAP"),
+    FigureKind("half_normal", "ablate.figures.half_normal.HALF_NORMAL", "unreplicated"),
     FigureKind("datasets", "ablate.figures.datasets.DATASETS", "blocks"),
     FigureKind("curves", "ablate.figures.curves.CURVES", "every"),
     FigureKind("difference_curves", "ablate.figures.difference_curves.DIFFERENCE_CURVES", "every"),
+    FigureKind("losses", "ablate.figures.losses.LOSSES", "chosen"),
+    FigureKind("confusion", "ablate.figures.confusion.CONFUSION", "chosen"),
+    FigureKind("class_accuracy", "ablate.figures.class_accuracy.CLASS_ACCURACY", "chosen"),
     FigureKind("seeds", "ablate.figures.seeds.SEEDS", "every"),
     FigureKind("cost", "ablate.figures.cost.COST", "every"),
 ):
@@ -117,7 +122,9 @@ def default_figures(plan: Plan) -> tuple[str, ...]:
     return tuple(
         name
         for name, kind in FIGURES.items()
-        if kind.studies == "every" or (kind.studies == "blocks" and has_blocks) or name in named
+        if kind.studies == "every"
+        or (kind.studies == "blocks" and has_blocks)
+        or (name in named and (kind.studies != "unreplicated" or len(plan.study.seeds) == 1))
     )
 
 

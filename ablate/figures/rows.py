@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ablate.analysis import Summary
-from ablate.captions import block_label, contribution_label, contributions
+from ablate.captions import block_label, contribution_label, contributions, takes_only_parts
 from ablate.figures.colours import BLACK
 from ablate.figures.panels import format_ticks
 from ablate.figures.style import LINE_HEIGHT, readable_name, wrapped
@@ -29,10 +29,14 @@ _POINTS_A_LETTER = 3.6
 
 
 def cell_contributions(summary: Summary) -> pd.DataFrame:
-    """Contributions of all cells that share a seed with their reference, each with its ``block`` and ``label``."""
+    """Contributions and gains of all cells with an effect, each with its ``block`` and ``label``.
+
+    See :func:`ablate.captions.contributions`.
+    """
     effects = summary.effects[summary.effects["n"] > 0]
     cells = {cell.label: cell for cell in summary.plan.cells}
-    return contributions(effects, summary).assign(
+    are_parts = [takes_only_parts(cells[cell], summary.plan) for cell in effects["cell"]]
+    return contributions(effects, summary, are_parts).assign(
         block=[block_label(cells[cell], summary.plan) for cell in effects["cell"]],
         label=[contribution_label(cells[cell], summary.plan) for cell in effects["cell"]],
     )
@@ -139,4 +143,11 @@ def contribution_axis(ax: Axes, data: pd.DataFrame, bins: int = 4) -> None:
     """The horizontal axis of contributions, with the line of no effect."""
     ax.axvline(0, color="0.15", linewidth=0.7, zorder=1.5)
     quantity, metric = data[["quantity", "metric"]].iloc[0]
-    value_axis(ax, f"{quantity} to {readable_name(metric)}\n← hurts      helps →", bins)
+    kinds = set(map(bool, data["is_part"]))
+    below, above = (
+        ", ".join(word for word, is_part in words if is_part in kinds)
+        for words in ((("hurts", True), ("worse", False)), (("helps", True), ("better", False)))
+    )
+    value_axis(
+        ax, f"{quantity} {'to' if kinds == {True} else 'in'} {readable_name(metric)}\n← {below}      {above} →", bins
+    )

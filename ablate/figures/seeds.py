@@ -19,7 +19,7 @@ from ablate.figures.rows import MANY_ROWS, MOST_ROWS, counted_labels, label_rows
 from ablate.figures.style import direction_label, readable_name
 from ablate.formatting import seed_count
 
-_COLUMNS = "block cell label position seed value mean low high n metric direction colour marker".split()
+_COLUMNS = "is_paired block cell label position seed value mean low high n metric direction colour marker".split()
 
 
 def prepare(summary: Summary) -> pd.DataFrame:
@@ -27,7 +27,8 @@ def prepare(summary: Summary) -> pd.DataFrame:
 
     Returns:
         A row for every cell and seed with a result, in the order of the plan (of more than 45 cells in a block, which
-        no page holds, the reference and those with the largest differences): ``block`` (the data set, or empty),
+        no page holds, the reference and those with the largest differences): ``is_paired`` (whether runs of one seed
+        belong together), ``block`` (the data set, or empty),
         ``cell``, its ``label`` within the block, its ``position`` in the plan, ``seed``, ``value`` of the metric, and,
         the same in all rows of a cell, its ``mean`` with the 95% t interval ``low`` to ``high``, ``n``, ``metric``,
         ``direction``, and the ``colour`` and ``marker`` of the cell.
@@ -37,6 +38,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
     data = pd.DataFrame(rows, columns=["cell", "seed", "value"])
     data = data.merge(summary.cells[["cell", "mean", "low", "high", "n"]], on="cell")
     data = with_cell_styles(data, summary).assign(metric=plan.study.metric, direction=plan.study.direction)
+    data = data.assign(is_paired=plan.study.paired)
     size = dict(zip(summary.effects["cell"], summary.effects["difference"].abs(), strict=True))
     largest: set[str] = set()
     for _, group in data.groupby("block"):
@@ -61,7 +63,8 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         heights = rows["cell"].map(centres)
         points = np.column_stack([rows["value"], heights])
         seeds = [points[indices] for indices in rows.groupby("seed").indices.values()]
-        ax.add_collection(LineCollection(seeds, colors="0.75", linewidths=0.5, zorder=1, label="_seeds"))
+        if rows["is_paired"].iloc[0]:
+            ax.add_collection(LineCollection(seeds, colors="0.75", linewidths=0.5, zorder=1, label="_seeds"))
         for row in cells.to_dict("records"):
             y = centres[row["cell"]]
             if np.isfinite(row["low"]):
@@ -92,9 +95,11 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the figure shows: every run, the mean, its interval."""
     study = summary.study
     sentences = [
-        f"{study.metric} of every run of the study {study.name} ({seed_count(data['n'])} a cell).",
+        f"{study.metric} of every run of the study {study.name} ({seed_count(data['n'], summary.counted)} a cell).",
         "Dots: single seeds; faint lines join the runs of one seed, which see the same data in the same order: the "
-        "more alike they run, the more pairing gains.",
+        "more alike they run, the more pairing gains."
+        if study.paired
+        else "Dots: single runs, which form no pairs.",
     ]
     trained = sum(bool(by_seed) for by_seed in summary.values.values())
     if (shown := data["cell"].nunique()) < trained:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib import font_manager
 
-from ablate.characters import printable
+from ablate.characters import FONTS_OF_OTHER_SCRIPTS, printable
 
 LINE_HEIGHT = 0.115
 """Inches that a line of small text takes."""
@@ -15,14 +15,11 @@ LINE_HEIGHT = 0.115
 STYLE_SHEET = Path(__file__).with_name("paper.mplstyle")
 """The settings in which figures for files are drawn, but for their fonts; see :func:`font_family`."""
 
-# For names of factors and levels in scripts that the main font lacks.
-_OTHER_SCRIPTS = ("Noto Sans CJK KR", "Noto Sans CJK JP", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
-
 
 def font_family() -> list[str]:
     """The fonts of figures; matplotlib warns of each that is not installed, so none of these is."""
     installed = set(font_manager.get_font_names())
-    return ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed)]
+    return ["DejaVu Sans", *(name for name in FONTS_OF_OTHER_SCRIPTS if name in installed)]
 
 
 def direction_label(label: str, direction: str, gap: int = 6) -> str:

@@ -22,6 +22,8 @@ from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.rows import ROW_GAP, annotate_columns, label_rows, row_heights, value_axis
 from ablate.figures.style import LINE_HEIGHT, direction_label, readable_name, wrapped
 from ablate.formatting import interval, seed_count, typographic
+from ablate.study import takes_away
+from ablate.study.cell import reference_label
 
 _LABEL_WIDTH = 22
 _SEVERAL_FACTORS = "#6B6B6B"
@@ -223,14 +225,17 @@ def shapley_steps(summary: Summary) -> pd.DataFrame:
         if ends is None:
             return
         level, full = ends
+        varied = [factor for factor in summary.plan.factors if not factor.block]
+        parts = {factor.name for factor in varied if takes_away(factor.reference, factor.removed.label)}
         yield Step("none", level, table["n"].max(), BLACK)
         for row in table.sort_values("contribution", ascending=False, kind="stable").to_dict("records"):
             # The table says "without minus with"; a waterfall puts the ingredient in. 0 - x, as -0.0 has a sign.
             change = 0.0 - row["difference"]
             name, low, high = row["factor"], 0.0 - row["high"], 0.0 - row["low"]
-            yield Step(name, level + change, row["n"], colours[name], level, change, low, high)
+            label = name if name in parts else f"{name}={row['of']}"
+            yield Step(label, level + change, row["n"], colours[name], level, change, low, high)
             level += change
-        yield Step("full", full, table["n"].max(), BLACK)
+        yield Step(reference_label(varied), full, table["n"].max(), BLACK)
 
     return steps_by_block(summary, "shapley", steps)
 

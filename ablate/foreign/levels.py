@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablate.errors import ConfigError, DesignError, suggestion
-from ablate.foreign.printing import short_line
-from ablate.foreign.reader import ForeignRun
+from ablate.foreign.reader import SEED_NAMES, ForeignRun
 from ablate.foreign.request import AdoptSettings, number_or_text
-from ablate.formatting import listing
+from ablate.formatting import enumeration, listing
+from ablate.logs.printing import short_line
 from ablate.study import level_label
 from ablate.study.settings import AUTO
 from ablate.sweep.identity import run_id
@@ -75,15 +75,36 @@ def resolve_key(name: str, runs: Sequence[ForeignRun], levels: Levels) -> str:
 
 
 def find_seed(
-    runs: Sequence[ForeignRun], levels: Levels, settings: AdoptSettings, seed_names: Sequence[str]
-) -> str | None:
-    """The key that holds the seed: the one that was named, or one that is called like a seed; None if there is none."""
+    runs: Sequence[ForeignRun], levels: Levels, settings: AdoptSettings
+) -> tuple[str | None, Levels, list[str]]:
+    """The key that holds the seed: the one that was named, or those that are called like a seed or a repetition.
+
+    Returns:
+        The key, or None; the levels, in which several such keys that vary (a seed and a fold) are one; and what a user
+        should know, a sentence each.
+    """
     if settings.seed != AUTO:
-        return None if settings.seed is None else resolve_key(settings.seed, runs, levels)
-    names = {key: key.rpartition(".")[2].lower() for key in levels}
-    called_seed = [key for key, name in names.items() if name in seed_names]
-    varied = [key for key in called_seed if len(set(levels[key])) > 1]
-    return min(varied or called_seed, key=lambda key: (key.count("."), seed_names.index(names[key])), default=None)
+        return None if settings.seed is None else resolve_key(settings.seed, runs, levels), levels, []
+    named = {resolve_key(name, runs, levels) for name in (*settings.factors, *settings.blocks)}
+    names = {key: key.rpartition(".")[2].lower() for key in levels if key not in named}
+    called_seed = sorted(
+        (key for key, name in names.items() if name in SEED_NAMES),
+        key=lambda key: (SEED_NAMES.index(names[key]), key.count(".")),
+    )
+    if not any(key not in called_seed and len(set(labels)) > 1 for key, labels in levels.items()):
+        # Where nothing else differs, what is called a repetition is what was compared.
+        called_seed = [key for key in called_seed if "seed" in names[key] or names[key] == "random_state"]
+    varied = list({_partition(levels[key]): key for key in reversed(called_seed) if len(set(levels[key])) > 1}.values())
+    varied = [key for key in called_seed if key in varied]
+    if len(varied) < 2:
+        return next(iter(varied or called_seed), None), levels, []
+    joint = "+".join(varied)
+    rows = ["/".join(row) for row in zip(*(levels[key] for key in varied), strict=True)]
+    rest = {key: labels for key, labels in levels.items() if key not in varied}
+    note = (
+        f"Repetitions are told apart by {enumeration(varied)} together; seed=KEY names one, factors=[...] the factors."
+    )
+    return joint, {**rest, joint: tuple(rows)}, [note]
 
 
 def same_config_notes(runs: Sequence[ForeignRun], seed: str | None) -> list[str]:

@@ -15,7 +15,7 @@ from ablate.formatting import listing, plural
 _LISTED = 8
 _COUNTED = {
     "mean": "their mean counts",
-    "replicates": "each counts as a replicate, as declared; without seeds they are paired by their order",
+    "replicates": "each counts as a replicate, as declared; without seeds they form no pairs",
 }
 
 

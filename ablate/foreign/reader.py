@@ -4,57 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from ablate.foreign.files import FileNote, SourceFolder
+from ablate.logs.files import FileNote, SourceFolder
+from ablate.logs.number_table import NumberTable
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ablate.foreign.request import AdoptSettings
 
-SEED_NAMES = ("seed", "random_seed", "random_state", "rng_seed", "manual_seed")
-"""What keys are called that hold a seed; the most certain names first."""
-
-REPETITION_NAMES = (*SEED_NAMES, "rep", "replicate", "repetition", "fold")
-"""What columns of a table are called that distinguish the repetitions of a cell. In a configuration a key such as
-``fold`` may as well be a factor."""
-
-Kind = Literal["single", "curve", "rows"]
-"""What the rows of a table of results are.
-
-``single``: one row, the result. ``curve``: a row an epoch or step. ``rows``: several rows that nothing tells apart;
-they are no replicates, since they belong to one run.
-"""
-
-
-@dataclass(frozen=True, eq=False)
-class NumberTable:
-    """The numeric columns of a file of results.
-
-    Args:
-        kind: What its rows are.
-        frame: The numbers; of a curve a row a step, in order.
-        step: The column that counts epochs or steps, in a curve.
-    """
-
-    kind: Kind
-    frame: pd.DataFrame
-    step: str = ""
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """The names of the numbers, without the column that counts."""
-        return tuple(str(name) for name in self.frame.columns if name != self.step)
-
-    def result(self) -> dict[str, float]:
-        """One number a column: the only one, the last of a curve, or the mean of rows."""
-        columns = {name: self.frame[name].dropna() for name in self.metrics}
-        return {
-            name: float(values.mean() if self.kind == "rows" else values.iloc[-1])
-            for name, values in columns.items()
-            if len(values)
-        }
+SEED_NAMES = (
+    *("seed", "random_seed", "random_state", "rng_seed", "manual_seed"),
+    *("rep", "replicate", "replication", "repetition", "repeat", "fold", "cv_fold"),
+)
+"""What keys and columns are called that tell the repetitions of a cell apart, in every format; the most certain names
+first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +58,6 @@ class ForeignRuns:
         ordered_by_time: Whether of several runs of one configuration the latest is the one that counts.
         source: Name of the reader; set by :func:`ablate.foreign.readers.read_runs`.
         file_notes: Files that were not read, or not as they are; set there as well.
-        seed_names: What the key of the seed may be called, where the user names none.
     """
 
     runs: tuple[ForeignRun, ...]
@@ -103,7 +65,6 @@ class ForeignRuns:
     ordered_by_time: bool = True
     source: str = ""
     file_notes: tuple[FileNote, ...] = ()
-    seed_names: tuple[str, ...] = SEED_NAMES
 
 
 @dataclass(frozen=True)

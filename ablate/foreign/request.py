@@ -9,6 +9,7 @@ from typing import Any
 
 from ablate.errors import ConfigError, suggestion
 from ablate.foreign.readers import READERS
+from ablate.logs.plain_values import flatten
 from ablate.study import level_label
 from ablate.study.plan import DIRECTIONS
 from ablate.study.setting import (
@@ -24,7 +25,6 @@ from ablate.study.setting import (
     written,
 )
 from ablate.study.settings import AUTO
-from ablate.sweep.identity import flatten
 
 
 def _declared(default: Any, rule: Rule, description: str) -> Any:
@@ -62,6 +62,12 @@ class AdoptSettings:
     )
     only: Mapping[str, tuple[str, ...]] = _declared({}, mapping(), "only.KEY=LEVEL,LEVEL: leave other runs out")
     ignore: tuple[str, ...] = _declared((), _KEYS, "keys that make no difference")
+    blocks: tuple[str, ...] = _declared(
+        (), _KEYS, "factors within which cells are compared, but not across, such as data sets"
+    )
+    whole_plots: tuple[str, ...] = _declared(
+        (), _KEYS, "factors that were set once for each seed (whole plots), while the others vary within"
+    )
     results: str | None = _declared(
         None, optional(text()), "the file in each run that holds its results; null: all CSV and JSON files of a run"
     )

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from ablate.errors import AnalysisError, suggestion
-from ablate.foreign.reader import ForeignRun, Kind, NumberTable
+from ablate.foreign.reader import ForeignRun
 from ablate.foreign.request import AdoptSettings
 from ablate.formatting import better_direction, listing
+from ablate.logs.curves import joined_curve
+from ablate.logs.number_table import Kind
+from ablate.study.metric import direction_of
 
 _KINDS: tuple[Kind, ...] = ("single", "curve", "rows")  # the most trusted first
-_LOWER_IS_BETTER = (
-    *("loss", "error", "err", "mse", "rmse", "mae", "perplexity", "ppl", "nll", "wer", "cer", "fid", "distortion"),
-)
 _KNOWN_METRICS = (
     *("test_accuracy", "test_acc", "test/accuracy", "test/acc", "accuracy", "acc", "test_score", "score", "value"),
     *("val_accuracy", "val_acc", "val/accuracy", "val/acc", "validation_accuracy", "test_f1", "f1", "auc"),
@@ -130,10 +130,17 @@ def choose_metric(runs: Sequence[ForeignRun], settings: AdoptSettings) -> Metric
         notes.append(f"{held}; they are averaged, since rows of one run are no seeds.")
     direction = settings.direction
     if direction is None:
-        reason = next((word for word in _LOWER_IS_BETTER if word in metric.lower()), None)
-        direction = "max" if reason is None else "min"
-        since = f", since its name says '{reason}'" if reason else ""
-        notes.append(f"For '{metric}' {better_direction(direction)}{since}; direction=... changes that.")
+        named = direction_of(metric)
+        if named is None:
+            raise AnalysisError(
+                f"Nothing in the name '{metric}' says whether higher or lower is better. Write direction=max or "
+                "direction=min."
+            )
+        direction = named.direction
+        notes.append(
+            f"For '{metric}' {better_direction(direction)}, since its name says '{named.word}'; direction=... changes "
+            "that."
+        )
     return MetricChoice(metric, direction, kind, tuple(notes))
 
 
@@ -190,7 +197,7 @@ def run_result(run: ForeignRun, choice: MetricChoice) -> RunResult:
     tables = run.tables
     if not tables:
         return RunResult({}, fault="no file of results")
-    curves = _curves(tables, choice.metric)
+    curves = joined_curve(tables).frame
     decisive = [table for table in tables.values() if table.kind == choice.kind and choice.metric in table.metrics]
     if not decisive:
         columns = listing(sorted({name for table in tables.values() for name in table.metrics}), _LISTED)
@@ -203,16 +210,3 @@ def run_result(run: ForeignRun, choice: MetricChoice) -> RunResult:
             if table.kind == kind:
                 metrics = {**table.result(), **metrics}
     return RunResult({choice.metric: metrics.pop(choice.metric), **metrics}, curves)
-
-
-def _curves(tables: Mapping[str, NumberTable], metric: str) -> pd.DataFrame | None:
-    """The curves of a run: the table that has the metric, else the longest."""
-    curves = [table for table in tables.values() if table.kind == "curve"]
-    if not curves:
-        return None
-    stem = metric.removeprefix("test_").removeprefix("val_")
-    best = max(curves, key=lambda table: (any(stem in name for name in table.metrics), len(table.frame)))
-    frame = best.frame.rename(columns={best.step: "epoch"})
-    frame = frame[["epoch", *(name for name in frame.columns if name != "epoch")]]
-    is_whole = bool((frame["epoch"] % 1 == 0).all())
-    return frame.assign(epoch=frame["epoch"].astype(int) if is_whole else range(1, len(frame) + 1))

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.foreign.files import SourceFolder
-from ablate.foreign.printing import short_line
-from ablate.foreign.reader import ForeignRun, ForeignRuns, NumberTable
-from ablate.sweep.identity import flatten
+from ablate.foreign.reader import ForeignRun, ForeignRuns
+from ablate.logs.files import SourceFolder
+from ablate.logs.number_table import NumberTable
+from ablate.logs.plain_values import flatten
+from ablate.logs.printing import short_line
 
 if TYPE_CHECKING:
     from ablate.foreign.request import AdoptSettings

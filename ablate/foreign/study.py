@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,7 +150,7 @@ def _study_of(
     results = {run.location: run_result(run, choice) for run in foreign.runs}
     usable = [run for run in runs if run.has_config]
     levels = levels_by_key(usable)
-    seed_key = find_seed(usable, levels, settings, foreign.seed_names)
+    seed_key, levels, joint_notes = find_seed(usable, levels, settings)
     factors, factor_notes = find_factors(usable, levels, seed_key, settings)
     seeds, seed_notes = integer_seeds(levels[seed_key] if seed_key else None, len(usable), seed_key)
     cell_runs = []
@@ -158,8 +159,9 @@ def _study_of(
         cell_runs.append(CellRun(run.location, levels_of_run, seed, results[run.location], run.modified))
     seeded = seed_key is not None and len(set(seeds)) > 1
     counted, duplicate_notes = resolve_duplicates(cell_runs, settings.repeats, foreign.ordered_by_time, seeded)
+    blocks, whole_plots = (_named_factors(key, settings, factors, usable, levels) for key in ("blocks", "whole_plots"))
     study_factors, cells, reference_notes = make_cells(
-        factors, named_reference(factors, usable, levels, settings), counted
+        factors, named_reference(factors, usable, levels, settings), counted, blocks
     )
     table = adoption_table(foreign, excluded, results, counted)
     names = {tuple(cell.levels.values()): cell.name for cell in cells}
@@ -170,7 +172,13 @@ def _study_of(
     planned = dict(sorted(planned.items(), key=lambda item: (order[item[0].cell], item[0].seed)))
     used_seeds = tuple(sorted({run.seed for run in planned}))
     design = design_name(study_factors, cells)
-    study = Study(name, design, used_seeds, choice.metric, choice.direction, settings.margin)
+    paired = seeded and _share_seeds(counted)
+    study = Study(
+        *(name, design, used_seeds, choice.metric, choice.direction, settings.margin),
+        paired=paired,
+        whole_plots=whole_plots,
+        adopted=True,
+    )
     constant = {key: labels[0] for key, labels in levels.items() if len(set(labels)) == 1 and key != seed_key}
     reference = {factors[factor.name]: factor.reference for factor in study_factors}
     phrases = [f"{len(foreign.runs)} runs found", *([f"{len(excluded)} left out by only.KEY"] if excluded else [])]
@@ -189,7 +197,9 @@ def _study_of(
             *same_config_notes(foreign.runs, seed_key),
             *choice.notes,
             *factor_notes,
+            *joint_notes,
             *(seed_notes if len(used_seeds) == 1 or settings.repeats != "replicates" else ()),
+            *_pairing_notes(study, counted, len(cells)),
             *duplicate_notes,
             *reference_notes,
             *(["The margin was declared after the runs."] if settings.margin is not None else []),
@@ -199,6 +209,48 @@ def _study_of(
         Plan(study, tuple(study_factors), tuple(cells)), tuple(planned), {**constant, **reference}, (event,)
     )
     return record, planned, table
+
+
+def _named_factors(
+    setting: str,
+    settings: AdoptSettings,
+    factors: Mapping[str, str],
+    runs: Sequence[ForeignRun],
+    levels: Mapping[str, tuple[str, ...]],
+) -> tuple[str, ...]:
+    """The factors that a setting names, by their names in the study.
+
+    Raises:
+        DesignError: If one is no factor, or all are.
+    """
+    names = {key: name for name, key in factors.items()}
+    keys = {name: resolve_key(name, runs, levels) for name in getattr(settings, setting)}
+    if unknown := [name for name, key in keys.items() if key not in names]:
+        raise DesignError(f"{setting} names {', '.join(unknown)}, which is no factor. Factors: {', '.join(factors)}.")
+    if keys and len(keys) == len(factors):
+        raise DesignError(f"{setting} names all factors: {', '.join(factors)}. One at least must vary within.")
+    return tuple(names[key] for key in keys.values())
+
+
+def _share_seeds(runs: Sequence[CellRun]) -> bool:
+    """Whether any seed is in two cells, so that runs can form pairs."""
+    return max(Counter(run.seed for run in runs).values()) > 1
+
+
+def _pairing_notes(study: Study, runs: Sequence[CellRun], cells: int) -> list[str]:
+    """How runs of different cells belong together, where not every seed has every cell."""
+    if not study.paired:
+        if len(runs) > cells:
+            return ["No two cells share a seed: runs are replicates that form no pairs."]
+        return []
+    by_seed = Counter(run.seed for run in runs)
+    by_cell = Counter(run.level_row for run in runs)
+    if len(runs) == cells * len(by_seed):
+        return []
+    if len(set(by_seed.values())) == 1 and len(set(by_cell.values())) == 1:
+        share = f"{next(iter(by_seed.values()))} of the {cells} cells"
+        return [f"Incomplete blocks: every seed has {share}, and every cell equally many seeds."]
+    return [f"{cells * len(by_seed) - len(runs)} of {cells * len(by_seed)} combinations of cell and seed have no run."]
 
 
 def _selected(foreign: ForeignRuns, settings: AdoptSettings) -> tuple[list[ForeignRun], set[str]]:

@@ -21,8 +21,10 @@ from ablate.keras.callbacks import watches_batches
 from ablate.keras.data.batches import ArrayBatches, TensorBatches
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.loop import FitLoop, TracedLoop
+from ablate.keras.model_checks import refuse_unreadable_file, refuse_unreported_training
 from ablate.keras.networks import build_model
-from ablate.keras.optimization import gives_probabilities, loss, optimizer
+from ablate.keras.optimization import optimizer
+from ablate.keras.outputs import OutputKind, accuracy, loss, output_kind
 from ablate.keras.run_config import cell_config
 from ablate.keras.streams import reseed, stream_seed
 from ablate.keras.tf_memory import free_unused_graphs
@@ -44,12 +46,14 @@ class CompiledModel:
         loop: Trains and evaluates the model on them.
         initial_optimizer: The optimizer's state before its first step. A second optimizer would leave 2 MB behind a
             run.
+        outputs: What the outputs of the network mean.
     """
 
     model: Any
     batches: Mapping[str, Any]
     loop: TracedLoop | FitLoop
     initial_optimizer: Sequence[np.ndarray]
+    outputs: OutputKind
 
     def reset(self, seed: int) -> None:
         """Brings the model to the start of the run of this seed, bit for bit as a new one would be.
@@ -109,18 +113,19 @@ def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
     # What is traced here needs TensorFlow; with other back ends Keras trains by its own fit.
     traced = device.backend_name() == "tensorflow"
     kind: Any = TensorBatches if traced else ArrayBatches
-    batches = {
-        name: kind(dataset.pool, values["batch_size"], one_hot=bool(values["label_smoothing"]))
-        for name in ("training", "evaluation")
-    }
     model = build_model(config, dataset, values["mixed_precision"])
+    refuse_unreported_training(model, values)
+    refuse_unreadable_file(model, values)
+    outputs = output_kind(model)
+    one_hot = bool(values["label_smoothing"]) and not outputs.is_single
+    batches = {name: kind(dataset.pool, values["batch_size"], one_hot=one_hot) for name in ("training", "evaluation")}
     model.compile(
         optimizer=optimizer(values, -(-len(dataset.train) // values["batch_size"])),
-        loss=loss(values, logits=not gives_probabilities(model)),
-        metrics=["accuracy"],
+        loss=loss(values, outputs),
+        metrics=[accuracy(outputs)],
         jit_compile=device.compiles(values["jit"]),
     )
     model.optimizer.build(model.trainable_variables)
     steps = 1 if watches_batches(values["callbacks"]) else _STEPS
     loop = TracedLoop(model, batches, steps) if traced else FitLoop(model, batches)
-    return CompiledModel(model, batches, loop, values_of(model.optimizer.variables))
+    return CompiledModel(model, batches, loop, values_of(model.optimizer.variables), outputs)

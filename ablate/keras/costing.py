@@ -22,10 +22,12 @@ import tensorflow as tf
 from ablate.errors import AblateError
 from ablate.keras.compiled import clear_models
 from ablate.keras.data.loading import load_run_data
+from ablate.keras.graph_reader import functional
 from ablate.keras.graph_writer import sketch
 from ablate.keras.loop import build_metrics
 from ablate.keras.networks import FullModelCache, build_model, cell_graph
-from ablate.keras.optimization import loss, optimizer
+from ablate.keras.optimization import optimizer
+from ablate.keras.outputs import accuracy, loss, output_kind
 from ablate.keras.run_config import check_config, prepare_process
 from ablate.keras.theoretical_cost import BYTES_PER_WEIGHT, activations, flops
 from ablate.memory import total_memory
@@ -102,10 +104,11 @@ class _TimedNetwork:
     def __init__(self, config: Mapping[str, Any], batch: int, starter: Executor) -> None:
         values = check_config(config)
         model = build_model(config, load_run_data(config)[0], values["mixed_precision"])
+        outputs = output_kind(model)
         model.compile(
             optimizer(values, 100),
-            loss(values, logits=False),
-            metrics=["accuracy"],
+            loss(values, outputs),
+            metrics=[accuracy(outputs)],
             jit_compile=device.compiles(values["jit"]),
         )
         model.optimizer.build(model.trainable_variables)
@@ -180,7 +183,7 @@ def forward_pass(model: Any, batch: int) -> Pass:
     """A forward pass as in inference.
 
     Args:
-        model: A functional model.
+        model: A functional or Sequential model.
         batch: Number of images.
     """
     images = _images(model, batch)
@@ -194,11 +197,11 @@ def training_step(model: Any, batch: int, jit: bool = False) -> Pass:
     """A step of training: forward, backward, update of the weights.
 
     Args:
-        model: A compiled model with one output, a number for each class.
+        model: A compiled model with one output, a number for each class or one for two.
         batch: Number of images.
         jit: Whether XLA compiles the step.
     """
-    classes = model.outputs[0].shape[-1]
+    classes = max(2, model.outputs[0].shape[-1])
     labels = np.arange(batch) % classes
     smooth = isinstance(model.loss, keras.losses.CategoricalCrossentropy)
     values = np.eye(classes, dtype="float32")[labels] if smooth else labels
@@ -218,7 +221,7 @@ def _images(model: Any, batch: int) -> Any:
         shape = (batch, *(side or 1 for side in tensor.shape[1:]))
         return keras.ops.convert_to_tensor(rng.uniform(size=shape).astype("float32"), tensor.dtype)
 
-    return keras.tree.map_structure(values, model.input)
+    return keras.tree.map_structure(values, functional(model).input)
 
 
 def _wait(outputs: Any) -> None:

@@ -9,7 +9,7 @@ from itertools import chain
 
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Node, Shape
-from ablate.keras.kinds import CONVOLUTIONS, DENSE, NORMALIZATIONS, POOLINGS, is_activation
+from ablate.keras.kinds import CONVOLUTIONS, DENSE, POOLINGS, is_activation, is_normalization
 from ablate.keras.layer_labels import change_label, layer_label
 
 State = str
@@ -229,7 +229,7 @@ class _Reader:
         if layer.config.get("use_bias") != new.config.get("use_bias"):
             return LayerLabel(f"{text} + bias", "changed")
         # A normalisation that now follows what it came before.
-        if layer.is_a(*NORMALIZATIONS) and any(one.layer in followers for one in self.cell.producers(call)):
+        if is_normalization(layer) and any(one.layer in followers for one in self.cell.producers(call)):
             return LayerLabel(f"{text} moved", "changed")
         return LayerLabel(text)
 
@@ -252,7 +252,7 @@ def _role(layer: LayerSpec) -> str:
     """What a layer is for the row that it stands in: a heavy layer, with light ones around it."""
     if layer.is_a(*CONVOLUTIONS, *DENSE, *POOLINGS):
         return "heavy"
-    if layer.is_a(*NORMALIZATIONS) or is_activation(layer):
+    if is_normalization(layer) or is_activation(layer):
         return "light"
     return "padding" if layer.kind.__name__.startswith("ZeroPadding") else "other"
 

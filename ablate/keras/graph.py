@@ -8,9 +8,8 @@ initial weights are drawn by layer name: a layer that an edit does not touch sta
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -38,6 +37,8 @@ class LayerSpec:
         config: The arguments of its class.
         weighted: Whether it has weights.
         inner: The graph of a nested model, otherwise None.
+        wrapper: The wrapper that calls it (`TimeDistributed`, `SpectralNormalization`), without its ``layer``; None if
+            there is none. All else is that of the wrapped layer, so that it is found as one without a wrapper is.
         origin: The layer of the model it was read from; None once its configuration was edited.
     """
 
@@ -46,6 +47,7 @@ class LayerSpec:
     config: Mapping[str, Any]
     weighted: bool
     inner: Graph | None = None
+    wrapper: LayerSpec | None = None
     origin: Any = None
 
     def is_a(self, *kinds: Kind) -> bool:
@@ -61,9 +63,38 @@ class LayerSpec:
         """Whether its class comes with Keras."""
         return self.kind.__module__.split(".")[0] == "keras"
 
+    @property
+    def unwrapped_origin(self) -> Any:
+        """The layer that was read, without its wrapper."""
+        return self.origin if self.wrapper is None or self.origin is None else self.origin.layer
+
+    @property
+    def sublayers(self) -> tuple[Any, ...]:
+        """The Keras layers that a layer of the user holds and its own code calls, at any depth; of one that was read.
+
+        What Keras's own layers are made of, such as the dense layers of attention, belongs to them.
+        """
+        return tuple(self.unwrapped_origin._flatten_layers(include_self=False)) if self.is_custom else ()
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether it is a layer of the user that was read, and no nested model: its own code says what it computes."""
+        return not self.is_of_keras() and self.is_a("Layer") and self.inner is None and self.origin is not None
+
     def configured(self, **config: Any) -> LayerSpec:
         """The same layer with some of its arguments changed."""
         return replace(self, config={**self.config, **config}, origin=None)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerIdentity:
+    """A layer wherever it stands in a network, in its own graph and in those of nested models.
+
+    Args:
+        spec: The layer as it was read.
+    """
+
+    spec: LayerSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +111,10 @@ class Graph:
         inputs: Its input tensors, in the structure in which the model takes them.
         outputs: Its output tensors, in the structure in which the model returns them.
         trainable: Whether its weights are trained.
+        dtype: Name of its number format, ``mixed_float16``; by it Keras decides whether the loss is scaled.
+        attributes: What a model of a class of the user's has beyond other models.
+        identities: By the name of a layer what it is in all graphs in which it stands: models nested in one may share
+            it. It stays the same when the layer is edited.
     """
 
     name: str
@@ -89,6 +124,9 @@ class Graph:
     inputs: Any
     outputs: Any
     trainable: bool = True
+    dtype: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    identities: Mapping[str, LayerIdentity] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         roots = [tensor.node for tensor in (*tensors_in(self.inputs), *tensors_in(self.outputs))]
@@ -129,6 +167,24 @@ class Graph:
     def ancestors(self, node: Node) -> frozenset[str]:
         """Keys of all nodes that a node depends on."""
         return self._ancestors[node.key]
+
+    def depends_on(self, tensor: Tensor, other: Tensor) -> bool:
+        """Whether a tensor is another one or computed from it, not only from another output of the same call.
+
+        Args:
+            tensor: The tensor.
+            other: What it may be computed from.
+        """
+        ancestors = self.ancestors(self.nodes[tensor.node])
+        if tensor == other or other.node not in ancestors:
+            return tensor == other
+        if len(self.nodes[other.node].shapes) == 1:
+            return True
+        return any(other in self.nodes[key].inputs for key in (tensor.node, *ancestors))
+
+    def is_behind_weights(self, node: Node) -> bool:
+        """Whether a layer with weights stands somewhere before a node."""
+        return any(self.layer(key).weighted for key in self.ancestors(node))
 
     def descendants(self, node: Node) -> tuple[Node, ...]:
         """All nodes that depend on a node, in order."""
@@ -241,7 +297,8 @@ class Graph:
         if "dtype" not in old.config:
             inherited |= self._number_format(node.inputs[0])
         layer = layer_class(kind)(name=old.name, **inherited, **config)
-        return LayerSpec(old.name, type(layer), layer.get_config(), old.weighted if weighted is None else weighted)
+        has_weights = old.weighted if weighted is None else weighted
+        return LayerSpec(old.name, type(layer), layer.get_config(), has_weights, wrapper=old.wrapper)
 
     def _number_format(self, tensor: Tensor) -> dict[str, Any]:
         """The ``dtype`` argument of the layer that made a tensor."""
@@ -282,33 +339,3 @@ def layer_class(kind: Kind) -> Any:
     from keras import layers
 
     return getattr(layers, kind) if isinstance(kind, str) else kind
-
-
-def fingerprint(graph: Graph) -> str:
-    """A hash of what a network computes, up to its weights: kinds, arguments and connections of its layers, no names.
-
-    Args:
-        graph: The graph. Equal hashes mean equal networks, with weights of equal shapes.
-    """
-    return hashlib.sha256(repr(_description(graph)).encode()).hexdigest()
-
-
-def _description(graph: Graph) -> tuple[Any, ...]:
-    names = {name: place for place, name in enumerate(dict.fromkeys(node.layer for node in graph.nodes.values()))}
-    places = {
-        Tensor(key, position): f"tensor {place}:{position}"
-        for place, (key, node) in enumerate(graph.nodes.items())
-        for position in range(len(node.shapes))
-    }
-
-    def text(structure: Any) -> str:
-        return repr(substituted(structure, places))
-
-    kinds = tuple(_layer_description(graph.layers[name]) for name in names)
-    calls = tuple((names[node.layer], text((node.args, dict(node.kwargs)))) for node in graph.nodes.values())
-    return kinds, calls, text(graph.inputs), text(graph.outputs)
-
-
-def _layer_description(layer: LayerSpec) -> tuple[Any, ...]:
-    config = {key: value for key, value in sorted(layer.config.items()) if key != "name"}
-    return layer.kind.__qualname__, repr(config), None if layer.inner is None else _description(layer.inner)

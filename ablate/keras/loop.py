@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ablate.keras.data.batches import ArrayBatches, TensorBatches
+from ablate.keras.outputs import OutputKind, most_probable
 
 _Pass = Callable[[Any, Any, Any], Mapping[str, Any]]
 
@@ -32,6 +34,7 @@ class TracedLoop:
         build_metrics(model, batches["training"].one_hot)
         self._train = _traced(model, model.train_step, batches["training"])
         self._test = _traced(model, model.test_step, batches["evaluation"])
+        self._predict: Callable[[Any, Any], Any] | None = None
 
     def fit(self, epochs: int, first: int, callbacks: Sequence[Any]) -> None:
         """Trains, and evaluates after each epoch on the selected evaluation images.
@@ -72,6 +75,23 @@ class TracedLoop:
         logs = self._pass(self._test, "evaluation", callbacks.on_test_batch_begin, callbacks.on_test_batch_end)
         callbacks.on_test_end(logs)
         return logs
+
+    def predicted_classes(self, kind: OutputKind) -> np.ndarray:
+        """The most probable class of each of the selected evaluation images.
+
+        Args:
+            kind: What the outputs of the network mean.
+
+        Returns:
+            (images,), whole numbers.
+        """
+        if self._predict is None:
+            self._predict = _traced_classes(self._model, self._batches["evaluation"], kind)
+        batches = self._batches["evaluation"]
+        iterator = None if batches.direct else iter(batches.pipeline)
+        steps = range(batches.steps)
+        parts = [np.asarray(self._predict(tf.constant(step, tf.int64), iterator)) for step in steps]
+        return np.concatenate(parts).astype(np.int64)
 
     def _pass(
         self, traced: _Pass, name: str, begins: Callable[..., None], ends: Callable[..., None]
@@ -117,6 +137,22 @@ class FitLoop:
         """See `TracedLoop.evaluate`."""
         logs = self._model.evaluate(self._batches["evaluation"], verbose=0, return_dict=True)
         return {name: float(value) for name, value in logs.items()}
+
+    def predicted_classes(self, kind: OutputKind) -> np.ndarray:
+        """See `TracedLoop.predicted_classes`."""
+        outputs = self._model.predict(self._batches["evaluation"], verbose=0)
+        return np.asarray(keras.ops.convert_to_numpy(most_probable(outputs, kind))).astype(np.int64)
+
+
+def _traced_classes(model: Any, batches: TensorBatches, kind: OutputKind) -> Callable[[Any, Any], Any]:
+    """The most probable classes of the images of one batch."""
+
+    def classes(step: Any, iterator: Any) -> Any:
+        images, _ = batches.batch(step) if iterator is None else batches.scaled(*iterator.get_next())
+        return most_probable(model(images, training=False), kind)
+
+    traced: Callable[[Any, Any], Any] = tf.function(classes, reduce_retracing=True, autograph=False)
+    return traced
 
 
 def build_metrics(model: Any, one_hot: bool) -> None:

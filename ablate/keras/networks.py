@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
 
 from ablate.errors import NetworkError
+from ablate.formatting import listing
 from ablate.keras.data.dataset import Dataset
-from ablate.keras.graph import Graph
-from ablate.keras.graph_reader import functional
-from ablate.keras.models import build
-from ablate.keras.rewrites import ablated_graph, catalogue, remove
+from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph_node import tensors_in
+from ablate.keras.graph_reader import functional, graph_of, nested_model
+from ablate.keras.graph_writer import model_of
+from ablate.keras.initial_weights import drawn_variables, leaf_layers
+from ablate.keras.layer_state import carry_over
+from ablate.keras.models import build, resolve_name
+from ablate.keras.models.builder import REDRAW
+from ablate.keras.outputs import output_kind
+from ablate.keras.rewrites import ablated_graph, catalogue
 from ablate.keras.run_config import levels_of
-from ablate.keras.streams import copied
+
+_logger = logging.getLogger(__name__)
 
 
 def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:
@@ -42,11 +53,23 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
             f"Model '{model.name}' has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
             "one of each is needed."
         )
-    if tuple(model.outputs[0].shape) != (None, dataset.classes):
+    given, needed = tuple(model.outputs[0].shape), [(None, dataset.classes)]
+    if dataset.classes == 2:
+        needed.append((None, 1))
+    if given not in needed:
+        or_one = ", or (None, 1), one for the second class" if dataset.classes == 2 else ""
         raise NetworkError(
-            f"Model '{model.name}' gives {tuple(model.outputs[0].shape)}; data set '{dataset.name}' needs "
-            f"(None, {dataset.classes}), a number for each class."
+            f"Model '{model.name}' gives {given}; data set '{dataset.name}' needs {needed[0]}, a number for each "
+            f"class{or_one}."
         )
+    output_kind(model)  # refuses a network for images of several classes
+    try:
+        inspect.signature(model.compile).bind(optimizer=None, loss=None, metrics=None, jit_compile=None)
+    except TypeError as error:
+        raise NetworkError(
+            f"Model '{model.name}' ({type(model).__name__}) cannot be compiled here: {error}. Its `compile` must take "
+            "optimizer, loss, metrics and jit_compile."
+        ) from error
     input_shape = tuple(model.inputs[0].shape)[1:]
     if any(side not in (None, size) for side, size in zip(input_shape, dataset.input_shape, strict=True)):
         raise NetworkError(
@@ -54,6 +77,41 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
             f"set data.size and data.channels."
         )
     return model
+
+
+def compile_notes(model: Any) -> list[str]:
+    """What a builder compiled its network with, and what counts instead; empty if it is not compiled.
+
+    Args:
+        model: The network as it was built.
+    """
+    if not getattr(model, "compiled", False):
+        return []
+    optimizer, loss = getattr(model, "optimizer", None), getattr(model, "loss", None)
+    parts = [type(optimizer).__name__] if optimizer is not None else []
+    parts += [str(getattr(loss, "name", None) or getattr(loss, "__name__", loss))] if loss is not None else []
+    return [
+        f"Model '{model.name}' comes compiled ({', '.join(parts)}), which is not used: train.optimizer, "
+        "train.learning_rate and the other keys of train set how it is trained; the loss is cross-entropy."
+    ]
+
+
+def weight_notes(config: Mapping[str, Any], model: Any) -> list[str]:
+    """What to say about trained weights that come with a network and are not used.
+
+    Args:
+        config: The config of the run.
+        model: Its network.
+    """
+    node = resolve_name(config["model"])
+    if node["name"] != "saved" and node.get("weights") != REDRAW:
+        return []
+    source = "path" if node["name"] == "saved" else "builder"
+    frozen = [path for path, layer in leaf_layers(model) if drawn_variables(layer) and not layer.trainable]
+    return [
+        f"The weights that come with model.{source}={node[source]} are not used: every run starts from fresh ones."
+        + (f" Frozen, and so never trained, are {listing(frozen, 5)}." if frozen else "")
+    ]
 
 
 class FullModelCache:
@@ -85,7 +143,9 @@ def cell_graph(full: Any, config: Mapping[str, Any]) -> Graph | None:
         NetworkError: The network cannot be rewritten.
     """
     ingredients = catalogue(config.get("ingredients"))
-    return ablated_graph(full, levels_of(config, ingredients), config.get("only"), ingredients)
+    return ablated_graph(
+        full, levels_of(config, ingredients), config.get("only"), ingredients, bool(config.get("partial"))
+    )
 
 
 def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:
@@ -100,18 +160,30 @@ def build_model(config: Mapping[str, Any], dataset: Dataset, precision: str | No
         NetworkError: The network cannot be built or rewritten, or does not fit the data.
     """
     model = full_model(config, dataset, precision)
-    ingredients = catalogue(config.get("ingredients"))
-    model = remove(model, only=config.get("only"), ingredients=ingredients, **levels_of(config, ingredients))
-    return _with_exact_outputs(model) if precision else model
+    for note in compile_notes(model):
+        _logger.info(note)
+    graph = cell_graph(model, config)
+    if precision:
+        graph = _with_exact_outputs(graph or graph_of(model))
+    return model if graph is None else carry_over(model, model_of(graph))
 
 
-def _with_exact_outputs(model: Any) -> Any:
-    last = {tensor._keras_history.operation.name for tensor in model.outputs}
-
-    def exact(layer: Any) -> Any:
-        return copied(layer, dtype="float32") if layer.name in last else copied(layer)
-
-    return keras.models.clone_model(model, clone_function=exact)
+def _with_exact_outputs(graph: Graph) -> Graph:
+    """The graph with the last layers in 32 bits, and with them the operations behind them."""
+    layers: dict[str, LayerSpec] = {}
+    stack = [tensor.node for tensor in tensors_in(graph.outputs)]
+    while stack:
+        node = graph.nodes[stack.pop()]
+        layer = graph.layer(node)
+        if layer.wrapper is not None:
+            layer = replace(layer, wrapper=layer.wrapper.configured(dtype="float32"), origin=None)
+        if layer.inner is not None:
+            layers[layer.name] = replace(layer, inner=_with_exact_outputs(layer.inner))
+        elif "dtype" in layer.config:
+            layers[layer.name] = layer if layer.is_a("InputLayer") else layer.configured(dtype="float32")
+        else:
+            stack += [tensor.node for tensor in node.inputs]
+    return graph.edited(layers=layers.values())
 
 
 def named_weights(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -125,8 +197,9 @@ def named_weights(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         Path, such as ``"encoder/conv1/kernel/0"``, and variable.
     """
     for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from named_weights(layer, f"{prefix}{layer.name}/")
+        nested = layer if isinstance(layer, keras.Model) else nested_model(layer)
+        if nested is not None:
+            yield from named_weights(nested, f"{prefix}{layer.name}/")
             continue
         counts: Counter[str] = Counter()
         for weight in layer.weights:

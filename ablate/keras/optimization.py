@@ -1,4 +1,4 @@
-"""What Keras needs to train a network: its optimizer, the schedule of the learning rate, and the loss."""
+"""What Keras needs to train a network: its optimizer and the schedule of the learning rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numpy as np
 
 from ablate.errors import suggestion
 from ablate.keras.callbacks import callback_faults
@@ -111,31 +110,3 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
         return {key: getattr(self, key) for key in ("name", "peak", "epochs", "warmup_epochs", "steps")}
-
-
-def loss(values: Mapping[str, Any], *, logits: bool) -> Any:
-    """Cross-entropy, on whole-number labels or, with label smoothing, on vectors.
-
-    Args:
-        values: The checked train section.
-        logits: Whether the network ends without a softmax.
-    """
-    if values["label_smoothing"]:
-        return keras.losses.CategoricalCrossentropy(from_logits=logits, label_smoothing=values["label_smoothing"])
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
-
-
-def gives_probabilities(model: Any) -> bool:
-    """Whether the outputs of a network are probabilities, in place of logits."""
-    last = model.outputs[0]._keras_history.operation
-    if isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax:
-        return True
-    # An ending of another kind is tried out.
-    shape = [2, *(side or 32 for side in model.inputs[0].shape[1:])]
-    outputs = keras.ops.convert_to_numpy(model(np.linspace(0, 1, int(np.prod(shape))).reshape(shape), training=False))
-    return are_probabilities(outputs)
-
-
-def are_probabilities(outputs: np.ndarray) -> bool:
-    """Whether rows of numbers are probabilities: none below 0, and their sum 1."""
-    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=1e-3))

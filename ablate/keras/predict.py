@@ -13,14 +13,14 @@ from ablate.keras import device  # noqa: F401  isort: skip  (it must come before
 
 import keras
 import numpy as np
-from scipy.special import softmax
 
-from ablate.errors import NetworkError
-from ablate.keras.data.class_folders import picture_files
+from ablate.errors import NetworkError, StoreError
 from ablate.keras.data.dataset import Dataset
+from ablate.keras.data.image_files import picture_files
 from ablate.keras.data.images import UNREADABLE, fitted, opened
-from ablate.keras.optimization import are_probabilities
+from ablate.keras.outputs import output_kind, probabilities
 from ablate.store.atomic import replacing
+from ablate.store.run_folder import RunFolder
 
 _LISTED = 3
 """Classes that are printed for a picture, the most probable first."""
@@ -41,6 +41,7 @@ class Preprocessing:
         fit: How a picture comes to that size: ``stretch``, ``crop`` or ``pad``.
         offset: By channel, subtracted from values of 0 to 255 before they are multiplied with ``factor``.
         factor: By channel.
+        white: What white is in pictures of 16 bits or floating-point numbers; None is 65535 and 1.
     """
 
     data: str
@@ -49,12 +50,13 @@ class Preprocessing:
     fit: str
     offset: tuple[float, ...]
     factor: tuple[float, ...]
+    white: float | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset, fit: str) -> Preprocessing:
+    def of(cls, dataset: Dataset, fit: str, white: float | None = None) -> Preprocessing:
         """The preprocessing of a data set."""
         offset, factor = tuple(dataset.offset.tolist()), tuple(dataset.factor.tolist())
-        return cls(dataset.name, dataset.class_names, dataset.input_shape, fit, offset, factor)
+        return cls(dataset.name, dataset.class_names, dataset.input_shape, fit, offset, factor, white)
 
     def images(self, paths: list[Path]) -> np.ndarray:
         """Pictures, read and converted as the training images were.
@@ -73,7 +75,7 @@ class Preprocessing:
         for path in paths:
             try:
                 with opened(path, (height, width)) as (image, _):
-                    arrays.append(fitted(image, (height, width), channels, self.fit))
+                    arrays.append(fitted(image, (height, width), channels, self.fit, self.white))
             except FileNotFoundError:
                 faults.append(f"{path}: there is no such file.")
             except UNREADABLE:
@@ -160,16 +162,37 @@ def predict(run: Path, images: Sequence[Path]) -> tuple[Path, list[Prediction]]:
     if not files:
         raise NetworkError(f"No picture to predict among {', '.join(map(str, images)) or 'nothing'}: name image files.")
     model, preprocessing = load_model(model_path)
+    kind = output_kind(model)
     predictions = []
     for start in range(0, len(files), _BATCH):
         batch = files[start : start + _BATCH]
         outputs = np.asarray(model.predict(preprocessing.images(batch), verbose=0), np.float64)
-        # A network that ends without a softmax gives logits.
-        probabilities = outputs if are_probabilities(outputs) else softmax(outputs, axis=-1)
-        for file, row in zip(batch, probabilities, strict=True):
+        for file, row in zip(batch, probabilities(outputs, kind), strict=True):
             ranked = {preprocessing.class_names[label]: float(row[label]) for label in np.argsort(-row, kind="stable")}
             predictions.append(Prediction(file, ranked))
     return model_path, predictions
+
+
+def epoch_notes(run: Path, file: Path) -> list[str]:
+    """A sentence where a run's best weights are of another epoch than those that it tested; nothing otherwise.
+
+    Args:
+        run: The folder of the run.
+        file: The file of the network.
+    """
+    try:
+        result = RunFolder(run).result()
+    except StoreError:
+        return []
+    metrics = {} if result is None else result.metrics
+    epoch, saved, accuracy = (metrics.get(name) for name in ("epoch", "saved_epoch", "test_accuracy"))
+    if file.stem != "best" or None in (epoch, saved, accuracy) or epoch == saved:
+        return []
+    return [
+        f"  These are the weights of epoch {saved:.0f}, the best by validation accuracy. The test accuracy of the run, "
+        f"{accuracy:.4f}, is that of epoch {epoch:.0f}: train.epoch=best_val tests the weights that train.save=best "
+        "saves."
+    ]
 
 
 def main(run_folder: Path | str, images: Sequence[Path | str]) -> list[str]:
@@ -181,7 +204,7 @@ def main(run_folder: Path | str, images: Sequence[Path | str]) -> list[str]:
     """
     path, predictions = predict(Path(run_folder), [Path(image) for image in images])
     width = max(len(str(one.path)) for one in predictions)
-    lines = [f"Predictions of {path}:"]
+    lines = [f"Predictions of {path}:", *epoch_notes(Path(run_folder), path)]
     for one in predictions:
         most_probable = list(one.probabilities.items())[:_LISTED]
         lines.append(f"  {one.path!s:{width}}  {', '.join(f'{name} {value:.3f}' for name, value in most_probable)}")

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
 
-import keras
 from omegaconf import DictConfig
 
 from ablate.errors import AblateError, ConfigError
 from ablate.keras.data.loading import load_run_data
-from ablate.keras.data.quality import leaks
+from ablate.keras.data.quality import contradiction_note, giveaway_notes, leaks
+from ablate.keras.graph_equality import fingerprint
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
-from ablate.keras.networks import FullModelCache, cell_graph
-from ablate.keras.rewrites import catalogue, present
+from ablate.keras.model_checks import refuse_unreadable_file, refuse_unreported_training, saving_notes
+from ablate.keras.networks import FullModelCache, cell_graph, compile_notes, weight_notes
+from ablate.keras.rewrites import catalogue, inaccessible_places, partial_removals, present
+from ablate.keras.rewrites.places import has_places, inaccessible_text, left_alone, left_alone_text, patterns
 from ablate.keras.rewrites.without_block import block_key, block_names
 from ablate.keras.run_config import cell_config, levels_of, plain_values, prepare_process
+from ablate.keras.survey import refused_blocks
 from ablate.keras.theoretical_cost import capacity_note, refuse_too_large
 from ablate.study.setting import written
 
@@ -33,12 +35,14 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
 
     Returns:
         One mapping a config: ``error`` (a message or ``None``), ``absent`` (ingredients that the full network does not
-        have), ``weights`` (all of the network), ``sites`` (of each ingredient in the full network), ``input_shape``,
+        have, or only where they cannot be removed), ``weights`` (all of the network), ``sites`` (of each ingredient in
+        the full network), ``inaccessible`` (where an ingredient is inside layers of the user), ``input_shape``,
         ``classes``, and ``notes`` (a sentence for each change that the config does not ask for, of data or capacity,
         and for test images that another subset has too).
     """
     answers: dict[str, dict[str, Any]] = {}
     first_with_graph: dict[str, Mapping[str, Any]] = {}
+    changed: set[str] = set()
     keys = []
     models = FullModelCache()
     for config in configs:
@@ -49,6 +53,8 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
         if key in answers:
             continue
         answers[key], graph = _build(plain, models)
+        if answers[key]["inaccessible"]:
+            changed |= _changed_levels(plain).keys()
         if graph is None:
             continue
         levels = (*catalogue(plain.get("ingredients")), "blocks")
@@ -67,13 +73,29 @@ def check(configs: Sequence[Mapping[str, Any] | DictConfig]) -> list[dict[str, A
             varied = [name for name in levels if plain.get(name) != other.get(name) and name != "blocks"]
             here, there = (", ".join(f"{name}={written(one.get(name))}" for name in varied) for one in (plain, other))
             answers[key]["error"] = f"{here} changes nothing: the network is the same as with {there}."
-    return [dict(answers[key]) for key in keys]
+    return [_with_unreachable(answers[key], changed) for key in keys]
+
+
+def _changed_levels(config: Mapping[str, Any]) -> dict[str, Any]:
+    ingredients = catalogue(config.get("ingredients"))
+    levels = levels_of(config, ingredients)
+    return {name: level for name, level in levels.items() if level != ingredients[name].levels[0]}
+
+
+def _with_unreachable(answer: Mapping[str, Any], changed: Collection[str]) -> dict[str, Any]:
+    """An answer with a note for each ingredient that some config changes and that only layers of the user hold."""
+    notes = [
+        f"`{name}` is in this model and cannot be removed: {places}."
+        for name, places in answer["inaccessible"].items()
+        if name in changed and name in answer["absent"]
+    ]
+    return {**answer, "notes": [*answer["notes"], *notes]}
 
 
 def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str, Any], str | None]:
     """The answer for one config, and the fingerprint of its network if that can be built."""
     answer: dict[str, Any] = {"error": None, "absent": [], "weights": 0, "input_shape": None, "classes": 0}
-    answer |= {"sites": {}, "notes": []}
+    answer |= {"sites": {}, "inaccessible": {}, "notes": []}
     full = None
     try:
         values = prepare_process(config)
@@ -81,7 +103,10 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         answer |= {
             "input_shape": dataset.input_shape,
             "classes": dataset.classes,
-            "notes": [*notes, *dataset.pool.notes, *leaks(dataset)],
+            "notes": [
+                *(*notes, *dataset.pool.notes, *leaks(dataset), *contradiction_note(dataset)),
+                *giveaway_notes(dataset),
+            ],
         }
         if values["batch_size"] > len(dataset.train):
             raise ConfigError(
@@ -90,20 +115,36 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
             )
         ingredients = catalogue(config.get("ingredients"))
         full = models.get(config, dataset, values["mixed_precision"])
+        answer["notes"] += [*compile_notes(full), *weight_notes(config, full), *_blocks_note(config, full)]
+        refuse_unreported_training(full, values)
         answer["sites"] = present(full, ingredients)
-        answer["absent"] = [name for name, sites in answer["sites"].items() if not sites and not ingredients[name].adds]
+        whole, only = graph_of(full), config.get("only") or {}
+        answer["absent"] = [
+            name
+            for name, sites in answer["sites"].items()
+            if not (sites or ingredients[name].adds or has_places(ingredients[name], whole, patterns(only.get(name))))
+        ]
+        places = {name: inaccessible_places(ingredient, whole) for name, ingredient in ingredients.items()}
+        answer["inaccessible"] = {name: inaccessible_text(found) for name, found in places.items() if found}
         graph = cell_graph(full, config)
         model = full if graph is None else sketch(graph)
         answer["weights"] = model.count_params()
-        levels = levels_of(config, ingredients).items()
-        changed = [f"{name}={written(level)}" for name, level in levels if level != ingredients[name].levels[0]]
+        refuse_unreadable_file(model, values)
+        answer["notes"] += saving_notes(model, values)
+        levels = _changed_levels(config)
+        if graph is not None:
+            answer["notes"] += partial_removals(whole, graph, levels, only, ingredients)
+        for name in (name for name in levels if not only.get(name)):
+            others = left_alone(ingredients[name], whole)
+            answer["notes"] += [f"{name}={written(levels[name])}: {left_alone_text(others)}."] if others else []
+        changed = [f"{name}={written(level)}" for name, level in levels.items()]
         change = ", ".join(changed) or "the full network"
         refuse_too_large(change, answer["weights"])
         note = capacity_note(change, answer["weights"], full.count_params())
         answer["notes"] += [note] if note else []
     except AblateError as error:
         return answer | {"error": f"{error}{_advice_on_blocks(config, full)}"}, None
-    return answer, _graph_fingerprint(model)
+    return answer, fingerprint(graph_of(model))
 
 
 def _advice_on_blocks(config: Mapping[str, Any], full: Any) -> str:
@@ -112,18 +153,24 @@ def _advice_on_blocks(config: Mapping[str, Any], full: Any) -> str:
     if removed == "none":
         return ""
     limit = (config.get("only") or {}).get("without_block")
-    rest = [name for name in block_names(graph_of(full), limit) if block_key(name) not in removed.split(",")]
-    return f" All blocks but this: 'only.without_block=[{','.join(rest)}]'." if rest else ""
+    refused = refused_blocks(full, limit)
+    gone = removed.split(",")
+    names = [name for name in block_names(graph_of(full), limit) if name not in refused]
+    rest = [name for name in names if block_key(name) not in gone and name not in gone]
+    return f" Blocks that can be left out: 'only.without_block=[{','.join(rest)}]'." if rest else ""
 
 
-def _graph_fingerprint(model: Any) -> str:
-    """Hash of the layers, their connections and the shapes of their weights; names do not count."""
-    numbers = {layer.name: f"#{number}" for number, layer in enumerate(model.layers)} | {model.name: "#model"}
-    config = keras.tree.map_structure(
-        lambda value: numbers.get(value, value) if isinstance(value, str) else value, model.get_config()
-    )
-    content = [config, [list(weight.shape) for weight in model.weights]]
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+def _blocks_note(config: Mapping[str, Any], full: Any) -> list[str]:
+    """The blocks that a study of all blocks does not leave out."""
+    if not any(present is False for present in (config.get("blocks") or {}).values()):
+        return []
+    refused = refused_blocks(full, (config.get("only") or {}).get("without_block"))
+    if not refused:
+        return []
+    return [
+        f"{len(refused)} blocks cannot be left out, since what follows needs their channels, and are no factors: "
+        f"{', '.join(refused)}."
+    ]
 
 
 def _removed_blocks(config: Mapping[str, Any]) -> str:

@@ -12,7 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from ablate.errors import ConfigError, NetworkError
 from ablate.keras.optimization import check_training
 from ablate.keras.rewrites import Ingredient, catalogue
-from ablate.keras.settings import check_data, level_faults
+from ablate.keras.settings import PARTIAL, check_data, level_faults
+from ablate.study.setting import setting_fault
 
 _SECTIONS = ("model", "data", "train")
 
@@ -54,6 +55,8 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
         faults += level_faults(config, catalogue(config.get("ingredients")))
     except NetworkError as error:
         faults.append(str(error))
+    if fault := setting_fault("partial", config.get("partial", PARTIAL.default), PARTIAL):
+        faults.append(fault)
     blocks = config.get("blocks") or {}
     faults += [
         f"blocks.{name}={value}: must be true or false." for name, value in blocks.items() if value not in (True, False)

@@ -6,7 +6,6 @@ numbers, and its output decides what it is. Layers of Keras's own classes are no
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from keras import ops
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Node, Shape, substituted
 from ablate.keras.kinds import is_addition
+from ablate.keras.layer_config import create_layer
 
 _PRODUCTS = ("Multiply", "Divide", "TrueDivide")
 # Half-precision numbers have three digits.
@@ -84,13 +84,12 @@ def _is_unknown(layer: LayerSpec) -> bool:
 
 def _callable(layer: LayerSpec, shapes: Sequence[Shape]) -> Any:
     """A function that calls the layer as a node does, with other tensors; None if it cannot be called."""
-    kind: Any = layer.kind
     try:
         if layer.origin is not None and not layer.weighted:
             instance = layer.origin
         else:
             # The weights of the layer that was read may not exist.
-            instance = kind.from_config(copy.deepcopy(dict(layer.config)))
+            instance = create_layer(layer.kind, layer.config)
         if layer.weighted:
             instance.build(shapes[0] if len(shapes) == 1 else list(shapes))
             if len(instance.weights) != 1 or instance.weights[0].shape not in ((), (1,), (shapes[0][-1],)):

@@ -37,7 +37,7 @@ TASK = "ablate.keras.train.train"
 
 REPORTED_METRICS = (
     *(f"{subset}_{kind}" for subset in ("test", "val", "train") for kind in ("accuracy", "loss")),
-    *("weights", "epoch", "epochs", "seconds", "seconds_fit", "seconds_test"),
+    *("weights", "majority_accuracy", "epoch", "epochs", "seconds", "seconds_fit", "seconds_test"),
 )
 """The numbers that a run of our own task reports and a study can compare."""
 
@@ -48,6 +48,11 @@ SCHEDULES = ("constant", "cosine", "exponential", "linear", "step")
 """Schedules of the learning rate; see :class:`ablate.keras.optimization.Schedule`."""
 
 _positive, _below_one = number(0, open_low=True), number(0, 1, open_high=True)
+
+PARTIAL = Setting(
+    False, flag(), "whether an ingredient may stay inside layers of your own, which cannot be rewritten: else refused"
+)
+"""The key ``partial``. It changes no network: it allows some."""
 
 TRAIN_SETTINGS: Mapping[str, Setting] = {
     "epochs": Setting(10, whole(1), "how often the network sees the training images", fallback="data.epochs"),
@@ -103,9 +108,10 @@ DATA_SETTINGS: Mapping[str, Setting] = {
         "most images for training and validation together; a larger limit contains the smaller",
     ),
     "scaling": Setting(
-        "unit",
-        choice(("none", "standard", "unit")),
-        "unit (0 to 1) | standard (mean 0, deviation 1, of the training subset) | none (0 to 255)",
+        "auto",
+        choice(("auto", "none", "standard", "unit")),
+        "unit (0 to 1) | standard (mean 0, deviation 1, of the training subset) | none (0 to 255) | auto: none for a "
+        "network that scales images itself, else unit",
     ),
     "memory": Setting(
         0.25, number(0, 1), "share of the machine's memory for decoded images; beyond it they stay in their file"

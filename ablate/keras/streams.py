@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import random
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import keras
 import numpy as np
-from keras.src.models.functional import Functional
 from keras.src.random.seed_generator import global_seed_generator
 
 from ablate.errors import NetworkError
-from ablate.keras.graph import fingerprint
+from ablate.formatting import listing
+from ablate.keras.graph_equality import fingerprint
 from ablate.keras.graph_reader import graph_of
+from ablate.keras.initial_weights import (
+    drawn_variables,
+    kept_variables,
+    layers_with_loaded_weights,
+    leaf_layers,
+    mark_as_drawn,
+    rebuilt,
+)
+from ablate.keras.layer_config import create_layer, layer_config
+from ablate.keras.layer_state import carry_over, copy_vocabularies
 
 _COUNTER = re.compile(r"_\d+$")  # what Keras appends to the name of a layer that has none of its own
 _LAYER_NAMES: dict[str, tuple[str, ...]] = {}
@@ -60,7 +67,7 @@ def generator(seed: int, *names: object) -> np.random.Generator:
     return np.random.default_rng(_sequence(seed, names))
 
 
-def seed_streams(model: keras.Model, seed: int) -> keras.Model:
+def seed_streams(model: keras.Model, seed: int, *, redraw: bool = False) -> keras.Model:
     """Seeds everything that is random in training a model, each source from a stream of its own, in place.
 
     For a training script of one's own; call it after `remove` and before ``fit``. Layers that two networks share start
@@ -71,14 +78,22 @@ def seed_streams(model: keras.Model, seed: int) -> keras.Model:
     Args:
         model: A built model, compiled or not.
         seed: Seed of the run, 0 or larger.
+        redraw: Whether weights that were loaded or trained before may be replaced by fresh ones.
 
     Returns:
         The same model.
 
     Raises:
-        NetworkError: If the same network was seeded before in this process with other names of its layers. Streams are
-            keyed by layer name, and Keras counts the names of unnamed layers up from model to model.
+        NetworkError: If weights of the model were loaded or trained, and ``redraw`` is false: every run starts from
+            fresh ones. Or if the same network was seeded before in this process with other names of its layers.
+            Streams are keyed by layer name, and Keras counts the names of unnamed layers up from model to model.
     """
+    loaded = [] if redraw else layers_with_loaded_weights(model)[0]
+    if loaded:
+        raise NetworkError(
+            f"Weights of model '{model.name}' were loaded or trained, in {listing(loaded, 5)}. Runs start from freshly "
+            "drawn weights: seed_streams(model, seed, redraw=True) replaces them."
+        )
     _refuse_other_names(model)
     # `fit` shuffles by the global seeds of Python, NumPy and the back end.
     keras.utils.set_random_seed(stream_seed(seed, "order"))
@@ -114,7 +129,7 @@ def seeded(model: keras.Model, seed: int) -> keras.Model:
     Returns:
         The clone, with fresh weights and fresh states of its random layers, each drawn from (seed, layer, weight).
     """
-    clone = keras.models.clone_model(model, clone_function=copied, recursive=True)
+    clone = carry_over(model, keras.models.clone_model(model, clone_function=copied, recursive=True))
     reseed(clone, seed)
     return clone
 
@@ -123,13 +138,13 @@ def copied(layer: Any, **changed: Any) -> Any:
     """A fresh layer of the same config.
 
     Args:
-        layer: The layer. A `Lambda` comes back as it is: a function without a name cannot be created again, and it
-            draws nothing.
+        layer: The layer.
         **changed: What to change in its config.
     """
-    if isinstance(layer, keras.layers.Lambda) and not layer.weights:
-        return layer
-    return type(layer).from_config({**layer.get_config(), **changed})
+    fresh = create_layer(type(layer), {**layer_config(layer), **changed})
+    fresh.name = layer.name  # not every constructor takes it
+    copy_vocabularies(layer, fresh)
+    return fresh
 
 
 def reseed(model: keras.Model, seed: int) -> None:
@@ -138,49 +153,31 @@ def reseed(model: keras.Model, seed: int) -> None:
     A compiled model keeps its traced train step. Weights come from the streams (seed, "init", layer, weight), random
     layers from (seed, "dropout" or "augmentation" or "noise", layer). A layer within a nested model is called
     ``outer/inner``. What a layer draws without an initialiser object of its own comes from the layer's stream too.
+    What preprocessing layers were adapted to stays, and so does what `kept_variables` holds.
 
     Args:
         model: A built model.
         seed: Seed of the run.
     """
     done: set[int] = set()  # a shared layer is seeded once, by its first path
-    for path, layer in _leaves(model, ""):
+    for path, layer in leaf_layers(model):
         if id(layer) not in done:
             done.add(id(layer))
             _reseed_layer(layer, seed, path)
 
 
-def _leaves(model: keras.Model, prefix: str) -> Iterator[tuple[str, Any]]:
-    for layer in model.layers:
-        path = f"{prefix}{layer.name}"
-        # A subclassed model has no graph of layers: it counts as one layer.
-        if isinstance(layer, keras.Sequential | Functional):
-            yield from _leaves(layer, f"{path}/")
-        else:
-            yield path, layer
-
-
 def _reseed_layer(layer: Any, seed: int, path: str) -> None:
-    variables = layer.variables
-    states = [variable for variable in variables if variable.name == "seed_generator_state"]
-    if len(states) < len(variables):
-        for variable, fresh in zip(_drawn(layer), _drawn(_twin(layer, seed, path)), strict=True):
-            variable.assign(fresh)
+    mark_as_drawn(layer)
+    kept = kept_variables(layer)
+    variables = drawn_variables(layer)
+    if variables:
+        drawn = drawn_variables(_twin(layer, seed, path))
+        for place, (variable, fresh) in enumerate(zip(variables, drawn, strict=True)):
+            variable.assign(kept.get(place, fresh))
+    states = [variable for variable in layer.variables if variable.name == "seed_generator_state"]
     for index, state in enumerate(states):
         start = stream_seed(seed, _family(layer), path, index)
         state.assign(np.array([start, 0], dtype=keras.backend.standardize_dtype(state.dtype)))
-
-
-def _drawn(layer: Any) -> list[Any]:
-    """Its variables that are no random states."""
-    return [variable for variable in layer.variables if variable.name != "seed_generator_state"]
-
-
-def _without_dropout(layer: Any) -> dict[str, Any]:
-    """Its config without dropout, whose own draw would shift those of the weights behind it."""
-    config: dict[str, Any] = layer.get_config()
-    of_keras = type(layer).__module__.startswith("keras.")
-    return {**config, **{key: 0.0 for key in ("dropout", "recurrent_dropout") if of_keras and config.get(key)}}
 
 
 def _family(layer: Any) -> str:
@@ -192,38 +189,12 @@ def _family(layer: Any) -> str:
 
 def _twin(layer: Any, seed: int, path: str) -> Any:
     """A fresh layer of the same config and shapes, whose initialisers draw from their streams."""
-    with _default_seed(stream_seed(seed, "init", path)):
-        twin = type(layer).from_config(_without_dropout(layer))
-        # The sublayers' own names count up with every layer made in the process; their places do not.
-        for place, sublayer in enumerate(twin._flatten_layers()):
-            for name, value in list(vars(sublayer).items()):
-                if isinstance(value, keras.Initializer) and hasattr(value, "seed"):
-                    initializer = copy.copy(value)
-                    initializer.seed = stream_seed(seed, "init", path, *([place] if place else []), name)
-                    setattr(sublayer, name, initializer)
-        twin.build_from_config(layer.get_build_config())
-        if len(_drawn(twin)) != len(_drawn(layer)):
-            # A layer without a build method of its own creates its sublayers' weights when it is first called.
-            arguments = layer._inbound_nodes[0].arguments
-            inputs = keras.tree.map_structure(_placeholder, (arguments.args, arguments.kwargs))
-            twin(*inputs[0], **inputs[1])
-    return twin
 
+    def from_stream(place: int, name: str, value: Any) -> Any:
+        if not hasattr(value, "seed"):
+            return value
+        initializer = copy.copy(value)
+        initializer.seed = stream_seed(seed, "init", path, *([place] if place else []), name)
+        return initializer
 
-def _placeholder(value: Any) -> Any:
-    if isinstance(value, keras.KerasTensor):
-        return keras.Input(batch_shape=value.shape, dtype=value.dtype)
-    return value
-
-
-@contextmanager
-def _default_seed(seed: int) -> Iterator[None]:
-    """Within it, draws without a stream (Keras's default seeds, NumPy in a user's layer) follow ``seed``."""
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
+    return rebuilt(layer, from_stream, stream_seed(seed, "init", path))

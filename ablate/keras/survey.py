@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 from rich.table import Table
@@ -14,10 +15,14 @@ from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
 from ablate.keras.interface import cost
 from ablate.keras.networks import full_model
-from ablate.keras.rewrites import Ingredient, ablated_graph, catalogue, sites_of
-from ablate.keras.rewrites.without_block import WithoutBlock, block_key, block_names
+from ablate.keras.rewrites import Ingredient, ablated_graph, catalogue, inaccessible_places, sites_of
+from ablate.keras.rewrites.places import InaccessiblePlace, absence_text, inaccessible_text, left_alone, left_alone_text
+from ablate.keras.rewrites.without_block import WithoutBlock, block_key, block_names, keeps_shapes
 from ablate.keras.run_config import prepare_process
 from ablate.keras.theoretical_cost import CAPACITY_RATIO
+
+_REFUSED_BLOCKS: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
+"""By network in its full form what `refused_blocks` found."""
 
 
 def ingredients(model: Any, known: Mapping[str, Ingredient] | None = None) -> pd.DataFrame:
@@ -33,7 +38,10 @@ def ingredients(model: Any, known: Mapping[str, Ingredient] | None = None) -> pd
         A row an ingredient, by name, also for those that are not there, with 0 sites:
 
         - ``description``: what it is;
-        - ``sites``, ``places``: number and names of the places where it is found;
+        - ``sites``, ``places``: number and names of the places where it is found and can be rewritten;
+        - ``inaccessible``: number of places inside layers of the user, which stay; the remark says where;
+        - ``left_alone``: places that look like it and are left alone, unless ``only`` names them, each with the reason;
+          blocks without which the network cannot be built;
         - ``level``: its level that stands for the network without it;
         - ``weights``, ``weights_without``: number of weights with it and without; missing if it cannot be taken away;
         - ``flops``, ``flops_without``: operations of one image; missing if they cannot be counted;
@@ -69,36 +77,61 @@ def _rows(model: Any, known: Mapping[str, Ingredient]) -> list[dict[str, Any]]:
     rows = []
     for name, ingredient in known.items():
         places = sites_of(ingredient, graph)
-        remark = ""
-        if isinstance(ingredient, WithoutBlock):
-            places = block_names(graph)
-            remark = f"each a level: {', '.join(places)}"
+        inaccessible = inaccessible_places(ingredient, graph)
+        remark = inaccessible_text(inaccessible) if inaccessible else absence_text(ingredient, graph)
+        refused: Mapping[str, str] = {}
+        if isinstance(ingredient, WithoutBlock) and places:
+            refused = refused_blocks(model)
+            places = tuple(block for block in block_names(graph) if block not in refused)
+            remark = f"each a level: {', '.join(places)}" if places else ""
         level = ingredient.removed if places else None
         without = None
         if level is not None:
             try:
-                ablated = ablated_graph(model, {name: level}, ingredients=known)
-                without = full if ablated is None else cost(sketch(ablated))
+                ablated = ablated_graph(model, {name: level}, ingredients=known, partial=True)
+                if ablated is None:
+                    without = full
+                else:
+                    sketched = sketch(ablated)
+                    without = cost(sketched)
+                    inaccessible = inaccessible_places(ingredient, graph_of(sketched)) if inaccessible else ()
             except NetworkError as error:
                 remark = str(error).splitlines()[0]
-        if without is not None and without.weights > CAPACITY_RATIO * full.weights:
-            remark = f"{without.weights / full.weights:.2g} times the weights without it: a change of capacity"
+        if without is not None:
+            remark = _remark(inaccessible, without.weights / full.weights)
+        others = left_alone(ingredient, graph)
+        if isinstance(ingredient, WithoutBlock):
+            others |= dict.fromkeys(refused, "what follows needs their channels, so they cannot be left out")
+        if others:
+            remark = "; ".join(filter(None, (remark, left_alone_text(others))))
         rows.append(
             {
                 "ingredient": name,
                 "description": ingredient.description,
                 "sites": len(places),
                 "places": list(places),
+                "inaccessible": len(inaccessible),
+                "left_alone": others,
                 "level": level,
                 "weights": full.weights,
                 "weights_without": without.weights if without else None,
                 "flops": full.flops,
                 "flops_without": without.flops if without else None,
                 "removable": bool(without or (places and level is None)),
-                "remark": remark if places else ingredient.absence,
+                "remark": remark,
             }
         )
     return rows
+
+
+def _remark(inaccessible: Sequence[InaccessiblePlace], ratio: float) -> str:
+    """What to know of a network without an ingredient: how much of it stays, and how much larger it is."""
+    remarks = []
+    if inaccessible:
+        remarks.append(f"removed in part (partial=true): {inaccessible_text(inaccessible)}")
+    if ratio > CAPACITY_RATIO:
+        remarks.append(f"{ratio:.2g} times the weights without it: a change of capacity")
+    return "; ".join(remarks)
 
 
 def block_factors(config: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
@@ -109,21 +142,59 @@ def block_factors(config: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
             patterns of their names.
 
     Returns:
-        By the name of each block its levels: ``true`` for the block in its place, ``false`` with the override that
-        leaves it out.
+        By the name of each block without which the network can be built its levels: ``true`` for the block in its
+        place, ``false`` with the override that leaves it out.
 
     Raises:
         ConfigError: If a key or value is wrong.
-        NetworkError: If the network cannot be built, or has no such block.
+        NetworkError: If the network cannot be built, if it has no such block, or if one of those that
+            ``only.without_block`` names cannot be left out.
     """
-    graph = graph_of(_full_model(config))
+    model = _full_model(config)
+    graph = graph_of(model)
     patterns = (config.get("only") or {}).get(WithoutBlock.name)
-    names = block_names(graph, patterns)
+    refused = refused_blocks(model, patterns)
+    typed = [patterns] if isinstance(patterns, str) else patterns or []
+    if faults := [f"without_block={name}: {reason}" for name, reason in refused.items() if name in typed]:
+        raise NetworkError("\n".join(faults))
+    names = [name for name in block_names(graph, patterns) if name not in refused]
     if not names:
         known = ", ".join(block_names(graph))
         reason = f"no block fits only.without_block={patterns}. Blocks: {known}." if known else WithoutBlock.absence
         raise NetworkError(f"Model '{graph.name}': {reason}")
     return {name: {"true": [], "false": [f"+blocks.{block_key(name)}=false"]} for name in names}
+
+
+def refused_blocks(model: Any, patterns: str | Sequence[str] | None = None) -> dict[str, str]:
+    """The blocks without which a network cannot be built, because what follows needs their channels.
+
+    Args:
+        model: The network in its full form.
+        patterns: As ``only.without_block``.
+
+    Returns:
+        Why, by name.
+    """
+    graph = graph_of(model)
+    if model not in _REFUSED_BLOCKS:  # a network is built for each; the cells of a study share the full one
+        _REFUSED_BLOCKS[model] = {
+            name: fault
+            for name in block_names(graph)
+            if not keeps_shapes(graph, name)
+            if (fault := _fault(model, name))
+        }
+    refused = _REFUSED_BLOCKS[model]
+    return {name: refused[name] for name in block_names(graph, patterns) if name in refused}
+
+
+def _fault(model: Any, block: str) -> str:
+    try:
+        ablated = ablated_graph(model, {WithoutBlock.name: block}, partial=True)
+        if ablated is not None:
+            sketch(ablated)
+    except NetworkError as error:
+        return str(error)
+    return ""
 
 
 def _full_model(config: Mapping[str, Any]) -> Any:
@@ -144,17 +215,22 @@ def survey_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     full = rows[0]
     table.add_row("(full network)", "", f"{full['weights']:,}", _with_ratio(full["flops"], None), "", style="dim")
     for row in rows:
-        if row["sites"]:
+        if _is_there(row):
+            more = f" + {row['inaccessible']}" if row["inaccessible"] else ""
             table.add_row(
                 row["ingredient"],
-                str(row["sites"]),
+                f"{row['sites']}{more}",
                 _with_ratio(row["weights_without"], full["weights"]),
                 _with_ratio(row["flops_without"], full["flops"]),
                 row["remark"],
             )
-    absent = ", ".join(row["ingredient"] for row in rows if not row["sites"])
+    absent = ", ".join(row["ingredient"] for row in rows if not _is_there(row))
     table.add_row("not there", "", "", "", absent, style="dim")
     return table
+
+
+def _is_there(row: Mapping[str, Any]) -> bool:
+    return bool(row["sites"] or row["inaccessible"] or row["left_alone"])
 
 
 def _with_ratio(number: int | None, full: int | None) -> str:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ablate.errors import NetworkError
 from ablate.keras.graph import Graph
-from ablate.keras.graph_reader import graph_of
+from ablate.keras.graph_reader import functional, graph_of
 from ablate.memory import total_memory
 
 CAPACITY_RATIO = 3.0
@@ -32,7 +32,7 @@ def flops(model: Any) -> int:
     A multiplication and an addition count as two.
 
     Args:
-        model: A functional model; its weights need no values.
+        model: A functional or Sequential model; its weights need no values.
 
     Raises:
         NetworkError: If the model has an input of no fixed size, or Keras has another back end than TensorFlow.
@@ -49,7 +49,8 @@ def flops(model: Any) -> int:
         [tf.TensorSpec(weight.shape, weight.dtype) for weight in group]
         for group in (model.trainable_variables, model.non_trainable_variables)
     ]
-    images = keras.tree.map_structure(lambda tensor: tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype), model.input)
+    inputs = functional(model).input  # a Sequential model has none until it is called
+    images = keras.tree.map_structure(lambda tensor: tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype), inputs)
 
     def forward(trained: Any, other: Any, x: Any) -> Any:
         return model.stateless_call(trained, other, x, training=False)[0]

@@ -31,6 +31,8 @@ from ablate.keras.callbacks import make_callbacks
 from ablate.keras.compiled import CompiledModel, clear_models, compiled_model
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.data.loading import load_run_data
+from ablate.keras.data.quality import chance
+from ablate.keras.networks import weight_notes
 from ablate.keras.predict import Preprocessing, save_model
 from ablate.keras.run_config import cell_config, plain_values, prepare_process
 from ablate.keras.streams import generator
@@ -66,6 +68,8 @@ def train(
     Returns:
         ``test_accuracy`` and ``test_loss``; ``val_*`` and ``train_*`` of the same epoch (those of training are means
         over the epoch, as in its curve); ``epoch``, whose weights were tested; ``epochs``, how many there were;
+        ``majority_accuracy``, what guessing the largest class of the training part scores; ``saved_epoch``, whose
+        weights ``train.save`` saved; ``fingerprints`` of the data;
         ``weights``, the number of all weights of the network, trainable or not; timings, whose names begin with
         ``seconds``; and ``restarted``, why an interrupted run was begun again from its start, if it was.
 
@@ -78,10 +82,10 @@ def train(
     values = prepare_process(plain)
     begin = time.perf_counter()
     dataset, notes = load_run_data(plain)
-    for note in (*notes, *dataset.pool.notes):
-        _logger.info(note)
     loaded = time.perf_counter()
     compiled = compiled_model(plain, dataset, values)
+    for note in (*notes, *dataset.pool.notes, *weight_notes(plain, compiled.model)):
+        _logger.info(note)
     built = time.perf_counter()
     try:
         result = _Run(plain, values, dataset, compiled, folder, progress).carry_out()
@@ -114,7 +118,8 @@ class _Run(keras.callbacks.Callback):
         causes = [cell_config(config), self.seed, dataset.fingerprint, device.backend_version(), keras.__version__]
         self.identity = hashlib.sha256(json.dumps(causes, sort_keys=True, default=str).encode()).hexdigest()
         self.backup_path = folder.path / "backup.npz"
-        self.preprocessing = Preprocessing.of(dataset, config["data"].get("fit", "stretch"))
+        data = config["data"]
+        self.preprocessing = Preprocessing.of(dataset, data.get("fit", "stretch"), data.get("white"))
         self.user_callbacks = make_callbacks(values["callbacks"], folder.path)
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
@@ -158,6 +163,7 @@ class _Run(keras.callbacks.Callback):
                 assign_values(model.variables, last)
         batches["evaluation"].select(self.dataset, self.dataset.test.index)
         test = self.compiled.loop.evaluate()
+        self._write_confusion()
         if self._backs_up:
             self.backup_path.unlink(missing_ok=True)
         row = self.rows[epoch - 1]
@@ -168,10 +174,28 @@ class _Run(keras.callbacks.Callback):
             "epoch": epoch,
             "epochs": len(self.rows),
             "weights": model.count_params(),
+            "majority_accuracy": chance(self.dataset),
+            **(
+                {"saved_epoch": self.best_epoch if values["save"] == "best" else len(self.rows)}
+                if values["save"]
+                else {}
+            ),
             "seconds_fit": fitted - self._begin + self.seconds_before,
             "seconds_test": time.perf_counter() - fitted,
             **({"restarted": self.restarted} if self.restarted else {}),
+            "fingerprints": dict(self.dataset.pool.fingerprints),
         }
+
+    def _saved_epoch(self) -> dict[str, int]:
+        save = self.values["save"]
+        return {"saved_epoch": self.best_epoch if save == "best" else len(self.rows)} if save else {}
+
+    def _write_confusion(self) -> None:
+        """Writes how often each class of the test part was taken for which."""
+        predicted = self.compiled.loop.predicted_classes(self.compiled.outputs)
+        labels, names = self.dataset.test.labels, self.dataset.class_names
+        table = np.bincount(labels * len(names) + predicted, minlength=len(names) ** 2).reshape(len(names), len(names))
+        self.folder.write_confusion(names, table)
 
     def _save(self, which: str) -> None:
         save_model(self.compiled.model, self.preprocessing, self.folder.path / f"{which}.keras")

@@ -125,7 +125,15 @@ def _joined(studies: Studies, folder: StudyFolder) -> tuple[StudyRecord, dict[Pl
     factors = (Factor(origin, tuple(map(Level, records)), next(iter(records)), block=True), *united)
     # A margin that not all of them declared is declared for none of them.
     margin = questions[0].margin if len({study.margin for study in questions}) == 1 else None
-    question = replace(questions[0], margin=margin, sequential=False)
+    # Pairs are taken where all studies have them, and no run is waited for where all were adopted.
+    question = replace(
+        questions[0],
+        margin=margin,
+        sequential=False,
+        paired=all(study.paired for study in questions),
+        whole_plots=(),
+        adopted=all(study.adopted for study in questions),
+    )
     reference = next(iter(records.values())).reference
     parts: list[StudyRecord] = []
     sources: dict[PlannedRun, RunFolder] = {}

@@ -14,6 +14,7 @@ from ablate.store import Result, RunFolder, Status, StudyFolder, write_bytes
 from ablate.store.curve_file import UnusableCurve, parse_curve
 from ablate.store.files import check_inside, read_file
 from ablate.store.json_files import InvalidFile, parse_json
+from ablate.store.run_folder import COLLECTED_CURVE
 from ablate.store.snapshot import Snapshot, read_snapshot
 
 StudyPath = str | Path | StudyFolder
@@ -118,5 +119,6 @@ def copy_result(source: RunFolder, target: RunFolder) -> None:
         if parse is None or (data := read_file(file, source.root, strict=False)) is None:
             continue
         with contextlib.suppress(InvalidFile, UnusableCurve):
-            parse(data)
+            if (file.name, data) != (COLLECTED_CURVE, b"epoch\n"):  # which says that the run's files give no curve
+                parse(data)
             write_bytes(target.path / file.name, data)

@@ -77,6 +77,7 @@ def load_summary(snapshot: Snapshot, key: str) -> dict[str, Any] | None:
             return snapshot.curves
 
     frames["read_curves"] = read_curves
+    frames["read_confusions"] = lambda: snapshot.confusions
     values = {cell: {int(seed): value for seed, value in seeds.items()} for cell, seeds in stored["values"].items()}
     notes, sentences = tuple(stored["notes"]), stored["sentences"]
     return {"plan": snapshot.record.plan, **frames, "values": values, "notes": notes, "sentences": sentences}

@@ -30,16 +30,22 @@ def forest_data(summary: Summary) -> dict[str, Any]:
     """The effects with their intervals, and the single seeds behind them.
 
     Returns:
-        ``metric``, ``direction``, ``margin``, and ``rows``, one per effect, largest contribution first: ``cell`` (its
-        label), ``place`` (its index in the plan), ``difference``, ``low``, ``high``, ``n``, ``p`` (adjusted),
-        ``verdict`` and ``seeds`` (pairs of a seed and its difference).
+        ``metric``, ``direction``, ``margin``, and ``rows``, one per effect, the largest contribution or gain first:
+        ``cell`` (its label), ``place`` (its index in the plan), ``difference``, ``low``, ``high``, ``n``, ``p``
+        (adjusted), ``verdict`` and ``seeds`` (pairs of a seed and its difference).
     """
+    from ablate.captions import contributions, takes_only_parts
+
     places = {cell.label: place for place, cell in enumerate(summary.plan.cells)}
     seeds = {
         cell: list(zip(map(int, pairs["seed"]), _numbers(pairs["difference"]), strict=True))
         for cell, pairs in summary.pairs.groupby("cell")
     }
-    effects = summary.effects.sort_values("contribution", ascending=False, kind="stable")
+    cells = {cell.label: cell for cell in summary.plan.cells}
+    are_parts = [takes_only_parts(cells[cell], summary.plan) for cell in summary.effects["cell"]]
+    turned = contributions(summary.effects, summary, are_parts)["contribution"]
+    order = turned.sort_values(ascending=False, kind="stable").index
+    effects = summary.effects.loc[order]
     rows = [
         {
             "cell": row["cell"],

@@ -133,7 +133,7 @@ def _study_values(
         ),
         "setup_cards": setup_cards(snapshot),
         "other_keys": other_keys(snapshot),
-        "methods": methods_paragraph(summary, report.checklist),
+        "methods": methods_paragraph(summary, report.checklist, report.conduct),
         "checklist": list(report.checklist.items()),
         "commands": commands(snapshot),
         "versions": versions(summary),

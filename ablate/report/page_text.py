@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ablate.formatting import better_direction, count, duration, enumeration, plural
 from ablate.report.provenance import VERSIONS
 from ablate.store import FAILED, FINISHED
+from ablate.store.fingerprints import version_column
 
 if TYPE_CHECKING:
-    from ablate.analysis import Summary
+    from ablate.analysis import Conduct, Summary
     from ablate.store.snapshot import Snapshot
 
 Entry = tuple[str, str]
@@ -32,6 +33,21 @@ _VERDICTS = {
     ),
     "no effect": ("shows a part that has no effect that matters", "show parts that have no effect that matters"),
     "dispensable": ("shows a part that is dispensable", "show parts that are dispensable"),
+    "better": ("is a better level", "are better levels"),
+    "better, below the margin": (
+        "is a level that is better by less than the margin",
+        "are levels that are better by less than the margin",
+    ),
+    "worse": ("is a worse level", "are worse levels"),
+    "worse, below the margin": (
+        "is a level that is worse by less than the margin",
+        "are levels that are worse by less than the margin",
+    ),
+    "no difference": (
+        "is a level that makes no difference that matters",
+        "are levels that make no difference that matters",
+    ),
+    "not worse": ("is a level that is not worse by the margin", "are levels that are not worse by the margin"),
     "undecided": ("is undecided", "are undecided"),
 }
 # The groups of the configuration that have a card, and its title.
@@ -59,13 +75,16 @@ def headline(summary: Summary) -> str:
     return f"Of {plural(counts.total(), 'change')} to the reference, {', '.join(phrases)}."
 
 
-def methods_paragraph(summary: Summary, items: Mapping[str, str]) -> str:
+def methods_paragraph(summary: Summary, items: Mapping[str, str], conduct: Conduct) -> str:
     """The paragraph on methods for a paper.
 
     Args:
         summary: The summary.
         items: The checklist of the study, see :func:`ablate.analysis.checklist`.
+        conduct: How the study came about.
     """
+    from ablate.analysis.conduct import pairing_sentence
+
     study, plan = summary.study, summary.plan
     factors = ", ".join(factor.name for factor in plan.factors if not factor.block)
     blocks = ", ".join(factor.name for factor in plan.factors if factor.block)
@@ -74,8 +93,8 @@ def methods_paragraph(summary: Summary, items: Mapping[str, str]) -> str:
         f"{study.metric.replace('_', ' ')} ({better_direction(study.direction)}).",
         *([f"Configurations were compared within each level of {blocks} only."] if blocks else []),
         items["seeds"],
-        "Every configuration was trained with the same seeds, and each was compared with the reference by the "
-        "difference within a seed.",
+        *([f"Results are those of other tools ({enumeration(conduct.sources)})."] if conduct.is_adopted else []),
+        pairing_sentence(conduct, plan, summary.are_paired.tolist()),
         f"Intervals are {items['error bars']}",
         items["test"],
         *([f"Margin of equivalence: {items['margin']}"] if study.margin is not None else []),
@@ -100,8 +119,11 @@ def setup_cards(snapshot: Snapshot) -> list[tuple[str, list[Entry]]]:
     if isinstance(sites := checks.get("sites"), Mapping):
         present = [f"{name} ({number})" for name, number in sites.items() if number]
         checked.append(("ingredients and how often", ", ".join(present) or "none"))
+    if isinstance(inaccessible := checks.get("inaccessible"), Mapping) and inaccessible:
+        texts = [f"{name}: {places}" for name, places in inaccessible.items()]
+        checked.append(("inside layers of your own, not removable", "; ".join(texts)))
     if checks.get("absent"):
-        checked.append(("not in this network", ", ".join(map(str, checks["absent"]))))
+        checked.append(("nothing to remove of", ", ".join(map(str, checks["absent"]))))
     return [*groups, ("Checked before the first run", checked)] if checked else groups
 
 
@@ -146,6 +168,8 @@ def _program(event: Mapping[str, Any]) -> str:
     module, file = str(task.get("module") or "ablate"), str(task.get("file") or "")
     if module.startswith("ablate"):
         return "python -m ablate"
+    if package := str(task.get("package") or ""):
+        return f"python -m {shlex.quote(package)}"
     return f"python {shlex.quote(file.rpartition('/')[2] or module)}"
 
 
@@ -153,7 +177,7 @@ def versions(summary: Summary) -> list[Entry]:
     """The versions that the runs used, by name; several values where runs differ."""
     return [
         (name, enumeration(values))
-        for name in VERSIONS
+        for name in (*VERSIONS, *(name for name in summary.runs.columns if str(name).endswith(version_column(""))))
         if name in summary.runs.columns and (values := sorted({str(value) for value in summary.runs[name].dropna()}))
     ]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.errors import StoreError
 from ablate.formatting import listing
 from ablate.store import FAILED, FINISHED, PlannedRun
+from ablate.store.fingerprints import mixed_names, thing_of, versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from ablate.store.snapshot import Snapshot
 
 _LISTED = 8  # runs that a note names
+_MOST_NOTES = 8  # on how files of runs were read
+_LONGEST_NOTE = 500  # characters
 
 VERSIONS = ("python", "backend", "tensorflow", "keras", "torch", "jax", "scikit-learn", "numpy", "code")
 """The columns of ``Snapshot.runs`` that hold versions, in the order in which they are shown."""
@@ -29,10 +32,13 @@ def provenance_notes(snapshot: Snapshot) -> tuple[str, ...]:
     history = snapshot.record.history
     return (
         *(note for event in history for note in event.get("notes", ())),
+        *snapshot.record.direction_notes,
         *_unreadable(snapshot),
         *late_seeds(history),
+        *_mixed_fingerprints(snapshot),
         *mixed_versions(snapshot.runs),
         *_curves(snapshot),
+        *_run_notes(snapshot),
         *_costs(snapshot),
         *_links(snapshot),
         *_unplanned(snapshot),
@@ -64,8 +70,9 @@ def _links(snapshot: Snapshot) -> Iterator[str]:
         yield f"Links in the study's folder are not followed: {listing(snapshot.links, _LISTED)}."
 
 
-def _listing(snapshot: Snapshot, runs: Iterable[PlannedRun]) -> str:
-    return listing((f"{snapshot.labels[run.cell]}, seed {run.seed}" for run in runs), _LISTED, "; ")
+def _listing(snapshot: Snapshot, runs: Iterable[PlannedRun], separator: str = "; ") -> str:
+    seed = " seed" if separator == ", " else ", seed"
+    return listing((f"{snapshot.labels[run.cell]}{seed} {run.seed}" for run in runs), _LISTED, separator)
 
 
 def late_seeds(history: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -104,6 +111,22 @@ def mixed_versions(runs: pd.DataFrame) -> list[str]:
     return [f"Runs of mixed versions are compared here: {'; '.join(mixed)}."] if mixed else []
 
 
+def _mixed_fingerprints(snapshot: Snapshot) -> Iterator[str]:
+    """A note for each thing, such as the code or the data, of which runs were made with different versions."""
+    fingerprints = snapshot.fingerprints
+    labels = versions(fingerprints)
+    by_thing: dict[str, list[str]] = {}
+    for name in mixed_names(fingerprints):
+        by_thing.setdefault(thing_of(name), []).append(name.partition("/")[2] or name)
+    for thing, parts in by_thing.items():
+        runs: dict[str, list[PlannedRun]] = {}
+        for run, own in labels.items():
+            if thing in own:
+                runs.setdefault(own[thing], []).append(run)
+        which = "; ".join(f"{label}: {_listing(snapshot, one, ', ')}" for label, one in runs.items())
+        yield f"Runs made with different {thing} are compared here ({listing(parts, _LISTED)} changed). {which}."
+
+
 def _curves(snapshot: Snapshot) -> Iterator[str]:
     for runs_by_text, what in (
         (_by_text(snapshot.missing_curves), "No curve of"),
@@ -111,6 +134,19 @@ def _curves(snapshot: Snapshot) -> Iterator[str]:
     ):
         for text, runs in runs_by_text.items():
             yield f"{what} {_listing(snapshot, runs)}: {text}."
+
+
+def _run_notes(snapshot: Snapshot) -> Iterator[str]:
+    runs_by_note: dict[str, list[PlannedRun]] = {}
+    for run, notes in snapshot.run_notes.items():
+        for note in (text[:_LONGEST_NOTE] for text in notes):
+            runs_by_note.setdefault(note, []).append(run)
+    finished = sum(status.state == FINISHED for status in snapshot.statuses.values())
+    most = list(runs_by_note.items())[:_MOST_NOTES]
+    for note, runs in most:
+        yield f"{'Every run' if len(runs) == finished else _listing(snapshot, runs)}: {note}."
+    if len(runs_by_note) > len(most):
+        yield f"{len(runs_by_note) - len(most)} more notes on files of runs are in their result.json."
 
 
 def _by_text(texts: Mapping[PlannedRun, str]) -> Mapping[str, list[PlannedRun]]:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 
-from ablate.analysis import SequentialRule, Summary, checklist, summarise
-from ablate.analysis.growth import looks_of
+from ablate.analysis import Conduct, SequentialRule, Summary, checklist, conduct_of, summarise
 from ablate.report.cache import cache_key, load_summary, save_summary
 from ablate.report.provenance import provenance_notes
 from ablate.store import FAILED, FINISHED, RUNNING, PlannedRun, StudyFolder
@@ -60,7 +59,12 @@ class StudyReport:
     @cached_property
     def checklist(self) -> Mapping[str, str]:
         """What a paper must disclose, by item; see :func:`ablate.analysis.checklist`."""
-        return checklist(self.summary, self.snapshot.record.report.get("statements"))
+        return checklist(self.summary, self.snapshot.record.report.get("statements"), self.conduct)
+
+    @cached_property
+    def conduct(self) -> Conduct:
+        """How the study came about, from the recorded events."""
+        return conduct_of(self.snapshot.record.history)
 
     @property
     def is_running(self) -> bool:
@@ -87,9 +91,10 @@ def read_report(study: StudyFolder) -> StudyReport:
         return StudyReport(snapshot, NotebookSummary(**values), key)
     plan = snapshot.record.plan
     rule = SequentialRule(len(plan.study.seeds)) if plan.study.sequential else None
-    computed = summarise(plan, snapshot.runs, snapshot.curves, rule, looks_of(snapshot.record.history))
+    computed = summarise(plan, snapshot.runs, snapshot.curves, rule, conduct_of(snapshot.record.history).looks)
     values = {item.name: getattr(computed, item.name) for item in fields(computed)}
     values |= {"notes": (*computed.notes, *provenance_notes(snapshot)), "costs": snapshot.costs}
+    values |= {"read_confusions": lambda: snapshot.confusions}
     summary = NotebookSummary(**values)
     save_summary(snapshot, key, summary)
     return StudyReport(snapshot, summary, key)

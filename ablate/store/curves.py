@@ -21,7 +21,7 @@ from ablate.characters import csv_text
 from ablate.errors import StoreError
 from ablate.store.curve_file import NoEpochs, UnusableCurve, parse_curve
 from ablate.store.files import read_file
-from ablate.store.run_folder import RunFolder, digest
+from ablate.store.run_folder import COLLECTED_CURVE, RunFolder, digest
 
 _CURVES = "curves.csv"
 _FILES_AT_ONCE = 250  # files that are read and parsed in one batch
@@ -46,10 +46,11 @@ class Curves:
 
 
 def read_curves(folders: Sequence[RunFolder], digests: Sequence[Mapping[str, str] | None] = ()) -> Curves:
-    """Read the curves of runs, each from its ``curves.csv`` or else from another CSV with a column ``epoch``.
+    """Read the curves of runs.
 
-    Of several other CSVs the first by name that gives a curve counts. A file that is not what it was when its run
-    finished is not used. Whatever is wrong with a file costs only the curve of its run.
+    Each is that which was collected of the run's files when it ended, or its ``curves.csv``, or, of a run that has not
+    ended, another CSV with a column ``epoch``: of several the first by name that gives a curve. A file that is not what
+    it was when its run finished is not used. Whatever is wrong with a file costs only the curve of its run.
 
     Args:
         folders: The folders of the runs.
@@ -59,13 +60,16 @@ def read_curves(folders: Sequence[RunFolder], digests: Sequence[Mapping[str, str
     frames: list[pd.DataFrame] = []
     missing: dict[int, str] = {}
     changes: dict[int, str] = {}
+    collected: set[int] = set()
     stored = digests or [None] * len(folders)
     for begin in range(0, len(folders), _FILES_AT_ONCE):
         by_header: dict[bytes, dict[int, bytes]] = {}
         for position in range(begin, min(begin + _FILES_AT_ONCE, len(folders))):
             data = b""
             try:
-                data = _lines(folders[position], _CURVES, stored[position])
+                data = _lines(folders[position], COLLECTED_CURVE, stored[position])
+                collected |= {position} if data else set()
+                data = data or _lines(folders[position], _CURVES, stored[position])
             except UnusableCurve as error:
                 missing[position] = f"{_CURVES} {error}"
             by_header.setdefault(data.partition(b"\n")[0], {})[position] = data
@@ -75,6 +79,8 @@ def read_curves(folders: Sequence[RunFolder], digests: Sequence[Mapping[str, str
                 frames.append(together)
                 continue
             for position, data in files.items():
+                if position in collected and data.count(b"\n") <= 1:
+                    continue  # its files give no curve; result.json says why
                 frame, remark = _parse_alone(folders[position], data, stored[position])
                 if frame is not None:
                     frames.append(frame.assign(run=position))

@@ -20,6 +20,7 @@ from ablate.formatting import listing
 from ablate.store.json_files import InvalidFile, check_shape, load_json, parse_json
 from ablate.store.schema import ConfirmationShape, CostsFileShape, CostsShape, RecordShape
 from ablate.study import Plan
+from ablate.study.metric import direction_of
 
 FORMAT = 1
 """The version of the layout of ``plan.json`` and ``costs.json``: the one that is written, and the only one read."""
@@ -33,6 +34,9 @@ FAILED: State = "failed"
 
 UNREADABLE = "unreadable"
 """The reason of a run with a damaged file: its state is ``failed`` if that is the result, ``waiting`` if the status."""
+
+NO_METRIC = "no metric"
+"""The reason of a failed run that neither returned the metric nor left it in a file."""
 
 _LONGEST_LINE = 100_000  # characters of a line of curves
 
@@ -80,6 +84,29 @@ class StudyRecord:
     history: tuple[Mapping[str, Any], ...] = ()
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def direction_source(self) -> str:
+        """Where the direction comes from; see :attr:`ablate.study.settings.StudySettings.direction_source`."""
+        sources = [str(event["direction"]) for event in self.history if event.get("direction")]
+        return "declared" if not sources or "declared" in sources else sources[-1]
+
+    @property
+    def direction_notes(self) -> tuple[str, ...]:
+        """What was guessed of the direction, and how to change it."""
+        study, source = self.plan.study, self.direction_source
+        named = direction_of(study.metric)
+        if source == "declared" or (named is not None and study.direction == "max" == named.direction):
+            return ()
+        if named is not None and named.direction == study.direction:
+            return (
+                f"For {study.metric} lower is better, since its name says '{named.word}'; direction=max changes it.",
+            )
+        taken = "higher" if study.direction == "max" else "lower"
+        return (
+            f"Nothing says whether higher or lower {study.metric} is better: {taken} was taken; direction=max or "
+            "direction=min says it, and nothing is trained again.",
+        )
 
     @classmethod
     def parse(cls, data: bytes, path: Path) -> StudyRecord:
@@ -152,7 +179,7 @@ class Status:
     Args:
         state: ``waiting``, ``running``, ``finished`` or ``failed``.
         reason: Why it failed or waits again: ``raised``, ``exited``, ``killed``, ``diverged``, ``timed out``,
-            ``interrupted``, ``not started`` or `UNREADABLE`; empty otherwise.
+            ``interrupted``, ``not started``, `NO_METRIC` or `UNREADABLE`; empty otherwise.
         error: The last line of the error.
         attempts: The number of the last start, counted from 1, and anew once the run got further or had an outcome; a
             start that was interrupted does not count. 0 before the first start and for a finished run.
@@ -161,6 +188,7 @@ class Status:
         pid: The id of its process while it runs, or None.
         host: The machine it ran on.
         epochs: How many rows its curves had when it last started, from which progress is told.
+        fingerprints: Of a run without a result: those of the code that it had loaded, see :attr:`Result.fingerprints`.
     """
 
     state: State = WAITING
@@ -172,6 +200,7 @@ class Status:
     pid: int | None = None
     host: str = ""
     epochs: int = 0
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_damaged(self) -> bool:
@@ -201,12 +230,18 @@ class Result:
         versions: The versions of Python, of the libraries in use and of the code, by name.
         other: What the train function returned that is not a number; stored, not analysed.
         files: The digests of the run's configuration and CSV files at the time when it finished, by name.
+        fingerprints: Short hashes of what the run was made with besides its configuration, by ``<thing>`` or
+            ``<thing>/<part>``; see :mod:`ablate.store.fingerprints`.
+        notes: What a reader must know of how metrics and curves were read from the files that the run left, a phrase
+            each.
     """
 
     metrics: Mapping[str, bool | int | float]
     versions: Mapping[str, str] = field(default_factory=dict)
     other: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, data: bytes, path: Path) -> Result:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ablate.errors import StoreError
 from ablate.store.atomic import write_text
+from ablate.store.confusion_file import CONFUSION_FILE, confusion_csv
 from ablate.store.files import open_file, read_file
 from ablate.store.json_files import write_json
 from ablate.store.locks import hold_lock, is_locked
@@ -31,6 +33,10 @@ from ablate.store.records import (
 
 _LARGEST_STATUS = 4_000_000  # bytes; the text of an error is cut long before
 _LARGEST_RESULT = 64_000_000
+COLLECTED_CURVE = ".curves.csv"
+"""The curve that was read of an application's files, at the end of its run; see :mod:`ablate.sweep.run_outputs`."""
+
+_REPLACED = ".replaced"  # where the folders of runs are that were trained again with other code
 _CONFIGURATION = ".hydra/config.yaml"
 _MOST_DIGESTS = 20  # CSV files of a run of which a digest is stored
 
@@ -75,6 +81,27 @@ class RunFolder:
     def hold(self) -> AbstractContextManager[bool]:
         """Lock the run for the time of a ``with`` block; yields False where another process has locked it."""
         return hold_lock(self.path / ".lock")
+
+    def set_aside(self) -> bool:
+        """Move all that the run has left into a hidden folder beside it, so that it can start from nothing.
+
+        Returns:
+            Whether it was moved; not while another process has locked the run.
+
+        Raises:
+            StoreError: If the system refuses.
+        """
+        with self.hold() as held:
+            if not held:
+                return False
+            try:
+                parent = self.path.parent / _REPLACED
+                parent.mkdir(exist_ok=True)
+                places = (parent / f"{self.path.name}-{number}" for number in itertools.count(1))
+                self.path.rename(next(place for place in places if not place.exists()))
+            except OSError as error:
+                raise StoreError(f"Cannot move '{self.path}': {error.strerror or error}.") from error
+        return True
 
     def is_held(self) -> bool:
         """Whether a live process has locked the run, and so works on it."""
@@ -209,6 +236,30 @@ class RunFolder:
         """
         lines = [_csv_line(header), *(_csv_line(_cells(header, row)) for row in rows)]
         write_text(self.path / "curves.csv", "".join(lines))
+
+    def write_collected_curve(self, rows: Sequence[Mapping[str, float]], header: Sequence[str]) -> None:
+        """Write the curve that was collected from the files of an application, in place of an earlier one.
+
+        Args:
+            rows: One row per epoch, numbers by column; none if the files that there are give no curve.
+            header: The columns in order, ``epoch`` among them.
+        """
+        lines = [_csv_line(header), *(_csv_line(_cells(header, row)) for row in rows)]
+        write_text(self.path / COLLECTED_CURVE, "".join(lines))
+
+    def remove_collected_curve(self) -> None:
+        """Remove the curve that an earlier start of the run has left."""
+        with suppress(OSError):
+            (self.path / COLLECTED_CURVE).unlink()
+
+    def write_confusion(self, class_names: Sequence[str], counts: Iterable[Iterable[int]]) -> None:
+        """Write how often images of each class were taken for which, see :mod:`ablate.store.confusion_file`.
+
+        Args:
+            class_names: Names of the classes, by number.
+            counts: A row for each class, with how many of its images were taken for each class.
+        """
+        write_text(self.path / CONFUSION_FILE, confusion_csv(class_names, counts))
 
     def _curves_file(self) -> CurvesFile:
         return CurvesFile.parse(read_file(self.path / "curves.csv", self.root, strict=False) or b"")

@@ -59,6 +59,8 @@ class EventShape(TypedDict, total=False):
     source: str
     merged: list[str]
     compared: list[str]
+    direction: str
+    retried: list[str]
 
 
 class CheckShape(TypedDict, total=False):

@@ -14,9 +14,12 @@ import numpy as np
 import pandas as pd
 
 from ablate.errors import StoreError
+from ablate.store.confusion_file import CONFUSION_COLUMNS, CONFUSION_FILE, parse_confusion
 from ablate.store.curves import Curves, read_curves
-from ablate.store.files import check_inside
+from ablate.store.files import check_inside, read_file
+from ablate.store.fingerprints import version_column, versions
 from ablate.store.records import PlannedRun, Result, Status, StudyRecord
+from ablate.store.run_folder import digest
 from ablate.store.schema import COSTS, CostsShape
 from ablate.store.study_folder import StudyFolder
 from ablate.study import level_label
@@ -62,11 +65,22 @@ class Snapshot:
         return {run: status for run, (status, _) in self._outcomes.items()}
 
     @cached_property
+    def fingerprints(self) -> Mapping[PlannedRun, Mapping[str, str]]:
+        """What finished runs were made with, see :mod:`ablate.store.fingerprints`."""
+        return {run: result.fingerprints for run, (_, result) in self._outcomes.items() if result is not None}
+
+    @cached_property
+    def run_notes(self) -> Mapping[PlannedRun, tuple[str, ...]]:
+        """What must be known of how the files of finished runs were read, see :attr:`ablate.store.Result.notes`."""
+        return {run: result.notes for run, (_, result) in self._outcomes.items() if result is not None and result.notes}
+
+    @cached_property
     def runs(self) -> pd.DataFrame:
         """All planned runs.
 
         One row per run, in the order of the plan: ``study``, ``cell`` (its label), one column per factor, ``seed``,
-        ``state``, ``reason``, then metrics, timings (``seconds...``) and versions. A factor that is called like a fixed
+        ``state``, ``reason``, then metrics, timings (``seconds...``) and versions: of libraries by their names, of what
+        has fingerprints as ``<thing> version``. A factor that is called like a fixed
         column becomes ``factor.<name>``. A metric that is called like a fixed column, a factor or a version becomes
         ``metric.<name>``, unless it only repeats the level of the factor in each run.
         """
@@ -76,16 +90,17 @@ class Snapshot:
             for factor in self.record.plan.factors
         }
         results = [(run, result) for run, (_, result) in self._outcomes.items() if result is not None]
-        versions = dict.fromkeys(name for _, result in results for name in result.versions)
-        version_columns = {
-            name: f"version.{name}" if name in (*_RUN_KEYS, *factor_columns) else name for name in versions
-        }
+        labels = versions(self.fingerprints)
+        things = dict.fromkeys(thing for by_thing in labels.values() for thing in by_thing)
+        names = dict.fromkeys(name for _, result in results for name in result.versions)
+        names |= dict.fromkeys(map(version_column, things))
+        version_columns = {name: f"version.{name}" if name in (*_RUN_KEYS, *factor_columns) else name for name in names}
         repeated = {
             name
             for name in factor_columns
             if all(_is_level(result.metrics.get(name), cells[run.cell].levels[name]) for run, result in results)
         }
-        reserved = {*_RUN_KEYS, *factor_columns, *versions}
+        reserved = {*_RUN_KEYS, *factor_columns, *names}
         study = self.folder.name
         rows = []
         numbers: dict[str, None] = {}  # columns of metrics and timings, in order of appearance
@@ -95,7 +110,8 @@ class Snapshot:
             row |= {"study": study, "cell": cell.label, "seed": run.seed}
             row |= {"state": status.state, "reason": status.reason}
             if result is not None:
-                row |= {version_columns[name]: version for name, version in result.versions.items()}
+                own = {**result.versions, **{version_column(thing): label for thing, label in labels[run].items()}}
+                row |= {version_columns[name]: version for name, version in own.items()}
                 for name, value in result.metrics.items():
                     if name not in repeated:
                         column = f"metric.{name}" if name in reserved else name
@@ -132,6 +148,24 @@ class Snapshot:
         }
         values = {name: table[name] for name in table.columns if name not in ("run", *_CURVE_KEYS)}
         return pd.DataFrame({**keys, **values})
+
+    @cached_property
+    def confusions(self) -> pd.DataFrame:
+        """How often finished runs took images of each class for which.
+
+        One row for each run and pair of classes: ``cell`` (its label), ``seed``, ``class``, ``predicted``, ``images``.
+        A file that is not what it was when its run finished counts as none.
+        """
+        rows = []
+        for run, (_, result) in self._outcomes.items():
+            if result is None or CONFUSION_FILE not in result.files:
+                continue
+            folder = self.folder.run(run)
+            data = read_file(folder.path / CONFUSION_FILE, folder.root, strict=False)
+            if data is None or digest(data) != result.files[CONFUSION_FILE]:
+                continue
+            rows += [(self.labels[run.cell], run.seed, *row) for row in parse_confusion(data)]
+        return pd.DataFrame(rows, columns=["cell", "seed", *CONFUSION_COLUMNS])
 
     @property
     def missing_curves(self) -> Mapping[PlannedRun, str]:

@@ -59,6 +59,11 @@ class StudyFolder:
         return self.path / ".halt"
 
     @property
+    def no_metric(self) -> Path:
+        """The file with which a run that left no metric ends the study: no run starts while it exists."""
+        return self.path / ".no-metric"
+
+    @property
     def page(self) -> Path:
         """Where the page is written."""
         return self.path / "report.html"

@@ -3,7 +3,7 @@
 from ablate.study.cell import Cell, cell_of
 from ablate.study.constraint import Constraint, Forbidden, Requires
 from ablate.study.design import DESIGNS, Design, designs_of
-from ablate.study.factor import Factor, Level, level_label
+from ablate.study.factor import Factor, Level, level_label, takes_away
 from ablate.study.layout import DesignSpace, Layout
 from ablate.study.metric import METRICS, Metric, metric_of
 from ablate.study.plan import FAILURE_POLICIES, Plan, Study, make_plan
@@ -29,4 +29,5 @@ __all__ = [
     "level_label",
     "make_plan",
     "metric_of",
+    "takes_away",
 ]

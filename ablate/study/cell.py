@@ -11,9 +11,10 @@ from functools import cached_property
 
 from ablate.characters import is_reserved
 from ablate.errors import DesignError
-from ablate.study.factor import Factor
+from ablate.study.factor import Factor, takes_away
 
 _LONGEST_NAME = 80
+_LONGEST_LABEL = 60
 _HASH_LENGTH = 12
 _HASHED = re.compile(rf".*-[0-9a-f]{{{_HASH_LENGTH}}}")
 _SAFE = re.compile(r"[A-Za-z0-9_.,=+-]{1,100}")
@@ -26,7 +27,8 @@ class Cell:
     Args:
         levels: Level label by factor name, for every factor, in the order of the factors.
         changed: Names of the factors that are not at their reference level.
-        label: What figures and tables call the cell: ``"full"``, ``"w/o residual"``, ``"head=flatten"``.
+        label: What figures and tables call the cell: ``"full"``, ``"w/o residual"``, ``"head=flatten"``; the reference
+            is called by its levels where it is not the full form.
         void: Names of the factors that mean nothing in this cell, because what they depend on is gone.
         given_name: The name that the study's plan gives the cell, where an earlier rule for names made it.
     """
@@ -108,9 +110,31 @@ def cell_of(assignment: Mapping[str, str], factors: Sequence[Factor], void: Sequ
     return Cell(
         levels=levels,
         changed=tuple(factor.name for factor in changed),
-        label=", ".join(changes) or "full",
+        label=", ".join(changes) or reference_label(factors),
         void=tuple(void),
     )
+
+
+def reference_label(factors: Sequence[Factor]) -> str:
+    """What the reference cell is called: ``full`` where a part can be taken away from it, else by its levels.
+
+    Args:
+        factors: All factors of the study; blocks do not count.
+
+    Example:
+        >>> from ablate.study.factor import Level
+        >>> model = Factor("model", (Level("cnn"), Level("mlp")), "cnn")
+        >>> residual = Factor("residual", (Level("true"), Level("false")), "true")
+        >>> squeeze = Factor("squeeze", (Level("false"), Level("true")), "false")
+        >>> [reference_label(each) for each in ([model], [squeeze, model], [residual], [residual, model])]
+        ['model=cnn', 'squeeze=false, model=cnn', 'full', 'full']
+    """
+    varied = [factor for factor in factors if not factor.block]
+    removable = any(takes_away(factor.reference, level.label) for factor in varied for level in factor.alternatives)
+    if removable or not varied:
+        return "full"
+    text = ", ".join(f"{factor.name}={factor.reference}" for factor in varied)
+    return text if len(text) <= _LONGEST_LABEL else "reference"
 
 
 def _change(factor: Factor, level: str) -> str:

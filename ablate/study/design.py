@@ -86,37 +86,50 @@ for _design in (
         layouts.factorial,
         questions=_GRID,
         anova_order=9,
-        figures=_GRID,
+        figures=(*_GRID, "half_normal"),
         # The cells of a roadmap are among those of the grid.
         tables=("roadmap", *_GRID, *_MODEL_TABLES),
         takes_every_level=True,
     ),
-    # Of a fraction main effects follow from a linear model alone: hardly any two of its cells differ in one factor
-    # only, as averages over pairs of cells need. Shapley values need every combination; since readers look for them
-    # here as well, the question is among them, and the report says why there is no answer.
+    # Of a fraction main effects follow from a linear model: hardly any two of its cells differ in one factor only.
+    # Shapley values need every combination; since readers look for them here as well, the question is among them, and
+    # the report says why there is no answer.
     Design(
         "fractional",
         "an orthogonal fraction of the grid of two-level factors",
         "ablate.study.fraction.fractional",
-        questions=("shapley",),
+        questions=("main_effects", "shapley"),
         anova_order=2,
-        tables=_MODEL_TABLES,
+        figures=("main_effects", "half_normal"),
+        tables=("main_effects", *_MODEL_TABLES),
     ),
     Design(
         "screening",
         "the fewest cells for the main effects of many two-level factors (Plackett-Burman)",
         "ablate.study.fraction.screening",
-        questions=("shapley",),
+        questions=("main_effects", "shapley"),
         anova_order=1,
-        tables=_MODEL_TABLES,
+        figures=("main_effects", "half_normal"),
+        tables=("main_effects", *_MODEL_TABLES),
     ),
     Design(
         "optimal",
         "a chosen number of cells for the main effects of any factors under constraints (D-optimal)",
         "ablate.study.fraction.optimal",
-        questions=("shapley",),
+        questions=("main_effects", "shapley"),
         anova_order=1,
-        tables=_MODEL_TABLES,
+        figures=("main_effects", "half_normal"),
+        tables=("main_effects", *_MODEL_TABLES),
+        takes_every_level=True,
+    ),
+    Design(
+        "latin_square",
+        "three or more factors of equally many levels, every two levels of two factors once: main effects alone",
+        "ablate.study.fraction.latin_square",
+        questions=("main_effects", "shapley"),
+        anova_order=1,
+        figures=("main_effects",),
+        tables=("main_effects", *_MODEL_TABLES),
         takes_every_level=True,
     ),
 ):
@@ -135,6 +148,39 @@ def designs_of(name: str) -> tuple[Design, ...]:
         (['leave_one_out', 'add_one_in'], ())
     """
     return tuple(DESIGNS[part.strip()] for part in name.split("+") if part.strip() in DESIGNS)
+
+
+CONFIRMATION = "confirmation"
+"""What the design of a confirmation is called in its plan."""
+
+AS_FOUND = "as found"
+"""What the design of adopted results is called that are no design known here."""
+
+
+def model_order(design: str) -> int | None:
+    """Highest order of the interactions in the model of a design, None where it has none.
+
+    Args:
+        design: Name of a design or a union, or :data:`AS_FOUND`, which has main effects alone.
+
+    Example:
+        >>> model_order("leave_one_out"), model_order("leave_one_out+fractional"), model_order("as found")
+        (None, 2, 1)
+    """
+    if design == AS_FOUND:
+        return 1
+    return max((part.anova_order for part in designs_of(design) if part.anova_order is not None), default=None)
+
+
+def is_fraction(design: str) -> bool:
+    """Whether a design estimates main effects by its model, since few of its cells differ in one factor only.
+
+    Example:
+        >>> is_fraction("screening"), is_fraction("factorial"), is_fraction("pairs")
+        (True, False, False)
+    """
+    parts = designs_of(design)
+    return model_order(design) is not None and all("interactions" not in part.questions for part in parts)
 
 
 def lay_out(design: str, space: DesignSpace) -> Layout:

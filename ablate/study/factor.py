@@ -20,6 +20,37 @@ def level_label(value: object) -> str:
     return "null" if value is None else str(value)
 
 
+_ABSENCE = ("false", "null", "none", "off", "no", "absent")
+
+
+def takes_away(reference: str, level: str) -> bool:
+    """Whether going from one level to another takes a part away, instead of putting something else in its place.
+
+    The one rule by which verdicts are worded: parts help or hurt, other levels are better or worse.
+
+    Args:
+        reference: Label of the level that the reference has.
+        level: Label of the other level.
+
+    Example:
+        >>> takes_away("true", "false"), takes_away("false", "true"), takes_away("gap", "flatten")
+        (True, False, False)
+        >>> takes_away("batch", "none")
+        True
+    """
+    return is_absence(level) and not is_absence(reference)
+
+
+def is_absence(level: str) -> bool:
+    """Whether a level says that something is not there.
+
+    Example:
+        >>> is_absence("false"), is_absence("None"), is_absence("gap")
+        (True, True, False)
+    """
+    return level.lower() in _ABSENCE
+
+
 @dataclass(frozen=True)
 class Level:
     """One value of a factor.

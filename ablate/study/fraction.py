@@ -70,6 +70,49 @@ def screening(space: DesignSpace) -> Layout:
     )
 
 
+def latin_square(space: DesignSpace) -> Layout:
+    """A Latin square, or for more than three factors squares that are orthogonal to each other.
+
+    The square is cyclic: the level of the third factor is the sum of those of the first two, modulo their number, and
+    that of a further one the sum with a multiple of the first, which needs a prime number of levels.
+
+    Raises:
+        DesignError: If the factors are fewer than three or do not have equally many levels, if there are too many of
+            them, or if constraints would break the square.
+
+    Example:
+        >>> from ablate.study.factor import Level
+        >>> factors = [Factor(name, tuple(Level(f"{name}{k}") for k in range(3)), f"{name}0") for name in "abc"]
+        >>> len(latin_square(DesignSpace(tuple(factors))).combinations)
+        9
+    """
+    _refuse_what_breaks("latin_square", space, two_levels=False)
+    levels = [[factor.reference, *(level.label for level in factor.alternatives)] for factor in space.factors]
+    size, count = len(levels[0]), len(levels)
+    if count < 3 or any(len(labels) != size for labels in levels):
+        sizes = ", ".join(f"{factor.name} {len(factor.levels)}" for factor in space.factors)
+        raise DesignError(f"A Latin square takes three or more factors of equally many levels; here: {sizes}.")
+    is_prime = all(size % divisor for divisor in range(2, size))
+    most = size + 1 if is_prime else 3
+    if count > most:
+        raise DesignError(f"With {size} levels a Latin square takes at most {most} factors; here there are {count}.")
+    combinations = []
+    for row in range(size):
+        for column in range(size):
+            places = [row, column, *((column + step * row) % size for step in range(1, count - 1))]
+            combinations.append(
+                {
+                    factor.name: labels[place]
+                    for factor, labels, place in zip(space.factors, levels, places, strict=True)
+                }
+            )
+    note = (
+        f"A Latin square of {size * size} of {size**count} combinations: main effects only, each mixed with the "
+        "interactions of the others."
+    )
+    return Layout(tuple(combinations), (note,))
+
+
 def optimal(space: DesignSpace) -> Layout:
     """The cells that estimate all main effects most precisely, among those that the constraints allow.
 
@@ -124,7 +167,7 @@ def _efficiency(design: np.ndarray) -> float:
     return float(np.exp(logdet / model.shape[1]))
 
 
-def _refuse_what_breaks(design: str, space: DesignSpace) -> None:
+def _refuse_what_breaks(design: str, space: DesignSpace, two_levels: bool = True) -> None:
     many_levels = [factor.name for factor in space.factors if len(factor.levels) > 2]
     names = {factor.name for factor in space.factors}
     bound = set()
@@ -136,7 +179,7 @@ def _refuse_what_breaks(design: str, space: DesignSpace) -> None:
         if named <= names:
             bound.add(text)
     faults = []
-    if many_levels:
+    if many_levels and two_levels:
         faults.append(f"it takes factors of two levels; {', '.join(many_levels)} has more")
     if bound:
         faults.append(f"constraints take cells out of it, and it is orthogonal no longer ({'; '.join(sorted(bound))})")

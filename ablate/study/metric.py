@@ -54,6 +54,37 @@ for _metric in (
 ):
     METRICS.register(_metric)
 
+# Words of names of which the direction alone is known; a declared metric goes before.
+_HIGHER = (
+    *("score", "precision", "recall", "f1", "auc", "auroc", "auprc", "ap", "map", "bleu", "rouge", "meteor", "cider"),
+    *("iou", "miou", "dice", "r2", "psnr", "ssim", "reward", "rewards", "return", "returns", "success", "likelihood"),
+    *("elbo", "pearson", "spearman", "kappa", "mcc", "ndcg", "mrr", "specificity", "sensitivity", "correct", "top1"),
+    *("top5", "fitness", "throughput", "accuracies", "agreement", "correlation"),
+)
+_LOWER = (
+    *("losses", "error", "errors", "err", "mse", "rmse", "mae", "mape", "smape", "rmsle", "nmse", "perplexity", "ppl"),
+    *(
+        "nll",
+        "logloss",
+        "wer",
+        "cer",
+        "eer",
+        "fid",
+        "kid",
+        "distortion",
+        "regret",
+        "cost",
+        "latency",
+        "time",
+        "runtime",
+    ),
+    *("duration", "ece", "brier", "bpc", "bpb", "kl", "kld", "divergence", "mpjpe", "deviance", "entropy", "memory"),
+)
+_DIRECTIONS = {**dict.fromkeys(_HIGHER, "max"), **dict.fromkeys(_LOWER, "min")}
+
+_TURNING = ("neg", "negative", "minus")
+"""Words that turn the direction of what follows: ``neg_mean_squared_error``."""
+
 
 def metric_stem(name: str) -> str:
     """A metric's name without the data it is measured on.
@@ -94,7 +125,59 @@ def metric_of(name: str) -> Metric:
     stem = metric_stem(name)
     if stem in METRICS:
         return METRICS[stem]
-    for word in reversed(re.split(r"[^a-z]+", stem.lower())):
+    for word in reversed(words_of(stem)):
         if word in METRICS:
-            return replace(METRICS[word], name=stem, label="", description="")
-    return Metric(stem)
+            found = direction_of(stem)
+            direction = found.direction if found is not None else METRICS[word].direction
+            return replace(METRICS[word], name=stem, label="", direction=direction, description="")
+    found = direction_of(stem)
+    return Metric(stem) if found is None else Metric(stem, direction=found.direction)
+
+
+@dataclass(frozen=True)
+class NamedDirection:
+    """Which way a metric is good, by its name.
+
+    Args:
+        direction: ``"max"`` or ``"min"``.
+        word: The word that says so.
+    """
+
+    direction: str
+    word: str
+
+
+def direction_of(name: str) -> NamedDirection | None:
+    """Which way a metric is good, as far as a whole word of its name is that of a declared one; the last word counts.
+
+    Args:
+        name: As runs report it.
+
+    Returns:
+        None where no word says anything: then nobody knows but the user.
+
+    Example:
+        >>> direction_of("val_loss"), direction_of("test/top_5_accuracy").direction
+        (NamedDirection(direction='min', word='loss'), 'max')
+        >>> direction_of("neg_mean_squared_error").direction, direction_of("confidence"), direction_of("valLoss").word
+        ('max', None, 'loss')
+    """
+    words = words_of(name)
+    for word in reversed(words):
+        direction = METRICS[word].direction if word in METRICS else _DIRECTIONS.get(word)
+        if direction is not None:
+            if any(turning in words for turning in _TURNING):
+                direction = "min" if direction == "max" else "max"
+            return NamedDirection(direction, word)
+    return None
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a metric's name in lower case.
+
+    Example:
+        >>> words_of("test/AccuracyTop1"), words_of("mean_f1@10")
+        (['test', 'accuracy', 'top1'], ['mean', 'f1', '10'])
+    """
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    return [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]

@@ -41,6 +41,10 @@ class Study:
         failures: What a run without a result counts for: one of :data:`FAILURE_POLICIES`, or the metric it counts as.
         resplit: Where each seed splits one data set anew and the split dominates the noise, the number of test examples
             for each training example; None otherwise.
+        paired: Whether runs of one seed belong together; otherwise seeds only number the runs of a cell.
+        whole_plots: Factors that are set once for each seed (the whole plots of a split-plot design), while the others
+            vary within.
+        adopted: Whether other tools made the runs: none of them is still to come.
     """
 
     name: str
@@ -54,6 +58,9 @@ class Study:
     sequential: bool = False
     failures: str | float = "drop"
     resplit: float | None = None
+    paired: bool = True
+    whole_plots: tuple[str, ...] = ()
+    adopted: bool = False
 
     @property
     def failure_policy(self) -> str:
@@ -128,16 +135,19 @@ class Plan:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that stand for everything declared: what is asked, of which cells."""
-        question = {key: value for key, value in self.to_dict()["study"].items() if key != "name"}
+        question = self.to_dict()["study"]
+        # What was added to studies later counts only where it says something, so that older studies keep their digest.
+        added = {"paired": True, "whole_plots": [], "adopted": False}
+        question = {key: value for key, value in question.items() if key != "name" and added.get(key, ...) != value}
         declared = {"study": question, "cells": [dict(cell.levels) for cell in self.cells]}
         return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain values for JSON; :meth:`from_dict` reads them back."""
         return {
-            # Only where it is declared: plans that do not know the key keep their digest.
+            # resplit only where it is declared: plans that do not know the key keep their digest.
             "study": {
-                key: list(value) if key == "seeds" else value
+                key: list(value) if isinstance(value, tuple) else value
                 for key, value in vars(self.study).items()
                 if key != "resplit" or value is not None
             },
@@ -173,7 +183,9 @@ class Plan:
         )
         study = values["study"]
         return cls(
-            study=Study(**{**study, "seeds": tuple(study["seeds"])}),
+            study=Study(
+                **{**study, "seeds": tuple(study["seeds"]), "whole_plots": tuple(study.get("whole_plots", ()))}
+            ),
             factors=factors,
             cells=tuple(cell_of(item["levels"], factors, item["void"]).named(item["name"]) for item in values["cells"]),
             notes=tuple(values["notes"]),

@@ -25,6 +25,8 @@ from ablate.errors import suggestion
 MISSING = "???"
 """What OmegaConf writes for a value that has to be given."""
 
+_LONGEST = 50  # assignment on a help page; a longer one would leave no room for its description
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -123,6 +125,17 @@ def written(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(map(written, value))}]"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def assignment(key: str, value: Any) -> str:
+    """``key=value`` for a help page; the key alone where the value is a mapping or takes too much room.
+
+    Example:
+        >>> assignment("study.margin", None), assignment("study.requires", {"a": 1})
+        ('study.margin=null', 'study.requires')
+    """
+    typed = f"{key}={written(value)}"
+    return key if isinstance(value, Mapping) or len(typed) > _LONGEST else typed
 
 
 def anything() -> Rule:
@@ -237,7 +250,7 @@ def optional(rule: Rule) -> Rule:
     return either(rule, Rule(lambda value: value is None, "null"))
 
 
-def config_node(settings: Mapping[str, Setting], fallback: str = "") -> dict[str, Any]:
+def config_node(settings: Mapping[str, Setting], fallback: str = "", resolver: str = "oc.select") -> dict[str, Any]:
     """A node of Hydra's configuration: the default of every key.
 
     Its values have no types, so that the checks and messages are those of the rules.
@@ -245,6 +258,7 @@ def config_node(settings: Mapping[str, Setting], fallback: str = "") -> dict[str
     Args:
         settings: The keys.
         fallback: Section whose value of the same key, where the configuration has that section, replaces the default.
+        resolver: The resolver that looks there.
 
     Example:
         >>> config_node({"epochs": Setting(10, whole(1))})
@@ -255,5 +269,5 @@ def config_node(settings: Mapping[str, Setting], fallback: str = "") -> dict[str
     node = {}
     for key, setting in settings.items():
         source = f"{fallback}.{key}" if fallback else setting.fallback
-        node[key] = f"${{oc.select:{source},{written(setting.default)}}}" if source else copy.deepcopy(setting.default)
+        node[key] = f"${{{resolver}:{source},{written(setting.default)}}}" if source else copy.deepcopy(setting.default)
     return node

@@ -6,6 +6,7 @@ help page, and the keyword arguments of :func:`ablate.run`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -14,6 +15,7 @@ from ablate.errors import DesignError
 from ablate.study.constraint import Constraint, Forbidden, Requires
 from ablate.study.factor import level_label
 from ablate.study.limits import MOST_RUNS
+from ablate.study.metric import direction_of
 from ablate.study.plan import FAILURE_POLICIES, Study
 from ablate.study.setting import (
     Rule,
@@ -41,10 +43,21 @@ MOST_SEEDS = 50
 """The most that a cell may take: the boundary of the sequential rule is tabulated as far."""
 
 
+CHANGED_CODE = ("ask", "keep", "rerun")
+"""What may become of runs that were trained with other code than the application has now."""
+
+
 def _declared(default: Any, rule: Rule, description: str, *, hydra_only: bool = False) -> Any:
     """A field of :class:`StudySettings` with its declaration; null is allowed where it is the default."""
     declaration = Setting(default, optional(rule) if default is None else rule, description)
     return field(default=default, metadata={"setting": declaration, "hydra_only": hydra_only})
+
+
+def _is_pattern(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and re.compile(value).groups == 1
+    except re.error:
+        return False
 
 
 _KEYS = list_of(text(), "a list of keys, for example [train.log, data.cache]")
@@ -67,12 +80,34 @@ class StudySettings:
             list_of(whole(-(2**63)), "a list of whole numbers ([0,7,9])", empty=False),
             choice([AUTO]),
         ),
-        "how many, or a list [0, 7, 9], or auto: one at a time until a verdict stands",
+        "how many (from 0; in other applications from 1, since many take 0 for no seed), or a list [0, 7, 9], or auto: "
+        "one at a time until a verdict stands",
     )
     max_seeds: int = _declared(20, whole(FIRST_SEEDS, MOST_SEEDS), "the most that a cell may take with seeds=auto")
-    seed_key: str = _declared("seed", text(), "the configuration key that holds a run's seed", hydra_only=True)
+    seed_key: str | None = _declared(
+        "seed",
+        optional(text()),
+        "the configuration key that holds a run's seed; null: there is none, and runs of a cell are replicates",
+        hydra_only=True,
+    )
     metric: str | None = _declared(None, text(), "the number that decides; null: the only one that runs report")
-    direction: str = _declared("max", text(), "max: higher is better, min: lower is better")
+    results: str | None = _declared(
+        None,
+        text(),
+        "where the task returns no number: the file in each run that holds the metric, such as metrics.json; null: all "
+        "CSV, JSON and event files",
+        hydra_only=True,
+    )
+    metric_pattern: str | None = _declared(
+        None,
+        Rule(_is_pattern, "a regular expression with one group, for example 'accuracy: ([0-9.]+)'"),
+        "where the task returns no number: a regular expression whose group is the metric in the last line of the log "
+        "that fits",
+        hydra_only=True,
+    )
+    direction: str | None = _declared(
+        None, text(), "max: higher is better, min: lower is better; null: after the metric's name"
+    )
     margin: float | None = _declared(None, number(), "the least effect that matters, in units of the metric")
     failures: str | float = _declared(
         "drop",
@@ -87,6 +122,12 @@ class StudySettings:
     resolution: int = _declared(4, whole(3, 5), "of design=fractional: 3, 4 or 5")
     cells: int | None = _declared(None, whole(2), "of design=optimal: how many; null: two more than it needs")
     retry_failed: bool = _declared(False, flag(), "run again what failed")
+    changed_code: str = _declared(
+        "ask",
+        choice(CHANGED_CODE),
+        "of runs that finished with other code than there is now: keep them, rerun them, or ask before further runs "
+        "train (without a terminal: stop)",
+    )
     keep_going: bool = _declared(True, flag(), "when a run fails, go on with the others")
     dry_run: bool | str = _declared(
         False, either(flag(), choice(["json"])), "stop after the plan; json prints it as JSON", hydra_only=True
@@ -125,6 +166,12 @@ class StudySettings:
         None,
         either(_KEYS, mapping()),
         "keys that may be swept with a + though the configuration lacks them; the first level is the reference",
+        hydra_only=True,
+    )
+    unset: Mapping[str, Any] | None = _declared(
+        None,
+        mapping(),
+        "values that stand for no choice, by key: where others are swept, the first of these is the reference",
         hydra_only=True,
     )
     ignore: tuple[str, ...] | None = _declared(None, _KEYS, "keys that cannot change a result", hydra_only=True)
@@ -180,7 +227,7 @@ class StudySettings:
             Traceback (most recent call last):
             ablate.errors.DesignError: study.max_seeds=2: must be a whole number from 3 to 50.
         """
-        passed = {key: value for key, value in values.items() if value is not None}
+        passed = {key: value for key, value in values.items() if value is not None or key in _NULLABLE}
         _, faults = check_section(section, passed, STUDY_SETTINGS)
         if faults:
             raise DesignError("\n".join(faults))
@@ -206,13 +253,25 @@ class StudySettings:
         }
         return {key: value for key, value in chosen.items() if value is not None}
 
-    def seed_list(self) -> tuple[int, ...]:
-        """The seeds themselves."""
+    def seed_list(self, first: int = 0) -> tuple[int, ...]:
+        """The seeds themselves.
+
+        Args:
+            first: The first one, where the settings say only how many there are.
+        """
         if isinstance(self.seeds, tuple):
             return self.seeds
-        return tuple(range(self.max_seeds if isinstance(self.seeds, str) else self.seeds))
+        return tuple(range(first, first + (self.max_seeds if isinstance(self.seeds, str) else self.seeds)))
 
-    def study(self, name: str, design: str, metric: str, seeds: tuple[int, ...] | None = None) -> Study:
+    def study(
+        self,
+        name: str,
+        design: str,
+        metric: str,
+        seeds: tuple[int, ...] | None = None,
+        direction: str | None = None,
+        first_seed: int = 0,
+    ) -> Study:
         """What the study asks.
 
         Args:
@@ -220,20 +279,66 @@ class StudySettings:
             design: The design where the settings name none.
             metric: The metric where the settings name none.
             seeds: Seeds chosen in another way than by the settings, or None.
+            direction: The direction where the settings name none; None to take it from the metric's name.
+            first_seed: The first seed, where only their number is given.
+
+        Raises:
+            DesignError: If a setting has no effect in such a study, or nothing says which way the metric is good.
         """
+        design, metric = self.design or design, self.metric or metric
+        if faults := self._faults(design, metric, direction):
+            raise DesignError("\n".join(faults))
+        named = direction_of(metric)
         return Study(
             name=name,
-            design=self.design or design,
-            seeds=seeds or self.seed_list(),
-            metric=self.metric or metric,
-            direction=self.direction,
+            design=design,
+            seeds=seeds or self.seed_list(first_seed),
+            metric=metric,
+            direction=self.direction or direction or (named.direction if named is not None else "max"),
             margin=self.margin,
             failures=self.failures,
             resplit=self.resplit,
             resolution=self.resolution,
             cells=self.cells,
             sequential=self.seeds == AUTO and not seeds,
+            paired=self.seed_key is not None,
         )
+
+    @property
+    def direction_source(self) -> str:
+        """Where the direction comes from: ``declared``, the metric's ``name``, or ``assumed``: higher is better."""
+        if self.direction is not None:
+            return "declared"
+        return "name" if self.metric is not None else "assumed"
+
+    def _faults(self, design: str, metric: str, direction: str | None) -> list[str]:
+        """What would be ignored, or nobody knows, a sentence each."""
+        faults = []
+        if self.metric is not None and self.direction is None and direction is None and direction_of(metric) is None:
+            faults.append(
+                f"Nothing in the name '{metric}' says whether higher or lower is better. Write direction=max or "
+                "direction=min."
+            )
+        if self.confirms is not None:
+            return faults
+        designs = [part.strip() for part in design.split("+")]
+        if self.cells is not None and "optimal" not in designs:
+            faults.append(
+                f"cells={self.cells} has no effect: it belongs to design=optimal, and the design is {design}."
+            )
+        if self.resolution != STUDY_SETTINGS["resolution"].default and "fractional" not in designs:
+            faults.append(
+                f"resolution={self.resolution} has no effect: it belongs to design=fractional, and the design is "
+                f"{design}."
+            )
+        if self.max_seeds != STUDY_SETTINGS["max_seeds"].default and self.seeds != AUTO:
+            faults.append(f"max_seeds={self.max_seeds} has no effect: it belongs to seeds=auto.")
+        if self.seed_key is None and self.seeds == AUTO:
+            faults.append(
+                "seeds=auto needs runs that form pairs, and seed_key=null says that the task has no seed. Write how many "
+                "runs each cell has, for example seeds=5."
+            )
+        return faults
 
     def constraints(self) -> list[Constraint]:
         """The declared constraints."""
@@ -250,6 +355,9 @@ class StudySettings:
 
 STUDY_SETTINGS: Mapping[str, Setting] = {item.name: item.metadata["setting"] for item in fields(StudySettings)}
 """All declarations by key."""
+
+_NULLABLE = {key for key, item in STUDY_SETTINGS.items() if item.default is not None and item.rule.allows(None)}
+"""Keys for which null is not the default, but a value of its own."""
 
 RUN_SETTINGS: Mapping[str, Setting] = {
     item.name: item.metadata["setting"] for item in fields(StudySettings) if not item.metadata["hydra_only"]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 from hydra.core.config_loader import ConfigLoader
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
@@ -18,8 +16,9 @@ from ablate.errors import ConfigError
 from ablate.study import Cell, Factor
 from ablate.sweep.config_loader import ComposedConfigLoader, apply_overrides, parse_overrides
 from ablate.sweep.config_template import ConfigTemplate, is_assignment
-from ablate.sweep.factors import error_text, is_group
-from ablate.sweep.identity import resolved_values, task_config
+from ablate.sweep.factors import error_text, is_group_line
+from ablate.sweep.identity import drop_keys, flatten, resolved_values, task_config
+from ablate.sweep.pickled_value import PickledValue
 
 _MAX_TEMPLATES = 256
 """Templates in memory at a time."""
@@ -40,9 +39,10 @@ class Composer:
         self._config = config
         self._fixed = tuple(fixed)
         self._folder = folder
-        # Pickled configurations by the group choices that they contain: with the hydra node, and without it.
-        self._bases: dict[tuple[str, ...], bytes] = {}
-        self._tasks: dict[tuple[str, ...], bytes] = {}
+        # Configurations by the group choices that they contain: with the hydra node, and without it.
+        self._bases: dict[tuple[str, ...], PickledValue] = {}
+        self._tasks: dict[tuple[str, ...], PickledValue] = {}
+        self._volatile: dict[tuple[str, ...], list[str]] = {}
         self._templates: dict[tuple[tuple[str, ...], tuple[str, ...]], ConfigTemplate] = {}
         self._base(())
 
@@ -60,11 +60,18 @@ class Composer:
             ConfigError: If the overrides do not compose.
         """
         values = self._from_template(overrides)
-        return resolved_values(self._task(overrides)) if values is None else values
+        if values is None:
+            values = resolved_values(self._task(overrides))
+        return drop_keys(values, self._volatile[self._groups(overrides)])
+
+    @property
+    def volatile_keys(self) -> list[str]:
+        """Keys whose value is another one each time that it is resolved, so that it can be part of no identity."""
+        return sorted({key for keys in self._volatile.values() for key in keys})
 
     def _groups(self, overrides: Sequence[str]) -> tuple[str, ...]:
         """Those of the override lines that choose within a config group."""
-        return tuple(line for line in overrides if is_group(line.split("=", 1)[0].lstrip("+"), self._loader))
+        return tuple(line for line in overrides if is_group_line(line, self._loader))
 
     def _from_template(self, overrides: Sequence[str]) -> dict[str, Any] | None:
         """A run's configuration made by setting values in a template, or None where it has to be composed.
@@ -91,7 +98,7 @@ class Composer:
         groups = self._groups(overrides)
         try:
             self._base(groups)
-            task: DictConfig = pickle.loads(self._tasks[groups])
+            task: DictConfig = self._tasks[groups].copy()
             apply_overrides(task, parse_overrides([line for line in overrides if line not in groups]))
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(f"{' '.join(overrides)}: {error_text(error)}") from error
@@ -103,7 +110,7 @@ class Composer:
 
     def launch_config(self) -> DictConfig:
         """The configuration to set up a launcher with."""
-        return pickle.loads(self._bases[()])  # type: ignore[no-any-return]
+        return self._bases[()].copy()  # type: ignore[no-any-return]
 
     def _base(self, groups: tuple[str, ...]) -> None:
         """Compose the configuration with some group choices and keep it, unless that is done."""
@@ -115,8 +122,10 @@ class Composer:
             config = copy.deepcopy(self._config)
         with open_dict(config.hydra), flag_override(config.hydra, "readonly", False):
             config.hydra.sweep.dir = str(self._folder.absolute())
-        # cloudpickle, since pickle would refer to classes of a script's __main__, which a worker does not have.
-        self._bases[groups] = cloudpickle.dumps(config)
+        self._bases[groups] = PickledValue(config)
         task = task_config(config)
         OmegaConf.set_struct(task, True)
-        self._tasks[groups] = cloudpickle.dumps(task)
+        self._tasks[groups] = PickledValue(task)
+        values, again = flatten(resolved_values(task)), flatten(resolved_values(task))
+        # As text, since a NaN does not equal itself.
+        self._volatile[groups] = [key for key, value in values.items() if repr(value) != repr(again.get(key))]

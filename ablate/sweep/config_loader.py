@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import math
-import pickle
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -19,6 +18,7 @@ from omegaconf import DictConfig, flag_override, open_dict
 
 from ablate.errors import DesignError
 from ablate.study.limits import check_size
+from ablate.sweep.pickled_value import PickledValue
 
 
 def parse_overrides(lines: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
@@ -81,11 +81,13 @@ class ComposedConfigLoader(ConfigLoaderImpl):
 
     Args:
         loader: Hydra's own loader, whose search path serves everything but runs.
-        bases: Pickled configurations by the config-group overrides that made them; ``()`` for none.
+        bases: Configurations by the config-group overrides that made them; ``()`` for none.
         fixed: Overrides that all bases already contain.
     """
 
-    def __init__(self, loader: ConfigLoader, bases: Mapping[tuple[str, ...], bytes], fixed: Sequence[str]) -> None:
+    def __init__(
+        self, loader: ConfigLoader, bases: Mapping[tuple[str, ...], PickledValue], fixed: Sequence[str]
+    ) -> None:
         super().__init__(loader.get_search_path())
         self.bases = bases  # not a copy: bases that are composed later belong to it
         self.fixed = tuple(fixed)
@@ -95,7 +97,7 @@ class ComposedConfigLoader(ConfigLoaderImpl):
         lines = [line for line in sweep_overrides if line not in self.fixed]
         group_lines = {line for groups in self.bases for line in groups}
         # A choice within a config group brings a whole file, which cannot be set as a value.
-        config: DictConfig = pickle.loads(self.bases[tuple(line for line in lines if line in group_lines)])
+        config: DictConfig = self.bases[tuple(line for line in lines if line in group_lines)].copy()
         apply_overrides(config, parse_overrides([line for line in lines if line not in group_lines]))
         task = [line for line in sweep_overrides if not line.startswith("hydra.")]
         with open_dict(config.hydra), flag_override(config.hydra, "readonly", False):

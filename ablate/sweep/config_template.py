@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import cloudpickle
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -24,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ablate.sweep.config_loader import apply_overrides, parse_overrides
 from ablate.sweep.identity import VOLATILE, resolved_values
+from ablate.sweep.pickled_value import PickledValue
 
 _KEY = re.compile(r"\w+(\.\w+)*")
 # Resolvers that read no key but those written in their arguments. Volatile ones are left unresolved anyway.
@@ -57,7 +57,7 @@ class ConfigTemplate:
     """
 
     def __init__(self, task: DictConfig, lines: Sequence[str] = ()) -> None:
-        self._task = cloudpickle.dumps(task)
+        self._task = PickledValue(task)
         self._values = pickle.dumps(resolved_values(task))
         texts = list(_interpolations(OmegaConf.to_container(task, resolve=False)))
         self._sources = {source for text in texts for source in _sources(text)}
@@ -103,7 +103,7 @@ class ConfigTemplate:
         path = tuple(override.key_or_group.split("."))
         if not _KEY.fullmatch(override.key_or_group) or self._is_source(path):
             return None
-        task: DictConfig = pickle.loads(self._task)
+        task: DictConfig = self._task.copy()
         try:
             apply_overrides(task, [override])
         except (HydraException, OmegaConfBaseException):

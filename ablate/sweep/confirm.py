@@ -21,13 +21,15 @@ from ablate.objects import load_object
 from ablate.report import summary_of
 from ablate.store import FAILED, FINISHED, StudyFolder
 from ablate.study import Layout, cell_of
+from ablate.study.design import CONFIRMATION
 from ablate.study.limits import MOST_RUNS, check_size
 from ablate.study.settings import StudySettings
 from ablate.sweep.console import damage_lines
 from ablate.sweep.engine import run_statuses
-from ablate.sweep.factors import StudyRequest
 from ablate.sweep.identity import difference_lines
-from ablate.sweep.rerun import existing_command, run_script
+from ablate.sweep.rerun import existing_command
+from ablate.sweep.study_request import StudyRequest
+from ablate.sweep.task_origin import run_program
 from ablate.sweep.trust import (
     Ask,
     described_command,
@@ -38,9 +40,6 @@ from ablate.sweep.trust import (
     override_lines,
     require_trust,
 )
-
-DESIGN = "confirmation"
-"""What the design of a confirmation is called in its plan."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def plan_confirmation(study: StudyFolder, count: int | None = None) -> Confirmat
 
     check_size(count or 0, MOST_RUNS, "seeds of a confirmation", "Name fewer, or leave the number out.")
     summary = summary_of(study)
-    if summary.study.design == DESIGN:
+    if summary.study.design == CONFIRMATION:
         raise StoreError(f"'{study.path}' is a confirmation itself. Name the study that it confirms.")
     unfinished = int((~summary.runs["state"].isin([FINISHED, FAILED])).sum())
     if summary.round is not None:
@@ -99,7 +98,7 @@ def plan_confirmation(study: StudyFolder, count: int | None = None) -> Confirmat
         return ConfirmationPlan(folder, layout, label, fresh_seeds(summary.study, planned.seeds), planned.text)
     seeds = existing.plan.study.seeds
     faults = []
-    if existing.plan.study.design != DESIGN:
+    if existing.plan.study.design != CONFIRMATION:
         faults.append("it is no confirmation")
     else:
         pair = comparisons(existing.plan)[0]
@@ -142,7 +141,14 @@ def confirmation_request(
     seeds = settings.seeds if isinstance(settings.seeds, tuple) else ()
     planned = plan_confirmation(study, len(seeds) or None)
     return (
-        replace(settings, design=DESIGN, seeds=seeds or planned.seeds, metric=declared.metric, margin=declared.margin),
+        replace(
+            settings,
+            design=CONFIRMATION,
+            seeds=seeds or planned.seeds,
+            metric=declared.metric,
+            margin=declared.margin,
+            direction=declared.direction,
+        ),
         replace(request, factors=plan.factors, seeds=None, swept=True, notes=(), layout=planned.layout),
         planned.folder,
     )
@@ -181,7 +187,7 @@ def train_confirmation(
     try:
         with nullcontext() if is_own else executing_trusted():
             if task["module"] == "__main__":
-                run_script(Path(task["file"]), "__main__")
+                run_program(task, "__main__")
             else:
                 load_object(f"{task['module']}.{task['name']}")()
     except SystemExit as end:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ablate.characters import printable
 from ablate.formatting import better_direction, duration, listing
-from ablate.store import FAILED, FINISHED, RUNNING, WAITING, PlannedRun, Status, StudyFolder
+from ablate.store import FAILED, FINISHED, NO_METRIC, RUNNING, WAITING, PlannedRun, Status, StudyFolder
 from ablate.store.records import StudyRecord
 from ablate.study import Cell, Plan
+from ablate.study.design import is_fraction
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -43,13 +44,14 @@ def say_error(text: str) -> None:
     say(_LONG_WORD.sub(lambda match: f"{match[1]}... ({len(match[0])} characters)", text), sys.stderr)
 
 
-def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
+def plan_lines(record: StudyRecord, done: int, asked: int, failed: int = 0) -> list[str]:
     """The plan of a study, for reading; while runs are left to train, also what differences its seeds can detect.
 
     Args:
         record: The study.
         done: How many of the runs asked for are done.
         asked: How many runs were asked for.
+        failed: How many of them failed and are not run again.
     """
     from ablate.analysis import plan_prospect
 
@@ -66,21 +68,44 @@ def plan_lines(record: StudyRecord, done: int, asked: int) -> list[str]:
     lines += [f"  {cell.label:{width}}  {_changes_text(cell)}".rstrip() for cell in plan.cells[:_MAX_CELLS]]
     if len(plan.cells) > _MAX_CELLS:
         lines.append(f"  ... and {len(plan.cells) - _MAX_CELLS} more")
-    lines += [f"  {note}" for note in plan.notes]
+    lines += [f"  {note}" for note in (*plan.notes, *record.direction_notes)]
     if done < asked and (prospect := plan_prospect(plan)) is not None:
         lines += [f"  {sentence}" for sentence in prospect.text.replace(". ", ".\n").splitlines()]
     first = " at first" if study.sequential else ""
-    lines.append(f"{asked} runs{first}: {done} done, {asked - done} to train.")
+    failures = f"{failed} failed, " if failed else ""
+    lines.append(f"{asked} runs{first}: {done} done, {failures}{asked - done - failed} to train.")
     return lines
 
 
-def plan_values(record: StudyRecord, folder: StudyFolder, jobs: Sequence[Job]) -> dict[str, Any]:
+def unchecked_cells(record: StudyRecord, preflight: str | None) -> dict[str, str]:
+    """The cells whose data and networks were not checked, and what to say about it.
+
+    Args:
+        record: The study.
+        preflight: ``study.preflight``: who checks them; None if nobody does.
+
+    Returns:
+        The sentence by the name of each cell; empty if all were checked, or if nothing checks them.
+    """
+    names = [cell.name for cell in record.plan.cells if preflight and cell.name not in record.checks]
+    sentence = "Not checked yet: data and networks. The study itself builds every cell before its first run."
+    return dict.fromkeys(names, sentence)
+
+
+def plan_values(
+    record: StudyRecord, folder: StudyFolder, jobs: Sequence[Job], preflight: str | None = None
+) -> dict[str, Any]:
     """The plan of a command as plain values, for a program.
 
     Args:
         record: The study.
         folder: Its folder.
         jobs: The jobs of the command.
+        preflight: ``study.preflight``.
+
+    Returns:
+        What ``plan.json`` says of the plan; ``prospect``, what its seeds can detect; ``unchecked``, by cell, what was
+        not checked yet; ``runs``; ``folder``; ``declared``, the digest of what was declared.
     """
     from ablate.analysis import plan_prospect
 
@@ -95,7 +120,8 @@ def plan_values(record: StudyRecord, folder: StudyFolder, jobs: Sequence[Job]) -
         prospect_values = {**vars(prospect), "power": {f"{size:g}": power for size, power in prospect.power.items()}}
         prospect_values["detectable"] = prospect.detectable if math.isfinite(prospect.detectable) else None
     header = {"folder": str(folder.path), "declared": record.plan.digest}
-    return {**header, **record.plan.to_dict(), "prospect": prospect_values, "runs": runs}
+    unchecked = unchecked_cells(record, preflight)
+    return {**header, **record.plan.to_dict(), "prospect": prospect_values, "unchecked": unchecked, "runs": runs}
 
 
 def _changes_text(cell: Cell) -> str:
@@ -141,18 +167,29 @@ def failure_lines(study: StudyFolder, plan: Plan, statuses: Mapping[PlannedRun, 
         log = study.run(run).log
         if log.is_file():
             lines.append(f"    see {log}")
+    if unmeasured := [run for run, status in failed.items() if status.reason == NO_METRIC]:
+        begins = "It runs" if len(unmeasured) == 1 else "They run"
+        lines.append(f"Without a metric no further run was started. {begins} again with the study's next command.")
+        if len(unmeasured) == len(failed):
+            return lines
     return [*lines, "retry_failed=true runs them again (study.retry_failed, or hydra.sweeper.retry_failed)."]
 
 
 def show_summary(summary: Summary) -> None:
-    """Print the result table and the notes below it."""
+    """Print the result table and the notes below it.
+
+    Of a fraction, whose cells differ in several ingredients, main effects are the result: they are printed, too.
+    """
     from rich.console import Console
 
-    from ablate.tables import effects_table, terminal
+    from ablate.tables import TABLES, effects_table, terminal
 
     # Without a terminal there is no width to fit into, and rich would take 80 columns.
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(terminal(effects_table(summary), width=console.width))
+    if is_fraction(summary.study.design) and (table := TABLES["main_effects"].build(summary)) is not None:
+        console.print("Main effects", highlight=False)
+        console.print(terminal(table, width=console.width))
     for note in summary.notes:
         console.print(printable(note), highlight=False, markup=False, soft_wrap=True)
 

@@ -89,7 +89,8 @@ def run_jobs(
             if status.state == FAILED:
                 statuses[run] = Status()
                 study.run(run).write_status(statuses[run])
-    study.halt.unlink(missing_ok=True)
+    for stop in (study.halt, study.no_metric):
+        stop.unlink(missing_ok=True)
     if on_pending is not None and (pending := _pending(statuses)):
         on_pending(pending)
     returns: Counter[PlannedRun] = Counter()  # how often a run has started and come back without an outcome
@@ -100,6 +101,8 @@ def run_jobs(
     while pending := _pending(statuses):
         if not keep_going and any(status.state == FAILED for status in statuses.values()):
             break
+        if study.no_metric.exists():
+            break  # every further run would be trained for nothing
         launchable = [run for run in pending if statuses[run].state != RUNNING and not waits.is_held(run)]
         if not launchable:
             time.sleep(poll)

@@ -1,154 +1,74 @@
-"""From what was typed to factors: which keys are swept, over which levels, and which level is the reference."""
+"""From a swept or declared key to a factor: its levels, and which of them is the reference."""
 
 from __future__ import annotations
 
 import functools
-import pickle
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
-import cloudpickle
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from ablate.errors import DesignError, suggestion
-from ablate.study import Factor, Layout, Level, level_label
-from ablate.study.limits import MOST_LEVELS, MOST_RUNS
-from ablate.study.settings import StudySettings
+from ablate.study import Factor, Level, level_label
+from ablate.study.limits import MOST_LEVELS
 from ablate.sweep.config_loader import apply_overrides, parse_overrides, swept_values
 from ablate.sweep.identity import flatten, task_config
+from ablate.sweep.pickled_value import PickledValue
+
+_SAME_WORD = 0.85
+"""How like an existing key, from 0 to 1, one that is added must be to be taken for its misspelling."""
+
+NONE = "null"
+"""The level of a config group that stands for none of its files."""
 
 
-@dataclass(frozen=True)
-class StudyRequest:
-    """The study that a command line describes.
-
-    Args:
-        fixed: Overrides that hold for every run, as typed.
-        factors: What is varied.
-        seeds: Seeds chosen by sweeping the seed key, or None.
-        swept: Whether the factors were swept on the command line, rather than declared in the configuration.
-        notes: What a user should know, one sentence each.
-        layout: The cells, where they are given and not chosen by a design.
-    """
-
-    fixed: tuple[str, ...]
-    factors: tuple[Factor, ...]
-    seeds: tuple[int, ...] | None
-    swept: bool
-    notes: tuple[str, ...]
-    layout: Layout | None = None
-
-
-def read_request(
-    arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, settings: StudySettings
-) -> StudyRequest:
-    """Read the task overrides of a multirun.
-
-    Args:
-        arguments: Overrides as typed, without those of ``hydra``.
-        config: The configuration composed without the sweeps: the reference.
-        loader: Hydra's loader, which knows the config groups.
-        settings: The sweeper's settings.
-
-    Raises:
-        DesignError: If keys, levels or their combination make no study, with all faults at once.
-    """
-    faults: list[str] = []
-    fixed: list[Override] = []
-    factors: list[Factor] = []
-    notes: list[str] = []
-    seeds: tuple[int, ...] | None = None
-    overrides = parse_overrides(arguments, loader)
-    added = {override.key_or_group for override in overrides if override.is_add() or override.is_force_add()}
-    for override in overrides:
-        key = override.key_or_group
-        try:
-            if key == settings.seed_key:
-                seeds = _read_seeds(override)
-            elif not override.is_sweep_override():
-                fixed.append(override)
-            elif not override.is_discrete_sweep():
-                raise DesignError(f"{override.input_line}: a continuous range has no levels. List them: {key}=a,b,c.")
-            elif any(f"{key}.".startswith(f"{ignored}.") for ignored in settings.ignore or ()):
-                raise DesignError(
-                    f"{override.input_line}: {key} cannot change a result, so there is nothing to compare. A list is "
-                    f"written in brackets: '{key}=[a,b]'."
-                )
-            else:
-                factor, factor_notes = _swept_factor(override, config, loader, settings.extra_factors or (), added)
-                factors.append(replace(factor, block=key in (settings.blocks or ())))
-                notes += factor_notes
-        except DesignError as error:
-            faults.append(str(error))
-        except HydraException as error:
-            faults.append(f"{override.input_line}: {error_text(error)}")
-    if faults:
-        raise DesignError("\n".join(faults))
-    swept = bool(factors)
-    fixed_lines = {override.key_or_group: override.input_line for override in fixed}
-    declarations = settings.factors or {}
-    if not factors:
-        if settings.design is None and (named := [name for name in declarations if name in fixed_lines]):
-            raise DesignError(
-                "\n".join(
-                    f"Nothing to compare: {fixed_lines[name]} is one level only. Write "
-                    f"{name}={','.join(map(level_label, declarations[name]))} to compare, or leave it out."
-                    for name in named
-                )
-            )
-        declared = {name: levels for name, levels in declarations.items() if name not in fixed_lines}
-        notes += [f"{fixed_lines[name]} is held fixed and not varied." for name in declarations if name in fixed_lines]
-        if not declared:
-            raise DesignError(
-                "Nothing to compare: no key is swept and no factors are declared. Sweep a key, for example key=a,b."
-            )
-        factors = _declared_factors(declared, config, loader)
-    return StudyRequest(
-        tuple(str(override.input_line) for override in fixed), tuple(factors), seeds, swept, tuple(notes)
-    )
-
-
-def _read_seeds(override: Override) -> tuple[int, ...]:
-    texts = swept_values(override, MOST_RUNS) if override.is_sweep_override() else [str(override.value())]
-    if not texts:
-        raise DesignError(f"{override.input_line}: the sweep lists no seed.")
-    try:
-        return tuple(int(text) for text in texts)
-    except ValueError:
-        raise DesignError(f"{override.input_line}: seeds are whole numbers.") from None
-
-
-def _swept_factor(
-    override: Override, config: DictConfig, loader: ConfigLoader, extra: Sequence[str], added: Set[str]
+def swept_factor(
+    override: Override, config: DictConfig, loader: ConfigLoader, extra: Sequence[str] | None, added: Set[str]
 ) -> tuple[Factor, list[str]]:
     """The factor of a swept override, and notes about its reference.
 
-    A key that the configuration does not have is added to it by each level (``+key=value``): one of ``extra_factors``
-    always, another one only in a mapping that takes new keys and only where the user typed the ``+``.
+    A key that the configuration does not have is added to it by each level, where the user typed the ``+``.
+
+    Args:
+        override: The override.
+        config: The configuration composed without the sweeps: the reference.
+        loader: Hydra's loader, which knows the config groups.
+        extra: Keys that may be added, apart from those of mappings that take new keys; None for all.
+        added: All keys that the command line adds.
     """
     name = override.get_key_element().lstrip("+")
     values = dict.fromkeys(swept_values(override, MOST_LEVELS))
     if not values:
         raise DesignError(f"{override.input_line}: the sweep lists no level.")
-    if name in extra and not _has_key(config, name):
+    if name in (extra or ()) and not _has_key(config, name):
         levels = [Level(value.lower() if value in ("True", "False") else value) for value in values]
         levels = [Level(level.label, (f"+{name}={level.label}",)) for level in levels]
         return Factor(name, tuple(levels), levels[0].label), []
-    if not _has_key(config, name) and _accepts_new_keys(name.rpartition(".")[0], config, added):
-        if name not in added:
-            listed = ",".join(values)
-            raise DesignError(f"{override.input_line}: the configuration has no {name}. To add it: '+{name}={listed}'.")
-        return _with_reference(name, _make_levels(name, [f"+{name}={value}" for value in values], config), None)
+    is_open = _accepts_new_keys(name.rpartition(".")[0], config, added)
+    if (extra is None or is_open) and not is_group(name, loader):
+        has_key, listed = _has_key(config, name), ",".join(values)
+        hint = "" if is_open else suggestion(name, task_keys(config))
+        if not has_key and name not in added:
+            add = "" if hint else f" To add it: '+{name}={listed}'."
+            raise DesignError(f"Unknown key '{name}': it cannot be swept.{hint}{add}")
+        is_typo = bool(get_close_matches(name, task_keys(config), 1, _SAME_WORD)) and not is_open
+        if not has_key and is_typo and not override.is_force_add():
+            raise DesignError(f"Unknown key '{name}': it cannot be swept.{hint} To add it: '++{name}={listed}'.")
+        # Hydra merges a mapping that is added into the one that is there.
+        if name in added and (not has_key or all(value.startswith("{") for value in values)):
+            return _with_reference(name, _make_levels(name, [f"+{name}={value}" for value in values], config), None)
     return _make_factor(name, [f"{name}={value}" for value in values], config, loader)
 
 
-def _declared_factors(declared: Mapping[str, Any], config: DictConfig, loader: ConfigLoader) -> list[Factor]:
+def declared_factors(declared: Mapping[str, Any], config: DictConfig, loader: ConfigLoader) -> list[Factor]:
+    """The factors that the settings declare, by name: lists of levels, or of overrides by level."""
     factors, faults = [], []
     for name, value in declared.items():
         try:
@@ -208,12 +128,20 @@ def _with_reference(name: str, levels: Sequence[Level], reference: str | None) -
 
 
 def _group_levels(name: str, lines: Sequence[str], config: DictConfig) -> tuple[list[Level], str | None]:
-    """The levels of a config group, and the label of the one that the configuration has, or None."""
+    """The levels of a config group, and the label of the one that the configuration has, or None.
+
+    The level ``null`` stands for none of the group's files. Hydra itself has no word for it on the command line.
+    """
     choices = config.hydra.runtime.choices
     choice = choices.get(name)
     prefix = "" if name in choices else "+"  # a group that the defaults list does not have is added to it
     levels = [Level(line.split("=", 1)[1], (f"{prefix}{line}",)) for line in lines]
-    return levels, (None if choice in (None, "???") else str(choice))
+    if choice == "???":
+        return levels, None
+    without = (f"~{name}",) if choice else ()
+    levels = [replace(level, overrides=without) if level.label == NONE else level for level in levels]
+    has_none = any(level.label == NONE for level in levels)
+    return levels, (NONE if has_none else None) if choice is None else str(choice)
 
 
 def _value_levels(
@@ -228,7 +156,7 @@ def _value_levels(
     head, _, last = name.rpartition(".")
     node = OmegaConf.select(config, head) if head else config
     missing = isinstance(node, DictConfig) and OmegaConf.is_missing(node, last)
-    return levels, (None if missing else _value_label(OmegaConf.select(config, name, throw_on_missing=False)))
+    return levels, (None if missing else _value_label(_value(config, name)))
 
 
 def _accepts_new_keys(head: str, config: DictConfig, added: Set[str]) -> bool:
@@ -240,12 +168,12 @@ def _accepts_new_keys(head: str, config: DictConfig, added: Set[str]) -> bool:
 def _make_levels(name: str, lines: Sequence[str], config: DictConfig) -> list[Level]:
     """A level from each override line."""
     levels, faults = [], []
-    pickled = cloudpickle.dumps(config)  # unpickling costs a tenth of a deep copy
+    source = PickledValue(config)  # unpickling costs a tenth of a deep copy
     for line in lines:
-        trial: DictConfig = pickle.loads(pickled)
+        trial: DictConfig = source.copy()
         try:
             apply_overrides(trial, parse_overrides([line]))
-            value = OmegaConf.select(trial, name, throw_on_missing=False)
+            value = _value(trial, name)
         except (HydraException, OmegaConfBaseException) as error:
             faults.append(f"{line}: {error_text(error)}")
             continue
@@ -259,11 +187,26 @@ def _make_levels(name: str, lines: Sequence[str], config: DictConfig) -> list[Le
 def _has_key(config: DictConfig, name: str) -> bool:
     head, _, last = name.rpartition(".")
     node = OmegaConf.select(config, head) if head else config
-    return isinstance(node, DictConfig) and last in node
+    return isinstance(node, DictConfig) and last in node.keys()
+
+
+def _value(config: DictConfig, name: str) -> object:
+    """The value of a key; as it is written where only a running job can resolve it, as ``${hydra:runtime.cwd}``."""
+    try:
+        return OmegaConf.select(config, name, throw_on_missing=False)
+    except InterpolationResolutionError:
+        head, _, last = name.rpartition(".")
+        node = OmegaConf.select(config, head) if head else config
+        return OmegaConf.to_container(node, resolve=False)[last]  # type: ignore[call-overload, index]
 
 
 def _value_label(value: object) -> str:
     return level_label(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
+
+
+def is_group_line(line: str, loader: ConfigLoader) -> bool:
+    """Whether an override chooses within a config group, or takes the group away."""
+    return is_group(line.split("=", 1)[0].lstrip("+~"), loader)
 
 
 @functools.lru_cache(maxsize=1024)  # Hydra searches all its sources for 20 ms

@@ -36,7 +36,7 @@ def task_name(task: Mapping[str, str]) -> str:
     """What a task is called, wherever its project is: ``train.py: main`` or ``my_package.train: main``.
 
     Args:
-        task: Where it comes from; see :func:`ablate.sweep.rerun.task_origin`.
+        task: Where it comes from; see :func:`ablate.sweep.task_origin.task_origin`.
     """
     place = Path(task["file"]).name if task["module"] == "__main__" else task["module"]
     return f"{place}: {task['name']}"

@@ -14,18 +14,28 @@ from typing import TYPE_CHECKING, Any
 from ablate.errors import DesignError, suggestion
 from ablate.store import PlannedRun, RunFolder, StudyFolder, write_text
 from ablate.study import Factor, Level, level_label, make_plan
+from ablate.study.design import CONFIRMATION
 from ablate.study.limits import MOST_LEVELS, MOST_RUNS, check_size
 from ablate.study.settings import RUN_SETTINGS, StudySettings
-from ablate.sweep.confirm import DESIGN, check_same_configuration, plan_confirmation, write_confirmation
+from ablate.sweep.confirm import check_same_configuration, plan_confirmation, write_confirmation
 from ablate.sweep.console import say
-from ablate.sweep.engine import Job
+from ablate.sweep.earlier_runs import earlier_runs, prepare_earlier_runs
+from ablate.sweep.engine import Job, run_statuses
 from ablate.sweep.events import Observer
 from ablate.sweep.execution import Execution, read_settings
 from ablate.sweep.identity import run_id
 from ablate.sweep.pool import Call, Outcome, WorkerPool
 from ablate.sweep.process_state import prepare_streams
 from ablate.sweep.recorder import record
-from ablate.sweep.study_record import UNNAMED_METRIC, check_name, check_same_study, default_name, enter_study
+from ablate.sweep.source_code import SourceCode, source_code
+from ablate.sweep.study_record import (
+    UNNAMED_METRIC,
+    check_name,
+    check_same_study,
+    default_name,
+    enter_study,
+    known_direction,
+)
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -90,9 +100,22 @@ def run(
         confirmation = plan_confirmation(confirmed)
         check_same_configuration(confirmed, reference)
         folder, layout = confirmation.folder, confirmation.layout
-        options = replace(options, design=DESIGN, seeds=confirmation.seeds)
+        declared = confirmed.existing_record().plan.study
+        options = replace(
+            options,
+            design=CONFIRMATION,
+            seeds=confirmation.seeds,
+            metric=declared.metric,
+            margin=declared.margin,
+            direction=declared.direction,
+        )
     old = folder.record()
-    study = options.study(folder.name, "factorial", old.plan.study.metric if old else UNNAMED_METRIC)
+    study = options.study(
+        folder.name,
+        "factorial",
+        old.plan.study.metric if old else UNNAMED_METRIC,
+        direction=known_direction(old),
+    )
     plan = make_plan(study, study_factors, options.constraints(), layout)
     plan = plan.with_names_of(old.plan) if old else plan
     check_same_study(folder, old, plan, reference)  # before the folder is made
@@ -102,10 +125,13 @@ def run(
         for seed in study.seeds:
             configuration = {**fixed, **cell_values, "seed": seed}
             configurations[PlannedRun(run_id(configuration), cell.name, seed)] = configuration
-    entered = enter_study(folder, plan, configurations, reference, command=["ablate.run"], report=options.report)
+    entered = enter_study(folder, plan, configurations, reference, command=["ablate.run"], settings=options)
     halt = None if options.keep_going else folder.halt.absolute()
-    task = functools.partial(_record_run, train, study.metric, halt)
+    source = source_code(train)
+    task = functools.partial(_record_run, train, study.metric, halt, source)
     jobs = [Job(planned, ()) for planned in configurations]
+    statuses = run_statuses(folder, [planned for planned in entered.runs if planned in configurations])
+    prepare_earlier_runs(folder, entered, statuses, earlier_runs(folder, statuses, source), options, "")
     with WorkerPool(workers) if workers > 1 else nullcontext() as pool:
 
         def launch(jobs: Sequence[Job]) -> BaseException | None:
@@ -146,10 +172,12 @@ def _read_options(values: Mapping[str, Any], factors: Mapping[str, Any]) -> Stud
     return settings
 
 
-def _record_run(train: Train, metric: str, halt: Path | None, configuration: dict[str, Any], path: Path) -> None:
+def _record_run(
+    train: Train, metric: str, halt: Path | None, source: SourceCode, configuration: dict[str, Any], path: Path
+) -> None:
     """Carry out and record one run of the function, in this process or in a worker."""
     write_text(path / "config.json", json.dumps(_json_values(configuration), indent=1, ensure_ascii=False) + "\n")
-    record(lambda: train(dict(configuration)), RunFolder(path), metric, halt=halt)
+    record(lambda: train(dict(configuration)), RunFolder(path), metric, halt=halt, source=source)
 
 
 def _call_here(function: Callable[..., None], calls: Sequence[Call]) -> Iterator[Outcome]:

@@ -12,6 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 
+from ablate.logs.plain_values import flatten as flatten
+
 VOLATILE = ("now", "oc.env", "oc.decode", "hydra", "python_version")
 """Resolvers whose result depends on the time, machine or job, so that it must not be part of a run's identity."""
 
@@ -95,23 +97,6 @@ def drop_keys(values: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
         elif isinstance(remaining.get(head), Mapping):
             remaining[head] = drop_keys(remaining[head], [rest])
     return remaining
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values as one level of dotted keys.
-
-    Example:
-        >>> flatten({"a": {"b": 1}, "c": [1, 2]})
-        {'a.b': 1, 'c': [1, 2]}
-    """
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            flat |= flatten(value, f"{name}.")
-        else:
-            flat[name] = value
-    return flat
 
 
 def difference_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

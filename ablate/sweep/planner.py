@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +17,21 @@ from ablate.study.settings import StudySettings
 from ablate.sweep.composer import Composer
 from ablate.sweep.confirm import check_same_configuration
 from ablate.sweep.engine import Job
-from ablate.sweep.factors import StudyRequest
+from ablate.sweep.guide import seed_candidates
 from ablate.sweep.identity import drop_keys, flatten, run_id
 from ablate.sweep.inspection import in_background, run_preflight
 from ablate.sweep.pool import WorkerPool
-from ablate.sweep.study_record import UNNAMED_METRIC, check_same_study, enter_study
+from ablate.sweep.study_record import UNNAMED_METRIC, check_same_study, enter_study, known_direction
+from ablate.sweep.study_request import StudyRequest
 from ablate.sweep.worker import import_modules
 
-_SEED_KEYS = re.compile(r"(^|[._])(seed|random_state|rng)$", re.IGNORECASE)
+_REPLICATE = "number of the replicate"
+"""Beside the configuration in the identity of a run that has no seed; no key of a configuration is called that."""
+
+_REPLICATES = (
+    "The task has no seed, so the runs of a cell are replicates, numbered where seeds are named. Nothing pairs them, so "
+    "cells are compared by Welch's test, which finds less than pairs would."
+)
 
 Configurations = dict[str, dict[str, Any]]
 Findings = Mapping[str, Mapping[str, Any]]
@@ -41,6 +47,7 @@ class Planner:
         folder: The study's folder.
         composer: Composes configurations.
         task: Where the task comes from, so that a run can be run again.
+        first_seed: The first seed, where only their number is given.
     """
 
     settings: StudySettings
@@ -48,6 +55,7 @@ class Planner:
     folder: StudyFolder
     composer: Composer
     task: Mapping[str, str]
+    first_seed: int = 0
 
     def prepare(self, pool: WorkerPool | None) -> tuple[StudyRecord, list[Job]]:
         """Check everything that can be checked, and enter the study in its folder.
@@ -65,10 +73,14 @@ class Planner:
         """
         settings, folder = self.settings, self.folder
         old = folder.record()
-        plan = self._plan(old.plan.study.metric if old else UNNAMED_METRIC)
+        plan = self._plan(old.plan.study.metric if old else UNNAMED_METRIC, direction=known_direction(old))
         plan = plan.with_names_of(old.plan) if old else plan
         configurations = self._compose(plan)
-        reference = drop_keys(configurations[plan.cells[0].name], [settings.seed_key, *(settings.ignore or ())])
+        volatile = ", ".join(self.composer.volatile_keys)
+        if volatile:
+            note = f"Another value each time, and so left out of what makes runs the same: {volatile}."
+            plan = replace(plan, notes=(*plan.notes, note))
+        reference = drop_keys(configurations[plan.cells[0].name], [settings.seed_key or "", *(settings.ignore or ())])
         if settings.confirms is not None:
             check_same_configuration(StudyFolder(Path(settings.confirms)), reference)
         check_same_study(folder, old, plan, reference)  # before anything that takes time
@@ -86,18 +98,21 @@ class Planner:
             [job.run for job in jobs],
             reference,
             command=sys.argv[1:],
-            report=settings.report,
+            settings=settings,
             checks=checks,
             task=self.task,
             write=not settings.dry_run,
         )
         return record, jobs
 
-    def _plan(self, metric: str, absent: Sequence[str] = ()) -> Plan:
-        """The plan without the factors that are void or absent; ``metric`` holds where the study declares none."""
+    def _plan(self, metric: str, absent: Sequence[str] = (), direction: str | None = None) -> Plan:
+        """The plan without the factors that are void or absent.
+
+        ``metric`` and ``direction`` hold where the study declares none.
+        """
         settings = self.settings
         design = "factorial" if self.request.swept else "leave_one_out"
-        study = settings.study(self.folder.name, design, metric, self.request.seeds)
+        study = settings.study(self.folder.name, design, metric, self.request.seeds, direction, self.first_seed)
         void = self._void_children()
         factors = [
             replace(factor, label=(settings.labels or {}).get(factor.name, factor.label))
@@ -105,7 +120,8 @@ class Planner:
             if factor.name not in (*absent, *void)
         ]
         notes = [f"{name} means nothing with {why} and is left out." for name, why in void.items()]
-        notes += [f"Not in this model and left out: {', '.join(absent)}."] if absent else []
+        notes += [_REPLICATES] if settings.seed_key is None else []
+        notes += [f"Left out, since this model has nothing of it to remove: {', '.join(absent)}."] if absent else []
         plan = make_plan(study, factors, settings.constraints(), self.request.layout)
         return replace(plan, notes=(*self.request.notes, *notes, *plan.notes))
 
@@ -133,17 +149,19 @@ class Planner:
         faults: list[str] = []
         seed_key = self.settings.seed_key
         known = flatten(self.composer.configuration(()))
-        if seed_key not in known:
-            likely = [name for name in known if _SEED_KEYS.search(name)]
+        if seed_key is not None and seed_key not in known:
+            likely = seed_candidates(known)
             hint = f" This looks like one: {' or '.join(likely[:3])}." if likely else ""
             raise DesignError(
                 f"The configuration has no key '{seed_key}' for the seed. "
-                f"Name the right one with hydra.sweeper.seed_key=..., and let the task read its seed there.{hint}"
+                f"Name the right one with hydra.sweeper.seed_key=..., and let the task read its seed there.{hint} "
+                f"+{seed_key}=0 adds the key; hydra.sweeper.seed_key=null says that the task has no seed, so that the "
+                "runs of a cell are replicates."
             )
         for cell in plan.cells:
             try:
                 # The same seed for all cells: values may be interpolated from it.
-                lines = (*self.composer.overrides(cell, plan.factors), f"{seed_key}=0")
+                lines = (*self.composer.overrides(cell, plan.factors), *self._seed_lines(0))
                 configurations[cell.name] = self.composer.configuration(lines)
             except ConfigError as error:
                 faults.append(str(error))
@@ -180,18 +198,24 @@ class Planner:
         if not absent or self.request.swept:
             return plan
         if len(absent) == len(plan.factors):
-            raise DesignError(f"Nothing to compare: the model has none of {', '.join(absent)}.")
-        return self._plan(plan.study.metric, absent).with_names_of(plan)
+            raise DesignError(f"Nothing to compare: the model has nothing to remove of {', '.join(absent)}.")
+        return self._plan(plan.study.metric, absent, plan.study.direction).with_names_of(plan)
 
     def _run_id(self, configuration: Mapping[str, Any]) -> str:
         return run_id(drop_keys(configuration, self.settings.ignore or ()))
+
+    def _seed_lines(self, seed: int) -> tuple[str, ...]:
+        return () if self.settings.seed_key is None else (f"{self.settings.seed_key}={seed}",)
 
     def _jobs(self, plan: Plan) -> list[Job]:
         jobs = []
         for cell in plan.cells:
             lines = self.composer.overrides(cell, plan.factors)
             for seed in plan.study.seeds:
-                overrides = (*lines, f"{self.settings.seed_key}={seed}")
-                run = PlannedRun(self._run_id(self.composer.configuration(overrides)), cell.name, seed)
+                overrides = (*lines, *self._seed_lines(seed))
+                values = self.composer.configuration(overrides)
+                if self.settings.seed_key is None:
+                    values = {**values, _REPLICATE: seed}
+                run = PlannedRun(self._run_id(values), cell.name, seed)
                 jobs.append(Job(run, (*self.request.fixed, *overrides, f"hydra.sweep.subdir='{run.folder}'")))
         return jobs

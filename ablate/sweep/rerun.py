@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import inspect
 import itertools
-import runpy
 import shlex
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from hydra.conf import HydraConf
@@ -23,10 +18,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import RunError, StoreError
-from ablate.objects import load_object
 from ablate.store import PlannedRun, Result, RunFolder, StudyFolder
 from ablate.sweep.frozen import FrozenConfiguration, dotted_paths, read_frozen, task_name
 from ablate.sweep.recorder import record
+from ablate.sweep.run_outputs import MetricSource
+from ablate.sweep.task_origin import load_task
 from ablate.sweep.trust import Ask, described_task, is_own_command, last_command, require_trust
 
 
@@ -45,16 +41,6 @@ class RerunResult:
     second: Result
     folder: Path
     different: tuple[str, ...]
-
-
-def task_origin(task: Callable[..., Any]) -> dict[str, str]:
-    """Where a task function comes from, as plain values that outlive the process."""
-    function = inspect.unwrap(task)
-    return {
-        "module": function.__module__,
-        "name": function.__qualname__,
-        "file": str(Path(inspect.getsourcefile(function) or "").absolute()),
-    }
 
 
 def existing_command(study: StudyFolder, history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -76,24 +62,6 @@ def existing_command(study: StudyFolder, history: Sequence[Mapping[str, Any]]) -
     return command
 
 
-def run_script(path: Path, name: str) -> dict[str, Any]:
-    """Run a script as a module of that name.
-
-    Returns:
-        Its global names.
-
-    Raises:
-        StoreError: If there is no such script.
-    """
-    if not path.is_file():
-        raise StoreError(
-            f"The script of the study is not there: '{path}'. Put it back; or give the command that made the study "
-            "once more where the script is now, which trains nothing again and records the new place."
-        )
-    sys.path.insert(0, str(path.parent))
-    return runpy.run_path(str(path), run_name=name)
-
-
 def rerun(study: StudyFolder, run: PlannedRun, *, trust: bool = False, ask: Ask | None = None) -> RerunResult:
     """Run a run again, in a folder of its own within the run's folder.
 
@@ -110,17 +78,18 @@ def rerun(study: StudyFolder, run: PlannedRun, *, trust: bool = False, ask: Ask 
     """
     folder, entered = study.run(run), study.existing_record()
     command = existing_command(study, entered.history)
-    task_origin = command["task"]
-    frozen = read_frozen(folder, task_name(task_origin))
+    origin = command["task"]
+    frozen = read_frozen(folder, task_name(origin))
     if not (is_own_command(command) and frozen.is_own):
-        what = [*described_task(task_origin), ("configuration", str(frozen.path))]
+        what = [*described_task(origin), ("configuration", str(frozen.path))]
         what += [("names", path) for path in dotted_paths(frozen.config)]
         typed = shlex.join(["ablate", "rerun", str(study.path), f"{run.cell}/{run.seed}", "--trust"])
         require_trust(what, typed, trust, ask)
-    task = _load_task(task_origin)
+    task = load_task(origin, command["command"])
     again = RunFolder(_make_folder(folder.path / "reruns"))
     _announce(frozen, again)
-    record(lambda: task(frozen.config), again, entered.plan.study.metric)
+    metric = entered.plan.study.metric
+    record(lambda: task(frozen.config), again, metric, metric_source=MetricSource(metric))
     first, second = folder.result(), again.result()
     if second is None:
         raise RunError(f"The second time brought no result; see {again.path}.")
@@ -158,13 +127,3 @@ def _announce(frozen: FrozenConfiguration, again: RunFolder) -> None:
         HydraConfig.instance().set_config(complete)
     except OmegaConfBaseException as error:
         raise StoreError(f"'{frozen.path.parent}' is not what Hydra writes: {error}") from error
-
-
-def _load_task(origin: Mapping[str, str]) -> Callable[..., Any]:
-    """The task function, from its module, or from its file where it was a script."""
-    if origin["module"] == "__main__":
-        script = SimpleNamespace(**run_script(Path(origin["file"]), "ablate_rerun_task"))
-        function: Any = functools.reduce(getattr, origin["name"].split("."), script)
-    else:
-        function = load_object(f"{origin['module']}.{origin['name']}")
-    return inspect.unwrap(function)  # type: ignore[no-any-return]

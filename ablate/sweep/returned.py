@@ -17,16 +17,32 @@ _DEEPEST = 20
 
 _LONGEST_NAME = 200
 
+_FINGERPRINTS = "fingerprints"
+_LONGEST_FINGERPRINT = 64
+
 _LARGEST_EXACT = 2**53
 """Whole numbers up to this are floating-point numbers as well."""
 
 
-def sort_results(value: Any, metric: str) -> tuple[dict[str, float], dict[str, Any]]:
+def has_number(value: Any) -> bool:
+    """Whether there is a number in what a train function returned.
+
+    Example:
+        >>> has_number({"path": "out"}), has_number({"best": {"accuracy": 0.5}}), has_number(None)
+        (False, True, False)
+    """
+    sorting = _Sorting("value")
+    sorting.add_all(value if isinstance(value, Mapping) else {"value": value}, "", ())
+    return bool(sorting.metrics or sorting.too_large)
+
+
+def sort_results(value: Any, metric: str, strict: bool = True) -> tuple[dict[str, float], dict[str, Any]]:
     """Sort what a train function returned.
 
     Args:
         value: A number, or a mapping; nested mappings become ``outer.inner``.
         metric: What to call a single number.
+        strict: Whether a number must be in it.
 
     Returns:
         Metrics by name, and what is no number by name.
@@ -45,7 +61,7 @@ def sort_results(value: Any, metric: str) -> tuple[dict[str, float], dict[str, A
     metrics, other = sorting.metrics, sorting.other
     if metric in sorting.too_large or (sorting.too_large and not metrics):
         raise Diverged(f"The run ended with {metric} = {other.get(metric, 'a number')}.")
-    if not metrics:
+    if not metrics and strict:
         raise RunError(
             f"The train function returned {text_of(value)}. It must return a number, or a dict with at least one "
             "number: what the study is to compare."
@@ -55,6 +71,39 @@ def sort_results(value: Any, metric: str) -> tuple[dict[str, float], dict[str, A
     if not math.isfinite(decisive):
         raise Diverged(f"The run ended with {metric if metric in metrics else next(iter(metrics))} = {decisive}.")
     return metrics, other
+
+
+def split_fingerprints(value: Any) -> tuple[Any, dict[str, str]]:
+    """What a train function returned without the fingerprints in it, and these.
+
+    Args:
+        value: A number, or a mapping, which may have a mapping of texts under ``fingerprints``; see
+            :mod:`ablate.store.fingerprints`. Anything else under that key is left where it is.
+
+    Example:
+        >>> split_fingerprints({"accuracy": 0.5, "fingerprints": {"data/digits": "77aa01c4d2ee"}})
+        ({'accuracy': 0.5}, {'data/digits': '77aa01c4d2ee'})
+    """
+    if not isinstance(value, Mapping):
+        return value, {}
+    try:
+        reported = value.get(_FINGERPRINTS)
+        texts = isinstance(reported, Mapping) and all(
+            isinstance(text, str) for pair in reported.items() for text in pair
+        )
+        if not texts or not reported:
+            return value, {}
+        rest = {key: item for key, item in value.items() if key != _FINGERPRINTS}
+        return rest, {_short(name): _short(text) for name, text in reported.items()}
+    except Exception:  # the mapping's own methods may raise anything; sorting its values says what
+        return value, {}
+
+
+def _short(text: str) -> str:
+    """A text on one line, or the hash of a long one."""
+    if len(text) > _LONGEST_FINGERPRINT:
+        return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:12]
+    return one_line(text)
 
 
 @dataclass

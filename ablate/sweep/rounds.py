@@ -14,6 +14,7 @@ from ablate.sweep.study_record import add_runs, name_metric
 
 if TYPE_CHECKING:
     from ablate.analysis.sequential import SequentialState
+    from ablate.study import Plan
 
 
 def run_rounds(
@@ -58,7 +59,7 @@ def run_rounds(
         if not keys or keys <= tried:
             return
         if needed.state.look >= FIRST_SEEDS and needed.state.look > reported.look:
-            say(_round_text(reported, needed.state, len(keys)))
+            say(_round_text(reported, needed.state, len(keys), record.plan))
             reported = needed.state
         tried |= keys
         batch = [job for job in jobs if (job.run.cell, job.run.seed) in keys]
@@ -69,9 +70,12 @@ def run_rounds(
             return  # stopped on the way, as after a failure without keep_going
 
 
-def _round_text(before: SequentialState, now: SequentialState, runs: int) -> str:
+def _round_text(before: SequentialState, now: SequentialState, runs: int, plan: Plan) -> str:
     """What a round has decided, and how many runs come next."""
+    from ablate.analysis.effects import verdicts_in_words
+
     decided = {cell for cell, decision in before.decisions.items() if decision.is_decided}
     new = [cell for cell, decision in now.decisions.items() if decision.is_decided and cell not in decided]
-    verdicts = "; ".join(f"{cell}: {now.decisions[cell].verdict}" for cell in new) or "no further verdict"
+    words = verdicts_in_words({cell: now.decisions[cell].verdict for cell in new}, plan)
+    verdicts = "; ".join(f"{cell}: {word}" for cell, word in words.items()) or "no further verdict"
     return f"After {now.look} seeds {verdicts}; {len(now.undecided)} undecided, {plural(runs, 'run')} more."

@@ -18,10 +18,11 @@ from typing import Any
 
 from ablate.characters import folded, is_reserved
 from ablate.errors import DesignError, StoreError
-from ablate.store import FINISHED, PlannedRun, StudyFolder
+from ablate.store import FAILED, FINISHED, PlannedRun, StudyFolder
 from ablate.store.records import StudyRecord
 from ablate.study import Cell, Factor, Level, Plan, Study, cell_of
-from ablate.study.settings import FIRST_SEEDS
+from ablate.study.metric import direction_of
+from ablate.study.settings import FIRST_SEEDS, StudySettings
 from ablate.sweep.identity import difference_lines
 from ablate.sweep.trust import is_own_command, last_command, override_lines, signed_event
 
@@ -116,19 +117,28 @@ def check_same_study(folder: StudyFolder, old: StudyRecord | None, plan: Plan, r
         check_siblings(folder)
         return
     faults = difference_lines(old.reference, reference)
+    changed = [line.partition(":")[0] for line in faults]
     # Under the sequential rule the greatest number of seeds is part of what was declared.
     sequential_keys = ("sequential", "seeds") if old.plan.study.sequential or plan.study.sequential else ()
-    for key in ("metric", "direction", "margin", "failures", "resplit", *sequential_keys):
+    declared = ("direction",) if old.direction_source == "declared" else ()
+    for key in ("metric", *declared, "margin", "failures", "resplit", *sequential_keys):
         before, now = getattr(old.plan.study, key), getattr(plan.study, key)
         # A metric that no run reports was mistyped, and may be corrected.
         if before != now and not (key == "metric" and not any(before in metrics for metrics in _metrics(folder, old))):
             faults.append(f"study.{key}: {before} -> {now}")
     if faults:
+        listed = ",".join(changed[:5])
         raise StoreError(
             f"The folder '{folder.path}' holds another study:\n"
             + "\n".join(f"  {line}" for line in faults)
+            + (f"\nA key that cannot change a result: study.ignore=[{listed}]." if listed else "")
             + f"\nStart another one with study.name={folder.name}-2, or go on with the values it has."
         )
+
+
+def known_direction(record: StudyRecord | None) -> str | None:
+    """The direction that a study has, to go on with where a command names none; None for a new study."""
+    return None if record is None else record.plan.study.direction
 
 
 def extended_record(
@@ -173,7 +183,8 @@ def extended_record(
     notes = tuple(dict.fromkeys([*old.plan.notes, *plan.notes]))
     merged_plan = Plan(study, factors, tuple(cells.values()), notes)
     is_same = all_runs == old.runs and merged_plan == old.plan
-    history = old.history if is_same and not _is_news(event, old.history) else (*old.history, event)
+    is_known = is_same and not event.get("retried") and not _is_news(event, old.history)
+    history = old.history if is_known else (*old.history, event)
     return StudyRecord(merged_plan, _in_plan_order(merged_plan, all_runs), reference, history, old.checks)
 
 
@@ -190,7 +201,7 @@ def enter_study(
     reference: Mapping[str, Any],
     *,
     command: Sequence[str],
-    report: Mapping[str, Any],
+    settings: StudySettings,
     checks: Mapping[str, Mapping[str, Any]] | None = None,
     task: Mapping[str, str] | None = None,
     write: bool = True,
@@ -203,7 +214,7 @@ def enter_study(
         runs: A run for every cell with every seed that it may take.
         reference: The unswept configuration.
         command: The command line.
-        report: The settings that concern the report.
+        settings: The settings of the command.
         checks: What was found out about cells before their first run, by the cell's name.
         task: Where the task comes from, so that a run can be run again.
         write: Whether to write at all; a dry run does not.
@@ -214,6 +225,7 @@ def enter_study(
     Raises:
         StoreError: See :func:`check_same_study`.
     """
+    runs = list(runs)
     with folder.lock() if write else nullcontext():
         old = folder.record()
         finished = sum(folder.run(run).status().state == FINISHED for run in old.runs) if old else 0
@@ -224,17 +236,26 @@ def enter_study(
             "seeds": list(plan.study.seeds),
             "declared": plan.digest,
             "finished": finished,
+            "direction": settings.direction_source,
         }
+        if settings.retry_failed and old and (again := _failed_runs(folder, old, runs)):
+            event["retried"] = again
         if task:
             event |= {"task": dict(task), "overrides": override_lines(plan.factors)}
             event = _signed(event) if write else event
         # Under the sequential rule only the first seeds are certain to be needed.
         seeds = plan.study.seeds[:FIRST_SEEDS] if plan.study.sequential else plan.study.seeds
         record = extended_record(folder, old, plan, [run for run in runs if run.seed in seeds], reference, event)
-        record = replace(record, checks={**record.checks, **(checks or {})}, report=report)
+        record = replace(record, checks={**record.checks, **(checks or {})}, report=settings.report)
         if write and record != old:
             folder.write_record(record)
     return record
+
+
+def _failed_runs(folder: StudyFolder, old: StudyRecord, runs: Sequence[PlannedRun]) -> list[str]:
+    """The folders of the runs of a command that failed earlier."""
+    known = set(old.runs)
+    return [run.folder for run in runs if run in known and folder.run(run).outcome()[0].state == FAILED]
 
 
 def _signed(event: dict[str, Any]) -> dict[str, Any]:
@@ -269,9 +290,12 @@ def name_metric(folder: StudyFolder) -> None:
         if record.plan.study.metric != UNNAMED_METRIC:
             return
         names = {name for metrics in _metrics(folder, record) for name in metrics if not name.startswith("seconds")}
+        study = record.plan.study
         if len(names) == 1 and UNNAMED_METRIC not in names:
-            plan = replace(record.plan, study=replace(record.plan.study, metric=names.pop()))
-            folder.write_record(replace(record, plan=plan))
+            study = replace(study, metric=names.pop())
+            if record.direction_source == "assumed" and (named := direction_of(study.metric)) is not None:
+                study = replace(study, direction=named.direction)
+            folder.write_record(replace(record, plan=replace(record.plan, study=study)))
 
 
 def _metrics(folder: StudyFolder, record: StudyRecord) -> Iterator[Mapping[str, float]]:

@@ -17,12 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 from hydra.errors import HydraException, InstantiationException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import AblateError, AnalysisError, ConfigError, RunError
@@ -40,19 +41,28 @@ from ablate.sweep.console import (
     say,
     say_error,
     show_summary,
+    unchecked_cells,
 )
+from ablate.sweep.earlier_runs import earlier_runs, prepare_earlier_runs
 from ablate.sweep.engine import Job, run_statuses
 from ablate.sweep.execution import Execution, read_settings
-from ablate.sweep.factors import StudyRequest, error_text, read_request
+from ablate.sweep.factors import error_text
 from ablate.sweep.frozen import sign_and_call, task_name
+from ablate.sweep.guide import HELP, Described, guide_page
+from ablate.sweep.identity import flatten, resolved_values
 from ablate.sweep.inspection import describe_networks, discover_factors
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.left_threads import set_exit_code
+from ablate.sweep.own_section import as_typed, is_own
 from ablate.sweep.planner import Planner
 from ablate.sweep.process_state import discard_output, prepare_streams
-from ablate.sweep.recorder import record_job
-from ablate.sweep.rerun import task_origin
+from ablate.sweep.recorder import record, record_job
+from ablate.sweep.run_outputs import MetricSource
+from ablate.sweep.source_code import source_code
 from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name
+from ablate.sweep.study_request import StudyRequest, read_request
+from ablate.sweep.sweeper_node import split_node
+from ablate.sweep.task_origin import started_program, task_origin
 from ablate.sweep.trust import is_executing_trusted
 
 _OUTPUTS = Path("outputs")
@@ -71,6 +81,7 @@ class StudySweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """See Hydra's sweeper."""
         self._context, self._task, self._config = hydra_context, task_function, config
+        self._source = source_code(task_function)
 
     def sweep(self, arguments: list[str]) -> None:
         """Carry out the study that the overrides ask for.
@@ -87,7 +98,7 @@ class StudySweeper(Sweeper):
             discard_output()
             raise SystemExit(128 + signal.SIGPIPE) from None
         except AblateError as error:
-            say_error(str(error))
+            say_error(as_typed(str(error), self._config))
             raise SystemExit(1 if isinstance(error, RunError) else 2) from None
         except KeyboardInterrupt:
             say_error("\nInterrupted. What has finished is kept; the same command goes on from here.")
@@ -106,19 +117,25 @@ class StudySweeper(Sweeper):
     def _carry_out(self, arguments: Sequence[str]) -> bool:
         """Plan, train and report; returns whether all runs of the command have finished."""
         loader = self._context.config_loader
-        settings = read_settings(
-            {
-                key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-                for key, value in self._settings.items()
-            }
-        )
+        node = {
+            key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+            for key, value in self._settings.items()
+        }
+        if node.pop(HELP, False):
+            say(guide_page(self._described(str(node.get("seed_key") or ""))))
+            return True
+        values, params, notes = split_node(node, self._config.hydra.overrides.hydra)
+        settings = read_settings(values, self._section)
         if settings.factors_from is not None and settings.confirms is None:
             settings = replace(settings, factors=discover_factors(arguments, self._config, loader, settings))
-        request = read_request(arguments, self._config, loader, settings)
+        request = read_request(arguments, self._config, loader, settings, params)
+        request = replace(request, notes=(*notes, *request.notes))
         folder = self._folder(settings, request)
         if settings.confirms is not None:
             settings, request, folder = confirmation_request(settings, request)
-        composer = Composer(loader, self._config, request.fixed, folder.path)
+        with open_dict(self._config.hydra), flag_override(self._config.hydra, "readonly", False):
+            self._config.hydra.sweep.dir = str(folder.path)  # for callbacks at the end of the command
+        composer = Composer(loader, request.config, request.fixed, folder.path)
         launcher = self._launcher(composer, settings, folder)
         pool = None
         if isinstance(launcher, ProcessLauncher):
@@ -128,18 +145,26 @@ class StudySweeper(Sweeper):
             # A new study: workers load the module of the preflight while the plan is made.
             pool.start(modules=[settings.preflight.rpartition(".")[0]])
         try:
-            record, jobs = Planner(settings, request, folder, composer, task_origin(self._task)).prepare(pool)
+            planner = Planner(settings, request, folder, composer, task_origin(self._task), self._first_seed(folder))
+            record, jobs = planner.prepare(pool)
             # The record also holds runs of earlier commands; under the sequential rule, jobs hold runs not yet entered.
             command_runs = {job.run for job in jobs}
             statuses = run_statuses(folder, [run for run in record.runs if run in command_runs])
             if settings.dry_run == "json":
-                say(json.dumps(plan_values(record, folder, jobs), indent=1))
+                say(json.dumps(plan_values(record, folder, jobs, settings.preflight), indent=1))
                 return True
             finished = sum(status.state == FINISHED for status in statuses.values())
-            for line in (*plan_lines(record, finished, len(statuses)), *damage_lines(folder, statuses)):
-                say(line)
+            earlier = earlier_runs(folder, statuses, self._source)
+            failed = 0 if settings.retry_failed else len(earlier.failed)
+            for line in (*plan_lines(record, finished, len(statuses), failed), *damage_lines(folder, statuses)):
+                say(as_typed(line, self._config))
             if settings.dry_run:
+                unchecked = dict.fromkeys(unchecked_cells(record, settings.preflight).values())
+                for line in (*unchecked, *earlier.lines(self._section, settings)):
+                    say(line)
                 return True
+            statuses = prepare_earlier_runs(folder, record, statuses, earlier, settings, self._section)
+            finished = sum(status.state == FINISHED for status in statuses.values())
             execution = Execution(folder, record.plan, settings, jobs, _launch_with(launcher), pool)
             if record.plan.study.sequential or finished < len(statuses):
                 execution.train()
@@ -151,10 +176,44 @@ class StudySweeper(Sweeper):
                 pool.close()
         return _report(execution, drawn)
 
+    def _described(self, seed_key: str) -> Described:
+        """What the guide says of the application."""
+        loader = self._context.config_loader
+        groups = {
+            name: loader.get_group_options(name, ObjectType.CONFIG)
+            for name in self._config.hydra.runtime.choices
+            if not name.startswith("hydra/")
+        }
+        values = flatten(resolved_values(self._config))
+        return Described(started_program(task_origin(self._task)), seed_key, values, groups)
+
+    @property
+    def _section(self) -> str:
+        """What stands before a setting where it is typed: our own application has a node of its own for them."""
+        return "study" if is_own(self._config) else "hydra.sweeper"
+
+    def _first_seed(self, folder: StudyFolder) -> int:
+        """The first seed where only their number is given.
+
+        Many an application asks ``if config.seed``, and takes 0 for no seed at all: those of others begin with 1,
+        unless their study has begun with 0.
+        """
+        old = folder.record()
+        return 0 if self._section == "study" or (old is not None and 0 in old.plan.study.seeds) else 1
+
     def _launcher(self, composer: Composer, settings: StudySettings, folder: StudyFolder) -> Any:
         halt = None if settings.keep_going else folder.halt.absolute()
         metric = settings.metric or UNNAMED_METRIC
-        task = functools.partial(record_job, self._task, metric, _code_version(), halt)
+        recording = functools.partial(
+            record,
+            metric=metric,
+            code=_code_version(),
+            halt=halt,
+            source=self._source,
+            metric_source=MetricSource(settings.metric, settings.results, settings.metric_pattern, self._section),
+            no_metric=folder.no_metric.absolute(),
+        )
+        task = functools.partial(record_job, self._task, recording)
         if not is_executing_trusted():
             task = functools.partial(sign_and_call, task_name(task_origin(self._task)), task)
         try:
@@ -175,9 +234,8 @@ class StudySweeper(Sweeper):
             return StudyFolder(_OUTPUTS / check_name(settings.name))
         # The ready study that was chosen, or else the name of the application.
         ready = str(self._config.hydra.runtime.choices.get("study") or self._config.hydra.job.name)
-        return StudyFolder(
-            _OUTPUTS / default_name([factor.name for factor in request.factors] if request.swept else [ready])
-        )
+        names = [factor.name for factor in request.factors if request.swept or factor.block]
+        return StudyFolder(_OUTPUTS / default_name(names if request.swept else [*names, ready]))
 
 
 def _launch_with(launcher: Any) -> Callable[[Sequence[Job]], BaseException | None]:

@@ -22,6 +22,7 @@ from typing import Any
 
 import cloudpickle
 
+from ablate.sweep.pickled_value import PickledValue
 from ablate.sweep.process_state import is_sound
 from ablate.sweep.safe_text import error_line
 
@@ -57,8 +58,7 @@ def serve(connection: Connection) -> None:
         try:
             if function is None:  # here, so that a failure to unpickle is answered like any other error
                 function = cloudpickle.loads(pickled_function)
-            value = cloudpickle.dumps(function(*cloudpickle.loads(data)))
-            cloudpickle.loads(value)  # some exceptions can be pickled but not unpickled
+            value = _sendable(function(*cloudpickle.loads(data)))
             has_returned = True
         except SystemExit:
             raise
@@ -98,11 +98,15 @@ def _portable(error: BaseException) -> bytes:
     try:
         if not isinstance(error, Exception):
             raise TypeError
-        data: bytes = cloudpickle.dumps(error)
-        cloudpickle.loads(data)
+        return _sendable(error)
     except Exception:
-        data = cloudpickle.dumps(RuntimeError(error_line(error)))
-    return data
+        return cloudpickle.dumps(RuntimeError(error_line(error)))  # type: ignore[no-any-return]
+
+
+def _sendable(value: Any) -> bytes:
+    """A value pickled, after a test that it can be unpickled; some exceptions cannot."""
+    PickledValue(value).copy()
+    return cloudpickle.dumps(value)  # type: ignore[no-any-return]
 
 
 def _inode(connection: Connection) -> int | None:

@@ -35,6 +35,7 @@ def anova_table(summary: Summary) -> Table | None:
     frame = fitted.anova
     is_tested = bool(frame["F"].notna().any())
     columns: list[tuple[Column, Any]] = [
+        *([(Column("stratum", "text"), frame["stratum"])] if "stratum" in frame else []),
         (Column("term", "text"), frame["term"]),
         (Column("df", "count"), frame["df"]),
         (Column("SS", "number"), frame["ss"]),
@@ -42,11 +43,13 @@ def anova_table(summary: Summary) -> Table | None:
     ]
     if is_tested:
         columns += [(Column("F", "number"), frame["F"]), (Column("p", "p"), frame["p"])]
-    blocks = [factor.name for factor in summary.plan.factors if factor.block]
-    block = f"the seed within {', '.join(blocks)}" if blocks else "the seed"
+    if "stratum" in frame:
+        block = "each term within the stratum of the units that it varies between"
+    else:
+        block = "block: the seed" if summary.study.paired else "no block, as runs form no pairs"
     caption = (
         f"Analysis of variance of {metric_direction(summary)} in the study {summary.study.name} "
-        f"({summary.study.design}); block: {block}. Sums of squares: {fitted.squares}."
+        f"({summary.study.design}); {block}. Sums of squares: {fitted.squares}."
         + (" p: of each F test, not adjusted for their number." if is_tested else " No tests.")
     )
     return table_of(summary, "anova", columns, caption, fitted.notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ablate.analysis import Estimates, Summary
 from ablate.captions import contributions, inference, metric_direction
@@ -43,7 +44,11 @@ def answer_table(question: str, title: str, columns: Sequence[AnswerColumn], exp
         if "mean" in frame:
             values["mean"] = list(map(Estimate, frame["mean"]))
         listed = [*((Column(name, "text"), name) for name in blocks), *columns]
-        known = [(column, values[name]) for column, name in listed if column.kind != "p" or frame[name].notna().any()]
+        known = [
+            (replace(column, header=f"{estimates.counted}s") if name == "n" else column, values[name])
+            for column, name in listed
+            if name in values and (column.kind != "p" or frame[name].notna().any())
+        ]
         caption = " ".join(_caption(title, estimates, summary, explanation))
         return table_of(summary, question, known, caption, estimates.notes)
 
@@ -52,7 +57,7 @@ def answer_table(question: str, title: str, columns: Sequence[AnswerColumn], exp
 
 def _caption(title: str, estimates: Estimates, summary: Summary, explanation: str) -> Iterator[str]:
     study, table = summary.study, estimates.table
-    seeds = f"; {seed_count(table['n'])}" if "n" in table else ""
+    seeds = f"; {seed_count(table['n'], estimates.counted)}" if "n" in table else ""
     yield f"{title} of the study {study.name} ({study.design}{seeds})."
     yield f"{estimates.estimand} {metric_direction(summary)}."
     if table["low"].notna().any():
@@ -98,7 +103,14 @@ INTERACTIONS = answer_table(
 SHAPLEY = answer_table(
     "shapley",
     "Shapley values",
-    [_FACTOR, (Column("Shapley value", "difference"), "contribution"), _P, _VERDICT, _SEEDS],
+    [
+        _FACTOR,
+        (Column("of level", "text"), "of"),
+        (Column("Shapley value", "difference"), "contribution"),
+        _P,
+        _VERDICT,
+        _SEEDS,
+    ],
 )
 POOLED_EFFECTS = answer_table(
     "datasets",

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from ablate.analysis import Summary
+from ablate.analysis.verdict_words import claim_of
 from ablate.analysis.verdicts import ALPHA, direction_of
-from ablate.captions import CONFIDENCE, block_label, cell_label, inference, metric_direction
+from ablate.captions import CONFIDENCE, VERDICT_SUBJECT, block_label, cell_label, inference, metric_direction
 from ablate.formatting import plural, seed_count
 from ablate.study import Cell, Factor
 from ablate.tables.cells import Column, Estimate, Value
@@ -55,7 +56,7 @@ def effects_table(summary: Summary) -> Table:
         columns.append((Column("weights", "count"), [weights.get(label) for label in labels]))
     if flops:
         columns.append((Column(unit, "number"), [flops[name] / scale if name in flops else None for name in labels]))
-    columns.append((Column("seeds", "count", in_caption=True), list(results["n"])))
+    columns.append((Column(f"{summary.counted}s", "count", in_caption=True), list(results["n"])))
     if results["seconds"].notna().any():
         columns.append((Column("seconds", "seconds", screen_only=True), list(results["seconds"])))
     return table_of(summary, "", columns, " ".join(_caption(summary)), summary.notes)
@@ -70,9 +71,13 @@ def mark_of(effect: Mapping[Any, Any]) -> str:
         >>> mark_of({"verdict": "undecided", "p_adjusted": 0.02})
         ''
     """
-    if direction_of(effect["verdict"]) not in ("helps", "hurts"):
+    if direction_of(claim_of(effect["verdict"])) not in ("helps", "hurts"):
         return ""
     return next((mark for bound, mark in MARKS if effect["p_adjusted"] <= bound), "")
+
+
+def _separation(summary: Summary) -> str:
+    return "paired t test" if summary.study.paired else "Welch t test"
 
 
 def _known(frame: pd.DataFrame, name: str) -> dict[str, float]:
@@ -91,23 +96,23 @@ def _level(factor: Factor, cell: Cell) -> Value:
 def _caption(summary: Summary) -> Iterator[str]:
     study, cells, effects = summary.study, summary.cells, summary.effects
     stated = inference(summary, len(effects), margin=study.margin)
-    yield f"Ablation study {study.name} ({study.design}; {seed_count(cells['n'])} a cell)."
+    yield f"Ablation study {study.name} ({study.design}; {seed_count(cells['n'], summary.counted)} a cell)."
     if cells["half"].notna().any():
-        yield f"{metric_direction(summary)}: mean ± half of its {CONFIDENCE} t interval over seeds."
+        yield f"{metric_direction(summary)}: mean ± half of its {CONFIDENCE} t interval over {summary.counted}s."
         if summary.rule is not None:
             yield "Seeds were taken until verdicts stood: intervals of single means, and bold type, are a rough guide."
     else:
-        yield f"{metric_direction(summary)}: mean over seeds."
+        yield f"{metric_direction(summary)}: mean over {summary.counted}s."
     intervals = f", with {stated.interval}" if effects["low"].notna().any() else ""
-    yield f"Difference: cell minus reference (every factor at its reference level), paired by seed{intervals}."
+    yield f"Difference: cell minus reference (every factor at its reference level), {summary.pairing}{intervals}."
     if effects["p_adjusted"].notna().any():
-        yield f"Verdict: what the reference level of the changed factor does; {stated.test}."
+        yield f"Verdict: {VERDICT_SUBJECT}; {stated.test}."
     used = {mark_of(row) for row in effects.to_dict("records")}
     marks = ", ".join(f"{mark} p ≤ {bound:g}" for bound, mark in reversed(MARKS) if mark in used)
     if marks:
         yield f"Marks: {marks}, adjusted."
     if cells["best"].any():
-        yield "Bold: the best mean and all that a paired t test (Holm) does not separate from it."
+        yield f"Bold: the best mean and all that a {_separation(summary)} (Holm) does not separate from it."
     failed = int(cells["failed"].sum())
     if failed and summary.study.failure_policy != "worst":
         yield f"{plural(failed, 'failed run is', 'failed runs are')} not in the means."
@@ -142,9 +147,9 @@ def by_dataset_table(summary: Summary) -> Table | None:
             *((Column(block, "mean"), [values.get(label) for label in labels]) for block, values in columns.items()),
         ],
         f"Study {summary.study.name} by {', '.join(blocks)}: {metric_direction(summary)}, mean ± half of its "
-        f"{CONFIDENCE} t interval over seeds. Bold: the best mean of a column and all that a paired t test (Holm) does "
-        "not separate from it. Marked: differs from the first row of its column († adjusted p ≤ 0.05, ‡ p ≤ 0.01; "
-        f"{inference(summary, len(marks)).test}).",
+        f"{CONFIDENCE} t interval over seeds. Bold: the best mean of a column and all that a {_separation(summary)} "
+        "(Holm) does not separate from it. Marked: differs from the first row of its column († adjusted p ≤ 0.05, "
+        f"‡ p ≤ 0.01; {inference(summary, len(marks)).test}).",
     )
 
 

@@ -31,7 +31,7 @@ _QUANTITIES = {
     "EffectPoints": ("effect-points", "difference in hundredths, with the word: -1.2 points"),
     "SizePoints": ("size-points", "the same without its sign: 1.2 points"),
     "IntervalPoints": ("interval-points", "both ends in hundredths"),
-    "P": ("p", "Holm-adjusted p value"),
+    "P": ("p", "adjusted p value"),
     "N": ("n", "number of paired seeds"),
     "Verdict": ("verdict", "the verdict"),
     "Sentence": ("sentence", "all of it as a sentence"),
@@ -197,7 +197,7 @@ def _answer_numbers(summary: Summary) -> Iterator[Number]:
     for question, estimates in summary.answers.given.items():
         table = estimates.table
         columns = table.select_dtypes(exclude="number").columns
-        names = [str(name) for name in columns if name not in ESTIMATE_COLUMNS]
+        names = [str(name) for name in columns if name not in (*ESTIMATE_COLUMNS, "of")]
         names = [name for name in names if name != "cell"] or names
         rows = table.to_dict("records")
         for row, key in zip(rows, _unique_keys([[str(row[name]) for name in names] for row in rows]), strict=True):

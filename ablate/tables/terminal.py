@@ -10,17 +10,15 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from ablate.analysis.verdicts import BELOW
 from ablate.characters import printable
 from ablate.tables.cells import Column, Value, cell_text, is_bold
 from ablate.tables.table import Table
 
 _STYLES = {
-    "helps": "green",
-    "helps, below the margin": "cyan",
-    "hurts": "red",
-    "hurts, below the margin": "cyan",
-    "no effect": "cyan",
-    "dispensable": "cyan",
+    **{"helps": "green", "better": "green", "hurts": "red", "worse": "red"},
+    **dict.fromkeys(("no effect", "no difference", "dispensable", "not worse"), "cyan"),
+    **{f"{word}{BELOW}": "cyan" for word in ("helps", "better", "hurts", "worse")},
     "undecided": "dim",
 }
 _JUSTIFY: dict[str, Literal["left", "center"]] = {"text": "left", "level": "center"}
@@ -83,5 +81,5 @@ def _rich(table: Table) -> RichTable:
 
 def _style(column: Column, value: Value) -> str:
     if column.header == "verdict" and isinstance(value, str):
-        return _STYLES.get(value, "")
+        return _STYLES.get(value.partition(",")[0], "")
     return "bold" if is_bold(value) else ""

@@ -10,6 +10,7 @@ try:
     from ablate.study.setting import config_node as _config_node
     from ablate.study.settings import LAUNCHER_SETTINGS, STUDY_SETTINGS
     from ablate.sweep.launcher import ProcessLauncher as _ProcessLauncher
+    from ablate.sweep.own_section import RESOLVER as _RESOLVER
     from ablate.sweep.sweeper import StudySweeper as _StudySweeper
 except ModuleNotFoundError as _error:
     import ablate as _ablate
@@ -29,10 +30,20 @@ class WorkerLauncher(_ProcessLauncher):
     """``hydra/launcher=workers`` (processes that are used again) and ``hydra/launcher=isolated`` (one a run)."""
 
 
-_SWEEPER = {"_target_": f"hydra_plugins.ablate_sweeper.{AblationSweeper.__name__}"}
-_LAUNCHER = {"_target_": f"hydra_plugins.ablate_sweeper.{WorkerLauncher.__name__}", **_config_node(LAUNCHER_SETTINGS)}
+# Applications written for another sweeper may choose its "sampler", which must not be an error here.
+_SWEEPER = {
+    "defaults": ["_self_", {"optional sampler": None}],
+    "_target_": f"hydra_plugins.ablate_sweeper.{AblationSweeper.__name__}",
+    "_recursive_": False,
+    "help": False,
+    **_config_node(STUDY_SETTINGS, fallback="study", resolver=_RESOLVER),
+}
+_LAUNCHER = {
+    "_target_": f"hydra_plugins.ablate_sweeper.{WorkerLauncher.__name__}",
+    **_config_node(LAUNCHER_SETTINGS, resolver=_RESOLVER),
+}
 
 _store = ConfigStore.instance()
-_store.store("ablation", _SWEEPER | _config_node(STUDY_SETTINGS, fallback="study"), "hydra/sweeper", provider="ablate")
+_store.store("ablation", _SWEEPER, "hydra/sweeper", provider="ablate")
 _store.store("workers", _LAUNCHER, "hydra/launcher", provider="ablate")
 _store.store("isolated", _LAUNCHER | {"jobs_per_worker": 1}, "hydra/launcher", provider="ablate")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from studies import NO_CURVES, factor, plan_of, runs_of
 
-from ablate.analysis import SequentialRule, checklist, summarise
+from ablate.analysis import SequentialRule, checklist, conduct_of, summarise
 from ablate.analysis.checks import CONVERGENCE_COLUMNS, convergence, identical_runs
 
 PLAN = plan_of(factor("a"))
@@ -93,7 +93,8 @@ def test_ties_of_a_coarse_metric_or_timings_are_no_copies() -> None:
 def test_the_checklist_is_filled_from_the_data() -> None:
     runs = runs_of(SCORES, seconds=1200.0, python="3.11", keras="3.15")
     runs.loc[5, ["state", "score"]] = ["failed", np.nan]
-    items = checklist(summarise(plan_of(factor("a"), margin=0.02), runs, curves_of(0.01)))
+    summary = summarise(plan_of(factor("a"), margin=0.02), runs, curves_of(0.01))
+    items = checklist(summary, conduct=conduct_of([{"declared": "1", "seeds": [0, 1, 2], "finished": 0}]))
     assert items["design"] == "leave_one_out: 2 cells, 1 comparison."
     assert items["primary metric"] == "score, higher is better."
     assert items["seeds"] == "3 seeds fixed before the runs. Paired differences: n = 2 seeds."
@@ -129,7 +130,7 @@ def test_what_only_the_application_knows_stands_where_the_data_cannot_tell() -> 
     items = checklist(summary, {"epoch selection": "The last one.", "seeds": "Any.", "licence": "CC BY."})
     assert items["epoch selection"] == "The last one."
     assert items["licence"] == "CC BY."
-    assert items["seeds"].startswith("3 seeds fixed before the runs.")
+    assert items["seeds"].startswith("3 seeds.")  # when they were chosen is not recorded here
     assert items["sources of variability"].startswith("To be stated: ")
     assert items["compute"] == "2 hours in 6 runs that report it, failed ones included. On Some Processor, 2 cores."
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from studies import factor, plan_of, values_of
 
-from ablate.analysis import pool_effects, rank_cells
+from ablate.analysis import anova, main_effects, pool_effects, rank_cells
 from ablate.analysis.datasets import _iman_davenport, critical_difference
 from ablate.errors import AnalysisError
 from ablate.study import Plan
@@ -40,26 +40,22 @@ def test_pooling_by_hand() -> None:
     pairs = [("full", "w/o a"), ("data=set1", "w/o a, data=set1"), ("data=set2", "w/o a, data=set2")]
     d = np.array([[values[b][s] - values[a][s] for s in range(4)] for a, b in pairs])
     means, variances = d.mean(axis=1), d.var(axis=1, ddof=1) / 4
-    # Hartung-Knapp around the weighted mean, with the between variance that the estimate reports.
-    w = 1 / (variances + row["between"] ** 2)
-    mean = (w @ means) / w.sum()
-    error = math.sqrt(w @ (means - mean) ** 2 / (2 * w.sum()))
-    assert row["difference"] == pytest.approx(mean)
-    assert row["contribution"] == pytest.approx(-mean)
-    assert (row["low"], row["high"]) == pytest.approx((mean - 4.302653 * error, mean + 4.302653 * error), rel=1e-6)
-    assert row["p"] == pytest.approx(2 * stats.t.sf(abs(mean) / error, 2))
-    # Paule and Mandel's equation, which that variance solves.
-    assert w @ (means - mean) ** 2 == pytest.approx(2.0, rel=1e-3)
+    oracle = stats.ttest_1samp(means, 0.0)
+    assert row["difference"] == pytest.approx(means.mean())
+    assert row["contribution"] == pytest.approx(-means.mean())
+    assert (row["low"], row["high"]) == pytest.approx(tuple(oracle.confidence_interval()))
+    assert row["p"] == pytest.approx(oracle.pvalue)
+    assert row["between"] ** 2 == pytest.approx(means.var(ddof=1) - variances.mean())
     assert found.notes == ("3 data sets say little about others: read the effects of each beside the mean.",)
-    assert found.estimand == "Mean effect over data sets of which these are a sample (random effects)."
+    assert found.estimand == "Mean effect over data sets of which these are a sample, each with the same weight."
 
 
-def test_effects_that_agree_to_the_last_digit_differ_by_nothing_but_noise() -> None:
+def test_effects_that_agree_to_the_last_digit_allow_no_interval() -> None:
     plan = plan_on(3, "a")
     found = pool_effects(plan, values_of(plan, lambda levels, run: -(levels["a"] == "false") * (1.0 + 0.25 * run)))
     row = found.table.iloc[0]
     assert (row["difference"], row["between"], row["i2"]) == (pytest.approx(-1.375), 0.0, 0.0)
-    assert row["low"] < row["difference"] < row["high"] and 0 < row["p"] < 1
+    assert math.isnan(row["low"]) and math.isnan(row["p"])
 
 
 def test_pooling_does_not_depend_on_units() -> None:
@@ -80,12 +76,26 @@ def test_pooling_needs_data_sets() -> None:
         "Study 'demo' runs on one data set: no factor is a block. Sweep the data, for example data=digits,telugu."
     )
     plan = plan_on(2, "a")
+    values = values_of(plan, lambda levels, seed: 1.0)
     with pytest.raises(AnalysisError) as error:
-        pool_effects(plan, values_of(plan, lambda levels, seed: 1.0))
-    assert str(error.value) == (
-        "No ingredient was compared in two of the data sets set0, set1 with two seeds or more: there is nothing to "
-        "pool."
+        pool_effects(plan, {**values, "w/o a, data=set1": {}})
+    assert (
+        str(error.value) == "No ingredient was compared in two of the data sets set0, set1: there is nothing to pool."
     )
+
+
+def test_averages_over_data_sets_have_the_data_set_as_their_unit() -> None:
+    plan = plan_on(5, "a", "b")
+    spread = {f"set{place}": size for place, size in enumerate((-1.0, 0.2, 0.9, -0.3, 0.4))}
+    values = values_of(plan, noisy(spread))
+    found = main_effects(plan, values)
+    row = found.table.set_index("factor").loc["a"]
+    assert (row["n"], found.counted, found.interval) == (5, "data set", "t interval over data sets")
+    # With seeds as replicates this would be called significant; between data sets it has either sign.
+    assert row["p"] > 0.5 and row["verdict"] == "undecided"
+    table = anova(plan, values).anova.set_index(["stratum", "term"])
+    assert table.loc[("data:a", "a"), "p"] == pytest.approx(row["p"])
+    assert table.loc[("data:a", "Residual"), "df"] == 4
 
 
 def test_published_critical_differences() -> None:

@@ -102,10 +102,23 @@ def test_published_standard_error_and_coefficients() -> None:
 
 
 @needs_doe
-def test_without_residual_there_are_effects_but_no_tests() -> None:
+def test_without_residual_effects_are_tested_by_lenths_method() -> None:
     described, table, levels = design("montgomery_filtration_2x4")
     found = analyse_factorial(table, described["response"], levels)
-    assert found.anova["F"].isna().all() and found.effects["p"].isna().all()
+    assert found.anova["F"].isna().all()
+    # D. C. Montgomery, Design and Analysis of Experiments, section 6.5: pseudo standard error 2.625, margin of error
+    # 6.75; A, C, D, A:C and A:D stand out.
+    assert found.effects["error"].tolist() == pytest.approx([2.625] * 15)
+    assert ((found.effects["high"] - found.effects["low"]) / 2).tolist() == pytest.approx([6.748] * 15, abs=0.001)
+    clear = found.effects[found.effects["effect"].abs() > 6.75]["term"].tolist()
+    assert clear == ["A", "C", "D", "A:C", "A:D"]
+    assert found.test == "Lenth's test"
+
+
+def test_few_effects_say_nothing_of_noise() -> None:
+    table = pd.DataFrame({"a": [0, 1, 0, 1], "b": [0, 0, 1, 1], "y": [1.0, 3.0, 2.0, 8.0]})
+    found = analyse_factorial(table, "y", {"a": (0, 1), "b": (0, 1)})
+    assert found.effects["p"].isna().all()
     assert found.notes == ("As many terms as observations: no residual, so no standard errors and no F tests.",)
 
 

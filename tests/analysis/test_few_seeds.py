@@ -46,7 +46,7 @@ def study(reference: Any, *cells: Any) -> dict[str, Trajectory]:
     return {
         str(place): Trajectory(
             tuple((reference - np.asarray(cell, dtype=float)).tolist()),
-            pairs=tuple(zip(reference.tolist(), np.asarray(cell, dtype=float).tolist(), strict=True)),
+            runs=tuple(zip(reference.tolist(), np.asarray(cell, dtype=float).tolist(), strict=True)),
         )
         for place, cell in enumerate(cells)
     }

@@ -62,6 +62,7 @@ def test_additive_scores_share_by_ingredient_with_an_interval_over_seeds() -> No
     found = shapley(plan, values)
     a, b = found.table.set_index("factor").loc[["a", "b"]].to_dict("records")
     assert a["contribution"] == pytest.approx(2.1)
+    # All spread is that of a itself, more than the pooled residual: its own spread counts.
     half = 3.182446305 * np.std(list(worth.values()), ddof=1) / 2
     assert (a["low"], a["high"]) == pytest.approx((-2.1 - half, -2.1 + half))
     assert a["verdict"] == "helps"

@@ -165,6 +165,18 @@ def test_differences_without_spread_are_no_evidence(shift: float, said: str) -> 
     assert f"w/o b: the difference is {said}. Without spread no interval, test or verdict." in summary.notes
 
 
+def test_cells_that_guess_the_largest_class_are_named() -> None:
+    plan = plan_of(factor("a"), metric="test_accuracy")
+    runs = runs_of({"full": [0.4] * 3, "w/o a": [0.4] * 3}, majority_accuracy=0.4).rename(
+        columns={"score": "test_accuracy"}
+    )
+    notes = " ".join(summarise(plan, runs, NO_CURVES).notes)
+    assert "This is what guessing the largest class scores (0.4" in notes
+    assert "perhaps the change does nothing" not in notes
+    learned = runs.assign(majority_accuracy=0.2)
+    assert "guessing" not in " ".join(summarise(plan, learned, NO_CURVES).notes)
+
+
 def test_a_margin_allows_to_call_an_ingredient_without_effect() -> None:
     full = [0.9, 0.8, 0.7, 0.6, 0.85, 0.75, 0.65, 0.95, 0.7]
     moves = [0.001, -0.001, 0.0005, 0.0, 0.0004, -0.0005, 0.0003, -0.0002, 0.0001]
@@ -202,9 +214,13 @@ def test_cells_without_a_common_seed() -> None:
     runs = runs_of(SCORES)
     runs.loc[runs["cell"] == "w/o a", "seed"] += 10
     summary = summarise(AB, runs, NO_CURVES)
-    assert row(summary, "w/o a")["n"] == 0
-    assert row(summary, "w/o a")["verdict"] == "undecided"
-    assert "No finished seed in common with the reference, so no effect: w/o a." in summary.notes
+    # Compared by the means of their runs, as runs that form no pairs are.
+    found = row(summary, "w/o a")
+    oracle = stats.ttest_ind(SCORES["w/o a"], SCORES["full"], equal_var=False)
+    assert (found["n"], bool(found["paired"])) == (3, False)
+    assert found["p"] == pytest.approx(oracle.pvalue)
+    assert summary.test_name == "paired or Welch t test"
+    assert any(note.startswith("Compared without pairing, by Welch's test (w/o a)") for note in summary.notes)
 
 
 def test_an_unknown_metric_lists_those_there_are() -> None:

@@ -17,9 +17,9 @@ ALWAYS = {"forest", "effects", "curves", "difference_curves", "seeds", "cost"}
     [
         ("ab", "leave_one_out", set()),
         ("ab", "cumulative", {"roadmap"}),
-        ("ab", "factorial", {"main_effects", "interactions", "shapley"}),
+        ("ab", "factorial", {"main_effects", "interactions", "shapley", "half_normal"}),
         ("a", "factorial", set()),
-        ("abc", "fractional", set()),
+        ("abc", "fractional", {"main_effects", "half_normal"}),
         ("ab", "pairs", {"main_effects", "interactions"}),
         ("ab", "cumulative+leave_one_out", {"roadmap"}),
         ([DATA, "a"], "leave_one_out", {"datasets"}),

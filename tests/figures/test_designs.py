@@ -128,14 +128,13 @@ def test_data_sets_stand_beside_each_other_with_the_pooled_effect() -> None:
     legend = datasets.compose(data).legends[0]
     assert [text.get_text() for text in legend.get_texts()] == ["digits", "telugu", "all together"]
     said = caption_of(datasets, summary)
-    assert "mean over 2 data sets as a sample of others (random effects)" in said
+    assert "mean over 2 data sets as a sample of others, each with the same weight" in said
     assert "2 data sets say little about others" in said
 
 
-def test_data_sets_with_one_seed_are_not_pooled() -> None:
+def test_data_sets_with_one_seed_are_pooled_since_the_data_set_is_the_unit() -> None:
     summary = study_of([DATA, "a"], seeds=1)
-    assert not datasets.prepare(summary)["pooled"].any()
-    assert "Nothing is pooled" in caption_of(datasets, summary)
+    assert datasets.prepare(summary)["pooled"].sum() == 1
     assert "runs on one data set: no factor is a block" in FIGURES["datasets"].absence(study_of())
 
 

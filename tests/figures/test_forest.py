@@ -6,6 +6,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Sheet
 from toy_studies import DATA, caption_of, study_of
 
+from ablate.analysis.verdict_words import About, verdict_about
+from ablate.analysis.verdicts import VERDICTS
 from ablate.figures import FIGURES, forest
 from ablate.figures.colours import VERDICT_STYLES
 from ablate.study import Factor, Level
@@ -28,15 +30,21 @@ def test_contributions_have_the_sign_that_makes_a_good_ingredient_positive() -> 
     assert list(less_is_better["contribution"]) == pytest.approx([0.01, -0.10])
 
 
-def test_what_contributes_is_named_by_the_reference_level() -> None:
-    data = forest.prepare(study_of([HEAD, BIAS, "a"], design="pairs", seeds=2))
-    assert {
-        "head: gap, not flatten",
-        "no bias",
-        "a",
-        "head: gap, not flatten + no bias",
-        "no bias + a",
-    } <= set(data["label"])
+def test_parts_are_named_by_themselves_and_levels_by_what_is_set() -> None:
+    summary = study_of([HEAD, BIAS, "a"], design="pairs", seeds=2)
+    data = forest.prepare(summary)
+    assert {"head: flatten, not gap", "with bias", "a", "head=flatten, with bias", "with bias, w/o a"} <= set(
+        data["label"]
+    )
+    # Positive is good for what the label names: a part loses what goes with it, a level gains what it brings.
+    differences = summary.effects.set_index("cell")["difference"]
+    rows = data.set_index("cell")
+    assert rows.loc["w/o a", "contribution"] == pytest.approx(-differences["w/o a"])
+    assert rows.loc["with bias", "contribution"] == pytest.approx(differences["with bias"])
+    assert rows["is_part"].to_dict()["w/o a"] and not rows["is_part"].to_dict()["with bias"]
+    ax = Sheet().subplots()
+    forest.draw(ax, data)
+    assert ax.get_xlabel().endswith("← hurts, worse      helps, better →")
 
 
 def test_a_row_has_marker_interval_verdict_and_number_of_seeds() -> None:
@@ -78,14 +86,17 @@ def test_what_is_undecided_is_hollow() -> None:
 
 def test_every_verdict_has_a_look_of_its_own_in_colour_or_marker() -> None:
     looks = {(look.colour, look.marker) for look in VERDICT_STYLES.values()}
-    assert len(looks) == len(VERDICT_STYLES) == 7
+    abouts: tuple[About, ...] = ("part", "level")
+    # A verdict about a level looks like the one about a part that says the same.
+    assert len(looks) == 7 and VERDICT_STYLES["better"] == VERDICT_STYLES["helps"]
+    assert set(VERDICT_STYLES) == {verdict_about(claim, about) for claim in VERDICTS for about in abouts}
 
 
 def test_the_caption_says_estimand_number_interval_and_test() -> None:
     assert caption_of(forest, study_of(margin=0.02)) == (
-        "What each ingredient contributes to test_accuracy in the study demo (leave_one_out): the cell with everything "
-        "at its reference level against the cell without it, paired by seed (n = 3 seeds), with the sign that makes a "
-        "good ingredient positive. Markers: mean; lines: 95% t intervals, unadjusted. Verdicts: paired t tests, "
+        "What each ingredient contributes to test_accuracy in the study demo (leave_one_out): against the cell with "
+        "everything at its reference level, paired by seed (n = 3 seeds), with the sign that makes what is good "
+        "positive. Markers: mean; lines: 95% t intervals, unadjusted. Verdicts: paired t tests, "
         "Bonferroni-adjusted over 2 comparisons (α = 0.05); hollow: undecided. Grey band: the margin of ±0.02."
     )
     assert "No interval or test" in caption_of(forest, study_of(seeds=1))

@@ -60,9 +60,13 @@ def cells(study: StudyFolder) -> pd.DataFrame:
 
 
 def means(study: StudyFolder) -> dict[str, float]:
-    """The mean of each cell that has one, by its label."""
+    """The mean of each cell that has one, by its label; the reference, whatever its levels, is ``full`` here."""
     frame = cells(study).dropna(subset=["mean"])
-    return {cell: round(mean, 6) for cell, mean in zip(frame["cell"], frame["mean"], strict=True)}
+    reference = summary_of(study).plan.cells[0].label
+    return {
+        "full" if cell == reference else cell: round(mean, 6)
+        for cell, mean in zip(frame["cell"], frame["mean"], strict=True)
+    }
 
 
 def notes(study: StudyFolder) -> str:

@@ -135,7 +135,7 @@ def test_a_sweep_of_a_foreign_application_with_hydras_own_sweeper_is_reported(
     study = StudyFolder(Path("outputs/a"))
     # The application writes its curve and returns a number that Hydra throws away.
     assert summary_of(study).study.metric == "val_loss"
-    assert cells(study)[["cell", "n"]].to_numpy().tolist() == [["full", 3], ["depth=3", 3]]
+    assert cells(study)[["cell", "n"]].to_numpy().tolist() == [["depth=2", 3], ["depth=3", 3]]
     assert summary_of(study).effects["n"].tolist() == [3]
     assert len(summary_of(study).curves) == 2 * 3 * 3
     assert "depth=3" in capsys.readouterr().out

@@ -53,7 +53,8 @@ def test_logs_without_a_seed_have_no_inference(tmp_path: Path) -> None:
         (tmp_path / f"{name}.csv").write_text(log(0.5))
     study = adopted(tmp_path, "metric=val_accuracy", "reference.variant=vgg16")
     assert cells(study)["variant"].tolist() == ["vgg16", "resnet50", "xception"]
-    assert "No run says what its seed was: one run a cell, so numbers and no inference." in notes(study)
+    assert "No run says what its seed was; seed=KEY names the key." in notes(study)
+    assert "One run allows no interval, test or verdict: variant=resnet50; variant=xception." in notes(study)
 
 
 def test_a_configuration_beside_a_log_is_read(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_reading_event_files_does_not_load_tensorflow(tmp_path: Path) -> None:
     program = f"""
 import sys
 from pathlib import Path
-from ablate.foreign.files import list_files
+from ablate.logs.files import list_files
 from ablate.foreign.readers.tensorboard import read_events
 tables = read_events(list_files(Path({str(tmp_path / "tb")!r})), "a=1", ["a=1/events.out.tfevents.1"])
 print(len(tables["events"].frame))
@@ -233,7 +234,7 @@ def test_a_training_counts_from_where_its_log_went_on(tmp_path: Path) -> None:
     summary = summary_of(study)
     assert summary.study.metric == "val_accuracy"  # what stands beside it was measured in training
     first, second = (
-        summary.curves.query("cell == 'full' and seed == @seed")["val_accuracy"].tolist() for seed in (0, 1)
+        summary.curves.query("cell == 'variant=full' and seed == @seed")["val_accuracy"].tolist() for seed in (0, 1)
     )
     assert (first, second) == ([0.25, 0.75], [0.25, 0.5, 0.75])
     said = notes(study)
@@ -290,7 +291,7 @@ def test_what_is_called_a_measurement_and_holds_no_numbers_is_shown(tmp_path: Pa
     )
 
 
-def test_a_key_called_fold_is_a_factor_of_hydra_runs_and_a_repetition_in_a_table(tmp_path: Path) -> None:
+def test_a_key_called_fold_is_a_repetition_unless_it_is_all_that_differs(tmp_path: Path) -> None:
     from ablate.foreign.levels import find_seed, levels_by_key
     from ablate.foreign.readers import read_runs
     from ablate.foreign.request import AdoptSettings
@@ -305,4 +306,4 @@ def test_a_key_called_fold_is_a_factor_of_hydra_runs_and_a_repetition_in_a_table
     table.write_text("model,fold,accuracy\na,1,0.5\na,2,0.6\nb,1,0.7\nb,2,0.8\n")
     for path, seed in ((tmp_path / "multirun", None), (table, "fold")):
         foreign = read_runs(path, settings)
-        assert find_seed(foreign.runs, levels_by_key(foreign.runs), settings, foreign.seed_names) == seed
+        assert find_seed(foreign.runs, levels_by_key(foreign.runs), settings)[0] == seed

@@ -94,8 +94,8 @@ def test_a_curve_gives_its_last_row_and_its_epochs(tmp_path: Path) -> None:
     study = adopted(tmp_path / "runs")
     assert means(study) == {"full": 0.2, "depth=3": 0.3}
     assert summary_of(study).curves[["cell", "epoch", "val_acc"]].to_numpy().tolist() == [
-        ["full", 0, 0.5],
-        ["full", 1, 0.2],
+        ["depth=2", 0, 0.5],
+        ["depth=2", 1, 0.2],
         ["depth=3", 0, 0.5],
         ["depth=3", 1, 0.3],
     ]
@@ -202,7 +202,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: py
             raise PermissionError(13, "Permission denied", str(path))
         return real(path)  # type: ignore[call-overload]
 
-    monkeypatch.setattr("ablate.foreign.files.os.scandir", scandir)
+    monkeypatch.setattr("ablate.logs.files.os.scandir", scandir)
     assert "Not read, or not whole: closed: Permission denied." in notes(adopted(root))
 
 
@@ -260,7 +260,7 @@ def test_unknown_words_metrics_keys_and_levels_give_the_nearest(tmp_path: Path) 
     root = two_runs(tmp_path / "runs")
     for words, message in (
         (["metrik=score"], "Unknown key 'metrik'. Keys: name, metric, direction, margin, seed, factors, "
-         "reference.KEY, only.KEY, ignore, results, repeats, source. Did you mean 'metric'?"),
+         "reference.KEY, only.KEY, ignore, blocks, whole_plots, results, repeats, source. Did you mean 'metric'?"),
         (["metric=scor"], "No run has the metric 'scor'. Metrics: score. Did you mean 'score'?"),
         (["factors=[dept]"], "No run has the key 'dept'. Keys: depth. Did you mean 'depth'?"),
         (["only.depth=9"], "'depth' has no level '9'. Levels: 2, 3."),

@@ -14,10 +14,10 @@ import pytest
 from strangers import adopted, cells, hydra_run, means, notes, result
 
 from ablate.errors import AblateError, StoreError
-from ablate.foreign.files import list_files, natural_order
-from ablate.foreign.plain_values import parse_json, parse_yaml
-from ablate.foreign.printing import short_line
-from ablate.foreign.regular_files import UnreadableFile, read_bytes
+from ablate.logs.files import list_files, natural_order
+from ablate.logs.plain_values import parse_json, parse_yaml
+from ablate.logs.printing import short_line
+from ablate.logs.regular_files import UnreadableFile, read_bytes
 
 
 @pytest.fixture
@@ -232,14 +232,14 @@ def test_folders_are_entered_to_a_depth_and_counted(runs: Path, monkeypatch: pyt
     study = adopted(runs)
     assert means(study) == GOOD
     assert "lies deeper than 40 folders" in notes(study)
-    monkeypatch.setattr("ablate.foreign.files._MOST_ENTRIES", 5)
+    monkeypatch.setattr("ablate.logs.files._MOST_ENTRIES", 5)
     folder = list_files(runs)
     assert "holds more than 5 files and folders" in folder.notes[-1].reason
 
 
 def test_a_table_is_bounded_by_its_fields(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (runs / "0" / "big.csv").write_text("score,x\n" + "1,2\n" * 500)
-    monkeypatch.setattr("ablate.foreign.number_tables._MOST_FIELDS", 1000)
+    monkeypatch.setattr("ablate.logs.number_tables._MOST_FIELDS", 1000)
     assert "0/big.csv: has 1,004 fields; at most 1,000 are read" in notes(adopted(runs))
 
 

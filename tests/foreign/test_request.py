@@ -9,12 +9,12 @@ import pytest
 from strangers import means
 
 from ablate.errors import AblateError
-from ablate.foreign.files import SourceFolder
-from ablate.foreign.number_tables import number_table
 from ablate.foreign.reader import ForeignRun, ForeignRuns, Reader
 from ablate.foreign.readers import READERS
 from ablate.foreign.request import ADOPT_SETTINGS, AdoptSettings, parse_settings
 from ablate.foreign.study import adopt, adopt_folder
+from ablate.logs.files import SourceFolder
+from ablate.logs.number_tables import number_table
 from ablate.study.setting import written
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +64,7 @@ def test_a_study_is_adopted_from_python(tmp_path: Path, no_figures: None) -> Non
         "factors=variant: must be a list of keys, for example [model,lr].\n"
         "repeats=LATEST: must be one of latest, mean, replicates, or null. Did you mean 'latest'?\n"
         "Unknown key 'metrics'. Keys: name, metric, direction, margin, seed, factors, reference.KEY, only.KEY, ignore, "
-        "results, repeats, source. Did you mean 'metric'?"
+        "blocks, whole_plots, results, repeats, source. Did you mean 'metric'?"
     )
 
 

@@ -103,3 +103,27 @@ def test_nothing_in_a_saved_network_is_executed_or_unpacked_without_bounds(train
     assert "too large" in message(**{"ablate.json": b" " * 50_000_000})
     assert "cannot be loaded" in message(**{"ablate.json": b'{"data": 1, "more": 2}'})
     assert "cannot be loaded" in message(**{"ablate.json": b"[]"})
+
+
+def test_a_saved_epoch_that_was_not_tested_is_told(tiny, tmp_path):
+    from ablate.keras.predict import epoch_notes
+    from ablate.store.records import Result
+
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    folder.write_result(Result({"test_accuracy": 0.8148, "epoch": 10, "saved_epoch": 7}))
+    (note,) = epoch_notes(folder.path, folder.path / "best.keras")
+    assert "epoch 7" in note and "0.8148" in note and "epoch 10" in note
+    assert epoch_notes(folder.path, folder.path / "last.keras") == []
+    folder.write_result(Result({"test_accuracy": 0.8148, "epoch": 7, "saved_epoch": 7}))
+    assert epoch_notes(folder.path, folder.path / "best.keras") == []
+
+
+def test_a_run_says_which_classes_it_takes_for_which(tiny, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    result = train(tiny(train={"epochs": 1}), folder)
+    from ablate.store.confusion_file import parse_confusion
+
+    rows = parse_confusion((folder.path / "confusion.csv").read_bytes())
+    right = sum(images for actual, predicted, images in rows if actual == predicted)
+    assert right / sum(images for *_, images in rows) == pytest.approx(result["test_accuracy"], abs=1e-6)

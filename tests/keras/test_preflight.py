@@ -79,4 +79,54 @@ def test_a_block_that_cannot_go_is_told_with_the_blocks_that_can(tiny, tmp_path,
     config = tiny() | {"model": {"name": "builder", "builder": "grouped_net.make"}, "blocks": {"first": False}}
     (found,) = check([config])
     assert found["error"].startswith("Model 'net' cannot be built again at layer 'grouped' (Conv2D): ")
-    assert found["error"].endswith(" All blocks but this: 'only.without_block=[grouped,last]'.")
+    assert found["error"].endswith(" Blocks that can be left out: 'only.without_block=[grouped,last]'.")
+
+
+NETS = """
+import keras
+from keras import layers
+
+@keras.saving.register_keras_serializable("tests_preflight")
+class Unit(layers.Layer):
+    def __init__(self, filters, **kwargs):
+        super().__init__(**kwargs)
+        self.conv = layers.Conv2D(filters, 3, padding="same", use_bias=False)
+        self.norm = layers.BatchNormalization(name="norm")
+        self.filters = filters
+
+    def call(self, x, training=None):
+        return x + layers.ReLU()(self.norm(self.conv(x), training=training))
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters}
+
+def make(input_shape, classes):
+    inputs = keras.Input(input_shape)
+    x = layers.BatchNormalization(name="bn")(layers.Conv2D(4, 3, use_bias=False, name="conv")(inputs))
+    x = layers.GlobalAveragePooling2D()(Unit(4, name="two")(Unit(4, name="one")(x)))
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax", name="classifier")(x), name="units")
+"""
+
+
+def test_a_removal_in_part_is_refused_unless_it_is_declared(tiny, tmp_path, monkeypatch):
+    (tmp_path / "nets_of_units.py").write_text(NETS)
+    monkeypatch.syspath_prepend(tmp_path)
+    configs = [
+        {**tiny(**change), "model": {"name": "builder", "builder": "nets_of_units.make"}}
+        for change in ({}, {"batch_norm": False}, {"batch_norm": False, "partial": True}, {"residual": False})
+    ]
+    full, refused, _, unreachable = check(configs)
+    assert full["error"] is None
+    assert "2 are inside `Unit` (custom layer): one/norm, two/norm" in full["inaccessible"]["batch_norm"]
+    assert "1 of 3 places" in refused["error"]
+    assert "`residual` cannot be removed" in unreachable["error"]
+    assert "residual" in full["absent"]
+    assert any(note.startswith("`residual` is in this model and cannot be removed") for note in full["notes"])
+    partial = check(configs[2:3])[0]
+    assert partial["error"] is None
+    assert any("1 of 3 places" in note for note in partial["notes"])
+
+
+def test_partial_is_true_or_false(tiny):
+    with pytest.raises(ConfigError, match="partial=some"):
+        validate(tiny(partial="some"))

@@ -66,7 +66,8 @@ def test_a_saved_model_gets_images_in_its_shape(tiny, tmp_path):
         "The images of 'digits' are brought from 8x8x1 to 12x14x3, the shape that the model was built for; "
         "data.size or model.input_shape chooses another size.",
     )
-    assert (check([config])[0]["error"], check([config])[0]["notes"]) == (None, list(notes))
+    (answer,) = check([config])
+    assert (answer["error"], answer["notes"][:-1]) == (None, list(notes))  # the last one is about its weights
 
 
 BUILDERS = """

@@ -10,6 +10,7 @@ keras = pytest.importorskip("keras")
 
 import pandas as pd  # noqa: E402
 from rich.console import Console  # noqa: E402
+from stranger_networks import inverted  # noqa: E402
 
 from ablate.keras.models import build  # noqa: E402
 from ablate.keras.rewrites import INGREDIENTS  # noqa: E402
@@ -53,6 +54,13 @@ def test_rows_are_plain_and_readable(tiny):
 def test_the_full_network_of_a_configuration(tiny):
     rows = main(tiny(residual=False))
     assert rows[0]["sites"] == 2
+
+
+def test_blocks_without_which_a_network_cannot_be_built_are_listed_apart():
+    row = ingredients(inverted((8, 8, 1), 10)).loc["without_block"]
+    assert (row.sites, row.places) == (2, ["second", "last"])
+    assert list(row.left_alone) == ["first_expand", "first_project"]
+    assert row.remark.startswith("each a level: second, last; left alone: first_expand, first_project (what follows")
 
 
 def test_what_cannot_be_taken_away_says_why():

@@ -49,7 +49,7 @@ def test_a_run_gives_its_numbers_its_curves_and_leaves_no_backup(tiny, tmp_path)
     result = train(tiny(train={"schedule": "cosine"}), folder, lambda *told: seen.append(told))
     assert set(without_timings(result)) == {
         *("test_accuracy", "test_loss", "val_accuracy", "val_loss", "train_accuracy", "train_loss"),
-        *("epoch", "epochs", "weights"),
+        *("epoch", "epochs", "weights", "majority_accuracy", "fingerprints"),
     }
     assert {key for key in result if key.startswith("seconds")} == {
         *("seconds_data", "seconds_build", "seconds_fit", "seconds_test"),

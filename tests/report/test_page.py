@@ -16,6 +16,7 @@ import pytest
 from fake_studies import ERROR, HOSTILE, grid_plan, switch, write_study
 from markupsafe import escape
 
+from ablate.captions import takes_only_parts
 from ablate.errors import StoreError
 from ablate.merging import compare
 from ablate.report import summary_of
@@ -69,9 +70,9 @@ def test_what_a_reader_must_find(worst: StudyFolder) -> None:
         headline(found.summary),
         *found.summary.sentences.values(),
         *found.summary.notes,
-        methods_paragraph(found.summary, found.checklist),
+        methods_paragraph(found.summary, found.checklist, found.conduct),
         "ablate report worst",
-        "1 of 24 runs failed; declared before the runs: ",
+        "1 of 24 runs failed; as set: ",
         "To be stated: hardware.",
         "1 min 30 s in 23 runs",
         "2.0 s in 1 run",
@@ -159,8 +160,13 @@ def test_the_forest_holds_what_the_analysis_found(worst: StudyFolder) -> None:
         assert row["low"] == pytest.approx(by_cell.loc[row["cell"], "low"], rel=1e-4)
         assert row["verdict"] == by_cell.loc[row["cell"], "verdict"]
         assert len(row["seeds"]) == row["n"]
-    contributions = [by_cell.loc[row["cell"], "contribution"] for row in data["rows"]]
-    assert contributions == sorted(contributions, reverse=True)
+    # What a part contributes, or a level gains.
+    cells = {cell.label: cell for cell in summary.plan.cells}
+    turned = [
+        by_cell.loc[row["cell"], "contribution"] * (1 if takes_only_parts(cells[row["cell"]], summary.plan) else -1)
+        for row in data["rows"]
+    ]
+    assert turned == sorted(turned, reverse=True)
 
 
 def test_data_sets_have_a_table_of_their_own(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_levels_that_a_design_does_not_take_are_said() -> None:
     study = Study("demo", "leave_one_out", (0,), "score")
     assert make_plan(study, [head]).notes == (
         "head=gmp stands in no cell: leave_one_out takes the last level for removed (flatten); "
-        "one_factor_at_a_time, factorial and optimal take every level.",
+        "one_factor_at_a_time, factorial, optimal and latin_square take every level.",
     )
     for design in ("factorial", "one_factor_at_a_time", "leave_one_out+one_factor_at_a_time"):
         assert make_plan(replace(study, design=design), [head]).notes == ()

@@ -12,7 +12,8 @@ from ablate.study.settings import RUN_SETTINGS, STUDY_SETTINGS, StudySettings
 def test_the_defaults_are_three_seeds_and_higher_is_better() -> None:
     settings = StudySettings.from_values({})
     assert settings.seed_list() == (0, 1, 2)
-    assert (settings.direction, settings.keep_going, settings.retry_failed) == ("max", True, False)
+    assert settings.study("demo", "factorial", "value").direction == "max"
+    assert (settings.direction, settings.keep_going, settings.retry_failed) == (None, True, False)
     assert settings.dry_run is False
 
 

@@ -17,7 +17,7 @@ COMMAND = (
     "rate=0.1,0.2",
     "model=small,large",
     "hydra.sweeper.design=leave_one_out",
-    "hydra.sweeper.seeds=9",  # fewer runs exclude no collapse
+    "hydra.sweeper.seeds=[0,1,2,3,4,5,6,7,8]",  # fewer runs exclude no collapse
     "hydra.sweeper.margin=0.05",
 )
 NAME = "rate-model"
@@ -116,7 +116,7 @@ def test_what_cannot_be_confirmed(redundant: Any, capsys: pytest.CaptureFixture[
         VERBS["confirm"].run([str(redundant.study().path), "--seeds", "many"])
     assert str(caught.value) == "--seeds many: write a whole number of at least 1."
     redundant.trouble("2-2", "raise")
-    more = ("hydra.sweeper.seeds=4", "hydra.sweeper.keep_going=false", "hydra.sweeper.margin=0.05")
+    more = ("hydra.sweeper.seeds=[0,1,2,3]", "hydra.sweeper.keep_going=false", "hydra.sweeper.margin=0.05")
     ended = redundant.call("depth=2,3", *more)
     assert ended.code == 1
     with pytest.raises(AblateError) as caught:

@@ -91,11 +91,11 @@ def test_what_has_ended_before_is_not_reported_again(toy_here: Any, notes: Notes
     toy_here.trouble("3-1", "raise")
     toy_here.call("depth=2,3", "hydra/launcher=basic")
     notes.events.clear()
-    toy_here.call("depth=2,3", "hydra/launcher=basic", "hydra.sweeper.seeds=3")
+    toy_here.call("depth=2,3", "hydra/launcher=basic", "hydra.sweeper.seeds=[0,1,2]")
     assert sorted(event.run.seed for event in notes.of(RunEnded)) == [2, 2]
     notes.events.clear()
     toy_here.mend("3-1")
-    toy_here.call("depth=2,3", "hydra/launcher=basic", "hydra.sweeper.seeds=3", "hydra.sweeper.retry_failed=true")
+    toy_here.call("depth=2,3", "hydra/launcher=basic", "hydra.sweeper.seeds=[0,1,2]", "hydra.sweeper.retry_failed=true")
     assert [(event.run.seed, event.state) for event in notes.of(RunEnded)] == [(1, FINISHED)]
 
 

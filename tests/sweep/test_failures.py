@@ -143,7 +143,11 @@ def test_launchers_of_others_carry_runs_that_raise_exit_and_are_killed(launcher:
         "depth=4/1": "failed exited",
     }
     assert "3 finished, 3 failed:" in ended.out
-    assert Counter(toy.trained()) == {"2-0": 1, "2-1": 1, "3-0": 2, "3-1": 1, "4-0": 1, "4-1": 1}
+    starts = Counter(toy.trained())
+    assert starts.keys() == set("2-0 2-1 3-0 3-1 4-0 4-1".split())
+    # A killed process takes what runs beside it with it under joblib, which ends all of its processes.
+    assert starts["3-0"] == 2
+    assert max(starts.values()) == 2
 
 
 @pytest.mark.slow
@@ -167,9 +171,9 @@ def test_a_killed_command_goes_on_and_ends_as_if_undisturbed(
     until(toy.trained)
     process.kill()
     process.communicate()
-    begun = set(toy.trained())
     (toy.folder / "wait").unlink()
     until(lambda: "running" not in toy.states().values())
+    begun = set(toy.trained())
     finished = {RUNS[name] for name, state in toy.states().items() if state == "finished"}
     ended = toy.run("depth=2,3", *launcher)
     assert ended.code == 0, ended.err
@@ -277,7 +281,7 @@ main()
 @pytest.mark.slow
 def test_a_script_with_its_schema_resolvers_and_errors_in_main_runs_in_workers(toy: Any) -> None:
     (toy.folder / "toy_application.py").write_text(SCRIPT)
-    ended = toy.run("model.depth=2,3,4", "hydra/sweeper=ablation", "hydra.sweeper.seeds=2", *WORKERS)
+    ended = toy.run("model.depth=2,3,4", "hydra/sweeper=ablation", "hydra.sweeper.seeds=[0,1]", *WORKERS)
     assert ended.code == 1, ended.err
     assert "4 finished, 2 failed:" in ended.out
     assert "model.depth=4, seed 0: raised: Odd: 1 2" in ended.out

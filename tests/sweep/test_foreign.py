@@ -141,7 +141,7 @@ def test_a_plain_application_under_every_design(design: str, cells: int, tmp_pat
     run(
         folder,
         *("-m", "hydra/sweeper=ablation", f"hydra.sweeper.design={design}", *resolution),
-        *("hydra.sweeper.seed_key=experiment.seed", "hydra.sweeper.name=plain", "hydra.sweeper.seeds=2"),
+        *("hydra.sweeper.seed_key=experiment.seed", "hydra.sweeper.name=plain", "hydra.sweeper.seeds=[0,1]"),
         *("parts.a=true,false", "parts.b=true,false", "parts.c=true,false"),
     )
     found = effects(folder, "plain")
@@ -168,7 +168,7 @@ hydra:
   sweeper:
     name: wine
     design: one_factor_at_a_time
-    seeds: 2
+    seeds: [0, 1]
     seed_key: random_state
     metric: loss
     direction: min
@@ -204,7 +204,7 @@ def test_a_pytorch_application(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed")
     folder = application(tmp_path, TORCH, {"config": "seed: 0\nnorm: true\nrate: 0.01\n"})
     words = ("-m", "hydra/sweeper=ablation", "norm=true,false", "rate=0.01,0.1", "hydra.sweeper.metric=loss")
-    run(folder, *words, "hydra.sweeper.direction=min", "hydra.sweeper.seeds=2", "hydra/launcher=workers")
+    run(folder, *words, "hydra.sweeper.direction=min", "hydra.sweeper.seeds=[0,1]", "hydra/launcher=workers")
     assert len(effects(folder, "norm-rate")) == 3
     runs = pd.read_csv(folder / "outputs" / "norm-rate" / "runs.csv")
     assert runs["torch"].notna().all()

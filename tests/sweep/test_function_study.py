@@ -50,7 +50,7 @@ def test_the_reference_is_what_the_config_has(tmp_path: Path) -> None:
     found = ablate.run(
         train, {"residual": [True, False]}, config={"residual": False}, metric="accuracy", outputs=tmp_path
     )
-    assert [cell.label for cell in found.plan.cells] == ["full", "with residual"]
+    assert [cell.label for cell in found.plan.cells] == ["residual=false", "with residual"]
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -177,7 +177,6 @@ ACTS: dict[str, tuple[Any, Callable[[StudyRecord], Any], Any]] = {
     "margin": (0.01, lambda record: record.plan.study.margin, 0.01),
     "failures": ("worst", lambda record: record.plan.study.failures, "worst"),
     "resplit": (0.25, lambda record: record.plan.study.resplit, 0.25),
-    "resolution": (3, lambda record: record.plan.study.resolution, 3),
     "cells": (4, lambda record: len(record.plan.cells), 4),
     "requires": ({"b": {"a": 1}}, lambda record: len(record.plan.cells), 3),
     "forbidden": ([{"a": 2, "b": 2}], lambda record: len(record.plan.cells), 3),
@@ -188,10 +187,11 @@ ACTS: dict[str, tuple[Any, Callable[[StudyRecord], Any], Any]] = {
     "statements": ({"task": "toy"}, lambda record: record.report["statements"], {"task": "toy"}),
 }
 ELSEWHERE = {"retry_failed", "keep_going", "confirms"}  # tested by what they train
+ELSEWHERE |= {"resolution"}  # of a fraction, which takes three factors: tested in test_every_setting_acts
 TOGETHER: list[dict[str, Any]] = [
     {"design": "leave_one_out", "name": "other", "seeds": [5, 7], "requires": None, "metric": "weights"},
     {"seeds": "auto", "max_seeds": 4, "direction": "min", "margin": 0.01, "labels": None, "blocks": None},
-    {"design": "optimal", "cells": 4, "failures": "worst", "resolution": 3},
+    {"design": "optimal", "cells": 4, "failures": "worst"},
     {"forbidden": None, "figures": None, "width": None, "statements": None},
 ]
 APPLICATION = """

@@ -71,16 +71,16 @@ def test_each_run_shows_its_state_and_its_number(tmp_path: Path) -> None:
     )
     assert rendered(table) == [
         ["cell", "seed 0", "seed 1", "seed 2"],
-        ["full", "0.9722", "e12 0.812", "diverged"],
+        ["depth=0", "0.9722", "e12 0.812", "diverged"],
         ["depth=1", "…", "·", "·"],
     ]
 
 
 def test_a_run_that_ends_shows_its_metric(tmp_path: Path) -> None:
     study = study_of(tmp_path, cells=2, seeds=1)
-    assert rendered(table_of(study))[1:] == [["full", "·"], ["depth=1", "·"]]
+    assert rendered(table_of(study))[1:] == [["depth=0", "·"], ["depth=1", "·"]]
     ended = {"state": FINISHED, "metrics": {"test_accuracy": 0.5, "seconds": 1.0}}
-    assert rendered(table_of(study, (RunEnded, 1, ended)))[1:] == [["full", "·"], ["depth=1", "0.5"]]
+    assert rendered(table_of(study, (RunEnded, 1, ended)))[1:] == [["depth=0", "·"], ["depth=1", "0.5"]]
 
 
 def test_the_seeds_of_a_later_round_are_added(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_the_seeds_of_a_later_round_are_added(tmp_path: Path) -> None:
     table = table_of(study)
     cell = study.existing_record().plan.cells[1]
     table.on_event(RoundStarted((PlannedRun("late", cell.name, 5),)))
-    assert rendered(table) == [["cell", "seed 0", "seed 5"], ["full", "·"], ["depth=1", "·", "·"]]
+    assert rendered(table) == [["cell", "seed 0", "seed 5"], ["depth=0", "·"], ["depth=1", "·", "·"]]
 
 
 def test_many_seeds_become_counts_and_a_mean(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_many_seeds_become_counts_and_a_mean(tmp_path: Path) -> None:
     table = table_of(study, (RunEnded, 5, {"state": FAILED, "reason": "raised"}))
     assert rendered(table, width=80) == [
         ["cell", "runs", "mean"],
-        ["full", "4/20", "1 failed", "0.915"],
+        ["depth=0", "4/20", "1 failed", "0.915"],
         ["depth=1", "0/20"],
     ]
 

@@ -72,7 +72,7 @@ def run_study(folder: Path, kinds: list[str], *arguments: str, timeout: float = 
     """Run the study of some kinds as a user does."""
     (folder / "application.py").write_text(APPLICATION)
     command = [sys.executable, "application.py", "-m", f"kind={','.join(kinds)}", "hydra/sweeper=ablation"]
-    command += ["hydra.sweeper.seeds=1", "hydra.sweeper.figures=[effects]", *arguments]
+    command += ["hydra.sweeper.seeds=[0]", "hydra.sweeper.figures=[effects]", *arguments]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)]), "MPLBACKEND": "agg"}
     began = time.monotonic()
     with (folder / "out").open("w") as out, (folder / "err").open("w") as err:

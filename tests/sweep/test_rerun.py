@@ -19,13 +19,13 @@ from ablate.store import PlannedRun, StudyFolder, write_json
 from ablate.store.signatures import key_path
 from ablate.sweep.rerun import rerun
 
-CONFIRMED = ("rate=0.1,0.2", "hydra.sweeper.seeds=9", "hydra.sweeper.margin=0.05")
+CONFIRMED = ("rate=0.1,0.2", "hydra.sweeper.seeds=[0,1,2,3,4,5,6,7,8]", "hydra.sweeper.margin=0.05")
 
 
 @pytest.fixture
 def trained(toy_here: Any) -> Any:
     """The application with a study of two cells, a seed each."""
-    assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=1").code == 0
+    assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=[0]").code == 0
     return toy_here
 
 
@@ -187,7 +187,7 @@ def test_the_same_command_of_another_user_makes_what_it_trains_own(
     as_another_user(monkeypatch, tmp_path)
     study = trained.study()
     (study.run(first_run(study)).path / "status.json").unlink()
-    command = ("depth=2,3", "hydra.sweeper.seeds=1")
+    command = ("depth=2,3", "hydra.sweeper.seeds=[0]")
     assert trained.call(*command).code == 0
     assert not rerun(study, first_run(study)).different
     with pytest.raises(StoreError, match="--trust"):
@@ -200,7 +200,7 @@ def test_the_same_command_of_another_user_makes_what_it_trains_own(
 def test_a_command_from_a_new_place_is_the_one_that_counts(trained: Any, make_toy: Any, tmp_path: Path) -> None:
     study = trained.study()
     script = str(trained.folder / "toy_application.py")
-    ended = trained.run("depth=2,3", "hydra.sweeper.seeds=1")  # now as a script, where it was a module
+    ended = trained.run("depth=2,3", "hydra.sweeper.seeds=[0]")  # now as a script, where it was a module
     assert ended.code == 0, ended.err
     assert study.existing_record().history[-1]["task"]["file"] == script
     (trained.folder / "toy_application.py").unlink()
@@ -214,7 +214,7 @@ def test_without_a_key_studies_are_trained_unsigned_and_this_is_said(
 ) -> None:
     (toy_here.folder / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(toy_here.folder / "file"))
-    ended = toy_here.call("depth=2,3", "hydra.sweeper.seeds=1")
+    ended = toy_here.call("depth=2,3", "hydra.sweeper.seeds=[0]")
     assert ended.code == 0
     assert str(key_path()) in ended.err
     study = toy_here.study()
@@ -223,18 +223,18 @@ def test_without_a_key_studies_are_trained_unsigned_and_this_is_said(
         rerun(study, first_run(study))
     assert not rerun(study, first_run(study), trust=True).different
     plan = study.plan.read_bytes()
-    assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=1").code == 0
+    assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=[0]").code == 0
     assert study.plan.read_bytes() == plan
 
 
 def test_hydras_folder_is_signed_only_where_hydra_wrote_it(toy_here: Any) -> None:
-    assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=1", "hydra.output_subdir=null").code == 0
+    assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=[0]", "hydra.output_subdir=null").code == 0
     study = toy_here.study()
     shutil.rmtree(study.path / "runs")
     frozen(study).mkdir(parents=True)
     (frozen(study) / "config.yaml").write_text("note: planted")
     (frozen(study) / "hydra.yaml").write_text("{}")
-    assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=1", "hydra.output_subdir=null").code == 0
+    assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=[0]", "hydra.output_subdir=null").code == 0
     with pytest.raises(StoreError, match="--trust"):
         rerun(study, first_run(study))
 
@@ -403,7 +403,7 @@ def costs(configurations):
 def test_networks_are_not_described_with_overrides_that_came_from_elsewhere(toy_here: Any) -> None:
     (toy_here.folder / "toy_networks.py").write_text(networks_module(str(toy_here.folder)))
     described = ("hydra.sweeper.preflight=toy_networks.preflight", "hydra.sweeper.costs=toy_networks.costs")
-    assert toy_here.call("rate=0.1,0.2", "hydra.sweeper.seeds=1", "hydra.sweeper.name=s", *described).code == 0
+    assert toy_here.call("rate=0.1,0.2", "hydra.sweeper.seeds=[0]", "hydra.sweeper.name=s", *described).code == 0
     noted = toy_here.folder / "described"
     assert noted.read_text().splitlines() == ["0.1 a", "0.2 a"]
     study = toy_here.study("s")
@@ -414,7 +414,7 @@ def test_networks_are_not_described_with_overrides_that_came_from_elsewhere(toy_
     edit_plan(study, slip_in)
     (study.path / "costs.json").unlink()
     noted.unlink()
-    ended = toy_here.call("rate=0.1,0.3", "hydra.sweeper.seeds=1", "hydra.sweeper.name=s", *described)
+    ended = toy_here.call("rate=0.1,0.3", "hydra.sweeper.seeds=[0]", "hydra.sweeper.name=s", *described)
     assert ended.code == 0, ended.err
     assert noted.read_text().splitlines() == ["0.1 a", "0.3 a"]
     assert "came with the study from elsewhere: rate=0.2" in ended.out

@@ -48,9 +48,9 @@ def test_the_same_command_trains_nothing_and_writes_the_same_bytes(launcher: lis
 
 def test_a_study_grows_by_seeds_and_by_levels(toy_here: Any) -> None:
     toy_here.call("depth=2,3")
-    assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=3").code == 0
+    assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=[0,1,2]").code == 0
     assert sorted(toy_here.trained()) == ["2-0", "2-1", "2-2", "3-0", "3-1", "3-2"]
-    assert toy_here.call("depth=2,3,4", "hydra.sweeper.seeds=3").code == 0
+    assert toy_here.call("depth=2,3,4", "hydra.sweeper.seeds=[0,1,2]").code == 0
     assert sorted(toy_here.trained()) == ["2-0", "2-1", "2-2", "3-0", "3-1", "3-2", "4-0", "4-1", "4-2"]
     assert set(toy_here.states().values()) == {"finished"}
 
@@ -65,19 +65,22 @@ def test_a_larger_design_trains_only_what_is_missing(toy_here: Any) -> None:
 
 
 def test_a_smaller_command_keeps_the_larger_study(toy_here: Any) -> None:
-    toy_here.call("depth=2,3", "hydra.sweeper.seeds=3")
-    assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=2").code == 0
+    toy_here.call("depth=2,3", "hydra.sweeper.seeds=[0,1,2]")
+    assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=[0,1]").code == 0
     assert len(toy_here.states()) == 6
     assert len(toy_here.trained()) == 6
 
 
 def test_another_reference_is_refused_key_by_key(toy_here: Any) -> None:
-    toy_here.call("depth=2,3")
+    toy_here.call("depth=2,3", "hydra.sweeper.direction=max")  # one that only the metric's name says may be corrected
     before = toy_here.collected()
     refused = toy_here.call("depth=2,3", "rate=0.2", "width=9", "hydra.sweeper.direction=min")
     assert refused.code == 2
-    assert "holds another study:\n  rate: 0.1 -> 0.2\n  width: 8 -> 9\n  study.direction: max -> min\n" in refused.err
-    assert "study.name=depth-2" in refused.err
+    assert (
+        "holds another study:\n  rate: 0.1 -> 0.2\n  width: 8 -> 9\n  hydra.sweeper.direction: max -> min\n"
+        in refused.err
+    )
+    assert "hydra.sweeper.name=depth-2" in refused.err
     assert len(toy_here.trained()) == 4
     assert toy_here.collected() == before
 
@@ -110,7 +113,7 @@ def test_declared_factors_with_named_levels(toy_here: Any) -> None:
     ended = toy_here.call()
     assert ended.code == 0, ended.err
     runs = pd.read_csv(toy_here.study("toy_application").path / "runs.csv")
-    assert runs["cell"].tolist() == ["full", "full", "size=tiny", "size=tiny"]
+    assert runs["cell"].tolist() == ["size=normal", "size=normal", "size=tiny", "size=tiny"]
     assert sorted(toy_here.trained()) == ["1-0", "1-1", "2-0", "2-1"]
 
 
@@ -141,8 +144,8 @@ def test_equal_configurations_are_found_before_training(toy_here: Any) -> None:
     ("arguments", "message"),
     [
         (["dpth=2,3"], "Unknown key 'dpth': it cannot be swept. Did you mean 'depth'?\n"),
-        (["+dpth=2,3"], "Unknown key 'dpth': it cannot be swept. Did you mean 'depth'?\n"),
-        (["++dpth=2,3"], "Unknown key 'dpth': it cannot be swept. Did you mean 'depth'?\n"),
+        (["+dpth=2,3"], "Did you mean 'depth'? To add it: '++dpth=2,3'.\n"),
+        (["xyzzy=2,3"], "Unknown key 'xyzzy': it cannot be swept. To add it: '+xyzzy=2,3'.\n"),
         (
             ["dpth=2,3", "wdth=1,2"],
             "Unknown key 'dpth': it cannot be swept. Did you mean 'depth'?\n"
@@ -156,22 +159,22 @@ def test_equal_configurations_are_found_before_training(toy_here: Any) -> None:
         (["depth=2,2"], "Factor 'depth' has nothing to compare: its only level is 2.\n"),
         (
             ["depth=2,3", "hydra.sweeper.seeds=0"],
-            "study.seeds=0: must be a whole number from 1 to 100000, or a list of",
+            "hydra.sweeper.seeds=0: must be a whole number from 1 to 100000, or a list of",
         ),
         (
             ["depth=2,3", "hydra.sweeper.seeds=two"],
-            "study.seeds=two: must be a whole number from 1 to 100000, or a list of whole numbers",
+            "hydra.sweeper.seeds=two: must be a whole number from 1 to 100000, or a list of whole numbers",
         ),
         (["depth=2,3", "hydra.sweeper.direction=up"], "Unknown direction 'up'. Allowed: max, min.\n"),
         (
             ["depth=2,3", "hydra.sweeper.margin=big"],
-            "study.margin=big: must be a number, or null.\n",
+            "hydra.sweeper.margin=big: must be a number, or null.\n",
         ),
-        (["depth=2,3", "hydra.sweeper.name=../.."], "study.name='../..' cannot be the name of a folder: "),
+        (["depth=2,3", "hydra.sweeper.name=../.."], "hydra.sweeper.name='../..' cannot be the name of a folder: "),
         (
             ["depth=2,3", "hydra.sweeper.seed_key=sed"],
             "The configuration has no key 'sed' for the seed. Name the right one with hydra.sweeper.seed_key=..., "
-            "and let the task read its seed there. This looks like one: seed.\n",
+            "and let the task read its seed there. This looks like one: seed. +sed=0 adds the key",
         ),
         (
             ["depth=2,3", "hydra/launcher=workers", "hydra.launcher.workers=0"],
@@ -211,7 +214,7 @@ def test_a_metric_that_no_run_reports_is_told_with_those_there_are(toy_here: Any
     ],
 )
 def test_hydras_sweeps(override: str, levels: list[str], toy_here: Any) -> None:
-    ended = toy_here.call(override, "hydra.sweeper.seeds=1", "hydra.sweeper.name=s")
+    ended = toy_here.call(override, "hydra.sweeper.seeds=[0]", "hydra.sweeper.name=s")
     assert ended.code == 0, ended.err
     plan = json.loads((toy_here.study("s").path / "plan.json").read_text())["plan"]
     assert list(plan["factors"][0]["levels"]) == levels
@@ -222,7 +225,7 @@ def test_a_group_outside_the_defaults_list_is_swept_with_a_plus(toy_here: Any) -
         path = toy_here.folder / "conf" / "experiment" / f"{name}.yaml"
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"# @package _global_\ndepth: {depth}\n")
-    ended = toy_here.call("+experiment=x,y", "hydra.sweeper.seeds=1")
+    ended = toy_here.call("+experiment=x,y", "hydra.sweeper.seeds=[0]")
     assert ended.code == 0, ended.err
     assert {"5-0", "6-0"} <= set(toy_here.trained())
 
@@ -230,7 +233,7 @@ def test_a_group_outside_the_defaults_list_is_swept_with_a_plus(toy_here: Any) -
 def test_a_missing_value_that_is_swept_needs_no_reference_in_the_configuration(toy_here: Any) -> None:
     path = toy_here.folder / "conf" / "config.yaml"
     path.write_text(path.read_text().replace("depth: 2", "depth: ???"))
-    ended = toy_here.call("depth=2,3", "hydra.sweeper.seeds=1")
+    ended = toy_here.call("depth=2,3", "hydra.sweeper.seeds=[0]")
     assert ended.code == 0, ended.err
     assert sorted(toy_here.trained()) == ["2-0", "3-0"]
     assert set(toy_here.states()) == {"full/0", "depth=3/0"}
@@ -290,7 +293,7 @@ def test_many_long_keys_still_get_a_folder(toy_here: Any) -> None:
     names = [f"a_rather_long_name_of_a_switch_{index}" for index in range(6)]
     path.write_text(path.read_text() + "\n".join(f"{name}: true" for name in names) + "\n")
     ended = toy_here.call(
-        *(f"{name}=true,false" for name in names), "hydra.sweeper.seeds=1", "hydra.sweeper.design=leave_one_out"
+        *(f"{name}=true,false" for name in names), "hydra.sweeper.seeds=[0]", "hydra.sweeper.design=leave_one_out"
     )
     assert ended.code == 0, ended.err
     assert len(toy_here.trained()) == 7
@@ -304,7 +307,7 @@ def test_a_timing_is_not_part_of_what_must_stay_the_same(toy_here: Any) -> None:
 
 def test_the_plan_says_what_its_seeds_can_find(toy_here: Any) -> None:
     words = ("depth=2,3", "rate=0.1,0.2", "hydra.sweeper.design=leave_one_out", "hydra.sweeper.margin=0.1")
-    ended = toy_here.call(*words, "hydra.sweeper.dry_run=true", "hydra.sweeper.seeds=5")
+    ended = toy_here.call(*words, "hydra.sweeper.dry_run=true", "hydra.sweeper.seeds=[0,1,2,3,4]")
     assert (
         "  With 5 seeds and 2 comparisons a single effect must be 2.1 times the standard deviation of the paired "
         "difference to be found in 80% of all studies; one of 2 times is found in 78%.\n"
@@ -323,24 +326,24 @@ def test_the_plan_says_what_its_seeds_can_find(toy_here: Any) -> None:
 
 def test_what_failed_runs_count_for_is_declared(toy_here: Any) -> None:
     toy_here.trouble("3-1", "raise")
-    command = ("depth=2,3", "hydra.sweeper.seeds=3", "hydra.sweeper.failures=0.1")
+    command = ("depth=2,3", "hydra.sweeper.seeds=[0,1,2]", "hydra.sweeper.failures=0.1")
     ended = toy_here.call(*command)
     assert ended.code == 1
     assert "Runs without a result count as 0.1, as declared." in ended.out
     effects = pd.read_csv(toy_here.study().path / "effects.csv")
     assert effects["n"].tolist() == [3]
     assert effects["cell_mean"].iloc[0] == pytest.approx((0.53 + 0.1 + 0.59) / 3)
-    refused = toy_here.call("depth=2,3", "hydra.sweeper.seeds=3", "hydra.sweeper.failures=worst")
+    refused = toy_here.call("depth=2,3", "hydra.sweeper.seeds=[0,1,2]", "hydra.sweeper.failures=worst")
     assert refused.code == 2
     assert refused.err == (
-        "The folder 'outputs/depth' holds another study:\n  study.failures: 0.1 -> worst\n"
-        "Start another one with study.name=depth-2, or go on with the values it has.\n"
+        "The folder 'outputs/depth' holds another study:\n  hydra.sweeper.failures: 0.1 -> worst\n"
+        "Start another one with hydra.sweeper.name=depth-2, or go on with the values it has.\n"
     )
 
 
 def test_a_study_that_forbids_failures_has_no_result_until_they_are_mended(toy_here: Any) -> None:
     toy_here.trouble("3-1", "raise")
-    command = ("depth=2,3", "hydra.sweeper.failures=fail", "hydra.sweeper.seeds=2")
+    command = ("depth=2,3", "hydra.sweeper.failures=fail", "hydra.sweeper.seeds=[0,1]")
     ended = toy_here.call(*command)
     assert ended.code == 1
     assert (
@@ -358,12 +361,12 @@ def test_a_study_that_forbids_failures_has_no_result_until_they_are_mended(toy_h
     [
         (
             "wurst",
-            "study.failures=wurst: must be one of drop, fail, worst, or the number that failed runs count as. "
+            "hydra.sweeper.failures=wurst: must be one of drop, fail, worst, or the number that failed runs count as. "
             "Did you mean 'worst'?\n",
         ),
         (
             "nan",
-            "study.failures=nan: must be one of drop, fail, worst, or the number that failed runs count as.\n",
+            "hydra.sweeper.failures=nan: must be one of drop, fail, worst, or the number that failed runs count as.\n",
         ),
     ],
 )

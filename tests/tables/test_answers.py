@@ -65,7 +65,7 @@ def test_the_numbers_are_those_of_the_analysis(grid: Summary) -> None:
     shapley = study_tables(grid)["shapley"]
     total = grid.cells.set_index("cell")["mean"]
     gain = total["full"] - total["w/o a, w/o b, w/o c"]
-    found = [row[1] for row in shapley.rows]
+    found = [row[2] for row in shapley.rows]
     assert math.fsum(value.value for value in found) == pytest.approx(gain)  # type: ignore[union-attr]
     rows = csv(study_tables(grid)["anova"]).splitlines()
     assert rows[0] == "term,df,SS,MS,F,p"
@@ -124,7 +124,7 @@ def test_several_data_sets(count: int) -> None:
     data = Factor("data", tuple(Level(f"set{index}") for index in range(count)), "set0", block=True)
     found = study_tables(study_of("leave_one_out", *on_off("a", "b"), data))
     assert [row[:3] for row in found["datasets"].rows] == [("a", "false", count), ("b", "false", count)]
-    assert "95% Hartung-Knapp intervals (of a mean over data sets), unadjusted" in found["datasets"].caption
+    assert "95% t intervals over data sets (the data set is the unit), unadjusted" in found["datasets"].caption
     assert ("ranks" in found) == (count == 5)
     assert "main_effects" not in found
     if count == 5:

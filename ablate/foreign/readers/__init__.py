@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.errors import StoreError
-from ablate.foreign.files import list_files
 from ablate.foreign.reader import ForeignRuns, Reader
 from ablate.foreign.readers.csv_logger import CSV_LOGGER
 from ablate.foreign.readers.hydra import HYDRA
 from ablate.foreign.readers.table import TABLE
 from ablate.foreign.readers.tensorboard import TENSORBOARD
+from ablate.logs.files import list_files
 
 if TYPE_CHECKING:
     from ablate.foreign.request import AdoptSettings

@@ -6,10 +6,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablate.foreign.files import SourceFolder
-from ablate.foreign.number_tables import read_log
-from ablate.foreign.reader import ForeignRuns, NumberTable, Reader
+from ablate.foreign.reader import ForeignRuns, Reader
 from ablate.foreign.run_names import runs_by_name
+from ablate.logs.files import SourceFolder
+from ablate.logs.number_table import NumberTable
+from ablate.logs.number_tables import read_log
 
 if TYPE_CHECKING:
     from ablate.foreign.request import AdoptSettings

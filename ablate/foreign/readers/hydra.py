@@ -6,21 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.foreign.files import SourceFolder
-from ablate.foreign.number_tables import MOST_COLUMNS, number_table, read_log
-from ablate.foreign.printing import short_line
-from ablate.foreign.reader import ForeignRun, ForeignRuns, NumberTable, Reader
-from ablate.foreign.readers.tensorboard import EVENT_FILES, read_events
-from ablate.foreign.regular_files import UnreadableFile
+from ablate.foreign.reader import ForeignRun, ForeignRuns, Reader
 from ablate.foreign.run_names import levels_in_path, unquoted
 from ablate.formatting import listing
-from ablate.sweep.identity import flatten
+from ablate.logs.files import SourceFolder
+from ablate.logs.json_numbers import JSON_FILES
+from ablate.logs.plain_values import flatten
+from ablate.logs.printing import short_line
+from ablate.logs.regular_files import UnreadableFile
+from ablate.logs.run_numbers import TABLE_FILES, read_run_numbers
+from ablate.logs.tensorboard import EVENT_FILES
+from ablate.logs.wandb_log import WANDB_FILES
 
 if TYPE_CHECKING:
     from ablate.foreign.request import AdoptSettings
 
 _MOST_KEYS = 20_000
-_TABLES = ("*.csv", "*.tsv")
 
 
 def _read(folder: SourceFolder, settings: AdoptSettings) -> ForeignRuns:
@@ -32,8 +33,12 @@ def _read(folder: SourceFolder, settings: AdoptSettings) -> ForeignRuns:
     files: dict[str, list[str]] = {location: [] for location in folder.hydra_runs}
     events: dict[str, list[str]] = {location: [] for location in files}
     without_run = []
-    tables = folder.named(*_TABLES)
-    for names, by_run in ((tables, files), (folder.named("*.json"), files), (folder.named(EVENT_FILES), events)):
+    tables = folder.named(*TABLE_FILES)
+    for names, by_run in (
+        (tables, files),
+        (folder.named(*JSON_FILES, WANDB_FILES), files),
+        (folder.named(EVENT_FILES), events),
+    ):
         for file in names:
             run = next((location for parent in Path(file).parents if (location := str(parent)) in files), None)
             if run is not None:
@@ -68,12 +73,7 @@ def _read_run(folder: SourceFolder, location: str, files: list[str], events: lis
         fault = f".hydra/config.yaml {error}"
     overrides = _overrides(folder, location)
     declared = {**_group_choices(folder, hidden), **levels_in_path(location), **overrides}
-    tables = {}
-    for file in files:
-        if (table := _table(folder, file)) is not None:
-            tables[str(Path(file).relative_to(location))] = table
-    if not tables and events:
-        tables = read_events(folder, location, events)
+    tables = read_run_numbers(folder, location, files, events)
     modified = max(map(folder.modified, [f"{location}/.hydra", *files]))
     return ForeignRun(location, config, declared, tables, modified, fault, frozenset(overrides))
 
@@ -112,34 +112,3 @@ def _group_choices(folder: SourceFolder, hidden: str) -> dict[str, str]:
     except (UnreadableFile, KeyError, TypeError, AttributeError):
         return {}
     return {str(key): str(value) for key, value in choices if not str(key).startswith("hydra/")}
-
-
-def _table(folder: SourceFolder, file: str) -> NumberTable | None:
-    import pandas as pd
-
-    if not file.lower().endswith(".json"):
-        return read_log(folder, file)
-    value = None
-    with folder.noting_faults(file):
-        value = folder.read_json(file)
-        if (count := len(flatten(value)) if isinstance(value, Mapping) else 0) > MOST_COLUMNS:
-            value = None
-            raise UnreadableFile(f"has {count:,} values by name; at most {MOST_COLUMNS:,} are read")
-    if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
-        return number_table(pd.DataFrame([_numbers(row) for row in value]))
-    if isinstance(value, Mapping) and value.keys() >= {"state", "attempts"}:
-        return None  # the status that our own recorder writes
-    if isinstance(value, Mapping) and value.keys() >= {"metrics", "versions"}:
-        value = value["metrics"]  # the result that our own recorder writes, also under Hydra's basic sweeper
-    numbers = _numbers(value)
-    return NumberTable("single", pd.DataFrame([numbers])) if numbers else None
-
-
-def _numbers(value: Any) -> dict[str, float]:
-    """The numbers of nested plain values by dotted name; booleans and lists are none."""
-    flat = flatten(value) if isinstance(value, Mapping) else {}
-    return {
-        short_line(key): float(item)
-        for key, item in flat.items()
-        if isinstance(item, int | float) and not isinstance(item, bool)
-    }

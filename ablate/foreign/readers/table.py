@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import ConfigError, StoreError, suggestion
-from ablate.foreign.files import SourceFolder
-from ablate.foreign.number_tables import as_numbers, number_table, read_table
-from ablate.foreign.reader import REPETITION_NAMES, ForeignRun, ForeignRuns, NumberTable, Reader
-from ablate.foreign.regular_files import UnreadableFile
+from ablate.foreign.reader import SEED_NAMES, ForeignRun, ForeignRuns, Reader
+from ablate.logs.files import SourceFolder
+from ablate.logs.number_table import NumberTable
+from ablate.logs.number_tables import as_numbers, number_table, read_table
+from ablate.logs.regular_files import UnreadableFile
 from ablate.study.settings import AUTO
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _read(folder: SourceFolder, settings: AdoptSettings) -> ForeignRuns:
             row = numbers.loc[[index]].dropna(axis=1)
             runs.append(_run(frame.loc[index, keys], NumberTable("single", row)))
     note = f"Columns read as levels or seed: {', '.join(keys)}; as numbers: {', '.join(metrics)}."
-    return ForeignRuns(tuple(runs), (note,), ordered_by_time=False, seed_names=REPETITION_NAMES)
+    return ForeignRuns(tuple(runs), (note,), ordered_by_time=False)
 
 
 TABLE = Reader("table", "one tidy CSV file, a row a run or an epoch", _recognises, _read)
@@ -92,7 +93,15 @@ def _plain(value: Any) -> Any:
 def _columns(frame: pd.DataFrame, settings: AdoptSettings, path: Path) -> tuple[str, list[str], list[str]]:
     """Which column counts epochs (or an empty text), which hold numbers, and which levels or the seed."""
     columns = [str(name) for name in frame.columns if not str(name).startswith("Unnamed:")]
-    names = [*settings.factors, *settings.only, *settings.reference, settings.seed, settings.metric]
+    names = [
+        *settings.factors,
+        *settings.blocks,
+        *settings.whole_plots,
+        *settings.only,
+        *settings.reference,
+        settings.seed,
+        settings.metric,
+    ]
     named = [name for name in dict.fromkeys(names) if name and name != AUTO]
     listed = ", ".join(columns)
     if unknown := [name for name in named if name not in columns]:
@@ -106,7 +115,7 @@ def _columns(frame: pd.DataFrame, settings: AdoptSettings, path: Path) -> tuple[
     levels = {name for name in (*named, *settings.ignore) if name != settings.metric}
     metrics = [name for name in numeric if name not in levels and _is_measured(frame[name], name, settings)]
     if settings.factors:
-        keys = [name for name in columns if name in levels or name.lower() in REPETITION_NAMES]
+        keys = [name for name in columns if name in levels or name.lower() in SEED_NAMES]
     else:
         rest = [name for name in columns if name not in (step, *metrics)]
         keys = [name for name in rest if name in levels or frame[name].nunique(dropna=False) > 1]
@@ -128,7 +137,7 @@ def _no_number(column: pd.Series, name: str) -> str:
 
 def _is_measured(column: pd.Series, name: str, settings: AdoptSettings) -> bool:
     """Whether a column of numbers looks measured and not set: by its name, or as numbers that hardly ever repeat."""
-    if name.lower() in REPETITION_NAMES:
+    if name.lower() in SEED_NAMES:
         return False
     is_named = name == settings.metric or any(measure in name.lower() for measure in _MEASURES)
     return is_named or bool(settings.factors) or bool(column.nunique() > max(2, len(column) // 2))

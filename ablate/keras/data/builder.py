@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,6 @@ from ablate.objects import load_object
 from ablate.study.setting import Setting, mapping, number, optional, text
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ablate.keras.data.dataset import Pool
 
 SETTINGS = {
@@ -20,7 +19,10 @@ SETTINGS = {
     "args": Setting({}, mapping(), "its arguments: +data.args.noise=0; each can be varied: +data.args.noise=0,0.1"),
     "name": Setting(None, optional(text()), "what tables call the set; null is the path of the function"),
     "white": Setting(
-        1, number(0, open_low=True), "what white is among floating-point numbers: 255 for image_dataset_from_directory"
+        None,
+        optional(number(0, open_low=True)),
+        "what white is: 255 for floats of image_dataset_from_directory, 4095 for 12 bits; null: 1 for floats, 65535 "
+        "for 16 bits",
     ),
 }
 DEFAULTS: dict[str, Any] = {}
@@ -35,16 +37,20 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
 
     Returns:
         All images; the ``validation`` and ``test`` parts of the function are official. Labels are whole numbers, texts
-        or one-hot vectors; without ``class_names`` the classes are called after them.
+        or one-hot vectors; without ``class_names`` the classes are called after them. Where parts have names of their
+        own, their numbers are read by these.
 
     Raises:
         ConfigError: The path of the function is wrong.
         NetworkError: The function does not take its arguments, fails, or returns something else.
     """
+    import numpy as np
+
     from ablate.keras.data.dataset import Pool, consecutive
-    from ablate.keras.data.decoding import decode_blocks, decode_images
-    from ablate.keras.data.images import fitted
-    from ablate.keras.data.user_data import Labels, image_faults, open_image, read_examples, read_parts
+    from ablate.keras.data.decoding import Example, decode_blocks, decode_images
+    from ablate.keras.data.images import fitted, peak_of
+    from ablate.keras.data.source_notes import digest_of, source_notes
+    from ablate.keras.data.user_data import Labels, content_of, image_faults, open_image, read_examples, read_parts
 
     path = values["builder"]
     key = f"data.builder={path}"
@@ -62,25 +68,35 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
         for position, (image, label) in enumerate(read_examples(key, parts)):
             yield position, image, labels.code(label)
 
-    def decode(example: tuple[int, Any, int]) -> tuple[np.ndarray, int, tuple[int, int]]:
+    def decode(example: tuple[int, Any, int]) -> Example:
         position, image, code = example
         with image_faults(key, position, image), open_image(image, size, values["white"]) as (opened, original):
             if size is None and original != height_width:
                 raise ValueError("it differs in size from the first: set data.size, a number or [height, width]")
-            return fitted(opened, size, channels, fit), code, original
+            peak = peak_of(image if isinstance(image, np.ndarray) else opened)
+            pixels = fitted(opened, size, channels, fit, values["white"])
+            return Example(pixels, code, original, peak, source=digest_of(content_of(image)))
 
     images = decode_images(
         decode_blocks(examples(), decode), sum(counts.values()), (*height_width, channels), values, identity=None
     )
     numbers, class_names = labels.classes()
+    name = values["name"] or path
+    # Each value of an argument gives images of its own, which is no change of the data.
+    given = ",".join(f"{key}={value}" for key, value in sorted(values["args"].items()))
+    classes = numbers[images.columns["labels"]]
+    told = [class_names, classes.tolist(), images.columns["sources"].tobytes(), counts]
+    origin = hashlib.blake2b(repr(told).encode(), digest_size=6).hexdigest()
     return Pool(
-        values["name"] or path,
+        name,
         images.images,
-        numbers[images.columns["labels"]],
+        classes,
         class_names,
         consecutive(counts),
         images.columns["sizes"],
-        hashes=images.columns["contents"],
+        source_notes(images.columns, (height_width[0], height_width[1]), values["white"]),
+        images.columns["contents"],
+        origin={f"data/{name}({given})" if given else f"data/{name}": origin},
     )
 
 

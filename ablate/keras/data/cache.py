@@ -1,7 +1,7 @@
 """Files of decoded images: written completely by the first process that needs them, mapped into memory by all.
 
-A file is a NumPy array of the images, followed by what belongs to each of them: label, size in the source, hash of
-its pixels, and a digest of these three.
+A file is a NumPy array of the images, followed by what belongs to each of them (label; size, largest value, frames and
+digest of the source; hash of its pixels), and a digest of that.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -22,10 +23,10 @@ from ablate.errors import NetworkError, StoreError
 from ablate.keras.data.dataset import content_hashes
 from ablate.store.locks import hold_lock
 
-Block = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Some images: (n, height, width, channels) whole numbers 0 to 255; (n,) labels; (n, 2) heights and widths before."""
+Block = tuple[np.ndarray, np.ndarray]
+"""Some images: (n, height, width, channels) whole numbers 0 to 255; (n,) of the type `COLUMNS`, no ``contents`` yet."""
 
-_FORMAT = 2
+_FORMAT = 3
 """To be raised when the same sources come to other images: older files are not read any more."""
 _MAX_BYTES = 64 * 2**30
 """Bytes that the files of a folder may take in addition to the newest one; a tenth of the disk, where that is less."""
@@ -33,7 +34,17 @@ _DAY = 24 * 60 * 60.0
 """Seconds after which the temporary file of an interrupted process is removed."""
 
 
-_COLUMNS = np.dtype([("labels", "<i8"), ("sizes", "<i4", 2), ("contents", "V16")])
+COLUMNS = np.dtype(
+    [
+        ("labels", "<i8"),
+        ("sizes", "<i4", 2),
+        ("peaks", "<i4"),
+        ("frames", "<i4"),
+        ("sources", "V16"),
+        ("contents", "V16"),
+    ]
+)
+"""What belongs to an image; see `Decoded`."""
 
 
 class Unwritable(Exception):
@@ -47,7 +58,8 @@ class Decoded:
     Args:
         images: (images, height, width, channels), whole numbers 0 to 255, in memory or mapped from a file.
         columns: (images,), an entry with ``labels``, as the source gave them; ``sizes``, height and width of the image
-            in its source; ``contents``, as in `Pool.contents`.
+            in its source; ``peaks``, the largest value of an image of 16 bits, else 0; ``frames``, how many its file
+            has; ``sources``, a digest of what was read; ``contents``, as in `Pool.contents`.
     """
 
     images: np.ndarray
@@ -56,7 +68,7 @@ class Decoded:
 
 def allocate(images: np.ndarray) -> Decoded:
     """Images, and an uninitialised entry for each of them; `fill` writes them all."""
-    return Decoded(images, np.empty(len(images), _COLUMNS))
+    return Decoded(images, np.zeros(len(images), COLUMNS))
 
 
 def fill(arrays: Decoded, blocks: Iterable[Block]) -> Decoded:
@@ -64,20 +76,20 @@ def fill(arrays: Decoded, blocks: Iterable[Block]) -> Decoded:
 
     Args:
         arrays: Arrays of the final length.
-        blocks: Images, labels and sizes of a few dozen or hundred images.
+        blocks: A few dozen or hundred images each.
 
     Raises:
         NetworkError: There are more or fewer images than the arrays hold.
     """
     count, start = len(arrays.images), 0
-    for images, labels, sizes in blocks:
+    for images, columns in blocks:
         end = start + len(images)
         if end > count:
             start = end
             break
         arrays.images[start:end] = images
-        entries = arrays.columns[start:end]
-        entries["labels"], entries["sizes"], entries["contents"] = labels, sizes, content_hashes(images)
+        columns["contents"] = content_hashes(images)
+        arrays.columns[start:end] = columns
         start = end
     if start != count:
         more = "more" if start > count else f"{start}"
@@ -95,7 +107,7 @@ def cached(folder: Path, shape: tuple[int, ...], identity: object, blocks: Itera
         folder: Where the file lies.
         shape: Images, height, width, channels.
         identity: What the images follow from; ``None`` reads them first and names the file after them.
-        blocks: Images, labels and sizes of a few dozen or hundred images.
+        blocks: A few dozen or hundred images each.
 
     Raises:
         Unwritable: The folder cannot be written or has too little space.
@@ -126,7 +138,7 @@ def _open(path: Path, shape: tuple[int, ...]) -> Decoded | None:
         if images.shape != shape or images.dtype != np.uint8:
             return None
         end = images.offset + images.nbytes
-        columns = np.fromfile(path, _COLUMNS, shape[0], offset=end)
+        columns = np.fromfile(path, COLUMNS, shape[0], offset=end)
         digest = np.fromfile(path, np.uint8, offset=end + columns.nbytes)
         if digest.tobytes() != _digest(columns) or not np.array_equal(content_hashes(images), columns["contents"]):
             return None
@@ -166,8 +178,8 @@ def _write(folder: Path, shape: tuple[int, ...], path: Path | None, blocks: Iter
 @contextmanager
 def _reserved(folder: Path, shape: tuple[int, ...]) -> Iterator[Path]:
     """A temporary file of the full length, on a disk that has the space for it; removed at the end if it is left."""
-    need = int(np.prod(shape)) + _COLUMNS.itemsize * shape[0] + 4096
-    temporary = folder / f"tmp{uuid.uuid4().hex}.part"
+    need = int(np.prod(shape)) + COLUMNS.itemsize * shape[0] + 4096
+    temporary = folder / f"tmp{uuid.uuid4().hex}.{socket.gethostname()}.{os.getpid()}.part"
     try:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -189,12 +201,26 @@ def _reserved(folder: Path, shape: tuple[int, ...]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def _has_ended(temporary: Path) -> bool:
+    """Whether the process that writes a temporary file ran on this machine and is gone."""
+    host, _, process = temporary.stem.partition(".")[2].rpartition(".")
+    if host != socket.gethostname() or not process.isdecimal():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _prune(folder: Path, limit: int) -> None:
     """Removes the files used longest ago until the rest fits; a process that maps one keeps it."""
     now = time.time()
     for abandoned in folder.glob("tmp*.part"):
         with suppress(OSError):
-            if now - abandoned.stat().st_mtime > _DAY:
+            if now - abandoned.stat().st_mtime > _DAY or _has_ended(abandoned):
                 abandoned.unlink()
     files = []
     for path in folder.glob("[0-9a-f]" * 16 + ".npy"):

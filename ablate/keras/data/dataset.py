@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -51,6 +51,10 @@ class Pool:
         sizes: (images, 2), height and width of each image in its source.
         notes: A sentence for each thing of the source that was left out.
         hashes: The `content_hashes` of the images, where they are known already.
+        traits: What the source says about each image beside its pixels and size, such as ``file type``: a whole number
+            for each of its values.
+        origin: Fingerprints of what was read, by name: they change with the data, and not with the size that images
+            are brought to or with other settings, which stand in the configuration.
     """
 
     name: str
@@ -61,6 +65,8 @@ class Pool:
     sizes: np.ndarray
     notes: tuple[str, ...] = ()
     hashes: np.ndarray | None = None
+    traits: Mapping[str, np.ndarray] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -70,6 +76,11 @@ class Pool:
         for part in sorted(self.official):
             digest.update(part.encode() + self.official[part].tobytes())
         return digest.hexdigest()
+
+    @property
+    def fingerprints(self) -> Mapping[str, str]:
+        """The `origin`; of a source that does not say it, the `fingerprint`."""
+        return self.origin or {f"data/{self.name}": self.fingerprint}
 
     @cached_property
     def contents(self) -> np.ndarray:

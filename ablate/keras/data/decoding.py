@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ablate.errors import NetworkError
-from ablate.keras.data.cache import Block, Decoded, Unwritable, allocate, cached, fill
+from ablate.keras.data.cache import COLUMNS, Block, Decoded, Unwritable, allocate, cached, fill
 from ablate.memory import total_memory
 
 _logger = logging.getLogger(__name__)
@@ -29,14 +29,33 @@ _ASSUMED_MEMORY = 8 * 2**30
 """Bytes of memory where the system does not report it."""
 
 
-def decode_blocks(
-    items: Iterable[_Item], decode: Callable[[_Item], tuple[np.ndarray, int, Sequence[int]]]
-) -> Iterator[Block]:
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One decoded image.
+
+    Args:
+        pixels: (height, width, channels), whole numbers 0 to 255.
+        label: Its class.
+        size: Height and width in the source.
+        peak: The largest value in the source, where that has 16 bits; else 0.
+        frames: How many frames the source has, of which the first counts.
+        source: A digest of what was read, 16 bytes: it changes with the source, whatever size the image is brought to.
+    """
+
+    pixels: np.ndarray
+    label: int
+    size: Sequence[int]
+    peak: int = 0
+    frames: int = 1
+    source: bytes = bytes(16)
+
+
+def decode_blocks(items: Iterable[_Item], decode: Callable[[_Item], Example]) -> Iterator[Block]:
     """Items decoded in parallel on all cores, in their order.
 
     Args:
         items: Whatever ``decode`` takes.
-        decode: Returns image, label, and the height and width in the source.
+        decode: Makes an example of one.
 
     Yields:
         Blocks of a few dozen images.
@@ -44,8 +63,14 @@ def decode_blocks(
     source = iter(items)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while items_of_block := list(islice(source, _BLOCK_SIZE)):
-            images, labels, sizes = zip(*pool.map(decode, items_of_block), strict=True)
-            yield np.stack(images), np.array(labels, np.int64), np.array(sizes, np.int32)
+            examples = list(pool.map(decode, items_of_block))
+            columns = np.zeros(len(examples), COLUMNS)
+            columns["labels"] = [one.label for one in examples]
+            columns["sizes"] = [one.size for one in examples]
+            columns["peaks"] = [one.peak for one in examples]
+            columns["frames"] = [one.frames for one in examples]
+            columns["sources"] = [np.void(one.source) for one in examples]
+            yield np.stack([one.pixels for one in examples]), columns
 
 
 def decode_images(

@@ -1,24 +1,71 @@
-"""Images in folders: one folder a class, or such folders within ``train``, ``validation`` and ``test``."""
+"""Images in files: in folders by class, by part and class, or with labels in a table or in their names."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import NetworkError
-from ablate.study.setting import Setting, flag, optional, text
+from ablate.study.setting import Rule, Setting, either, flag, list_of, mapping, number, optional, text, whole
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ablate.keras.data.dataset import Pool
+
+
+def _has_label_group(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and "label" in re.compile(value).groupindex
+    except re.error:
+        return False
+
+
+def _names_parts(value: Any) -> bool:
+    return value == "none" or (
+        mapping(either(text(), list_of(text(), "", empty=False))).allows(value)
+        and {*value} <= {"train", "validation", "test"}
+    )
+
 
 SETTINGS = {
     "path": Setting(None, text(), "the folder"),
     "name": Setting(None, optional(text()), "what tables call the set; null is the folder's name"),
     "skip_corrupt": Setting(False, flag(), "true: leave out images that cannot be read, instead of refusing the set"),
+    "parts": Setting(
+        None,
+        optional(Rule(_names_parts, "none, or the folders of each part: {train: seg_train, test: [fold4, fold5]}")),
+        "folders of train, validation and test: {train: seg_train, test: seg_test}; null finds them by their names, "
+        "none takes no folder for a part",
+    ),
+    "depth": Setting(
+        None, optional(whole(1)), "levels of folders that make a class; null is 1, and refuses what is not clear"
+    ),
+    "labels": Setting(None, optional(text()), "a table of labels (CSV or text), in the folder or in each of its parts"),
+    "image_column": Setting(None, optional(either(text(), whole(1))), "its column of file names; null finds it"),
+    "label_column": Setting(None, optional(either(text(), whole(1))), "its column of classes; null finds it"),
+    "part_column": Setting(None, optional(either(text(), whole(1))), "its column of parts; null finds it"),
+    "label_pattern": Setting(
+        None,
+        optional(Rule(_has_label_group, "a regular expression with a group label: '(?P<label>[a-z]+)\\.\\d+'")),
+        "where a file's path holds its class: '(?P<label>[a-z]+)\\.\\d+'; a group part may name the part",
+    ),
+    "exclude": Setting(
+        [], list_of(text(), "a list of patterns: ['*_mask*']"), "patterns of files that are left out: ['*_mask*']"
+    ),
+    "white": Setting(
+        None,
+        optional(number(0, open_low=True)),
+        "what white is in images of 16 bits (4095 where they hold 12) and floating-point numbers; null: 65535 and 1",
+    ),
 }
 DEFAULTS = {"size": 64}
+
+_READING = (
+    *("parts", "depth", "labels", "image_column", "label_column", "part_column", "label_pattern", "exclude"),
+    "skip_corrupt",
+)
+"""Settings on which files, labels and parts depend."""
 
 
 def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
@@ -29,53 +76,86 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
         size: Height and width, or ``None`` where all images have the same.
 
     Returns:
-        All images; ``train``, ``validation`` and ``test`` folders are official parts.
+        All images; parts that the folder has are official.
 
     Raises:
-        NetworkError: No such folder, fewer than two classes, images that cannot be read, or sizes that differ.
+        NetworkError: No such folder, a folder whose meaning is not clear, fewer than two classes, images that cannot
+            be read, or sizes that differ.
     """
     import numpy as np
     import PIL
 
-    from ablate.keras.data.class_folders import corrupt_notes, first_size, list_images, refuse_empty_classes
+    from ablate.keras.data.class_folders import Layout, list_images, refuse_empty_classes
     from ablate.keras.data.dataset import Pool
-    from ablate.keras.data.decoding import decode_blocks, decode_images
-    from ablate.keras.data.images import UNREADABLE, fitted, opened
+    from ablate.keras.data.decoding import Example, decode_blocks, decode_images
+    from ablate.keras.data.image_files import corrupt_notes, first_size
+    from ablate.keras.data.images import UNREADABLE, fitted, frames_of, opened, peak_of
+    from ablate.keras.data.label_table import ColumnChoice
+    from ablate.keras.data.source_notes import digest_of, file_traits, source_notes
 
     root = Path(values["path"]).expanduser()
-    listing = list_images(root)
+    chosen_columns = (values[f"{kind}_column"] for kind in ("image", "label", "part"))
+    columns = ColumnChoice(*(None if column is None else str(column) for column in chosen_columns))
+    exclude = tuple(values["exclude"])
+    layout = Layout(values["parts"], values["depth"], values["labels"], columns, values["label_pattern"], exclude)
+    listing = list_images(root, layout)
     files, labels, class_names = listing.files, listing.labels, listing.class_names
+    if not files:
+        refuse_empty_classes(root, labels, class_names)
     height_width = size or first_size(root, files)
-    channels, fit = values["channels"], values["fit"]
+    channels, fit, white = values["channels"], values["fit"], values["white"]
 
-    def decode(position: int) -> tuple[np.ndarray, int, tuple[int, int]]:
+    def decode(position: int) -> Example:
         try:
-            with opened(files[position], size) as (image, original):
-                pixels = fitted(image, size, channels, fit)
+            data = files[position].read_bytes()
+            with opened(data, size) as (image, original):
+                frames, peak = frames_of(files[position]), peak_of(image)
+                pixels = fitted(image, size, channels, fit, white)
         except UNREADABLE:
-            return np.zeros((*height_width, channels), np.uint8), -1, (0, 0)
+            return Example(np.zeros((*height_width, channels), np.uint8), -1, (0, 0))
         if pixels.shape[:2] != height_width:
             raise NetworkError(
                 f"data.path={root}: the images differ in size: {files[position]} has {original[0]} x {original[1]} "
                 f"pixels, an earlier one {height_width[0]} x {height_width[1]}. Set data.size, a number or "
                 "[height, width]."
             )
-        return pixels, int(labels[position]), original
+        return Example(pixels, int(labels[position]), original, peak, frames, digest_of(data))
 
+    # Labels that are not in the path of a file change without it.
+    digest = hashlib.blake2b(labels.tobytes() + repr(class_names).encode(), digest_size=8).hexdigest()
     images = decode_images(
         decode_blocks(range(len(files)), decode),
         len(files),
         (*height_width, channels),
         values,
-        identity=[PIL.__version__, fit, [[str(file.resolve()), *_stamp(file)] for file in files]],
+        identity=[PIL.__version__, fit, white, digest, [[str(file.resolve()), *_stamp(file)] for file in files]],
     )
-    columns = images.columns
-    notes = listing.notes + corrupt_notes(root, files, columns["labels"], skip=values["skip_corrupt"])
-    official = {name: index[columns["labels"][index] >= 0] for name, index in listing.official.items()}
-    refuse_empty_classes(root, columns["labels"], class_names)
+    columns_of_images = images.columns
+    notes = listing.notes + corrupt_notes(root, files, columns_of_images["labels"], skip=values["skip_corrupt"])
+    official = {name: index[columns_of_images["labels"][index] >= 0] for name, index in listing.official.items()}
+    refuse_empty_classes(root, columns_of_images["labels"], class_names)
     name = values["name"] or root.resolve().name
-    pixels, sizes, contents = images.images, columns["sizes"], columns["contents"]
-    return Pool(name, pixels, columns["labels"], class_names, official, sizes, notes, contents)
+    # What may differ within a study, since it stands in the configuration, belongs to the name of the fingerprint.
+    chosen = [values[key] for key in _READING if values[key] != SETTINGS[key].default]
+    variant = f"/{hashlib.blake2b(repr(chosen).encode(), digest_size=4).hexdigest()}" if chosen else ""
+    places = [
+        (file.relative_to(root).as_posix(), class_names[label] if label >= 0 else "", source.tobytes())
+        for file, label, source in zip(files, columns_of_images["labels"], columns_of_images["sources"], strict=True)
+    ]
+    parts = {part: index.tolist() for part, index in official.items()}
+    origin = hashlib.blake2b(repr([places, parts]).encode(), digest_size=6).hexdigest()
+    return Pool(
+        name,
+        images.images,
+        columns_of_images["labels"],
+        class_names,
+        official,
+        columns_of_images["sizes"],
+        (*notes, *source_notes(columns_of_images, height_width, white)),
+        columns_of_images["contents"],
+        file_traits(files, class_names),
+        {f"data/{name}{variant}": origin},
+    )
 
 
 def _stamp(file: Path) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from ablate.errors import AblateError
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.data.decoding import file_of, memory_limit
 from ablate.keras.data.loading import load_run_data
-from ablate.keras.data.quality import chance, imbalance, overlaps, repeats
+from ablate.keras.data.quality import chance, contradictions, giveaway_notes, imbalance, overlaps, repeats
 from ablate.keras.data.samples import augmentation_of, draw_samples
 from ablate.keras.networks import build_model
 from ablate.keras.run_config import prepare_process
@@ -50,10 +50,11 @@ def main(config: Mapping[str, Any], folder: Path) -> list[str]:
         kind = "as stored and augmented" if model is not None else "the network has no augmentation"
     except AblateError as error:
         model, kind = None, f"without augmentation, because the network cannot be built: {error}"
-    path = draw_samples(dataset, model, folder / "samples.png")
+    path = folder / "samples.png"
+    lacking = draw_samples(dataset, model, path)
     return [
         *lines,
-        *(f"  note         {note}" for note in (*notes, *dataset.pool.notes)),
+        *(f"  note         {note}" for note in (*notes, *dataset.pool.notes, *giveaway_notes(dataset), *lacking)),
         f"  samples      {path} ({kind})",
     ]
 
@@ -114,6 +115,9 @@ def _equal_images(dataset: Dataset) -> list[str]:
     lines += [
         f"{count} of {name} repeat{'s' * (count == 1)} another one of it" for name, count in repeats(dataset).items()
     ]
+    found = contradictions(dataset)
+    if found.contrary:
+        lines.append(f"{found.contrary} of {found.pairs} pairs of equal images have different labels")
     return lines or ["none"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ablate.characters import FONTS_OF_OTHER_SCRIPTS, printable
 from ablate.keras.data.dataset import Dataset
 from ablate.store.atomic import replacing
 
@@ -83,12 +85,18 @@ def augmented(model: Any, dataset: Dataset, images: np.ndarray) -> np.ndarray:
     Returns:
         The same shape and range.
     """
-    scaled = (images.astype(np.float32) - dataset.offset) * dataset.factor
-    outputs = keras.ops.convert_to_numpy(model(scaled, training=True))
-    return np.clip(np.round(outputs / dataset.factor + dataset.offset), 0, 255).astype(np.uint8)
+
+    def outputs(values: np.ndarray, training: bool) -> np.ndarray:
+        scaled = (values.astype(np.float32) - dataset.offset) * dataset.factor
+        return np.asarray(keras.ops.convert_to_numpy(model(scaled, training=training)))
+
+    # The network may scale images itself before it changes them at random.
+    black_white = np.stack([np.zeros_like(images[0]), np.full_like(images[0], 255)])
+    black, white = outputs(black_white, False).mean(axis=(1, 2))
+    return np.clip(np.round((outputs(images, True) - black) * (255 / (white - black))), 0, 255).astype(np.uint8)
 
 
-def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> Path:
+def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> tuple[str, ...]:
     """Writes samples, a row a class; on the right the same images augmented, where the network does so.
 
     Args:
@@ -96,11 +104,17 @@ def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> Path:
         model: The result of `augmentation_of`.
         path: The PNG file.
 
+    Returns:
+        A sentence where the fonts here lack letters of the names.
+
     Raises:
         StoreError: The file cannot be written.
     """
+    from matplotlib import font_manager
     from matplotlib.figure import Figure
 
+    installed = set(font_manager.get_font_names())
+    fonts: dict[str, Any] = {"family": ["DejaVu Sans", *(name for name in FONTS_OF_OTHER_SCRIPTS if name in installed)]}
     positions = sample_positions(dataset)
     rows, per_class = positions.shape
     height, width, _ = dataset.input_shape
@@ -114,14 +128,25 @@ def draw_samples(dataset: Dataset, model: Any | None, path: Path) -> Path:
         ax.imshow(
             _mosaic(np.where(positions.reshape(-1, 1, 1, 1) < 0, 255, images), per_class), cmap="gray", vmin=0, vmax=255
         )
-        ax.set_title(title, fontsize=10)
+        ax.set_title(_literal(title), fontsize=10, fontdict=fonts)
         ax.set_axis_off()
     labelled = figure.axes[0]
     for row, name in enumerate(dataset.class_names[:rows]):
-        labelled.text(-4, (row + 0.5) * (height + _GAP), name, ha="right", va="center", fontsize=8)
-    with replacing(path, ".png") as temporary:
+        labelled.text(-4, (row + 0.5) * (height + _GAP), _literal(name), ha="right", va="center", fontsize=8, **fonts)
+    with replacing(path, ".png") as temporary, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         figure.savefig(temporary)
-    return path
+    if not any("missing from" in str(one.message) for one in caught):
+        return ()
+    return (
+        "No font here has all letters of the names of the classes, so that some show as boxes in the picture. Noto has "
+        "those of most scripts: apt install fonts-noto-cjk for Chinese, Japanese and Korean.",
+    )
+
+
+def _literal(text: str) -> str:
+    """A text without formulas between dollar signs."""
+    return printable(text).replace("$", r"\$")
 
 
 def _mosaic(images: np.ndarray, columns: int) -> np.ndarray:

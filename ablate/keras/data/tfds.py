@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from itertools import chain, combinations, product
@@ -12,8 +13,6 @@ from ablate.errors import AblateError, NetworkError, suggestion
 from ablate.study.setting import Setting, flag, optional, text
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ablate.keras.data.cache import Block
     from ablate.keras.data.dataset import Pool
 
@@ -38,6 +37,8 @@ SETTINGS = {
 }
 DEFAULTS: dict[str, Any] = {}
 
+_LABEL_TYPES = ("object", "bool", "int64")
+"""Types of a feature that may be a class although the set does not declare it as one."""
 _PREFETCH = 256
 """Encoded images that are read ahead."""
 
@@ -63,6 +64,7 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
 
     from ablate.keras.data.dataset import Pool, consecutive
     from ablate.keras.data.decoding import decode_images
+    from ablate.keras.data.source_notes import source_notes
     from ablate.keras.data.tfds_preparation import find_builder, prepare
 
     logging.getLogger("absl").setLevel(logging.ERROR)  # the log of the library
@@ -110,7 +112,10 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
         )
     names = tuple(builder.info.features[label_key].names)
     name, sizes, contents = values["name"], columns["sizes"], columns["contents"]
-    return Pool(name, images.images, columns["labels"], names, official, sizes, hashes=contents)
+    notes = source_notes(columns, size, None)
+    cut = [values[key] for key in ("train_split", "validation_split", "test_split", "image", "label") if values[key]]
+    origin = {"/".join(["data", name, *cut]): _fingerprint(builder)}
+    return Pool(name, images.images, columns["labels"], names, official, sizes, notes, contents, origin=origin)
 
 
 def _read_split(
@@ -120,8 +125,8 @@ def _read_split(
     import numpy as np
     import tensorflow_datasets as tfds
 
-    from ablate.keras.data.decoding import decode_blocks
-    from ablate.keras.data.images import fitted, opened, picture
+    from ablate.keras.data.decoding import Example, decode_blocks
+    from ablate.keras.data.images import fitted, opened, peak_of, picture
 
     # Images of 8 bits are decoded here, in parallel; only the library knows how it encodes other types.
     is_encoded = builder.info.features[image_key].np_dtype == np.uint8
@@ -132,14 +137,21 @@ def _read_split(
     config = tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1)
     examples = builder.as_dataset(split=split, shuffle_files=False, read_config=config, decoders=decoding)
 
-    def decode(example: dict[str, Any]) -> tuple[np.ndarray, int, tuple[int, ...]]:
+    def decode(example: dict[str, Any]) -> Example:
         image, label = example[image_key], int(example[label_key])
         if is_encoded:
             with opened(image, shape[:2]) as (encoded, size):
-                return fitted(encoded, shape[:2], shape[2], fit), label, size
-        return fitted(picture(image), shape[:2], shape[2], fit), label, image.shape[:2]
+                return Example(fitted(encoded, shape[:2], shape[2], fit), label, size)
+        pixels = fitted(picture(image), shape[:2], shape[2], fit)
+        return Example(pixels, label, image.shape[:2], peak_of(image))
 
     yield from decode_blocks(examples.prefetch(_PREFETCH).as_numpy_iterator(), decode)
+
+
+def _fingerprint(builder: Any) -> str:
+    """Of the version of a set and how many examples and bytes each of its files has."""
+    splits = {name: [list(split.shard_lengths), split.num_bytes] for name, split in sorted(builder.info.splits.items())}
+    return hashlib.blake2b(repr([builder.info.full_name, splits]).encode(), digest_size=6).hexdigest()
 
 
 def _identity(builder: Any) -> list[Any]:
@@ -167,6 +179,7 @@ def _feature(builder: Any, key: str, kind: type, configured: str | None) -> str:
         raise NetworkError(
             f"Data set '{builder.name}' is not one of image classification: it has no "
             f"{'images' if key == 'image' else 'class labels'}. Its features: {', '.join(sorted(features))}."
+            + ("" if key == "image" else _label_advice(builder.name, features))
         )
     usual = names if len(names) == 1 else [*(builder.info.supervised_keys or ()), key]
     chosen = next((name for name in ([configured] if configured else usual) if name in names), None)
@@ -176,6 +189,22 @@ def _feature(builder: Any, key: str, kind: type, configured: str | None) -> str:
             f"them.{suggestion(str(configured), names)}"
         )
     return str(chosen)
+
+
+def _label_advice(name: str, features: Mapping[str, Any]) -> str:
+    """How to use a feature that may be a class although the set does not declare it as one: a text or truth value."""
+    likely = [
+        f"{key} ({'text' if str(feature.np_dtype) == 'object' else feature.np_dtype})"
+        for key, feature in dict(features).items()
+        if getattr(feature, "shape", None) == () and str(getattr(feature, "np_dtype", "")) in _LABEL_TYPES
+    ]
+    if not likely:
+        return ""
+    example = f"tfds.load('{name}', split='train').map(lambda example: (example['image'], example[...]))"
+    return (
+        f" A class may be in {', '.join(likely)}: read it by a function, data=builder data.builder=my_module.load, "
+        f"that returns {example}."
+    )
 
 
 def _splits(builder: Any, values: dict[str, Any]) -> dict[str, str]:

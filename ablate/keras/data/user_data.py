@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
@@ -22,6 +25,12 @@ _FORMS = (
     "It must return (images, labels), ((images, labels) for training, (images, labels) for testing), a tf.data.Dataset "
     "or a generator of images with labels, or {train: ..., validation: ..., test: ..., class_names: [...]} of such."
 )
+_WHOLE_PARTS = (tuple, Iterator, tf.data.Dataset, keras.utils.PyDataset)
+_LEAST_REPEATS = 1000
+"""Images that a generator may repeat before it counts as one without end."""
+_MOST_EXAMPLES = 20_000_000
+_LONGEST = 600.0
+"""Seconds that a generator may take for a pass."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +40,12 @@ class UserPart:
     Args:
         count: How many images there are.
         read: Returns the images with their labels, one by one, from the first on.
+        names: What the part itself calls its classes, if it does.
     """
 
     count: int
     read: Callable[[], Iterator[tuple[Any, Any]]]
+    names: tuple[str, ...] | None = None
 
 
 def read_parts(where: str, function: Callable[[], Any]) -> tuple[dict[str, UserPart], Sequence[Any] | None]:
@@ -51,16 +62,51 @@ def read_parts(where: str, function: Callable[[], Any]) -> tuple[dict[str, UserP
     parts = {}
     for name, value in values.items():
         with _user_faults(where, name):
-            if isinstance(value, Iterator):
-                parts[name] = _from_generator(where, name, function, value)
+            if isinstance(value, keras.utils.PyDataset):
+                part = _from_batches(where, name, value)
+            elif isinstance(value, Iterator):
+                part = _from_generator(where, name, function, value)
             elif isinstance(value, tf.data.Dataset):
-                parts[name] = _from_dataset(where, name, value)
+                part = _from_dataset(where, name, value)
+            elif is_table_of_images(value):
+                part = _from_table(where, name, value)
             else:
-                parts[name] = _from_arrays(where, name, value)
+                part = _from_arrays(where, name, value)
+            parts[name] = replace(part, names=_own_names(value))
     empty = [name for name, part in parts.items() if not part.count]
     if empty:
         raise NetworkError(f"{where} returned no image for {' and '.join(empty)}.")
-    return parts, names
+    common = _common_names(where, parts, names)
+    if any(part.names not in (None, common) for part in parts.values()):
+        # Each part counts its own class folders: number 1 of one is not number 1 of the other.
+        parts = {name: _with_named_labels(where, name, part) for name, part in parts.items()}
+    return parts, common
+
+
+def _common_names(where: str, parts: Mapping[str, UserPart], names: Sequence[Any] | None) -> Sequence[Any] | None:
+    """The names of the classes by number in the training part, which those of other parts must not contradict."""
+    common = parts["train"].names if names is None else tuple(str(name) for name in names)
+    if common is None:
+        common = next((part.names for part in parts.values() if part.names is not None), None)
+    if common is None:
+        return None
+    faults = []
+    for part, own in ((part, value.names) for part, value in parts.items()):
+        unknown = [name for name in own or () if name not in common]
+        if unknown:
+            faults.append(
+                f"{where} has classes in {part} that {'train' if names is None else 'class_names'} lacks: "
+                f"{listing(unknown, 5)} (its classes are {listing(common, 10)})."
+            )
+    if faults:
+        raise NetworkError("\n".join(faults))
+    unnamed = [part for part, value in parts.items() if value.names is None]
+    different = {value.names for value in parts.values() if value.names is not None} - {common}
+    if different and unnamed:
+        raise NetworkError(
+            f"{where}: its parts number their classes differently, and {' and '.join(unnamed)} does not name them."
+        )
+    return common
 
 
 def read_examples(where: str, parts: Mapping[str, UserPart]) -> Iterator[tuple[Any, Any]]:
@@ -74,14 +120,33 @@ def read_examples(where: str, parts: Mapping[str, UserPart]) -> Iterator[tuple[A
             yield from part.read()
 
 
+def _with_named_labels(where: str, name: str, part: UserPart) -> UserPart:
+    """A part whose labels are the names that it has for them, and not its numbers."""
+    names = part.names or ()
+    return replace(part, read=lambda: ((image, _named(where, name, label, names)) for image, label in part.read()))
+
+
+def _named(where: str, part: str, label: Any, names: Sequence[str]) -> Any:
+    """A label by the name that its part has for it."""
+    value = np.asarray(label)
+    if value.dtype.kind in "USO":
+        return label
+    number = int(value.argmax()) if value.ndim == 1 and value.size > 1 else int(value.item())
+    if not 0 <= number < len(names):
+        raise NetworkError(f"{where} gives the label {label!r} in {part}, which has {len(names)} classes.")
+    return names[number]
+
+
 @contextmanager
-def open_image(image: Any, size: tuple[int, int] | None, white: float) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
+def open_image(
+    image: Any, size: tuple[int, int] | None, white: float | None
+) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
     """Whatever a function returns for an image, as a picture.
 
     Args:
         image: An array, a picture of Pillow, a path, or the bytes of a file.
         size: See `ablate.keras.data.images.opened`.
-        white: What white is among floating-point numbers.
+        white: See `ablate.keras.data.images.picture`.
 
     Yields:
         The picture, and its height and width before it was reduced.
@@ -98,6 +163,20 @@ def open_image(image: Any, size: tuple[int, int] | None, white: float) -> Iterat
     if not isinstance(image, Image.Image):
         image = picture(np.asarray(image), white)
     yield image, (image.height, image.width)
+
+
+def content_of(image: Any) -> bytes:
+    """The bytes of whatever a function returns for an image: those of its file, or its values."""
+    if isinstance(image, np.ndarray) and image.dtype.kind in "SUO" and image.ndim == 0:
+        image = image.item()
+    if isinstance(image, bytes):
+        return Path(os.fsdecode(image)).expanduser().read_bytes() if b"\0" not in image else image
+    if isinstance(image, str | os.PathLike):
+        return Path(image).expanduser().read_bytes()
+    if isinstance(image, Image.Image):
+        return image.mode.encode() + image.tobytes()
+    values = np.ascontiguousarray(image)
+    return repr((values.dtype.str, values.shape)).encode() + values.tobytes()
 
 
 @contextmanager
@@ -134,14 +213,42 @@ def _parts_of(where: str, returned: Any) -> tuple[dict[str, Any], Sequence[Any] 
             raise NetworkError(f"{where} returned {fault}. {_FORMS}")
         parts = {part: returned[part] for part in _PARTS if returned.get(part) is not None}
         names = returned.get("class_names")
-    elif _is_pair(returned) and all(isinstance(half, tuple | Iterator | tf.data.Dataset) for half in returned):
+    elif _is_pair(returned) and all(isinstance(half, _WHOLE_PARTS) for half in returned):
         parts, names = {"train": returned[0], "test": returned[1]}, None
     else:
         parts, names = {"train": returned}, None
-    if names is None:
-        # The result of keras.utils.image_dataset_from_directory has the names of its classes.
-        names = getattr(parts["train"], "class_names", None)
     return parts, names
+
+
+def _own_names(value: Any) -> tuple[str, ...] | None:
+    """What one part calls its classes, as data sets of Keras, Hugging Face and torchvision do."""
+    names = getattr(value, "class_names", None)
+    if names is None and isinstance(indices := getattr(value, "class_indices", None), Mapping):
+        names = sorted(indices, key=lambda name: indices[name])
+    if names is None and is_table_of_images(value):
+        names = getattr(getattr(value, "features", {}).get("label"), "names", None)
+    return None if names is None else tuple(str(name) for name in names)
+
+
+def is_table_of_images(value: Any) -> bool:
+    """Whether it is a data set of Hugging Face with the columns ``image`` and ``label``."""
+    return {"image", "label"} <= set(getattr(value, "column_names", None) or ()) and hasattr(value, "__getitem__")
+
+
+def _from_table(where: str, part: str, value: Any) -> UserPart:
+    return UserPart(len(value), lambda: ((row["image"], row["label"]) for row in value))
+
+
+def _from_batches(where: str, part: str, value: Any) -> UserPart:
+    """One pass over batches by number, as `flow_from_directory` and others of Keras give them without end."""
+
+    def read() -> Iterator[tuple[Any, Any]]:
+        for number in range(len(value)):
+            images, labels = value[number][:2]
+            yield from zip(images, labels, strict=True)
+
+    samples = getattr(value, "n", None)
+    return UserPart(samples if isinstance(samples, int) else sum(1 for _ in read()), read)
 
 
 def _is_pair(value: Any) -> bool:
@@ -189,7 +296,35 @@ def _from_generator(where: str, part: str, function: Callable[[], Any], first: I
     def read() -> Iterator[tuple[Any, Any]]:
         return checked(iter(_parts_of(where, function())[0][part]))
 
-    return UserPart(sum(1 for _ in checked(first)), read)
+    return UserPart(_count(where, part, checked(first)), read)
+
+
+def _count(where: str, part: str, examples: Iterator[tuple[Any, Any]]) -> int:
+    """How many examples a generator gives.
+
+    Raises:
+        NetworkError: It does not seem to end: it gives the same images again and again, or very many of them.
+    """
+    contents: set[bytes] = set()
+    begin = time.monotonic()
+    count = last_new = 0
+    for image, _ in examples:
+        count += 1
+        if isinstance(image, np.ndarray):
+            content = hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=8).digest()
+            if content not in contents:
+                contents.add(content)
+                last_new = count
+        else:
+            last_new = count
+        repeats = count - last_new > max(_LEAST_REPEATS, 2 * len(contents))
+        if repeats or count > _MOST_EXAMPLES or time.monotonic() - begin > _LONGEST:
+            seen = f"{len(contents)} different images" if repeats else f"{count} images"
+            raise NetworkError(
+                f"{where} returned for {part} a generator that gave {seen} and has not ended: one pass is needed. "
+                "Leave out 'while True' and repeat(), or return a list of paths with their labels."
+            )
+    return count
 
 
 class Labels:
@@ -206,6 +341,7 @@ class Labels:
         self.where = where
         self.names = None if names is None else tuple(str(name) for name in names)
         self._codes: dict[int | str, int] = {}
+        self._width: int | None = None  # of one-hot labels
 
     def code(self, label: Any) -> int:
         """The code of a label: a whole number (of any type), a text or a one-hot vector.
@@ -222,6 +358,12 @@ class Labels:
             key = text.decode() if isinstance(text, bytes) else str(text)
         elif value.ndim == 1 and np.count_nonzero(value) == 1 and value.max() == 1:
             key = int(value.argmax())
+            if self._width not in (None, value.size):
+                raise NetworkError(
+                    f"{self.where} gives one-hot labels of {self._width} classes and of {value.size}: the parts count "
+                    "different classes. Give each part the same class_names, or return the names as labels."
+                )
+            self._width = value.size
             self.names = self.names or tuple(map(str, range(value.size)))
         else:
             raise NetworkError(

@@ -1,8 +1,8 @@
 """Networks in their full form, built from the ``model`` node of a configuration.
 
-Every network of ours, and every one of `keras.applications`, ends in a softmax: its outputs are probabilities, so that
-the loss is ``sparse_categorical_crossentropy`` (not ``from_logits``) for all of them. A user's builder should do the
-same. Images come scaled; none of our networks rescales or augments them.
+Every network of ours, and every one of `keras.applications`, ends in a softmax: its outputs are probabilities. What a
+network of a user ends in, `ablate.keras.outputs` finds out. None of our networks rescales or augments its images: they
+come scaled. A user's network may do so.
 """
 
 from __future__ import annotations
@@ -13,15 +13,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablate.errors import NetworkError, suggestion
-from ablate.keras.models.application import application, applications
+from ablate.keras.models.application import application, applications, scales_images
 from ablate.keras.models.application import least_size as least_application
-from ablate.keras.models.builder import built_by, saved
+from ablate.keras.models.builder import REDRAW, built_by, saved
 from ablate.keras.models.mini_xception import default_filters, mini_xception
 from ablate.keras.models.resnet import resnet
 from ablate.keras.models.vgg import vgg
-from ablate.study.setting import Rule, Setting, check_section, flag, list_of, mapping, number, optional, text, whole
+from ablate.study.setting import (
+    Rule,
+    Setting,
+    check_section,
+    choice,
+    flag,
+    list_of,
+    mapping,
+    number,
+    optional,
+    text,
+    whole,
+)
 
-__all__ = ["NETWORKS", "Network", "build", "least_side", "resolve_name"]
+__all__ = ["NETWORKS", "Network", "build", "least_side", "resolve_name", "scales_itself"]
 
 
 def _integers(empty: bool = False, length: int | None = None) -> Rule:
@@ -95,7 +107,9 @@ NETWORKS: Mapping[str, Network] = {
     ),
     "application": Network(application, {"network": text(), "args": optional(mapping())}),
     "saved": Network(saved, {"path": text()}),
-    "builder": Network(built_by, {"builder": text(), "args": optional(mapping())}),
+    "builder": Network(
+        built_by, {"builder": text(), "args": optional(mapping()), "weights": optional(choice((REDRAW,)))}
+    ),
 }
 """All networks by name."""
 
@@ -167,6 +181,15 @@ def least_side(model: Mapping[str, Any], input_shape: tuple[int, int, int]) -> i
     keys = {key: model[key] for key in network.rules if key in model}
     values, faults = check_section("model", keys, network.settings())
     return 1 if faults else network.least_size(values["filters"] or default_filters(input_shape))
+
+
+def scales_itself(model: Mapping[str, Any]) -> bool:
+    """Whether a network of ours or of `keras.applications` scales its images itself.
+
+    Args:
+        model: The ``model`` node as `resolve_name` returns it.
+    """
+    return model.get("network") in applications() and scales_images(model["network"], model.get("args"))
 
 
 def _misfits(name: str, network: Network, values: Mapping[str, Any], input_shape: tuple[int, int, int]) -> list[str]:

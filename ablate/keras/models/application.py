@@ -11,9 +11,14 @@ from typing import Any
 import keras
 
 from ablate.errors import NetworkError, suggestion
-from ablate.keras.models.builder import unknown_arguments, with_fresh_names
+from ablate.keras.fresh_names import with_fresh_names
+from ablate.keras.models.builder import unknown_arguments
 
 _FIXED = ("include_top", "weights", "input_tensor", "input_shape", "classes", "classifier_activation", "pooling")
+
+
+_SCALING_WITHOUT_A_CHOICE = "EfficientNetB"
+"""How the names of those networks begin that always scale their images themselves."""
 
 
 def applications() -> dict[str, Callable[..., Any]]:
@@ -55,6 +60,16 @@ def application(
     except (ValueError, TypeError) as error:
         shape = "x".join(map(str, input_shape))
         raise NetworkError(f"keras.applications.{network} cannot be built for images of {shape}: {error}") from error
+
+
+def scales_images(network: str, args: Mapping[str, Any] | None = None) -> bool:
+    """Whether `application` builds a network that scales its images itself.
+
+    Args:
+        network: Name in `keras.applications`.
+        args: As for `application`.
+    """
+    return network.startswith(_SCALING_WITHOUT_A_CHOICE) or bool((args or {}).get("include_preprocessing"))
 
 
 @cache

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from ablate.errors import NetworkError, suggestion
+from ablate.formatting import listing
+from ablate.keras.fresh_names import with_fresh_names
+from ablate.keras.initial_weights import layers_with_loaded_weights, leaf_layers, undecided_variables
 from ablate.objects import load_object
+
+REDRAW = "redraw"
+"""The value of ``model.weights`` by which a user accepts that loaded weights are not used."""
+
+_WITHOUT_LOADED_WEIGHTS: set[str] = set()
+"""Functions and their arguments that were found to load no weights; finding out takes as long as drawing them."""
 
 
 def built_by(
-    input_shape: tuple[int, int, int], classes: int, *, builder: str, args: Mapping[str, Any] | None = None
+    input_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    builder: str,
+    args: Mapping[str, Any] | None = None,
+    weights: str | None = None,
 ) -> Any:
     """The network that a user's function builds.
 
@@ -24,13 +38,15 @@ def built_by(
         classes: Number of classes; likewise.
         builder: Dotted path of the function.
         args: Its further arguments; they win over the two above.
+        weights: ``"redraw"`` where every run may replace weights that the function loads by freshly drawn ones.
 
     Returns:
         The Keras model that the function returned.
 
     Raises:
         ConfigError: If there is no such function.
-        NetworkError: If the function does not take the arguments, fails, or returns no Keras model.
+        NetworkError: If the function does not take the arguments, fails, returns no Keras model, or one whose weights
+            it loaded, which no run would use.
     """
     function = load_object(builder, "model.builder", "my_package.nets.make")
     if not callable(function):
@@ -55,7 +71,40 @@ def built_by(
         raise NetworkError(f"model.builder={builder} failed: {type(error).__name__}: {error}") from error
     if not isinstance(model, keras.Model):
         raise NetworkError(f"model.builder={builder} must return a Keras model, not {type(model).__name__}.")
+    key = repr((builder, call))
+    if weights != REDRAW and key not in _WITHOUT_LOADED_WEIGHTS:
+        _refuse_loaded_weights(builder, model, lambda: function(**call))
+        _WITHOUT_LOADED_WEIGHTS.add(key)
     return model
+
+
+def _refuse_loaded_weights(builder: str, model: Any, build: Callable[[], Any]) -> None:
+    if layers := _loaded_layers(model, build):
+        raise NetworkError(
+            f"model.builder={builder} loads or sets weights, in {listing(layers, 5)}. Every run starts from freshly "
+            f"drawn weights, so these would be lost: model.weights={REDRAW} accepts that. To start from them, train in "
+            "a script of your own with `ablate.run`."
+        )
+
+
+def _loaded_layers(model: Any, build: Callable[[], Any]) -> list[str]:
+    """Paths of the layers whose weights are not freshly drawn."""
+    loaded, undecided = layers_with_loaded_weights(model)
+    if loaded or not undecided:
+        return loaded
+    # Where no initialiser is at hand that could draw the same again, fresh weights differ from build to build.
+    first = dict(leaf_layers(model))
+    second = dict(leaf_layers(with_fresh_names(build)))
+    return [
+        path
+        for path in undecided
+        if path in second
+        and first[path] is not second[path]
+        and any(
+            np.ptp(one) > 0 and np.array_equal(one, other)
+            for one, other in zip(undecided_variables(first[path]), undecided_variables(second[path]), strict=False)
+        )
+    ]
 
 
 def unknown_arguments(function: str, arguments: Mapping[str, Any], allowed: Sequence[str]) -> list[str]:
@@ -72,32 +121,6 @@ def unknown_arguments(function: str, arguments: Mapping[str, Any], allowed: Sequ
         for name in arguments
         if name not in allowed
     ]
-
-
-def with_fresh_names(build: Callable[[], Any]) -> Any:
-    """Calls a function that builds a model, with the numbers of layer names starting anew.
-
-    Keras numbers layers without a name by a counter (``conv2d``, ``conv2d_1``, ...) that goes on from model to model,
-    whereas initial weights are drawn by layer name. `keras.utils.clear_session` would set the counter back, but also
-    drops the caller's number format and TensorFlow's compiled kernels. The counter belongs to a thread, so the function
-    runs in a new one, with the caller's number format and distribution.
-
-    Args:
-        build: A function without arguments.
-
-    Returns:
-        The result of the function; its exceptions are raised here.
-    """
-    policy, distribution = keras.config.dtype_policy(), keras.distribution.distribution()
-
-    def run() -> Any:
-        keras.config.set_dtype_policy(policy)
-        if distribution is not None:
-            keras.distribution.set_distribution(distribution)
-        return build()
-
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="build") as pool:
-        return pool.submit(run).result()
 
 
 def saved(input_shape: tuple[int, int, int], classes: int, *, path: str) -> Any:

@@ -15,8 +15,9 @@ Importing this package loads no Keras: configuration and help page read the decl
 from __future__ import annotations
 
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
+from ablate.keras.rewrites.places import inaccessible_places, present, sites_of
 from ablate.keras.rewrites.registry import INGREDIENTS, catalogue
-from ablate.keras.rewrites.rewriting import ablated_graph, present, remove, sites_of
+from ablate.keras.rewrites.rewriting import ablated_graph, partial_removals, remove
 
 __all__ = [
     "INGREDIENTS",
@@ -26,6 +27,8 @@ __all__ = [
     "Stage",
     "ablated_graph",
     "catalogue",
+    "inaccessible_places",
+    "partial_removals",
     "present",
     "remove",
     "sites_of",

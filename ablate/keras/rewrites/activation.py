@@ -18,7 +18,7 @@ class Activation(Ingredient):
     Activations on their own and those fused into convolutions and dense layers count. Gates do not (an activation that
     reaches a product of two tensors without meeting weights, as at the end of squeeze-and-excitation, or in a swish
     written out as ``x * sigmoid(x)``), nor does what an output ends with, nor what is within recurrent or attention
-    layers.
+    layers. A `Lambda` or a class of the user is an activation if it computes one function of each number.
     """
 
     name = "activation"
@@ -39,7 +39,12 @@ class Activation(Ingredient):
 
 
 def _activations(graph: Graph) -> Iterator[Node]:
-    return (node for node in graph.nodes.values() if _activates(graph.layer(node)) and len(node.inputs) == 1)
+    for node in graph.nodes.values():
+        layer = graph.layer(node)
+        # What a function of the user does in front of all weights prepares the data.
+        of_keras = layer.is_of_keras() and layer.kind.__name__ != "Lambda"
+        if len(node.inputs) == 1 and _activates(layer) and (of_keras or graph.is_behind_weights(node)):
+            yield node
 
 
 def _is_within(graph: Graph, node: Node) -> bool:
@@ -56,7 +61,7 @@ def _exchanged(graph: Graph, nodes: Sequence[Node], level: Level) -> Graph:
     fused = [graph.layer(node).configured(activation=level) for node in others if node not in alone]
     if level == "linear":
         return graph.edited(layers=fused).without(alone)
-    replaced = [graph.turned(node, "Activation", activation=level) for node in alone]
+    replaced = [graph.turned(node, "Activation", weighted=False, activation=level) for node in alone]
     return graph.edited(layers=[*fused, *replaced], nodes=[node.called_with(node.inputs[0]) for node in alone])
 
 

@@ -19,7 +19,9 @@ class Bias(Ingredient):
     absence = "no convolution without a bias"
     levels = (False, True)
     stage = Stage.BIASES
-    requires: ClassVar[Mapping[str, tuple[Level, ...]]] = {"batch_norm": (True,)}  # else all have one anyway
+    requires: ClassVar[Mapping[str, tuple[Level, ...]]] = {
+        "batch_norm": (True,)
+    }  # else those beside it have one anyway
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The convolutions without a bias."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from ablate.keras.graph import Graph
-from ablate.keras.kinds import is_activation
+from ablate.keras.kinds import is_activation, is_batch_norm
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
 
 
@@ -32,7 +32,9 @@ class BatchNormPlacement(Ingredient):
         """The batch norms with the activation behind each; in a row of both, each goes with the one next behind it."""
         sites = []
         taken: set[str] = set()
-        for norm in graph.find("BatchNormalization"):
+        for norm in graph.nodes.values():
+            if not is_batch_norm(graph.layer(norm)):
+                continue
             activation = graph.sole_consumer(norm)
             if activation is None or not is_activation(graph.layer(activation)) or len(activation.inputs) != 1:
                 continue

@@ -7,7 +7,7 @@ from typing import Any
 
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Node, Tensor
-from ablate.keras.kinds import CONVOLUTIONS, DENSE, NORMALIZATIONS, by_rank, keeps_structure
+from ablate.keras.kinds import CONVOLUTIONS, DENSE, by_rank, is_normalization, keeps_structure
 
 _DROP_PATH = re.compile(r"drop_?path|drop_?connect|stochastic_?depth", re.IGNORECASE)
 _ZERO = re.compile(r"zeros?$", re.IGNORECASE)
@@ -66,7 +66,7 @@ def _restarted(layer: LayerSpec) -> LayerSpec | None:
     """The same layer with the usual start of those weights that start as zero; None if none does."""
     from keras import initializers
 
-    if not layer.is_a(*NORMALIZATIONS, *CONVOLUTIONS, *DENSE):
+    if not (layer.is_a(*CONVOLUTIONS, *DENSE) or is_normalization(layer)):
         return None
     starts = {
         key: initializers.serialize(initializers.get(start))

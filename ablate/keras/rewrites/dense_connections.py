@@ -42,15 +42,16 @@ def _newest(graph: Graph, node: Node) -> Tensor | None:
     if len(node.shape) < 3 or channels % len(node.shape) == 0:
         return None
     for tensor in node.inputs:
-        others = {other.node for other in node.inputs if other != tensor}
-        if tensor.node not in others and _computed_from(graph, tensor, others):
+        others = [other for other in node.inputs if other != tensor]
+        if _computed_from(graph, tensor, others):
             return tensor
     return None
 
 
-def _computed_from(graph: Graph, tensor: Tensor, sources: set[str]) -> bool:
+def _computed_from(graph: Graph, tensor: Tensor, sources: Sequence[Tensor]) -> bool:
     """Whether a tensor comes through weights from every one of the sources, and from nothing else."""
-    if not sources <= graph.ancestors(graph.nodes[tensor.node]):
+    # A part of the channels that is put beside what the other part became (CSPNet) would be lost.
+    if any(source.node == tensor.node or not graph.depends_on(tensor, source) for source in sources):
         return False
-    layers = map(graph.layer, graph.computed_between(tensor, sources) or ())
+    layers = map(graph.layer, graph.computed_between(tensor, {source.node for source in sources}) or ())
     return any(layer.weighted and not is_position(layer) for layer in layers)

@@ -10,12 +10,13 @@ from ablate.keras.graph_node import Node, Shape
 from ablate.keras.kinds import CONVOLUTIONS, DENSE, by_rank, pools_globally
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nested_sites, rewritten_at
 
-_MAXIMUM = by_rank("GlobalMaxPooling")
+_MAXIMUM = by_rank("GlobalMaxPooling", "AdaptiveMaxPooling")
 
 
 class Head(Ingredient):
     """The global pooling that feeds the classifier: ``gmp`` takes the maximum, ``flatten`` keeps all places of the map.
 
+    A pooling is global if its window is the whole map, whatever its class: an `AveragePooling2D` or a mean may be.
     Only the pooling that leads to a dense layer (or a 1x1 convolution) in front of the output counts, also where it
     closes a model nested in the network. One whose result goes back to a map, as in squeeze-and-excitation, stays. The
     layers behind it are built for their longer input.
@@ -58,6 +59,9 @@ def _stays_a_vector(graph: Graph, node: Node) -> bool:
     family = {node.key, *(other.key for other in after)}
     if any(_is_map(shape) for shape in node.shapes):
         return False
+    # A wider convolution is one of a block, even where images are so small that its map has one place.
+    if any(max(graph.layer(other).config.get("kernel_size") or [1]) > 1 for other in after):
+        return False
     for other in after:
         outside = (tensor for tensor in other.inputs if tensor.node not in family)
         if any(_is_map(shape) for shape in other.shapes) or any(len(graph.shape(tensor)) > 2 for tensor in outside):
@@ -84,9 +88,26 @@ def _is_mixing(layer: LayerSpec) -> bool:
 
 def _replaced(graph: Graph, nodes: Sequence[Node], level: Level) -> Graph:
     turned = _maximum if level == "gmp" else _flatten
+    reshaped = [] if level == "gmp" else [one for node in nodes for one in _reshaped_behind(graph, node)]
     return graph.edited(
-        layers=[turned(graph, node) for node in nodes], nodes=[node.called_with(node.inputs[0]) for node in nodes]
+        layers=[*(turned(graph, node) for node in nodes), *(_of_any_length(graph, one) for one in reshaped)],
+        nodes=[node.called_with(node.inputs[0]) for node in (*nodes, *reshaped)],
     )
+
+
+def _reshaped_behind(graph: Graph, node: Node) -> list[Node]:
+    """The calls between a pooling and the classifier that reshape its channels, to a map of one place, say."""
+    unmixed = graph.reached(node, lambda user: not _is_mixing(graph.layer(user)))
+    return [
+        one
+        for one in unmixed
+        if (graph.layer(one).is_a("Reshape") or graph.layer(one).is_operation("Reshape"))
+        and sum(size != 1 for size in one.shape[1:]) == 1
+    ]
+
+
+def _of_any_length(graph: Graph, node: Node) -> LayerSpec:
+    return graph.turned(node, "Reshape", target_shape=tuple(1 if size == 1 else -1 for size in node.shape[1:]))
 
 
 def _data_format(layer: LayerSpec) -> str:
@@ -95,13 +116,17 @@ def _data_format(layer: LayerSpec) -> str:
     return layer.config.get("data_format") or config.image_data_format()
 
 
+def _keeps_places(graph: Graph, node: Node) -> bool:
+    """Whether its output is a map of one place."""
+    return len(node.shape) == len(graph.shape(node.inputs[0]))
+
+
 def _maximum(graph: Graph, node: Node) -> LayerSpec:
     layer = graph.layer(node)
     if layer.is_a(*_MAXIMUM) or layer.is_operation("Max"):
         return layer
     kind = _MAXIMUM[len(graph.shape(node.inputs[0])) - 3]
-    keepdims = bool(layer.config.get("keepdims"))
-    return graph.turned(node, kind, keepdims=keepdims, data_format=_data_format(layer))
+    return graph.turned(node, kind, keepdims=_keeps_places(graph, node), data_format=_data_format(layer))
 
 
 def _flatten(graph: Graph, node: Node) -> LayerSpec:
@@ -112,7 +137,7 @@ def _flatten(graph: Graph, node: Node) -> LayerSpec:
             f"`head` cannot become flatten in model '{graph.name}': layer '{layer.name}' gets maps of no fixed size "
             f"{shape[1:]}. Build the model with a fixed input shape."
         )
-    if not layer.config.get("keepdims"):
+    if not _keeps_places(graph, node):
         return graph.turned(node, "Flatten", data_format=_data_format(layer))
     places = (1,) * (len(shape) - 2)
     target = (-1, *places) if _data_format(layer) == "channels_first" else (*places, -1)

@@ -100,6 +100,16 @@ class Ingredient(ABC):
             level: A level that `allows` accepts, not the first.
         """
 
+    def left_alone(self, graph: Graph) -> Mapping[Site, str]:
+        """Places that look like the ingredient and are not, each with the reason.
+
+        `rewrite` gets those that patterns of ``only`` name.
+
+        Args:
+            graph: The graph.
+        """
+        return {}
+
     def allows(self, level: object) -> bool:
         """Whether it has this level; overridden where levels are more than can be listed."""
         return any(type(level) is type(known) and level == known for known in self.levels)

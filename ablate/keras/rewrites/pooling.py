@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Node
-from ablate.keras.kinds import POOLINGS
+from ablate.keras.kinds import POOLINGS, pools_globally
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 
 _GEOMETRY = ("strides", "padding", "data_format")
@@ -17,7 +17,8 @@ class Pooling(Ingredient):
 
     ``max`` and ``average`` keep window and stride. ``strided`` learns the weights of the window: a convolution without
     activation of the same size, stride and padding and with as many filters as channels (Springenberg et al. 2015,
-    https://arxiv.org/abs/1412.6806). Global poolings and mere subsampling stay.
+    https://arxiv.org/abs/1412.6806). Poolings of the whole map and mere subsampling
+    stay.
     """
 
     name = "pooling"
@@ -29,11 +30,16 @@ class Pooling(Ingredient):
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The poolings."""
-        return sites_at(node for node in graph.find(*POOLINGS) if max(graph.layer(node).config["pool_size"]) > 1)
+        return sites_at(node for node in graph.find(*POOLINGS) if _is_pooling(graph, node))
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Puts a pooling of the kind, or a convolution, in the place of each."""
         return graph.edited(layers=[_turned(graph, node, level) for node in nodes_at(graph, sites)])
+
+
+def _is_pooling(graph: Graph, node: Node) -> bool:
+    layer = graph.layer(node)
+    return max(layer.config["pool_size"]) > 1 and not pools_globally(layer, graph.shape(node.inputs[0]))
 
 
 def _turned(graph: Graph, node: Node, level: Level) -> LayerSpec:

@@ -25,6 +25,8 @@ _BUILT_IN = (
     "bias.Bias",
     "norm.Norm",
     "squeeze_excite.SqueezeExcite",
+    "spatial_attention.SpatialAttention",
+    "groups.Groups",
     "dropout.Dropout",
     "dense_connections.DenseConnections",
     "activation.Activation",

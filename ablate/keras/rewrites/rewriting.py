@@ -4,78 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 from ablate.errors import NetworkError, suggestion
 from ablate.formatting import listing
-from ablate.keras.graph import Graph, fingerprint
+from ablate.keras.graph import Graph
+from ablate.keras.graph_equality import fingerprint
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
-from ablate.keras.rewrites.registry import INGREDIENTS, catalogue
-
-Patterns = Sequence[str]
-"""Patterns of layer names such as ``block[3-5]*``, as in a shell; none means all."""
+from ablate.keras.rewrites.places import (
+    Patterns,
+    absence_text,
+    has_places,
+    inaccessible_places,
+    inaccessible_text,
+    left_alone,
+    left_alone_text,
+    matching_sites,
+    number_of_places,
+    patterns,
+    sites_of,
+)
+from ablate.keras.rewrites.registry import catalogue
 
 
 def rewriting_order(ingredients: Mapping[str, Ingredient]) -> tuple[str, ...]:
     """Names of ingredients in the order in which they are rewritten: by stage, and within one as they are listed."""
     return tuple(sorted(ingredients, key=lambda name: ingredients[name].stage))
-
-
-def sites_of(ingredient: Ingredient, graph: Graph, prefix: str = "") -> tuple[str, ...]:
-    """The names of the places where an ingredient is found; ``nested/place`` within a nested model.
-
-    Args:
-        ingredient: What to look for.
-        graph: Where.
-        prefix: What to put before each name.
-    """
-    names = [prefix + "/".join(_path(graph, site)) for site in ingredient.find(graph)]
-    for layer in graph.layers.values():
-        if layer.inner is not None:
-            names += sites_of(ingredient, layer.inner, f"{prefix}{layer.name}/")
-    return tuple(names)
-
-
-def _path(graph: Graph, site: Site) -> tuple[str, ...]:
-    return site.nodes if graph.layer(site.nodes[0]).inner is not None else site.nodes[:1]
-
-
-def present(model: Any, ingredients: Mapping[str, Ingredient] = INGREDIENTS) -> dict[str, int]:
-    """What a model is made of.
-
-    Args:
-        model: A functional or Sequential Keras model.
-        ingredients: What to look for.
-
-    Returns:
-        The number of places for each ingredient, in the order of `INGREDIENTS`; 0 for one that is not there.
-
-    Raises:
-        NetworkError: If the model has no graph.
-    """
-    from ablate.keras.graph_reader import graph_of  # needs Keras, unlike the declarations of the ingredients
-
-    graph = graph_of(model)
-    return {name: len(sites_of(ingredient, graph)) for name, ingredient in ingredients.items()}
-
-
-def _matching(graph: Graph, sites: Sequence[Site], only: Patterns, prefix: str = "") -> list[Site]:
-    """The sites with a layer whose name matches one of the patterns.
-
-    Args:
-        graph: Where the sites were found.
-        sites: The sites.
-        only: The patterns; none lets all pass.
-        prefix: Nested models in which the graph stands, each followed by ``/``.
-    """
-
-    def fits(name: str) -> bool:
-        return any(fnmatchcase(name, pattern) or fnmatchcase(f"{prefix}{name}", pattern) for pattern in only)
-
-    if not only:
-        return list(sites)
-    return [site for site in sites if any(map(fits, (*site.nodes, "/".join(_path(graph, site)))))]
 
 
 def _rewritten(ingredient: Ingredient, graph: Graph, level: Level, only: Patterns = (), prefix: str = "") -> Graph:
@@ -98,10 +52,15 @@ def _rewritten(ingredient: Ingredient, graph: Graph, level: Level, only: Pattern
     graph = graph.edited(layers=nested)
     seen: list[list[Site]] = []
     # Taking one away may lay another bare.
-    while (sites := _matching(graph, ingredient.find(graph), only, prefix)) not in seen:
+    while (sites := matching_sites(graph, _sites(ingredient, graph, only), only, prefix)) not in seen:
         seen.append(sites)
         graph = ingredient.rewrite(graph, sites, level)
     return graph
+
+
+def _sites(ingredient: Ingredient, graph: Graph, only: Patterns) -> tuple[Site, ...]:
+    """The sites of an ingredient; patterns may name places that are left alone without them."""
+    return (*ingredient.find(graph), *(ingredient.left_alone(graph) if only else ()))
 
 
 def remove(
@@ -109,6 +68,7 @@ def remove(
     *,
     only: Mapping[str, str | Patterns] | None = None,
     ingredients: Mapping[str, Ingredient] | None = None,
+    partial: bool = False,
     **levels: Level,
 ) -> Any:
     """The model without some of its ingredients, or with them at other levels.
@@ -120,21 +80,24 @@ def remove(
         model: A functional or Sequential Keras model in its full form; it is left as it is.
         only: By ingredient, a pattern of layer names such as ``"block[3-5]*"``, or several, to which it is limited.
         ingredients: All ingredients by name; by default those built in and those of installed packages.
+        partial: Whether an ingredient may stay in places that cannot be rewritten, inside layers of the user.
         **levels: Levels by ingredient. Those of the full form change nothing, nor does the level of an ingredient that
             requires another one which is removed: ``bn_placement`` and ``bias`` are void with ``batch_norm=False``.
 
     Returns:
         The model itself if nothing is to be changed, otherwise a new functional model, not compiled, with new weights
-        and with layers of the same names.
+        and with layers of the same names. Adapted preprocessing, matrices of embeddings and frozen layers stay.
 
     Raises:
         NetworkError: If an ingredient or a level is unknown, if the model does not contain an ingredient that is to be
-            changed, if a change leaves it as it is, or if it has no graph.
+            changed, if a change leaves it as it is, if some of it would stay inside layers of the user, or if it has no
+            graph.
     """
     from ablate.keras.graph_writer import model_of
+    from ablate.keras.layer_state import carry_over
 
-    graph = ablated_graph(model, levels, only, ingredients)
-    return model if graph is None else model_of(graph)
+    graph = ablated_graph(model, levels, only, ingredients, partial)
+    return model if graph is None else carry_over(model, model_of(graph))
 
 
 def ablated_graph(
@@ -142,6 +105,7 @@ def ablated_graph(
     levels: Mapping[str, Level],
     only: Mapping[str, str | Patterns] | None = None,
     ingredients: Mapping[str, Ingredient] | None = None,
+    partial: bool = False,
 ) -> Graph | None:
     """What `remove` builds, as a graph; None if nothing is to be changed.
 
@@ -150,6 +114,7 @@ def ablated_graph(
         levels: Levels by ingredient.
         only: Patterns of layer names by ingredient.
         ingredients: All ingredients by name.
+        partial: Whether an ingredient may stay in places that cannot be rewritten.
 
     Raises:
         NetworkError: As `remove`.
@@ -157,7 +122,7 @@ def ablated_graph(
     from ablate.keras.graph_reader import graph_of
 
     known = catalogue() if ingredients is None else ingredients
-    limits = {name: [value] if isinstance(value, str) else value for name, value in (only or {}).items() if value}
+    limits = _limits(only)
     faults = [fault for name, level in levels.items() for fault in _faults(known, name, level)]
     for name in sorted(limits.keys() - known.keys()):
         faults.append(f"only.{name}: there is no ingredient '{name}'.{suggestion(name, known)}")
@@ -173,15 +138,70 @@ def ablated_graph(
     graph = full = graph_of(model)
     # Layers in front of the network are no part of it: they may come from a change as well.
     inside = [known[name] for name in known if name in changes and known[name].stage is not Stage.INPUT]
-    missing = [ingredient for ingredient in inside if not sites_of(ingredient, graph)]
+    missing = [one for one in inside if not has_places(one, graph, limits.get(one.name, ()))]
     if missing:
         raise NetworkError(_absence(full, missing, known))
     for name, level in changes.items():
         # An earlier change may have taken this one with it, as a block that is left out takes its residual connection.
-        if known[name] not in inside or sites_of(known[name], graph):
+        if known[name] not in inside or has_places(known[name], graph, limits.get(name, ())):
             graph = _settled(graph) if graph is not full else graph
             graph = _changed(known, name, graph, level, limits.get(name, ()))
+    faults = [] if partial else partial_removals(full, graph, changes, only, known)
+    if faults:
+        advice = (
+            "Limit the ingredient to other layers (only.<ingredient>=...), vary an argument of the class or of the "
+            "function that builds the model instead, or accept what stays: partial=true."
+        )
+        raise NetworkError("\n".join([*faults, advice]))
     return graph
+
+
+def partial_removals(
+    full: Graph,
+    graph: Graph,
+    levels: Mapping[str, Level],
+    only: Mapping[str, str | Patterns] | None = None,
+    ingredients: Mapping[str, Ingredient] | None = None,
+) -> list[str]:
+    """A sentence for each ingredient of which some stays: how much, and where.
+
+    Args:
+        full: The network in its full form.
+        graph: The network with its ingredients at the levels.
+        levels: Levels by ingredient.
+        only: Patterns of layer names by ingredient.
+        ingredients: All ingredients by name.
+    """
+    known = catalogue() if ingredients is None else ingredients
+    limits = _limits(only)
+    sentences = []
+    for name, level in levels.items():
+        limit = limits.get(name, ())
+        if level == known[name].levels[0] or _is_void(known[name], levels, limits):
+            continue
+        if not inaccessible_places(known[name], full, level, limit):
+            continue
+        # Arguments may have been changed with which a layer of the user drops nothing.
+        graph = _settled(graph) if _has_edited_layers(graph) else graph
+        left = inaccessible_places(known[name], graph, level, limit)
+        if left:
+            total = max(len(left), number_of_places(known[name], full, level, limit))
+            sentences.append(
+                f"{name}={str(level).lower()} changes {total - len(left)} of {total} places in model '{full.name}'; "
+                f"{inaccessible_text(left)}."
+            )
+    return sentences
+
+
+def _has_edited_layers(graph: Graph) -> bool:
+    return any(
+        _has_edited_layers(layer.inner) if layer.inner is not None else layer.origin is None and not layer.is_of_keras()
+        for layer in graph.layers.values()
+    )
+
+
+def _limits(only: Mapping[str, str | Patterns] | None) -> dict[str, Patterns]:
+    return {name: patterns(value) for name, value in (only or {}).items() if value}
 
 
 def _is_void(ingredient: Ingredient, levels: Mapping[str, Level], limits: Mapping[str, Patterns]) -> bool:
@@ -202,7 +222,10 @@ def _settled(graph: Graph) -> Graph:
 
 def _changed(ingredients: Mapping[str, Ingredient], name: str, graph: Graph, level: Level, only: Patterns) -> Graph:
     ingredient = ingredients[name]
-    if level not in ingredient.adds and not isinstance(level, float) and not sites_of(ingredient, graph):
+    adds = level in ingredient.adds or isinstance(level, float)
+    if level is False and True in ingredient.adds and not ingredient.find(graph):
+        return graph  # what may be added is not there, as asked
+    if not adds and not has_places(ingredient, graph, only):
         raise NetworkError(_absence(graph, [ingredient], ingredients))
     misfit = ingredient.misfit(graph, level)
     if misfit:
@@ -217,7 +240,7 @@ def _no_change(ingredient: Ingredient, graph: Graph, level: Level, only: Pattern
     message = f"{ingredient.name}={str(level).lower()} changes nothing in model '{graph.name}'"
     if not only:
         return f"{message}: it is like that already."
-    places = listing(sites_of(ingredient, graph), 20) or "none"
+    places = listing([*sites_of(ingredient, graph), *left_alone(ingredient, graph)], 20) or "none"
     return f"{message}: no place fits only.{ingredient.name}={', '.join(only)}. Places: {places}."
 
 
@@ -235,5 +258,19 @@ def _faults(ingredients: Mapping[str, Ingredient], name: str, level: Any) -> lis
 def _absence(graph: Graph, missing: Sequence[Ingredient], ingredients: Mapping[str, Ingredient]) -> str:
     counts = {name: len(sites_of(ingredient, graph)) for name, ingredient in ingredients.items()}
     contained = [f"{name} ({number})" for name, number in counts.items() if number]
-    lines = [f"`{one.name}` is not present in model '{graph.name}': {one.absence}." for one in missing]
+    lines = [_absence_of(one, graph) for one in missing]
     return "\n".join([*lines, f"Present: {', '.join(contained) or 'no known ingredient'}."])
+
+
+def _absence_of(ingredient: Ingredient, graph: Graph) -> str:
+    places = inaccessible_places(ingredient, graph)
+    others = left_alone(ingredient, graph)
+    if others and not places:
+        text = left_alone_text(others)
+        return (
+            f"`{ingredient.name}` is not present in model '{graph.name}': {absence_text(ingredient, graph)}; {text}. "
+            f"Those that can be taken away are removed by only.{ingredient.name}=<their names>."
+        )
+    if places:
+        return f"`{ingredient.name}` cannot be removed from model '{graph.name}': {inaccessible_text(places)}."
+    return f"`{ingredient.name}` is not present in model '{graph.name}': {absence_text(ingredient, graph)}."

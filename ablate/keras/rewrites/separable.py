@@ -8,6 +8,7 @@ from typing import Any
 from ablate.keras.graph import Graph, LayerSpec
 from ablate.keras.graph_node import Node
 from ablate.keras.kinds import is_linear, is_pointwise
+from ablate.keras.rewrites.groups import summed_within_groups
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
 
 _SEPARABLE = ("SeparableConv1D", "SeparableConv2D")
@@ -27,6 +28,8 @@ class Separable(Ingredient):
       the latter;
     - ``DepthwiseConv`` alone, where normalisation or activation stands behind it, as in MobileNet; also written as a
       convolution with as many groups as channels, as in ConvNeXt.
+
+    Groups of several channels belong to ``groups``.
 
     Initialiser, regulariser and constraint of the kernel are those of the pointwise part, or of the depthwise part
     where there is no other.
@@ -64,7 +67,7 @@ class Separable(Ingredient):
 def _is_depthwise(graph: Graph, node: Node) -> bool:
     layer = graph.layer(node)
     if layer.is_a(*_DEPTHWISE):
-        return True
+        return not summed_within_groups(graph, node)
     return layer.is_a(*_PLAIN) and 1 < layer.config["groups"] == _channels(graph, node)
 
 

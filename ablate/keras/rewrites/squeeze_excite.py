@@ -13,8 +13,9 @@ from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nod
 class SqueezeExcite(Ingredient):
     """A gate for each channel, computed from the pooled map; without it the map passes as it is.
 
-    Found is a product of a map with numbers for its channels that come, through layers with weights and nothing that
-    joins another branch, from a global pooling of that map. Pooling, dense layers and product fall away.
+    Found is a product of a map with numbers for its channels that come, through layers with weights, from global
+    poolings of that map and from nothing else: one, or the mean and the maximum as in CBAM (Woo et al. 2018,
+    https://arxiv.org/abs/1807.06521). Poolings, dense layers and product fall away.
     """
 
     name = "squeeze_excite"
@@ -24,9 +25,11 @@ class SqueezeExcite(Ingredient):
     stage = Stage.GATES
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
-        """The products, each with the pooling behind its gates."""
+        """The products, each with the poolings behind its gates."""
         return tuple(
-            Site((node.key, gate[1].key)) for node in graph.nodes.values() if (gate := _gate(graph, node)) is not None
+            Site((node.key, *(pooling.key for pooling in gate[1])))
+            for node in graph.nodes.values()
+            if (gate := _gate(graph, node)) is not None
         )
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
@@ -35,34 +38,68 @@ class SqueezeExcite(Ingredient):
         return graph.edited(tensors={node.output: gate[0] for node, gate in gates if gate is not None})
 
 
-def _gate(graph: Graph, node: Node) -> tuple[Tensor, Node] | None:
-    """The map that a product gates, and the pooling of it."""
+def layers_of_gates(graph: Graph) -> frozenset[str]:
+    """Keys of the nodes that compute gates, from the poolings to the product, both left aside.
+
+    Args:
+        graph: The graph.
+    """
+    keys: set[str] = set()
+    for node in graph.nodes.values():
+        gate = _gate(graph, node)
+        if gate is not None:
+            gated, poolings = gate
+            for tensor in node.inputs:
+                sources = {pooling.key for pooling in poolings}
+                between = graph.computed_between(tensor, sources) if tensor != gated else None
+                keys |= {one.key for one in between or ()}
+    return frozenset(keys)
+
+
+def _gate(graph: Graph, node: Node) -> tuple[Tensor, list[Node]] | None:
+    """The map that a product gates, and the poolings of it."""
     if not is_multiplication(graph.layer(node)) or len(node.inputs) != 2:
         return None
     for gated, gates in (node.inputs, node.inputs[::-1]):
-        pooling = _pooling_behind(graph, gates)
-        if pooling is not None and graph.shape(gated) == node.shape and _passes(graph, gated, pooling.inputs[0]):
-            return gated, pooling
+        if graph.shape(gated) != node.shape:
+            continue
+        poolings = _poolings_behind(graph, gates)
+        if poolings and all(_passes(graph, gated, pooling.inputs[0]) for pooling in poolings):
+            return gated, poolings
     return None
 
 
-def _pooling_behind(graph: Graph, gates: Tensor) -> Node | None:
+def _poolings_behind(graph: Graph, gates: Tensor) -> list[Node]:
+    """The global poolings from which a tensor is computed through weights; none if anything else reaches it."""
     weighted = False
-    node = graph.nodes[gates.node]
-    while len(set(node.inputs)) == 1:
-        if pools_globally(graph.layer(node), graph.shape(node.inputs[0])):
-            return node if weighted else None
+    poolings: dict[str, Node] = {}
+    seen = {gates.node}
+    stack = [gates.node]
+    while stack:
+        node = graph.nodes[stack.pop()]
+        if not node.inputs:
+            return []
+        if len(set(node.inputs)) == 1 and pools_globally(graph.layer(node), graph.shape(node.inputs[0])):
+            poolings[node.key] = node
+            continue
         weighted = weighted or graph.layer(node).weighted
-        node = graph.nodes[node.inputs[0].node]
-    return None
+        stack += [one.node for one in node.inputs if one.node not in seen]
+        seen |= {one.node for one in node.inputs}
+    return list(poolings.values()) if weighted else []
 
 
 def _passes(graph: Graph, gated: Tensor, pooled: Tensor) -> bool:
     """Whether the gated map is the pooled one, or one comes from the other without weights and branches."""
-    return pooled in _unweighted_sources(graph, gated) or gated in _unweighted_sources(graph, pooled)
+    return pooled in unweighted_sources(graph, gated) or gated in unweighted_sources(graph, pooled)
 
 
-def _unweighted_sources(graph: Graph, tensor: Tensor) -> list[Tensor]:
+def unweighted_sources(graph: Graph, tensor: Tensor) -> list[Tensor]:
+    """A tensor, and those that it comes from through single layers without weights.
+
+    Args:
+        graph: The graph.
+        tensor: Any tensor of it.
+    """
     sources = [tensor]
     node = graph.nodes[tensor.node]
     while len(node.inputs) == 1 and not graph.layer(node).weighted:

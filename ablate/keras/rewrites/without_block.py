@@ -10,9 +10,11 @@ from fnmatch import fnmatchcase
 from ablate.errors import suggestion
 from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, Tensor
-from ablate.keras.kinds import CONVOLUTIONS, NORMALIZATIONS, is_activation
+from ablate.keras.kinds import CONVOLUTIONS, is_activation, is_last, is_normalization
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
 from ablate.keras.rewrites.residual import residual_sum
+from ablate.keras.rewrites.spatial_attention import layers_of_spatial_gates
+from ablate.keras.rewrites.squeeze_excite import layers_of_gates
 
 _ENDING = re.compile(r"[_./-]?(add|sum|out|output|mixed?)\d*$")
 
@@ -22,7 +24,8 @@ class WithoutBlock(Ingredient):
 
     A residual block is what stands between a fork and its addition; without it the shortcut, with its projection, goes
     on alone. Outside of residual blocks a block is a convolution that keeps height and width, or a dense layer, each
-    with the normalisation, activation and dropout directly behind it, and never the last layer with weights.
+    with the normalisation, activation and dropout directly behind it, and never the last layer with weights, nor one
+    that computes the gates of squeeze-and-excitation or spatial attention.
     """
 
     name = "without_block"
@@ -86,13 +89,29 @@ def blocks(graph: Graph) -> Mapping[str, Site]:
         key for key_of_sum, total in sums.items() for key in graph.ancestors(graph.nodes[key_of_sum])
         if total.fork.node in graph.ancestors(graph.nodes[key])
     }  # fmt: skip
+    within = in_residual_blocks | layers_of_gates(graph) | layers_of_spatial_gates(graph)
     sites: dict[str, Site] = {}
     for node in graph.nodes.values():
         if node.key in sums:
             sites[names[node.key]] = Site((node.key,))
-        elif node.key not in in_residual_blocks and _can_be_left_out(graph, node):
+        elif node.key not in within and _can_be_left_out(graph, node):
             sites[node.key] = Site(tuple(one.key for one in _plain_block(graph, node)))
     return sites
+
+
+def keeps_shapes(graph: Graph, name: str) -> bool:
+    """Whether a network without a block has the same shapes, so that it can be built.
+
+    Args:
+        graph: The graph.
+        name: The name of a block of it, or of a model nested in it.
+    """
+    for layer in graph.layers.values():
+        if layer.inner is not None and name in block_names(layer.inner):
+            return keeps_shapes(layer.inner, name)
+    nodes = [graph.nodes[key] for key in blocks(graph)[name].nodes]
+    # What a residual block adds has the shape of the sum.
+    return len(nodes[0].inputs) > 1 or graph.shape(nodes[0].inputs[0]) == nodes[-1].shape
 
 
 def block_names(graph: Graph, only: str | Sequence[str] | None = None) -> tuple[str, ...]:
@@ -123,7 +142,7 @@ def _named(level: str, name: str) -> bool:
 
 def _can_be_left_out(graph: Graph, node: Node) -> bool:
     layer = graph.layer(node)
-    if len(node.inputs) != 1 or len(graph.calls(layer.name)) > 1 or _is_last(graph, node):
+    if len(node.inputs) != 1 or len(graph.calls(layer.name)) > 1 or is_last(graph, node):
         return False
     before = graph.shape(node.inputs[0])
     if layer.is_a(*CONVOLUTIONS):
@@ -132,18 +151,12 @@ def _can_be_left_out(graph: Graph, node: Node) -> bool:
     return layer.is_a("Dense") and len(before) == len(node.shape)
 
 
-def _is_last(graph: Graph, node: Node) -> bool:
-    """Whether no layer with weights follows, normalisations aside."""
-    following = map(graph.layer, graph.descendants(node))
-    return not any(layer.weighted and not layer.is_a(*NORMALIZATIONS) for layer in following)
-
-
 def _plain_block(graph: Graph, node: Node) -> list[Node]:
     """A layer with the normalisation, activation and dropout directly behind it."""
     block = [node]
     while (after := graph.sole_consumer(block[-1])) is not None:
         layer = graph.layer(after)
-        if len(after.inputs) != 1 or not (layer.is_a(*NORMALIZATIONS, "Dropout") or is_activation(layer)):
+        if len(after.inputs) != 1 or not (layer.is_a("Dropout") or is_normalization(layer) or is_activation(layer)):
             break
         block.append(after)
     return block

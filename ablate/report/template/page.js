@@ -122,9 +122,11 @@
   };
   const digits = value => value === null ? "–" : Number(value.toPrecision(4)).toString().replace("-", "−");
   const verdicts = {
+    "helps": ["helps", "circle"], "hurts": ["hurts", "x"], "no effect": ["none", "square"], "dispensable": ["none", "diamond"],
+    "better": ["helps", "circle"], "worse": ["hurts", "x"], "no difference": ["none", "square"], "not worse": ["none", "diamond"],
     "helps, below the margin": ["none", "triangle-down"], "hurts, below the margin": ["none", "cross"],
-    "helps": ["helps", "circle"], "hurts": ["hurts", "x"], "no effect": ["none", "square"],
-    "dispensable": ["none", "diamond"], "undecided": ["open", "circle-open"], "": ["open", "circle-open"],
+    "better, below the margin": ["none", "triangle-down"], "worse, below the margin": ["none", "cross"],
+    "undecided": ["open", "circle-open"], "": ["open", "circle-open"],
   };
   const layout = (height, more) => ({
     height, autosize: true, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",

@@ -72,9 +72,7 @@ def test_one_class_and_no_class(tiny, tmp_path):
         f"data.path={tmp_path}/set: at least two class folders are needed, found a."
     )
     (tmp_path / "set/a").rename(tmp_path / "a")
-    assert error(with_data(tiny, data)) == (
-        f"data.path={tmp_path}/set: at least two class folders are needed, found no folder."
-    )
+    assert "found no folder" in error(with_data(tiny, data))
 
 
 def test_nothing_but_corrupt_images(tiny, tmp_path):

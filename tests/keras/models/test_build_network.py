@@ -12,8 +12,8 @@ from pathlib import Path  # noqa: E402
 from omegaconf import OmegaConf  # noqa: E402
 
 from ablate.errors import AblateError  # noqa: E402
+from ablate.keras.fresh_names import with_fresh_names  # noqa: E402
 from ablate.keras.models import NETWORKS, build, resolve_name  # noqa: E402
-from ablate.keras.models.builder import with_fresh_names  # noqa: E402
 from ablate.keras.models.mini_xception import default_filters, mini_xception  # noqa: E402
 from ablate.keras.rewrites import INGREDIENTS, present  # noqa: E402
 from ablate.study.setting import written  # noqa: E402

@@ -150,6 +150,27 @@ def test_norm_back_to_batch_and_its_sites():
     same_function(remove(normalized("layer"), norm="batch"), normalized("batch"))
 
 
+def test_a_normalisation_of_a_single_number_is_refused():
+    """Of grey images, and of the gate of an attention U-Net, it would leave nothing."""
+
+    def body(x):
+        x = layers.BatchNormalization(name="of_images")(x)
+        x = layers.BatchNormalization(name="of_features")(conv(x, 8))
+        gate = layers.BatchNormalization(name="of_gate")(conv(x, 1, 1))
+        return x * ops.sigmoid(gate)
+
+    full = functional(body, shape=(8, 8, 1))
+    with pytest.raises(NetworkError, match="norm=layer cannot take the place of of_images, of_gate in model 'net'"):
+        remove(full, norm="layer")
+    features = remove(full, norm="layer", only={"norm": "of_features"})
+    assert isinstance(features.get_layer("of_features"), layers.LayerNormalization)
+    grouped = remove(full, norm="group").get_layer("of_gate")
+    assert (type(grouped).__name__, grouped.groups) == ("GroupNormalization", 1)  # over all places of its one channel
+    vector = [keras.Input((4,)), layers.Dense(1), layers.BatchNormalization(), layers.Dense(2)]
+    with pytest.raises(NetworkError, match="norm=group cannot"):
+        remove(keras.Sequential(vector), norm="group")
+
+
 @pytest.mark.parametrize(("channels", "number"), [(64, 16), (128, 32), (8, 2), (3, 1), (6, 1), (40, 10), (1024, 32)])
 def test_number_of_groups(channels, number):
     assert groups(channels) == number

@@ -100,7 +100,9 @@ def lambdas(residual=True, squeezed=True):
 
 def test_a_network_with_a_lambda_starts_from_its_streams_and_is_checked():
     full = lambdas()
-    assert found(full) == {"residual": 1, "head": 1, "squeeze_excite": 1, "activation": 2, "without_block": 2}
+    assert found(full) == {
+        **{"residual": 1, "head": 1, "squeeze_excite": 1, "groups": 1, "activation": 2, "without_block": 2},
+    }
     checked = check_ingredient(INGREDIENTS["residual"], full)
     assert checked.sites == 1
     same_function(remove(full, residual=False), lambdas(residual=False))

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from ablate.foreign.printing import short_line
-from ablate.foreign.regular_files import UnreadableFile
+from ablate.logs.printing import short_line
+from ablate.logs.regular_files import UnreadableFile
 
 _MOST_VALUES = 1_000_000
 _LONGEST_WRITTEN_OUT = 10_000_000  # characters, with every alias written out
@@ -127,3 +127,20 @@ def _checked(value: Any) -> Any:
             return value
         level = inner
     raise UnreadableFile(f"is nested more than {_DEEPEST} levels deep")
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values as one level of dotted keys.
+
+    Example:
+        >>> flatten({"a": {"b": 1}, "c": [1, 2]})
+        {'a.b': 1, 'c': [1, 2]}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{name}.")
+        else:
+            flat[name] = value
+    return flat

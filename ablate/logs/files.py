@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from ablate.foreign.plain_values import parse_json, parse_yaml
-from ablate.foreign.printing import is_one_line, short_line
-from ablate.foreign.regular_files import UnreadableFile, is_below, kind_of, open_regular_file, read_bytes
+from ablate.logs.plain_values import parse_json, parse_yaml
+from ablate.logs.printing import is_one_line, short_line
+from ablate.logs.regular_files import UnreadableFile, is_below, kind_of, open_regular_file, read_bytes
 
 _LARGEST_TEXT = 4_000_000  # bytes
 _MOST_ENTRIES = 200_000
 _DEEPEST = 40
 _LONGEST_PATH = 1000  # characters
+_MOST_SUMMARIES = 1000
 
 _SKIPPED_FOLDERS = ("wandb", "mlruns", "__pycache__", "node_modules", "site-packages")
 
@@ -73,7 +74,7 @@ class SourceFolder:
             return 0.0
 
     def open(self, file: str, most: int) -> AbstractContextManager[BinaryIO]:
-        """Open a file of at most so many bytes; see :func:`ablate.foreign.regular_files.open_regular_file`."""
+        """Open a file of at most so many bytes; see :func:`ablate.logs.regular_files.open_regular_file`."""
         return open_regular_file(self.root / file, self.root, most)
 
     def read_bytes(self, file: str, most: int) -> bytes:
@@ -154,10 +155,27 @@ def list_files(path: Path) -> SourceFolder:
             folder.notes.append(FileNote(location, reason))
             break
         folder.hydra_runs += [location] if ".hydra" in names else []
+        has_summaries = "wandb" in names and not (path / prefix / "wandb").is_symlink()
         names[:] = [name for name in names if _is_visible(name) and _can_enter(folder, prefix + name)]
         folder.files += [prefix + name for name in files if _is_visible(name) and _can_read(folder, prefix + name)]
+        folder.files += _summaries(folder, f"{prefix}wandb") if has_summaries else []
     folder.hydra_runs.sort(key=natural_order)
     return folder
+
+
+def _summaries(folder: SourceFolder, location: str) -> list[str]:
+    """What W&B has written of each run that holds numbers: its log, and the last value of each."""
+    files = []
+    try:
+        with os.scandir(folder.root / location) as entries:
+            runs = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        for run in runs[:_MOST_SUMMARIES]:
+            names = os.listdir(folder.root / location / run)  # noqa: PTH208, of names alone
+            files += [f"{location}/{run}/{name}" for name in sorted(names) if name.endswith(".wandb")]
+            files.append(f"{location}/{run}/files/wandb-summary.json")
+    except OSError:
+        return []
+    return [file for file in files if folder.has(file) and _is_visible(file) and _can_read(folder, file)]
 
 
 def _is_visible(name: str) -> bool:

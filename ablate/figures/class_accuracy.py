@@ -1,0 +1,132 @@
+"""The accuracy of each cell on each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ablate.analysis import Summary
+from ablate.analysis.confusions import class_accuracies
+from ablate.captions import CONFIDENCE
+from ablate.figures.figure import Canvas
+from ablate.figures.lines import highlighted_cells, with_cell_styles
+from ablate.figures.panels import (
+    add_legend,
+    cell_entries,
+    draw_point,
+    legend_height,
+    ordered_rows,
+    panel_grid,
+    panels_of,
+)
+from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
+from ablate.figures.style import wrapped
+from ablate.formatting import seed_count
+
+_COLUMNS = "block cell label position class accuracy low high images n classes highlighted colour line marker".split()
+_HIGHLIGHTED = 7
+_MOST_CLASSES = 30
+"""Classes that are shown; of more, those on which the cells differ most."""
+_STEP, _GAP = 0.085, 0.09
+_NAME = 24
+
+
+def prepare(summary: Summary) -> pd.DataFrame:
+    """The accuracies.
+
+    Returns:
+        A row for every cell and class, the classes with the lowest mean accuracy first: ``block`` (the data set, or
+        empty), ``cell``, its ``label`` within the block and ``position``, ``class``, ``accuracy`` (mean over seeds)
+        with its 95% t interval ``low`` to ``high`` (NaN for one seed), test ``images`` of the class, ``n`` seeds, how
+        many ``classes`` there are, whether the cell is ``highlighted``, its ``colour``, ``line`` and ``marker``. Of
+        more than 30 classes those on which the cells differ most.
+    """
+    table = class_accuracies(summary.confusions)
+    chosen = highlighted_cells(summary, _HIGHLIGHTED)
+    table = table[table["cell"].isin(chosen)]
+    if table.empty:
+        return pd.DataFrame(columns=_COLUMNS)
+    data = with_cell_styles(table, summary).assign(highlighted=True)
+    parts = []
+    for _, rows in data.groupby("block", sort=False):
+        by_class = rows.groupby("class", sort=False)["accuracy"]
+        kept = list(by_class.mean().index)
+        if len(kept) > _MOST_CLASSES:
+            spread = (by_class.max() - by_class.min()).sort_values(ascending=False, kind="stable")
+            kept = list(spread.index[:_MOST_CLASSES])
+        order = by_class.mean().loc[kept].sort_values(kind="stable").index
+        ranks = {name: rank for rank, name in enumerate(order)}
+        rows = rows[rows["class"].isin(kept)]
+        parts.append(rows.assign(classes=by_class.ngroups, rank=rows["class"].map(ranks)))
+    data = pd.concat(parts, ignore_index=True)
+    block = data.groupby("block")["position"].transform("min")
+    return ordered_rows(data, _COLUMNS, block, data["rank"], data["position"])
+
+
+def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
+    """Draw one data set on each of the axes: a group of points for each class, one a cell.
+
+    Args:
+        axes: As many axes as the data have blocks, in their order, or one for a single block.
+        data: What :func:`prepare` returned, or some of its classes.
+    """
+    for ax, _, rows in panels_of(axes, data, ("block",), "blocks"):
+        ticks, labels = [], []
+        y = 0.0
+        for name, group in rows.groupby("class", sort=False):
+            first = y + _GAP / 2
+            y = first
+            for row in group.to_dict("records"):
+                y += _STEP
+                if np.isfinite(row["low"]):
+                    low, high = max(0.0, row["low"]), min(1.0, row["high"])
+                    ax.plot([low, high], [y, y], color=row["colour"], linewidth=0.8, zorder=2)
+                draw_point(ax, row["accuracy"], y, row["marker"] or "o", 3.2, row["colour"], row["colour"])
+            ticks.append((first + y + _STEP) / 2)
+            labels.append(wrapped(str(name), _NAME))
+            y += _STEP + _GAP / 2
+            ax.axhline(y, color="0.9", linewidth=0.5, zorder=0.5)
+        ax.set_yticks(ticks, labels)
+        ax.set_ylim(y, 0)
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlim(max(-0.02, float(rows[["accuracy", "low"]].min().min()) - 0.05), 1.02)
+        ax.set_xlabel("share of the class's test images that are recognised")
+
+
+def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
+    """A panel for each data set, below each other in one column of a page."""
+    blocks = [rows for _, rows in data.groupby("block", sort=False)]
+    entries = cell_entries(data, lines=False)
+    heights = [len(rows) * _STEP + rows["class"].nunique() * (_GAP + _STEP) + 0.45 for rows in blocks]
+    canvas = Canvas(page.column, sum(heights) + 0.1 + legend_height(entries, page.column))
+    axes = panel_grid(canvas, len(blocks), 1, height_ratios=heights)
+    draw(list(axes.flat), data)
+    for ax in list(axes.flat)[:-1]:
+        ax.set_xlabel("")
+    add_legend(canvas, entries)
+    return canvas
+
+
+def caption(summary: Summary, data: pd.DataFrame) -> str:
+    """What the figure shows: shares, n, intervals."""
+    sentences = [
+        f"Test accuracy by class in the study {summary.study.name}: mean over {seed_count(data['n'])}, the class with "
+        "the lowest mean first."
+    ]
+    if data["low"].notna().any():
+        sentences.append(f"Lines: {CONFIDENCE} t intervals of the mean, unadjusted.")
+    for block, rows in data.groupby("block", sort=False):
+        shown, classes = rows["class"].nunique(), int(rows["classes"].iloc[0])
+        if shown < classes:
+            sentences.append(
+                f"{f'{block!s}: ' if block else ''}the {shown} of {classes} classes on which the cells differ most."
+            )
+    return " ".join(sentences)
+
+
+CLASS_ACCURACY = Figure(
+    prepare, draw, compose, caption, "no finished run says which classes it confuses (confusion.csv)"
+)
