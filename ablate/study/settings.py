@@ -335,8 +335,8 @@ class StudySettings:
             faults.append(f"max_seeds={self.max_seeds} has no effect: it belongs to seeds=auto.")
         if self.seed_key is None and self.seeds == AUTO:
             faults.append(
-                "seeds=auto needs runs that form pairs, and seed_key=null says that the task has no seed. Write how many "
-                "runs each cell has, for example seeds=5."
+                "seeds=auto needs runs that form pairs, and seed_key=null says that the task has no seed. Write how "
+                "many runs each cell has, for example seeds=5."
             )
         return faults
 

@@ -107,9 +107,9 @@ def _rows(section: str, settings: Mapping[str, Setting]) -> list[tuple[str, str]
 
 def _own_rows(application: Described) -> list[tuple[str, str]]:
     rows = []
-    if application.seed_key in application.keys:
+    if application.seed_key is not None and application.seed_key in application.keys:
         value = application.keys[application.seed_key]
-        rows.append((f"seed: {application.seed_key}", f"is {assignment(application.seed_key or '', value)} unswept"))
+        rows.append((f"seed: {application.seed_key}", f"is {assignment(application.seed_key, value)} unswept"))
     elif candidates := seed_candidates(application.keys):
         rows.append(("seed", f"hydra.sweeper.seed_key={candidates[0]}"))
     else:

@@ -29,8 +29,8 @@ _REPLICATE = "number of the replicate"
 """Beside the configuration in the identity of a run that has no seed; no key of a configuration is called that."""
 
 _REPLICATES = (
-    "The task has no seed, so the runs of a cell are replicates, numbered where seeds are named. Nothing pairs them, so "
-    "cells are compared by Welch's test, which finds less than pairs would."
+    "The task has no seed, so the runs of a cell are replicates, numbered where seeds are named. Nothing pairs them, "
+    "so cells are compared by Welch's test, which finds less than pairs would."
 )
 
 Configurations = dict[str, dict[str, Any]]

@@ -114,7 +114,8 @@ def read_request(
 
 def _read_params(params: Sequence[str], typed: set[str], loader: ConfigLoader) -> tuple[list[Override], list[str]]:
     """The overrides that ``hydra.sweeper.params`` stands for, without those typed anew, and notes about them."""
-    overrides, ranges = [], []
+    overrides: list[Override] = []
+    ranges: list[Override] = []
     for line in params:
         try:
             (override,) = parse_overrides([line], loader)

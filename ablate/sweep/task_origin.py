@@ -69,7 +69,8 @@ def load_task(origin: Mapping[str, str], command: Sequence[str]) -> Task:
         ConfigError: If the module does not have it.
     """
     if origin["module"] != "__main__":
-        return _undecorated(load_object(f"{origin['module']}.{origin['name']}"))
+        imported: Task = _undecorated(load_object(f"{origin['module']}.{origin['name']}"))
+        return imported
     is_started = "started" in origin
     with _caught_tasks() as caught:
         before, sys.argv = sys.argv, [origin["file"], *command]
@@ -85,7 +86,8 @@ def load_task(origin: Mapping[str, str], command: Sequence[str]) -> Task:
         function: Any = functools.reduce(getattr, origin["name"].split("."), SimpleNamespace(**names))
     except AttributeError:
         raise StoreError(f"'{origin['file']}' has no '{origin['name']}' any more.") from None
-    return _undecorated(function)
+    task: Task = _undecorated(function)
+    return task
 
 
 def run_program(origin: Mapping[str, str], name: str) -> dict[str, Any]:

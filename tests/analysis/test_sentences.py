@@ -17,7 +17,9 @@ def sentence_of(differences: Sequence[float], *factors: Factor, margin: float | 
     used = factors or (factor("residual"),)
     plan = plan_of(*used, seeds=range(len(differences)), metric="test_accuracy", margin=margin, **study)
     cell = next(cell.label for cell in plan.cells if not cell.is_reference)
-    runs = runs_of({"full": FULL[: len(differences)], cell: [a + d for a, d in zip(FULL, differences, strict=False)]})
+    runs = runs_of(
+        {plan.cells[0].label: FULL[: len(differences)], cell: [a + d for a, d in zip(FULL, differences, strict=False)]}
+    )
     return summarise(plan, runs.rename(columns={"score": "test_accuracy"}), NO_CURVES).sentences[cell]
 
 
@@ -136,7 +138,7 @@ def test_accuracies_are_said_in_points(metric: str, values: list[float], unit: U
 def test_other_metrics_have_their_own_units(direction: str) -> None:
     plan = plan_of(factor("train.learning_rate", "0.1", "0.01"), seeds=range(5), metric="seconds", direction=direction)
     cell = plan.cells[1].label
-    runs = runs_of({"full": [100.0, 110, 120, 105, 99], cell: [90.0, 102, 110, 93, 91]})
+    runs = runs_of({plan.cells[0].label: [100.0, 110, 120, 105, 99], cell: [90.0, 102, 110, 93, 91]})
     said = summarise(plan, runs.rename(columns={"score": "seconds"}), NO_CURVES).sentences[cell]
     assert said == (
         "Setting learning rate to 0.01 instead of 0.1 lowers seconds by 9.6 s (95% CI 7.5 to 11.7, n = 5 paired seeds, "
