@@ -15,9 +15,10 @@ from studies import NO_CURVES, factor, plan_of, runs_of, values_of
 
 from ablate.analysis import rank_cells, summarise
 from ablate.analysis.boundary import SequentialRule
+from ablate.analysis.conduct import conduct_of
 from ablate.analysis.decisions import MODERATED, NONE, SIGN_FLIP, T, Trajectory, decide
 from ablate.analysis.failures import collapsed, failure_rate
-from ablate.analysis.growth import levels_of, looks_of
+from ablate.analysis.growth import levels_of
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.moderation import moderated, squeeze
 from ablate.analysis.sequential import follow
@@ -70,7 +71,7 @@ def test_a_moderated_interval_belongs_to_its_test() -> None:
     shrunk = [mean for mean in means if mean.prior]
     assert len(shrunk) >= 4
     for mean in shrunk:
-        assert mean.freedom == 10
+        assert mean.degrees == 10
         assert mean.half / mean.error == pytest.approx(stats.t.ppf(0.975, 10))
 
 
@@ -198,9 +199,9 @@ def test_lost_runs_forbid_the_verdict_that_they_favour() -> None:
 
 
 def test_a_study_that_grew_spends_what_is_left() -> None:
-    assert looks_of([{"seeds": [0, 1, 2], "finished": 0}, {"seeds": [0, 1, 2, 3], "finished": 0}]) == ()
+    assert conduct_of([{"seeds": [0, 1, 2], "finished": 0}, {"seeds": [0, 1, 2, 3], "finished": 0}]).looks == ()
     history = [{"seeds": range(3)}, {"seeds": range(5), "finished": 6}, {"seeds": range(10), "finished": 10}]
-    assert looks_of(history) == (3, 5)
+    assert conduct_of(history).looks == (3, 5)
     assert sum(share for _, share in levels_of((3, 5, 7, 9, 11), 30)) < 1.1
     plan = plan_of(factor("a"), seeds=range(10))
     full = np.random.default_rng(14).standard_normal(10)
@@ -240,4 +241,4 @@ def test_ranks_on_few_data_sets_say_that_they_cannot_show_anything() -> None:
     data = factor("data", *"uvwxy", block=True)
     plan = plan_of(factor("a"), data, design="factorial", seeds=(0, 1))
     values = values_of(plan, lambda levels, seed: float(levels["a"] == "true") + 0.01 * seed)
-    assert any("no adjusted p value can be below 0.062" in note for note in rank_cells(plan, values).notes)
+    assert any("no p value below 0.062" in note for note in rank_cells(plan, values).notes)

@@ -219,7 +219,7 @@ def test_cells_without_a_common_seed() -> None:
     oracle = stats.ttest_ind(SCORES["w/o a"], SCORES["full"], equal_var=False)
     assert (found["n"], bool(found["paired"])) == (3, False)
     assert found["p"] == pytest.approx(oracle.pvalue)
-    assert summary.test_name == "paired or Welch t test"
+    assert summary.test_name == "paired t test or Welch t test"
     assert any(note.startswith("Compared without pairing, by Welch's test (w/o a)") for note in summary.notes)
 
 
