@@ -29,7 +29,8 @@ from ablate.study import Plan, Study
 
 def no_confusions() -> pd.DataFrame:
     """The table of a study whose runs do not say which classes they confuse."""
-    return pd.DataFrame({"cell": [], "seed": [], "class": [], "predicted": [], "images": []})
+    kinds = {"cell": "str", "seed": "int64", "class": "str", "predicted": "str", "images": "int64"}
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
 
 
 @dataclass(frozen=True, eq=False)

@@ -239,7 +239,7 @@ def test_folders_are_entered_to_a_depth_and_counted(runs: Path, monkeypatch: pyt
 
 def test_a_table_is_bounded_by_its_fields(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (runs / "0" / "big.csv").write_text("score,x\n" + "1,2\n" * 500)
-    monkeypatch.setattr("ablate.logs.number_tables._MOST_FIELDS", 1000)
+    monkeypatch.setattr("ablate.logs.number_tables.MOST_FIELDS", 1000)
     assert "0/big.csv: has 1,004 fields; at most 1,000 are read" in notes(adopted(runs))
 
 

@@ -16,6 +16,7 @@ from browsers import Page
 from fake_studies import ERROR, HOSTILE, QUOTED, grid_plan, write_study
 
 from ablate.report import summary_of, write_page
+from ablate.report.charts import forest_data
 from ablate.report.study_report import read_report
 from ablate.store import StudyFolder
 
@@ -141,7 +142,10 @@ def test_the_switches_of_the_curves(opened: Opened, worst: StudyFolder) -> None:
 def test_the_forest_shows_intervals_verdicts_and_seeds(opened: Opened, worst: StudyFolder) -> None:
     page = opened(worst.page)
     chart = "document.querySelector('[data-chart=forest] .chart')"
-    effects = summary_of(worst).effects.sort_values("contribution", ascending=False)
+    summary = summary_of(worst)
+    order = [row["cell"] for row in forest_data(summary)["rows"]]
+    effects = summary.effects.set_index("cell").loc[order]
+    assert len(effects) == len(summary.effects)
     drawn = page.get(f"{chart}.data.at(-1).x")
     assert drawn == pytest.approx(effects["difference"].tolist(), rel=1e-3)
     ends = page.get(f"{chart}.data.at(-1).error_x.array")
