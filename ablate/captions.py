@@ -14,6 +14,7 @@ import pandas as pd
 
 from ablate.analysis import Estimates, Factorial, Summary
 from ablate.analysis.effects import only_takes_away
+from ablate.analysis.estimates import several
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.verdicts import ALPHA, HOLM, adjusted_over
 from ablate.formatting import better_direction, percent
@@ -64,22 +65,9 @@ def inference(
         interval, test, correction = source.interval, source.test, HOLM
     bounds = f"α = {ALPHA:g}" + ("" if margin is None else f", margin {margin:g}")
     return Inference(
-        f"{CONFIDENCE} {_several(interval)}{_EXPLANATIONS.get(interval, '')}, unadjusted",
-        f"{_several(test)}, {adjusted_over(correction, count, noun)} ({bounds})",
+        f"{CONFIDENCE} {several(interval)}{_EXPLANATIONS.get(interval, '')}, unadjusted",
+        f"{several(test)}, {adjusted_over(correction, count, noun)} ({bounds})",
     )
-
-
-def _several(noun: str) -> str:
-    """The plural of an interval or a test, whose first noun may have an attribute behind it.
-
-    Example:
-        >>> _several("t interval"), _several("t test over data sets"), _several("margin of error by Lenth's method")
-        ('t intervals', 't tests over data sets', "margins of error by Lenth's method")
-    """
-    head, preposition, rest = next(
-        (parts for word in (" over ", " of ") if (parts := noun.partition(word))[1]), (noun, "", "")
-    )
-    return f"{head}s{preposition}{rest}"
 
 
 def inference_sentences(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ablate.analysis.conduct import Conduct, declaration_sentence, retry_sentence, seeds_sentence
+from ablate.analysis.estimates import several
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.observations import metrics_of
 from ablate.analysis.summary import Summary
@@ -51,7 +52,8 @@ def checklist(
         "declared": declaration_sentence(conduct, summary.plan),
         "primary metric": f"{study.metric}, {better_direction(study.direction)}.",
         "seeds": seeds + (f" {_differences(summary)}: {seed_count(counts, summary.counted)}." if counts else ""),
-        "error bars": f"{percent(LEVEL)} {summary.interval_name}s{looks} of the {_difference(summary)}, unadjusted.",
+        "error bars": f"{percent(LEVEL)} {several(summary.interval_name)}{looks} of the {_difference(summary)}, "
+        "unadjusted.",
         "assumptions": _assumptions(summary),
         "test": f"{summary.test_name.capitalize()}, {adjusted_over(summary.correction, len(effects))}, "
         f"alpha = {ALPHA:g}.",

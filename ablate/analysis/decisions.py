@@ -24,8 +24,8 @@ WELCH, CORRECTED_WELCH = "Welch t", "corrected Welch t"
 latter two where runs form no pairs."""
 
 NAMES: Mapping[str, str] = {
-    T: "paired t test",
     MODERATED: "moderated paired t test",
+    T: "paired t test",
     CORRECTED: "corrected paired t test",
     SIGN_FLIP: "sign-flip test",
     WELCH: "Welch t test",

@@ -33,6 +33,23 @@ def name_of_test(rule: SequentialRule | None, kind: str = "t test") -> str:
     return kind if rule is None else f"sequential {kind}"
 
 
+def several(noun: str) -> str:
+    """The plural of an interval or a test, whose first noun may have an attribute behind it.
+
+    Example:
+        >>> several("t interval"), several("t test over data sets"), several("margin of error by Lenth's method")
+        ('t intervals', 't tests over data sets', "margins of error by Lenth's method")
+        >>> several("paired t test or Welch t test")
+        'paired t tests or Welch t tests'
+    """
+    if " or " in noun:
+        return " or ".join(map(several, noun.split(" or ")))
+    head, preposition, rest = next(
+        (parts for word in (" over ", " of ") if (parts := noun.partition(word))[1]), (noun, "", "")
+    )
+    return f"{head}s{preposition}{rest}"
+
+
 @dataclass(frozen=True, eq=False)
 class Estimates:
     """A table, the quantity that it estimates, and how.

@@ -110,7 +110,7 @@ class Summary:
     def interval_name(self) -> str:
         """What the intervals of differences are."""
         if self.rule is None and SIGN_FLIP in self.tests:
-            return "t or sign-flip interval" if len(self.tests) > 1 else "sign-flip interval"
+            return "t interval or sign-flip interval" if len(self.tests) > 1 else "sign-flip interval"
         return name_of_interval(self.rule)
 
     @property
