@@ -12,6 +12,7 @@ from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.decisions import Trajectory
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
+from ablate.analysis.resplit import corrected
 from ablate.analysis.sequential import repeated_interval, sequential_evidence
 from ablate.analysis.verdict_words import About, verdict_about
 from ablate.analysis.verdicts import HOLM, Evidence, adjust, correction_of, evidence, verdict
@@ -109,7 +110,8 @@ def estimate(
     Args:
         estimand: What the numbers are, in a sentence.
         contrasts: The contrasts, all with the same keys, which ask one family of questions.
-        study: For the direction of the metric and the margin.
+        study: For the direction of the metric, the margin, and whether seeds split one data set anew: intervals and
+            t tests are then the corrected ones.
         rule: The sequential rule under which the seeds were taken. Intervals are then repeated ones, and p values count
             all looks: both hold at whatever number of seeds the cells of a contrast stopped.
         notes: What is left out, a sentence each.
@@ -117,14 +119,16 @@ def estimate(
         test: What the p values are of, likewise.
     """
     sign = -1.0 if study.direction == "max" else 1.0
+    kind = test or "t test"
+    overlap = study.resplit or 0.0 if kind == "t test" else 0.0
     contributions, raw = [], []
     for contrast in contrasts:
         values = tuple(sign * value for value in contrast.values.values())
         if contrast.interval is not None:
-            contributions.append(replace(contrast.interval, mean=sign * contrast.interval.mean))
+            contributions.append(corrected(replace(contrast.interval, mean=sign * contrast.interval.mean), overlap))
             raw.append(evidence(contributions[-1], study.margin))
         elif rule is None:
-            contributions.append(t_interval(values, scale=contrast.size))
+            contributions.append(corrected(t_interval(values, scale=contrast.size), overlap))
             raw.append(evidence(contributions[-1], study.margin))
         else:
             trajectory = Trajectory(values, (contrast.size,) * len(values))
@@ -152,8 +156,9 @@ def estimate(
         )
     ]
     table = pd.DataFrame(rows, columns=[*(contrasts[0].keys if contrasts else ()), *ESTIMATE_COLUMNS])
+    kind = f"corrected {kind}" if overlap else kind
     return Estimates(
-        estimand, table, tuple(notes), interval or name_of_interval(rule), test or name_of_test(rule), correction
+        estimand, table, tuple(notes), interval or name_of_interval(rule), name_of_test(rule, kind), correction
     )
 
 

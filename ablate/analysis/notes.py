@@ -167,6 +167,8 @@ def _effect_notes(
 
 def _undecided_notes(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
     """How many seeds would decide: those of a new study, because this one has spent its error probability."""
+    if plan.study.resplit is not None:
+        return  # what splits have in common does not grow less with more seeds
     needed: dict[str, SeedsNeeded] = {}
     for effect in effects:
         if effect.verdict == "undecided" and not effect.withheld:
@@ -176,9 +178,12 @@ def _undecided_notes(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
     if needed:
         by_number = sorted(needed.items(), key=lambda item: item[1].likely or MOST_ADVISED + 1)
         parts = listing((f"{label} {seeds}" for label, seeds in by_number), separator="; ")
+        # What others add to their runs is not recorded as a look.
+        more = "" if plan.study.adopted else " Seeds added to this one would be judged more strictly."
+        counted = "Seeds" if plan.study.paired else "Runs a cell"
         yield (
-            "Seeds that a new study would need, if the effects are as large as they look (for the "
-            f"{percent(SIZES)} interval of their size): {parts}. Seeds added to this one would be judged more strictly."
+            f"{counted} that a new study would need, if the effects are as large as they look (for the "
+            f"{percent(SIZES)} interval of their size): {parts}.{more}"
         )
 
 

@@ -124,9 +124,12 @@ def sentence(effect: Effect, plan: Plan, comparisons: int, state: SequentialStat
 
 
 def _seeds_missing(effect: Effect, plan: Plan, comparisons: int, state: SequentialState | None) -> str:
+    if plan.study.resplit is not None:
+        return "More seeds that split the same data would add little."
     if state is None:
         seeds = advised_seeds(effect.contribution, comparisons, plan.study.margin)
-        return f"If this is its true size, a new study needs {seeds} seeds."
+        noun = "seeds" if effect.unpaired is None else "runs of each"
+        return f"If this is its true size, a new study needs {seeds} {noun}."
     more = seeds_more(effect.contribution, comparisons, plan.study.margin, state.rule)
     if more is None:
         return f"If this is its true size, it takes more seeds than the {state.rule.max_seeds} allowed."
