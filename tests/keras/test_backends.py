@@ -57,7 +57,9 @@ def test_the_neutral_path_gives_the_numbers_of_the_traced_one_also_after_an_inte
     resumed = train(config, RunFolder(tmp_path / "part"))
     kept = [name for name in expected if not name.startswith("seconds")]
     assert [whole[name] for name in kept] == [resumed[name] for name in kept]
-    assert [whole[name] for name in kept] == pytest.approx([expected[name] for name in kept], rel=1e-4)
+    numbers = [name for name in kept if name != "fingerprints"]
+    assert [whole[name] for name in numbers] == pytest.approx([expected[name] for name in numbers], rel=1e-4)
+    assert whole["fingerprints"] == expected["fingerprints"]
     assert RunFolder(tmp_path / "whole").curves() == RunFolder(tmp_path / "part").curves()
 
 

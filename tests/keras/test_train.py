@@ -63,7 +63,7 @@ def test_a_run_gives_its_numbers_its_curves_and_leaves_no_backup(tiny, tmp_path)
     }
     assert 0 <= rows[-1]["learning_rate"] < rows[0]["learning_rate"] < 0.01
     assert [(number, epochs) for number, epochs, _ in seen] == [(1, 2), (2, 2)]
-    assert [path.name for path in tmp_path.iterdir()] == ["curves.csv"]
+    assert {path.name for path in tmp_path.iterdir()} == {"curves.csv", "confusion.csv"}
 
 
 SCRIPT = """
@@ -169,7 +169,7 @@ def test_an_interrupted_run_goes_on_with_the_same_bits(tiny, tmp_path, caplog, m
     assert without_timings(resumed) == without_timings(whole)
     assert (part.path / "curves.csv").read_bytes() == (tmp_path / "whole/curves.csv").read_bytes()
     assert same(weights(part.path / "best.keras"), weights(tmp_path / "whole/best.keras"))
-    assert sorted(path.name for path in part.path.iterdir()) == ["best.keras", "curves.csv"]
+    assert sorted(path.name for path in part.path.iterdir()) == ["best.keras", "confusion.csv", "curves.csv"]
 
 
 def test_backups_rest_where_they_take_longer_than_epochs(tiny, tmp_path, monkeypatch):

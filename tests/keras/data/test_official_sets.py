@@ -60,10 +60,10 @@ def test_records_are_read_as_the_library_reads_them(telugu):
     builder = tfds.builder("cmaterdb/telugu", data_dir=str(telugu))
     library = list(builder.as_dataset(split="train[10%:13%]", shuffle_files=False).as_numpy_iterator())
     blocks = _read_split(builder, "train[10%:13%]", "image", "label", (32, 32, 3), "stretch")
-    images, labels, sizes = (np.concatenate(values) for values in zip(*blocks, strict=True))
+    images, columns = (np.concatenate(values) for values in zip(*blocks, strict=True))
     assert np.array_equal(images, [example["image"] for example in library])
-    assert np.array_equal(labels, [example["label"] for example in library])
-    assert (sizes == 32).all() and len(images) == 75
+    assert np.array_equal(columns["labels"], [example["label"] for example in library])
+    assert (columns["sizes"] == 32).all() and len(images) == 75
     blocks = list(_read_split(builder, "test", "image", "label", (12, 20, 1), "crop"))
-    assert sum(len(labels) for _, labels, _ in blocks) == 500
+    assert sum(len(columns) for _, columns in blocks) == 500
     assert blocks[0][0].shape[1:] == (12, 20, 1)
