@@ -142,4 +142,4 @@ def test_a_script_is_run_again(redundant: Any) -> None:
     assert ended.returncode == 0, ended.stderr
     assert "Confirmed: setting rate to 0.2" in ended.stdout
     found = json.loads((Path(redundant.folder) / "outputs" / NAME / "confirmation.json").read_text())
-    assert (found["confirmed"], found["seeds"], found["folder"]) == (True, [3, 4, 5], f"{NAME}-confirm")
+    assert (found["confirmed"], found["seeds"], found["folder"]) == (True, [9, 10, 11], f"{NAME}-confirm")

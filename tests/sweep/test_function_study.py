@@ -171,7 +171,7 @@ ACTS: dict[str, tuple[Any, Callable[[StudyRecord], Any], Any]] = {
     "name": ("other", lambda record: record.plan.study.name, "other"),
     "design": ("leave_one_out", lambda record: record.plan.study.design, "leave_one_out"),
     "seeds": ([5, 7], lambda record: record.plan.study.seeds, (5, 7)),
-    "max_seeds": (4, lambda record: record.plan.study.seeds, (0, 1, 2, 3)),
+    "max_seeds": (4, lambda record: len(record.plan.study.seeds), 4),
     "metric": ("weights", lambda record: record.plan.study.metric, "weights"),
     "direction": ("min", lambda record: record.plan.study.direction, "min"),
     "margin": (0.01, lambda record: record.plan.study.margin, 0.01),
@@ -188,10 +188,11 @@ ACTS: dict[str, tuple[Any, Callable[[StudyRecord], Any], Any]] = {
 }
 ELSEWHERE = {"retry_failed", "keep_going", "confirms"}  # tested by what they train
 ELSEWHERE |= {"resolution"}  # of a fraction, which takes three factors: tested in test_every_setting_acts
+ELSEWHERE |= {"changed_code"}  # tested in test_earlier_runs
 TOGETHER: list[dict[str, Any]] = [
     {"design": "leave_one_out", "name": "other", "seeds": [5, 7], "requires": None, "metric": "weights"},
     {"seeds": "auto", "max_seeds": 4, "direction": "min", "margin": 0.01, "labels": None, "blocks": None},
-    {"design": "optimal", "cells": 4, "failures": "worst"},
+    {"design": "optimal", "cells": 4, "failures": "worst", "resplit": None},
     {"forbidden": None, "figures": None, "width": None, "statements": None},
 ]
 APPLICATION = """
