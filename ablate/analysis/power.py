@@ -26,7 +26,7 @@ _STUDIES, _SEED = 2000, 20261123
 _MOST_DRAWS = 8_000_000
 
 
-def t_power(effect: float, n: Any, alpha: Any = ALPHA, sides: int = 2) -> Any:
+def t_power(effect: float, n: Any, alpha: Any = ALPHA, sides: int = 2, samples: int = 1, overlap: float = 0.0) -> Any:
     """Probability that a paired t test finds an effect.
 
     Args:
@@ -34,6 +34,8 @@ def t_power(effect: float, n: Any, alpha: Any = ALPHA, sides: int = 2) -> Any:
         n: Number of seeds, two or more; a number or an array.
         alpha: Level of the test.
         sides: Two, or one for a test against a margin.
+        samples: One for pairs, or two for runs that form none, of which there are ``n`` each with the same spread.
+        overlap: See :func:`ablate.analysis.resplit.corrected`.
 
     Returns:
         The power, in the shape of ``n``.
@@ -43,11 +45,15 @@ def t_power(effect: float, n: Any, alpha: Any = ALPHA, sides: int = 2) -> Any:
         0.803
     """
     n = np.asarray(n)
-    critical = -special.stdtrit(n - 1, np.asarray(alpha) / sides)
+    freedom = samples * (n - 1)
+    critical = -special.stdtrit(freedom, np.asarray(alpha) / sides)
     noncentral = effect * np.sqrt(n)
+    if overlap:
+        # The correction assumes this much covariance between seeds; the estimate varies as it says.
+        noncentral = noncentral / np.sqrt(1 + n * overlap)
     # scipy gives NaN for probabilities too small to be computed. ``reverse``: significant with the wrong sign.
-    missed = np.nan_to_num(special.nctdtr(n - 1, noncentral, critical), nan=0.0)
-    reverse = np.nan_to_num(special.nctdtr(n - 1, noncentral, -critical), nan=0.0) if sides == 2 else 0.0
+    missed = np.nan_to_num(special.nctdtr(freedom, noncentral, critical), nan=0.0)
+    reverse = np.nan_to_num(special.nctdtr(freedom, noncentral, -critical), nan=0.0) if sides == 2 else 0.0
     return np.clip(1 - missed + reverse, 0.0, 1.0)
 
 

@@ -24,7 +24,7 @@ from ablate.analysis.power import (
 )
 from ablate.analysis.verdicts import ALPHA
 from ablate.formatting import percent, plural
-from ablate.study import Plan
+from ablate.study import Plan, Study
 
 _SIZES = (0.5, 1.0, 2.0, 4.0)  # of effects, in standard deviations of the paired difference
 
@@ -137,6 +137,8 @@ dispensable as often if the margin is at least 1.0 times that standard deviation
     count, study = len(comparisons(plan)), plan.study
     if not count:
         return None
+    if not study.paired or study.resplit is not None:
+        return _other_prospect(study, count)
     rule = SequentialRule(len(study.seeds)) if study.sequential else None
     references = Counter(comparison.reference.label for comparison in comparisons(plan))
     overall = prospect(len(study.seeds), count, rule, min(references.values()), study.margin is None)
@@ -152,6 +154,30 @@ dispensable as often if the margin is at least 1.0 times that standard deviation
         "times that standard deviation."
     )
     return replace(overall, text=text)
+
+
+def _other_prospect(study: Study, comparisons: int) -> Prospect:
+    """What runs can detect that form no pairs, or whose splits of one data set overlap."""
+    runs, alpha = len(study.seeds), ALPHA / comparisons
+    counted = plural(runs, "seed" if study.paired else "run")
+    where = "" if study.paired else " a cell, which form no pairs,"
+    unit = "the paired difference" if study.paired else "the difference of two runs"
+    if runs == 1:
+        text = f"With one {'seed' if study.paired else 'run'} there are numbers, but no interval, test or verdict."
+        return Prospect(1, comparisons, math.inf, dict.fromkeys(_SIZES, 0.0), text)
+
+    def found(size: float) -> float:
+        samples = 1 if study.paired else 2
+        return float(t_power(size, runs, alpha, samples=samples, overlap=study.resplit or 0.0))
+
+    smallest = least_value(lambda size: found(size) >= POWER, 1.0, 20)
+    power = {size: found(size) for size in _SIZES}
+    text = (
+        f"With {counted}{where} and {plural(comparisons, 'comparison')} a single effect must be {smallest:.1f} times "
+        f"the standard deviation of {unit} to be found in {percent(POWER)} of all studies; one of 2 times is found in "
+        f"{percent(power[2.0])}."
+    )
+    return Prospect(runs, comparisons, smallest, power, text)
 
 
 def _least_margin(seeds: int, alpha: float, rule: SequentialRule | None) -> float:

@@ -11,6 +11,7 @@ from studies import NO_CURVES, factor, plan_of, runs_of
 
 from ablate.analysis import Summary, checklist, conduct_of, main_effects, summarise
 from ablate.analysis.decisions import CORRECTED, CORRECTED_WELCH, MODERATED, WELCH, T, Trajectory, decide
+from ablate.analysis.prospect import plan_prospect
 from ablate.analysis.unpaired import welch_interval
 from ablate.study import Plan
 
@@ -125,3 +126,11 @@ def test_methods_say_what_a_study_that_grew_was_tested_at() -> None:
 def test_a_part_planned_later_elsewhere_hides_no_look() -> None:
     grown = [{"seeds": range(3), "finished": 0}, {"seeds": range(5), "finished": 6}]
     assert conduct_of([*grown, {"seeds": range(3), "finished": 0}]).looks == (3,)
+
+
+def test_what_replicates_can_detect_is_the_power_of_two_samples() -> None:
+    plan = unpaired(plan_of(*map(factor, "abcd"), design="leave_one_out", seeds=range(5)))
+    found = plan_prospect(plan)
+    assert found is not None and "which form no pairs" in found.text and "moderated" not in found.text
+    # statsmodels: TTestIndPower().power(2 * sqrt(2), 5, .05 / 4), the effect in standard deviations of a run
+    assert found.power[2.0] == pytest.approx(0.8576713384372453, abs=1e-6)
