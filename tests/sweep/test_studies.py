@@ -192,7 +192,7 @@ def test_bad_input_is_a_message_and_code_2(arguments: list[str], message: str, t
 
 
 def test_a_metric_that_no_run_reports_is_told_with_those_there_are(toy_here: Any) -> None:
-    ended = toy_here.call("depth=2,3", "hydra.sweeper.metric=scor")
+    ended = toy_here.call("depth=2,3", "hydra.sweeper.metric=scor", "hydra.sweeper.direction=max")
     assert ended.code == 2
     assert "No finished run of study 'depth' has the metric 'scor'." in ended.err
     assert "Did you mean 'score'?" in ended.err
