@@ -16,7 +16,7 @@ from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
 from ablate.analysis.sequential import SequentialState
 from ablate.analysis.unpaired import Samples, welch_interval
-from ablate.analysis.verdict_words import verdict_about
+from ablate.analysis.verdict_words import About, verdict_about
 from ablate.analysis.verdicts import Evidence
 from ablate.study import Cell, Plan, Study, takes_away
 
@@ -130,14 +130,20 @@ def paired_effects(
             adjusted=decision.adjusted,
             verdict=decision.verdict,
             test=decision.test,
-            withheld=decision.withheld,
+            withheld=_withheld_in_words(decision.withheld, "part" if is_part else "level"),
             failures=trajectories[pair.cell.label].failures(),
             unpaired=unpaired,
-            takes_away=only_takes_away(pair.cell, pair.changed, plan),
+            takes_away=is_part,
         )
         for pair, pairs, unpaired in compared
-        for decision in (decisions[pair.cell.label],)
+        for decision, is_part in ((decisions[pair.cell.label], only_takes_away(pair.cell, pair.changed, plan)),)
     )
+
+
+def _withheld_in_words(withheld: str, about: About) -> str:
+    """Why a claim is not made, with the claim as readers would have seen it."""
+    claim, joint, why = withheld.partition(", but ")
+    return f"{verdict_about(claim, about)}{joint}{why}"
 
 
 def _runs_of(

@@ -65,7 +65,10 @@ def test_a_margin_means_the_same_for_replicates() -> None:
         replace(plan, study=replace(plan.study, seeds=tuple(range(4)))), f=full[:4], a=noise[:4], b=other[:4]
     )
     assert set(few.effects["verdict"]) == {"undecided"}  # four runs exclude no collapse
-    assert any("0 of 4 runs failed or collapsed" in note for note in few.notes)
+    # What is withheld is said as it would have been: of a part, and of a level.
+    notes = "\n".join(few.notes)
+    assert "w/o a: no effect, but 0 of 4 runs failed or collapsed" in notes
+    assert "b=high: no difference, but 0 of 4 runs failed or collapsed" in notes
 
 
 def test_lost_replicates_forbid_by_their_share() -> None:
