@@ -107,9 +107,9 @@ def _rows(section: str, settings: Mapping[str, Setting]) -> list[tuple[str, str]
 
 def _own_rows(application: Described) -> list[tuple[str, str]]:
     rows = []
-    if application.seed_key is not None and application.seed_key in application.keys:
-        value = application.keys[application.seed_key]
-        rows.append((f"seed: {application.seed_key}", f"is {assignment(application.seed_key, value)} unswept"))
+    seed_key = application.seed_key
+    if seed_key is not None and seed_key in application.keys:
+        rows.append((f"seed: {seed_key}", f"{assignment(seed_key, application.keys[seed_key])} unswept"))
     elif candidates := seed_candidates(application.keys):
         rows.append(("seed", f"hydra.sweeper.seed_key={candidates[0]}"))
     else:

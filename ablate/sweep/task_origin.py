@@ -69,8 +69,7 @@ def load_task(origin: Mapping[str, str], command: Sequence[str]) -> Task:
         ConfigError: If the module does not have it.
     """
     if origin["module"] != "__main__":
-        imported: Task = _undecorated(load_object(f"{origin['module']}.{origin['name']}"))
-        return imported
+        return _undecorated(load_object(f"{origin['module']}.{origin['name']}"))  # type: ignore[no-any-return]
     is_started = "started" in origin
     with _caught_tasks() as caught:
         before, sys.argv = sys.argv, [origin["file"], *command]
@@ -86,8 +85,7 @@ def load_task(origin: Mapping[str, str], command: Sequence[str]) -> Task:
         function: Any = functools.reduce(getattr, origin["name"].split("."), SimpleNamespace(**names))
     except AttributeError:
         raise StoreError(f"'{origin['file']}' has no '{origin['name']}' any more.") from None
-    task: Task = _undecorated(function)
-    return task
+    return _undecorated(function)  # type: ignore[no-any-return]
 
 
 def run_program(origin: Mapping[str, str], name: str) -> dict[str, Any]:

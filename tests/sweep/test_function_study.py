@@ -186,7 +186,7 @@ ACTS: dict[str, tuple[Any, Callable[[StudyRecord], Any], Any]] = {
     "width": ("icml", lambda record: record.report["width"], "icml"),
     "statements": ({"task": "toy"}, lambda record: record.report["statements"], {"task": "toy"}),
 }
-ELSEWHERE = {"retry_failed", "keep_going", "confirms"}  # tested by what they train
+ELSEWHERE = {"retry_failed", "keep_going", "confirms", "changed_code"}  # tested by what they train
 ELSEWHERE |= {"resolution"}  # of a fraction, which takes three factors: tested in test_every_setting_acts
 ELSEWHERE |= {"changed_code"}  # tested in test_earlier_runs
 TOGETHER: list[dict[str, Any]] = [

@@ -90,13 +90,27 @@ def ignores(steps):
     train(steps)
 
 
+TASKS = {
+    task.__name__: task
+    for task in (
+        returns_what_it_has,
+        exits,
+        raises,
+        stops_by_a_handler,
+        stops_by_a_hidden_handler,
+        stops_a_loop,
+        ignores,
+    )
+}
+
+
 @hydra.main(config_path=None, config_name="config", version_base="1.3")
 def main(config):
     global done
     done = 0
     with Path(os.environ["HERE"], "begun").open("a") as file:
         file.write(f"{config.a}-{config.seed}\\n")
-    globals()[os.environ["KIND"]](config.steps)
+    TASKS[os.environ["KIND"]](config.steps)
     return {"score": done}
 
 
