@@ -14,9 +14,10 @@ import pandas as pd
 
 from ablate.analysis import Estimates, Factorial, Summary
 from ablate.analysis.effects import only_takes_away
+from ablate.analysis.estimates import several
 from ablate.analysis.intervals import LEVEL
-from ablate.analysis.verdicts import ALPHA
-from ablate.formatting import better_direction, percent, plural
+from ablate.analysis.verdicts import ALPHA, HOLM, adjusted_over
+from ablate.formatting import better_direction, percent
 from ablate.study import Cell, Factor, Plan, cell_of, takes_away
 from ablate.study.metric import metric_label
 
@@ -57,29 +58,16 @@ def inference(
         margin: The margin that verdicts took into account, if there are verdicts and a margin.
     """
     if isinstance(source, Summary):
-        interval, test = source.interval_name, source.test_name
+        interval, test, correction = source.interval_name, source.test_name, source.correction
     elif isinstance(source, Estimates):
-        interval, test = source.interval, source.test
+        interval, test, correction = source.interval, source.test, source.correction
     else:
-        interval, test = source.interval, source.test
+        interval, test, correction = source.interval, source.test, HOLM
     bounds = f"α = {ALPHA:g}" + ("" if margin is None else f", margin {margin:g}")
     return Inference(
-        f"{CONFIDENCE} {_several(interval)}{_EXPLANATIONS.get(interval, '')}, unadjusted",
-        f"{_several(test)}, Holm-adjusted over {plural(count, noun)} ({bounds})",
+        f"{CONFIDENCE} {several(interval)}{_EXPLANATIONS.get(interval, '')}, unadjusted",
+        f"{several(test)}, {adjusted_over(correction, count, noun)} ({bounds})",
     )
-
-
-def _several(noun: str) -> str:
-    """The plural of an interval or a test, whose first noun may have an attribute behind it.
-
-    Example:
-        >>> _several("t interval"), _several("t test over data sets"), _several("margin of error by Lenth's method")
-        ('t intervals', 't tests over data sets', "margins of error by Lenth's method")
-    """
-    head, preposition, rest = next(
-        (parts for word in (" over ", " of ") if (parts := noun.partition(word))[1]), (noun, "", "")
-    )
-    return f"{head}s{preposition}{rest}"
 
 
 def inference_sentences(

@@ -1,204 +1,218 @@
-"""How often verdicts are wrong, how often they find what is there, and what they cost: about three minutes on one core.
+"""How often verdicts are wrong, what they find, and how often intervals cover: a quarter of an hour on two cores.
 
-Each study has six ingredients and one full cell, all with the same seeds. ``d`` is the mean of the paired difference
-in its standard deviations; the differences of two ingredients correlate by one half, because they share the full cell.
-Columns called ``ref`` hold what a separate program of the same rule found with 10,000 studies a row; it stopped for
-two-sided equivalence alone, so that with a margin it takes more runs where there is no effect.
+Studies with lost runs or a margin are judged by the functions of the product, one by one, the others many at once by
+``verdict_twin``, of which a test shows that it decides alike. What is done is kept in a file, so that the command given
+again goes on where it stopped. Coverage counts an interval that is withheld as the whole line.
 
-Usage: python benchmarks/verdicts.py [studies a row, default 1500]
+Usage: python benchmarks/verdicts.py [studies, default 10000] [file, default verdicts.jsonl] [seconds, default no end]
 """
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from verdict_scenarios import POWER, SCENARIOS, Scenario
+from verdict_studies import trajectories
+from verdict_twin import Batch, auto, before, fixed
 
 from ablate.analysis.boundary import FIRST_LOOK, SequentialRule
-from ablate.analysis.intervals import t_interval
-from ablate.analysis.sequential import Trajectory, follow
-from ablate.analysis.verdicts import adjust, evidence, verdict
+from ablate.analysis.decisions import Decision, Trajectory, decide
+from ablate.analysis.growth import levels_of
+from ablate.analysis.power import advised_seeds
+from ablate.analysis.sequential import follow
+from ablate.analysis.verdicts import adjust, direction_of, evidence, verdict
 
-INGREDIENTS = 6
-SEED = 20261124
 RULE = SequentialRule(20)
-MIXED = (0.0, 0.0, 0.5, 1.0, 2.0, 4.0)
-
-# Family-wise error or power, and total runs, of the separate program: no equivalence stop, then margin 1.
-REFERENCE = {
-    ("fixed 10", None): {
-        0: (0.044, 70),
-        0.5: (0.11, 70),
-        1: (0.60, 70),
-        2: (1.0, 70),
-        4: (1.0, 70),
-        "mixed": (0.031, 70),
-    },
-    ("fixed 20", None): {
-        0: (0.042, 140),
-        0.5: (0.35, 140),
-        1: (0.98, 140),
-        2: (1.0, 140),
-        4: (1.0, 140),
-        "mixed": (0.038, 140),
-    },
-    ("auto", None): {
-        0: (0.044, 140),
-        0.5: (0.27, 134),
-        1: (0.95, 98),
-        2: (1.0, 60),
-        4: (1.0, 44),
-        "mixed": (0.036, 108),
-    },
-    ("auto", 1.0): {0: (0.032, 105), 0.5: (0.26, 123), 1: (0.95, 98), 2: (1.0, 60), 4: (1.0, 44), "mixed": (0.033, 97)},
-}
+CHUNK = 1000
+SEED = 20261124
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Verdicts and seeds of one study, and how many of its intervals cover the truth."""
-
-    verdicts: tuple[str, ...]
-    seeds: tuple[int, ...]
-    covered: int
-
-
-def draw(rng: np.random.Generator, shape: tuple[int, ...], noise: str) -> NDArray[np.float64]:
-    if noise == "laplace":
-        return rng.laplace(size=shape) / math.sqrt(2)
-    if noise == "t3":
-        return rng.standard_t(3, size=shape) / math.sqrt(3)
-    return rng.standard_normal(shape)
-
-
-def auto(contributions: NDArray[np.float64], truth: Sequence[float], margin: float | None) -> Outcome:
-    trajectories = {str(index): Trajectory(tuple(row)) for index, row in enumerate(contributions.tolist())}
-    found = list(follow(trajectories, RULE, margin).decisions.values())
-    return Outcome(
-        tuple(decision.verdict for decision in found),
-        tuple(decision.read for decision in found),
-        sum(d.contribution.low <= mean <= d.contribution.high for d, mean in zip(found, truth, strict=True)),
-    )
-
-
-def fixed(n: int, contributions: NDArray[np.float64], truth: Sequence[float], margin: float | None) -> Outcome:
-    means = [t_interval(row[:n]) for row in contributions.tolist()]
-    adjusted = adjust([evidence(mean, margin) for mean in means])
-    return Outcome(
-        tuple(verdict(mean, p, margin) for mean, p in zip(means, adjusted, strict=True)),
-        (n,) * len(means),
-        sum(found.low <= mean <= found.high for found, mean in zip(means, truth, strict=True)),
-    )
-
-
-METHODS = {
-    "fixed 10": lambda *study: fixed(10, *study),
-    "fixed 20": lambda *study: fixed(20, *study),
-    "auto": auto,
-}
-
-
-def studies(truth: Sequence[float], count: int, noise: str = "normal") -> NDArray[np.float64]:
-    rng = np.random.default_rng([SEED, len(noise), int(10 * sum(truth))])
-    full = draw(rng, (count, 1, RULE.max_seeds), noise)
-    cells = draw(rng, (count, len(truth), RULE.max_seeds), noise)
-    return np.asarray(truth)[:, np.newaxis] + (full - cells) / math.sqrt(2)
-
-
-def row(
-    method: str, truth: Sequence[float], count: int, margin: float | None, noise: str = "normal"
-) -> dict[str, float]:
-    outcomes = [METHODS[method](study, truth, margin) for study in studies(truth, count, noise)]
-    wrong = [
-        any(
-            (said == "helps" and mean <= 0) or (said == "hurts" and mean >= 0)
-            for said, mean in zip(found.verdicts, truth, strict=True)
-        )
-        for found in outcomes
+def plain(study: dict[str, Trajectory], margin: float | None) -> list[Decision]:
+    """The rule of version 0.1: paired t tests with Holm, each question in a family of its own."""
+    means = [trajectory.mean() for trajectory in study.values()]
+    raw = [evidence(mean, margin) for mean in means]
+    return [
+        Decision(mean.n, mean, p, adjusted, verdict(mean, adjusted, margin))
+        for mean, p, adjusted in zip(means, raw, adjust(raw), strict=True)
     ]
-    late = [
-        any(
-            (said == "no effect" and abs(mean) >= (margin or math.inf))
-            or (said == "dispensable" and mean >= (margin or math.inf))
-            for said, mean in zip(found.verdicts, truth, strict=True)
-        )
-        for found in outcomes
-    ]
-    said = [word for found in outcomes for word in found.verdicts]
-    return {
-        "error": float(np.mean(wrong)),
-        "false_settled": float(np.mean(late)),
-        "power": said.count("helps") / len(said),
-        "settled": (said.count("no effect") + said.count("dispensable")) / len(said),
-        "seeds": float(np.mean([found.seeds for found in outcomes])),
-        "runs": float(np.mean([sum(found.seeds) + max(found.seeds) for found in outcomes])),
-        "coverage": float(np.mean([found.covered for found in outcomes]) / len(truth)),
-    }
 
 
-def simultaneous_coverage(count: int) -> float:
-    """How often the repeated intervals of all looks cover the mean."""
-    values = np.random.default_rng(SEED).standard_normal((count, RULE.max_seeds))
-    n = np.arange(1, RULE.max_seeds + 1)
-    means = values.cumsum(axis=1) / n
-    spread = np.sqrt(np.maximum((values**2).cumsum(axis=1) - n * means**2, 0) / np.maximum(n - 1, 1) / n)
-    looks = slice(FIRST_LOOK - 1, None)
-    inside = np.abs(means[:, looks]) <= RULE.half_width(n[looks]) * spread[:, looks]
-    return float(inside.all(axis=1).mean())
+def measures(found: Sequence[Decision], scenario: Scenario) -> NDArray[np.float64]:
+    """Of one study: any false helps or hurts, any false claim at all, share of true effects found, covered, seeds."""
+    difference = claim = False
+    detected, covered = [], []
+    for decision, truth in zip(found, scenario.truth, strict=True):
+        said, mean = direction_of(decision.verdict), decision.contribution
+        difference |= (said == "helps" and truth <= 1e-12) or (said == "hurts" and truth >= -1e-12)
+        margin = scenario.margin or math.inf
+        claim |= (said == "no effect" or said != decision.verdict) and abs(truth) >= margin
+        claim |= said == "dispensable" and truth >= margin
+        if truth:
+            detected.append(said == ("helps" if truth > 0 else "hurts"))
+        covered.append(not (mean.low > truth or truth > mean.high))
+    shares = [float(np.mean(values)) if values else math.nan for values in (detected, covered)]
+    return np.array([difference, difference or claim, *shares, np.mean([d.read for d in found])])
 
 
-def same_networks(count: int) -> int:
-    """Studies in which a toggle that does nothing is called helps or hurts, noise drawn by seed and cell."""
-    called = 0
-    for study in range(count):
-        scores = [
-            [np.random.default_rng([SEED, study, cell, seed]).normal(0.97, 0.006) for seed in range(RULE.max_seeds)]
-            for cell in range(2)
-        ]
-        trajectory = Trajectory(tuple(full - cell for full, cell in zip(*scores, strict=True)), (1.0,) * RULE.max_seeds)
-        called += follow({"toggle": trajectory}, RULE).decisions["toggle"].verdict in ("helps", "hurts")
-    return called
+def batch_measures(found: Batch, scenario: Scenario) -> list[float]:
+    """The mean of :func:`measures` over many studies without a margin."""
+    truth = np.array(scenario.truth)
+    wrong = ((found.sign > 0) & (truth <= 1e-12)) | ((found.sign < 0) & (truth >= -1e-12))
+    error = float(wrong.any(axis=1).mean())
+    effects = np.abs(truth) > 1e-12
+    detected = float((found.sign == np.sign(truth))[:, effects].mean()) if effects.any() else math.nan
+    covered = ~((found.low > truth) | (truth > found.high))
+    return [error, error, detected, float(covered.mean()), float(found.read.mean())]
+
+
+def simulate(name: str, n: int, rule: str, chunk: int) -> list[float]:
+    """The mean measures of :data:`CHUNK` studies."""
+    scenario = {**SCENARIOS, **POWER}[name]
+    rng = np.random.default_rng([SEED, zlib.crc32(name.encode()), n, chunk])
+    shape = (CHUNK, len(scenario.truth), n or RULE.max_seeds)
+    reference, cells = scenario.law(rng, shape)
+    is_constant = (np.ptp(reference - cells, axis=2) < 1e-6).any()
+    if scenario.margin is None and not is_constant and not np.isnan(cells - reference).any():
+        twin = before if rule == "plain" else fixed if n else lambda a, b: auto(a, b, RULE)
+        return batch_measures(twin(reference, cells), scenario)
+    rows = []
+    for runs_of_reference, runs_of_cells in zip(reference, cells, strict=True):
+        study = trajectories(runs_of_reference[0], runs_of_cells)
+        if rule == "plain":
+            found = plain(study, scenario.margin)
+        elif n:
+            found = list(decide(study, scenario.margin).values())
+        else:
+            found = list(follow(study, RULE, scenario.margin).decisions.values())
+        rows.append(measures(found, scenario))
+    table = np.array(rows)
+    return [float(np.nanmean(column)) if not np.isnan(column).all() else math.nan for column in table.T]
+
+
+def grown(cells: int, advised: bool, chunk: int) -> list[float]:
+    """Studies without effects that stop at three seeds if all is decided, and else grow: to 10, or as advised."""
+    rng = np.random.default_rng([SEED, cells, advised, chunk])
+    wrong = []
+    for _ in range(CHUNK):
+        runs = rng.standard_normal((cells + 1, 100))
+        looks: list[int] = []
+        n = FIRST_LOOK
+        said: list[str] = []
+        while True:
+            study = trajectories(runs[0, :n], runs[1:, :n])
+            found = list(decide(study, None, levels_of(looks, n)).values())
+            said += [decision.verdict for decision in found]
+            undecided = [decision for decision in found if not decision.is_decided]
+            if not undecided or len(looks) >= (10 if advised else 1):
+                break
+            looks.append(n)
+            if advised:
+                seeds = [advised_seeds(decision.contribution, cells) for decision in undecided]
+                known = [number.likely for number in seeds if number is not None and number.likely is not None]
+                more = [number for number in known if number > n]
+                if not more:
+                    break
+                n = min(more)
+            else:
+                n = 10
+        wrong.append(any(word != "undecided" for word in said))
+    return [float(np.mean(wrong))]
+
+
+Job = tuple[str, int, str, int]
+
+
+def run(job: Job) -> tuple[Job, list[float]]:
+    name, n, rule, chunk = job
+    if name.startswith("grown"):
+        return job, grown(n, rule == "advised", chunk)
+    return job, simulate(name, n, rule, chunk)
+
+
+def jobs(studies: int) -> Iterator[Job]:
+    for name, scenario in {**SCENARIOS, **POWER}.items():
+        for n in scenario.sizes:
+            for rule in ("product", "plain") if n else ("product",):
+                yield from ((name, n, rule, chunk) for chunk in range(math.ceil(studies / CHUNK)))
+    for name, rule in (("grown to 10 if undecided", "fixed"), ("grown as advised", "advised")):
+        for cells in (1, 6):
+            yield from ((name, cells, rule, chunk) for chunk in range(math.ceil(studies / CHUNK)))
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1500
+    arguments = sys.argv[1:]
+    studies = int(arguments[0]) if arguments else 10_000
+    path = Path(arguments[1] if len(arguments) > 1 else "verdicts.jsonl")
+    limit = float(arguments[2]) if len(arguments) > 2 else math.inf
     started = time.perf_counter()
-    error = math.sqrt(0.05 * 0.95 / count)
-    print(f"{count} studies a row; a family-wise error of .050 has a Monte Carlo error of {error:.3f}.\n")
-    print("method    margin  d      error/power   ref   settled  false settled  seeds   runs   ref  coverage")
-    results = {}
-    for method, margin in (("fixed 10", None), ("fixed 20", None), ("auto", None), ("auto", 1.0)):
-        for name in (0, 0.5, 1, 2, 4, "mixed"):
-            truth = MIXED if name == "mixed" else (float(name),) * INGREDIENTS
-            found = results[method, margin, name] = row(method, truth, count, margin)
-            shown = found["error"] if name in (0, "mixed") else found["power"]
-            known, runs = REFERENCE[method, margin][name]
-            print(
-                f"{method:9} {margin or '-':>6}  {name!s:6} {shown:11.3f}  {known:5.3f}  {found['settled']:7.2f}"
-                f"  {found['false_settled']:13.3f}  {found['seeds']:5.1f}  {found['runs']:5.0f}  {runs:4}"
-                f"  {found['coverage']:8.3f}",
-                flush=True,
-            )
-    print("\nFamily-wise error of auto, six ingredients without effect, at most .05 asked for:")
-    for noise in ("normal", "laplace", "t3"):
-        found = row("auto", (0.0,) * INGREDIENTS, count, None, noise)
-        print(f"  {noise:8} {found['error']:.3f}   coverage at the stop {found['coverage']:.3f}", flush=True)
-    print(f"\nRepeated intervals, all looks at once: {simultaneous_coverage(100_000):.4f} (.95 asked for)")
-    for d in (1, 2, 4):
-        auto_, twenty = results["auto", None, d], results["fixed 20", None, d]
-        print(
-            f"d={d}: auto finds {auto_['power']:.3f} against {twenty['power']:.3f} with "
-            f"{auto_['runs'] / twenty['runs']:.0%} of the runs"
-        )
-    called = same_networks(2000)
-    limit = math.floor(2000 * 0.05 + 2 * math.sqrt(2000 * 0.05 * 0.95))
-    print(f"\nA/A: {called} of 2000 studies call a toggle that does nothing helpful or harmful (at most {limit})")
+    done: dict[Job, list[float]] = {}
+    if path.exists():
+        for line in path.read_text().splitlines():
+            name, n, rule, chunk, *values = json.loads(line)
+            done[name, n, rule, chunk] = values
+    wanted = list(jobs(studies))
+    # The first studies of every scenario come first: a table of fewer studies is there early.
+    missing = sorted((job for job in wanted if job not in done), key=_order)
+    with path.open("a") as file, ProcessPoolExecutor(2) as pool:
+        for place in range(0, len(missing), 4):
+            if time.perf_counter() - started > limit:
+                print(f"{len(missing) - place} parts are still to come: give the command again.")
+                break
+            for job, values in pool.map(run, missing[place : place + 4]):
+                done[job] = values
+                file.write(json.dumps([*job, *values]) + "\n")
+                file.flush()
+    report({job: done[job] for job in wanted if job in done})
     print(f"\n{time.perf_counter() - started:.0f} s")
+
+
+def _order(job: Job) -> tuple[int, bool, int]:
+    name, n, _, chunk = job
+    return chunk, name.startswith("grown"), n or RULE.max_seeds
+
+
+def report(done: dict[Job, list[float]]) -> None:
+    rows: dict[tuple[str, int, str], list[list[float]]] = {}
+    for (name, n, rule, _), values in done.items():
+        rows.setdefault((name, n, rule), []).append(values)
+    print("Any false helps or hurts; any false claim; coverage; mean seeds. 'before': the paired t test with Holm.")
+    print(f"{'scenario':44} {'n':>4} {'before':>7} {'error':>6} {'any':>6} {'cover':>6} {'seeds':>6}  excluded by name")
+    worst, least = 0.0, 1.0
+    for (name, n, rule), values in rows.items():
+        if rule != "product" or name not in SCENARIOS:
+            continue
+        error, anything, _, cover, seeds = np.mean(np.array(values), axis=0)
+        before = np.mean([row[0] for row in rows.get((name, n, "plain"), [])] or [math.nan])
+        scenario = SCENARIOS[name]
+        reason = scenario.excluded if n in scenario.excluded_at else ""
+        if not reason:
+            worst, least = max(worst, anything), min(least, cover)
+        print(
+            f"{name:44} {n or 'auto':>4} {before:7.3f} {error:6.3f} {anything:6.3f} {cover:6.3f} {seeds:6.1f}  {reason}"
+        )
+    for (name, n, _), values in rows.items():
+        if name.startswith("grown"):
+            error = float(np.mean(values))
+            worst = max(worst, error)
+            print(f"{name + f', K={n}':44} {'':>4} {'':7} {error:6.3f}")
+    print(f"\nNot excluded: error at most {worst:.3f}, coverage at least {least:.3f}.\n")
+    sizes = sorted({n for name, n, _ in rows if name in POWER})
+    print(f"{'Share found of six equal effects':34}" + "".join(f"{n or 'auto':>7}" for n in sizes))
+    for name in POWER:
+        for rule in ("plain", "product"):
+            cells = [np.mean([row[2] for row in rows.get((name, n, rule), [])] or [math.nan]) for n in sizes]
+            print(f"{name + (', before' if rule == 'plain' else ', now'):34}" + "".join(f"{c:7.2f}" for c in cells))
+    seeds = {name: rows.get((name, 0, "product")) for name in POWER}
+    print("auto takes " + ", ".join(f"{np.mean([row[4] for row in v]):.1f} ({k})" for k, v in seeds.items() if v))
 
 
 if __name__ == "__main__":

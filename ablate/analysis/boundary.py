@@ -67,9 +67,21 @@ def running_scores(values: Floats, null: float = 0.0, sizes: Floats | None = Non
     usable = (n >= FIRST_LOOK) & (spread > ROUNDING * np.maximum.accumulate(magnitude, axis=-1) / unit) & (squares > 0)
     error = np.sqrt(np.where(usable, squares, 1.0) / np.maximum(n - 1, 1) / n)
     t = np.where(usable, (mean + origin - null / unit) / error, 0.0)
+    return np.where(usable, score(t, np.maximum(n - 1, 1), n), -np.inf)
+
+
+def score(statistic: Any, freedom: Any, n: Any) -> Any:
+    """The statistic of one look that is compared with the boundary, from a t statistic; see :func:`running_scores`.
+
+    Args:
+        statistic: The t statistic, any shape.
+        freedom: Its degrees of freedom.
+        n: Number of seeds.
+    """
+    statistic = np.asarray(statistic, dtype=float)
     # A tail of zero would have an infinite quantile, which no table holds.
-    tail = np.maximum(special.stdtr(np.maximum(n - 1, 1), -np.abs(t)), 1e-300)
-    return np.where(usable, -np.sign(t) * special.ndtri(tail) * n**SHAPE, -np.inf)
+    tail = np.maximum(special.stdtr(freedom, -np.abs(statistic)), 1e-300)
+    return -np.sign(statistic) * special.ndtri(tail) * np.asarray(n) ** SHAPE
 
 
 @cache
@@ -138,7 +150,12 @@ class SequentialRule:
         score, two, one = _quantiles()
         return np.interp(-special.ndtri(alpha), score, (one if one_sided else two)[self.max_seeds - FIRST_LOOK])
 
-    def half_width(self, n: Any, level: float = LEVEL) -> Any:
+    def nominal_tail(self, n: Any, level: float = LEVEL) -> Any:
+        """The one-sided level of the test of a single look, after ``n`` seeds, that keeps ``level`` over all looks."""
+        # The boundary is one number for scores times n ** SHAPE; divided by that factor it is a normal score.
+        return special.ndtr(-self.critical(1 - level) * np.asarray(n) ** -SHAPE)
+
+    def half_width(self, n: Any, level: float = LEVEL, prior: float = 0.0) -> Any:
         """Half the width of the repeated confidence interval after ``n`` seeds, in standard errors.
 
         It inverts the two-sided test of one look: the intervals of all looks together cover the true mean with
@@ -148,9 +165,6 @@ class SequentialRule:
         Args:
             n: Number of seeds, from 3 on; a number or an array.
             level: Confidence level.
+            prior: Degrees of freedom that a moderated variance adds.
         """
-        n = np.asarray(n)
-        # The boundary is one number for scores times n ** SHAPE. Divided by that factor it is a normal score for each
-        # look, and the t quantile of the same tail probability is the half width.
-        tail = special.ndtr(-self.critical(1 - level) * n**-SHAPE)
-        return -special.stdtrit(n - 1, tail)
+        return -special.stdtrit(np.asarray(n) - 1 + prior, self.nominal_tail(n, level))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ablate.analysis.boundary import SequentialRule
@@ -12,7 +12,7 @@ from ablate.analysis.estimates import Contrast, weighted_sums
 from ablate.analysis.observations import Observations, block_of, blocks_of
 from ablate.analysis.pooled_error import PooledError, contrast_interval, pooled_error
 from ablate.analysis.verdict_words import About
-from ablate.study import Cell, Plan
+from ablate.study import Cell, Plan, Study
 
 Weight = tuple[str, float]
 """A cell label and its weight in a contrast."""
@@ -40,6 +40,11 @@ class CellContrasts:
     def is_over_data_sets(self) -> bool:
         """Whether averages have the data set as their unit."""
         return len(blocks_of(self.plan)) > 1
+
+    @property
+    def study(self) -> Study:
+        """What is asked of averages: over data sets, splits of a single one are no error of their own."""
+        return replace(self.plan.study, resplit=None) if self.is_over_data_sets else self.plan.study
 
     @cached_property
     def _pooled(self) -> Mapping[tuple[str, ...], PooledError | None]:

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ablate.analysis.conduct import Conduct, declaration_sentence, retry_sentence, seeds_sentence
+from ablate.analysis.estimates import several
+from ablate.analysis.growth import levels_of
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.observations import metrics_of
 from ablate.analysis.summary import Summary
-from ablate.analysis.verdicts import ALPHA
-from ablate.formatting import better_direction, fixed, percent, plural, seed_count, typographic
+from ablate.analysis.verdicts import ALPHA, adjusted_over
+from ablate.formatting import better_direction, enumeration, fixed, percent, plural, seed_count, typographic
 
 _ASKED = "To be stated"
 
@@ -51,10 +53,11 @@ def checklist(
         "declared": declaration_sentence(conduct, summary.plan),
         "primary metric": f"{study.metric}, {better_direction(study.direction)}.",
         "seeds": seeds + (f" {_differences(summary)}: {seed_count(counts, summary.counted)}." if counts else ""),
-        "error bars": f"{percent(LEVEL)} {summary.interval_name}s{looks} of the {_difference(summary)}, unadjusted.",
+        "error bars": f"{percent(LEVEL)} {several(summary.interval_name)}{looks} of the {_difference(summary)}, "
+        "unadjusted.",
         "assumptions": _assumptions(summary),
-        "test": f"{summary.test_name.capitalize()}, Holm-adjusted over {plural(len(effects), 'comparison')}, "
-        f"alpha = {ALPHA:g}.",
+        "test": f"{summary.test_name.capitalize()}, {adjusted_over(summary.correction, len(effects))}, "
+        f"alpha = {ALPHA:g}.{_growth(summary, conduct)}",
         "margin": margin,
         "sources of variability": "To be stated: what the seed draws (initialisation, order, augmentation, split).",
         "pairing": _pairing(summary),
@@ -64,6 +67,7 @@ def checklist(
         "compute": _compute(summary.runs),
         "versions": _versions(summary),
         "limitations": (
+            f"{_population(summary)} "
             "Each effect is conditional on the other ingredients of its reference, on the data and on the training "
             "budget; ingredients dispensable one by one may be needed together."
         ),
@@ -79,6 +83,25 @@ def _moment(conduct: Conduct) -> str:
     if conduct.is_adopted:
         return "after runs that were adopted" if conduct.first_plans else "after the runs, when they were adopted"
     return "before the runs" if conduct.first_plans else "with the plan"
+
+
+def _growth(summary: Summary, conduct: Conduct) -> str:
+    """What verdicts after the first look had to be tested at, where seeds were added to results."""
+    levels = () if summary.rule is not None else levels_of(conduct.looks, len(summary.study.seeds))
+    if not levels:
+        return ""
+    counts, shares = (enumeration([f"{each:g}" for each in column]) for column in zip(*levels, strict=True))
+    return f" Results were seen at {counts} seeds, where claims were tested at {shares} times alpha."
+
+
+def _population(summary: Summary) -> str:
+    ratio = summary.study.resplit
+    if ratio is None:
+        return "Intervals and tests are over seeds, on this test set."
+    return (
+        f"Intervals and tests are over seeds that each split one data set anew ({ratio:g} test examples for each "
+        "training example, by the correction of Nadeau and Bengio)."
+    )
 
 
 def _difference(summary: Summary) -> str:

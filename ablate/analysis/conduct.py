@@ -42,6 +42,11 @@ class Conduct:
         return bool(self.sources)
 
     @property
+    def looks(self) -> tuple[int, ...]:
+        """At which numbers of seeds results had been seen before the study was given more."""
+        return self.seed_counts[:-1]
+
+    @property
     def has_late_seeds(self) -> bool:
         """Whether seeds were added when results had been there."""
         return len(self.seed_counts) > 1
@@ -78,7 +83,7 @@ def conduct_of(history: Sequence[Mapping[str, Any]]) -> Conduct:
             if own - seeds:
                 counts.append(len(seeds | own))
         else:
-            counts = [len(seeds | own)]
+            counts = [*counts[:-1], len(seeds | own)]
         seeds |= own
         design = str(event.get("design", "")) or design
     return Conduct(

@@ -12,13 +12,13 @@ from ablate.analysis.power import POWER, seeds_needed, t_power
 from ablate.analysis.sentences import Unit, unit_of
 from ablate.analysis.summary import Summary
 from ablate.analysis.verdict_words import claim_of
-from ablate.analysis.verdicts import Evidence, evidence, verdict
+from ablate.analysis.verdicts import BELOW, Evidence, evidence, verdict
 from ablate.errors import AnalysisError
 from ablate.formatting import percent, plural, rounded_interval, signed
 from ablate.study import Study
 from ablate.study.metric import metric_label
 
-NEEDLESS = ("hurts", "no effect", "dispensable")
+NEEDLESS = ("hurts", f"helps{BELOW}", f"hurts{BELOW}", "no effect", "dispensable")
 """The verdicts on which an ingredient may go."""
 
 _LEAST_FRESH, _MOST_FRESH = 5, 20
@@ -182,8 +182,7 @@ def confirmation(
     sign = -1.0 if study.direction == "max" else 1.0
     contribution = replace(difference, mean=0.0 + sign * difference.mean)
     p = evidence(contribution, study.margin)
-    # The verdict is "helps" where the loss is small but certain. That does not matter here: a network is confirmed
-    # whenever its loss is shown to be below the margin.
+    # A network is confirmed whenever its loss is shown to be below the margin, be it small but certain or none.
     confirmed = study.margin is not None and contribution.high < study.margin
     unit = unit_of(study.metric, (value for pair in pairs.values() for value in pair))
     conclusion = verdict(contribution, p, study.margin)

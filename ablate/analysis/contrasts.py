@@ -65,7 +65,7 @@ def main_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
         "Main effect: change of the metric when the factor leaves its reference level, averaged over all settings of "
         "the other factors in which both cells exist.",
         contrasts,
-        plan.study,
+        make.study,
         rule,
         (*notes, *_missing_seed_notes(contrasts, make), *_replicate_notes(make)),
     )
@@ -112,7 +112,7 @@ def interactions(plan: Plan, values: Observations, rule: SequentialRule | None =
         "Interaction: effect of changing both factors beyond the sum of changing each alone, averaged over all "
         "settings of the others in which all four cells exist (twice the interaction effect of textbooks).",
         contrasts,
-        plan.study,
+        replace(make.study, margin=None),  # an interaction has no verdict that a margin could bear on
         rule,
         (*_missing_seed_notes(contrasts, make), *_replicate_notes(make)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -52,7 +52,9 @@ def pool_effects(plan: Plan, values: Observations, rule: SequentialRule | None =
         )
     blocks = [", ".join(block.values()) for block in blocks_of(plan)]
     by_change: dict[tuple[str, str], list[Effect]] = {}
-    for effect in paired_effects(values, plan):
+    for paired in paired_effects(values, plan):
+        # A moderated variance would make the precision of one data set's effects hang on the others.
+        effect = replace(paired, difference=paired.own_difference)
         levels = "+".join(effect.cell.levels[name] for name in effect.changed)
         by_change.setdefault(("+".join(effect.changed), levels), []).append(effect)
     rows, notes = [], []

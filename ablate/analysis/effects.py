@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 
 from ablate.analysis.comparisons import Comparison, Pairs, comparisons, shared_pairs, size_of
+from ablate.analysis.decisions import T, Trajectory, decide
+from ablate.analysis.failures import failure_rate
+from ablate.analysis.growth import levels_of
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
-from ablate.analysis.sequential import Decision, SequentialState
-from ablate.analysis.unpaired import welch_interval
-from ablate.analysis.verdict_words import verdict_about
-from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
+from ablate.analysis.sequential import SequentialState
+from ablate.analysis.unpaired import Samples, welch_interval
+from ablate.analysis.verdict_words import About, verdict_about
+from ablate.analysis.verdicts import Evidence
 from ablate.study import Cell, Plan, Study, takes_away
 
 PAIR_COLUMNS = ("cell", "seed", "reference", "value", "difference")
@@ -29,12 +32,15 @@ class Effect:
         reference: The cell it is compared with: all ingredients at their reference, in the same block.
         changed: Names of the ingredients in which the two differ.
         pairs: By seed, the metric of the reference and of the cell, for the seeds that both have finished.
-        difference: Cell minus reference, with its unadjusted interval: a t interval, or under the sequential rule the
-            repeated confidence interval.
+        difference: Cell minus reference, with its unadjusted interval: that of the test, or under the sequential rule
+            the repeated confidence interval.
         contribution: The difference with the sign that makes a good ingredient positive.
         raw: Unadjusted p values; sequential ones under the sequential rule.
-        adjusted: The same, adjusted by Holm over all effects of the study, each question in its own family.
+        adjusted: The same, adjusted over all effects of the study, each question in its own family.
         verdict: What follows about the reference, one of :data:`ablate.analysis.verdicts.VERDICTS`.
+        test: What it rests on, see :class:`ablate.analysis.decisions.Decision`.
+        withheld: Why a claim that the numbers allow is not made; empty where none is withheld.
+        failures: How many runs of the cell failed or collapsed, and how many count.
         unpaired: Where the two share no seed, or seeds only number the runs of a cell: the metric of all runs of the
             reference and of the cell, compared by Welch's test. None where runs are paired.
         takes_away: Whether all that changes is taken away, see :func:`ablate.study.takes_away`.
@@ -49,15 +55,30 @@ class Effect:
     raw: Evidence
     adjusted: Evidence
     verdict: str
-    unpaired: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    test: str = T
+    withheld: str = ""
+    failures: tuple[int, int] = (0, 0)
+    unpaired: Samples | None = None
     takes_away: bool = True
 
     @property
-    def samples(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    def failure_rate(self) -> float:
+        """The highest rate of failed or collapsed runs that is still likely, one-sided at 95%; NaN without runs."""
+        return failure_rate(*self.failures) if self.failures[1] else math.nan
+
+    @property
+    def samples(self) -> Samples:
         """The metric of the runs that are compared, of the reference and of the cell."""
         if self.unpaired is not None:
             return self.unpaired
         return tuple(a for a, _ in self.pairs.values()), tuple(b for _, b in self.pairs.values())
+
+    @property
+    def own_difference(self) -> MeanInterval:
+        """The difference with the t interval of its own runs, whatever the test borrowed from other cells."""
+        if self.unpaired is not None:
+            return welch_interval(*self.unpaired)
+        return t_interval([b - a for a, b in self.pairs.values()], scale=size_of(self.pairs))
 
     @property
     def verdict_in_words(self) -> str:
@@ -70,7 +91,13 @@ class Effect:
         return self.difference.n > 1 and math.isnan(self.difference.error)
 
 
-def paired_effects(values: Observations, plan: Plan, state: SequentialState | None = None) -> tuple[Effect, ...]:
+def paired_effects(
+    values: Observations,
+    plan: Plan,
+    state: SequentialState | None = None,
+    lost: Mapping[str, frozenset[int]] | None = None,
+    looks: Sequence[int] = (),
+) -> tuple[Effect, ...]:
     """The effect of every cell that is not a reference itself, in the order of the plan.
 
     Args:
@@ -78,24 +105,19 @@ def paired_effects(values: Observations, plan: Plan, state: SequentialState | No
         plan: The plan.
         state: The study under the sequential rule, from which intervals, p values and verdicts are then taken; None
             where the number of seeds was fixed.
+        lost: By cell label, the seeds whose runs ended without a result that counts.
+        looks: Numbers of seeds at which a fixed study had results before it grew, see
+            :attr:`ablate.analysis.conduct.Conduct.looks`.
     """
     compared = [(pair, *_runs_of(pair, values, plan.study, state)) for pair in comparisons(plan)]
-    margin = plan.study.margin
+    trajectories = {
+        pair.cell.label: _trajectory(pair, values, lost or {}, plan.study, state, unpaired is not None)
+        for pair, _, unpaired in compared
+    }
     if state is not None:
-        decisions = [state.decisions[pair.cell.label] for pair, *_ in compared]
+        decisions = state.decisions
     else:
-        differences = [
-            t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs))
-            if unpaired is None
-            else welch_interval(*unpaired)
-            for _, pairs, unpaired in compared
-        ]
-        contributions = [_sign_for_contribution(difference, plan.study) for difference in differences]
-        raw = [evidence(contribution, margin) for contribution in contributions]
-        decisions = [
-            Decision(contribution.n, contribution, unadjusted, adjusted, verdict(contribution, adjusted, margin))
-            for contribution, unadjusted, adjusted in zip(contributions, raw, adjust(raw), strict=True)
-        ]
+        decisions = decide(trajectories, plan.study.margin, levels_of(looks, len(plan.study.seeds)), plan.study.resplit)
     return tuple(
         Effect(
             cell=pair.cell,
@@ -107,14 +129,21 @@ def paired_effects(values: Observations, plan: Plan, state: SequentialState | No
             raw=decision.raw,
             adjusted=decision.adjusted,
             verdict=decision.verdict,
+            test=decision.test,
+            withheld=_withheld_in_words(decision.withheld, "part" if is_part else "level"),
+            failures=trajectories[pair.cell.label].failures(),
             unpaired=unpaired,
-            takes_away=only_takes_away(pair.cell, pair.changed, plan),
+            takes_away=is_part,
         )
-        for (pair, pairs, unpaired), decision in zip(compared, decisions, strict=True)
+        for pair, pairs, unpaired in compared
+        for decision, is_part in ((decisions[pair.cell.label], only_takes_away(pair.cell, pair.changed, plan)),)
     )
 
 
-Samples = tuple[tuple[float, ...], tuple[float, ...]]
+def _withheld_in_words(withheld: str, about: About) -> str:
+    """Why a claim is not made, with the claim as readers would have seen it."""
+    claim, joint, why = withheld.partition(", but ")
+    return f"{verdict_about(claim, about)}{joint}{why}"
 
 
 def _runs_of(
@@ -127,6 +156,32 @@ def _runs_of(
         return pairs, None
     # Sorted, so that the order in which runs were found cannot change a bit of the result.
     return {}, (tuple(sorted(reference.values())), tuple(sorted(cell.values())))
+
+
+def _trajectory(
+    pair: Comparison,
+    values: Observations,
+    lost: Mapping[str, frozenset[int]],
+    study: Study,
+    state: SequentialState | None,
+    is_unpaired: bool,
+) -> Trajectory:
+    """The numbers of a comparison by seed: one for every seed of the study, then those that the plan does not name."""
+    reference, cell = pair.reference.label, pair.cell.label
+    seeds = study.seeds if state is None else study.seeds[: state.decisions[cell].read]
+    beyond = sorted((values[reference].keys() | values[cell].keys()) - set(study.seeds))
+    sign = -1.0 if study.direction == "max" else 1.0
+    contributions, sizes = [], []
+    runs: list[tuple[float | None, float | None]] = []
+    for seed in (*seeds, *beyond):
+        a, b = values[reference].get(seed, math.nan), values[cell].get(seed, math.nan)
+        # Where runs form no pairs, the same seed in two cells says nothing.
+        contributions.append(math.nan if is_unpaired else sign * (b - a))
+        sizes.append(0.0 if math.isnan(a - b) else max(abs(a), abs(b)))
+        # A run that is still to come is not lost: only failed ones tell of a cell.
+        has_ended = [seed in values[label] or seed in lost.get(label, ()) for label in (reference, cell)]
+        runs.append((a if has_ended[0] else None, b if has_ended[1] else None))
+    return Trajectory(tuple(contributions), tuple(sizes), tuple(runs), reference, study.direction, not is_unpaired)
 
 
 def only_takes_away(cell: Cell, changed: Sequence[str], plan: Plan) -> bool:
@@ -156,8 +211,8 @@ def verdicts_in_words(claims: Mapping[str, str], plan: Plan) -> dict[str, str]:
 
 
 def _sign_for_contribution(mean: MeanInterval, study: Study) -> MeanInterval:
-    # Turns a difference into a contribution and back. 0 - x, because -x would print a zero difference as -0.0.
-    return replace(mean, mean=0.0 - mean.mean) if study.direction == "max" else mean
+    # Turns a difference into a contribution and back.
+    return mean.scaled(-1.0) if study.direction == "max" else mean
 
 
 _COLUMNS: Mapping[str, Callable[[Effect, Study], object]] = {
@@ -176,7 +231,10 @@ _COLUMNS: Mapping[str, Callable[[Effect, Study], object]] = {
     "p": lambda effect, study: effect.raw.difference,
     "p_adjusted": lambda effect, study: effect.adjusted.difference,
     "verdict": lambda effect, study: effect.verdict_in_words,
+    "test": lambda effect, study: effect.test,
     "paired": lambda effect, study: effect.unpaired is None,
+    "failures": lambda effect, study: effect.failures[0],
+    "failure_rate_high": lambda effect, study: effect.failure_rate,
 }
 EFFECT_COLUMNS = tuple(_COLUMNS)
 

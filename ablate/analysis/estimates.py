@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from ablate.analysis.boundary import SequentialRule
+from ablate.analysis.decisions import Trajectory
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
-from ablate.analysis.sequential import Trajectory, repeated_interval, sequential_evidence
+from ablate.analysis.resplit import corrected
+from ablate.analysis.sequential import repeated_interval, sequential_evidence
 from ablate.analysis.verdict_words import About, verdict_about
-from ablate.analysis.verdicts import Evidence, adjust, evidence, verdict
+from ablate.analysis.verdicts import HOLM, Evidence, adjust, correction_of, evidence, verdict
 from ablate.study import Cell, Plan, Study
 
 ESTIMATE_COLUMNS = ("n", "difference", "low", "high", "contribution", "p", "p_adjusted", "verdict")
@@ -32,6 +34,23 @@ def name_of_test(rule: SequentialRule | None, kind: str = "t test") -> str:
     return kind if rule is None else f"sequential {kind}"
 
 
+def several(noun: str) -> str:
+    """The plural of an interval or a test, whose first noun may have an attribute behind it.
+
+    Example:
+        >>> several("t interval"), several("t test over data sets"), several("margin of error by Lenth's method")
+        ('t intervals', 't tests over data sets', "margins of error by Lenth's method")
+        >>> several("paired t test or Welch t test")
+        'paired t tests or Welch t tests'
+    """
+    if " or " in noun:
+        return " or ".join(map(several, noun.split(" or ")))
+    head, preposition, rest = next(
+        (parts for word in (" over ", " of ") if (parts := noun.partition(word))[1]), (noun, "", "")
+    )
+    return f"{head}s{preposition}{rest}"
+
+
 @dataclass(frozen=True, eq=False)
 class Estimates:
     """A table, the quantity that it estimates, and how.
@@ -44,6 +63,7 @@ class Estimates:
         interval: What the interval from ``low`` to ``high`` is: ``"t interval"``, ``"repeated confidence interval"``
             (of the sequential rule), :data:`OVER_DATA_SETS` or ``"margin of error by Lenth's method"``.
         test: What the p values are of: ``"t test"``, ``"sequential t test"``, ...
+        correction: How they are adjusted, see :func:`ablate.analysis.verdicts.correction_of`.
         counted: What the column ``n`` counts: ``"seed"``, ``"run"`` or ``"data set"``.
     """
 
@@ -52,6 +72,7 @@ class Estimates:
     notes: tuple[str, ...] = ()
     interval: str = name_of_interval(None)
     test: str = name_of_test(None)
+    correction: str = HOLM
     counted: str = "seed"
 
 
@@ -84,12 +105,13 @@ def estimate(
     interval: str = "",
     test: str = "",
 ) -> Estimates:
-    """The estimates of contrasts: a row each with its keys, then :data:`ESTIMATE_COLUMNS`; Holm over all rows.
+    """The estimates of contrasts: a row each with its keys, then :data:`ESTIMATE_COLUMNS`, adjusted over all rows.
 
     Args:
         estimand: What the numbers are, in a sentence.
         contrasts: The contrasts, all with the same keys, which ask one family of questions.
-        study: For the direction of the metric and the margin.
+        study: For the direction of the metric, the margin, and whether seeds split one data set anew: intervals and
+            t tests are then the corrected ones.
         rule: The sequential rule under which the seeds were taken. Intervals are then repeated ones, and p values count
             all looks: both hold at whatever number of seeds the cells of a contrast stopped.
         notes: What is left out, a sentence each.
@@ -97,23 +119,26 @@ def estimate(
         test: What the p values are of, likewise.
     """
     sign = -1.0 if study.direction == "max" else 1.0
+    kind = test or "t test"
+    overlap = study.resplit or 0.0 if kind == "t test" else 0.0
     contributions, raw = [], []
     for contrast in contrasts:
         values = tuple(sign * value for value in contrast.values.values())
         if contrast.interval is not None:
-            contributions.append(replace(contrast.interval, mean=sign * contrast.interval.mean))
+            contributions.append(corrected(replace(contrast.interval, mean=sign * contrast.interval.mean), overlap))
             raw.append(evidence(contributions[-1], study.margin))
         elif rule is None:
-            contributions.append(t_interval(values, scale=contrast.size))
+            contributions.append(corrected(t_interval(values, scale=contrast.size), overlap))
             raw.append(evidence(contributions[-1], study.margin))
         else:
             trajectory = Trajectory(values, (contrast.size,) * len(values))
             contributions.append(repeated_interval(trajectory, len(values), rule))
             # The evidence after the last seed; NaN where there is no seed.
             raw.append([Evidence(math.nan), *sequential_evidence(trajectory, rule, study.margin)][-1])
-    # 0 + x, because a zero would be printed as -0.0.
-    contributions = [replace(mean, mean=0.0 + mean.mean) for mean in contributions]
-    differences = [replace(mean, mean=0.0 + sign * mean.mean) for mean in contributions]
+    correction = correction_of(study.margin, is_moderated=False)
+    # A zero would be printed as -0.0.
+    contributions = [mean.scaled(1.0) for mean in contributions]
+    differences = [mean.scaled(sign) for mean in contributions]
     rows = [
         {
             **contrast.keys,
@@ -127,11 +152,14 @@ def estimate(
             "verdict": verdict_about(verdict(contribution, adjusted, study.margin), contrast.about),
         }
         for contrast, difference, contribution, unadjusted, adjusted in zip(
-            contrasts, differences, contributions, raw, adjust(raw), strict=True
+            contrasts, differences, contributions, raw, adjust(raw, correction), strict=True
         )
     ]
     table = pd.DataFrame(rows, columns=[*(contrasts[0].keys if contrasts else ()), *ESTIMATE_COLUMNS])
-    return Estimates(estimand, table, tuple(notes), interval or name_of_interval(rule), test or name_of_test(rule))
+    kind = f"corrected {kind}" if overlap else kind
+    return Estimates(
+        estimand, table, tuple(notes), interval or name_of_interval(rule), name_of_test(rule, kind), correction
+    )
 
 
 def cell_at(plan: Plan, levels: Mapping[str, str]) -> Cell | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 # scipy.special has the same distribution as scipy.stats and imports in a third of the time.
@@ -26,7 +26,10 @@ class MeanInterval:
         mean: Their mean, NaN without values.
         error: Standard error of the mean, NaN for fewer than two values or values without spread.
         half: Half the width of the interval, NaN like ``error``.
-        freedom: Degrees of freedom of the standard error; None for those of a single sample, ``n - 1``.
+        freedom: Degrees of freedom of the values' own standard error; None for those of a single sample, ``n - 1``.
+        prior: Degrees of freedom that a variance common to several cells adds to these; 0 where the standard error is
+            the values' own.
+        ends: The ends of an interval that is not symmetric about the mean, or None; ``half`` is then half its width.
     """
 
     n: int
@@ -34,21 +37,40 @@ class MeanInterval:
     error: float
     half: float
     freedom: float | None = None
+    prior: float = 0.0
+    ends: tuple[float, float] | None = None
 
     @property
     def degrees(self) -> float:
-        """Degrees of freedom of the standard error."""
-        return self.n - 1 if self.freedom is None else self.freedom
+        """Degrees of freedom of the t distribution behind the interval."""
+        return (self.n - 1 if self.freedom is None else self.freedom) + self.prior
 
     @property
     def low(self) -> float:
         """Lower end of the interval."""
-        return self.mean - self.half
+        return self.mean - self.half if self.ends is None else self.ends[0]
 
     @property
     def high(self) -> float:
         """Upper end of the interval."""
-        return self.mean + self.half
+        return self.mean + self.half if self.ends is None else self.ends[1]
+
+    def scaled(self, factor: float) -> MeanInterval:
+        """The same in another unit, or with the opposite sign.
+
+        Example:
+            >>> MeanInterval(3, 0.0, 0.1, 0.43).scaled(-1.0)
+            MeanInterval(n=3, mean=0.0, error=0.1, half=0.43, freedom=None, prior=0.0, ends=None)
+        """
+        size = abs(factor)
+        ends = None if self.ends is None else (factor * self.ends[0], factor * self.ends[1])
+        return replace(
+            self,
+            mean=0.0 + factor * self.mean,  # a zero would be printed as -0.0
+            error=size * self.error,
+            half=size * self.half,
+            ends=None if ends is None else (min(ends), max(ends)),
+        )
 
 
 def is_constant(values: Sequence[float], scale: float | None = None) -> bool:
@@ -119,14 +141,18 @@ def t_half_width(n: Any, level: float = LEVEL) -> Any:
     return special.stdtrit(n - 1, (1 + level) / 2)
 
 
-def t_tail(statistic: float, n: float) -> float:
-    """Probability that a t statistic of ``n`` values exceeds ``statistic`` when the mean is zero.
+def t_tail(statistic: float, freedom: float) -> float:
+    """Probability that a t statistic exceeds ``statistic`` when the mean is zero.
+
+    Args:
+        statistic: The mean in standard errors.
+        freedom: Degrees of freedom.
 
     Example:
-        >>> round(t_tail(4.3027, 3), 4)
+        >>> round(t_tail(4.3027, 2), 4)
         0.025
     """
-    return float(special.stdtr(n - 1, -statistic))
+    return float(special.stdtr(freedom, -statistic))
 
 
 def interval_of(n: int, mean: float, error: float, freedom: float, level: float = LEVEL) -> MeanInterval:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from ablate.analysis.anova import anova, model_levels, model_table
 from ablate.analysis.estimates import Contrast, Estimates, estimate
@@ -88,9 +89,7 @@ def level_effects(plan: Plan, values: Observations) -> Estimates:
         interval=fitted.interval,
         test="t test" if fitted.test == "t test" else fitted.test,
     )
-    return Estimates(
-        estimates.estimand, estimates.table, estimates.notes, estimates.interval, estimates.test, counted=RUNS
-    )
+    return replace(estimates, counted=RUNS)
 
 
 def _interval(

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 
 from ablate.analysis.checks import MAJORITY, guessing_cells, identical_runs, seed_is_idle
+from ablate.analysis.decisions import SIGN_FLIP
 from ablate.analysis.effects import Effect
+from ablate.analysis.growth import levels_of
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.observations import Observations
-from ablate.analysis.power import seeds_more
+from ablate.analysis.power import MOST_ADVISED, SIZES, SeedsNeeded, advised_seeds
 from ablate.analysis.rounds import Round
 from ablate.analysis.verdicts import ALPHA, blocking_interval, blocking_p_value
-from ablate.formatting import listing, p_value, percent, plural, significant
+from ablate.formatting import enumeration, listing, p_value, percent, plural, significant
 from ablate.study import Plan
 from ablate.study.design import is_fraction
-
-_MOST_SEEDS = 100
 
 
 def notes_on(
@@ -31,6 +30,7 @@ def notes_on(
     robustness: pd.DataFrame,
     convergence: pd.DataFrame,
     round: Round | None = None,
+    looks: Sequence[int] = (),
 ) -> tuple[str, ...]:
     """What is missing, failed, excluded, or not what it seems, and reasons to doubt the runs or the t test.
 
@@ -43,6 +43,7 @@ def notes_on(
         robustness: See :func:`ablate.analysis.robustness.robustness_frame`.
         convergence: See :func:`ablate.analysis.checks.convergence`.
         round: The state of the study under the sequential rule, or None where its seeds were fixed.
+        looks: Numbers of seeds at which a study of fixed seeds had results before it grew.
     """
     return (
         *(_progress_notes(plan, runs) if round is None else _round_notes(plan, runs, round)),
@@ -50,6 +51,8 @@ def notes_on(
         *_exclusion_notes(plan, runs, unplanned, values, round),
         *_effect_notes(plan, values, effects, guessing := guessing_cells(runs, plan)),
         *_guessing_notes(guessing, runs),
+        *_withheld_notes(effects),
+        *_growth_notes(plan, looks),
         *(_undecided_notes(plan, effects) if round is None or not round.runs else ()),
         *_trust_notes(plan, runs, robustness, convergence),
     )
@@ -163,30 +166,53 @@ def _effect_notes(
 
 
 def _undecided_notes(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
-    """How many seeds would decide; under the sequential rule those of a new study, for this one has used its own."""
-    needed: dict[str, int] = {}
-    beyond: list[str] = []
+    """How many seeds would decide: those of a new study, because this one has spent its error probability."""
+    if plan.study.resplit is not None:
+        return  # what splits have in common does not grow less with more seeds
+    needed: dict[str, SeedsNeeded] = {}
     for effect in effects:
-        if effect.verdict == "undecided" and not math.isnan(effect.contribution.error):
-            more = seeds_more(effect.contribution, len(effects), plan.study.margin)
-            total = effect.contribution.n + (more or _MOST_SEEDS)
-            if total <= _MOST_SEEDS:
-                needed[effect.cell.label] = total
-            else:
-                beyond.append(effect.cell.label)
-    parts = [f"{label} {total}" for label, total in sorted(needed.items(), key=lambda item: item[1])]
-    parts = [listing(parts, separator="; ")] if parts else []
-    parts += [f"more than {_MOST_SEEDS} for {_cells(beyond)}"] if beyond else []
-    if parts:
-        yield f"Seeds that would decide, if the effects are as large as they look: {'; '.join(parts)}."
+        if effect.verdict == "undecided" and not effect.withheld:
+            seeds = advised_seeds(effect.contribution, len(effects), plan.study.margin)
+            if seeds is not None:
+                needed[effect.cell.label] = seeds
+    if needed:
+        by_number = sorted(needed.items(), key=lambda item: item[1].likely or MOST_ADVISED + 1)
+        parts = listing((f"{label} {seeds}" for label, seeds in by_number), separator="; ")
+        # What others add to their runs is not recorded as a look.
+        more = "" if plan.study.adopted else " Seeds added to this one would be judged more strictly."
+        counted = "Seeds" if plan.study.paired else "Runs a cell"
+        yield (
+            f"{counted} that a new study would need, if the effects are as large as they look (for the "
+            f"{percent(SIZES)} interval of their size): {parts}.{more}"
+        )
+
+
+def _withheld_notes(effects: tuple[Effect, ...]) -> Iterator[str]:
+    for effect in effects:
+        if effect.withheld:
+            yield f"{effect.cell.label}: {effect.withheld}: undecided."
+    flipped = [effect.cell.label for effect in effects if effect.test == SIGN_FLIP]
+    if flipped:
+        yield f"Tested by flipping signs, because the differences are too skewed for a t test: {_cells(flipped)}."
+
+
+def _growth_notes(plan: Plan, looks: Sequence[int]) -> Iterator[str]:
+    levels = levels_of(looks, len(plan.study.seeds))
+    if levels:
+        counts = enumeration([str(count) for count, _ in levels])
+        yield (
+            f"This study had results at {counts} seeds. Claims after the first look must be the surer: their p values "
+            f"count {1 / levels[-1][1]:.0f}-fold, so that all looks together err in at most {1.1 * ALPHA:.1%} of "
+            "studies. Declare seeds=auto for a study that goes on until it decides."
+        )
 
 
 def _blocked_claim_notes(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[str]:
     """Where interval and p value of an undecided effect point to different verdicts, by the reason."""
     interval = f"unadjusted {percent(LEVEL)} interval"
     for blocking, explain in (
-        (blocking_interval, f"the Holm-adjusted p value is at most {ALPHA:g}, because the {interval} {{}}"),
-        (blocking_p_value, f"the {interval} {{}}, because the Holm-adjusted p value is above {ALPHA:g}"),
+        (blocking_interval, f"the adjusted p value is at most {ALPHA:g}, because the {interval} {{}}"),
+        (blocking_p_value, f"the {interval} {{}}, because the adjusted p value is above {ALPHA:g}"),
     ):
         cells: dict[str, list[str]] = {}
         for effect in effects:

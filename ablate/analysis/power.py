@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from scipy import special
 
 from ablate.analysis.boundary import FIRST_LOOK, SHAPE, SequentialRule, running_scores
 from ablate.analysis.intervals import LEVEL, MeanInterval
-from ablate.analysis.verdicts import ALPHA
+from ablate.analysis.moderation import shrink, spread_of_runs
+from ablate.analysis.verdicts import ALPHA, LEAST_FAMILY
 
 POWER = 0.8
 """Probability with which an effect should be found."""
@@ -24,7 +26,7 @@ _STUDIES, _SEED = 2000, 20261123
 _MOST_DRAWS = 8_000_000
 
 
-def t_power(effect: float, n: Any, alpha: Any = ALPHA, sides: int = 2) -> Any:
+def t_power(effect: float, n: Any, alpha: Any = ALPHA, sides: int = 2, samples: int = 1, overlap: float = 0.0) -> Any:
     """Probability that a paired t test finds an effect.
 
     Args:
@@ -32,6 +34,8 @@ def t_power(effect: float, n: Any, alpha: Any = ALPHA, sides: int = 2) -> Any:
         n: Number of seeds, two or more; a number or an array.
         alpha: Level of the test.
         sides: Two, or one for a test against a margin.
+        samples: One for pairs, or two for runs that form none, of which there are ``n`` each with the same spread.
+        overlap: See :func:`ablate.analysis.resplit.corrected`.
 
     Returns:
         The power, in the shape of ``n``.
@@ -41,11 +45,15 @@ def t_power(effect: float, n: Any, alpha: Any = ALPHA, sides: int = 2) -> Any:
         0.803
     """
     n = np.asarray(n)
-    critical = -special.stdtrit(n - 1, np.asarray(alpha) / sides)
+    freedom = samples * (n - 1)
+    critical = -special.stdtrit(freedom, np.asarray(alpha) / sides)
     noncentral = effect * np.sqrt(n)
+    if overlap:
+        # The correction assumes this much covariance between seeds; the estimate varies as it says.
+        noncentral = noncentral / np.sqrt(1 + n * overlap)
     # scipy gives NaN for probabilities too small to be computed. ``reverse``: significant with the wrong sign.
-    missed = np.nan_to_num(special.nctdtr(n - 1, noncentral, critical), nan=0.0)
-    reverse = np.nan_to_num(special.nctdtr(n - 1, noncentral, -critical), nan=0.0) if sides == 2 else 0.0
+    missed = np.nan_to_num(special.nctdtr(freedom, noncentral, critical), nan=0.0)
+    reverse = np.nan_to_num(special.nctdtr(freedom, noncentral, -critical), nan=0.0) if sides == 2 else 0.0
     return np.clip(1 - missed + reverse, 0.0, 1.0)
 
 
@@ -151,6 +159,122 @@ def holm_power(effect: float, n: int, comparisons: int, alpha: float = ALPHA) ->
     accepted = p * (comparisons - np.arange(comparisons)) > alpha
     detected = np.where(accepted.any(axis=-1), accepted.argmax(axis=-1), comparisons)
     return float(detected.mean() / comparisons)
+
+
+def moderated_power(effect: float, n: int, cells: int, comparisons: int, alpha: float = ALPHA) -> float:
+    """Share of effects that moderated variances with Bonferroni's adjustment find, by simulation.
+
+    Args:
+        effect: True mean difference in standard deviations of the paired difference, which all cells share.
+        n: Number of seeds, from 3 to 7.
+        cells: Number of cells that are compared with one reference.
+        comparisons: Number of comparisons that share the error probability, six at least.
+        alpha: Probability of any wrong claim.
+
+    Returns:
+        The mean share, whether or not the other cells have an effect; the same in every call.
+    """
+    rng = np.random.default_rng(_SEED)
+    studies = max(1, min(_STUDIES, _MOST_DRAWS // (cells * n)))
+    noise = rng.standard_normal((studies, 1, n)) - rng.standard_normal((studies, cells, n))
+    draws = noise / math.sqrt(2)
+    variances, prior = shrink(draws.var(axis=-1, ddof=1), np.full((studies, cells), n), *spread_of_runs(draws))
+    t = np.abs(draws.mean(axis=-1) + effect) * math.sqrt(n) / np.sqrt(variances)
+    p = 2 * special.stdtr(n - 1 + prior, -t) * max(comparisons, LEAST_FAMILY)
+    return float((p <= alpha).mean())
+
+
+SIZES = 0.8
+"""Confidence level of the interval of sizes for which the number of seeds is given."""
+
+MOST_ADVISED = 100
+"""Numbers of seeds beyond this are not told apart: nobody trains them."""
+
+
+@dataclass(frozen=True)
+class SeedsNeeded:
+    """How many seeds a new study would need to decide about an effect.
+
+    Args:
+        likely: If the effect is as large as it looks; None beyond :data:`MOST_ADVISED`.
+        fewest: At the end of the 80% interval of its size that is easier to decide.
+        most: At the other end; None beyond :data:`MOST_ADVISED`.
+    """
+
+    likely: int | None
+    fewest: int | None
+    most: int | None
+
+    def __str__(self) -> str:
+        likely, fewest, most = (
+            f"more than {MOST_ADVISED}" if number is None else str(number)
+            for number in (self.likely, self.fewest, self.most)
+        )
+        return likely if fewest == most else f"{likely} ({fewest} to {most})"
+
+
+def advised_seeds(contribution: MeanInterval, comparisons: int, margin: float | None = None) -> SeedsNeeded | None:
+    """How many seeds a new study would need, with the uncertainty of the size that was seen.
+
+    Few seeds say little of an effect's size in standard deviations, so that a single number misleads: half of all
+    effects are smaller than they look. The size has an interval by the noncentral t distribution.
+
+    Args:
+        contribution: Mean contribution so far.
+        comparisons: Number of comparisons that share the error probability.
+        margin: The least effect that matters, or None.
+
+    Returns:
+        The numbers; None where nothing is known about the spread.
+
+    Example:
+        >>> str(advised_seeds(MeanInterval(n=5, mean=1.0, error=0.5, half=1.4), comparisons=1))
+        '12 (6 to more than 100)'
+    """
+    if not contribution.error > 0:
+        return None
+    root = math.sqrt(contribution.n)
+    spread = contribution.error * root
+    low, high = size_interval(contribution.mean / contribution.error, contribution.degrees)
+    numbers = []
+    # The hardest size may lie between the ends, where neither a difference nor a small effect is easy to show.
+    for size in (contribution.mean / spread, *np.linspace(low / root, high / root, 9).tolist()):
+        alpha = ALPHA / comparisons
+        found = [seeds_needed(size, alpha)]
+        if margin is not None and size * spread < margin:
+            one_sided = min(alpha, (1 - LEVEL) / 2)
+            found.append(seeds_needed(margin / spread - size, one_sided, sides=1))
+        known = [number for number in found if number is not None and number <= MOST_ADVISED]
+        numbers.append(min(known, default=None))
+    likely = numbers[0]
+    beyond = MOST_ADVISED + 1
+    ordered = sorted(beyond if number is None else number for number in numbers)
+    # Where the interval of sizes holds 0, or the middle of the margin, the hardest size is inside.
+    if margin is None and low <= 0 <= high:
+        ordered[-1] = beyond
+    fewest, most = (None if number == beyond else number for number in (ordered[0], ordered[-1]))
+    return SeedsNeeded(likely, fewest, most)
+
+
+def size_interval(statistic: float, freedom: float, level: float = SIZES) -> tuple[float, float]:
+    """The interval of the noncentrality of a t statistic: of an effect's size times the root of the number of seeds.
+
+    Example:
+        >>> [round(end, 2) for end in size_interval(2.0, 4)]
+        [0.34, 3.44]
+    """
+    tail = (1 - level) / 2
+
+    def end(probability: float) -> float:
+        # The probability of a smaller statistic falls with the noncentrality.
+        low, high = statistic - 40.0 - 4 * abs(statistic), statistic + 40.0 + 4 * abs(statistic)
+        for _ in range(60):
+            middle = (low + high) / 2
+            is_above = np.nan_to_num(special.nctdtr(freedom, middle, statistic), nan=0.0) > probability
+            low, high = (middle, high) if is_above else (low, middle)
+        return (low + high) / 2
+
+    return end(1 - tail), end(tail)
 
 
 def seeds_more(

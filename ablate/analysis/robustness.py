@@ -4,54 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
+from ablate.analysis.comparisons import size_of
 from ablate.analysis.effects import Effect
+from ablate.analysis.intervals import t_interval
+from ablate.analysis.shape import skewness
+from ablate.analysis.sign_flips import sign_flip_p
 
-_EXACT, _DRAWS, _SEED = 20, 2**16, 20261123
 _FEW = 5
-
-
-def sign_flip_p(differences: Sequence[float]) -> float:
-    """Two-sided p value of a mean by flipping signs; exact if cell and reference are exchangeable.
-
-    Swapping the names of two equal cells flips the sign of a paired difference, so that all ``2 ** n`` sign patterns
-    are equally likely. Beyond 20 differences 65,536 patterns are drawn, always the same ones.
-
-    Args:
-        differences: One per seed.
-
-    Returns:
-        The p value, never below ``2 ** (1 - n)``; NaN for fewer than two differences.
-
-    Example:
-        >>> sign_flip_p([1.0, 2.0, 3.0]), sign_flip_p([1.0])
-        (0.25, nan)
-    """
-    n = len(differences)
-    if n < 2:
-        return math.nan
-    values = np.sort(np.abs(np.asarray(differences, dtype=float)))
-    # A sum that differs from the observed one by rounding alone counts as equal to it.
-    threshold = abs(math.fsum(differences)) * (1 - 1e-9)
-    if n > _EXACT:
-        reached = np.count_nonzero(np.abs(_drawn_signs(n) @ values) >= threshold)
-        return float((1 + reached) / (1 + _DRAWS))
-    # Flipping all signs leaves the magnitude of the sum: patterns that keep the first sign suffice.
-    sums = values[:1]
-    for value in values[1:]:
-        sums = np.concatenate([sums + value, sums - value])
-    return float(np.mean(np.abs(sums) >= threshold))
-
-
-@lru_cache(maxsize=1)
-def _drawn_signs(n: int) -> np.ndarray:
-    # Kept because a study asks for the same number of seeds cell after cell.
-    return np.random.default_rng(_SEED).integers(0, 2, size=(_DRAWS, n), dtype=np.int8) * 2.0 - 1.0
 
 
 def welch_p(a: Sequence[float], b: Sequence[float]) -> float:
@@ -81,30 +45,6 @@ def pairing_correlation(a: Sequence[float], b: Sequence[float]) -> float:
         return math.nan
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.corrcoef(a, b)[0, 1])
-
-
-def skewness(values: Sequence[float]) -> tuple[float, bool]:
-    """Adjusted sample skewness, and whether it is more than two of its standard errors from zero.
-
-    Source: D. N. Joanes and C. A. Gill, Comparing measures of sample skewness and kurtosis, The Statistician 47
-    (1998), 183-189 (their G1, and its standard error under normality).
-
-    Returns:
-        Skewness and flag; NaN and no flag for fewer than three values or without spread. Fewer than five are never
-        flagged: any three numbers can look skewed.
-
-    Example:
-        >>> skewness([0.0, 0.1, -0.1, 0.0, 0.1, 5.0])[1]
-        True
-    """
-    n = len(values)
-    spread = float(np.std(values)) if n > 2 else 0.0
-    if spread == 0:
-        return math.nan, False
-    # In units of the spread: pandas takes small numbers for zero.
-    g1: float = pd.DataFrame({"value": np.asarray(values) / spread}).skew()["value"]
-    error = math.sqrt(6 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3)))
-    return g1, n >= _FEW and bool(abs(g1) > 2 * error)
 
 
 def outliers(values: Sequence[float]) -> tuple[int, ...]:
@@ -144,14 +84,16 @@ def _robustness(effect: Effect) -> dict[str, object]:
     unit = 2.0 ** (math.frexp(largest)[1] - 1)
     reference = [a / unit for a, _ in effect.pairs.values()]
     cell = [b / unit for _, b in effect.pairs.values()]
-    error = effect.contribution.error
-    # For differences without spread none of the measures is defined.
-    differences = [] if math.isnan(error) else [b - a for a, b in zip(reference, cell, strict=True)]
+    differences = [b - a for a, b in zip(reference, cell, strict=True)]
+    # The differences' own error, not a moderated one.
+    own = t_interval(differences, size_of(effect.pairs) / unit)
+    if math.isnan(own.error):
+        differences = []  # without spread none of the measures is defined
     skew, is_skewed = skewness(differences)
     return {
         "cell": effect.cell.label,
         "n": effect.difference.n,
-        "d_z": effect.contribution.mean / (error * math.sqrt(effect.contribution.n)) if differences else math.nan,
+        "d_z": effect.contribution.mean / unit / (own.error * math.sqrt(own.n)) if differences else math.nan,
         "p": effect.raw.difference,
         "p_sign_flip": sign_flip_p(differences),
         "p_welch": welch_p(*([value / unit for value in side] for side in effect.samples)),

@@ -10,8 +10,9 @@ import pandas as pd
 
 from ablate.analysis.boundary import FIRST_LOOK, SequentialRule
 from ablate.analysis.comparisons import comparisons
+from ablate.analysis.decisions import Trajectory
 from ablate.analysis.observations import Observations, fill, lost_seeds, observe, ordered
-from ablate.analysis.sequential import SequentialState, Trajectory, follow
+from ablate.analysis.sequential import SequentialState, follow
 from ablate.formatting import percent
 from ablate.study import Plan
 
@@ -72,7 +73,7 @@ def next_runs(plan: Plan, runs: pd.DataFrame, rule: SequentialRule, ahead: int =
 def round_of(plan: Plan, runs: pd.DataFrame, values: Observations, rule: SequentialRule, ahead: int = 0) -> Round:
     """As :func:`next_runs`, but from runs already ordered and values in which failed runs count as declared."""
     lost = lost_seeds(runs, values)
-    state = follow(_trajectories(plan, values, lost), rule, plan.study.margin)
+    state = follow(trajectories_of(plan, values, lost), rule, plan.study.margin)
     targets = {cell.label: FIRST_LOOK for cell in plan.cells}
     for comparison in comparisons(plan):
         label = comparison.cell.label
@@ -90,26 +91,33 @@ def round_of(plan: Plan, runs: pd.DataFrame, values: Observations, rule: Sequent
     return Round(state, needed, _seeds_read(plan, state))
 
 
-def _trajectories(plan: Plan, values: Observations, lost: Mapping[str, frozenset[int]]) -> dict[str, Trajectory]:
-    """The contributions of every compared cell in the order of the plan's seeds, up to the first that is missing."""
+def trajectories_of(plan: Plan, values: Observations, lost: Mapping[str, frozenset[int]]) -> dict[str, Trajectory]:
+    """The contributions of every compared cell in the order of the plan's seeds, up to the first that is missing.
+
+    Args:
+        plan: The plan.
+        values: The metric by cell label and seed.
+        lost: By cell label, the seeds whose runs ended without a result that counts.
+    """
     sign = -1.0 if plan.study.direction == "max" else 1.0
     trajectories: dict[str, Trajectory] = {}
     for comparison in comparisons(plan):
         cell, reference = comparison.cell.label, comparison.reference.label
-        contributions: list[float] = []
-        sizes: list[float] = []
+        pairs = []
         for seed in plan.study.seeds:
-            if seed in values[cell] and seed in values[reference]:
-                a, b = values[reference][seed], values[cell][seed]
-                contributions.append(sign * (b - a))
-                sizes.append(max(abs(a), abs(b)))
-            elif seed in lost[cell] or seed in lost[reference]:
-                # The seed is used up: a failed run must not be replaced by a luckier one.
-                contributions.append(math.nan)
-                sizes.append(0.0)
-            else:
+            ended = [seed in values[label] or seed in lost[label] for label in (reference, cell)]
+            is_lost = any(seed in lost[label] and seed not in values[label] for label in (reference, cell))
+            if not all(ended) and not is_lost:
                 break
-        trajectories[cell] = Trajectory(tuple(contributions), tuple(sizes))
+            # The seed is used up: a failed run must not be replaced by a luckier one.
+            pairs.append((values[reference].get(seed, math.nan), values[cell].get(seed, math.nan)))
+        trajectories[cell] = Trajectory(
+            tuple(sign * (b - a) for a, b in pairs),
+            tuple(0.0 if math.isnan(a - b) else max(abs(a), abs(b)) for a, b in pairs),
+            tuple(pairs),
+            reference,
+            plan.study.direction,
+        )
     return trajectories
 
 

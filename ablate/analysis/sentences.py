@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ablate.analysis.effects import Effect
 from ablate.analysis.intervals import LEVEL, MeanInterval
-from ablate.analysis.power import seeds_more
+from ablate.analysis.power import advised_seeds, seeds_more
 from ablate.analysis.sequential import SequentialState
+from ablate.analysis.verdicts import direction_of
 from ablate.formatting import enumeration, p_value, percent, plural, rounded_interval, signed
 from ablate.study import Cell, Plan, metric_of
 from ablate.study.metric import POINTS, metric_label
@@ -29,10 +30,7 @@ class Unit:
 
     def of(self, difference: MeanInterval) -> MeanInterval:
         """A difference in this unit."""
-        scale = self.scale
-        return replace(
-            difference, mean=difference.mean * scale, error=difference.error * scale, half=difference.half * scale
-        )
+        return difference.scaled(self.scale)
 
     def margin(self, margin: float) -> str:
         """A margin in this unit.
@@ -69,7 +67,7 @@ def unit_of(metric: str, values: Iterable[float]) -> Unit:
 def sentence(effect: Effect, plan: Plan, comparisons: int, state: SequentialState | None = None) -> str:
     """The effect of a cell with its interval, number of seeds and p value, and what is claimed.
 
-    Intervals are unadjusted; the p value is the Holm-adjusted one of the claim that is made.
+    Intervals are unadjusted; the p value is the adjusted one of the claim that is made.
 
     Args:
         effect: The effect.
@@ -93,35 +91,48 @@ def sentence(effect: Effect, plan: Plan, comparisons: int, state: SequentialStat
         return f"{rough} in a single seed, which allows no inference."
     if effect.is_constant:
         return f"{rough} for all {difference.n} seeds alike, which allows no inference."
+    if effect.withheld and math.isnan(difference.half):
+        return f"{rough} ({n}), which decides nothing: {effect.withheld}."
     if math.isnan(difference.half):
         return f"{rough} so far ({n}), before the first look."
     margin = "" if plan.study.margin is None else unit.margin(plan.study.margin)
     kind = f"{percent(LEVEL)} {'CI' if state is None else 'repeated CI'}"
-    if effect.verdict in ("helps", "hurts"):
+    conclusion = direction_of(effect.verdict)
+    failed, runs = effect.failures
+    bound = f"; {failed} of {runs} runs failed or collapsed, which leaves up to {percent(effect.failure_rate)}"
+    rate = bound if conclusion in ("no effect", "dispensable") and runs else ""
+    if conclusion in ("helps", "hurts"):
         # Told as a size with its direction, so the interval is that of the size, too.
         verb, sign = ("raises", 1.0) if difference.mean > 0 else ("lowers", -1.0)
         ends = sorted((sign * difference.low, sign * difference.high))
         size, low, high = rounded_interval(abs(difference.mean), *ends)
         p = p_value(effect.adjusted.difference)
-        return f"{change} {verb} {metric} by {size}{unit.suffix} ({kind} {low} to {high}, {n}, {p})."
+        small = f", less than the margin of {margin}" if conclusion != effect.verdict else ""
+        return f"{change} {verb} {metric} by {size}{unit.suffix} ({kind} {low} to {high}, {n}, {p}){small}."
     mean, low, high = rounded_interval(difference.mean, difference.low, difference.high)
     changes = f"{change} changes {metric} by {mean}{unit.suffix} ({kind} {low} to {high}, {n}"
-    if effect.verdict == "no effect":
+    if conclusion == "no effect":
         p = p_value(effect.adjusted.equivalence)
-        return f"{changes}), by less than the margin of {margin} in either direction (equivalence {p})."
-    if effect.verdict == "dispensable":
+        return f"{changes}), by less than the margin of {margin} in either direction (equivalence {p}{rate})."
+    if conclusion == "dispensable":
         p = p_value(effect.adjusted.dispensability)
-        return f"{changes}), which excludes a turn for the worse by the margin of {margin} (non-inferiority {p})."
+        return f"{changes}), which excludes a turn for the worse by the margin of {margin} (non-inferiority {p}{rate})."
+    if effect.withheld:
+        return f"{changes}), which decides nothing: {effect.withheld}."
     more = _seeds_missing(effect, plan, comparisons, state)
     return f"{changes}, {p_value(effect.adjusted.difference)}), which decides nothing. {more}"
 
 
 def _seeds_missing(effect: Effect, plan: Plan, comparisons: int, state: SequentialState | None) -> str:
-    rule = None if state is None else state.rule
-    more = seeds_more(effect.contribution, comparisons, plan.study.margin, rule)
+    if plan.study.resplit is not None:
+        return "More seeds that split the same data would add little."
+    if state is None:
+        seeds = advised_seeds(effect.contribution, comparisons, plan.study.margin)
+        noun = "seeds" if effect.unpaired is None else "runs of each"
+        return f"If this is its true size, a new study needs {seeds} {noun}."
+    more = seeds_more(effect.contribution, comparisons, plan.study.margin, state.rule)
     if more is None:
-        limit = "anyone would train" if rule is None else f"the {rule.max_seeds} allowed"
-        return f"If this is its true size, it takes more seeds than {limit}."
+        return f"If this is its true size, it takes more seeds than the {state.rule.max_seeds} allowed."
     return f"If this is its true size, about {plural(more, 'more seed')} would decide."
 
 

@@ -4,60 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy import special
 
-from ablate.analysis.boundary import FIRST_LOOK, Floats, SequentialRule, running_scores
+from ablate.analysis.boundary import FIRST_LOOK, SHAPE, SequentialRule, running_scores, score
+from ablate.analysis.decisions import (
+    MODERATED,
+    NONE,
+    SIGN_FLIP,
+    Decision,
+    T,
+    Trajectory,
+    concluded,
+    moderated_means,
+    sign_flip_evidence,
+    tests_by_shape,
+)
 from ablate.analysis.intervals import MeanInterval, t_interval
-from ablate.analysis.verdicts import ALPHA, Evidence, adjust, verdict
-
-
-@dataclass(frozen=True)
-class Trajectory:
-    """The contributions of one cell in the order of the study's seeds.
-
-    Args:
-        values: One per seed, up to the first that is still to come; NaN for a seed that is lost for good (a failed
-            run).
-        sizes: For each value the magnitude of the metric behind it, by which rounding noise is told from spread; by
-            default that of the value itself.
-    """
-
-    values: tuple[float, ...]
-    sizes: tuple[float, ...] = ()
-
-    def known(self, read: int | None = None) -> tuple[Floats, Floats]:
-        """The values and sizes among the first ``read`` seeds that were not lost."""
-        values = np.array(self.values[:read], dtype=float)
-        sizes = np.array((self.sizes or self.values)[:read], dtype=float)
-        is_known = ~np.isnan(values)
-        return values[is_known], np.abs(sizes[is_known])
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What has been decided of a cell after the seeds read so far.
-
-    Args:
-        read: How many of the study's seeds have been read for this cell, lost ones included.
-        contribution: Mean contribution over them with the repeated confidence interval.
-        raw: Sequential p values: without an effect, the probability that the largest statistic of all looks is at least
-            the one seen. They are frozen when the cell is decided.
-        adjusted: The same, adjusted by Holm over all cells.
-        verdict: One of :data:`ablate.analysis.verdicts.VERDICTS`; final unless it is ``undecided``.
-    """
-
-    read: int
-    contribution: MeanInterval
-    raw: Evidence
-    adjusted: Evidence
-    verdict: str
-
-    @property
-    def is_decided(self) -> bool:
-        """Whether the cell needs no further seed."""
-        return self.verdict != "undecided"
+from ablate.analysis.moderation import FEW_SEEDS
+from ablate.analysis.sign_flips import sign_flip_interval
+from ablate.analysis.verdicts import ALPHA, Evidence, adjust, correction_of
 
 
 @dataclass(frozen=True)
@@ -87,9 +55,13 @@ def follow(
 
     A look needs the next seed of every cell that is still undecided. Seeds beyond the look stay unread, so that the
     result does not depend on the order in which workers finish. Sequential p values count the largest statistic of all
-    looks, are adjusted by Holm over all cells at every look (each question in its own family), and a claim needs in
+    looks, are adjusted over all cells at every look (:func:`~ablate.analysis.verdicts.adjust`), and a claim needs in
     addition the repeated confidence interval on its side. A dispensable ingredient that seems to hurt by more than the
     margin goes on until that is settled, too.
+
+    Before the eighth seed variances are moderated where a block has enough cells
+    (:mod:`ablate.analysis.moderation`), with Bonferroni's adjustment; from then on each cell has its own, and looks
+    count anew. Skewed differences are tested as with a fixed number of seeds (:func:`~.decisions.tests_by_shape`).
 
     Args:
         trajectories: The contributions by cell.
@@ -107,9 +79,10 @@ def follow(
         >>> state.look, state.undecided
         (4, ('w/o b',))
     """
-    tests = {cell: sequential_evidence(trajectory, rule, margin) for cell, trajectory in trajectories.items()}
     nothing = Evidence(math.nan)
     decisions = {cell: Decision(0, t_interval([]), nothing, nothing, "undecided") for cell in trajectories}
+    largest = _Largest()
+    moderating = False
     look = 0
     while look < rule.max_seeds:
         active = [cell for cell, decision in decisions.items() if not decision.is_decided]
@@ -117,30 +90,111 @@ def follow(
         if not active or any(len(trajectories[cell].values) <= look for cell in active):
             break
         look += 1
+        read = {cell: look if cell in active else decision.read for cell, decision in decisions.items()}
+        if look < FEW_SEEDS:
+            means = moderated_means(trajectories, read)
+            moderating |= any(means[cell].prior for cell in active)
+        else:
+            means = {cell: trajectories[cell].mean(look) for cell in active}
+            if moderating:
+                # What moderated variances said counts no more: it was allowed the strictest level only.
+                moderating, largest = False, _Largest()
+        tests = {cell: MODERATED if means[cell].prior else T for cell in active}
+        if look >= FEW_SEEDS:
+            tests |= tests_by_shape({cell: trajectories[cell] for cell in active}, dict.fromkeys(active, look))
         for cell in active:
-            decisions[cell] = replace(decisions[cell], read=look, raw=tests[cell][look - 1])
+            mean = means[cell]
+            if look >= FIRST_LOOK and tests[cell] in (T, MODERATED):
+                raw = largest.evidence(cell, mean, rule, margin)
+            elif tests[cell] == SIGN_FLIP:
+                raw = _flipped(trajectories[cell], look, rule, margin)
+            else:
+                raw = nothing
+            decisions[cell] = replace(
+                decisions[cell], read=look, raw=raw, contribution=mean, test=tests[cell], withheld=""
+            )
         if look < FIRST_LOOK:
             continue
-        # Cells that are decided stay in Holm's family with the p values of their last look: a smaller family would
-        # make the claims that follow easier than was declared.
-        adjusted = adjust([decision.raw for decision in decisions.values()])
+        # Cells that are decided stay in the family with the p values of their last look: a smaller family would make
+        # the claims that follow easier than was declared.
+        adjusted = adjust([decision.raw for decision in decisions.values()], correction_of(margin, moderating))
         for cell, p in zip(decisions, adjusted, strict=True):
             decision = decisions[cell]
-            current = decision.verdict
-            # The interval is slow to compute, and at most looks the p values alone rule out any claim.
-            if not decision.is_decided and _may_decide(p):
-                interval = repeated_interval(trajectories[cell], look, rule)
-                current = verdict(interval, p, margin)
+            if decision.is_decided:
+                decisions[cell] = replace(decision, adjusted=p)
+                continue
+            decision = replace(decision, adjusted=p)
+            # The interval of flipped signs is slow to compute, and at most looks p values alone rule out any claim.
+            if _may_decide(p) or decision.test == NONE:
+                interval = _interval(decision, trajectories[cell], rule)
+                found = concluded(replace(decision, contribution=interval), trajectories[cell], margin)
                 # An ingredient that harms by more than the margin is shown to be dispensable before it is shown to
                 # harm. The cell goes on, because the stronger claim is near.
-                if current == "dispensable" and interval.mean < -(margin or 0.0) and look < rule.max_seeds:
-                    current = "undecided"
-            decisions[cell] = replace(decision, adjusted=p, verdict=current)
+                if found.verdict == "dispensable" and interval.mean < -(margin or 0.0) and look < rule.max_seeds:
+                    found = replace(found, verdict="undecided")
+                decision = replace(found, contribution=decision.contribution)
+            decisions[cell] = decision
     final = {
-        cell: replace(decision, contribution=repeated_interval(trajectories[cell], decision.read, rule))
+        cell: replace(decision, contribution=_interval(decision, trajectories[cell], rule))
         for cell, decision in decisions.items()
     }
     return SequentialState(rule, look, final)
+
+
+@dataclass
+class _Largest:
+    """The largest statistics of all looks so far, by cell: of a difference, and against both ends of the margin."""
+
+    scores: dict[str, list[float]] = field(default_factory=dict)
+
+    def evidence(self, cell: str, mean: MeanInterval, rule: SequentialRule, margin: float | None) -> Evidence:
+        """The sequential p values after a look, which is added.
+
+        Args:
+            cell: The cell.
+            mean: Its mean contribution.
+            rule: The rule.
+            margin: The least effect that matters, or None.
+        """
+        if mean.n < FIRST_LOOK or not mean.error > 0:
+            return self._p_values(cell, rule) if cell in self.scores else Evidence(math.nan)
+        shifts = [abs(mean.mean)] if margin is None else [abs(mean.mean), mean.mean + margin, margin - mean.mean]
+        scores = score(np.array(shifts) / mean.error, mean.degrees, mean.n)
+        before = self.scores.get(cell, [-math.inf] * len(shifts))
+        self.scores[cell] = [max(pair) for pair in zip(before, scores.tolist(), strict=True)]
+        return self._p_values(cell, rule)
+
+    def _p_values(self, cell: str, rule: SequentialRule) -> Evidence:
+        difference, *ends = self.scores[cell]
+        p = float(rule.tail(difference))
+        if not ends:
+            return Evidence(p)
+        # Two one-sided tests: equivalence needs both, dispensability the upper one.
+        above, below = rule.tail(np.array(ends), one_sided=True).tolist()
+        return Evidence(p, max(above, below), below)
+
+
+def _flipped(trajectory: Trajectory, look: int, rule: SequentialRule, margin: float | None) -> Evidence:
+    """The sequential p values of a look at which signs are flipped: its p values moved to the boundary."""
+    values = trajectory.known(look)[0].tolist()
+    p = sign_flip_evidence(values, margin)
+    stretch = len(values) ** SHAPE
+    difference = float(rule.tail(-special.ndtri(p.difference / 2) * stretch))
+    if margin is None:
+        return Evidence(difference)
+    ends = rule.tail(-special.ndtri([p.equivalence, p.dispensability]) * stretch, one_sided=True).tolist()
+    return Evidence(difference, *ends)
+
+
+def _interval(decision: Decision, trajectory: Trajectory, rule: SequentialRule) -> MeanInterval:
+    """The mean with the repeated interval that belongs to the test of a decision."""
+    mean = decision.contribution
+    if mean.n < FIRST_LOOK or decision.test == NONE:
+        return replace(mean, half=math.nan, ends=None)
+    if decision.test == SIGN_FLIP:
+        ends = sign_flip_interval(trajectory.known(decision.read)[0].tolist(), float(rule.nominal_tail(mean.n)))
+        return replace(mean, half=(ends[1] - ends[0]) / 2, ends=ends)
+    return replace(mean, half=mean.error * float(rule.half_width(mean.n, prior=mean.prior)), ends=None)
 
 
 def repeated_interval(trajectory: Trajectory, read: int, rule: SequentialRule) -> MeanInterval:
@@ -181,8 +235,8 @@ def sequential_evidence(trajectory: Trajectory, rule: SequentialRule, margin: fl
         below = rule.tail(largest(np.where(np.isneginf(upper_scores), upper_scores, -upper_scores)), one_sided=True)
         tests += [np.maximum(above, below), below]
     by_count = [Evidence(math.nan)]
-    for column, score in zip(zip(*(test.tolist() for test in tests), strict=True), scores, strict=True):
-        by_count.append(Evidence(math.nan) if np.isneginf(score) else Evidence(*column))
+    for column, reached in zip(zip(*(test.tolist() for test in tests), strict=True), scores, strict=True):
+        by_count.append(Evidence(math.nan) if np.isneginf(reached) else Evidence(*column))
     # A lost seed brings no new number: the evidence after it is that of the seeds before it.
     counts = np.cumsum([not math.isnan(value) for value in trajectory.values])
     return [by_count[count] for count in counts.tolist()]

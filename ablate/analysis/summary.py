@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,14 +14,16 @@ from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.checks import convergence
 from ablate.analysis.comparisons import best_cells
 from ablate.analysis.curves import counted_curves
+from ablate.analysis.decisions import MODERATED, NAMES, SIGN_FLIP, WELCH, T
 from ablate.analysis.effects import effects_frame, paired_effects, pairs_frame
 from ablate.analysis.estimates import name_of_interval, name_of_test
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.notes import notes_on
-from ablate.analysis.observations import Observations, fill, mean_of, observe, ordered
+from ablate.analysis.observations import Observations, fill, lost_seeds, mean_of, observe, ordered
 from ablate.analysis.robustness import robustness_frame
 from ablate.analysis.rounds import Round, read_values, round_of
 from ablate.analysis.sentences import sentence
+from ablate.analysis.verdicts import correction_of
 from ablate.study import Plan, Study
 
 
@@ -107,19 +109,38 @@ class Summary:
     @property
     def interval_name(self) -> str:
         """What the intervals of differences are."""
+        if self.rule is None and SIGN_FLIP in self.tests:
+            return "t interval or sign-flip interval" if len(self.tests) > 1 else "sign-flip interval"
         return name_of_interval(self.rule)
 
     @property
     def test_name(self) -> str:
         """What the p values of differences are of."""
-        paired = self.are_paired
-        kind = "paired t test" if paired.all() else "Welch t test"
-        return name_of_test(self.rule, kind if paired.all() or not paired.any() else "paired or Welch t test")
+        return name_of_test(self.rule, " or ".join(NAMES[test] for test in self.tests))
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The tests that the p values of differences are of, see :data:`ablate.analysis.decisions.NAMES`.
+
+        Before there is any, the one that is to be expected.
+        """
+        used = set(self.effects.loc[self.effects["p"].notna(), "test"])
+        return tuple(test for test in NAMES if test in used) or (T if self.study.paired else WELCH,)
+
+    @property
+    def is_moderated(self) -> bool:
+        """Whether any variance was estimated together with those of other cells."""
+        return MODERATED in self.tests
+
+    @property
+    def correction(self) -> str:
+        """How p values are adjusted, see :func:`ablate.analysis.verdicts.correction_of`."""
+        return correction_of(self.study.margin, self.is_moderated)
 
     @property
     def are_paired(self) -> pd.Series:
         """By effect, whether the runs that it compares form pairs."""
-        return self.effects["paired"].astype(bool) if "paired" in self.effects else pd.Series([self.study.paired])
+        return self.effects["paired"].astype(bool) if len(self.effects) else pd.Series([self.study.paired])
 
     @property
     def counted(self) -> str:
@@ -145,6 +166,7 @@ def summarise(
     runs: pd.DataFrame,
     curves: pd.DataFrame,
     rule: SequentialRule | None = None,
+    looks: Sequence[int] = (),
 ) -> Summary:
     """Summarise a study, finished or not.
 
@@ -154,6 +176,8 @@ def summarise(
             whose names begin with ``seconds``, versions. Planned runs without a row count as waiting.
         curves: One row per epoch of a run: ``cell``, ``seed``, ``epoch`` from 1, then numbers; may be empty.
         rule: The sequential rule under which the study took its seeds; None where their number was fixed.
+        looks: Numbers of seeds at which a study of fixed seeds had results before it grew, see
+            :attr:`ablate.analysis.conduct.Conduct.looks`; what is claimed after them must be the surer.
 
     Raises:
         AnalysisError: If columns are missing, a run has several rows, or finished runs lack the study's metric.
@@ -171,11 +195,12 @@ def summarise(
     """
     table = ordered(runs, plan, ("seed",), ("state", "reason"))
     values = fill(observe(table, plan), table, plan)
+    lost = lost_seeds(table, values)
     round = None if rule is None else round_of(plan, table, values, rule)
     if round is not None:
         values = read_values(plan, values, round.read)
     state = None if round is None else round.state
-    effects = paired_effects(values, plan, state)
+    effects = paired_effects(values, plan, state, lost, looks)
     robustness = robustness_frame(effects)
     rows = ordered(curves, plan, ("seed", "epoch"))
     gains = convergence(counted_curves(rows, table, plan, round), plan)
@@ -186,7 +211,7 @@ def summarise(
         pairs=pairs_frame(effects),
         runs=table,
         read_curves=lambda: rows,
-        notes=notes_on(plan, table, len(runs) - len(table), values, effects, robustness, gains, round),
+        notes=notes_on(plan, table, len(runs) - len(table), values, effects, robustness, gains, round, looks),
         values=values,
         robustness=robustness,
         sentences={effect.cell.label: sentence(effect, plan, len(effects), state) for effect in effects},

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 from ablate.analysis.intervals import MeanInterval, interval_of, is_constant
 
+Samples = tuple[tuple[float, ...], tuple[float, ...]]
+"""The metric of the runs of a reference and of a cell."""
 
-def welch_interval(reference: Sequence[float], cell: Sequence[float]) -> MeanInterval:
+
+def welch_interval(reference: Sequence[float], cell: Sequence[float], overlap: float = 0.0) -> MeanInterval:
     """Mean of a cell minus mean of its reference, for runs that form no pairs, with Welch's t interval.
 
     Neither the order of the runs nor equal spreads are assumed. Source: B. L. Welch, The generalization of "Student's"
@@ -17,6 +20,9 @@ def welch_interval(reference: Sequence[float], cell: Sequence[float]) -> MeanInt
     Args:
         reference: The metric of the reference's runs.
         cell: The metric of the cell's runs.
+        overlap: Where each run splits one data set anew, the number of test examples for each training example: the
+            variance of each mean is then that of :func:`ablate.analysis.resplit.corrected`. What the splits of both
+            cells have in common is not taken out, so that the interval is rather too wide.
 
     Returns:
         The difference in units of the metric, with the smaller number of runs as ``n``; without an interval where a
@@ -37,7 +43,8 @@ def welch_interval(reference: Sequence[float], cell: Sequence[float]) -> MeanInt
     # In units of the largest deviation, whose square could overflow or underflow.
     deviations = [[value - mean for value in values] for values, mean in zip((reference, cell), means, strict=True)]
     unit = max(abs(deviation) for side in deviations for deviation in side)
-    parts = [math.fsum((each / unit) ** 2 for each in side) / (len(side) - 1) / len(side) for side in deviations]
+    variances = [math.fsum((each / unit) ** 2 for each in side) / (len(side) - 1) for side in deviations]
+    parts = [variance * (1 / len(side) + overlap) for variance, side in zip(variances, deviations, strict=True)]
     total = math.fsum(parts)
     freedom = total**2 / math.fsum(part**2 / (len(side) - 1) for part, side in zip(parts, deviations, strict=True))
     return interval_of(n, difference, unit * math.sqrt(total), freedom)

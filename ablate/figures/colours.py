@@ -50,9 +50,13 @@ class SeriesStyle:
 # The high-contrast palette of P. Tol, Colour Schemes (2021), which no factor shares: a claim stands out, none is grey.
 VERDICT_STYLES: Mapping[str, SeriesStyle] = {
     "helps": SeriesStyle("#004488", "solid", "o"),
+    "helps, below the margin": SeriesStyle("#5B7FA8", "solid", "v"),
     "better": SeriesStyle("#004488", "solid", "o"),
+    "better, below the margin": SeriesStyle("#5B7FA8", "solid", "v"),
     "hurts": SeriesStyle("#BB5566", "solid", "X"),
+    "hurts, below the margin": SeriesStyle("#A8707A", "solid", "P"),
     "worse": SeriesStyle("#BB5566", "solid", "X"),
+    "worse, below the margin": SeriesStyle("#A8707A", "solid", "P"),
     "no effect": SeriesStyle("#8F6C00", "solid", "s"),
     "no difference": SeriesStyle("#8F6C00", "solid", "s"),
     "dispensable": SeriesStyle("#8F6C00", "solid", "D"),

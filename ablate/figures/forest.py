@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
+from ablate.analysis.verdicts import BELOW
 from ablate.captions import change_label, contributions, inference_sentences, margin_sentence
 from ablate.figures import rows
 from ablate.figures.colours import verdict_style
@@ -59,7 +60,8 @@ def draw(ax: Axes, data: pd.DataFrame, is_wide: bool = False) -> None:
     for index in np.flatnonzero(np.diff(pd.factorize(data["block"])[0])):
         ax.axhline((centres[index] + centres[index + 1]) / 2, color="0.8", linewidth=0.5, zorder=0.5)
     rows.contribution_axis(ax, data, bins=5 if is_wide else 4)
-    texts = [("", [row["verdict"] for row in records]), ("n", [str(row["n"]) for row in records])]
+    verdicts = [row["verdict"] if is_wide else row["verdict"].replace(BELOW, "\n< margin") for row in records]
+    texts = [("", verdicts), ("n", [str(row["n"]) for row in records])]
     if is_wide:
         texts.insert(1, ("contribution", [interval(row["contribution"], row["low"], row["high"]) for row in records]))
     rows.annotate_columns(ax, centres, texts, [verdict_style(row["verdict"]).colour for row in records])

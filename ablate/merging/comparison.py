@@ -116,6 +116,8 @@ def _reasons_apart(studies: Studies) -> list[str]:
 
 def _joined(studies: Studies, folder: StudyFolder) -> tuple[StudyRecord, dict[PlannedRun, RunFolder]]:
     """One study with a block of the studies, and where the results of its runs are."""
+    from ablate.analysis.conduct import conduct_of
+
     records = {name: study.record for name, study in studies.items()}
     questions = [record.plan.study for record in records.values()]
     united: tuple[Factor, ...] = ()
@@ -133,6 +135,7 @@ def _joined(studies: Studies, folder: StudyFolder) -> tuple[StudyRecord, dict[Pl
         paired=all(study.paired for study in questions),
         whole_plots=(),
         adopted=all(study.adopted for study in questions),
+        resplit=max((study.resplit for study in questions if study.resplit is not None), default=None),
     )
     reference = next(iter(records.values())).reference
     parts: list[StudyRecord] = []
@@ -149,6 +152,11 @@ def _joined(studies: Studies, folder: StudyFolder) -> tuple[StudyRecord, dict[Pl
         f"{name} took its seeds one at a time; intervals and p values here are those of a fixed number of seeds."
         for name, record in records.items()
         if record.plan.study.sequential
+    ]
+    notes += [
+        f"{name} was given more seeds after results at {enumeration(looks)} seeds; here that is not allowed for."
+        for name, record in records.items()
+        if (looks := [str(count) for count in conduct_of(record.history).looks]) and not record.plan.study.sequential
     ]
     event = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

@@ -107,7 +107,7 @@ def question_differences(studies: Studies) -> list[str]:
     lines = []
     for name, study in others:
         faults = difference_lines(first.record.reference, study.record.reference)
-        for key in ("metric", "direction", "margin", "sequential", "paired", "whole_plots"):
+        for key in ("metric", "direction", "margin", "sequential", "resplit", "paired", "whole_plots"):
             old, new = getattr(first.record.plan.study, key), getattr(study.record.plan.study, key)
             faults += [f"study.{key}: {old} -> {new}"] if old != new else []
         lines += [f"{first_name} -> {name}: {fault}" for fault in faults]

@@ -22,11 +22,27 @@ Entry = tuple[str, str]
 # What one cell with a verdict shows, and what several do.
 _VERDICTS = {
     "helps": ("shows a part that earns its place", "show parts that earn their place"),
+    "helps, below the margin": (
+        "shows a part that helps by less than the margin",
+        "show parts that help by less than the margin",
+    ),
     "hurts": ("shows a part that does harm", "show parts that do harm"),
+    "hurts, below the margin": (
+        "shows a part that does harm by less than the margin",
+        "show parts that do harm by less than the margin",
+    ),
     "no effect": ("shows a part that has no effect that matters", "show parts that have no effect that matters"),
     "dispensable": ("shows a part that is dispensable", "show parts that are dispensable"),
     "better": ("is a better level", "are better levels"),
+    "better, below the margin": (
+        "is a level that is better by less than the margin",
+        "are levels that are better by less than the margin",
+    ),
     "worse": ("is a worse level", "are worse levels"),
+    "worse, below the margin": (
+        "is a level that is worse by less than the margin",
+        "are levels that are worse by less than the margin",
+    ),
     "no difference": (
         "is a level that makes no difference that matters",
         "are levels that make no difference that matters",

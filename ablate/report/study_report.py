@@ -91,7 +91,7 @@ def read_report(study: StudyFolder) -> StudyReport:
         return StudyReport(snapshot, NotebookSummary(**values), key)
     plan = snapshot.record.plan
     rule = SequentialRule(len(plan.study.seeds)) if plan.study.sequential else None
-    computed = summarise(plan, snapshot.runs, snapshot.curves, rule)
+    computed = summarise(plan, snapshot.runs, snapshot.curves, rule, conduct_of(snapshot.record.history).looks)
     values = {item.name: getattr(computed, item.name) for item in fields(computed)}
     values |= {"notes": (*computed.notes, *provenance_notes(snapshot)), "costs": snapshot.costs}
     values |= {"read_confusions": lambda: snapshot.confusions}

@@ -39,6 +39,8 @@ class Study:
         cells: How many cells an optimal design has, or None.
         sequential: Whether seeds are taken one at a time, and ``seeds`` are the most that a cell may take.
         failures: What a run without a result counts for: one of :data:`FAILURE_POLICIES`, or the metric it counts as.
+        resplit: Where each seed splits one data set anew and the split dominates the noise, the number of test examples
+            for each training example; None otherwise.
         paired: Whether runs of one seed belong together; otherwise seeds only number the runs of a cell.
         whole_plots: Factors that are set once for each seed (the whole plots of a split-plot design), while the others
             vary within.
@@ -55,6 +57,7 @@ class Study:
     cells: int | None = None
     sequential: bool = False
     failures: str | float = "drop"
+    resplit: float | None = None
     paired: bool = True
     whole_plots: tuple[str, ...] = ()
     adopted: bool = False
@@ -86,6 +89,10 @@ class Study:
             )
         if not isinstance(self.failures, str) and not math.isfinite(self.failures):
             faults.append(f"Failed runs cannot count as {self.failures}: write a finite number.")
+        if self.resplit is not None and not 0 < self.resplit < math.inf:
+            faults.append(f"resplit={self.resplit}: write test examples for each training example, such as 0.25.")
+        if self.resplit is not None and self.sequential:
+            faults.append("No sequential rule is known for seeds that split one data set anew: fix their number.")
         if self.sequential and self.failures == "worst":
             faults.append(
                 "With seeds=auto failed runs cannot count as the worst one, which is known only at the end: write the "
@@ -138,10 +145,11 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain values for JSON; :meth:`from_dict` reads them back."""
         return {
+            # resplit only where it is declared: plans that do not know the key keep their digest.
             "study": {
-                **vars(self.study),
-                "seeds": list(self.study.seeds),
-                "whole_plots": list(self.study.whole_plots),
+                key: list(value) if isinstance(value, tuple) else value
+                for key, value in vars(self.study).items()
+                if key != "resplit" or value is not None
             },
             "factors": [
                 {

@@ -114,6 +114,11 @@ class StudySettings:
         either(choice(FAILURE_POLICIES), Rule(number().allows, "the number that failed runs count as")),
         "what a failed run counts for: drop (its seed), fail (no result), worst, or the metric it counts as",
     )
+    resplit: float | None = _declared(
+        None,
+        number(0, open_low=True),
+        "test examples for each training one, where every seed splits one data set anew and that dominates the noise",
+    )
     resolution: int = _declared(4, whole(3, 5), "of design=fractional: 3, 4 or 5")
     cells: int | None = _declared(None, whole(2), "of design=optimal: how many; null: two more than it needs")
     retry_failed: bool = _declared(False, flag(), "run again what failed")
@@ -292,6 +297,7 @@ class StudySettings:
             direction=self.direction or direction or (named.direction if named is not None else "max"),
             margin=self.margin,
             failures=self.failures,
+            resplit=self.resplit,
             resolution=self.resolution,
             cells=self.cells,
             sequential=self.seeds == AUTO and not seeds,

@@ -121,7 +121,7 @@ def check_same_study(folder: StudyFolder, old: StudyRecord | None, plan: Plan, r
     # Under the sequential rule the greatest number of seeds is part of what was declared.
     sequential_keys = ("sequential", "seeds") if old.plan.study.sequential or plan.study.sequential else ()
     declared = ("direction",) if old.direction_source == "declared" else ()
-    for key in ("metric", *declared, "margin", "failures", *sequential_keys):
+    for key in ("metric", *declared, "margin", "failures", "resplit", *sequential_keys):
         before, now = getattr(old.plan.study, key), getattr(plan.study, key)
         # A metric that no run reports was mistyped, and may be corrected.
         if before != now and not (key == "metric" and not any(before in metrics for metrics in _metrics(folder, old))):

@@ -70,7 +70,7 @@ def _caption(title: str, estimates: Estimates, summary: Summary, explanation: st
 _FACTOR = (Column("factor", "text"), "factor")
 _LEVEL = (Column("level", "text"), "level")
 _DIFFERENCE = (Column("difference", "difference"), "difference")
-_P = (Column("p (Holm)", "p"), "p_adjusted")
+_P = (Column("p (adjusted)", "p"), "p_adjusted")
 _VERDICT = (Column("verdict", "text"), "verdict")
 _SEEDS = (Column("seeds", "count", in_caption=True), "n")
 

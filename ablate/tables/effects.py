@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from ablate.analysis import Summary
+from ablate.analysis.decisions import T
 from ablate.analysis.verdict_words import claim_of
-from ablate.analysis.verdicts import ALPHA
+from ablate.analysis.verdicts import ALPHA, direction_of
 from ablate.captions import CONFIDENCE, VERDICT_SUBJECT, block_label, cell_label, inference, metric_direction
 from ablate.formatting import plural, seed_count
 from ablate.study import Cell, Factor
@@ -71,7 +72,7 @@ def mark_of(effect: Mapping[Any, Any]) -> str:
         >>> mark_of({"verdict": "undecided", "p_adjusted": 0.02})
         ''
     """
-    if claim_of(effect["verdict"]).partition(",")[0] not in ("helps", "hurts"):
+    if direction_of(claim_of(effect["verdict"])) not in ("helps", "hurts"):
         return ""
     return next((mark for bound, mark in MARKS if effect["p_adjusted"] <= bound), "")
 
@@ -173,6 +174,9 @@ def robustness_table(summary: Summary) -> Table | None:
         "No p value here is adjusted. p (sign flip): exact under all sign patterns, never below 2^(1−n). p "
         "(Welch): without pairing. Correlation: of the paired runs; skewness: of their differences."
     )
+    header = "p (sequential)" if sequential else "p (paired t)" if summary.tests == (T,) else "p (test)"
+    if header == "p (test)":
+        caption += f" p (test): of the test behind the verdict ({summary.test_name})."
     if sequential:
         caption += (
             " The sign-flip and Welch tests are those of a number of seeds fixed in advance; only the first p value "
@@ -185,7 +189,7 @@ def robustness_table(summary: Summary) -> Table | None:
             (Column("cell", "text"), frame["cell"]),
             (Column("seeds", "count"), frame["n"]),
             (Column("d_z", "ratio"), frame["d_z"]),
-            (Column("p (sequential)" if sequential else "p (paired t)", "p"), frame["p"]),
+            (Column(header, "p"), frame["p"]),
             (Column("p (sign flip)", "p"), frame["p_sign_flip"]),
             (Column("p (Welch)", "p"), frame["p_welch"]),
             (Column("correlation", "ratio"), frame["correlation"]),

@@ -31,7 +31,7 @@ _QUANTITIES = {
     "EffectPoints": ("effect-points", "difference in hundredths, with the word: -1.2 points"),
     "SizePoints": ("size-points", "the same without its sign: 1.2 points"),
     "IntervalPoints": ("interval-points", "both ends in hundredths"),
-    "P": ("p", "Holm-adjusted p value"),
+    "P": ("p", "adjusted p value"),
     "N": ("n", "number of paired seeds"),
     "Verdict": ("verdict", "the verdict"),
     "Sentence": ("sentence", "all of it as a sentence"),

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from ablate.analysis.verdicts import BELOW
 from ablate.characters import printable
 from ablate.tables.cells import Column, Value, cell_text, is_bold
 from ablate.tables.table import Table
@@ -17,6 +18,7 @@ from ablate.tables.table import Table
 _STYLES = {
     **{"helps": "green", "better": "green", "hurts": "red", "worse": "red"},
     **dict.fromkeys(("no effect", "no difference", "dispensable", "not worse"), "cyan"),
+    **{f"{word}{BELOW}": "cyan" for word in ("helps", "better", "hurts", "worse")},
     "undecided": "dim",
 }
 _JUSTIFY: dict[str, Literal["left", "center"]] = {"text": "left", "level": "center"}

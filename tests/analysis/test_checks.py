@@ -99,7 +99,7 @@ def test_the_checklist_is_filled_from_the_data() -> None:
     assert items["primary metric"] == "score, higher is better."
     assert items["seeds"] == "3 seeds fixed before the runs. Paired differences: n = 2 seeds."
     assert items["error bars"] == "95% t intervals of the paired difference, unadjusted."
-    assert items["test"] == "Paired t test, Holm-adjusted over 1 comparison, alpha = 0.05."
+    assert items["test"] == "Paired t test, Bonferroni-adjusted over 1 comparison, alpha = 0.05."
     assert items["margin"] == "0.02 in units of score, declared before the runs."
     assert items["failures"] == (
         "1 of 6 runs failed; declared before the runs: their seeds are left out of the pairs concerned."

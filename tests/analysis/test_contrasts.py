@@ -6,9 +6,10 @@ from scipy import stats
 from studies import factor, plan_of, values_of
 
 from ablate.analysis import SequentialRule, interactions, main_effects
+from ablate.analysis.decisions import Trajectory
 from ablate.analysis.estimates import Contrast, estimate
 from ablate.analysis.intervals import t_interval
-from ablate.analysis.sequential import Trajectory, follow
+from ablate.analysis.sequential import follow
 from ablate.errors import AnalysisError
 from ablate.study import Requires
 

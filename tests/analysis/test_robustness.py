@@ -8,13 +8,9 @@ from scipy import stats
 from studies import NO_CURVES, factor, plan_of, runs_of
 
 from ablate.analysis import summarise
-from ablate.analysis.robustness import (
-    outliers,
-    pairing_correlation,
-    sign_flip_p,
-    skewness,
-    welch_p,
-)
+from ablate.analysis.robustness import outliers, pairing_correlation, welch_p
+from ablate.analysis.shape import skewness
+from ablate.analysis.sign_flips import sign_flip_p
 
 A = [0.90, 0.92, 0.91, 0.95, 0.89, 0.93]
 B = [0.88, 0.93, 0.85, 0.90, 0.86, 0.91]

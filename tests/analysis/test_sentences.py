@@ -10,7 +10,7 @@ from ablate.analysis import summarise
 from ablate.analysis.sentences import Unit, unit_of
 from ablate.study import Factor
 
-FULL = [0.970, 0.960, 0.980, 0.950, 0.940]
+FULL = [0.970, 0.960, 0.980, 0.950, 0.940, 0.965, 0.955, 0.975, 0.945, 0.935]
 
 
 def sentence_of(differences: Sequence[float], *factors: Factor, margin: float | None = None, **study: Any) -> str:
@@ -41,26 +41,36 @@ def test_hurts_and_directions() -> None:
 
 
 def test_no_effect() -> None:
-    assert sentence_of([0.001, -0.002, 0.001, 0.0, -0.001], margin=0.01) == (
-        "Removing residual changes test accuracy by −0.02 points (95% CI −0.18 to 0.14, n = 5 paired seeds), by "
-        "less than the margin of 1 point in either direction (equivalence p < .001)."
+    assert sentence_of([0.001, -0.002, 0.001, 0.0, -0.001] * 2, margin=0.01) == (
+        "Removing residual changes test accuracy by −0.020 points (95% CI −0.108 to 0.068, n = 10 paired seeds), by "
+        "less than the margin of 1 point in either direction (equivalence p < .001; 0 of 10 runs failed or collapsed, "
+        "which leaves up to 26%)."
     )
 
 
 def test_dispensable() -> None:
-    assert sentence_of([0.001, 0.030, 0.010, 0.002, 0.013], margin=0.01) == (
-        "Removing residual changes test accuracy by 1.1 points (95% CI −0.3 to 2.6, n = 5 paired seeds), which "
-        "excludes a turn for the worse by the margin of 1 point (non-inferiority p = .008)."
+    assert sentence_of([-0.004, 0.020, 0.010, -0.008, 0.005] * 2, margin=0.01) == (
+        "Removing residual changes test accuracy by 0.46 points (95% CI −0.29 to 1.21, n = 10 paired seeds), which "
+        "excludes a turn for the worse by the margin of 1 point (non-inferiority p < .001; 0 of 10 runs failed or "
+        "collapsed, which leaves up to 26%)."
+    )
+
+
+def test_too_small_to_matter() -> None:
+    moves = [-0.001, -0.002, -0.001, -0.0015, -0.0005]
+    assert sentence_of(moves * 2, margin=0.01) == (
+        "Removing residual lowers test accuracy by 0.120 points (95% CI 0.082 to 0.158, n = 10 paired seeds, "
+        "p < .001), less than the margin of 1 point."
     )
 
 
 def test_undecided_says_how_many_seeds_more() -> None:
     assert sentence_of([-0.012, 0.004, -0.020, 0.010, -0.014]) == (
         "Removing residual changes test accuracy by −0.6 points (95% CI −2.2 to 0.9, n = 5 paired seeds, p = .32), "
-        "which decides nothing. If this is its true size, about 29 more seeds would decide."
+        "which decides nothing. If this is its true size, a new study needs 34 (9 to more than 100) seeds."
     )
     assert sentence_of([-0.012, 0.012, -0.020, 0.021]).endswith(
-        "If this is its true size, it takes more seeds than anyone would train."
+        "If this is its true size, a new study needs more than 100 (21 to more than 100) seeds."
     )
 
 
@@ -72,7 +82,7 @@ def test_what_allows_no_inference() -> None:
         "Removing residual changes test accuracy by 0 points for all 3 seeds alike, which allows no inference."
     )
     plan = plan_of(factor("residual"))
-    assert summarise(plan, runs_of({"full": FULL}), NO_CURVES).sentences == {
+    assert summarise(plan, runs_of({"full": FULL[:5]}), NO_CURVES).sentences == {
         "w/o residual": "Removing residual: no seed in common with the reference, so nothing can be said about score."
     }
 
@@ -139,7 +149,9 @@ def test_other_metrics_have_their_own_units(direction: str) -> None:
 def test_an_accuracy_in_per_cent_says_the_same_as_one_in_shares() -> None:
     plan = plan_of(factor("residual"), seeds=range(5), metric="accuracy", margin=1.0)
     cell = plan.cells[1].label
-    runs = runs_of({"full": [100 * a for a in FULL], cell: [100 * (a + d) for a, d in zip(FULL, LOSS, strict=True)]})
+    runs = runs_of(
+        {"full": [100 * a for a in FULL[:5]], cell: [100 * (a + d) for a, d in zip(FULL[:5], LOSS, strict=True)]}
+    )
     assert summarise(plan, runs.rename(columns={"score": "accuracy"}), NO_CURVES).sentences[cell] == (
         "Removing residual lowers accuracy by 1.20 points (95% CI 0.48 to 1.92, n = 5 paired seeds, p = .010)."
     )

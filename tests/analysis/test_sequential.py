@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ablate.analysis.boundary import SequentialRule
-from ablate.analysis.sequential import SequentialState, Trajectory, follow
+from ablate.analysis.decisions import Trajectory
+from ablate.analysis.sequential import SequentialState, follow
 
 RULE = SequentialRule(20)
 

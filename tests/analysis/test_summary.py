@@ -178,10 +178,21 @@ def test_cells_that_guess_the_largest_class_are_named() -> None:
 
 
 def test_a_margin_allows_to_call_an_ingredient_without_effect() -> None:
-    scores = {"full": [0.9, 0.8, 0.7, 0.6], "w/o a": [0.901, 0.799, 0.7005, 0.6]}
-    plan = plan_of(factor("a"), seeds=range(4), margin=0.01)
+    full = [0.9, 0.8, 0.7, 0.6, 0.85, 0.75, 0.65, 0.95, 0.7]
+    moves = [0.001, -0.001, 0.0005, 0.0, 0.0004, -0.0005, 0.0003, -0.0002, 0.0001]
+    scores = {"full": full, "w/o a": [value + move for value, move in zip(full, moves, strict=True)]}
+    plan = plan_of(factor("a"), seeds=range(9), margin=0.01)
     assert row(summary_of(scores, plan), "w/o a")["verdict"] == "no effect"
-    assert row(summary_of(scores, plan_of(factor("a"), seeds=range(4))), "w/o a")["verdict"] == "undecided"
+    assert row(summary_of(scores, plan_of(factor("a"), seeds=range(9))), "w/o a")["verdict"] == "undecided"
+
+
+def test_too_few_runs_to_exclude_a_collapse_forbid_to_call_an_ingredient_dispensable() -> None:
+    scores = {"full": [0.9, 0.8, 0.7, 0.6], "w/o a": [0.901, 0.799, 0.7005, 0.6]}
+    summary = summary_of(scores, plan_of(factor("a"), seeds=range(4), margin=0.01))
+    effect = row(summary, "w/o a")
+    assert effect["verdict"] == "undecided"
+    assert (effect["failures"], round(effect["failure_rate_high"], 3)) == (0, 0.527)
+    assert any("leaves up to 53%" in note for note in summary.notes)
 
 
 def test_finished_runs_without_a_finite_metric_are_left_out_and_named() -> None:
@@ -208,7 +219,7 @@ def test_cells_without_a_common_seed() -> None:
     oracle = stats.ttest_ind(SCORES["w/o a"], SCORES["full"], equal_var=False)
     assert (found["n"], bool(found["paired"])) == (3, False)
     assert found["p"] == pytest.approx(oracle.pvalue)
-    assert summary.test_name == "paired or Welch t test"
+    assert summary.test_name == "paired t test or Welch t test"
     assert any(note.startswith("Compared without pairing, by Welch's test (w/o a)") for note in summary.notes)
 
 
@@ -327,9 +338,10 @@ def test_an_interval_that_reaches_the_margin_forbids_the_claim() -> None:
     summary = summary_of(scores, plan_of(factor("a"), seeds=range(5), margin=0.0099))
     assert list(summary.effects["verdict"]) == ["undecided"]
     assert summary.notes == (
-        "Undecided though the Holm-adjusted p value is at most 0.05, because the unadjusted 95% interval reaches the "
+        "Undecided though the adjusted p value is at most 0.05, because the unadjusted 95% interval reaches the "
         "margin of 0.0099: w/o a (p = .034).",
-        "Seeds that would decide, if the effects are as large as they look: w/o a 9.",
+        "Seeds that a new study would need, if the effects are as large as they look (for the 80% interval of their "
+        "size): w/o a 9 (5 to 14). Seeds added to this one would be judged more strictly.",
     )
 
 

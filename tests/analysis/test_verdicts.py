@@ -29,7 +29,8 @@ UNSURE = Evidence(0.2, 0.2, 0.2)
         (0.0, 0.4, 0.5, "no effect"),
         (-0.3, 0.4, 0.5, "dispensable"),  # from -0.7 to 0.1: it may hurt, but it cannot help by the margin
         (0.3, 0.4, 0.5, "undecided"),
-        (0.3, 0.1, 0.5, "helps"),  # small, but sure
+        (0.3, 0.1, 0.5, "helps, below the margin"),  # small, but sure
+        (-0.3, 0.1, 0.5, "hurts, below the margin"),
         (0.1, 0.4, 0.5, "undecided"),  # touches the margin
     ],
 )

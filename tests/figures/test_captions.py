@@ -44,10 +44,19 @@ def studied(design: str, sequential: bool) -> Summary:
     return study_of(factors, design=name, seeds=6, score=score, rule=rule)
 
 
-def check(caption: str, sequential: bool, test: str, where: str) -> None:
+MODERATED = {"pairs"}
+"""Designs with enough comparisons for moderated variances at six seeds."""
+
+
+def effect_test(design: str) -> tuple[str, str]:
+    """The test of single effects, and how their p values are adjusted."""
+    return ("moderated paired t test", "Bonferroni") if design in MODERATED else ("paired t test", "Holm")
+
+
+def check(caption: str, sequential: bool, test: str, where: str, correction: str = "Holm") -> None:
     interval = "95% repeated confidence intervals" if sequential else "95% t intervals"
     assert interval in caption, where
-    assert f"{'sequential ' if sequential else ''}{test}s, Holm-adjusted" in caption, where
+    assert f"{'sequential ' if sequential else ''}{test}s, {correction}-adjusted" in caption, where
     assert ("95% t interval" in caption) != sequential, where
     assert ("sequential" in caption) == sequential, where
 
@@ -98,7 +107,8 @@ def test_captions_of_figures_name_the_interval_and_test_of_what_is_drawn(design:
             assert ("95% t intervals over data sets" in caption) == ("t tests over data sets, Holm" in caption)
             assert ("95% t intervals over data sets" in caption) != sequential
         else:
-            check(caption, sequential, "paired t test", where)
+            test, correction = effect_test(design)
+            check(caption, sequential, test, where, correction)
             effects = data.drop_duplicates("cell")
             assert ends(effects) == pytest.approx(ends(summary.effects)), where
     assert drawn >= 2
@@ -122,6 +132,8 @@ def numbers(table: Table) -> np.ndarray:
 @pytest.mark.parametrize("design", DESIGNS)
 def test_captions_of_tables_name_the_interval_and_test_of_their_numbers(design: str, sequential: bool) -> None:
     summary = studied(design, sequential)
+    test, correction = effect_test(design)
+    assert summary.test_name == f"{'sequential ' if sequential else ''}{test}"
     for name, table in study_tables(summary).items():
         where = f"{name} of {design}"
         if name in QUESTIONS:
@@ -131,9 +143,9 @@ def test_captions_of_tables_name_the_interval_and_test_of_their_numbers(design: 
         elif name == "effects":
             # Beside the differences it has means, whose intervals are t intervals under any rule.
             assert f"with 95% {summary.interval_name}s" in table.caption
-            assert f"{summary.test_name}s, Holm-adjusted" in table.caption
+            assert f"{summary.test_name}s, {correction}-adjusted" in table.caption
         elif name == "by_dataset":
-            assert f"{summary.test_name}s, Holm-adjusted" in table.caption
+            assert f"{summary.test_name}s, {correction}-adjusted" in table.caption
         elif name == "datasets" and not sequential:
             assert "95% t intervals over data sets" in table.caption
         elif name in ("datasets", "least_squares") and sequential:
@@ -142,8 +154,7 @@ def test_captions_of_tables_name_the_interval_and_test_of_their_numbers(design: 
         elif name == "anova":
             assert ("No tests." in table.caption) == sequential
         elif name == "robustness":
-            assert any(
-                column.header == ("p (sequential)" if sequential else "p (paired t)") for column in table.columns
-            )
+            of_verdict = "p (test)" if design in MODERATED else "p (paired t)"
+            assert any(column.header == ("p (sequential)" if sequential else of_verdict) for column in table.columns)
         else:
             assert name == "least_squares" and "95% t intervals, unadjusted; t tests" in table.caption

@@ -6,6 +6,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Sheet
 from toy_studies import DATA, caption_of, study_of
 
+from ablate.analysis.verdict_words import About, verdict_about
+from ablate.analysis.verdicts import VERDICTS
 from ablate.figures import FIGURES, forest
 from ablate.figures.colours import VERDICT_STYLES
 from ablate.study import Factor, Level
@@ -46,13 +48,19 @@ def test_parts_are_named_by_themselves_and_levels_by_what_is_set() -> None:
 
 
 def test_a_row_has_marker_interval_verdict_and_number_of_seeds() -> None:
-    summary = study_of(margin=0.02)
+    moves = {"w/o a": -0.1, "w/o b": 0.005}
+    noise = dict(zip(("full", *moves), np.random.default_rng(1).normal(0, 0.012, (3, 9)), strict=True))
+    summary = study_of(
+        margin=0.02,
+        seeds=9,
+        score=lambda cell, seed: 0.9 + moves.get(cell.label, 0.0) + float(noise[cell.label][seed]),
+    )
     data = forest.prepare(summary)
     ax = Sheet().subplots()
     forest.draw(ax, data)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     texts = [text.get_text() for text in ax.texts]
-    assert texts == ["helps", "dispensable", "3", "3", "n"]
+    assert texts == ["helps", "no effect", "9", "9", "n"]
     assert to_rgb(ax.texts[0].get_color()) == to_rgb(VERDICT_STYLES["helps"].colour)
     lines = ax.get_lines()
     spans = [
@@ -62,7 +70,7 @@ def test_a_row_has_marker_interval_verdict_and_number_of_seeds() -> None:
     points = {line.get_xdata()[0]: line for line in lines if len(line.get_xdata()) == 1}
     assert list(points) == list(data["contribution"])
     assert [(point.get_marker(), point.get_markerfacecolor()) for point in points.values()] == [
-        (VERDICT_STYLES[verdict].marker, VERDICT_STYLES[verdict].colour) for verdict in ("helps", "dispensable")
+        (VERDICT_STYLES[verdict].marker, VERDICT_STYLES[verdict].colour) for verdict in ("helps", "no effect")
     ]
     band = next(patch for patch in ax.patches if patch.get_width() == pytest.approx(0.04))
     assert band.get_x() == pytest.approx(-0.02)
@@ -78,8 +86,10 @@ def test_what_is_undecided_is_hollow() -> None:
 
 def test_every_verdict_has_a_look_of_its_own_in_colour_or_marker() -> None:
     looks = {(look.colour, look.marker) for look in VERDICT_STYLES.values()}
+    abouts: tuple[About, ...] = ("part", "level")
     # A verdict about a level looks like the one about a part that says the same.
-    assert len(looks) == 5 and VERDICT_STYLES["better"] == VERDICT_STYLES["helps"]
+    assert len(looks) == 7 and VERDICT_STYLES["better"] == VERDICT_STYLES["helps"]
+    assert set(VERDICT_STYLES) == {verdict_about(claim, about) for claim in VERDICTS for about in abouts}
 
 
 def test_the_caption_says_estimand_number_interval_and_test() -> None:
@@ -87,7 +97,7 @@ def test_the_caption_says_estimand_number_interval_and_test() -> None:
         "What each ingredient contributes to test_accuracy in the study demo (leave_one_out): against the cell with "
         "everything at its reference level, paired by seed (n = 3 seeds), with the sign that makes what is good "
         "positive. Markers: mean; lines: 95% t intervals, unadjusted. Verdicts: paired t tests, "
-        "Holm-adjusted over 2 comparisons (α = 0.05); hollow: undecided. Grey band: the margin of ±0.02."
+        "Bonferroni-adjusted over 2 comparisons (α = 0.05); hollow: undecided. Grey band: the margin of ±0.02."
     )
     assert "No interval or test" in caption_of(forest, study_of(seeds=1))
 

@@ -76,7 +76,7 @@ def test_confirmation(tmp_path: Path) -> None:
     def alike(config: dict[str, Any]) -> dict[str, float]:
         return {"acc": 0.7 + 0.001 * ((config["seed"] * 7 + 3 * config["bn"]) % 5)}
 
-    ablate.run(alike, {"bn": [True, False]}, outputs=tmp_path, metric="acc", name="s", margin=0.1, seeds=5)
+    ablate.run(alike, {"bn": [True, False]}, outputs=tmp_path, metric="acc", name="s", margin=0.1, seeds=9)
     ablate.run(alike, {"bn": [True, False]}, outputs=tmp_path, confirms=str(tmp_path / "s"))
     text, items = methods(tmp_path / "s-confirm")
     assert "5 fresh seeds, which the confirmed study had not used, fixed before the runs." in text

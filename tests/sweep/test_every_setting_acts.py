@@ -54,6 +54,10 @@ CASES: dict[str, tuple[dict[str, Any], Changed]] = {
         {"failures": 0.0, "config": {"fails": True}},
         lambda before, after, path: after.values["full"][1] == 0.0,
     ),
+    "resplit": (
+        {"resplit": 0.25},
+        lambda before, after, path: set(after.effects["test"]) == {"corrected t"},
+    ),
     "resolution": (
         {"design": "fractional", "resolution": 3, "factors": {name: [True, False] for name in "abc"}},
         lambda before, after, path: len(after.plan.cells) == 4,
@@ -81,6 +85,7 @@ CASES: dict[str, tuple[dict[str, Any], Changed]] = {
         lambda before, after, path: after.effects["factor"].tolist() == ["a", "a"],
     ),
     "confirms": ({}, lambda before, after, path: True),  # see test_methods.test_confirmation
+    "changed_code": ({}, lambda before, after, path: True),  # see test_earlier_runs
     "figures": (
         {"figures": ["forest"]},
         lambda before, after, path: [file.name for file in (path / "figures").glob("*.png")] == ["forest.png"],
@@ -182,6 +187,7 @@ PLANNED: dict[str, tuple[list[str], Callable[[dict[str, Any]], bool]]] = {
     "direction": (["direction=min"], lambda plan: plan["study"]["direction"] == "min"),
     "margin": (["margin=0.5"], lambda plan: plan["study"]["margin"] == 0.5),
     "failures": (["failures=0.25"], lambda plan: plan["study"]["failures"] == 0.25),
+    "resplit": (["resplit=0.25"], lambda plan: plan["study"]["resplit"] == 0.25),
     "cells": (["design=optimal", "cells=4"], lambda plan: len(plan["cells"]) == 4),
     "requires": (["requires={depth: {model: small}}"], lambda plan: len(plan["cells"]) == 3),
     "forbidden": (["forbidden=[{depth: 3, model: large}]"], lambda plan: len(plan["cells"]) == 3),

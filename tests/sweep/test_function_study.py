@@ -146,10 +146,10 @@ def test_what_was_found_dispensable_is_confirmed(tmp_path: Path, capsys: pytest.
 
     factors = {"a": [True, False], "b": [True, False]}
     asked = {"design": "leave_one_out", "margin": 0.02, "metric": "accuracy", "outputs": tmp_path}
-    ablate.run(redundant, factors, name="pair", seeds=4, **asked)  # type: ignore[arg-type]
+    ablate.run(redundant, factors, name="pair", seeds=9, **asked)  # type: ignore[arg-type]
     found = ablate.run(redundant, factors, name="pair", confirms=str(tmp_path / "pair"), **asked)  # type: ignore[arg-type]
     assert [cell.label for cell in found.plan.cells] == ["full", "w/o a, w/o b"]
-    assert found.study.seeds == (4, 5, 6, 7, 8)
+    assert found.study.seeds == (9, 10, 11, 12, 13)
     assert "Refuted: removing a and b changes accuracy by −20." in capsys.readouterr().out
     assert json.loads((tmp_path / "pair" / "confirmation.json").read_text())["confirmed"] is False
     with pytest.raises(AblateError, match="The configuration is not the one that the study had:\n  width: absent -> 8"):
@@ -176,6 +176,7 @@ ACTS: dict[str, tuple[Any, Callable[[StudyRecord], Any], Any]] = {
     "direction": ("min", lambda record: record.plan.study.direction, "min"),
     "margin": (0.01, lambda record: record.plan.study.margin, 0.01),
     "failures": ("worst", lambda record: record.plan.study.failures, "worst"),
+    "resplit": (0.25, lambda record: record.plan.study.resplit, 0.25),
     "cells": (4, lambda record: len(record.plan.cells), 4),
     "requires": ({"b": {"a": 1}}, lambda record: len(record.plan.cells), 3),
     "forbidden": ([{"a": 2, "b": 2}], lambda record: len(record.plan.cells), 3),
@@ -187,10 +188,11 @@ ACTS: dict[str, tuple[Any, Callable[[StudyRecord], Any], Any]] = {
 }
 ELSEWHERE = {"retry_failed", "keep_going", "confirms", "changed_code"}  # tested by what they train
 ELSEWHERE |= {"resolution"}  # of a fraction, which takes three factors: tested in test_every_setting_acts
+ELSEWHERE |= {"changed_code"}  # tested in test_earlier_runs
 TOGETHER: list[dict[str, Any]] = [
     {"design": "leave_one_out", "name": "other", "seeds": [5, 7], "requires": None, "metric": "weights"},
     {"seeds": "auto", "max_seeds": 4, "direction": "min", "margin": 0.01, "labels": None, "blocks": None},
-    {"design": "optimal", "cells": 4, "failures": "worst"},
+    {"design": "optimal", "cells": 4, "failures": "worst", "resplit": None},
     {"forbidden": None, "figures": None, "width": None, "statements": None},
 ]
 APPLICATION = """

@@ -19,7 +19,7 @@ from ablate.store import PlannedRun, StudyFolder, write_json
 from ablate.store.signatures import key_path
 from ablate.sweep.rerun import rerun
 
-CONFIRMED = ("rate=0.1,0.2", "hydra.sweeper.seeds=[0,1,2]", "hydra.sweeper.margin=0.05")
+CONFIRMED = ("rate=0.1,0.2", "hydra.sweeper.seeds=[0,1,2,3,4,5,6,7,8]", "hydra.sweeper.margin=0.05")
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def test_data_sets_of_a_sequential_study_have_no_interval() -> None:
     data = Factor("data", (Level("x"), Level("y")), "x", block=True)
     table = study_tables(study_of("leave_one_out", *on_off("a", "b"), data, seeds=6, sequential=True))["datasets"]
     assert "No interval or test." in table.caption
-    assert "p (Holm)" not in [column.header for column in table.columns]
+    assert "p (adjusted)" not in [column.header for column in table.columns]
     assert any("for which no interval or p value over data sets is known" in note for note in table.notes)
 
 
@@ -157,7 +157,7 @@ def test_differences_without_spread_get_no_star() -> None:
         "What remains is no more than rounding: without spread no F tests and no intervals.",
     )
     assert csv(found["least_squares"]) == "term,effect,low,high\na,0.1000,,\nb,0.000,,\na:b,0.000,,\n"
-    assert all("p (Holm)" not in csv(found[name]) for name in ("main_effects", "interactions", "shapley"))
+    assert all("p (adjusted)" not in csv(found[name]) for name in ("main_effects", "interactions", "shapley"))
 
 
 @pytest.mark.parametrize("size", [1e-12, 1e12])

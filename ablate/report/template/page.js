@@ -124,6 +124,8 @@
   const verdicts = {
     "helps": ["helps", "circle"], "hurts": ["hurts", "x"], "no effect": ["none", "square"], "dispensable": ["none", "diamond"],
     "better": ["helps", "circle"], "worse": ["hurts", "x"], "no difference": ["none", "square"], "not worse": ["none", "diamond"],
+    "helps, below the margin": ["none", "triangle-down"], "hurts, below the margin": ["none", "cross"],
+    "better, below the margin": ["none", "triangle-down"], "worse, below the margin": ["none", "cross"],
     "undecided": ["open", "circle-open"], "": ["open", "circle-open"],
   };
   const layout = (height, more) => ({
@@ -157,7 +159,7 @@
     const width = chart.clientWidth || 600, letters = width < 560 ? 15 : 30;
     const names = rows.map(row => wrapped(row.cell, letters));
     const lines = names.map(name => name.split("<br>").length);
-    const style = row => verdicts[row.verdict.split(",")[0]] || verdicts.undecided;
+    const style = row => verdicts[row.verdict] || verdicts.undecided;
     const place = rows.map((_, index) => index);
     const traces = [];
     if (chosen.seeds) {
