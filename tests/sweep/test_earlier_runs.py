@@ -84,18 +84,18 @@ def test_code_that_changes_is_said_and_never_mixed_unasked(launcher: str, tmp_pa
     mended = command(tmp_path, launcher, "hydra.sweeper.changed_code=keep")
     assert mended.returncode == 0, mended.stdout
     assert "2 runs failed earlier and will run again, since the code has changed: big.py" in mended.stdout
-    assert values(tmp_path) == {"full": {1: 0.61, 2: 0.62}, "with big": {1: 0.61, 2: 0.62}}
+    assert values(tmp_path) == {"big=false": {1: 0.61, 2: 0.62}, "with big": {1: 0.61, 2: 0.62}}
 
     (tmp_path / "gain.py").write_text(GAIN.replace("0.5", "0.25"))
     idle = command(tmp_path, launcher)
     assert idle.returncode == 0
     assert "gain.py" in idle.stdout and "changed_code=rerun" in idle.stdout
-    assert values(tmp_path)["full"] == {1: 0.61, 2: 0.62}
+    assert values(tmp_path)["big=false"] == {1: 0.61, 2: 0.62}
 
     refused = command(tmp_path, launcher, "hydra.sweeper.seeds=3")
     assert refused.returncode == 2
     assert "changed_code=keep" in refused.stderr and "changed_code=rerun" in refused.stderr
-    assert values(tmp_path)["full"] == {1: 0.61, 2: 0.62}
+    assert values(tmp_path)["big=false"] == {1: 0.61, 2: 0.62}
 
     kept = command(tmp_path, launcher, "hydra.sweeper.seeds=3", "hydra.sweeper.changed_code=keep")
     assert kept.returncode == 0, kept.stderr
@@ -109,7 +109,7 @@ def test_code_that_changes_is_said_and_never_mixed_unasked(launcher: str, tmp_pa
     again = command(tmp_path, launcher, "hydra.sweeper.seeds=3", "hydra.sweeper.changed_code=rerun")
     assert again.returncode == 0, again.stderr
     assert mixed not in again.stdout
-    assert values(tmp_path)["full"] == {1: 0.36, 2: 0.37, 3: 0.38}
+    assert values(tmp_path)["big=false"] == {1: 0.36, 2: 0.37, 3: 0.38}
     assert len(list(study.glob("runs/*/.replaced/*/result.json"))) >= 2
 
 

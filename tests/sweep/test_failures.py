@@ -32,7 +32,7 @@ def test_four_runs_of_which_one_fails(launcher: tuple[str, ...], kind: str, reas
         "depth=3/1": "finished",
     }
     assert "3 finished, 1 failed:" in ended.out
-    assert f"full, seed 1: {reason}: " in ended.out
+    assert f"depth=2, seed 1: {reason}: " in ended.out
     runs = pd.read_csv(toy_here.study().path / "runs.csv", keep_default_na=False)
     assert runs["reason"].tolist() == ["", reason, "", ""]
     # Failed for a reason of its own, it is not tried again unless asked.

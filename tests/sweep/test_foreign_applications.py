@@ -39,7 +39,7 @@ def record(toy: Any, name: str) -> StudyRecord:
 
 
 def frozen(toy: Any, name: str, cell: str) -> str:
-    (path,) = toy.study(name).path.glob(f"runs/{cell}/0-*/.hydra/config.yaml")
+    (path,) = toy.study(name).path.glob(f"runs/{cell}/1-*/.hydra/config.yaml")
     return path.read_text()  # type: ignore[no-any-return]
 
 
@@ -163,7 +163,7 @@ PARAMS = """
 
 
 def test_sweeps_in_the_configuration_are_factors_and_keys_of_others_are_left(toy_here: Any) -> None:
-    configure(toy_here, {"    seeds: 2\n": f"    seeds: 1{PARAMS}"})
+    configure(toy_here, {"    seeds: [0, 1]\n": f"    seeds: 1{PARAMS}"})
     ended = toy_here.call()
     assert ended.code == 0, ended.err
     study = record(toy_here, "model-depth")
@@ -176,7 +176,7 @@ def test_sweeps_in_the_configuration_are_factors_and_keys_of_others_are_left(toy
 
 
 def test_what_is_typed_comes_before_the_configuration(toy_here: Any) -> None:
-    configure(toy_here, {"    seeds: 2\n": f"    seeds: 1{PARAMS}"})
+    configure(toy_here, {"    seeds: [0, 1]\n": f"    seeds: 1{PARAMS}"})
     assert toy_here.call("depth=4,5", "model=small", "hydra.sweeper.name=typed").code == 0
     assert record(toy_here, "typed").plan.factors[0].labels == ("2", "4", "5")
 
@@ -195,7 +195,7 @@ def test_a_chosen_sampler_is_no_error(toy_here: Any) -> None:
 @pytest.mark.parametrize("where", ["typed", "configuration"])
 def test_a_misspelt_key_is_an_error_all_the_same(where: str, toy_here: Any) -> None:
     if where == "configuration":
-        configure(toy_here, {"    seeds: 2\n": "    sedes: 2\n"})
+        configure(toy_here, {"    seeds: [0, 1]\n": "    sedes: 2\n"})
     ended = toy_here.call("depth=2,3", *(["+hydra.sweeper.sedes=2"] if where == "typed" else []))
     assert ended.code == 2
     assert "Did you mean 'seeds'?" in ended.err
@@ -203,7 +203,7 @@ def test_a_misspelt_key_is_an_error_all_the_same(where: str, toy_here: Any) -> N
 
 @pytest.mark.parametrize("text", ["study: {seeds: 9, name: mine, metric: other}", "study: mine", "study: [1]"])
 def test_a_section_study_of_the_application_means_something_else(text: str, toy_here: Any) -> None:
-    configure(toy_here, {"rate: 0.1": f"rate: 0.1\n{text}", "    seeds: 2\n": ""})
+    configure(toy_here, {"rate: 0.1": f"rate: 0.1\n{text}", "    seeds: [0, 1]\n": ""})
     assert toy_here.call("depth=2,3").code == 0
     plan = record(toy_here, "depth").plan
     assert len(plan.study.seeds) == 3
@@ -379,4 +379,4 @@ def test_programs_whose_task_has_no_global_name_are_trained_and_run_again(
     ):
         (tmp_path / "program" / f"{name}.py").write_text(text)
     run(tmp_path, *program, *ABLATION, "width=8,16", "hydra.sweeper.seeds=1", "hydra/launcher=basic")
-    assert "Bit-identical" in run(tmp_path, "-m", "ablate", "rerun", "outputs/s", "full/0")
+    assert "Bit-identical" in run(tmp_path, "-m", "ablate", "rerun", "outputs/s", "full/1")
