@@ -7,7 +7,8 @@ AblateError                 a message for the user; the command line prints it a
 ├── StoreError              a folder that cannot be written, or belongs to another study
 ├── AnalysisError           numbers from which the asked-for result does not follow
 ├── RunError                a run that could not be carried out
-│   └── Diverged            a loss that is not a number
+│   ├── Diverged            a loss that is not a number
+│   └── MissingMetric       a task that returned no number and wrote none
 └── NetworkError            a model or data set that cannot do what was asked (Keras layer)
 ```
 

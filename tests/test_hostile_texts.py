@@ -105,7 +105,9 @@ def test_a_whole_study_and_its_page(tmp_path: Path, capsys: pytest.CaptureFixtur
             raise ValueError(f"no {TITLE} here\r[red]")
         return {f"score{BIDI}": 0.5, f"other{C1}": 1.0}
 
-    run(train, {"level": ["plain", *TEXTS]}, metric=f"score{BIDI}", name="s", seeds=2, outputs=tmp_path)
+    run(
+        train, {"level": ["plain", *TEXTS]}, metric=f"score{BIDI}", direction="max", name="s", seeds=2, outputs=tmp_path
+    )
     check_text((tmp_path / "s" / "report.html").read_text(encoding="utf-8"))
     check_text((tmp_path / "s" / "checklist.md").read_text(encoding="utf-8"))
     for path in (tmp_path / "s" / "tables").iterdir():

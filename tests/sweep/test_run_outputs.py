@@ -327,7 +327,7 @@ def test_applications_that_return_nothing_are_measured_by_what_they_write(launch
     assert ended.returncode == 0, ended.stderr
     report = read_report(StudyFolder(tmp_path / "outputs" / "s"))
     assert report.summary.values == {
-        "full": {1: 0.51, 2: 0.52},
+        "style=returned": {1: 0.51, 2: 0.52},
         "style=csv": {1: 0.61, 2: 0.62},
         "style=json": {1: 0.51, 2: 0.52},
     }
