@@ -678,7 +678,7 @@ def test_as_typed_with_workers_and_figures_interrupted_and_again(ours: Ours, unt
 
 
 def test_a_metric_that_no_run_has_is_refused_before_any_training(call: Callable[..., Any]) -> None:
-    ended = call(main, "plan", "residual=true,false", "study.metric=test_acuracy", "study.direction=max")
+    ended = call(main, "plan", "residual=true,false", "study.metric=test_acuracy")
     assert ended.code == 2
     assert ended.err.startswith("study.metric=test_acuracy: a run reports test_accuracy, ")
     assert ended.err.endswith("Did you mean 'test_accuracy'?\n")

@@ -240,11 +240,11 @@ def advised_seeds(contribution: MeanInterval, comparisons: int, margin: float | 
     # The hardest size may lie between the ends, where neither a difference nor a small effect is easy to show.
     for size in (contribution.mean / spread, *np.linspace(low / root, high / root, 9).tolist()):
         alpha = ALPHA / comparisons
-        found = [seeds_needed(size, alpha)]
+        counts = [seeds_needed(size, alpha)]
         if margin is not None and size * spread < margin:
             one_sided = min(alpha, (1 - LEVEL) / 2)
-            found.append(seeds_needed(margin / spread - size, one_sided, sides=1))
-        known = [number for number in found if number is not None and number <= MOST_ADVISED]
+            counts.append(seeds_needed(margin / spread - size, one_sided, sides=1))
+        known = [number for number in counts if number is not None and number <= MOST_ADVISED]
         numbers.append(min(known, default=None))
     likely = numbers[0]
     beyond = MOST_ADVISED + 1

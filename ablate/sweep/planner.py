@@ -13,6 +13,7 @@ from ablate.objects import load_object
 from ablate.store import PlannedRun, StudyFolder
 from ablate.store.records import StudyRecord
 from ablate.study import Plan, Requires, level_label, make_plan
+from ablate.study.metric import direction_of
 from ablate.study.settings import StudySettings
 from ablate.sweep.composer import Composer
 from ablate.sweep.confirm import check_same_configuration
@@ -73,6 +74,7 @@ class Planner:
         """
         settings, folder = self.settings, self.folder
         old = folder.record()
+        self._check_metric()
         plan = self._plan(old.plan.study.metric if old else UNNAMED_METRIC, direction=known_direction(old))
         plan = plan.with_names_of(old.plan) if old else plan
         configurations = self._compose(plan)
@@ -104,6 +106,15 @@ class Planner:
             write=not settings.dry_run,
         )
         return record, jobs
+
+    def _check_metric(self) -> None:
+        """Raise what the application finds wrong with a metric that says no direction: it may be a misspelt one."""
+        settings = self.settings
+        if settings.check is None or settings.metric is None or direction_of(settings.metric) is not None:
+            return
+        faults = load_object(settings.check, "study.check")(self.composer.configuration(()))
+        if faults := [fault for fault in faults if settings.metric in fault]:
+            raise DesignError("\n".join(faults))
 
     def _plan(self, metric: str, absent: Sequence[str] = (), direction: str | None = None) -> Plan:
         """The plan without the factors that are void or absent.

@@ -85,8 +85,8 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     # Each value of an argument gives images of its own, which is no change of the data.
     given = ",".join(f"{key}={value}" for key, value in sorted(values["args"].items()))
     classes = numbers[images.columns["labels"]]
-    told = [class_names, classes.tolist(), images.columns["sources"].tobytes(), counts]
-    origin = hashlib.blake2b(repr(told).encode(), digest_size=6).hexdigest()
+    content = [class_names, classes.tolist(), images.columns["sources"].tobytes(), counts]
+    origin = hashlib.blake2b(repr(content).encode(), digest_size=6).hexdigest()
     return Pool(
         name,
         images.images,

@@ -104,8 +104,8 @@ def advice_on_flat_folder(
     flat = {folder[: len(prefix)] for prefixes in parts.values() for prefix in prefixes for folder in folders}
     others = {part: "/".join(prefixes[0]) for part, prefixes in parts.items() if not flat & {*prefixes}}
     if "train" in others:
-        given = ", ".join(f"{part}: {folder}" for part, folder in sorted(others.items()))
-        ways.append(f"without labels it is left out by {quoted(f'data.parts={{{given}}}')}")
+        listed = ", ".join(f"{part}: {folder}" for part, folder in sorted(others.items()))
+        ways.append(f"without labels it is left out by {quoted(f'data.parts={{{listed}}}')}")
     if not where and (siblings := _siblings(contents.root)):
         parent = contents.root.resolve().parent
         target = parent.parent if parts_by_name([parent.name]) and part_of(parent.name) else parent
