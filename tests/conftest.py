@@ -16,6 +16,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+from warm_process import WarmProcess
 
 from ablate.store import StudyFolder
 
@@ -117,11 +118,6 @@ class Ended:
     err: str
 
 
-def _heed_interrupts() -> None:
-    # A shell that runs the tests in the background lets them, and all they start, ignore SIGINT.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @dataclass(frozen=True)
 class Toy:
     """A Hydra application in a folder of its own."""
@@ -135,7 +131,7 @@ class Toy:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the application in a process group of its own and do not wait for it."""
-        return subprocess.Popen(
+        return WarmProcess(
             [sys.executable, "toy_application.py", "-m", *arguments],
             cwd=self.folder,
             env=self._environment,
@@ -143,7 +139,6 @@ class Toy:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=_heed_interrupts,
         )
 
     def run(self, *arguments: str, timeout: float = 60) -> Ended:

@@ -78,10 +78,10 @@ def test_cut_anywhere_or_with_any_bit_flipped_a_backup_is_used_whole_or_not_at_a
     config, expected, part = interrupted
     backup = (part.path / "backup.npz").read_bytes()
     draws = np.random.default_rng(0)
-    cuts = [0, 1, 2, 21, 22, 23, *draws.integers(0, len(backup), 30), *range(len(backup) - 4, len(backup))]
+    cuts = [0, 1, 2, 21, 22, 23, *draws.integers(0, len(backup), 10), *range(len(backup) - 4, len(backup))]
     damaged = [backup[:cut] for cut in cuts]
     # Half of the flips are in the directory at the end, where all that is not an array is.
-    places = [*draws.integers(0, len(backup), 100), *draws.integers(len(backup) - 6000, len(backup), 100)]
+    places = [*draws.integers(0, len(backup), 30), *draws.integers(len(backup) - 6000, len(backup), 30)]
     for place in places:
         flipped = bytearray(backup)
         flipped[place] ^= 1 << int(draws.integers(8))

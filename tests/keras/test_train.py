@@ -109,7 +109,12 @@ for config in reversed(json.loads(sys.argv[1])):
 
 @pytest.mark.slow
 def test_every_cell_gives_with_a_reused_network_the_bits_of_a_process_that_never_saw_it(tiny, tmp_path):
-    shared = {"augmentation": True, "model": {"dropout": 0.25}, "train": {"epochs": 1}, "data": {"limit": 100}}
+    shared = {
+        "augmentation": True,
+        "model": {"dropout": 0.25, "filters": [4]},
+        "train": {"epochs": 1},
+        "data": {"limit": 100},
+    }
     configs = [tiny(seed=1, **shared, **cell, number=number) for number, cell in enumerate(CELLS)]
     command = [sys.executable, "-c", EACH, json.dumps(configs), str(tmp_path / "fresh")]
     fresh = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -140,6 +145,7 @@ def test_the_loop_gives_the_numbers_of_the_fit_of_keras(tiny, tmp_path):
 @pytest.mark.slow
 def test_no_result_depends_on_the_number_of_workers(tmp_path):
     words = ["-m", "residual=true,false", "study.seeds=2", "train.epochs=1", "data.limit=100", "study.name=s"]
+    words += ["model.filters=[4,8]", "study.costs=null", "study.diagrams=null", "report.figures=[]"]
     for workers in (1, 2):
         (tmp_path / str(workers)).mkdir()
         command = [sys.executable, "-m", "ablate", *words, f"study.workers={workers}"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import warm_process
 
 from ablate.app.main import VERBS
 from ablate.errors import AblateError
@@ -130,14 +130,12 @@ def test_what_cannot_be_confirmed(redundant: Any, capsys: pytest.CaptureFixture[
 @pytest.mark.slow
 def test_a_script_is_run_again(redundant: Any) -> None:
     assert redundant.run(*COMMAND, "hydra/launcher=workers", "hydra.launcher.workers=2").code == 0
-    ended = subprocess.run(
+    ended = warm_process.run(
         [sys.executable, "-m", "ablate", "confirm", NAME, "--seeds", "3"],
         cwd=redundant.folder,
         env=redundant._environment,
         capture_output=True,
         text=True,
-        timeout=120,
-        check=False,
     )
     assert ended.returncode == 0, ended.stderr
     assert "Confirmed: setting rate to 0.2" in ended.stdout

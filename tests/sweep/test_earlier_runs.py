@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm_process
 from launchers import LAUNCHERS, need
 
 import ablate
@@ -50,15 +51,13 @@ def application(folder: Path) -> None:
 
 def command(folder: Path, launcher: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     words = ("-m", "hydra/sweeper=ablation", *LAUNCHERS[launcher], "big=false,true", "hydra.sweeper.seeds=2")
-    return subprocess.run(
-        [sys.executable, "train.py", *words, "hydra.sweeper.figures=[effects]", "hydra.sweeper.name=s", *arguments],
+    return warm_process.run(
+        [sys.executable, "train.py", *words, "hydra.sweeper.figures=[]", "hydra.sweeper.name=s", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
-        check=False,
     )
 
 
@@ -67,8 +66,20 @@ def values(folder: Path) -> Any:
 
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib", "workers", "isolated"])
-def test_code_that_changes_is_said_and_never_mixed_unasked(launcher: str, tmp_path: Path) -> None:
+def test_no_launcher_mixes_code_unasked(launcher: str, tmp_path: Path) -> None:
     need(launcher)
+    application(tmp_path)
+    (tmp_path / "big.py").write_text(GAIN)
+    assert command(tmp_path, launcher).returncode == 0
+    (tmp_path / "gain.py").write_text(GAIN.replace("0.5", "0.25"))
+    refused = command(tmp_path, launcher, "hydra.sweeper.seeds=3")
+    assert refused.returncode == 2
+    assert "changed_code=keep" in refused.stderr and "changed_code=rerun" in refused.stderr
+    assert values(tmp_path)["big=false"] == {1: 0.61, 2: 0.62}
+
+
+@pytest.mark.parametrize("launcher", ["basic", "workers"])
+def test_code_that_changes_is_said_and_never_mixed_unasked(launcher: str, tmp_path: Path) -> None:
     application(tmp_path)
     first = command(tmp_path, launcher)
     assert first.returncode == 1

@@ -105,15 +105,20 @@ def test_every_setting_has_a_case() -> None:
     assert not CASES.keys() & of_further_runs
 
 
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The outcome without any of the settings."""
+    return outcome(tmp_path_factory.mktemp("before"), figures=[])
+
+
 @pytest.mark.parametrize("key", CASES)
-def test_a_setting_of_run_acts(key: str, tmp_path: Path) -> None:
+def test_a_setting_of_run_acts(key: str, before: Any, tmp_path: Path) -> None:
     settings, has_acted = CASES[key]
     settings = dict(settings)
     factors, config = settings.pop("factors", AB), settings.pop("config", None)
-    quick = {} if "figures" in settings else {"figures": ["forest"]}
-    before = outcome(tmp_path / "before", **quick)
-    after = outcome(tmp_path / "after", factors, config, **quick, **settings)
-    assert has_acted(before, after, tmp_path / "after" / settings.get("name", "s"))
+    quick = {} if "figures" in settings else {"figures": []}
+    after = outcome(tmp_path, factors, config, **quick, **settings)
+    assert has_acted(before, after, tmp_path / settings.get("name", "s"))
 
 
 @pytest.mark.parametrize(

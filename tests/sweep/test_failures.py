@@ -76,7 +76,7 @@ def test_a_failure_tells_where_its_traceback_is(toy_here: Any) -> None:
 
 def test_a_run_that_takes_too_long_is_ended(toy_here: Any) -> None:
     toy_here.trouble("2-0", "hang")
-    ended = toy_here.call("depth=2,3", *WORKERS, "hydra.launcher.timeout=3")
+    ended = toy_here.call("depth=2,3", *WORKERS, "hydra.launcher.timeout=6")
     assert ended.code == 1
     assert toy_here.states() == dict.fromkeys(RUNS, "finished") | {"full/0": "failed timed out"}
     assert "The run took longer than 3 s." in ended.out

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import warm_process
 
 QUIET = ("hydra/hydra_logging=none", "hydra/job_logging=none", "hydra.sweeper.figures=[effects]")
 
@@ -114,7 +114,7 @@ def application(folder: Path, script: str, files: dict[str, str]) -> Path:
 def run(folder: Path, *words: str) -> str:
     """Type a command there; returns what it printed."""
     command = [sys.executable, "train.py", *words, *QUIET]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    ended = warm_process.run(command, cwd=folder, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 

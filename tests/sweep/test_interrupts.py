@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from launchers import LAUNCHERS, need
+from warm_process import WarmProcess
 
 from ablate.store import StudyFolder
 from ablate.sweep.interrupts import noted_interrupts
@@ -123,7 +124,7 @@ KINDS = ("returns_what_it_has", "exits", "raises", "stops_by_a_handler", "stops_
 
 def start(folder: Path, kind: str, *words: str) -> subprocess.Popen[str]:
     (folder / "train.py").write_text(APPLICATION)
-    return subprocess.Popen(
+    return WarmProcess(
         [sys.executable, "train.py", "-m", "hydra/sweeper=ablation", "a=1,2", "hydra.sweeper.seeds=2", *words],
         cwd=folder,
         env={**os.environ, "HERE": str(folder), "KIND": kind},
@@ -131,7 +132,6 @@ def start(folder: Path, kind: str, *words: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from launchers import LAUNCHERS, need
 from misbehaving_tasks import KINDS
+from warm_process import WarmProcess
 
 from ablate.store import Result, Status, StudyFolder
 
@@ -76,7 +76,7 @@ def run_study(folder: Path, kinds: list[str], *arguments: str, timeout: float = 
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)]), "MPLBACKEND": "agg"}
     began = time.monotonic()
     with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
-        with subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=err) as process:
+        with WarmProcess(command, cwd=folder, env=environment, stdout=out, stderr=err) as process:
             try:
                 code = process.wait(timeout)
             finally:

@@ -22,10 +22,26 @@ from ablate.sweep.rerun import rerun
 CONFIRMED = ("rate=0.1,0.2", "hydra.sweeper.seeds=[0,1,2,3,4,5,6,7,8]", "hydra.sweeper.margin=0.05")
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("rerun")
+
+
 @pytest.fixture
-def trained(toy_here: Any) -> Any:
-    """The application with a study of two cells, a seed each."""
-    assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=[0]").code == 0
+def toy(place: Path, make_toy: Callable[[Path], Any]) -> Any:
+    """The application, in the same folder for each test, since a study names the folder of its command."""
+    shutil.rmtree(place / "toy", ignore_errors=True)
+    return make_toy(place / "toy")
+
+
+@pytest.fixture
+def trained(toy_here: Any, place: Path) -> Any:
+    """The application with a study of two cells, a seed each, trained once for all tests."""
+    if (place / "trained").exists():
+        shutil.copytree(place / "trained", toy_here.folder, dirs_exist_ok=True, symlinks=True)
+    else:
+        assert toy_here.call("depth=2,3", "hydra.sweeper.seeds=[0]").code == 0
+        shutil.copytree(toy_here.folder, place / "trained", symlinks=True)
     return toy_here
 
 

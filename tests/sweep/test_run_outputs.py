@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm_process
 from launchers import LAUNCHERS, need
 
 from ablate.errors import MissingMetric
@@ -309,14 +310,12 @@ def command(folder: Path, launcher: str, *arguments: str) -> subprocess.Complete
     if not path.exists():
         path.write_text(APPLICATION)
     words = ("-m", "hydra/sweeper=ablation", *LAUNCHERS[launcher], "hydra.sweeper.seeds=2", "hydra.sweeper.metric=acc")
-    return subprocess.run(
+    return warm_process.run(
         [sys.executable, "app.py", *words, "hydra.sweeper.figures=[effects]", "hydra.sweeper.name=s", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"},
         capture_output=True,
         text=True,
-        timeout=300,
-        check=False,
     )
 
 

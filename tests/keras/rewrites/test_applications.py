@@ -103,9 +103,8 @@ def test_contents_and_each_taken_away(network):
 @pytest.mark.parametrize(
     ("network", "names"),
     [
-        ("MobileNetV2", ("residual", "batch_norm")),
-        ("MobileNetV3Small", ("squeeze_excite", "dropout")),
-        ("ResNet50V2", ("residual",)),
+        ("MobileNetV2", ("batch_norm",)),
+        ("MobileNetV3Small", ("residual", "squeeze_excite")),
     ],
 )
 def test_a_network_without_it_trains_and_saves_and_shares_its_start(network, names):
