@@ -118,6 +118,11 @@ class Ended:
     err: str
 
 
+def _heed_interrupts() -> None:
+    # A shell that runs the tests in the background lets them, and all they start, ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass(frozen=True)
 class Toy:
     """A Hydra application in a folder of its own."""
@@ -131,7 +136,9 @@ class Toy:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the application in a process group of its own and do not wait for it."""
-        return WarmProcess(
+        # Ray's threads and processes go by what the interpreter was started with.
+        kind = subprocess.Popen if "hydra/launcher=ray" in arguments else WarmProcess
+        return kind(
             [sys.executable, "toy_application.py", "-m", *arguments],
             cwd=self.folder,
             env=self._environment,
@@ -139,6 +146,7 @@ class Toy:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_heed_interrupts,
         )
 
     def run(self, *arguments: str, timeout: float = 60) -> Ended:

@@ -79,7 +79,7 @@ def test_a_run_that_takes_too_long_is_ended(toy_here: Any) -> None:
     ended = toy_here.call("depth=2,3", *WORKERS, "hydra.launcher.timeout=6")
     assert ended.code == 1
     assert toy_here.states() == dict.fromkeys(RUNS, "finished") | {"full/0": "failed timed out"}
-    assert "The run took longer than 3 s." in ended.out
+    assert "The run took longer than 6 s." in ended.out
 
 
 def test_keep_going_false_stops_and_counts_only_what_has_finished(toy_here: Any) -> None:
