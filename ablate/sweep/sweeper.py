@@ -59,7 +59,8 @@ from ablate.sweep.process_state import discard_output, prepare_streams
 from ablate.sweep.recorder import record, record_job
 from ablate.sweep.run_outputs import MetricSource
 from ablate.sweep.source_code import source_code
-from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name
+from ablate.sweep.study_names import check_name, default_name
+from ablate.sweep.study_record import UNNAMED_METRIC
 from ablate.sweep.study_request import StudyRequest, read_request
 from ablate.sweep.sweeper_node import split_node
 from ablate.sweep.task_origin import started_program, task_origin
