@@ -21,6 +21,7 @@ from ablate.sweep.engine import Job
 from ablate.sweep.guide import seed_candidates
 from ablate.sweep.identity import drop_keys, flatten, run_id
 from ablate.sweep.inspection import in_background, run_preflight
+from ablate.sweep.own_section import section_of
 from ablate.sweep.pool import WorkerPool
 from ablate.sweep.same_study import Spelling, check_same_study
 from ablate.sweep.study_record import UNNAMED_METRIC, enter_study, known_direction
@@ -113,7 +114,7 @@ class Planner:
     def _spelling(self) -> Spelling:
         typed = self.request.config.hydra.overrides.hydra
         by_path = any(line.startswith("hydra.sweep.dir=") for line in typed)
-        return Spelling(fixed=self.request.fixed, by_path=by_path)
+        return Spelling(section_of(self.request.config), self.request.fixed, by_path)
 
     def _check_metric(self) -> None:
         """Raise what the application finds wrong with a metric that says no direction: it may be a misspelt one."""

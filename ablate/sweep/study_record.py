@@ -130,6 +130,7 @@ def enter_study(
             "declared": plan.digest,
             "finished": finished,
             "direction": settings.direction_source,
+            "section": spelling.section,
         }
         if settings.retry_failed and old and (again := _failed_runs(folder, old, runs)):
             event["retried"] = again
