@@ -17,6 +17,7 @@ from ablate.study import Factor, Level, level_label, make_plan
 from ablate.study.design import CONFIRMATION
 from ablate.study.limits import MOST_LEVELS, MOST_RUNS, check_size
 from ablate.study.settings import RUN_SETTINGS, StudySettings
+from ablate.sweep.calls import Call, Outcome
 from ablate.sweep.confirm import check_same_configuration, plan_confirmation, write_confirmation
 from ablate.sweep.console import say
 from ablate.sweep.earlier_runs import earlier_runs, prepare_earlier_runs
@@ -24,7 +25,7 @@ from ablate.sweep.engine import Job, run_statuses
 from ablate.sweep.events import Observer
 from ablate.sweep.execution import Execution, read_settings
 from ablate.sweep.identity import run_id
-from ablate.sweep.pool import Call, Outcome, WorkerPool
+from ablate.sweep.pool import WorkerPool
 from ablate.sweep.process_state import prepare_streams
 from ablate.sweep.recorder import record
 from ablate.sweep.same_study import Spelling, check_same_study

@@ -53,11 +53,11 @@ from ablate.sweep.identity import flatten, resolved_values
 from ablate.sweep.inspection import describe_networks, discover_factors
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.left_threads import set_exit_code
+from ablate.sweep.output_metric import MetricSource
 from ablate.sweep.own_section import as_typed, section_of
 from ablate.sweep.planner import Planner
 from ablate.sweep.process_state import discard_output, prepare_streams
 from ablate.sweep.recorder import record, record_job
-from ablate.sweep.run_outputs import MetricSource
 from ablate.sweep.source_code import source_code
 from ablate.sweep.study_names import check_name, default_name
 from ablate.sweep.study_record import UNNAMED_METRIC
