@@ -54,7 +54,8 @@ def one(config: dict[str, object], folder: str) -> Held:
 def trained(runs: int, cells: int, epochs: int) -> list[Held]:
     """What the worker holds after each run."""
     from ablate.app.schema import compose_config
-    from ablate.sweep.pool import Call, WorkerPool
+    from ablate.sweep.calls import Call
+    from ablate.sweep.pool import WorkerPool
 
     config = compose_config([f"train.epochs={epochs}", "data.limit=450"])
     after = []

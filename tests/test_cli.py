@@ -624,8 +624,8 @@ def test_a_folder_of_another_study_is_refused_key_by_key(ours: Ours) -> None:
         "The folder 'outputs/residual' holds another study:\n"
         "  train.epochs: 10 -> 99\n"
         "  study.metric: test_accuracy -> test_loss\n"
-        "A key that cannot change a result: study.ignore=[train.epochs].\n"
-        "Start another one with study.name=residual-2, or go on with the values it has.\n"
+        "To go on with it, the same command without train.epochs=99 and with study.metric=test_accuracy.\n"
+        "For a study of its own: study.name=residual-2.\n"
     )
     assert len(ours.trained()) == 2
     assert ours.call("-m", "residual=true,false", "train.epochs=99", "study.name=residual-2").code == 0

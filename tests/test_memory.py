@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from ablate.memory import available_memory, process_memory, total_memory
-from ablate.sweep.pool import Call, MemoryBudget, WorkerPool
+from ablate.sweep.calls import Call
+from ablate.sweep.memory_budget import MemoryBudget
+from ablate.sweep.pool import WorkerPool
 
 GIB = 2**20  # in kB
 

@@ -151,16 +151,18 @@ def _effect_notes(
         yield f"No finished seed in common with the reference, so no effect: {_cells(apart)}."
     if welch := [effect.cell.label for effect in effects if effect.unpaired is not None and effect.difference.n > 1]:
         which = "" if len(welch) == len(effects) else f" ({_cells(welch)})"
-        yield f"Compared without pairing, by Welch's test{which}: runs of the two cells share no seed."
+        why = "runs of the two cells share no seed" if plan.study.paired else "the runs are replicates without a seed"
+        yield f"Compared without pairing, by Welch's test{which}: {why}."
+    all_runs = "seeds" if plan.study.paired else "runs"
     for effect in effects:
         if effect.is_constant:
             n, mean = effect.difference.n, effect.difference.mean
             if mean == 0 and effect.cell.label in guessing:
-                what = f"exactly 0 for all {n} seeds, since both guess the largest class"
+                what = f"exactly 0 for all {n} {all_runs}, since both guess the largest class"
             elif mean == 0:
-                what = f"exactly 0 for all {n} seeds; perhaps the change does nothing here"
+                what = f"exactly 0 for all {n} {all_runs}; perhaps the change does nothing here"
             else:
-                what = f"the same ({mean:.4g}) for all {n} seeds"
+                what = f"the same ({mean:.4g}) for all {n} {all_runs}"
             yield f"{effect.cell.label}: the difference is {what}. Without spread no interval, test or verdict."
     yield from _blocked_claim_notes(plan, effects)
 
@@ -224,7 +226,12 @@ def _blocked_claim_notes(plan: Plan, effects: tuple[Effect, ...]) -> Iterator[st
 
 
 def _trust_notes(plan: Plan, runs: pd.DataFrame, robustness: pd.DataFrame, convergence: pd.DataFrame) -> Iterator[str]:
-    if seed_is_idle(runs, plan):
+    if seed_is_idle(runs, plan) and not plan.study.paired:
+        yield (
+            f"All runs of a cell gave the same {plan.study.metric}, in every cell: nothing in the task is random, or "
+            "its code fixes the seed. Copies are not replicates: let it take its seed from a key, which seed_key names."
+        )
+    elif seed_is_idle(runs, plan):
         yield (
             f"All seeds of a cell gave the same {plan.study.metric}, in every cell: does the application read its seed "
             "(the key `seed`, or the one that seed_key names)? Copies are not replicates."

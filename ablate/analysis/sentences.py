@@ -87,10 +87,11 @@ def sentence(effect: Effect, plan: Plan, comparisons: int, state: SequentialStat
         return f"{change}: no seed in common with the reference, so nothing can be said about {metric}."
     n = f"n = {plural(difference.n, 'paired seed' if effect.unpaired is None else 'run')}"
     rough = f"{change} changes {metric} by {signed(difference.mean)}{unit.suffix}"
+    seed = "seed" if plan.study.paired else "run"
     if difference.n == 1:
-        return f"{rough} in a single seed, which allows no inference."
+        return f"{rough} in a single {seed}, which allows no inference."
     if effect.is_constant:
-        return f"{rough} for all {difference.n} seeds alike, which allows no inference."
+        return f"{rough} for all {difference.n} {seed}s alike, which allows no inference."
     if effect.withheld and math.isnan(difference.half):
         return f"{rough} ({n}), which decides nothing: {effect.withheld}."
     if math.isnan(difference.half):

@@ -76,7 +76,7 @@ def _merge(paths: Sequence[str], into: str | None = None, keep: str | None = Non
 
 
 def _output_folder(name: str) -> StudyFolder:
-    from ablate.sweep.study_record import check_name
+    from ablate.sweep.study_names import check_name
 
     if "/" in name and StudyFolder(Path(name)).record():
         return StudyFolder(Path(name))

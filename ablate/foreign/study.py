@@ -33,7 +33,7 @@ from ablate.store import FAILED, FINISHED, PlannedRun, Result, RunFolder, Status
 from ablate.store.records import StudyRecord
 from ablate.study import Plan, Study
 from ablate.sweep.identity import run_id
-from ablate.sweep.study_record import check_name, check_siblings
+from ablate.sweep.study_names import check_name, check_siblings
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary

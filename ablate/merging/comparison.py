@@ -16,7 +16,8 @@ from ablate.merging.union import conflicts, merge_studies, merged_record, questi
 from ablate.store import PlannedRun, RunFolder, StudyFolder, write_text
 from ablate.store.records import StudyRecord
 from ablate.study import Factor, Level, Plan, cell_of
-from ablate.sweep.study_record import check_name, check_siblings, merge_factors
+from ablate.sweep.study_names import check_name, check_siblings
+from ablate.sweep.study_record import merge_factors
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary

@@ -92,20 +92,25 @@ class StudyRecord:
         return "declared" if not sources or "declared" in sources else sources[-1]
 
     @property
+    def section(self) -> str:
+        """What stands before a setting where the study's command has it, such as ``hydra.sweeper.``; may be empty."""
+        sections = [str(event["section"]) for event in self.history if event.get("section")]
+        return f"{sections[-1]}." if sections else ""
+
+    @property
     def direction_notes(self) -> tuple[str, ...]:
         """What was guessed of the direction, and how to change it."""
         study, source = self.plan.study, self.direction_source
+        key = f"{self.section}direction"
         named = direction_of(study.metric)
         if source == "declared" or (named is not None and study.direction == "max" == named.direction):
             return ()
         if named is not None and named.direction == study.direction:
-            return (
-                f"For {study.metric} lower is better, since its name says '{named.word}'; direction=max changes it.",
-            )
+            return (f"For {study.metric} lower is better, since its name says '{named.word}'; {key}=max changes it.",)
         taken = "higher" if study.direction == "max" else "lower"
         return (
-            f"Nothing says whether higher or lower {study.metric} is better: {taken} was taken; direction=max or "
-            "direction=min says it, and nothing is trained again.",
+            f"Nothing says whether higher or lower {study.metric} is better: {taken} was taken; {key}=max or "
+            f"{key}=min says it, and nothing is trained again.",
         )
 
     @classmethod

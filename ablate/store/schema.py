@@ -51,6 +51,7 @@ class EventShape(TypedDict, total=False):
     seeds: list[Seed]
     declared: str
     finished: int
+    section: str
     task: dict[str, str]
     overrides: list[str]
     signature: str

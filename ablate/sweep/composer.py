@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ from ablate.sweep.pickled_value import PickledValue
 
 _MAX_TEMPLATES = 256
 """Templates in memory at a time."""
+
+_SINGLE_RUN = re.compile(r"\$\{hydra[.:]run\.dir\}")
+_NUMBERED_RUN = re.compile(r"\$\{hydra[.:]sweep\.dir\}.*\$\{hydra[.:]job\.(num|id)\}.*/")
+_LAST_PART = re.compile(r"((?:\$\{[^}]*\}|[^/$])+)$")
 
 
 class Composer:
@@ -122,6 +127,7 @@ class Composer:
             config = copy.deepcopy(self._config)
         with open_dict(config.hydra), flag_override(config.hydra, "readonly", False):
             config.hydra.sweep.dir = str(self._folder.absolute())
+            _log_into_run_folders(config.hydra.job_logging)
         self._bases[groups] = PickledValue(config)
         task = task_config(config)
         OmegaConf.set_struct(task, True)
@@ -129,3 +135,17 @@ class Composer:
         values, again = flatten(resolved_values(task)), flatten(resolved_values(task))
         # As text, since a NaN does not equal itself.
         self._volatile[groups] = [key for key, value in values.items() if repr(value) != repr(again.get(key))]
+
+
+def _log_into_run_folders(job_logging: DictConfig) -> None:
+    """Let log files that are to be in a run's folder be in the one that it has in a study.
+
+    Applications name it in their logging as that of a single run, or by the number of the job. There is no such folder
+    in a study: logging would not begin, and no run could start.
+    """
+    values: Any = OmegaConf.to_container(job_logging, resolve=False)
+    for name, handler in (values.get("handlers") or {}).items():
+        file = handler.get("filename") if isinstance(handler, dict) else None
+        if isinstance(file, str) and (_SINGLE_RUN.search(file) or _NUMBERED_RUN.search(file)):
+            (last,) = _LAST_PART.findall(file)
+            job_logging.handlers[name].filename = f"${{hydra.runtime.output_dir}}/{last}"

@@ -16,6 +16,7 @@ from ablate.store import FAILED, FINISHED, NO_METRIC, RUNNING, WAITING, PlannedR
 from ablate.store.records import StudyRecord
 from ablate.study import Cell, Plan
 from ablate.study.design import is_fraction
+from ablate.sweep.safe_text import shortened
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 _MAX_CELLS = 24
 """Cells that the plan lists, at most."""
+
+_MAX_RUNS = 6
+_MAX_LINES = 3
+_MAX_CHARACTERS = 300
+"""Runs that failed alike, lines of their error, and characters of a line."""
 
 _LONG_WORD = re.compile(r"(\S{120})\S{180,}")
 
@@ -148,13 +154,17 @@ def paths_lines(study: StudyFolder) -> list[str]:
     return lines
 
 
-def failure_lines(study: StudyFolder, plan: Plan, statuses: Mapping[PlannedRun, Status]) -> list[str]:
+def failure_lines(study: StudyFolder, plan: Plan, statuses: Mapping[PlannedRun, Status], section: str) -> list[str]:
     """Which runs failed and why, for reading; empty if none did.
+
+    Many runs often fail for one reason, and errors of libraries have many lines: each is written once, as far as it
+    says what is wrong; the run's log has all of it.
 
     Args:
         study: The study's folder.
         plan: Its plan.
         statuses: The status of each run.
+        section: What stands before a setting where the user types it.
     """
     failed = {run: status for run, status in statuses.items() if status.state == FAILED}
     if not failed:
@@ -162,9 +172,16 @@ def failure_lines(study: StudyFolder, plan: Plan, statuses: Mapping[PlannedRun, 
     labels = {cell.name: cell.label for cell in plan.cells}
     finished = sum(status.state == FINISHED for status in statuses.values())
     lines = [f"{finished} finished, {len(failed)} failed:"]
+    same: dict[tuple[str | None, str | None], list[PlannedRun]] = {}
     for run, status in failed.items():
-        lines.append(f"  {labels[run.cell]}, seed {run.seed}: {status.reason}: {status.error}")
-        log = study.run(run).log
+        same.setdefault((status.reason, status.error), []).append(run)
+    for (reason, error), runs in same.items():
+        first, *others = (f"{labels[run.cell]}, seed {run.seed}" for run in runs)
+        text = str(error) if reason == NO_METRIC else _first_lines(str(error))
+        lines.append(f"  {first}: {reason}: {text}")
+        if others:
+            lines.append(f"    the same: {listing(others, _MAX_RUNS, separator='; ')}")
+        log = study.run(runs[0]).log
         if log.is_file():
             lines.append(f"    see {log}")
     if unmeasured := [run for run, status in failed.items() if status.reason == NO_METRIC]:
@@ -172,7 +189,13 @@ def failure_lines(study: StudyFolder, plan: Plan, statuses: Mapping[PlannedRun, 
         lines.append(f"Without a metric no further run was started. {begins} again with the study's next command.")
         if len(unmeasured) == len(failed):
             return lines
-    return [*lines, "retry_failed=true runs them again (study.retry_failed, or hydra.sweeper.retry_failed)."]
+    return [*lines, f"{section}.retry_failed=true runs them again."]
+
+
+def _first_lines(error: str) -> str:
+    first, *rest = [line.rstrip() for line in error.splitlines() if line.strip()] or [""]
+    shown = [first, *(f"    {line.strip()}" for line in rest[: _MAX_LINES - 1])]
+    return "\n".join(shortened(line, _MAX_CHARACTERS) for line in shown) + (" ..." if len(rest) >= _MAX_LINES else "")
 
 
 def show_summary(summary: Summary) -> None:

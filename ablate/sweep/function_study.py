@@ -17,6 +17,7 @@ from ablate.study import Factor, Level, level_label, make_plan
 from ablate.study.design import CONFIRMATION
 from ablate.study.limits import MOST_LEVELS, MOST_RUNS, check_size
 from ablate.study.settings import RUN_SETTINGS, StudySettings
+from ablate.sweep.calls import Call, Outcome
 from ablate.sweep.confirm import check_same_configuration, plan_confirmation, write_confirmation
 from ablate.sweep.console import say
 from ablate.sweep.earlier_runs import earlier_runs, prepare_earlier_runs
@@ -24,18 +25,13 @@ from ablate.sweep.engine import Job, run_statuses
 from ablate.sweep.events import Observer
 from ablate.sweep.execution import Execution, read_settings
 from ablate.sweep.identity import run_id
-from ablate.sweep.pool import Call, Outcome, WorkerPool
+from ablate.sweep.pool import WorkerPool
 from ablate.sweep.process_state import prepare_streams
 from ablate.sweep.recorder import record
+from ablate.sweep.same_study import Spelling, check_same_study
 from ablate.sweep.source_code import SourceCode, source_code
-from ablate.sweep.study_record import (
-    UNNAMED_METRIC,
-    check_name,
-    check_same_study,
-    default_name,
-    enter_study,
-    known_direction,
-)
+from ablate.sweep.study_names import check_name, default_name
+from ablate.sweep.study_record import UNNAMED_METRIC, enter_study, known_direction
 
 if TYPE_CHECKING:
     from ablate.analysis import Summary
@@ -118,14 +114,17 @@ def run(
     )
     plan = make_plan(study, study_factors, options.constraints(), layout)
     plan = plan.with_names_of(old.plan) if old else plan
-    check_same_study(folder, old, plan, reference)  # before the folder is made
+    spelling = Spelling(section="")
+    check_same_study(folder, old, plan, reference, spelling)  # before the folder is made
     configurations: dict[PlannedRun, dict[str, Any]] = {}
     for cell in plan.cells:
         cell_values = {name: by_label[name][label] for name, label in cell.levels.items()}
         for seed in study.seeds:
             configuration = {**fixed, **cell_values, "seed": seed}
             configurations[PlannedRun(run_id(configuration), cell.name, seed)] = configuration
-    entered = enter_study(folder, plan, configurations, reference, command=["ablate.run"], settings=options)
+    entered = enter_study(
+        folder, plan, configurations, reference, command=["ablate.run"], settings=options, spelling=spelling
+    )
     halt = None if options.keep_going else folder.halt.absolute()
     source = source_code(train)
     task = functools.partial(_record_run, train, study.metric, halt, source)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import Enum
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -16,6 +17,14 @@ from ablate.logs.plain_values import flatten as flatten
 
 VOLATILE = ("now", "oc.env", "oc.decode", "hydra", "python_version")
 """Resolvers whose result depends on the time, machine or job, so that it must not be part of a run's identity."""
+
+
+class _Absent(Enum):
+    ABSENT = "absent"
+
+
+ABSENT = _Absent.ABSENT
+"""The value of a key that a configuration lacks."""
 
 
 def run_id(configuration: Mapping[str, Any]) -> str:
@@ -99,6 +108,18 @@ def drop_keys(values: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     return remaining
 
 
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The keys in which two configurations differ, each with both values; :data:`ABSENT` where one lacks it.
+
+    Example:
+        >>> differences({"train": {"epochs": 5}, "a": 1}, {"train": {"epochs": 9}, "a": 1})
+        {'train.epochs': (5, 9)}
+    """
+    before, after = flatten(old), flatten(new)
+    pairs = {key: (before.get(key, ABSENT), after.get(key, ABSENT)) for key in sorted(before.keys() | after.keys())}
+    return {key: pair for key, pair in pairs.items() if _value_text(pair[0]) != _value_text(pair[1])}
+
+
 def difference_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """The differences between two configurations as text, one line for each key.
 
@@ -106,13 +127,10 @@ def difference_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
         >>> difference_lines({"train": {"epochs": 5}, "a": 1}, {"train": {"epochs": 9}, "b": 2})
         ['a: 1 -> absent', 'b: absent -> 2', 'train.epochs: 5 -> 9']
     """
-    before, after = _value_texts(old), _value_texts(new)
-    pairs = {key: (before.get(key, "absent"), after.get(key, "absent")) for key in sorted(before.keys() | after.keys())}
-    return [f"{key}: {was} -> {now}" for key, (was, now) in pairs.items() if was != now]
+    return [f"{key}: {_value_text(was)} -> {_value_text(now)}" for key, (was, now) in differences(old, new).items()]
 
 
-def _value_texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        key: value if isinstance(value, str) else json.dumps(value, default=str)
-        for key, value in flatten(values).items()
-    }
+def _value_text(value: Any) -> str:
+    if value is ABSENT:
+        return "absent"
+    return value if isinstance(value, str) else json.dumps(value, default=str)

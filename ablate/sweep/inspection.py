@@ -22,10 +22,11 @@ from ablate.formatting import listing
 from ablate.objects import load_object
 from ablate.store import FINISHED, StudyFolder, make_folder
 from ablate.study.settings import StudySettings
+from ablate.sweep.calls import Call, Outcome
 from ablate.sweep.composer import Composer
 from ablate.sweep.config_loader import parse_overrides
 from ablate.sweep.console import say
-from ablate.sweep.pool import Call, Outcome, WorkerPool
+from ablate.sweep.pool import WorkerPool
 from ablate.sweep.trust import foreign_overrides
 from ablate.sweep.worker import redirect_output
 

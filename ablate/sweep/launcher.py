@@ -23,8 +23,10 @@ from ablate.store import FAILED, RUNNING, RunFolder, StudyFolder
 from ablate.study.setting import setting_fault
 from ablate.study.settings import LAUNCHER_SETTINGS
 from ablate.sweep import own_section as _own_section  # noqa: F401, its resolver
+from ablate.sweep.calls import Call, Outcome
 from ablate.sweep.gpus import assign_gpus, visible_gpus, worker_environments
-from ablate.sweep.pool import Call, MemoryBudget, Outcome, WorkerPool
+from ablate.sweep.memory_budget import MemoryBudget
+from ablate.sweep.pool import WorkerPool
 from ablate.sweep.worker import redirect_output
 
 

@@ -36,6 +36,15 @@ def is_own(config: Any) -> bool:
     return isinstance(section, Mapping) and _MARKS <= {str(key) for key in section}
 
 
+def section_of(config: Any) -> str:
+    """What stands before a setting where it is typed: our own application has a section of its own for them.
+
+    Args:
+        config: The whole configuration.
+    """
+    return "study" if is_own(config) else "hydra.sweeper"
+
+
 def as_typed(text: str, config: Any) -> str:
     """A message with the keys of a study as they are typed: ``hydra.sweeper.seeds`` for a foreign application.
 

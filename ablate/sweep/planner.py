@@ -21,8 +21,10 @@ from ablate.sweep.engine import Job
 from ablate.sweep.guide import seed_candidates
 from ablate.sweep.identity import drop_keys, flatten, run_id
 from ablate.sweep.inspection import in_background, run_preflight
+from ablate.sweep.own_section import section_of
 from ablate.sweep.pool import WorkerPool
-from ablate.sweep.study_record import UNNAMED_METRIC, check_same_study, enter_study, known_direction
+from ablate.sweep.same_study import Spelling, check_same_study
+from ablate.sweep.study_record import UNNAMED_METRIC, enter_study, known_direction
 from ablate.sweep.study_request import StudyRequest
 from ablate.sweep.worker import import_modules
 
@@ -85,7 +87,7 @@ class Planner:
         reference = drop_keys(configurations[plan.cells[0].name], [settings.seed_key or "", *(settings.ignore or ())])
         if settings.confirms is not None:
             check_same_configuration(StudyFolder(Path(settings.confirms)), reference)
-        check_same_study(folder, old, plan, reference)  # before anything that takes time
+        check_same_study(folder, old, plan, reference, self._spelling)  # before anything that takes time
         checks = dict(old.checks) if old else {}
         if settings.preflight is not None:
             if not configurations.keys() <= checks.keys() and not settings.dry_run:
@@ -104,8 +106,15 @@ class Planner:
             checks=checks,
             task=self.task,
             write=not settings.dry_run,
+            spelling=self._spelling,
         )
         return record, jobs
+
+    @property
+    def _spelling(self) -> Spelling:
+        typed = self.request.config.hydra.overrides.hydra
+        by_path = any(line.startswith("hydra.sweep.dir=") for line in typed)
+        return Spelling(section_of(self.request.config), self.request.fixed, by_path)
 
     def _check_metric(self) -> None:
         """Raise what the application finds wrong with a metric that says no direction: it may be a misspelt one."""

@@ -2,120 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
-import sys
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
+from multiprocessing.connection import wait
 from typing import Any
 
 import cloudpickle
 
 from ablate.errors import RunError
-from ablate.memory import available_memory, process_memory
-
-_ROOT = Path(__file__).parents[2]
-
-# The package is imported from where this one lies: an "ablate.py" of the user's may come first on the path, which later
-# imports follow.
-_START = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); import ablate.sweep.worker; del sys.path[0]; "
-    "ablate.sweep.worker.main()"
-)
-
-
-def _current_folder() -> str:
-    try:
-        return str(Path.cwd())
-    except FileNotFoundError:  # deleted meanwhile
-        return os.curdir
-
+from ablate.memory import process_memory
+from ablate.sweep.calls import Call, Outcome
+from ablate.sweep.memory_budget import MemoryBudget
+from ablate.sweep.worker_process import Worker, end_worker, start_worker
 
 _POLL = 1.0
 """Seconds between two looks at whether a worker is still alive."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of the function that a pool runs.
-
-    Args:
-        key: Identifies the call among the others.
-        arguments: What to call the function with.
-        group: Calls of one group go to one worker as long as others have enough to do, so that it can reuse what it
-            has built.
-    """
-
-    key: Any
-    arguments: tuple[Any, ...] = ()
-    group: str = ""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a call ended.
-
-    Args:
-        key: The call's key.
-        value: What the function returned.
-        error: What it raised, or a :class:`~ablate.errors.RunError` if the process died or ran out of time.
-        reason: Empty, ``raised``, ``exited``, ``killed`` or ``timed out``.
-    """
-
-    key: Any
-    value: Any = None
-    error: BaseException | None = None
-    reason: str = ""
-
-
-class MemoryBudget:
-    """Decides whether the free memory allows one more worker; it always does where the system reports no free memory.
-
-    Every worker is expected to grow to the most that any worker was seen to hold: they all do the same kind of work,
-    and one that has just started holds little yet.
-
-    Args:
-        root: The folder that contains ``proc`` and ``sys``.
-    """
-
-    def __init__(self, root: Path = Path("/")) -> None:
-        self._root = root
-        self._peak = 0
-
-    def allows(self, busy: Sequence[int], idle: int | None) -> bool:
-        """Whether a further worker can start working.
-
-        Args:
-            busy: Process ids of the workers at work.
-            idle: That of the further worker, or None if it is still to be started.
-        """
-        sizes = [process_memory(pid, self._root) for pid in busy] + [process_memory(idle, self._root) if idle else 0]
-        self._peak = max(self._peak, *sizes)
-        free = available_memory(self._root)
-        return free is None or sum(self._peak - size for size in sizes) <= free
-
-
-@dataclass
-class _Worker:
-    """A worker process with our end of the pipe, and the call that it is carrying out, if any."""
-
-    process: subprocess.Popen[bytes]
-    connection: Connection
-    slot: int
-    calls: int = 0
-    first_memory: int = 0
-    function: bytes = b""
-    group: str | None = None
-    current: Call | None = None
-    deadline: float = field(default=float("inf"))
-    is_mute: bool = False  # its end of the pipe is closed, although the process lives on
 
 
 class WorkerPool:
@@ -150,7 +55,7 @@ class WorkerPool:
         self._calls_per_worker = calls_per_worker
         self._timeout = timeout
         self._environments = [dict(environment) for environment in environments] or [{}]
-        self._workers: dict[int, _Worker] = {}
+        self._workers: dict[int, Worker] = {}
         # Another sweeper than ours does not know that there is a pool to close.
         weakref.finalize(self, _end_all, self._workers)
 
@@ -168,7 +73,7 @@ class WorkerPool:
         """
         for slot in range(self.slots):
             if slot not in self._workers:
-                self._workers[slot] = self._spawn(slot)
+                self._workers[slot] = self._start_worker(slot)
                 self._workers[slot].connection.send(("import", list(modules)))
 
     def run(self, function: Callable[..., Any], calls: Sequence[Call]) -> Iterator[Outcome]:
@@ -210,18 +115,8 @@ class WorkerPool:
         """End all workers, whatever they do."""
         _end_all(self._workers)
 
-    def _spawn(self, slot: int) -> _Worker:
-        # A fresh interpreter instead of a fork: frameworks with threads and GPUs do not survive a fork.
-        ours, theirs = socket.socketpair()
-        environment = {**os.environ, **self._environments[slot % len(self._environments)]}
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _START, str(_ROOT), str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env={**environment, "PYTHONPATH": os.pathsep.join(path or _current_folder() for path in sys.path)},
-                stdin=subprocess.DEVNULL,
-            )
-        return _Worker(process, Connection(ours.detach()), slot)
+    def _start_worker(self, slot: int) -> Worker:
+        return start_worker(slot, self._environments[slot % len(self._environments)])
 
     def _has_memory(self, slot: int) -> bool:
         """Whether the memory allows one more call beside those at work; the first is always allowed.
@@ -241,21 +136,21 @@ class WorkerPool:
     def _assign(self, slot: int, waiting: deque[Call], function: bytes) -> None:
         worker = self._workers.get(slot)
         if worker is None:
-            worker = self._workers[slot] = self._spawn(slot)
+            worker = self._workers[slot] = self._start_worker(slot)
         call = self._next_call(worker, waiting)
         if call.group != worker.group and worker.calls and self._has_grown(worker):
             self._discard(worker)
-            worker = self._workers[slot] = self._spawn(slot)
+            worker = self._workers[slot] = self._start_worker(slot)
         waiting.remove(call)
         try:
             self._send(worker, call, function)
         except OSError:  # it died while idle, which costs no call
             self._discard(worker)
-            worker = self._workers[slot] = self._spawn(slot)
+            worker = self._workers[slot] = self._start_worker(slot)
             with suppress(OSError):  # a fresh one that dies at once is reported as the death of the call
                 self._send(worker, call, function)
 
-    def _send(self, worker: _Worker, call: Call, function: bytes) -> None:
+    def _send(self, worker: Worker, call: Call, function: bytes) -> None:
         worker.current, worker.group = call, call.group
         worker.calls += 1
         worker.deadline = time.monotonic() + self._timeout if self._timeout else float("inf")
@@ -264,10 +159,10 @@ class WorkerPool:
             worker.function = function
         worker.connection.send(("call", cloudpickle.dumps(call.arguments)))
 
-    def _has_grown(self, worker: _Worker) -> bool:
+    def _has_grown(self, worker: Worker) -> bool:
         return process_memory(worker.process.pid) - worker.first_memory > self._max_growth
 
-    def _next_call(self, worker: _Worker, waiting: deque[Call]) -> Call:
+    def _next_call(self, worker: Worker, waiting: deque[Call]) -> Call:
         # A worker stays with its group, since it holds the compiled train step. After that it takes a group at which no
         # other worker is busy. Only when there is none does it share a group, so that it does not idle.
         taken = {other.group for other in self._workers.values() if other is not worker and other.current}
@@ -275,7 +170,7 @@ class WorkerPool:
         untaken = next((call for call in waiting if call.group not in taken), None)
         return same or untaken or waiting[0]
 
-    def _collect(self, worker: _Worker, call: Call) -> Outcome | None:
+    def _collect(self, worker: Worker, call: Call) -> Outcome | None:
         """The outcome of a call whose worker has answered or closed its pipe; None if the call goes on all the same."""
         try:
             has_returned, data, is_sound = worker.connection.recv()
@@ -301,27 +196,17 @@ class WorkerPool:
             self._discard(worker)
         return Outcome(call.key, value=value) if has_returned else Outcome(call.key, error=value, reason="raised")
 
-    def _death(self, worker: _Worker, call: Call) -> Outcome:
+    def _death(self, worker: Worker, call: Call) -> Outcome:
         code = self._discard(worker, patience=5.0)
         reason = "killed" if code < 0 else "exited"
         ending = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         return Outcome(call.key, error=RunError(f"The process of the run {ending}."), reason=reason)
 
-    def _discard(self, worker: _Worker, patience: float = 0.0) -> int:
+    def _discard(self, worker: Worker, patience: float = 0.0) -> int:
         self._workers.pop(worker.slot, None)
-        return _end(worker, patience)
+        return end_worker(worker, patience)
 
 
-def _end(worker: _Worker, patience: float = 0.0) -> int:
-    """End a worker, at once or after some seconds in which it may end by itself; returns its exit code."""
-    worker.connection.close()
-    try:
-        return worker.process.wait(timeout=patience)
-    except subprocess.TimeoutExpired:
-        worker.process.kill()
-        return worker.process.wait()
-
-
-def _end_all(workers: dict[int, _Worker]) -> None:
+def _end_all(workers: dict[int, Worker]) -> None:
     while workers:
-        _end(workers.popitem()[1])
+        end_worker(workers.popitem()[1])

@@ -28,15 +28,14 @@ from ablate.store import FAILED, FINISHED, MOST_ATTEMPTS, NO_METRIC, RUNNING, WA
 from ablate.store.run_folder import set_current_run
 from ablate.sweep.interrupts import noted_interrupts
 from ablate.sweep.left_threads import end_despite
+from ablate.sweep.output_metric import MetricSource, metrics_of_outputs
 from ablate.sweep.pickled_value import PickledValue
 from ablate.sweep.process_state import preserved_process
 from ablate.sweep.returned import has_number, sort_results, split_fingerprints
 from ablate.sweep.run_outputs import (
-    MetricSource,
     collect_curve,
     comparable_notes,
     has_curve_to_collect,
-    metrics_of_outputs,
     read_outputs,
     reading_note,
 )

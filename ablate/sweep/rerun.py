@@ -20,8 +20,8 @@ from omegaconf.errors import OmegaConfBaseException
 from ablate.errors import RunError, StoreError
 from ablate.store import PlannedRun, Result, RunFolder, StudyFolder
 from ablate.sweep.frozen import FrozenConfiguration, dotted_paths, read_frozen, task_name
+from ablate.sweep.output_metric import MetricSource
 from ablate.sweep.recorder import record
-from ablate.sweep.run_outputs import MetricSource
 from ablate.sweep.task_origin import load_task
 from ablate.sweep.trust import Ask, described_task, is_own_command, last_command, require_trust
 

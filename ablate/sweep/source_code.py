@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ THING = "code"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _MARKERS = (".git", ".project-root", "pyproject.toml", "setup.py", "setup.cfg")
-_OTHERS = {"site-packages", "dist-packages", "node_modules", "outputs", "multirun", "hydra_plugins"}
+_PACKAGES = {"site-packages", "dist-packages"}
+_OTHERS = {*_PACKAGES, "node_modules", "outputs", "multirun", "hydra_plugins"}
 _LARGEST = 10_000_000  # bytes
 
 
@@ -63,24 +64,44 @@ def source_code(task: Callable[..., Any]) -> SourceCode:
     """The code of the application that a task belongs to.
 
     It is what lies below the nearest folder that looks like a project's (with ``.git``, ``pyproject.toml`` and the
-    like), else below that of the task's file; without what is installed, and without this package.
+    like), else below that of the task's file; without what is installed, and without this package. A task that a
+    library wraps, as hydra-zen's ``zen(function)`` is, belongs to the application of the function in it, or else to
+    that of the program that was started.
 
     Args:
         task: The train function.
     """
-    function = inspect.unwrap(task)
-    try:
-        file = Path(inspect.getsourcefile(function) or "").resolve()
-    except TypeError:  # an object that is no function
-        main = getattr(sys.modules.get(getattr(function, "__module__", "")), "__file__", None)
-        file = Path(main or "").resolve()
-    if not file.is_file():
-        return SourceCode(Path.cwd(), _typed_source(function))
+    layers = list(_layers(task))
+    files = [file for layer in layers if (file := _defining_file(layer))]
+    if not files or not files[-1].is_file():
+        return SourceCode(Path.cwd(), _typed_source(layers[-1]))
+    program = getattr(sys.modules.get("__main__"), "__file__", None)
+    started = [Path(program).resolve()] if program else []
+    file = next((file for file in (*files, *started) if file.is_file() and not _is_installed(file)), files[0])
     if file.is_relative_to(_PACKAGE):
         return SourceCode(Path.cwd(), {})
     root = _project_folder(file)
-    main_file = getattr(sys.modules.get("__main__"), "__file__", None)
-    return SourceCode(root, _fingerprints(root, [str(main_file)] if main_file else []))
+    return SourceCode(root, _fingerprints(root, map(str, started)))
+
+
+def _layers(task: Any) -> Iterator[Any]:
+    """A task without the decorators that say so, and the functions that it holds, as ``functools.partial`` does."""
+    while callable(task):
+        yield (task := inspect.unwrap(task))
+        task = getattr(task, "func", None)
+
+
+def _defining_file(task: Any) -> Path | None:
+    try:
+        file = inspect.getsourcefile(task)
+    except TypeError:  # an object that is no function
+        file = getattr(sys.modules.get(getattr(task, "__module__", "")), "__file__", None)
+    return Path(file).resolve() if file else None
+
+
+def _is_installed(file: Path) -> bool:
+    installed = {Path(folder) for folder in sysconfig.get_paths().values()}
+    return not _PACKAGES.isdisjoint(file.parts) or not installed.isdisjoint(file.parents)
 
 
 def _project_folder(file: Path) -> Path:

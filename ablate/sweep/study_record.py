@@ -5,135 +5,24 @@ A larger design or more seeds are merged into what is there; any other study in 
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 import sys
 import time
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from ablate.characters import folded, is_reserved
-from ablate.errors import DesignError, StoreError
+from ablate.errors import StoreError
 from ablate.store import FAILED, FINISHED, PlannedRun, StudyFolder
 from ablate.store.records import StudyRecord
 from ablate.study import Cell, Factor, Level, Plan, Study, cell_of
 from ablate.study.metric import direction_of
 from ablate.study.settings import FIRST_SEEDS, StudySettings
-from ablate.sweep.identity import difference_lines
+from ablate.sweep.same_study import Spelling, check_same_study, reported_metrics
 from ablate.sweep.trust import is_own_command, last_command, override_lines, signed_event
-
-_MAX_LENGTH = 100
-_SPECIAL = "._,=+- "
-"""What the name of a study may contain besides letters and digits."""
-_RESERVED = ("example", "single")
 
 UNNAMED_METRIC = "value"
 """Name of the number that a task returns without a name."""
-
-
-def default_name(names: Sequence[str]) -> str:
-    """A study's name, made of the names of its factors.
-
-    Example:
-        >>> default_name(["residual", "model@net"])
-        'residual-model.net'
-    """
-    joined = "-".join(re.sub(r"[^A-Za-z0-9_.]", ".", name).strip(".") for name in names)
-    digits = hashlib.sha256(json.dumps(list(names)).encode()).hexdigest()[:8]
-    if joined in _RESERVED or is_reserved(joined):
-        return f"study-{joined}"
-    if not joined.strip("-"):
-        return f"study-{digits}"
-    return joined if len(joined) <= _MAX_LENGTH else f"{joined[:60]}-and-more-{digits}"
-
-
-def check_name(name: str) -> str:
-    """A study's name in the composed form of Unicode, if it can be the name of a folder.
-
-    Raises:
-        DesignError: If it cannot; the message says what a name may hold.
-
-    Example:
-        >>> check_name("residual-bias")
-        'residual-bias'
-    """
-    name = unicodedata.normalize("NFC", name)
-    faults = []
-    if not name or len(name.encode()) > _MAX_LENGTH:
-        faults.append(f"it has {len(name.encode())} bytes of 1 to {_MAX_LENGTH}")
-    if strange := sorted({letter for letter in name if not (letter.isalnum() or letter in _SPECIAL)}):
-        faults.append(f"it contains {' '.join(map(repr, strange[:5]))}")
-    if name[:1] in (".", " ", "-") or name[-1:] in (".", " "):
-        faults.append("it begins with a dot, a blank or a dash, or ends with a dot or a blank")
-    elif is_reserved(name):
-        faults.append("Windows keeps it for a device")
-    if faults:
-        shortened = name if len(name) <= 60 else name[:57] + "..."
-        raise DesignError(
-            f"study.name={shortened!r} cannot be the name of a folder: {'; '.join(faults)}. "
-            f"Allowed: letters, digits and {' '.join(_SPECIAL.strip())}."
-        )
-    return name
-
-
-def check_siblings(folder: StudyFolder) -> None:
-    """Refuse a new study beside one that only differs from it in the case or the Unicode form of its name.
-
-    Where case does not count, as on macOS and Windows, both would be one folder.
-
-    Args:
-        folder: The folder of the new study.
-
-    Raises:
-        StoreError: If there is such a folder; the message names it.
-    """
-    siblings = folder.path.parent.iterdir() if folder.path.parent.is_dir() else ()
-    for path in siblings:
-        if path.name != folder.name and folded(path.name) == folded(folder.name):
-            raise StoreError(
-                f"The study '{folder.name}' would be in one folder with '{path}' where case does not count. "
-                f"Call it {path.name} to go on with that one, or give it another name, such as {folder.name}-2."
-            )
-
-
-def check_same_study(folder: StudyFolder, old: StudyRecord | None, plan: Plan, reference: Mapping[str, Any]) -> None:
-    """Refuse a plan that is not about the study that a folder holds.
-
-    Args:
-        folder: The study's folder.
-        old: What it holds, or None.
-        plan: What the command asks for.
-        reference: The unswept configuration.
-
-    Raises:
-        StoreError: If the folder holds a study with another reference, metric, direction, margin or policy for
-            failed runs; the message has the difference key by key. If it is a new study, see :func:`check_siblings`.
-    """
-    if old is None:
-        check_siblings(folder)
-        return
-    faults = difference_lines(old.reference, reference)
-    changed = [line.partition(":")[0] for line in faults]
-    # Under the sequential rule the greatest number of seeds is part of what was declared.
-    sequential_keys = ("sequential", "seeds") if old.plan.study.sequential or plan.study.sequential else ()
-    declared = ("direction",) if old.direction_source == "declared" else ()
-    for key in ("metric", *declared, "margin", "failures", "resplit", *sequential_keys):
-        before, now = getattr(old.plan.study, key), getattr(plan.study, key)
-        # A metric that no run reports was mistyped, and may be corrected.
-        if before != now and not (key == "metric" and not any(before in metrics for metrics in _metrics(folder, old))):
-            faults.append(f"study.{key}: {before} -> {now}")
-    if faults:
-        listed = ",".join(changed[:5])
-        raise StoreError(
-            f"The folder '{folder.path}' holds another study:\n"
-            + "\n".join(f"  {line}" for line in faults)
-            + (f"\nA key that cannot change a result: study.ignore=[{listed}]." if listed else "")
-            + f"\nStart another one with study.name={folder.name}-2, or go on with the values it has."
-        )
 
 
 def known_direction(record: StudyRecord | None) -> str | None:
@@ -148,6 +37,7 @@ def extended_record(
     runs: Sequence[PlannedRun],
     reference: Mapping[str, Any],
     event: Mapping[str, Any],
+    spelling: Spelling = Spelling(),  # noqa: B008, frozen
 ) -> StudyRecord:
     """What a folder holds, extended by what a command asks for.
 
@@ -159,11 +49,12 @@ def extended_record(
         reference: The unswept configuration.
         event: The entry of the command for the history, as plain values; kept only if the plan changes, or if it is
             the first one of this user's, or the first one with the task where it is now.
+        spelling: How the command names things.
 
     Raises:
-        StoreError: See :func:`check_same_study`.
+        StoreError: See :func:`~ablate.sweep.same_study.check_same_study`.
     """
-    check_same_study(folder, old, plan, reference)
+    check_same_study(folder, old, plan, reference, spelling)
     if old is None:
         return StudyRecord(plan, tuple(runs), reference, (event,))
     factors = merge_factors(old.plan.factors, plan.factors)
@@ -205,6 +96,7 @@ def enter_study(
     checks: Mapping[str, Mapping[str, Any]] | None = None,
     task: Mapping[str, str] | None = None,
     write: bool = True,
+    spelling: Spelling = Spelling(),  # noqa: B008, frozen
 ) -> StudyRecord:
     """Enter what a command asks for in ``plan.json``.
 
@@ -218,12 +110,13 @@ def enter_study(
         checks: What was found out about cells before their first run, by the cell's name.
         task: Where the task comes from, so that a run can be run again.
         write: Whether to write at all; a dry run does not.
+        spelling: How the command names things.
 
     Returns:
         What the folder holds then.
 
     Raises:
-        StoreError: See :func:`check_same_study`.
+        StoreError: See :func:`~ablate.sweep.same_study.check_same_study`.
     """
     runs = list(runs)
     with folder.lock() if write else nullcontext():
@@ -237,6 +130,7 @@ def enter_study(
             "declared": plan.digest,
             "finished": finished,
             "direction": settings.direction_source,
+            "section": spelling.section,
         }
         if settings.retry_failed and old and (again := _failed_runs(folder, old, runs)):
             event["retried"] = again
@@ -245,7 +139,8 @@ def enter_study(
             event = _signed(event) if write else event
         # Under the sequential rule only the first seeds are certain to be needed.
         seeds = plan.study.seeds[:FIRST_SEEDS] if plan.study.sequential else plan.study.seeds
-        record = extended_record(folder, old, plan, [run for run in runs if run.seed in seeds], reference, event)
+        entered = [run for run in runs if run.seed in seeds]
+        record = extended_record(folder, old, plan, entered, reference, event, spelling)
         record = replace(record, checks={**record.checks, **(checks or {})}, report=settings.report)
         if write and record != old:
             folder.write_record(record)
@@ -289,18 +184,15 @@ def name_metric(folder: StudyFolder) -> None:
         record = folder.existing_record()
         if record.plan.study.metric != UNNAMED_METRIC:
             return
-        names = {name for metrics in _metrics(folder, record) for name in metrics if not name.startswith("seconds")}
+        names = {
+            name for metrics in reported_metrics(folder, record) for name in metrics if not name.startswith("seconds")
+        }
         study = record.plan.study
         if len(names) == 1 and UNNAMED_METRIC not in names:
             study = replace(study, metric=names.pop())
             if record.direction_source == "assumed" and (named := direction_of(study.metric)) is not None:
                 study = replace(study, direction=named.direction)
             folder.write_record(replace(record, plan=replace(record.plan, study=study)))
-
-
-def _metrics(folder: StudyFolder, record: StudyRecord) -> Iterator[Mapping[str, float]]:
-    results = (folder.run(run).result() for run in record.runs)
-    return (result.metrics for result in results if result is not None)
 
 
 def merge_factors(old: Sequence[Factor], new: Sequence[Factor]) -> tuple[Factor, ...]:

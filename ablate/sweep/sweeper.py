@@ -53,13 +53,14 @@ from ablate.sweep.identity import flatten, resolved_values
 from ablate.sweep.inspection import describe_networks, discover_factors
 from ablate.sweep.launcher import ProcessLauncher
 from ablate.sweep.left_threads import set_exit_code
-from ablate.sweep.own_section import as_typed, is_own
+from ablate.sweep.output_metric import MetricSource
+from ablate.sweep.own_section import as_typed, section_of
 from ablate.sweep.planner import Planner
 from ablate.sweep.process_state import discard_output, prepare_streams
 from ablate.sweep.recorder import record, record_job
-from ablate.sweep.run_outputs import MetricSource
 from ablate.sweep.source_code import source_code
-from ablate.sweep.study_record import UNNAMED_METRIC, check_name, default_name
+from ablate.sweep.study_names import check_name, default_name
+from ablate.sweep.study_record import UNNAMED_METRIC
 from ablate.sweep.study_request import StudyRequest, read_request
 from ablate.sweep.sweeper_node import split_node
 from ablate.sweep.task_origin import started_program, task_origin
@@ -174,7 +175,7 @@ class StudySweeper(Sweeper):
         finally:
             if pool is not None:
                 pool.close()
-        return _report(execution, drawn)
+        return _report(execution, drawn, self._section)
 
     def _described(self, seed_key: str) -> Described:
         """What the guide says of the application."""
@@ -189,8 +190,7 @@ class StudySweeper(Sweeper):
 
     @property
     def _section(self) -> str:
-        """What stands before a setting where it is typed: our own application has a node of its own for them."""
-        return "study" if is_own(self._config) else "hydra.sweeper"
+        return section_of(self._config)
 
     def _first_seed(self, folder: StudyFolder) -> int:
         """The first seed where only their number is given.
@@ -259,13 +259,13 @@ def _launch_with(launcher: Any) -> Callable[[Sequence[Job]], BaseException | Non
     return launch
 
 
-def _report(execution: Execution, drawn: dict[str, str]) -> bool:
+def _report(execution: Execution, drawn: dict[str, str], section: str) -> bool:
     """Write and print the results of a study; returns whether all runs of the command have finished."""
     folder = execution.folder
     runs = {job.run for job in execution.jobs}
     record = folder.existing_record()
     statuses = run_statuses(folder, [run for run in record.runs if run in runs])
-    failures = failure_lines(folder, record.plan, statuses)
+    failures = failure_lines(folder, record.plan, statuses, section)
     try:
         show_summary(execution.collect(drawn))
     except AnalysisError as error:

@@ -1,6 +1,6 @@
 """A worker process: takes calls over a pipe, one after another, and answers each.
 
-Its :func:`main` is started by :mod:`ablate.sweep.pool` with the descriptor of its end of the pipe.
+Its :func:`main` is started by :mod:`ablate.sweep.worker_process` with the descriptor of its end of the pipe.
 """
 
 from __future__ import annotations

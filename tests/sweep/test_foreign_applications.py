@@ -140,6 +140,15 @@ def test_a_task_without_a_seed_has_replicates(seedless: Any) -> None:
     assert (refused.code, "seed_key" in refused.err) == (2, True)
 
 
+def test_replicates_that_are_copies_are_called_runs_and_not_seeds(seedless: Any) -> None:
+    ended = seedless.call("hydra.sweeper.seed_key=null", "hydra.sweeper.seeds=2", "model=small,large")
+    assert ended.code == 0, ended.err
+    said = ended.out + (seedless.study("model").path / "tables" / "sentences.md").read_text()
+    assert "All runs of a cell gave the same score" in said
+    assert said.count(" all 2 runs") >= 2  # below the table, and in the paper
+    assert not [text for text in ("all 2 seeds", "read its seed", "share no seed") if text in said]
+
+
 def test_a_missing_seed_names_both_ways_out(seedless: Any) -> None:
     refused = seedless.call("model=small,large")
     assert refused.code == 2
@@ -235,6 +244,20 @@ def test_levels_may_hold_what_only_a_job_can_resolve(toy_here: Any) -> None:
     ended = toy_here.call("note=${hydra:runtime.cwd}/a,${hydra:runtime.cwd}/b", ONE)
     assert ended.code == 0, ended.err
     assert len(record(toy_here, "note").plan.cells) == 2
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["${hydra.run.dir}/${hydra.job.id}/of_run.log", "${hydra:sweep.dir}/${hydra.job.num}/of_run.log"],
+    ids=["of a single run", "by number"],
+)
+@pytest.mark.parametrize("launcher", ["basic", "workers"])
+def test_a_log_in_the_folder_of_a_run_is_in_that_of_the_study(file: str, launcher: str, toy_here: Any) -> None:
+    text = f"defaults: [default]\nhandlers:\n  file:\n    filename: {file}\n"
+    add_group(toy_here, "hydra/job_logging", **{"own": text})
+    ended = toy_here.call("depth=2,3", ONE, "hydra/job_logging=own", *LAUNCHERS[launcher])
+    assert ended.code == 0, ended.err
+    assert len(list(toy_here.study().path.glob("runs/*/*/of_run.log"))) == 2
 
 
 # --- help ---

@@ -9,9 +9,9 @@ import pytest
 
 from ablate.errors import ConfigError
 from ablate.study.setting import written
+from ablate.sweep.calls import Call
 from ablate.sweep.gpus import Gpu, assign_gpus, visible_gpus, worker_environments
 from ablate.sweep.launcher import ProcessLauncher
-from ablate.sweep.pool import Call
 
 TWO = "0, GPU-aaa1, 10240\n1, GPU-bbb2, 5120\n"
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from ablate.errors import RunError
-from ablate.sweep.pool import Call, Outcome, WorkerPool
+from ablate.sweep.calls import Call, Outcome
+from ablate.sweep.pool import WorkerPool
 
 
 def act(what: str, value: int = 0) -> Any:
@@ -227,7 +228,8 @@ def test_workers_end_with_the_pool(until: Callable[..., None]) -> None:
 
 PARENT = """
 import os, sys, time
-from ablate.sweep.pool import Call, WorkerPool
+from ablate.sweep.calls import Call
+from ablate.sweep.pool import WorkerPool
 def hang(path):
     open(path, "w").write(str(os.getpid()))
     time.sleep(600)

@@ -19,8 +19,8 @@ from ablate.errors import MissingMetric
 from ablate.report.study_report import read_report
 from ablate.store import Result, RunFolder, StudyFolder
 from ablate.store.curves import read_curves
+from ablate.sweep.output_metric import MetricSource
 from ablate.sweep.recorder import record
-from ablate.sweep.run_outputs import MetricSource
 
 ROOT = Path(__file__).parents[2]
 

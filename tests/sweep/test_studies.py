@@ -337,7 +337,8 @@ def test_what_failed_runs_count_for_is_declared(toy_here: Any) -> None:
     assert refused.code == 2
     assert refused.err == (
         "The folder 'outputs/depth' holds another study:\n  hydra.sweeper.failures: 0.1 -> worst\n"
-        "Start another one with hydra.sweeper.name=depth-2, or go on with the values it has.\n"
+        "To go on with it, the same command with hydra.sweeper.failures=0.1.\n"
+        "For a study of its own: hydra.sweeper.name=depth-2.\n"
     )
 
 

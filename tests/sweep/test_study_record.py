@@ -8,7 +8,7 @@ import pytest
 from ablate import run
 from ablate.errors import DesignError, StoreError
 from ablate.store import StudyFolder, write_json
-from ablate.sweep.study_record import check_name, default_name
+from ablate.sweep.study_names import check_name, default_name
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 
