@@ -27,5 +27,7 @@ def corrected(mean: MeanInterval, ratio: float) -> MeanInterval:
         >>> round(corrected(plain, 0.25).error / plain.error, 3)  # 80% and 20%: sqrt(1 + 10 / 4)
         1.871
     """
+    if not ratio:
+        return mean
     wider = math.sqrt(1 + mean.n * ratio)
     return replace(mean, error=mean.error * wider, half=mean.half * wider)
