@@ -86,6 +86,7 @@ class Contrast:
             is good.
         size: Magnitude of the metric, against which the contrast may be rounding noise.
         interval: The contrast with its interval, where it does not follow from the values by seed alone.
+        splits: Over how many splits of one data set that interval is, where it counts something else.
         about: What its verdict is about, see :data:`ablate.analysis.verdict_words.About`.
     """
 
@@ -93,6 +94,7 @@ class Contrast:
     values: Mapping[int, float] = field(hash=False)
     size: float = 0.0
     interval: MeanInterval | None = None
+    splits: int | None = None
     about: About = "part"
 
 
@@ -125,7 +127,8 @@ def estimate(
     for contrast in contrasts:
         values = tuple(sign * value for value in contrast.values.values())
         if contrast.interval is not None:
-            contributions.append(corrected(replace(contrast.interval, mean=sign * contrast.interval.mean), overlap))
+            own = replace(contrast.interval, mean=sign * contrast.interval.mean)
+            contributions.append(corrected(own, overlap, contrast.splits))
             raw.append(evidence(contributions[-1], study.margin))
         elif rule is None:
             contributions.append(corrected(t_interval(values, scale=contrast.size), overlap))

@@ -8,7 +8,17 @@ from dataclasses import replace
 from ablate.analysis.intervals import MeanInterval
 
 
-def corrected(mean: MeanInterval, ratio: float) -> MeanInterval:
+def inflation(ratio: float, splits: int) -> float:
+    """What the variance of a mean over splits of one data set is multiplied by, and an F statistic divided by.
+
+    Args:
+        ratio: See :func:`corrected`.
+        splits: How many splits the mean is over.
+    """
+    return 1 + splits * ratio
+
+
+def corrected(mean: MeanInterval, ratio: float, splits: int | None = None) -> MeanInterval:
     """A mean over seeds that each draw their own split of one data set, with the error that their overlap leaves.
 
     Training sets of one data set overlap, so that what a split does to the differences is correlated between seeds, by
@@ -21,6 +31,7 @@ def corrected(mean: MeanInterval, ratio: float) -> MeanInterval:
     Args:
         mean: The mean with its t interval.
         ratio: Number of test examples for each training example of a split; 0 where seeds share no data.
+        splits: How many splits it is over, where these are not its values.
 
     Example:
         >>> plain = MeanInterval(n=10, mean=1.0, error=0.2, half=0.45)
@@ -29,5 +40,5 @@ def corrected(mean: MeanInterval, ratio: float) -> MeanInterval:
     """
     if not ratio:
         return mean
-    wider = math.sqrt(1 + mean.n * ratio)
+    wider = math.sqrt(inflation(ratio, mean.n if splits is None else splits))
     return replace(mean, error=mean.error * wider, half=mean.half * wider)

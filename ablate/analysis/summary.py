@@ -201,7 +201,7 @@ def summarise(
         values = read_values(plan, values, round.read)
     state = None if round is None else round.state
     effects = paired_effects(values, plan, state, lost, looks)
-    robustness = robustness_frame(effects)
+    robustness = robustness_frame(effects, plan.study.resplit)
     rows = ordered(curves, plan, ("seed", "epoch"))
     gains = convergence(counted_curves(rows, table, plan, round), plan)
     return Summary(

@@ -177,6 +177,8 @@ def robustness_table(summary: Summary) -> Table | None:
     header = "p (sequential)" if sequential else "p (paired t)" if summary.tests == (T,) else "p (test)"
     if header == "p (test)":
         caption += f" p (test): of the test behind the verdict ({summary.test_name})."
+    if summary.study.resplit is not None:
+        caption += " Splits of one data set overlap: Welch's test is corrected for it, the signs allow no test."
     if sequential:
         caption += (
             " The sign-flip and Welch tests are those of a number of seeds fixed in advance; only the first p value "
