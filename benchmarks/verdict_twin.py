@@ -209,12 +209,11 @@ def auto(reference: Floats, cells: Floats, rule: SequentialRule) -> Batch:
         largest = np.where(usable, np.maximum(largest, scores), largest)
         raw = np.where(usable, rule.tail(largest), raw)
         raw = np.where(active & none, np.nan, raw)
-        for study, cell in np.argwhere(active & flips):
-            p = 1.0
-            # No p value of flipped signs is small where the t statistic is not.
-            if abs(mean[study, cell]) > 1.5 * error[study, cell]:
-                p = sign_flip_p(contributions[study, cell, :n].tolist())
-            raw[study, cell] = float(rule.tail(-special.ndtri(p / 2) * n**SHAPE))
+        flipped = np.ones(shape_)
+        # No p value of flipped signs is small where the t statistic is not.
+        for study, cell in np.argwhere(active & flips & (np.abs(mean) > 1.5 * error)):
+            flipped[study, cell] = sign_flip_p(contributions[study, cell, :n].tolist())
+        raw = np.where(active & flips, rule.tail(-special.ndtri(flipped / 2) * n**SHAPE), raw)
         filled = np.where(np.isnan(raw), 1.0, raw)
         adjusted = np.where(moderating[:, np.newaxis], bonferroni(filled, 6), holm(filled))
         half = rule.half_width(n, prior=prior) * error

@@ -27,6 +27,7 @@ from verdict_twin import Batch, auto, before, fixed, likely_seeds, pooled
 from ablate.analysis.boundary import FIRST_LOOK, SequentialRule
 from ablate.analysis.decisions import Decision, Trajectory, decide
 from ablate.analysis.growth import levels_of
+from ablate.analysis.moderation import FEW_SEEDS
 from ablate.analysis.sequential import follow
 from ablate.analysis.verdicts import adjust, direction_of, evidence, verdict
 
@@ -173,8 +174,7 @@ def main() -> None:
             name, n, rule, chunk, *values = json.loads(line)
             done[name, n, rule, chunk] = values
     wanted = list(jobs(studies))
-    # The first studies of every scenario come first, so that a table of fewer studies is there early; then what the
-    # twin decides at once, and last what is decided one by one.
+    # What takes seconds comes first, and what is decided one by one last but for the first studies of each.
     missing = sorted((job for job in wanted if job not in done), key=_order)
     with path.open("a") as file, ProcessPoolExecutor(arguments.workers) as pool:
         for place in range(0, len(missing), 4):
@@ -189,10 +189,13 @@ def main() -> None:
     print(f"\n{time.perf_counter() - started:.0f} s")
 
 
-def _order(job: Job) -> tuple[bool, int, bool, int]:
+def _order(job: Job) -> tuple[int, int, int]:
     name, n, _, chunk = job
+    seeds = n or RULE.max_seeds
     is_slow = name.startswith("grown") or (name in SCENARIOS and (SCENARIOS[name].margin is not None or "lost" in name))
-    return is_slow and chunk > 0, chunk, is_slow, n or RULE.max_seeds
+    if is_slow:
+        return (3 if chunk else 1), chunk, seeds
+    return (0 if name in POOLED or seeds < FEW_SEEDS else 1 if n else 2), chunk, seeds
 
 
 def report(done: dict[Job, list[float]]) -> None:

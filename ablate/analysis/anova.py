@@ -219,8 +219,8 @@ def _for_splits(result: Factorial, plan: Plan, values: Observations) -> Factoria
         p_effects = 2 * special.stdtr(result.freedom, -effects["effect"].abs() / error)
         effects = effects.assign(error=error, **ends, p=p_effects)
     note = (
-        f"Each seed splits one data set anew ({ratio:g} test examples for each training example): F is divided, and the "
-        f"variance of effects multiplied, by 1 + n · {ratio:g} for means over n splits (Nadeau and Bengio)."
+        f"Each seed splits one data set anew ({ratio:g} test examples for each training example): F is divided, and "
+        f"the variance of effects multiplied, by 1 + n · {ratio:g} for means over n splits (Nadeau and Bengio)."
     )
     test = f"corrected {result.test}"
     return replace(result, anova=frame.assign(F=f, p=p), effects=effects, notes=(*result.notes, note), test=test)

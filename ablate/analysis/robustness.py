@@ -74,8 +74,8 @@ def robustness_frame(effects: Sequence[Effect], resplit: float | None = None) ->
 
     Args:
         effects: The effects.
-        resplit: See :class:`~ablate.study.Study`. With it Welch's test is the corrected one, and ``p_sign_flip`` is NaN:
-            signs of overlapping splits are not independent, and no correction is known.
+        resplit: See :class:`~ablate.study.Study`. With it Welch's test is the corrected one, and ``p_sign_flip`` is
+            NaN: signs of overlapping splits are not independent, and no correction is known.
 
     Returns:
         One row per effect, NaN where a measure is not defined: ``cell``, ``n``, ``d_z`` (mean contribution in standard

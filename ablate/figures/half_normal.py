@@ -102,14 +102,17 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
         f"({summary.study.design}), one run a cell."
     )
     if data["p"].isna().all():
-        return f"{begin} No line of noise and no test: the runs split one data set anew, which no method allows for here."
+        return (
+            f"{begin} No line of noise and no test: the runs split one data set anew, which no method allows for here."
+        )
     clear = data.loc[data["p_adjusted"] <= ALPHA, "term"].tolist()
     which = f"clear: {', '.join(map(str, reversed(clear)))}" if clear else "none is clear"
     error, margin = float(data["pseudo_error"].iloc[0]), float(data["margin_of_error"].iloc[0])
     freedom = math.floor(10 * len(data) / 3) / 10
     return (
-        f"{begin} Line: effects that are noise, by Lenth's pseudo standard error of {error:.3g}; dashed: its 95% margin of error of {margin:.3g} on {freedom:g} degrees of freedom. Filled: "
-        f"p ≤ {ALPHA:g}, Holm-adjusted over {len(data)} effects; {which}."
+        f"{begin} Line: effects that are noise, by Lenth's pseudo standard error of {error:.3g}; dashed: its 95% "
+        f"margin of error of {margin:.3g} on {freedom:g} degrees of freedom. Filled: p ≤ {ALPHA:g}, Holm-adjusted over "
+        f"{len(data)} effects; {which}."
     )
 
 

@@ -94,8 +94,8 @@ BATTERY = Published(
     27,
 )
 
-# Data set warpbreaks of R (J. W. Tukey, Exploratory Data Analysis, 1977). summary(aov(breaks ~ wool*tension)), as on its
-# reference page.
+# Data set warpbreaks of R (J. W. Tukey, Exploratory Data Analysis, 1977). summary(aov(breaks ~ wool*tension)), as on
+# its reference page.
 WARPBREAKS = Published(
     "wool,tension,breaks",
     _replicated(
@@ -114,7 +114,7 @@ WARPBREAKS = Published(
     48,
 )
 
-# The same without its first five rows: drop1(aov(breaks ~ wool*tension), ~ ., test = "F") with contrasts that sum to zero.
+# The same without its first five rows: drop1(aov(breaks ~ wool*tension), ~ ., test = "F"), contrasts summing to zero.
 UNBALANCED = replace(
     WARPBREAKS,
     rows=WARPBREAKS.rows[5:],
@@ -248,7 +248,7 @@ PAPER = Published(
 
 # G. B. Hunter, F. S. Hodi and T. W. Eagar, High-cycle fatigue of weld repaired cast Ti-6Al-4V, Metallurgical
 # Transactions A 13 (1982), 1589-1594, as analysed by C. F. J. Wu and M. Hamada, Experiments (2000), chapter 8: a
-# Plackett-Burman plan of twelve runs. summary(lm(cycles ~ A+B+C+D+E+F+G)), the columns being numbers: F is the square of t.
+# Plackett-Burman plan of twelve runs. summary(lm(cycles ~ A+B+C+D+E+F+G)), columns being numbers: F is the square of t.
 FATIGUE = Published(
     "A,B,C,D,E,F,G,cycles",
     tuple(
