@@ -174,7 +174,7 @@ def main() -> None:
             name, n, rule, chunk, *values = json.loads(line)
             done[name, n, rule, chunk] = values
     wanted = list(jobs(studies))
-    # What takes seconds comes first, and what is decided one by one last but for the first studies of each.
+    # What takes seconds comes first, and what is decided one by one last.
     missing = sorted((job for job in wanted if job not in done), key=_order)
     with path.open("a") as file, ProcessPoolExecutor(arguments.workers) as pool:
         for place in range(0, len(missing), 4):
@@ -192,10 +192,12 @@ def main() -> None:
 def _order(job: Job) -> tuple[int, int, int]:
     name, n, _, chunk = job
     seeds = n or RULE.max_seeds
-    is_slow = name.startswith("grown") or (name in SCENARIOS and (SCENARIOS[name].margin is not None or "lost" in name))
-    if is_slow:
-        return (3 if chunk else 1), chunk, seeds
-    return (0 if name in POOLED or seeds < FEW_SEEDS else 1 if n else 2), chunk, seeds
+    is_slow = name in SCENARIOS and (SCENARIOS[name].margin is not None or "lost" in name)
+    if name.startswith("grown"):
+        return 5, chunk, seeds
+    if name in POOLED or seeds < FEW_SEEDS:
+        return 0, chunk, seeds
+    return (3 if n else 4) if is_slow else (1 if n else 2), chunk, seeds
 
 
 def report(done: dict[Job, list[float]]) -> None:

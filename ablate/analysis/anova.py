@@ -24,7 +24,7 @@ from ablate.analysis.factorial import (
 from ablate.analysis.intervals import LEVEL, ROUNDING
 from ablate.analysis.lenth import TEST
 from ablate.analysis.observations import Observations, block_of, varied
-from ablate.analysis.resplit import inflation
+from ablate.analysis.resplit import inflation, scope
 from ablate.analysis.strata import Stratum, analyse_strata, error_strata, nested_factors
 from ablate.errors import AnalysisError
 from ablate.formatting import listing, plural
@@ -67,10 +67,10 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
     factors, metric = varied(plan), plan.study.metric
     order = model_order(plan.study.design)
     if order is None or len(factors) < 2:
-        known = [name for name, design in DESIGNS.items() if design.anova_order is not None]
+        designs = [name for name, design in DESIGNS.items() if design.anova_order is not None]
         raise AnalysisError(
             f"The design '{plan.study.design}' with {plural(len(factors), 'ingredient')} has no analysis of variance: "
-            f"it takes two or more, and one of {', '.join(known)}."
+            f"it takes two or more, and one of {', '.join(designs)}."
         )
     if len(factors) > _MOST_FOR_ALL:
         order = min(order, 2)
@@ -202,7 +202,7 @@ def _for_splits(result: Factorial, plan: Plan, values: Observations) -> Factoria
             "split decides is not in it, and no correction is known, so no interval and no test is given."
         )
         effects = result.effects.assign(error=math.nan, low=math.nan, high=math.nan, p=math.nan)
-        return replace(result, effects=effects, notes=(*result.notes, note))
+        return replace(result, effects=effects, notes=(*result.notes, note), scope=scope(ratio))
     frame = result.anova
     factors = {term: inflation(ratio, split_count(plan, values, term)) for term in frame["term"]}
     f = frame["F"] / frame["term"].map(factors)
@@ -223,7 +223,14 @@ def _for_splits(result: Factorial, plan: Plan, values: Observations) -> Factoria
         f"the variance of effects multiplied, by 1 + n · {ratio:g} for means over n splits (Nadeau and Bengio)."
     )
     test = f"corrected {result.test}"
-    return replace(result, anova=frame.assign(F=f, p=p), effects=effects, notes=(*result.notes, note), test=test)
+    return replace(
+        result,
+        anova=frame.assign(F=f, p=p),
+        effects=effects,
+        notes=(*result.notes, note),
+        test=test,
+        scope=scope(ratio),
+    )
 
 
 def _has_spread(result: Factorial, values: pd.Series) -> bool:

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 from ablate.analysis.intervals import MeanInterval
 
 
-def inflation(ratio: float, splits: int) -> float:
+def scope(resplit: float | None, data_sets: int = 1) -> str:
+    """Of which data intervals and tests over seeds speak, to be put behind what they say; empty for new splits.
+
+    Args:
+        resplit: See :class:`~ablate.study.Study`.
+        data_sets: How many data sets the study runs on.
+
+    Example:
+        >>> scope(None), scope(None, 3), scope(0.25)
+        (' on this test set', ' on these test sets', '')
+    """
+    if resplit is not None:
+        return ""
+    return " on this test set" if data_sets < 2 else " on these test sets"
+
+
+def inflation(ratio: float, splits: Any) -> Any:
     """What the variance of a mean over splits of one data set is multiplied by, and an F statistic divided by.
 
     Args:
         ratio: See :func:`corrected`.
-        splits: How many splits the mean is over.
+        splits: How many splits the mean is over; a number or an array.
     """
     return 1 + splits * ratio
 

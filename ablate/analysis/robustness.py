@@ -95,6 +95,7 @@ def _robustness(effect: Effect, resplit: float | None) -> dict[str, object]:
     reference = [a / unit for a, _ in effect.pairs.values()]
     cell = [b / unit for _, b in effect.pairs.values()]
     differences = [b - a for a, b in zip(reference, cell, strict=True)]
+    alone, other = ([value / unit for value in side] for side in effect.samples)
     # The differences' own error, not a moderated one.
     own = t_interval(differences, size_of(effect.pairs) / unit)
     if math.isnan(own.error):
@@ -106,7 +107,7 @@ def _robustness(effect: Effect, resplit: float | None) -> dict[str, object]:
         "d_z": effect.contribution.mean / unit / (own.error * math.sqrt(own.n)) if differences else math.nan,
         "p": effect.raw.difference,
         "p_sign_flip": sign_flip_p(differences) if resplit is None else math.nan,
-        "p_welch": welch_p(*([value / unit for value in side] for side in effect.samples), resplit or 0.0),
+        "p_welch": welch_p(alone, other, resplit or 0.0),
         "correlation": pairing_correlation(reference, cell),
         "skewness": skew,
         "skewed": is_skewed,
