@@ -195,9 +195,9 @@ def _order(job: Job) -> tuple[int, int, int]:
     is_slow = name in SCENARIOS and (SCENARIOS[name].margin is not None or "lost" in name)
     if name.startswith("grown"):
         return 5, chunk, seeds
-    if name in POOLED or seeds < FEW_SEEDS:
-        return 0, chunk, seeds
-    return (3 if n else 4) if is_slow else (1 if n else 2), chunk, seeds
+    if is_slow:
+        return 3 if n else 4, chunk, seeds
+    return (0 if name in POOLED or seeds < FEW_SEEDS else 1 if n else 2), chunk, seeds
 
 
 def report(done: dict[Job, list[float]]) -> None:

@@ -82,8 +82,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
             for row in group.to_dict("records"):
                 y += _STEP
                 if np.isfinite(row["low"]):
-                    low, high = max(0.0, row["low"]), min(1.0, row["high"])
-                    ax.plot([low, high], [y, y], color=row["colour"], linewidth=0.8, zorder=2)
+                    ax.plot([row["low"], row["high"]], [y, y], color=row["colour"], linewidth=0.8, zorder=2)
                 draw_point(ax, row["accuracy"], y, row["marker"] or "o", 3.2, row["colour"], row["colour"])
             ticks.append((first + y + _STEP) / 2)
             labels.append(wrapped(str(name), _NAME))
