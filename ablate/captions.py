@@ -38,7 +38,7 @@ class Inference(NamedTuple):
 
     Args:
         interval: Such as ``95% t intervals, unadjusted``.
-        test: Such as ``paired t tests, Holm-adjusted over 3 comparisons (α = 0.05)``.
+        test: Such as ``paired t tests, Holm-adjusted over 3 comparisons (α = 0.05), on this test set``.
     """
 
     interval: str
@@ -66,7 +66,8 @@ def inference(
     bounds = f"α = {ALPHA:g}" + ("" if margin is None else f", margin {margin:g}")
     return Inference(
         f"{CONFIDENCE} {several(interval)}{_EXPLANATIONS.get(interval, '')}, unadjusted",
-        f"{several(test)}, {adjusted_over(correction, count, noun)} ({bounds})",
+        f"{several(test)}, {adjusted_over(correction, count, noun)} ({bounds})"
+        + (f",{source.scope}" if source.scope else ""),
     )
 
 
@@ -87,6 +88,18 @@ def inference_sentences(
     stated = inference(source, count, noun)
     # Not str.format: names of factors may hold braces.
     return sentences.replace("{interval}", stated.interval, 1).replace("{test}", stated.test, 1)
+
+
+def bounds_sentence(means: pd.DataFrame) -> list[str]:
+    """What to say where the interval of a mean of shares ends at a bound, which no mean can pass.
+
+    Args:
+        means: Columns ``mean`` with the ends ``low`` and ``high``.
+    """
+    below, above = means["mean"] - means["low"], means["high"] - means["mean"]
+    if not bool(((below - above).abs() > 1e-9 * (below + above)).any()):
+        return []
+    return ["Where an interval would pass a bound of the metric, it ends there."]
 
 
 def margin_sentence(summary: Summary) -> list[str]:

@@ -172,3 +172,43 @@ SCENARIOS: Mapping[str, Scenario] = {
 POWER: Mapping[str, Scenario] = {
     f"d={d:g}": Scenario(_effects(of_size(d)), of_size(d), sizes=(3, 4, 5, 6, 7, 8, 10, 0)) for d in (0.5, 1, 2, 4)
 }
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Studies on several data sets, three seeds on each, whose effects are pooled; the mean effect is 0.
+
+    Args:
+        effects: From (studies, cells, data sets) the true effects on each data set.
+        noise: Least and greatest spread of runs over the data sets.
+        excluded: See :class:`Scenario`.
+        excluded_at: At which numbers of data sets.
+    """
+
+    effects: Callable[[np.random.Generator, tuple[int, ...]], Floats]
+    noise: tuple[float, float] = (1.0, 1.0)
+    excluded: str = ""
+    excluded_at: tuple[int, ...] = (3, 10)
+
+    def law(self, rng: np.random.Generator, shape: tuple[int, int, int, int]) -> Floats:
+        """The contributions by study, cell, data set and seed."""
+        studies, _, sets, seeds = shape
+        noise = rng.standard_normal((studies, 1, sets, seeds)) - rng.standard_normal(shape)
+        return self.effects(rng, shape[:3])[..., np.newaxis] + noise * np.geomspace(*self.noise, sets)[:, np.newaxis]
+
+
+def _varying(spread: float) -> Callable[[np.random.Generator, tuple[int, ...]], Floats]:
+    return lambda rng, shape: spread * rng.standard_normal(shape)
+
+
+POOLED: Mapping[str, Pooled] = {
+    "pooled: effects alike": Pooled(_varying(0.0)),
+    "pooled: effects vary by .5": Pooled(_varying(0.5)),
+    "pooled: effects vary by 2": Pooled(_varying(2.0)),
+    "pooled: the same, noise .3 to 3": Pooled(_varying(0.5), (0.3, 3.0)),
+    "pooled: effects skewed (exponential)": Pooled(
+        lambda rng, shape: rng.exponential(size=shape) - 1.0,
+        excluded="effects that are skewed over data sets",
+    ),
+}
+DATA_SETS, SEEDS_EACH = (3, 10), 3

@@ -4,14 +4,14 @@ Studies with lost runs or a margin are judged by the functions of the product, o
 ``verdict_twin``, of which a test shows that it decides alike. What is done is kept in a file, so that the command given
 again goes on where it stopped. Coverage counts an interval that is withheld as the whole line.
 
-Usage: python benchmarks/verdicts.py [studies, default 10000] [file, default verdicts.jsonl] [seconds, default no end]
+Usage: python benchmarks/verdicts.py [studies, default 10000] [--file verdicts.jsonl] [--seconds 600] [--workers 2]
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
-import sys
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -20,20 +20,20 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from verdict_scenarios import POWER, SCENARIOS, Scenario
+from verdict_scenarios import CELLS, DATA_SETS, POOLED, POWER, SCENARIOS, SEEDS_EACH, Scenario
 from verdict_studies import trajectories
-from verdict_twin import Batch, auto, before, fixed
+from verdict_twin import Batch, auto, before, fixed, likely_seeds, pooled
 
 from ablate.analysis.boundary import FIRST_LOOK, SequentialRule
 from ablate.analysis.decisions import Decision, Trajectory, decide
 from ablate.analysis.growth import levels_of
-from ablate.analysis.power import advised_seeds
+from ablate.analysis.moderation import FEW_SEEDS
 from ablate.analysis.sequential import follow
 from ablate.analysis.verdicts import adjust, direction_of, evidence, verdict
 
 RULE = SequentialRule(20)
 CHUNK = 1000
-SEED = 20261124
+SEED = 20261130
 
 
 def plain(study: dict[str, Trajectory], margin: float | None) -> list[Decision]:
@@ -80,8 +80,7 @@ def simulate(name: str, n: int, rule: str, chunk: int) -> list[float]:
     rng = np.random.default_rng([SEED, zlib.crc32(name.encode()), n, chunk])
     shape = (CHUNK, len(scenario.truth), n or RULE.max_seeds)
     reference, cells = scenario.law(rng, shape)
-    is_constant = (np.ptp(reference - cells, axis=2) < 1e-6).any()
-    if scenario.margin is None and not is_constant and not np.isnan(cells - reference).any():
+    if scenario.margin is None and not np.isnan(cells - reference).any():
         twin = before if rule == "plain" else fixed if n else lambda a, b: auto(a, b, RULE)
         return batch_measures(twin(reference, cells), scenario)
     rows = []
@@ -116,9 +115,9 @@ def grown(cells: int, advised: bool, chunk: int) -> list[float]:
                 break
             looks.append(n)
             if advised:
-                seeds = [advised_seeds(decision.contribution, cells) for decision in undecided]
-                known = [number.likely for number in seeds if number is not None and number.likely is not None]
-                more = [number for number in known if number > n]
+                means = [decision.contribution for decision in undecided]
+                numbers = [likely_seeds(mean.mean, mean.error, mean.n, cells) for mean in means if mean.error > 0]
+                more = [number for number in numbers if number is not None and number > n]
                 if not more:
                     break
                 n = min(more)
@@ -128,6 +127,13 @@ def grown(cells: int, advised: bool, chunk: int) -> list[float]:
     return [float(np.mean(wrong))]
 
 
+def over_data_sets(name: str, sets: int, chunk: int) -> list[float]:
+    """The mean measures of studies whose effects are pooled over data sets."""
+    rng = np.random.default_rng([SEED, zlib.crc32(name.encode()), sets, chunk])
+    found = pooled(POOLED[name].law(rng, (CHUNK, CELLS, sets, SEEDS_EACH)))
+    return batch_measures(found, Scenario(lambda *_: (np.zeros(0), np.zeros(0))))
+
+
 Job = tuple[str, int, str, int]
 
 
@@ -135,6 +141,8 @@ def run(job: Job) -> tuple[Job, list[float]]:
     name, n, rule, chunk = job
     if name.startswith("grown"):
         return job, grown(n, rule == "advised", chunk)
+    if name in POOLED:
+        return job, over_data_sets(name, n, chunk)
     return job, simulate(name, n, rule, chunk)
 
 
@@ -143,16 +151,22 @@ def jobs(studies: int) -> Iterator[Job]:
         for n in scenario.sizes:
             for rule in ("product", "plain") if n else ("product",):
                 yield from ((name, n, rule, chunk) for chunk in range(math.ceil(studies / CHUNK)))
+    for name in POOLED:
+        for sets in DATA_SETS:
+            yield from ((name, sets, "product", chunk) for chunk in range(math.ceil(studies / CHUNK)))
     for name, rule in (("grown to 10 if undecided", "fixed"), ("grown as advised", "advised")):
         for cells in (1, 6):
             yield from ((name, cells, rule, chunk) for chunk in range(math.ceil(studies / CHUNK)))
 
 
 def main() -> None:
-    arguments = sys.argv[1:]
-    studies = int(arguments[0]) if arguments else 10_000
-    path = Path(arguments[1] if len(arguments) > 1 else "verdicts.jsonl")
-    limit = float(arguments[2]) if len(arguments) > 2 else math.inf
+    parser = argparse.ArgumentParser(description="How often verdicts are wrong.")
+    parser.add_argument("studies", nargs="?", type=int, default=10_000, help="of every scenario")
+    parser.add_argument("--file", type=Path, default=Path("verdicts.jsonl"), help="what is done is kept here")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="stop after so many; the next call goes on")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    arguments = parser.parse_args()
+    studies, path, limit = arguments.studies, arguments.file, arguments.seconds
     started = time.perf_counter()
     done: dict[Job, list[float]] = {}
     if path.exists():
@@ -160,9 +174,9 @@ def main() -> None:
             name, n, rule, chunk, *values = json.loads(line)
             done[name, n, rule, chunk] = values
     wanted = list(jobs(studies))
-    # The first studies of every scenario come first: a table of fewer studies is there early.
+    # What takes seconds comes first, and what is decided one by one last.
     missing = sorted((job for job in wanted if job not in done), key=_order)
-    with path.open("a") as file, ProcessPoolExecutor(2) as pool:
+    with path.open("a") as file, ProcessPoolExecutor(arguments.workers) as pool:
         for place in range(0, len(missing), 4):
             if time.perf_counter() - started > limit:
                 print(f"{len(missing) - place} parts are still to come: give the command again.")
@@ -175,9 +189,15 @@ def main() -> None:
     print(f"\n{time.perf_counter() - started:.0f} s")
 
 
-def _order(job: Job) -> tuple[int, bool, int]:
+def _order(job: Job) -> tuple[int, int, int]:
     name, n, _, chunk = job
-    return chunk, name.startswith("grown"), n or RULE.max_seeds
+    seeds = n or RULE.max_seeds
+    is_slow = name in SCENARIOS and (SCENARIOS[name].margin is not None or "lost" in name)
+    if name.startswith("grown"):
+        return 5, chunk, seeds
+    if is_slow:
+        return 3 if n else 4, chunk, seeds
+    return (0 if name in POOLED or seeds < FEW_SEEDS else 1 if n else 2), chunk, seeds
 
 
 def report(done: dict[Job, list[float]]) -> None:
@@ -199,6 +219,13 @@ def report(done: dict[Job, list[float]]) -> None:
         print(
             f"{name:44} {n or 'auto':>4} {before:7.3f} {error:6.3f} {anything:6.3f} {cover:6.3f} {seeds:6.1f}  {reason}"
         )
+    for (name, sets, _), values in rows.items():
+        if name in POOLED:
+            error, _, _, cover, _ = np.mean(np.array(values), axis=0)
+            reason = POOLED[name].excluded if sets in POOLED[name].excluded_at else ""
+            if not reason:
+                worst, least = max(worst, error), min(least, cover)
+            print(f"{name:44} {sets:>4} {'':7} {error:6.3f} {'':6} {cover:6.3f} {'':6}  {reason}")
     for (name, n, _), values in rows.items():
         if name.startswith("grown"):
             error = float(np.mean(values))

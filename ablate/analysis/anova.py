@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.factorial import (
@@ -20,9 +21,11 @@ from ablate.analysis.factorial import (
     term_columns,
     term_factors,
 )
-from ablate.analysis.intervals import ROUNDING
+from ablate.analysis.intervals import LEVEL, ROUNDING
+from ablate.analysis.lenth import TEST
 from ablate.analysis.observations import Observations, block_of, varied
-from ablate.analysis.strata import Stratum, analyse_strata, error_strata
+from ablate.analysis.resplit import inflation, scope
+from ablate.analysis.strata import Stratum, analyse_strata, error_strata, nested_factors
 from ablate.errors import AnalysisError
 from ablate.formatting import listing, plural
 from ablate.study import DESIGNS, Plan
@@ -40,7 +43,8 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
     A full factorial has all interactions (only those of two factors where it has more than five), a fraction those
     of two factors; screening and optimal designs have main effects alone. The block is the seed, or the seed within a
     data set; runs that form no pairs have no block. Split plots, nested seeds and data sets have their error strata,
-    see :mod:`ablate.analysis.strata`.
+    see :mod:`ablate.analysis.strata`. Where each seed splits one data set anew, tests and intervals are the corrected
+    ones (:mod:`ablate.analysis.resplit`), and designs without replicates have none.
 
     Args:
         plan: The plan, of a design with an ``anova_order``.
@@ -63,10 +67,10 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
     factors, metric = varied(plan), plan.study.metric
     order = model_order(plan.study.design)
     if order is None or len(factors) < 2:
-        known = [name for name, design in DESIGNS.items() if design.anova_order is not None]
+        designs = [name for name, design in DESIGNS.items() if design.anova_order is not None]
         raise AnalysisError(
             f"The design '{plan.study.design}' with {plural(len(factors), 'ingredient')} has no analysis of variance: "
-            f"it takes two or more, and one of {', '.join(known)}."
+            f"it takes two or more, and one of {', '.join(designs)}."
         )
     if len(factors) > _MOST_FOR_ALL:
         order = min(order, 2)
@@ -74,7 +78,7 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
     if len(factors) < len(plan.factors):
         return _over_data_sets(plan, table, levels, order, rule)
     if rule is None and (strata := error_strata(plan, values)):
-        return _by_strata(plan, table, levels, order, strata)
+        return _by_strata(plan, values, table, levels, order, strata)
     result = analyse_factorial(table, metric, levels, block="seed" if plan.study.paired else None, order=order)
     notes = [*result.notes, *(_partly_aliased(plan, levels) if order == 1 else [])]
     if rule is not None:
@@ -83,7 +87,7 @@ def anova(plan: Plan, values: Observations, rule: SequentialRule | None = None) 
             "so none is given."
         )
     elif _has_spread(result, table[metric]):
-        return replace(result, notes=tuple(notes))
+        return _for_splits(replace(result, notes=tuple(notes)), plan, values)
     else:
         notes.append("What remains is no more than rounding: without spread no F tests and no intervals.")
     noise = ROUNDING * float(table[metric].abs().max())
@@ -148,7 +152,12 @@ def _over_data_sets(
 
 
 def _by_strata(
-    plan: Plan, table: pd.DataFrame, levels: Mapping[str, Sequence[object]], order: int, strata: Sequence[Stratum]
+    plan: Plan,
+    values: Observations,
+    table: pd.DataFrame,
+    levels: Mapping[str, Sequence[object]],
+    order: int,
+    strata: Sequence[Stratum],
 ) -> Factorial:
     result = analyse_strata(table, plan.study.metric, levels, strata, order)
     units = " and ".join(":".join(stratum) for stratum in strata)
@@ -156,13 +165,72 @@ def _by_strata(
         f"Error strata: {units}, and single runs within them. A factor that was set once for each unit is tested "
         "against the spread of these units."
     )
-    return _of_strata(result.anova, [note, *result.notes])
+    return _for_splits(_of_strata(result.anova, [note, *result.notes]), plan, values)
 
 
 def _of_strata(frame: pd.DataFrame, notes: Sequence[str]) -> Factorial:
     effects = pd.DataFrame(columns=["term", "effect", "error", "low", "high", "p"])
     squares = "of each term given all others of its stratum"
     return Factorial(frame, effects, {}, tuple(notes), squares)
+
+
+def split_count(plan: Plan, values: Observations, term: str) -> int:
+    """Over how many splits of one data set the means are that a term compares: seeds, or runs that form no pairs.
+
+    Args:
+        plan: The plan.
+        values: The metric by cell label and seed.
+        term: A factor, or factors joined by colons.
+    """
+    if plan.study.paired and term not in nested_factors(plan, values):
+        return len(set().union(*values.values()))
+    return max((len(by_seed) for by_seed in values.values()), default=0)
+
+
+def _for_splits(result: Factorial, plan: Plan, values: Observations) -> Factorial:
+    """The analysis of seeds that each split one data set anew: what their overlap leaves of its tests.
+
+    A contrast of cells over seeds has a variance that is too small by the same factor whatever it compares, so every
+    F statistic is divided by it. Whether blocks differ is no question that it answers.
+    """
+    ratio = plan.study.resplit
+    if ratio is None:
+        return result
+    if result.test == TEST:
+        note = (
+            "Each seed splits one data set anew, and Lenth's method takes all noise from a single run a cell: what the "
+            "split decides is not in it, and no correction is known, so no interval and no test is given."
+        )
+        effects = result.effects.assign(error=math.nan, low=math.nan, high=math.nan, p=math.nan)
+        return replace(result, effects=effects, notes=(*result.notes, note), scope=scope(ratio))
+    frame = result.anova
+    factors = {term: inflation(ratio, split_count(plan, values, term)) for term in frame["term"]}
+    f = frame["F"] / frame["term"].map(factors)
+    if plan.study.paired:
+        f = f.where(frame["term"] != "block")
+    strata = frame["stratum"] if "stratum" in frame else pd.Series("", index=frame.index)
+    residual = frame.loc[frame["term"] == "Residual"].set_index(strata[frame["term"] == "Residual"])["df"]
+    p = special.fdtrc(frame["df"], strata.map(residual), f)
+    effects = result.effects
+    if len(effects):
+        error = effects["error"] * np.sqrt(effects["term"].map(factors))
+        half = error * float(special.stdtrit(result.freedom, (1 + LEVEL) / 2))
+        ends = {"low": effects["effect"] - half, "high": effects["effect"] + half}
+        p_effects = 2 * special.stdtr(result.freedom, -effects["effect"].abs() / error)
+        effects = effects.assign(error=error, **ends, p=p_effects)
+    note = (
+        f"Each seed splits one data set anew ({ratio:g} test examples for each training example): F is divided, and "
+        f"the variance of effects multiplied, by 1 + n · {ratio:g} for means over n splits (Nadeau and Bengio)."
+    )
+    test = f"corrected {result.test}"
+    return replace(
+        result,
+        anova=frame.assign(F=f, p=p),
+        effects=effects,
+        notes=(*result.notes, note),
+        test=test,
+        scope=scope(ratio),
+    )
 
 
 def _has_spread(result: Factorial, values: pd.Series) -> bool:

@@ -75,7 +75,7 @@ class CellContrasts:
         for cell, weight in weights:
             total[cell] = total.get(cell, 0.0) + weight
         interval = contrast_interval(self.values, total, by_seed, size, pooled)
-        return Contrast(keys, by_seed, size, interval, about)
+        return Contrast(keys, by_seed, size, interval, about=about)
 
     def average(
         self, keys: Mapping[str, object], groups: Sequence[Sequence[Cell]], signs: Sequence[int], about: About

@@ -67,7 +67,7 @@ def checklist(
         "compute": _compute(summary.runs),
         "versions": _versions(summary),
         "limitations": (
-            f"{_population(summary)} "
+            f"{population_sentence(summary)} "
             "Each effect is conditional on the other ingredients of its reference, on the data and on the training "
             "budget; ingredients dispensable one by one may be needed together."
         ),
@@ -94,10 +94,11 @@ def _growth(summary: Summary, conduct: Conduct) -> str:
     return f" Results were seen at {counts} seeds, where claims were tested at {shares} times alpha."
 
 
-def _population(summary: Summary) -> str:
+def population_sentence(summary: Summary) -> str:
+    """Over what intervals and tests are, and on which data."""
     ratio = summary.study.resplit
     if ratio is None:
-        return "Intervals and tests are over seeds, on this test set."
+        return f"Intervals and tests are over {summary.counted}s,{summary.scope}."
     return (
         f"Intervals and tests are over seeds that each split one data set anew ({ratio:g} test examples for each "
         "training example, by the correction of Nadeau and Bengio)."
@@ -120,17 +121,18 @@ def _assumptions(summary: Summary) -> str:
     if not len(robustness):
         return f"{text}; no effect to check."
     skewed = [str(cell) for cell in robustness.loc[robustness["skewed"].astype(bool), "cell"]]
-    return f"{text}; skewed: {', '.join(skewed) if skewed else 'none flagged'}. Sign-flip and Welch p values beside."
+    beside = "Sign-flip and Welch p values" if summary.study.resplit is None else "Corrected Welch p values"
+    return f"{text}; skewed: {', '.join(skewed) if skewed else 'none flagged'}. {beside} beside."
 
 
 def _pairing(summary: Summary) -> str:
     robustness = summary.robustness
     if not summary.study.paired:
         return "None: runs of different cells share nothing that is recorded."
-    known = [float(value) for value in robustness["correlation"].dropna()] if len(robustness) else []
-    if not known:
+    correlations = [float(value) for value in robustness["correlation"].dropna()] if len(robustness) else []
+    if not correlations:
         return "Correlation of paired runs not measurable with so few seeds."
-    low, high = (typographic(fixed(value, 2)) for value in (min(known), max(known)))
+    low, high = (typographic(fixed(value, 2)) for value in (min(correlations), max(correlations)))
     return f"Measured correlation of paired runs {low} to {high}."
 
 
@@ -176,10 +178,10 @@ def _versions(summary: Summary) -> str:
     runs = summary.runs
     timings = [index for index, name in enumerate(runs.columns) if str(name).startswith("seconds")]
     names = list(runs.columns[timings[-1] + 1 :]) if timings else []
-    known = set(metrics_of(runs, summary.plan))
+    metric_names = set(metrics_of(runs, summary.plan))
     versions = []
     for name in names:
         values = sorted({str(value) for value in runs[name].dropna()})
-        if name not in known and values:
+        if name not in metric_names and values:
             versions.append(f"{name} {' and '.join(values)}")
     return ", ".join(versions) + "." if versions else f"{_ASKED}."

@@ -9,6 +9,7 @@ import pandas as pd
 from ablate.analysis.curves import end_window
 from ablate.analysis.intervals import t_interval
 from ablate.analysis.observations import metrics_of
+from ablate.analysis.resplit import corrected
 from ablate.study import Plan
 from ablate.study.metric import metric_stem
 
@@ -115,7 +116,7 @@ def convergence(curves: pd.DataFrame, plan: Plan) -> pd.DataFrame:
         measured = ends[["last", "window"]].last().groupby("cell", sort=False).last().to_dict("index")
         for cell, gains in slopes.groupby("cell", sort=False):
             if gains.notna().all():
-                gain = t_interval(gains.tolist())
+                gain = corrected(t_interval(gains.tolist()), plan.study.resplit or 0.0)
                 last, window = measured[cell]["last"], measured[cell]["window"]
                 rows.append((cell, column, gain.n, int(last), window, gain.mean, gain.low, gain.high, gain.low > 0))
     return pd.DataFrame(rows, columns=list(CONVERGENCE_COLUMNS))

@@ -139,24 +139,25 @@ def seeds_sentence(conduct: Conduct, plan: Plan) -> str:
         plan: Its plan.
     """
     count = len(plan.study.seeds)
+    # Where runs form no pairs, seeds only number the runs of a cell.
+    unit, each_cell = ("seed", "") if plan.study.paired else ("run", " a cell")
     if conduct.is_adopted and not conduct.first_plans:
         if not plan.study.paired:
             return f"Up to {plural(count, 'run')} a cell, which form no pairs, as they were found."
         return f"{plural(count, 'seed')}, as they were found; when they were chosen is not recorded."
     if conduct.is_comparison:
-        return f"{plural(count, 'seed')} in the studies that are put together."
+        return f"{plural(count, unit)}{each_cell} in the studies that are put together."
     if plan.study.design == CONFIRMATION:
-        return f"{plural(count, 'fresh seed')}, which the confirmed study had not used, fixed before the runs."
+        used = ", which the confirmed study had not used" if plan.study.paired else ""
+        return f"{plural(count, f'fresh {unit}')}{each_cell}{used}, fixed before the runs."
     where = f" in {conduct.parts} folders" if conduct.parts else ""
     if conduct.has_late_seeds:
         first, *later = conduct.seed_counts
-        return (
-            f"{plural(first, 'seed')} fixed before the runs{where}; {enumeration([str(each) for each in later])} after "
-            "results had been seen."
-        )
+        added = enumeration([str(each) for each in later])
+        return f"{plural(first, unit)}{each_cell} fixed before the runs{where}; {added} after results had been seen."
     if not conduct.first_plans:
-        return f"{plural(count, 'seed')}{where}."
-    return f"{plural(count, 'seed')} fixed before the runs{where}."
+        return f"{plural(count, unit)}{each_cell}{where}."
+    return f"{plural(count, unit)}{each_cell} fixed before the runs{where}."
 
 
 def pairing_sentence(conduct: Conduct, plan: Plan, are_paired: Sequence[bool]) -> str:
@@ -176,7 +177,7 @@ def pairing_sentence(conduct: Conduct, plan: Plan, are_paired: Sequence[bool]) -
         )
     if plan.study.sequential:
         seeds = "Every configuration took its seeds in the same order, as many as its verdict needed"
-    elif conduct.is_adopted:
+    elif conduct.is_adopted or conduct.parts or conduct.is_comparison:
         seeds = "Runs of one seed were taken as a pair"
     else:
         seeds = "Every configuration was trained with the same seeds"

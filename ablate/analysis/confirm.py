@@ -6,11 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ablate.analysis.comparisons import shared_pairs, size_of
+from ablate.analysis.comparisons import comparisons, shared_pairs, size_of
 from ablate.analysis.intervals import LEVEL, MeanInterval, t_interval
 from ablate.analysis.power import POWER, seeds_needed, t_power
+from ablate.analysis.resplit import corrected, scope
 from ablate.analysis.sentences import Unit, unit_of
 from ablate.analysis.summary import Summary
+from ablate.analysis.unpaired import welch_interval
 from ablate.analysis.verdict_words import claim_of
 from ablate.analysis.verdicts import BELOW, Evidence, evidence, verdict
 from ablate.errors import AnalysisError
@@ -85,7 +87,7 @@ def effort(summary: Summary, levels: Mapping[str, str], seeds: int | None = None
     """The number of fresh seeds for a confirmation, from the spread that the study has seen.
 
     The spread of the reduced network against the full one is not known beforehand. Instead, the largest spread among
-    the paired differences of the removed ingredients is used.
+    the differences of the removed ingredients is used: of paired runs, or of two runs that form no pair.
 
     Args:
         summary: The study.
@@ -101,27 +103,37 @@ def effort(summary: Summary, levels: Mapping[str, str], seeds: int | None = None
         raise AnalysisError("Non-inferiority needs a margin declared before the runs: study.margin.")
     if seeds is not None and seeds < 2:
         raise AnalysisError(f"{seeds} seeds: a confirmation needs at least 2.")
+    references = {pair.cell.label: pair.reference.label for pair in comparisons(summary.plan)}
     spreads = []
     for row in summary.effects.itertuples(index=False):
         if levels.get(str(row.factor)) == row.level:
-            differences = summary.pairs.loc[summary.pairs["cell"] == row.cell, "difference"].tolist()
-            spreads.append(t_interval(differences).error * math.sqrt(len(differences)))
-    known = [spread for spread in spreads if not math.isnan(spread)]
+            if study.paired:
+                samples = [summary.pairs.loc[summary.pairs["cell"] == row.cell, "difference"].tolist()]
+            else:
+                samples = [list(summary.values[name].values()) for name in (str(row.cell), references[str(row.cell)])]
+            means = [t_interval(values) for values in samples]
+            spreads.append(math.hypot(*(mean.error * math.sqrt(mean.n) for mean in means)))
+    measured = [spread for spread in spreads if not math.isnan(spread)]
+    noun = "seeds" if study.paired else "runs of each"
+    of_what = "the paired difference" if study.paired else "the difference of two runs"
+    groups, overlap = (1 if study.paired else 2), study.resplit or 0.0
     # Without a spread the number of seeds is a guess, and the text says so.
-    if not known:
+    if not measured:
         count = seeds or _MOST_FRESH // 2
-        return Effort(count, math.nan, f"{count} fresh seeds; how much they find is not known: there is no spread yet.")
+        return Effort(
+            count, math.nan, f"{count} fresh {noun}; how much they find is not known: there is no spread yet."
+        )
     # The upper end of the two-sided interval decides, so the level of this one-sided test is half of 1 - LEVEL.
-    shift, level = study.margin / max(known), (1 - LEVEL) / 2
-    needed = seeds_needed(shift, level, sides=1, power=POWER)
+    shift, level = study.margin / max(measured), (1 - LEVEL) / 2
+    needed = seeds_needed(shift, level, sides=1, power=POWER, samples=groups, overlap=overlap)
     count = seeds or max(_LEAST_FRESH, min(needed or _MOST_FRESH, _MOST_FRESH))
-    power = float(t_power(shift, count, level, sides=1))
+    power = float(t_power(shift, count, level, sides=1, samples=groups, overlap=overlap))
     text = (
-        f"{count} fresh seeds: if nothing is lost, this is confirmed in {percent(power)} of all cases "
-        f"(standard deviation of the paired difference {max(known):.2g}, margin {study.margin:g})."
+        f"{count} fresh {noun}: if nothing is lost, this is confirmed in {percent(power)} of all cases "
+        f"(standard deviation of {of_what} {max(measured):.2g}, margin {study.margin:g})."
     )
     if power < POWER and needed is not None:
-        text += f" For {percent(POWER)} it takes {needed} seeds."
+        text += f" For {percent(POWER)} it takes {needed} {noun}."
     return Effort(count, power, text)
 
 
@@ -151,6 +163,9 @@ def confirmation(
 ) -> Confirmation:
     """Test whether the reduced network is worse than the full one by less than the margin.
 
+    Runs are compared as in the study: within seeds or, where they form no pairs, by Welch's interval; where each seed
+    splits one data set anew, by the corrected one.
+
     Args:
         study: The study that found the ingredients dispensable, with its margin.
         full: The metric of the full network by seed.
@@ -167,6 +182,7 @@ def confirmation(
         (True, 'no effect')
     """
     pairs = shared_pairs(full, reduced)
+    shared = len(pairs) if study.paired else min(len(full), len(reduced))
     faults = []
     if study.margin is None:
         faults.append("Non-inferiority needs a margin declared before the runs: study.margin.")
@@ -174,17 +190,23 @@ def confirmation(
     if used:
         listed = ", ".join(map(str, used))
         faults.append(f"Seeds {listed} served to find the ingredients; a confirmation needs fresh ones.")
-    if len(pairs) < 2:
-        faults.append(f"The two networks share {len(pairs)} finished seeds; at least 2 are needed.")
+    if shared < 2:
+        have = f"share {shared} finished seeds" if study.paired else f"have {shared} finished runs each"
+        faults.append(f"The two networks {have}; at least 2 are needed.")
     if faults:
         raise AnalysisError("\n".join(faults))
-    difference = t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs))
+    if study.paired:
+        own = t_interval([b - a for a, b in pairs.values()], scale=size_of(pairs))
+        difference = corrected(own, study.resplit or 0.0)
+    else:
+        # Numbers of seeds only count the runs: sorted, so that no order can matter.
+        difference = welch_interval(sorted(full.values()), sorted(reduced.values()), study.resplit or 0.0)
     sign = -1.0 if study.direction == "max" else 1.0
     contribution = replace(difference, mean=0.0 + sign * difference.mean)
     p = evidence(contribution, study.margin)
     # A network is confirmed whenever its loss is shown to be below the margin, be it small but certain or none.
     confirmed = study.margin is not None and contribution.high < study.margin
-    unit = unit_of(study.metric, (value for pair in pairs.values() for value in pair))
+    unit = unit_of(study.metric, [*full.values(), *reduced.values()])
     conclusion = verdict(contribution, p, study.margin)
     result = Confirmation(difference, contribution, p, conclusion, confirmed)
     return replace(result, text=_text(study, unit, result, change))
@@ -200,8 +222,9 @@ def _text(study: Study, unit: Unit, result: Confirmation, change: str) -> str:
             "seeds alike, which allows no test."
         )
     mean, low, high = rounded_interval(scaled.mean, scaled.low, scaled.high)
-    interval = f"{percent(LEVEL)} CI {low} to {high}, n = {plural(difference.n, 'fresh seed')}"
-    changes = f"{change} changes {metric} by {mean}{unit.suffix} ({interval})"
+    counted = plural(difference.n, "fresh seed") if study.paired else f"{plural(difference.n, 'fresh run')} of each"
+    interval = f"{percent(LEVEL)} CI {low} to {high}, n = {counted}"
+    changes = f"{change} changes {metric}{scope(study.resplit)} by {mean}{unit.suffix} ({interval})"
     margin = unit.margin(study.margin or 0.0)
     if result.is_confirmed:
         return f"Confirmed: {changes}, which excludes a turn for the worse by the margin of {margin}."

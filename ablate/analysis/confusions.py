@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ablate.analysis.intervals import t_interval
+from ablate.analysis.intervals import t_interval, truncated
+from ablate.analysis.resplit import corrected
 
 SHARE_COLUMNS = ("cell", "class", "predicted", "share", "images", "n")
 ACCURACY_COLUMNS = ("cell", "class", "accuracy", "low", "high", "images", "n")
@@ -43,11 +44,14 @@ def confusion_shares(confusions: pd.DataFrame) -> pd.DataFrame:
     return sums.assign(share=sums["share"] / n, images=sums["images"] / n, n=n)[list(SHARE_COLUMNS)]
 
 
-def class_accuracies(confusions: pd.DataFrame) -> pd.DataFrame:
+def class_accuracies(confusions: pd.DataFrame, resplit: float | None = None) -> pd.DataFrame:
     """The accuracy of each cell on the images of each class, the mean over its runs with its 95% t interval.
+
+    The intervals end at 0 and 1.
 
     Args:
         confusions: As for :func:`confusion_shares`.
+        resplit: See :class:`~ablate.study.Study`.
 
     Returns:
         A row for each cell and class with the columns :data:`ACCURACY_COLUMNS`; ``images`` is their mean number in a
@@ -61,6 +65,6 @@ def class_accuracies(confusions: pd.DataFrame) -> pd.DataFrame:
     runs = pd.DataFrame({"accuracy": by_run["right"].sum(), "images": by_run["total"].first()}).reset_index()
     rows = []
     for (cell, name), own in runs.groupby(["cell", "class"], sort=False):
-        mean = t_interval(own["accuracy"].tolist(), scale=1.0)
+        mean = truncated(corrected(t_interval(own["accuracy"].tolist(), scale=1.0), resplit or 0.0), 1.0)
         rows.append((cell, name, mean.mean, mean.low, mean.high, float(own["images"].mean()), mean.n))
     return pd.DataFrame(rows, columns=list(ACCURACY_COLUMNS))

@@ -187,5 +187,11 @@ def over_data_sets(estimates: Estimates, make: CellContrasts) -> Estimates:
             "Seeds were taken until verdicts stood, for which no interval or p value over data sets is known: none is "
             "given."
         )
-    over = {"interval": OVER_DATA_SETS, "test": "t test over data sets", "counted": "data set"}
-    return replace(estimates, table=table, notes=tuple(notes), **over)
+    return replace(
+        estimates,
+        table=table,
+        notes=tuple(notes),
+        interval=OVER_DATA_SETS,
+        test="t test over data sets",
+        counted="data set",
+    )

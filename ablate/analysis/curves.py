@@ -11,9 +11,10 @@ import pandas as pd
 
 from ablate.analysis.comparisons import comparisons
 from ablate.analysis.intervals import ROUNDING, t_half_width, t_interval
+from ablate.analysis.resplit import corrected, inflation
 from ablate.analysis.rounds import Round
 from ablate.study import Plan
-from ablate.study.metric import metric_stem
+from ablate.study.metric import metric_stem, share_top
 
 _KEYS = ("study", "cell", "seed", "epoch")
 _VALIDATION = ("val_", "validation_", "valid_")
@@ -51,19 +52,19 @@ def tracks(curves: pd.DataFrame, metric: str) -> tuple[Track, ...]:
         >>> [(track.validation, track.training) for track in tracks(curves, "test_accuracy")]
         [('val_accuracy', None), ('val_loss', 'loss')]
     """
-    known = curve_columns(curves)
+    columns = curve_columns(curves)
     stem = metric_stem(metric)
-    scores = [name for name in (*(f"{prefix}{stem}" for prefix in _VALIDATION), metric, stem) if name in known]
-    losses = [name for name in (*(f"{prefix}loss" for prefix in _VALIDATION), "test_loss", "loss") if name in known]
-    chosen = list(dict.fromkeys([*scores[:1], *losses[:1]])) or list(known[:2])
-    return tuple(Track(name, _training(name, known), name in losses) for name in chosen)
+    scores = [name for name in (*(f"{prefix}{stem}" for prefix in _VALIDATION), metric, stem) if name in columns]
+    losses = [name for name in (*(f"{prefix}loss" for prefix in _VALIDATION), "test_loss", "loss") if name in columns]
+    chosen = list(dict.fromkeys([*scores[:1], *losses[:1]])) or list(columns[:2])
+    return tuple(Track(name, _training(name, columns), name in losses) for name in chosen)
 
 
-def _training(name: str, known: Sequence[str]) -> str | None:
+def _training(name: str, columns: Sequence[str]) -> str | None:
     stem = next((name.removeprefix(prefix) for prefix in (*_VALIDATION, "test_") if name.startswith(prefix)), None)
     if stem is None:
         return None
-    return next((f"{prefix}{stem}" for prefix in _TRAINING if f"{prefix}{stem}" in known), None)
+    return next((f"{prefix}{stem}" for prefix in _TRAINING if f"{prefix}{stem}" in columns), None)
 
 
 def curve_columns(curves: pd.DataFrame) -> tuple[str, ...]:
@@ -92,16 +93,17 @@ def counted_curves(curves: pd.DataFrame, runs: pd.DataFrame, plan: Plan, round: 
     return curves.merge(counted, on=["cell", "seed"])
 
 
-def mean_curves(curves: pd.DataFrame, *columns: str) -> pd.DataFrame:
+def mean_curves(curves: pd.DataFrame, *columns: str, resplit: float | None = None) -> pd.DataFrame:
     """The mean of curves over the seeds of each cell, with its pointwise 95% t interval.
 
     A cell's curve ends with the last epoch that all its runs reached: beyond it, the mean would change because runs
-    stop and not because they learn.
+    stop and not because they learn. Intervals of shares end at their bounds.
 
     Args:
         curves: One row per epoch of a run: ``cell``, ``seed``, ``epoch``, then numbers; only runs that count, see
             :attr:`ablate.analysis.Summary.counted_curves`.
         columns: The numbers.
+        resplit: See :class:`~ablate.study.Study`.
 
     Returns:
         One row per column, cell and epoch: ``metric`` (the column), ``cell``, ``epoch``, ``n``, ``mean``, ``low``,
@@ -112,7 +114,13 @@ def mean_curves(curves: pd.DataFrame, *columns: str) -> pd.DataFrame:
         >>> mean_curves(curves, "loss")[["metric", "epoch", "n", "mean"]].values.tolist()
         [['loss', 1, 2, 2.0]]
     """
-    parts = [_over_runs(_finite(curves, column)).assign(metric=column) for column in columns]
+    parts = []
+    for column in columns:
+        rows = _finite(curves, column)
+        table, top = _over_runs(rows, resplit), share_top(column, rows["value"].tolist())
+        if top is not None:
+            table = table.assign(low=table["low"].clip(lower=0.0), high=table["high"].clip(upper=top))
+        parts.append(table.assign(metric=column))
     # An empty table among others would change the types of their columns.
     parts = [part for part in parts if len(part)] or [pd.DataFrame(columns=["metric", *_MEAN_COLUMNS])]
     return pd.concat(parts, ignore_index=True)[["metric", *_MEAN_COLUMNS]]
@@ -139,7 +147,7 @@ def difference_curves(curves: pd.DataFrame, plan: Plan, column: str) -> pd.DataF
         references = references.iloc[:0]
     pairs = cells.merge(references, on=["reference", "seed", "epoch"])
     size = np.maximum(pairs["value"].abs(), pairs["against"].abs())
-    return _over_runs(pairs.assign(value=pairs["value"] - pairs["against"], size=size))
+    return _over_runs(pairs.assign(value=pairs["value"] - pairs["against"], size=size), plan.study.resplit)
 
 
 def _finite(curves: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -148,7 +156,7 @@ def _finite(curves: pd.DataFrame, column: str) -> pd.DataFrame:
     return finite
 
 
-def _over_runs(rows: pd.DataFrame) -> pd.DataFrame:
+def _over_runs(rows: pd.DataFrame, resplit: float | None) -> pd.DataFrame:
     """Mean and interval of ``value`` by cell and epoch, where all runs of the cell have one."""
     sizes = rows["size"] if "size" in rows else rows["value"].abs()
     groups = rows.assign(size=sizes).groupby(["cell", "epoch"], sort=True)
@@ -157,7 +165,8 @@ def _over_runs(rows: pd.DataFrame) -> pd.DataFrame:
     table = table[table["n"] == table["cell"].map(rows.groupby("cell")["seed"].nunique())]
     # As everywhere, a spread within rounding counts as none, and there is no interval.
     varied = (table["n"] > 1) & (table["most"] - table["least"] > ROUNDING * table["size"])
-    half = t_half_width(table["n"].where(varied)) * table["spread"] / np.sqrt(table["n"])
+    variance = table["spread"] ** 2 / table["n"] * inflation(resplit or 0.0, table["n"])
+    half = t_half_width(table["n"].where(varied)) * np.sqrt(variance)
     table = table.assign(low=table["mean"] - half, high=table["mean"] + half)
     means: pd.DataFrame = table[list(_MEAN_COLUMNS)].reset_index(drop=True)
     return means
@@ -199,7 +208,7 @@ def end_window(epochs: int) -> int:
     return max(_LEAST, math.ceil(_SHARE * epochs))
 
 
-def overfitting(curves: pd.DataFrame, validation: str, training: str) -> pd.DataFrame:
+def overfitting(curves: pd.DataFrame, validation: str, training: str, resplit: float | None = None) -> pd.DataFrame:
     """Where a cell begins to overfit: its mean validation loss is lowest, and rises while the training loss falls.
 
     The rise is that of the validation loss from this epoch to the end (the mean of the last tenth of the epochs, at
@@ -211,6 +220,7 @@ def overfitting(curves: pd.DataFrame, validation: str, training: str) -> pd.Data
         curves: As for :func:`mean_curves`.
         validation: Column of the loss on data that are not trained on.
         training: Column of the loss on the training data.
+        resplit: See :class:`~ablate.study.Study`.
 
     Returns:
         A row for every cell with two seeds or more: ``cell``, ``epoch`` of the lowest mean, ``n``, ``rise`` with its
@@ -226,7 +236,7 @@ def overfitting(curves: pd.DataFrame, validation: str, training: str) -> pd.Data
         ends = losses[:, -window:].mean(axis=1)
         other_means = (losses.sum(axis=0) - losses) / (len(losses) - 1)
         rises = ends - losses[np.arange(len(losses)), other_means.argmin(axis=1)]
-        rise = t_interval(rises.tolist(), scale=float(np.abs(losses).max()))
+        rise = corrected(t_interval(rises.tolist(), scale=float(np.abs(losses).max())), resplit or 0.0)
         lowest = int(losses.mean(axis=0).argmin())
         epoch = int(held_out.columns[lowest])
         training_means = trained.mean(axis=0)

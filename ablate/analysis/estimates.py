@@ -12,7 +12,7 @@ from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.decisions import Trajectory
 from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.observations import Observations
-from ablate.analysis.resplit import corrected
+from ablate.analysis.resplit import corrected, scope
 from ablate.analysis.sequential import repeated_interval, sequential_evidence
 from ablate.analysis.verdict_words import About, verdict_about
 from ablate.analysis.verdicts import HOLM, Evidence, adjust, correction_of, evidence, verdict
@@ -65,6 +65,7 @@ class Estimates:
         test: What the p values are of: ``"t test"``, ``"sequential t test"``, ...
         correction: How they are adjusted, see :func:`ablate.analysis.verdicts.correction_of`.
         counted: What the column ``n`` counts: ``"seed"``, ``"run"`` or ``"data set"``.
+        resplit: See :class:`~ablate.study.Study`.
     """
 
     estimand: str
@@ -74,6 +75,12 @@ class Estimates:
     test: str = name_of_test(None)
     correction: str = HOLM
     counted: str = "seed"
+    resplit: float | None = None
+
+    @property
+    def scope(self) -> str:
+        """Of which data they speak, see :func:`ablate.analysis.resplit.scope`; data sets are a sample of others."""
+        return "" if self.counted == "data set" else scope(self.resplit)
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,7 @@ class Contrast:
             is good.
         size: Magnitude of the metric, against which the contrast may be rounding noise.
         interval: The contrast with its interval, where it does not follow from the values by seed alone.
+        splits: Over how many splits of one data set that interval is, where it counts something else.
         about: What its verdict is about, see :data:`ablate.analysis.verdict_words.About`.
     """
 
@@ -93,6 +101,7 @@ class Contrast:
     values: Mapping[int, float] = field(hash=False)
     size: float = 0.0
     interval: MeanInterval | None = None
+    splits: int | None = None
     about: About = "part"
 
 
@@ -125,7 +134,8 @@ def estimate(
     for contrast in contrasts:
         values = tuple(sign * value for value in contrast.values.values())
         if contrast.interval is not None:
-            contributions.append(corrected(replace(contrast.interval, mean=sign * contrast.interval.mean), overlap))
+            own = replace(contrast.interval, mean=sign * contrast.interval.mean)
+            contributions.append(corrected(own, overlap, contrast.splits))
             raw.append(evidence(contributions[-1], study.margin))
         elif rule is None:
             contributions.append(corrected(t_interval(values, scale=contrast.size), overlap))
@@ -158,7 +168,13 @@ def estimate(
     table = pd.DataFrame(rows, columns=[*(contrasts[0].keys if contrasts else ()), *ESTIMATE_COLUMNS])
     kind = f"corrected {kind}" if overlap else kind
     return Estimates(
-        estimand, table, tuple(notes), interval or name_of_interval(rule), name_of_test(rule, kind), correction
+        estimand,
+        table,
+        tuple(notes),
+        interval or name_of_interval(rule),
+        name_of_test(rule, kind),
+        correction,
+        resplit=study.resplit,
     )
 
 

@@ -14,6 +14,7 @@ from scipy import linalg, special
 from ablate.analysis.boundary import Floats
 from ablate.analysis.intervals import LEVEL
 from ablate.analysis.lenth import INTERVAL, TEST, lenth
+from ablate.analysis.resplit import scope
 from ablate.errors import AnalysisError
 
 TINY = 1e-9
@@ -44,6 +45,7 @@ class Factorial:
         freedom: Degrees of freedom of the residual.
         interval: What the intervals of the effects are.
         test: What their p values are of.
+        scope: Of which data they speak, see :func:`ablate.analysis.resplit.scope`.
     """
 
     anova: pd.DataFrame
@@ -59,6 +61,7 @@ class Factorial:
     freedom: int = 0
     interval: str = "t interval"
     test: str = "t test"
+    scope: str = scope(None)
 
 
 def analyse_factorial(
@@ -198,7 +201,10 @@ def _without_residual(result: Factorial, variances: Sequence[float]) -> Factoria
 
 def occurring_levels(table: pd.DataFrame, factors: Mapping[str, Sequence[object]]) -> dict[str, tuple[object, ...]]:
     """The levels that occur, by factor, without the factors of which only one does."""
-    levels = {name: tuple(level for level in known if (table[name] == level).any()) for name, known in factors.items()}
+    levels = {
+        name: tuple(level for level in every_level if (table[name] == level).any())
+        for name, every_level in factors.items()
+    }
     return {name: present for name, present in levels.items() if len(present) > 1}
 
 

@@ -73,6 +73,26 @@ class MeanInterval:
         )
 
 
+def truncated(mean: MeanInterval, top: float | None) -> MeanInterval:
+    """An interval without what no mean can be: below 0 or above ``top``.
+
+    A mean that lies between the bounds is covered by the one interval where it is by the other, so that truncation
+    changes no coverage. Source: M. Mandelkern, Setting confidence intervals for bounded parameters, Statistical Science
+    17 (2002), 149-172, section 2.
+
+    Args:
+        mean: The mean of shares with its interval.
+        top: The largest value, see :func:`ablate.study.metric.share_top`; None for a metric without bounds.
+
+    Example:
+        >>> truncated(MeanInterval(3, 0.99, 0.005, 0.022), 1.0).ends
+        (0.968, 1.0)
+    """
+    if top is None or (0 <= mean.low and mean.high <= top) or math.isnan(mean.half):
+        return mean
+    return replace(mean, ends=(max(0.0, mean.low), min(top, mean.high)))
+
+
 def is_constant(values: Sequence[float], scale: float | None = None) -> bool:
     """Whether values differ by no more than the rounding of single precision.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from ablate.analysis.anova import anova, model_levels, model_table
+from ablate.analysis.anova import anova, model_levels, model_table, split_count
 from ablate.analysis.estimates import Contrast, Estimates, estimate
 from ablate.analysis.factorial import Factorial, analyse_factorial
 from ablate.analysis.intervals import MeanInterval, interval_of
+from ablate.analysis.lenth import TEST
 from ablate.analysis.observations import Observations, varied
 from ablate.analysis.strata import StrataAnalysis, analyse_strata, error_strata, is_incomplete
 from ablate.analysis.verdict_words import subject_of
@@ -77,7 +78,7 @@ def level_effects(plan: Plan, values: Observations) -> Estimates:
             keys = {"factor": factor.name, "level": row["level"]}
             size = float(table[metric].abs().max())
             about = subject_of(factor.reference, str(row["level"]))
-            contrasts.append(Contrast(keys, {}, size, interval, about))
+            contrasts.append(Contrast(keys, {}, size, interval, split_count(plan, values, factor.name), about))
     if not contrasts:
         raise AnalysisError(f"The runs of study '{plan.study.name}' estimate no main effect. {' '.join(notes)}")
     estimates = estimate(
@@ -87,7 +88,7 @@ def level_effects(plan: Plan, values: Observations) -> Estimates:
         plan.study,
         notes=(*notes, *fitted.notes),
         interval=fitted.interval,
-        test="t test" if fitted.test == "t test" else fitted.test,
+        test=TEST if fitted.test == TEST else "t test",
     )
     return replace(estimates, counted=RUNS)
 

@@ -96,12 +96,13 @@ def observe(runs: pd.DataFrame, plan: Plan) -> dict[str, dict[int, float]]:
     if finished.empty:
         return observed
     metric = plan.study.metric
-    known = metrics_of(runs, plan)
-    column = metric if metric in known else f"metric.{metric}"  # what a metric with the name of another column becomes
-    if column not in known:
+    metrics = metrics_of(runs, plan)
+    # What a metric with the name of another column becomes.
+    column = metric if metric in metrics else f"metric.{metric}"
+    if column not in metrics:
         raise AnalysisError(
             f"No finished run of study '{plan.study.name}' has the metric '{metric}'. "
-            f"Metrics: {', '.join(sorted(known)) or 'none'}.{suggestion(metric, known)} "
+            f"Metrics: {', '.join(sorted(metrics)) or 'none'}.{suggestion(metric, metrics)} "
             "Name the one that decides (study.metric=..., or hydra.sweeper.metric=...); nothing is trained again."
         )
     values = pd.to_numeric(finished[column], errors="coerce")
@@ -159,8 +160,8 @@ def fill(values: Observations, runs: pd.DataFrame, plan: Plan) -> dict[str, dict
         for cell in plan.cells:
             by_block.setdefault(block_of(cell, plan), []).extend(values[cell.label].values())
         for cell in plan.cells:
-            known = by_block[block_of(cell, plan)]
-            if study.failures != "worst" or known:
-                value = worst(known) if study.failures == "worst" else float(study.failures)
+            block_values = by_block[block_of(cell, plan)]
+            if study.failures != "worst" or block_values:
+                value = worst(block_values) if study.failures == "worst" else float(study.failures)
                 filled[cell.label].update(dict.fromkeys(lost[cell.label], value))
     return {cell: dict(sorted(by_seed.items())) for cell, by_seed in filled.items()}

@@ -52,24 +52,24 @@ def pooled_error(values: Observations, cells: Iterable[str], paired: bool) -> Po
         >>> pooled_error(values, values, True), pooled_error(values, values, False)  # doctest: +NORMALIZE_WHITESPACE
         (PooledError(variance=0.25, freedom=1, paired=True), PooledError(variance=1.25, freedom=2, paired=False))
     """
-    known = [values[cell] for cell in cells if values[cell]]
-    if not known:
+    runs_by_cell = [values[cell] for cell in cells if values[cell]]
+    if not runs_by_cell:
         return None
     if paired:
-        shared = sorted(set.intersection(*(set(by_seed) for by_seed in known)))
-        table = np.array([[by_seed[seed] for seed in shared] for by_seed in known], dtype=float)
-        freedom = (len(known) - 1) * (len(shared) - 1)
+        shared = sorted(set.intersection(*(set(by_seed) for by_seed in runs_by_cell)))
+        table = np.array([[by_seed[seed] for seed in shared] for by_seed in runs_by_cell], dtype=float)
+        freedom = (len(runs_by_cell) - 1) * (len(shared) - 1)
         if freedom < 1:
             return None
         residual = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
     else:
-        freedom = sum(len(by_seed) - 1 for by_seed in known)
+        freedom = sum(len(by_seed) - 1 for by_seed in runs_by_cell)
         if freedom < 1:
             return None
         residual = np.concatenate(
-            [np.sort(list(each.values())) - np.mean(np.sort(list(each.values()))) for each in known]
+            [np.sort(list(each.values())) - np.mean(np.sort(list(each.values()))) for each in runs_by_cell]
         )
-    size = max(abs(value) for by_seed in known for value in by_seed.values())
+    size = max(abs(value) for by_seed in runs_by_cell for value in by_seed.values())
     squares = math.fsum(np.square(residual).ravel())
     if squares / freedom <= (ROUNDING * size) ** 2:
         return None

@@ -52,13 +52,21 @@ def t_power(effect: float, n: Any, alpha: Any = ALPHA, sides: int = 2, samples: 
         # The correction assumes this much covariance between seeds; the estimate varies as it says.
         noncentral = noncentral / np.sqrt(1 + n * overlap)
     # scipy gives NaN for probabilities too small to be computed. ``reverse``: significant with the wrong sign.
-    missed = np.nan_to_num(special.nctdtr(freedom, noncentral, critical), nan=0.0)
-    reverse = np.nan_to_num(special.nctdtr(freedom, noncentral, -critical), nan=0.0) if sides == 2 else 0.0
-    return np.clip(1 - missed + reverse, 0.0, 1.0)
+    missed = special.nctdtr(freedom, noncentral, critical)
+    reverse = special.nctdtr(freedom, noncentral, -critical) if sides == 2 else np.zeros(())
+    power = 1 - np.where(np.isnan(missed), 0.0, missed) + np.where(np.isnan(reverse), 0.0, reverse)
+    return np.minimum(np.maximum(power, 0.0), 1.0)
 
 
 def seeds_needed(
-    effect: float, alpha: float = ALPHA, sides: int = 2, power: float = POWER, rule: SequentialRule | None = None
+    effect: float,
+    alpha: float = ALPHA,
+    sides: int = 2,
+    power: float = POWER,
+    rule: SequentialRule | None = None,
+    most: int = MOST,
+    samples: int = 1,
+    overlap: float = 0.0,
 ) -> int | None:
     """The least number of seeds with which an effect is found often enough.
 
@@ -69,9 +77,12 @@ def seeds_needed(
         power: How often is enough.
         rule: The sequential rule, or None. With it the number is an upper bound: the power at each look is that of
             this look alone, without those before it.
+        most: Where the search ends.
+        samples: See :func:`t_power`; for seeds fixed in advance.
+        overlap: Likewise.
 
     Returns:
-        The number; None if it exceeds the last look, or :data:`MOST`.
+        The number; None if it exceeds the last look, or ``most``.
 
     Example:
         >>> seeds_needed(1.0), seeds_needed(1.0, alpha=0.05 / 6), seeds_needed(0.0)
@@ -79,8 +90,10 @@ def seeds_needed(
     """
     if rule is None:
         # With a fixed level the power grows with the number of seeds, so that bisection finds the number.
-        counts = range(2, MOST + 1)
-        place = bisect_left(counts, True, key=lambda n: bool(t_power(abs(effect), n, alpha, sides) >= power))
+        counts = range(2, most + 1)
+        place = bisect_left(
+            counts, True, key=lambda n: bool(t_power(abs(effect), n, alpha, sides, samples, overlap) >= power)
+        )
         return counts[place] if place < len(counts) else None
     n = np.arange(FIRST_LOOK, rule.max_seeds + 1)
     levels = sides * special.ndtr(-rule.critical(alpha, one_sided=sides == 1) * n**-SHAPE)
@@ -240,12 +253,12 @@ def advised_seeds(contribution: MeanInterval, comparisons: int, margin: float | 
     # The hardest size may lie between the ends, where neither a difference nor a small effect is easy to show.
     for size in (contribution.mean / spread, *np.linspace(low / root, high / root, 9).tolist()):
         alpha = ALPHA / comparisons
-        counts = [seeds_needed(size, alpha)]
+        counts = [seeds_needed(size, alpha, most=MOST_ADVISED)]
         if margin is not None and size * spread < margin:
             one_sided = min(alpha, (1 - LEVEL) / 2)
-            counts.append(seeds_needed(margin / spread - size, one_sided, sides=1))
-        known = [number for number in counts if number is not None and number <= MOST_ADVISED]
-        numbers.append(min(known, default=None))
+            counts.append(seeds_needed(margin / spread - size, one_sided, sides=1, most=MOST_ADVISED))
+        reachable = [number for number in counts if number is not None]
+        numbers.append(min(reachable, default=None))
     likely = numbers[0]
     beyond = MOST_ADVISED + 1
     ordered = sorted(beyond if number is None else number for number in numbers)
@@ -270,7 +283,8 @@ def size_interval(statistic: float, freedom: float, level: float = SIZES) -> tup
         low, high = statistic - 40.0 - 4 * abs(statistic), statistic + 40.0 + 4 * abs(statistic)
         for _ in range(60):
             middle = (low + high) / 2
-            is_above = np.nan_to_num(special.nctdtr(freedom, middle, statistic), nan=0.0) > probability
+            # Not a number where the probability is too small to be computed.
+            is_above = bool(special.nctdtr(freedom, middle, statistic) > probability)
             low, high = (middle, high) if is_above else (low, middle)
         return (low + high) / 2
 
@@ -308,5 +322,5 @@ def seeds_more(
         # The claim also needs the two-sided interval to end below the margin.
         one_sided = min(alpha, (1 - LEVEL) / 2)
         numbers.append(seeds_needed((margin - contribution.mean) / spread, one_sided, sides=1, rule=rule))
-    known = [number for number in numbers if number is not None]
-    return max(1, min(known) - contribution.n) if known else None
+    reachable = [number for number in numbers if number is not None]
+    return max(1, min(reachable) - contribution.n) if reachable else None

@@ -18,15 +18,20 @@ from ablate.analysis.sign_flips import sign_flip_p
 _FEW = 5
 
 
-def welch_p(a: Sequence[float], b: Sequence[float]) -> float:
+def welch_p(a: Sequence[float], b: Sequence[float], overlap: float = 0.0) -> float:
     """Two-sided p value of Welch's t test, which ignores the pairing.
+
+    Args:
+        a: The runs of one cell.
+        b: Those of another.
+        overlap: See :func:`ablate.analysis.unpaired.welch_interval`.
 
     Returns:
         The p value; NaN for fewer than two values a side or without spread.
     """
     if min(len(a), len(b)) < 2:
         return math.nan
-    parts = [float(np.var(values, ddof=1)) / len(values) for values in (a, b)]
+    parts = [float(np.var(values, ddof=1)) * (1 / len(values) + overlap) for values in (a, b)]
     total = sum(parts)
     gap = abs(float(np.mean(a)) - float(np.mean(b)))
     if not total > (1e-7 * max(abs(float(np.mean(a))), abs(float(np.mean(b))))) ** 2:
@@ -64,8 +69,13 @@ def outliers(values: Sequence[float]) -> tuple[int, ...]:
     return tuple(np.flatnonzero(0.6745 * apart > 3.5 * middle).tolist()) if middle > 0 else ()
 
 
-def robustness_frame(effects: Sequence[Effect]) -> pd.DataFrame:
+def robustness_frame(effects: Sequence[Effect], resplit: float | None = None) -> pd.DataFrame:
     """How much the claim about each effect rests on the t test.
+
+    Args:
+        effects: The effects.
+        resplit: See :class:`~ablate.study.Study`. With it Welch's test is the corrected one, and ``p_sign_flip`` is
+            NaN: signs of overlapping splits are not independent, and no correction is known.
 
     Returns:
         One row per effect, NaN where a measure is not defined: ``cell``, ``n``, ``d_z`` (mean contribution in standard
@@ -73,11 +83,11 @@ def robustness_frame(effects: Sequence[Effect]) -> pd.DataFrame:
         unadjusted, for a number of seeds fixed in advance) are to be read, ``correlation`` of the paired runs,
         ``skewness``, whether it is notable (``skewed``), and the seeds that are ``outliers``.
     """
-    rows = [_robustness(effect) for effect in effects]
+    rows = [_robustness(effect, resplit) for effect in effects]
     return pd.DataFrame(rows)
 
 
-def _robustness(effect: Effect) -> dict[str, object]:
+def _robustness(effect: Effect, resplit: float | None) -> dict[str, object]:
     seeds = list(effect.pairs)
     # No column depends on the unit, and squares of very large or small numbers would overflow or underflow.
     largest = max((abs(value) for side in effect.samples for value in side), default=0.0)
@@ -85,6 +95,7 @@ def _robustness(effect: Effect) -> dict[str, object]:
     reference = [a / unit for a, _ in effect.pairs.values()]
     cell = [b / unit for _, b in effect.pairs.values()]
     differences = [b - a for a, b in zip(reference, cell, strict=True)]
+    alone, other = ([value / unit for value in side] for side in effect.samples)
     # The differences' own error, not a moderated one.
     own = t_interval(differences, size_of(effect.pairs) / unit)
     if math.isnan(own.error):
@@ -95,8 +106,8 @@ def _robustness(effect: Effect) -> dict[str, object]:
         "n": effect.difference.n,
         "d_z": effect.contribution.mean / unit / (own.error * math.sqrt(own.n)) if differences else math.nan,
         "p": effect.raw.difference,
-        "p_sign_flip": sign_flip_p(differences),
-        "p_welch": welch_p(*([value / unit for value in side] for side in effect.samples)),
+        "p_sign_flip": sign_flip_p(differences) if resplit is None else math.nan,
+        "p_welch": welch_p(alone, other, resplit or 0.0),
         "correlation": pairing_correlation(reference, cell),
         "skewness": skew,
         "skewed": is_skewed,

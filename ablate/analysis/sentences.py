@@ -13,7 +13,7 @@ from ablate.analysis.sequential import SequentialState
 from ablate.analysis.verdicts import direction_of
 from ablate.formatting import enumeration, p_value, percent, plural, rounded_interval, signed
 from ablate.study import Cell, Plan, metric_of
-from ablate.study.metric import POINTS, metric_label
+from ablate.study.metric import POINTS, metric_label, share_top
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,8 @@ def unit_of(metric: str, values: Iterable[float]) -> Unit:
     unit = metric_of(metric).unit
     if unit != POINTS:
         return Unit(1.0, f" {unit}" if unit else "")
-    numbers = list(values)
-    if all(0 <= value <= 1 for value in numbers):
-        return Unit(100.0, f" {POINTS}")
-    return Unit(1.0, f" {POINTS}") if all(1 < value <= 100 for value in numbers) else Unit()
+    top = share_top(metric, values)
+    return Unit() if top is None else Unit(100.0 / top, f" {POINTS}")
 
 
 def sentence(effect: Effect, plan: Plan, comparisons: int, state: SequentialState | None = None) -> str:

@@ -127,12 +127,12 @@ def follow(
             # The interval of flipped signs is slow to compute, and at most looks p values alone rule out any claim.
             if _may_decide(p) or decision.test == NONE:
                 interval = _interval(decision, trajectories[cell], rule)
-                found = concluded(replace(decision, contribution=interval), trajectories[cell], margin)
+                candidate = concluded(replace(decision, contribution=interval), trajectories[cell], margin)
                 # An ingredient that harms by more than the margin is shown to be dispensable before it is shown to
                 # harm. The cell goes on, because the stronger claim is near.
-                if found.verdict == "dispensable" and interval.mean < -(margin or 0.0) and look < rule.max_seeds:
-                    found = replace(found, verdict="undecided")
-                decision = replace(found, contribution=decision.contribution)
+                if candidate.verdict == "dispensable" and interval.mean < -(margin or 0.0) and look < rule.max_seeds:
+                    candidate = replace(candidate, verdict="undecided")
+                decision = replace(candidate, contribution=decision.contribution)
             decisions[cell] = decision
     final = {
         cell: replace(decision, contribution=_interval(decision, trajectories[cell], rule))

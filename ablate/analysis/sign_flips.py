@@ -40,14 +40,25 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     values = np.sort(np.abs(np.asarray(differences, dtype=float)))
     # A sum that differs from the observed one by rounding alone counts as equal to it.
     threshold = abs(math.fsum(differences)) * (1 - 1e-9)
+    if threshold <= 1e-12 * float(values[-1]):
+        return 1.0
     if n > _EXACT:
         reached = np.count_nonzero(np.abs(_drawn_signs(n) @ values) >= threshold)
         return float((1 + reached) / (1 + _DRAWS))
-    # Flipping all signs leaves the magnitude of the sum: patterns that keep the first sign suffice.
-    sums = values[:1]
-    for value in values[1:]:
+    # Flipping all signs leaves the magnitude of the sum: patterns that keep the first sign suffice. Each is a sum over
+    # one half of the values and one over the other, which in order are counted without being added up.
+    left, right = _signed_sums(values[: n // 2 + 1], keep_first=True), np.sort(_signed_sums(values[n // 2 + 1 :]))
+    above = len(right) - np.searchsorted(right, threshold - left, side="left")
+    below = np.searchsorted(right, -threshold - left, side="right")
+    return float((above + below).sum() / 2 ** (n - 1))
+
+
+def _signed_sums(values: Floats, keep_first: bool = False) -> Floats:
+    """The sums of values under all patterns of signs, or under those that keep the first sign."""
+    sums, rest = (values[:1], values[1:]) if keep_first else (np.zeros(1), values)
+    for value in rest:
         sums = np.concatenate([sums + value, sums - value])
-    return float(np.mean(np.abs(sums) >= threshold))
+    return sums
 
 
 @lru_cache(maxsize=1)

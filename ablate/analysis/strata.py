@@ -129,16 +129,16 @@ def analyse_strata(
         part = _projected(y[:, np.newaxis], space, basis)[:, 0]
         df_left = space.shape[1] if space is not None else len(y) - basis.shape[1]
         spans = _term_spans({term: _projected(columns, space, basis) for term, columns in terms.items()}, terms)
-        found = []
+        sums_of_squares = []
         for term, (df, directions) in spans.items():
             ss = math.fsum((directions.T @ part) ** 2)
-            found.append((term, df, ss))
+            sums_of_squares.append((term, df, ss))
             homes.setdefault(term, []).append(name)
         joint = np.hstack([directions for _, directions in _sequential(spans)]) if spans else part[:, np.newaxis][:, :0]
         residual = max(0.0, math.fsum((part - joint @ (joint.T @ part)) ** 2))
         df_left -= joint.shape[1]
         scale = residual / df_left if df_left else math.nan
-        for term, df, ss in found:
+        for term, df, ss in sums_of_squares:
             f = ss / df / scale if df_left and scale > 0 else math.nan
             p = float(special.fdtrc(df, df_left, f)) if f == f else math.nan
             rows.append((name, term, df, ss, ss / df, f, p))

@@ -17,14 +17,16 @@ from ablate.analysis.curves import counted_curves
 from ablate.analysis.decisions import MODERATED, NAMES, SIGN_FLIP, WELCH, T
 from ablate.analysis.effects import effects_frame, paired_effects, pairs_frame
 from ablate.analysis.estimates import name_of_interval, name_of_test
-from ablate.analysis.intervals import t_interval
+from ablate.analysis.intervals import t_interval, truncated
 from ablate.analysis.notes import notes_on
-from ablate.analysis.observations import Observations, fill, lost_seeds, mean_of, observe, ordered
+from ablate.analysis.observations import Observations, blocks_of, fill, lost_seeds, mean_of, observe, ordered
+from ablate.analysis.resplit import corrected, scope
 from ablate.analysis.robustness import robustness_frame
 from ablate.analysis.rounds import Round, read_values, round_of
 from ablate.analysis.sentences import sentence
 from ablate.analysis.verdicts import correction_of
 from ablate.study import Plan, Study
+from ablate.study.metric import share_top
 
 
 def no_confusions() -> pd.DataFrame:
@@ -41,8 +43,9 @@ class Summary:
         plan: The plan, with the study.
         cells: One row per cell in the order of the plan: ``cell``, one column per factor (the level's label), ``n``
             finished seeds, ``mean`` of the metric and the ``half`` width, ``low`` and ``high`` end of its 95% t
-            interval, ``best`` (not separable from the best cell), mean number of ``weights``, mean ``seconds`` a run,
-            number of ``failed`` runs. A factor that has the name of one of these columns is shown as ``"n (factor)"``.
+            interval (of a share they end at its bounds, which ``half`` does not), ``best`` (not separable from the best
+            cell), mean number of ``weights``, mean ``seconds`` a run, number of ``failed`` runs. A factor that has the
+            name of one of these columns is shown as ``"n (factor)"``.
         effects: A row for every cell that has a reference to be compared with, see
             :data:`ablate.analysis.effects.EFFECT_COLUMNS`.
         pairs: A row for every cell and seed shared with its reference: ``cell``, ``seed``, ``reference``, ``value``,
@@ -105,6 +108,11 @@ class Summary:
     def rule(self) -> SequentialRule | None:
         """The sequential rule under which the seeds were taken; None where their number was fixed."""
         return None if self.round is None else self.round.state.rule
+
+    @property
+    def scope(self) -> str:
+        """Of which data its verdicts speak, see :func:`ablate.analysis.resplit.scope`."""
+        return scope(self.study.resplit, len(blocks_of(self.plan)))
 
     @property
     def interval_name(self) -> str:
@@ -201,7 +209,7 @@ def summarise(
         values = read_values(plan, values, round.read)
     state = None if round is None else round.state
     effects = paired_effects(values, plan, state, lost, looks)
-    robustness = robustness_frame(effects)
+    robustness = robustness_frame(effects, plan.study.resplit)
     rows = ordered(curves, plan, ("seed", "epoch"))
     gains = convergence(counted_curves(rows, table, plan, round), plan)
     return Summary(
@@ -224,9 +232,10 @@ def _cells_frame(plan: Plan, runs: pd.DataFrame, values: Observations) -> pd.Dat
     weights, seconds = mean_of(runs, "weights"), mean_of(runs, "seconds")
     failed = runs.loc[runs["state"] == "failed", "cell"].value_counts()
     best = best_cells(values, plan)
+    top = share_top(plan.study.metric, (value for by_seed in values.values() for value in by_seed.values()))
     rows = []
     for cell in plan.cells:
-        score = t_interval(list(values[cell.label].values()))
+        score = truncated(corrected(t_interval(list(values[cell.label].values())), plan.study.resplit or 0.0), top)
         measures = {
             "n": score.n,
             "mean": score.mean,

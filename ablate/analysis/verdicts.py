@@ -76,10 +76,10 @@ def holm(p: Sequence[float]) -> list[float]:
         >>> holm([0.01, float("nan")])
         [0.02, nan]
     """
-    known = sorted((value, index) for index, value in enumerate(p) if not math.isnan(value))
+    testable = sorted((value, index) for index, value in enumerate(p) if not math.isnan(value))
     adjusted = [math.nan] * len(p)
     largest = 0.0
-    for rank, (value, index) in enumerate(known):
+    for rank, (value, index) in enumerate(testable):
         # The running maximum keeps the adjusted p values in the order of the unadjusted ones.
         largest = max(largest, min(1.0, value * (len(p) - rank)))
         adjusted[index] = largest

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from ablate.analysis import Summary
 from ablate.analysis.confusions import class_accuracies
-from ablate.captions import CONFIDENCE
+from ablate.captions import CONFIDENCE, bounds_sentence
 from ablate.figures.figure import Canvas
 from ablate.figures.lines import highlighted_cells, with_cell_styles
 from ablate.figures.panels import (
@@ -44,7 +44,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
         many ``classes`` there are, whether the cell is ``highlighted``, its ``colour``, ``line`` and ``marker``. Of
         more than 30 classes those on which the cells differ most.
     """
-    table = class_accuracies(summary.confusions)
+    table = class_accuracies(summary.confusions, summary.study.resplit)
     chosen = highlighted_cells(summary, _HIGHLIGHTED)
     table = table[table["cell"].isin(chosen)]
     if table.empty:
@@ -53,13 +53,13 @@ def prepare(summary: Summary) -> pd.DataFrame:
     parts = []
     for _, rows in data.groupby("block", sort=False):
         by_class = rows.groupby("class", sort=False)["accuracy"]
-        kept = list(by_class.mean().index)
-        if len(kept) > _MOST_CLASSES:
+        classes = list(by_class.mean().index)
+        if len(classes) > _MOST_CLASSES:
             spread = (by_class.max() - by_class.min()).sort_values(ascending=False, kind="stable")
-            kept = list(spread.index[:_MOST_CLASSES])
-        order = by_class.mean().loc[kept].sort_values(kind="stable").index
+            classes = list(spread.index[:_MOST_CLASSES])
+        order = by_class.mean().loc[classes].sort_values(kind="stable").index
         ranks = {name: rank for rank, name in enumerate(order)}
-        rows = rows[rows["class"].isin(kept)]
+        rows = rows[rows["class"].isin(classes)]
         parts.append(rows.assign(classes=by_class.ngroups, rank=rows["class"].map(ranks)))
     data = pd.concat(parts, ignore_index=True)
     block = data.groupby("block")["position"].transform("min")
@@ -82,8 +82,7 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
             for row in group.to_dict("records"):
                 y += _STEP
                 if np.isfinite(row["low"]):
-                    low, high = max(0.0, row["low"]), min(1.0, row["high"])
-                    ax.plot([low, high], [y, y], color=row["colour"], linewidth=0.8, zorder=2)
+                    ax.plot([row["low"], row["high"]], [y, y], color=row["colour"], linewidth=0.8, zorder=2)
                 draw_point(ax, row["accuracy"], y, row["marker"] or "o", 3.2, row["colour"], row["colour"])
             ticks.append((first + y + _STEP) / 2)
             labels.append(wrapped(str(name), _NAME))
@@ -118,6 +117,7 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     ]
     if data["low"].notna().any():
         sentences.append(f"Lines: {CONFIDENCE} t intervals of the mean, unadjusted.")
+        sentences += bounds_sentence(data.rename(columns={"accuracy": "mean"}))
     for block, rows in data.groupby("block", sort=False):
         shown, classes = rows["class"].nunique(), int(rows["classes"].iloc[0])
         if shown < classes:

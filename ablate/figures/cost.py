@@ -12,7 +12,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatt
 
 from ablate.analysis import Summary
 from ablate.analysis.costs import pareto_front
-from ablate.captions import CONFIDENCE
+from ablate.captions import CONFIDENCE, bounds_sentence
 from ablate.figures import panels
 from ablate.figures.figure import Canvas
 from ablate.figures.lines import highlighted_cells, with_cell_styles
@@ -148,6 +148,7 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     ]
     if data["low"].notna().any():
         sentences.append(f"Lines: its {CONFIDENCE} t interval.")
+        sentences += bounds_sentence(data)
     sentences.append(
         "Filled, and joined by the dashed line: the Pareto front of the means, of which no other cell is as good for "
         "as little; neighbours on it need not differ significantly."

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from ablate.analysis import Summary
 from ablate.analysis.curves import end_window, mean_curves, overfitting, tracks
-from ablate.captions import CONFIDENCE
+from ablate.captions import CONFIDENCE, bounds_sentence
 from ablate.figures.figure import Canvas
 from ablate.figures.lines import draw_line, epoch_axis, fit_means, highlighted_cells, with_cell_styles
 from ablate.figures.panels import add_legend, cell_entries, legend_height, ordered_rows, panels_of
@@ -41,15 +41,16 @@ def prepare(summary: Summary) -> pd.DataFrame:
         loss), whether the cell is ``highlighted`` (of many cells not all are), and its ``colour``, ``line`` and
         ``marker``.
     """
-    curves = summary.counted_curves
+    curves, resplit = summary.counted_curves, summary.study.resplit
     chosen = highlighted_cells(summary, _HIGHLIGHTED)
     means = []
     for track in tracks(curves, summary.study.metric):
         for split, column in (("training", track.training), ("validation", track.validation)):
             if column is not None:
-                means.append(mean_curves(curves, column).assign(metric=column, split=split, onset=np.nan))
+                lines = mean_curves(curves, column, resplit=resplit)
+                means.append(lines.assign(metric=column, split=split, onset=np.nan))
         if track.is_loss and track.training is not None:
-            rises = overfitting(curves[curves["cell"].isin(chosen)], track.validation, track.training)
+            rises = overfitting(curves[curves["cell"].isin(chosen)], track.validation, track.training, resplit)
             onsets = rises[rises["shown"].astype(bool)].set_index("cell")["epoch"]
             means[-1]["onset"] = means[-1]["cell"].map(onsets).astype(float)
     means = [frame for frame in means if len(frame)]
@@ -138,6 +139,7 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     ]
     if data["low"].notna().any():
         sentences.append(f"Bands: pointwise {CONFIDENCE} t intervals of the mean, cut off at the edge of the axes.")
+        sentences += bounds_sentence(data)
     else:
         sentences.append("No bands: one seed has no interval.")
     lengths = data.groupby("cell")["epoch"].max()

@@ -29,7 +29,8 @@ def prepare(summary: Summary) -> pd.DataFrame:
     Returns:
         A row an effect, the smallest first: its ``term``, the ``effect``, its ``size`` without the sign, the
         ``quantile`` of the half-normal distribution that belongs to its rank, Lenth's ``pseudo_error`` and
-        ``margin_of_error``, ``p``, ``p_adjusted`` (Holm), ``metric``. No rows where runs are replicated.
+        ``margin_of_error``, ``p``, ``p_adjusted`` (Holm), ``metric``; without error and tests where the runs split one
+        data set anew. No rows where runs are replicated.
     """
     empty = pd.DataFrame(columns=_COLUMNS)
     try:
@@ -60,8 +61,9 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
     colour, other = VERDICT_STYLES["helps"].colour, VERDICT_STYLES["undecided"].colour
     error, margin = float(data["pseudo_error"].iloc[0]), float(data["margin_of_error"].iloc[0])
     top = float(data["quantile"].max()) * 1.12
-    ax.plot([0, top * error], [0, top], color="0.6", linewidth=0.8, zorder=1)
-    ax.axvline(margin, color="0.6", linewidth=0.8, linestyle="--", zorder=1)
+    if math.isfinite(error):
+        ax.plot([0, top * error], [0, top], color="0.6", linewidth=0.8, zorder=1)
+        ax.axvline(margin, color="0.6", linewidth=0.8, linestyle="--", zorder=1)
     for is_clear in (True, False):
         rows = data[clear == is_clear]
         face = colour if is_clear else "white"
@@ -80,7 +82,7 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
             va="center",
             fontsize=6.5,
         )
-    ax.set_xlim(0, max(largest, margin) * 1.08)
+    ax.set_xlim(0, float(np.nanmax([largest, margin])) * 1.08)
     ax.set_ylim(0, top)
     ax.set_xlabel(wrapped(f"size of the effect on {readable_name(str(data['metric'].iloc[0]))}", 44))
     ax.set_ylabel("half-normal quantile")
@@ -95,15 +97,22 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
 
 def caption(summary: Summary, data: pd.DataFrame) -> str:
     """What the plot shows: effects, line, margin, test."""
+    begin = (
+        f"Half-normal plot of the {len(data)} effects on {summary.study.metric} in the study {summary.study.name} "
+        f"({summary.study.design}), one run a cell."
+    )
+    if data["p"].isna().all():
+        return (
+            f"{begin} No line of noise and no test: the runs split one data set anew, which no method allows for here."
+        )
     clear = data.loc[data["p_adjusted"] <= ALPHA, "term"].tolist()
     which = f"clear: {', '.join(map(str, reversed(clear)))}" if clear else "none is clear"
     error, margin = float(data["pseudo_error"].iloc[0]), float(data["margin_of_error"].iloc[0])
     freedom = math.floor(10 * len(data) / 3) / 10
     return (
-        f"Half-normal plot of the {len(data)} effects on {summary.study.metric} in the study {summary.study.name} "
-        f"({summary.study.design}), one run a cell. Line: effects that are noise, by Lenth's pseudo standard error of "
-        f"{error:.3g}; dashed: its 95% margin of error of {margin:.3g} on {freedom:g} degrees of freedom. Filled: "
-        f"p ≤ {ALPHA:g}, Holm-adjusted over {len(data)} effects; {which}."
+        f"{begin} Line: effects that are noise, by Lenth's pseudo standard error of {error:.3g}; dashed: its 95% "
+        f"margin of error of {margin:.3g} on {freedom:g} degrees of freedom. Filled: p ≤ {ALPHA:g}, Holm-adjusted over "
+        f"{len(data)} effects; {which}."
     )
 
 

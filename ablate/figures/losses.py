@@ -39,7 +39,7 @@ def prepare(summary: Summary) -> pd.DataFrame:
         ``epoch``, ``n`` runs, ``mean`` with its 95% t interval ``low`` to ``high``, the epoch of the ``lowest`` mean
         validation loss, and the ``onset`` of overfitting (NaN where none is shown).
     """
-    curves = summary.counted_curves
+    curves, resplit = summary.counted_curves, summary.study.resplit
     track = next((one for one in tracks(curves, summary.study.metric) if one.is_loss and one.training), None)
     if track is None or track.training is None:
         return pd.DataFrame(columns=_COLUMNS)
@@ -47,12 +47,15 @@ def prepare(summary: Summary) -> pd.DataFrame:
     curves = curves[curves["cell"].isin(chosen)]
     splits = {"training": track.training, "validation": track.validation}
     data = pd.concat(
-        [mean_curves(curves, column).assign(split=split, metric=column) for split, column in splits.items()],
+        [
+            mean_curves(curves, column, resplit=resplit).assign(split=split, metric=column)
+            for split, column in splits.items()
+        ],
         ignore_index=True,
     )
     if data.empty:
         return pd.DataFrame(columns=_COLUMNS)
-    rises = overfitting(curves, track.validation, track.training)
+    rises = overfitting(curves, track.validation, track.training, resplit)
     onsets = rises[rises["shown"].astype(bool)].set_index("cell")["epoch"]
     held_out = data[data["split"] == "validation"]
     lowest = held_out.loc[held_out.groupby("cell")["mean"].idxmin()].set_index("cell")["epoch"]

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from ablate.analysis import Summary
-from ablate.captions import CONFIDENCE
+from ablate.captions import CONFIDENCE, bounds_sentence
 from ablate.figures.figure import Canvas
 from ablate.figures.lines import with_cell_styles
 from ablate.figures.panels import ordered_rows, panel_grid, panels_of
@@ -112,6 +112,7 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
             f"Ticks: mean; bars behind: its {CONFIDENCE} t interval. Intervals of single cells do not show whether two "
             "cells differ: that is what paired differences are for."
         )
+        sentences += bounds_sentence(data)
     else:
         sentences.append("Ticks: mean. No intervals: one seed has none.")
     return " ".join(sentences)

@@ -199,9 +199,9 @@ def check_level(key: str, level: str, levels: Levels) -> None:
     Raises:
         DesignError: If there is no such level; the message lists those that there are.
     """
-    known = list(dict.fromkeys(levels[key]))
-    if level not in known:
-        raise DesignError(f"'{key}' has no level '{level}'. Levels: {', '.join(known)}.{suggestion(level, known)}")
+    labels = list(dict.fromkeys(levels[key]))
+    if level not in labels:
+        raise DesignError(f"'{key}' has no level '{level}'. Levels: {', '.join(labels)}.{suggestion(level, labels)}")
 
 
 def _partition(labels: Sequence[str]) -> tuple[int, ...]:

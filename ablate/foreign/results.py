@@ -153,8 +153,8 @@ def _guessed_metric(numbers: pd.DataFrame) -> str:
             names = [name for name in names if f"val_{name}" not in of_kind and f"val/{name}" not in of_kind]
         if len(names) == 1:
             return names[0]
-        if known := [name for metric in _KNOWN_METRICS for name in names if name.lower() == metric]:
-            return known[0]
+        if matches := [name for metric in _KNOWN_METRICS for name in names if name.lower() == metric]:
+            return matches[0]
         if names:
             raise AnalysisError(f"Several numbers could decide; name one with metric=...: {listing(names, _LISTED)}.")
     raise AnalysisError("The runs report nothing but times.")

@@ -84,7 +84,7 @@ def curves_data(summary: Summary) -> dict[str, Any]:
     cells = [cell.label for cell in summary.plan.cells]
     styles = cell_styles(summary.plan)
     columns = curve_columns(summary.curves)
-    means = mean_curves(summary.counted_curves, *columns)
+    means = mean_curves(summary.counted_curves, *columns, resplit=summary.study.resplit)
     runs = summary.curves[["cell", "seed"]].drop_duplicates()
     mean_lines = max(len(columns) * max(means["cell"].nunique(), 1), 1)
     # A point of a mean curve takes four numbers: epoch, mean and both ends of the interval.

@@ -61,8 +61,8 @@ def headline(summary: Summary) -> str:
         >>> import pandas as pd
         >>> from types import SimpleNamespace
         >>> effects = pd.DataFrame({"verdict": ["helps", "undecided", "undecided"], "n": 3})
-        >>> headline(SimpleNamespace(effects=effects))
-        'Of 3 changes to the reference, 1 shows a part that earns its place, 2 are undecided.'
+        >>> headline(SimpleNamespace(effects=effects, scope=" on this test set"))
+        'Of 3 changes to the reference on this test set, 1 shows a part that earns its place, 2 are undecided.'
     """
     if not (summary.effects["n"] > 0).any():
         return "There is nothing to compare yet."
@@ -72,7 +72,7 @@ def headline(summary: Summary) -> str:
         for verdict, (singular, several) in _VERDICTS.items()
         if (number := counts[verdict])
     ]
-    return f"Of {plural(counts.total(), 'change')} to the reference, {', '.join(phrases)}."
+    return f"Of {plural(counts.total(), 'change')} to the reference{summary.scope}, {', '.join(phrases)}."
 
 
 def methods_paragraph(summary: Summary, items: Mapping[str, str], conduct: Conduct) -> str:
@@ -83,6 +83,7 @@ def methods_paragraph(summary: Summary, items: Mapping[str, str], conduct: Condu
         items: The checklist of the study, see :func:`ablate.analysis.checklist`.
         conduct: How the study came about.
     """
+    from ablate.analysis.checklist import population_sentence
     from ablate.analysis.conduct import pairing_sentence
 
     study, plan = summary.study, summary.plan
@@ -95,6 +96,7 @@ def methods_paragraph(summary: Summary, items: Mapping[str, str], conduct: Condu
         items["seeds"],
         *([f"Results are those of other tools ({enumeration(conduct.sources)})."] if conduct.is_adopted else []),
         pairing_sentence(conduct, plan, summary.are_paired.tolist()),
+        population_sentence(summary),
         f"Intervals are {items['error bars']}",
         items["test"],
         *([f"Margin of equivalence: {items['margin']}"] if study.margin is not None else []),

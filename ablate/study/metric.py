@@ -8,6 +8,7 @@ in which unit differences are written. A package adds its own by the entry-point
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ablate.objects import Registry
@@ -132,6 +133,28 @@ def metric_of(name: str) -> Metric:
             return replace(METRICS[word], name=stem, label="", direction=direction, description="")
     found = direction_of(stem)
     return Metric(stem) if found is None else Metric(stem, direction=found.direction)
+
+
+def share_top(name: str, values: Iterable[float]) -> float | None:
+    """The largest value that a metric can have, if it is declared a share: 1, or 100 where it is given in percent.
+
+    Args:
+        name: The metric.
+        values: Its values in all runs, which show which of the two it is.
+
+    Returns:
+        None for other metrics, and where the values are neither.
+
+    Example:
+        >>> share_top("test_accuracy", [0.97, 1.0]), share_top("acc", [97.0, 98.5]), share_top("loss", [0.1])
+        (1.0, 100.0, None)
+    """
+    if metric_of(name).unit != POINTS:
+        return None
+    numbers = list(values)
+    if all(0 <= value <= 1 for value in numbers):
+        return 1.0
+    return 100.0 if all(1 < value <= 100 for value in numbers) else None
 
 
 @dataclass(frozen=True)

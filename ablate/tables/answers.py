@@ -44,13 +44,13 @@ def answer_table(question: str, title: str, columns: Sequence[AnswerColumn], exp
         if "mean" in frame:
             values["mean"] = list(map(Estimate, frame["mean"]))
         listed = [*((Column(name, "text"), name) for name in blocks), *columns]
-        known = [
+        present = [
             (replace(column, header=f"{estimates.counted}s") if name == "n" else column, values[name])
             for column, name in listed
             if name in values and (column.kind != "p" or frame[name].notna().any())
         ]
         caption = " ".join(_caption(title, estimates, summary, explanation))
-        return table_of(summary, question, known, caption, estimates.notes)
+        return table_of(summary, question, present, caption, estimates.notes)
 
     return TableKind(question, title, build)
 

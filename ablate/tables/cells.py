@@ -13,10 +13,10 @@ Kind = Literal["text", "level", "mean", "difference", "change", "number", "ratio
 """What a column holds, and so how a renderer writes it.
 
 ``text``: words. ``level``: True and False as check mark and cross, None for a level without meaning, else its label.
-``mean``: an :class:`Estimate` written with ± half its interval. ``difference``: one written with the ends of its
-interval. ``change``: a difference written like a mean. ``number``: a number with four significant digits. ``ratio``:
-one with two decimals. ``p``: a probability. ``count``: a whole number. ``seconds``: a duration. ``cost``: a
-:class:`RelativeValue`, a number and how many times that of the reference it is.
+``mean``: an :class:`Estimate` written with ± half its interval, or with its ends where a bound of shares cut one off.
+``difference``: one written with the ends of its interval. ``change``: a difference written like a mean. ``number``: a
+number with four significant digits. ``ratio``: one with two decimals. ``p``: a probability. ``count``: a whole number.
+``seconds``: a duration. ``cost``: a :class:`RelativeValue`, a number and how many times that of the reference it is.
 """
 
 _SIGNIFICANT = 4  # digits that a number without an interval keeps
@@ -46,6 +46,11 @@ class Estimate:
     def half(self) -> float:
         """Half the width of the interval."""
         return (self.high - self.low) / 2
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether the interval reaches as far up as down, so that ± half of it says where it ends."""
+        return not abs((self.high - self.value) - (self.value - self.low)) > 1e-9 * self.half
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,8 @@ def cell_text(column: Column, value: Value) -> str:
         '−0.012 [−0.025, 0.000]'
         >>> cell_text(Column("residual", "level"), False), cell_text(Column("weights", "count"), None)
         ('✗', '–')
+        >>> cell_text(Column("accuracy", "mean"), Estimate(0.99, 0.968, 1.0))
+        '0.990 [0.968, 1.000]'
         >>> cell_text(Column("latency (ms)", "cost"), RelativeValue(7.625, 0.8))
         '7.62 (0.800 ×)'
     """
@@ -177,6 +184,6 @@ def _estimate_text(column: Column, value: Estimate) -> str:
     number, low, high, half = map(formatting.typographic, estimate_texts(value))
     if math.isnan(value.half):
         return f"{number}{value.mark}"
-    if column.kind in ("mean", "change"):
+    if column.kind in ("mean", "change") and value.is_symmetric:
         return f"{number} ± {half}{value.mark}"
     return f"{number}{value.mark} [{low}, {high}]"

@@ -11,7 +11,15 @@ from ablate.analysis import Summary
 from ablate.analysis.decisions import T
 from ablate.analysis.verdict_words import claim_of
 from ablate.analysis.verdicts import ALPHA, direction_of
-from ablate.captions import CONFIDENCE, VERDICT_SUBJECT, block_label, cell_label, inference, metric_direction
+from ablate.captions import (
+    CONFIDENCE,
+    VERDICT_SUBJECT,
+    block_label,
+    bounds_sentence,
+    cell_label,
+    inference,
+    metric_direction,
+)
 from ablate.formatting import plural, seed_count
 from ablate.study import Cell, Factor
 from ablate.tables.cells import Column, Estimate, Value
@@ -100,6 +108,7 @@ def _caption(summary: Summary) -> Iterator[str]:
     yield f"Ablation study {study.name} ({study.design}; {seed_count(cells['n'], summary.counted)} a cell)."
     if cells["half"].notna().any():
         yield f"{metric_direction(summary)}: mean ± half of its {CONFIDENCE} t interval over {summary.counted}s."
+        yield from bounds_sentence(cells)
         if summary.rule is not None:
             yield "Seeds were taken until verdicts stood: intervals of single means, and bold type, are a rough guide."
     else:
@@ -140,6 +149,7 @@ def by_dataset_table(summary: Summary) -> Table | None:
         value = Estimate(row["mean"], row["low"], row["high"], marks.get(cell.label, ""), row["best"])
         columns.setdefault(block_label(cell, plan), {})[cell_label(cell, plan)] = value
     labels = list(dict.fromkeys(cell_label(cell, plan) for cell in plan.cells))
+    bounds = "".join(f"{sentence} " for sentence in bounds_sentence(summary.cells))
     return table_of(
         summary,
         "by_dataset",
@@ -148,9 +158,9 @@ def by_dataset_table(summary: Summary) -> Table | None:
             *((Column(block, "mean"), [values.get(label) for label in labels]) for block, values in columns.items()),
         ],
         f"Study {summary.study.name} by {', '.join(blocks)}: {metric_direction(summary)}, mean ± half of its "
-        f"{CONFIDENCE} t interval over seeds. Bold: the best mean of a column and all that a {_separation(summary)} "
-        "(Holm) does not separate from it. Marked: differs from the first row of its column († adjusted p ≤ 0.05, "
-        f"‡ p ≤ 0.01; {inference(summary, len(marks)).test}).",
+        f"{CONFIDENCE} t interval over seeds. {bounds}Bold: the best mean of a column and all that a "
+        f"{_separation(summary)} (Holm) does not separate from it. Marked: differs from the first row of its column "
+        f"(† adjusted p ≤ 0.05, ‡ p ≤ 0.01; {inference(summary, len(marks)).test}).",
     )
 
 
@@ -177,6 +187,8 @@ def robustness_table(summary: Summary) -> Table | None:
     header = "p (sequential)" if sequential else "p (paired t)" if summary.tests == (T,) else "p (test)"
     if header == "p (test)":
         caption += f" p (test): of the test behind the verdict ({summary.test_name})."
+    if summary.study.resplit is not None:
+        caption += " Splits of one data set overlap: Welch's test is corrected for it, the signs allow no test."
     if sequential:
         caption += (
             " The sign-flip and Welch tests are those of a number of seeds fixed in advance; only the first p value "

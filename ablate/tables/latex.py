@@ -148,7 +148,9 @@ def _number(column: cells.Column, value: cells.Value) -> str:
     if math.isinf(number):
         return "{$\\infty$}" if number > 0 else "{$-\\infty$}"
     if isinstance(value, cells.Estimate):
-        text, _, _, half = cells.estimate_texts(value)
+        text, low, high, half = cells.estimate_texts(value)
+        if column.kind in ("mean", "change") and not value.is_symmetric:
+            return f"{{{text} [{low}, {high}]}}"
         if column.kind not in ("mean", "change") or math.isnan(value.half):
             return text
         # siunitx counts the uncertainty in steps of the last digit: 0.972(13) is 0.972 ± 0.013.
@@ -177,11 +179,15 @@ def _sources(layout: _Layout, value: cells.Value) -> list[str]:
     number = _MISSING if cells.is_missing(value) else _number(column, value)
     if "e" in number:
         number = f"{{\\num{{{number}}}}}"
-    sources = [f"\\bfseries {number}" if cells.is_bold(value) and number[0] != "{" else number]
+    sources = [_bold(number) if cells.is_bold(value) and number != _MISSING else number]
     if column.kind not in ("text", "level") and layout.is_marked:
         mark = value.mark if isinstance(value, cells.Estimate) else ""
         sources.append(f"\\textsuperscript{{{escape_tex(mark)}}}" if mark else "")
     return [*sources, _interval(value)] if column.kind == "difference" else sources
+
+
+def _bold(number: str) -> str:
+    return f"\\bfseries {number}" if number[0] != "{" else f"{{\\bfseries {number[1:]}" if " [" in number else number
 
 
 def _breakable(text: str) -> str:

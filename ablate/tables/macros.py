@@ -37,7 +37,7 @@ _QUANTITIES = {
     "Sentence": ("sentence", "all of it as a sentence"),
     "Mean": ("mean", "mean of the metric"),
     "Half": ("half", "half of its interval"),
-    "Score": ("score", "mean with half of its interval"),
+    "Score": ("score", "mean with half of its interval, or with its ends where a bound of shares cut one off"),
     "Weights": ("weights", "number of weights"),
     "Study": ("study", "of the study: cells, runs, finished, failed, seeds, comparisons, alpha, margin, metric, name"),
 }
@@ -144,11 +144,13 @@ def _study_numbers(summary: Summary) -> Iterator[Number]:
 def _cell_numbers(summary: Summary, names: Mapping[str, tuple[str, ...]]) -> Iterator[Number]:
     for row in summary.cells.to_dict("records"):
         estimate = Estimate(row["mean"], row["low"], row["high"])
-        mean, _, _, half = estimate_texts(estimate)
+        mean, low, high, half = estimate_texts(estimate)
         for key in names[row["cell"]]:
             if math.isfinite(estimate.value):
                 yield "mean", key, _math(mean)
-                if math.isfinite(estimate.half):
+                if math.isfinite(estimate.half) and not estimate.is_symmetric:
+                    yield "score", key, f"{_math(mean)} [{_math(low)}, {_math(high)}]"
+                elif math.isfinite(estimate.half):
                     yield "half", key, _math(half)
                     yield "score", key, _math(f"{mean} \\pm {half}")
                 else:

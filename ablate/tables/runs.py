@@ -63,8 +63,8 @@ def runs_table(summary: Summary, most: int | None = None) -> Table:
 
 
 def _is_count(values: pd.Series) -> bool:
-    known = values.dropna()
-    return bool(len(known) and (known == known.round()).all() and (known.abs() < _LARGEST_COUNT).all())
+    numbers = values.dropna()
+    return bool(len(numbers) and (numbers == numbers.round()).all() and (numbers.abs() < _LARGEST_COUNT).all())
 
 
 def _reason(reason: object) -> str | None:
@@ -84,7 +84,7 @@ def failures_table(summary: Summary, errors: Mapping[tuple[str, int], str] | Non
     failed = summary.runs[summary.runs["state"] == "failed"]
     if failed.empty:
         return None
-    known = errors or {}
+    messages = errors or {}
     runs = [(str(cell), int(seed)) for cell, seed in zip(failed["cell"], failed["seed"], strict=True)]
     return table_of(
         summary,
@@ -93,7 +93,7 @@ def failures_table(summary: Summary, errors: Mapping[tuple[str, int], str] | Non
             (Column("cell", "text", is_name=True), [cell for cell, _ in runs]),
             (Column("seed", "text"), [str(seed) for _, seed in runs]),
             (Column("reason", "text"), [_reason(reason) for reason in failed["reason"]]),
-            (Column("error", "text"), [known.get(run) or None for run in runs]),
+            (Column("error", "text"), [messages.get(run) or None for run in runs]),
         ],
         f"Failed runs of the study {summary.study.name}: {len(failed)} of {len(summary.runs)}. What they count for: "
         f"{_POLICIES[summary.study.failure_policy]}.",

@@ -58,6 +58,8 @@ def _line(cells: list[str]) -> str:
 def sentences_markdown(summary: Summary) -> str:
     """A sentence a cell, and the notes of the study."""
     lines = [f"- {escape_markdown(text)}" for text in summary.sentences.values()]
+    if lines and summary.scope:
+        lines = [f"Verdicts hold{summary.scope}:", "", *lines]
     if summary.notes:
         lines += ["", "Notes:", "", *(f"- {escape_markdown(note)}" for note in summary.notes)]
     return "\n".join(lines) + "\n"
@@ -100,7 +102,9 @@ def _fields(column: Column, value: Value) -> list[str]:
     if is_missing(value):
         return [""] * len(_headers(column))
     if isinstance(value, Estimate):
-        numbers = [value.value, value.half] if column.kind == "mean" else [value.value, value.low, value.high]
+        # A mean's interval that a bound cut off is as long as it was on the other side.
+        half = max(value.high - value.value, value.value - value.low) if column.kind == "mean" else math.nan
+        numbers = [value.value, half] if column.kind == "mean" else [value.value, value.low, value.high]
         return ["" if math.isnan(number) else fixed(number, estimate_places(value)) for number in numbers]
     if isinstance(value, RelativeValue):
         is_count = value.value == round(value.value)

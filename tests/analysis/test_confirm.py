@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy import stats
 from studies import NO_CURVES, factor, plan_of, runs_of
 
 from ablate.analysis import Summary, confirmation, effort, fresh_seeds, reduced_levels, summarise
+from ablate.analysis.power import t_power
 from ablate.errors import AnalysisError
 from ablate.study import Study
 
@@ -78,8 +82,8 @@ def test_confirmed() -> None:
     found = confirmation(STUDY, *pair(-0.002))
     assert found.is_confirmed
     assert found.text == (
-        "Confirmed: removing all of them changes test accuracy by −0.195 points (95% CI −0.268 to −0.122, n = 6 fresh "
-        "seeds), which excludes a turn for the worse by the margin of 1 point."
+        "Confirmed: removing all of them changes test accuracy on this test set by −0.195 points (95% CI −0.268 to "
+        "−0.122, n = 6 fresh seeds), which excludes a turn for the worse by the margin of 1 point."
     )
     assert found.difference.mean == pytest.approx(-found.contribution.mean)
 
@@ -88,8 +92,8 @@ def test_redundant_parts_that_passed_one_by_one_are_caught() -> None:
     found = confirmation(STUDY, *pair(-0.08))
     assert not found.is_confirmed and found.verdict == "helps"
     assert found.text == (
-        "Refuted: removing all of them changes test accuracy by −7.995 points (95% CI −8.068 to −7.922, n = 6 fresh "
-        "seeds), a turn for the worse: what seemed dispensable one by one is needed."
+        "Refuted: removing all of them changes test accuracy on this test set by −7.995 points (95% CI −8.068 to "
+        "−7.922, n = 6 fresh seeds), a turn for the worse: what seemed dispensable one by one is needed."
     )
 
 
@@ -99,7 +103,9 @@ def test_not_enough_to_tell() -> None:
     reduced[4] += 0.02
     found = confirmation(STUDY, full, reduced)
     assert not found.is_confirmed
-    assert found.text.startswith("Not confirmed: removing all of them changes test accuracy by −0.2 points (95% CI ")
+    assert found.text.startswith(
+        "Not confirmed: removing all of them changes test accuracy on this test set by −0.2 points (95% CI "
+    )
     assert found.text.endswith(
         "n = 6 fresh seeds), which does not exclude a turn for the worse by the margin of 1 point."
     )
@@ -119,6 +125,48 @@ def test_the_very_same_network_gives_no_test() -> None:
         "Not confirmed: removing all of them changes test accuracy by 0 points for all 6 seeds alike, which allows no "
         "test."
     )
+
+
+def test_runs_that_form_no_pairs_are_compared_by_their_means() -> None:
+    unpaired = replace(STUDY, paired=False)
+    full, reduced = pair(-0.002)
+    found = confirmation(unpaired, full, reduced)
+    oracle = stats.ttest_ind(list(reduced.values()), list(full.values()), equal_var=False).confidence_interval()
+    assert (found.difference.low, found.difference.high) == pytest.approx((oracle.low, oracle.high))
+    assert not found.is_confirmed  # the spread of the runs counts, which pairs had taken out
+    assert "n = 6 fresh runs of each" in found.text and "seed" not in found.text
+    turned = dict(zip(reduced, reversed(reduced.values()), strict=True))
+    assert confirmation(unpaired, full, turned) == found
+    # No seed in common is no fault here, and a single run is.
+    assert confirmation(unpaired, full, {seed + 100: value for seed, value in reduced.items()}) == found
+    with pytest.raises(AnalysisError, match="have 1 finished runs each; at least 2"):
+        confirmation(unpaired, full, {100: 0.9})
+
+
+def test_their_effort_is_that_of_two_samples() -> None:
+    summary = study_of(0.01, a=0.0, b=-0.1)
+    plan = replace(summary.plan, study=replace(summary.study, paired=False))
+    runs = {cell: list(by_seed.values()) for cell, by_seed in summary.values.items()}
+    unpaired = summarise(plan, runs_of(runs), NO_CURVES)
+    found = effort(unpaired, {"a": "false"}, 8)
+    spread = math.sqrt(np.var(LONG, ddof=1) + np.var(shifted_long(0.0), ddof=1))
+    assert found.power == pytest.approx(float(t_power(0.01 / spread, 8, 0.025, sides=1, samples=2)))
+    assert found.text.startswith("8 fresh runs of each") and "paired" not in found.text
+    rng = np.random.default_rng(3)
+    draws = rng.standard_normal((20_000, 2, 8)) * spread / math.sqrt(2)
+    error = np.sqrt(draws.var(axis=2, ddof=1).mean(axis=1) * 2 / 8)
+    upper = draws.mean(axis=2) @ [1, -1] + stats.t.ppf(0.975, 14) * error
+    assert (upper < 0.01).mean() == pytest.approx(found.power, abs=0.01)
+
+
+def test_new_splits_of_one_data_set_are_confirmed_by_the_corrected_interval() -> None:
+    split_anew = replace(STUDY, resplit=0.25)
+    plain, found = confirmation(STUDY, *pair(-0.002)), confirmation(split_anew, *pair(-0.002))
+    assert found.difference.half == pytest.approx(math.sqrt(1 + 6 * 0.25) * plain.difference.half)
+    assert "on this test set" in plain.text and "test set" not in found.text
+    summary = study_of(0.001, a=0.0, b=-0.1)
+    corrected = replace(summary, plan=replace(summary.plan, study=replace(summary.study, resplit=0.25)))
+    assert effort(corrected, {"a": "false"}, 10).power < effort(summary, {"a": "false"}, 10).power
 
 
 def test_what_a_confirmation_needs() -> None:

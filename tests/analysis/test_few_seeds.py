@@ -13,14 +13,15 @@ import pytest
 from scipy import stats
 from studies import NO_CURVES, factor, plan_of, runs_of, values_of
 
-from ablate.analysis import rank_cells, summarise
+from ablate.analysis import pool_effects, rank_cells, summarise
 from ablate.analysis.boundary import SequentialRule
 from ablate.analysis.conduct import conduct_of
 from ablate.analysis.decisions import MODERATED, NONE, SIGN_FLIP, T, Trajectory, decide
 from ablate.analysis.failures import collapsed, failure_rate
 from ablate.analysis.growth import levels_of
-from ablate.analysis.intervals import t_interval
+from ablate.analysis.intervals import MeanInterval, t_interval
 from ablate.analysis.moderation import moderated, squeeze
+from ablate.analysis.power import advised_seeds
 from ablate.analysis.sequential import follow
 from ablate.analysis.shape import are_skewed, spread_alike
 from ablate.analysis.sign_flips import joint_sign_flip_p, sign_flip_interval, sign_flip_p
@@ -111,13 +112,17 @@ def test_three_seeds_find_what_own_variances_do_not(simulation: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["normal", "skewed cells, tight reference", "lognormal", "one cell of 3 times the spread"]
+    "name",
+    [
+        *("normal", "skewed cells, tight reference", "lognormal", "one cell of 3 times the spread"),
+        *("heavy ties", "binomial 270, .995"),
+    ],
 )
 def test_studies_simulated_at_once_are_judged_as_one_by_one(name: str, simulation: Any) -> None:
     scenarios, twin, trajectories = simulation
     for n in (3, 7, 10, 20):
         reference, cells = scenarios[name].law(np.random.default_rng(3), (12, 6, n))
-        cells = cells - np.array([0, 0, 0.5, 1, 2, 4.0])[:, np.newaxis]
+        cells = cells - reference.std() * np.array([0, 0, 0.5, 1, 2, 4.0])[:, np.newaxis]
         batch = twin.auto(reference, cells, RULE) if n == 20 else twin.fixed(reference, cells)
         for place in range(12):
             one = trajectories(reference[place, 0], cells[place])
@@ -127,6 +132,31 @@ def test_studies_simulated_at_once_are_judged_as_one_by_one(name: str, simulatio
             assert [decision.read for decision in found] == batch.read[place].tolist()
             low = [decision.contribution.low for decision in found]
             np.testing.assert_allclose(low, batch.low[place], rtol=1e-9)
+
+
+def test_studies_pooled_at_once_are_pooled_as_one_by_one(simulation: Any) -> None:
+    _, twin, _ = simulation
+    draws = np.random.default_rng(6).standard_normal((3, 2, 4, 3)) + np.array([0.0, 1.5])[:, np.newaxis, np.newaxis]
+    sets = [f"set{place}" for place in range(4)]
+    plan = plan_of(factor("a"), factor("b"), factor("data", *sets, block=True))
+    batch = twin.pooled(draws)
+    for place, study_draws in enumerate(draws):
+
+        def score(levels: dict[str, str], seed: int, found: Any = study_draws) -> float:
+            changed = [cell for cell, name in enumerate("ab") if levels[name] == "false"]
+            return 10.0 * seed - sum(float(found[cell, sets.index(levels["data"]), seed]) for cell in changed)
+
+        table = pool_effects(plan, values_of(plan, score)).table
+        assert (-table["high"]).tolist() == pytest.approx(batch.low[place].tolist())
+        assert ((table["p_adjusted"] <= 0.05) * np.sign(table["contribution"])).tolist() == batch.sign[place].tolist()
+
+
+def test_the_table_of_advised_seeds_is_that_of_the_advice(simulation: Any) -> None:
+    _, twin, _ = simulation
+    for size in (-3.0, -0.9, 0.27, 0.3, 0.55, 1.1, 2.0, 12.0):
+        mean = MeanInterval(n=5, mean=size, error=1 / math.sqrt(5), half=1.0)
+        advice = advised_seeds(mean, 6)
+        assert advice is not None and twin.likely_seeds(size, mean.error, 5, 6) == advice.likely
 
 
 def test_claims_about_all_questions_are_one_family() -> None:

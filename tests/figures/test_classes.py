@@ -43,7 +43,8 @@ def test_accuracies_by_class_have_intervals_and_begin_with_the_hardest() -> None
     cat = data[(data["class"] == "cat") & (data["cell"] == "full")].iloc[0]
     # 0.9, 0.8, 0.7: mean 0.8, standard error 0.1 / sqrt(3), t quantile of 2 degrees of freedom 4.3027.
     assert (cat["accuracy"], cat["n"]) == (pytest.approx(0.8), 3)
-    assert cat["high"] - cat["accuracy"] == pytest.approx(4.302653 * 0.1 / np.sqrt(3))
+    assert cat["accuracy"] - cat["low"] == pytest.approx(4.302653 * 0.1 / np.sqrt(3))
+    assert cat["high"] == 1.0
 
 
 def test_of_many_classes_those_that_are_confused_most_are_shown() -> None:

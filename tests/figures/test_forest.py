@@ -97,7 +97,8 @@ def test_the_caption_says_estimand_number_interval_and_test() -> None:
         "What each ingredient contributes to test_accuracy in the study demo (leave_one_out): against the cell with "
         "everything at its reference level, paired by seed (n = 3 seeds), with the sign that makes what is good "
         "positive. Markers: mean; lines: 95% t intervals, unadjusted. Verdicts: paired t tests, "
-        "Bonferroni-adjusted over 2 comparisons (α = 0.05); hollow: undecided. Grey band: the margin of ±0.02."
+        "Bonferroni-adjusted over 2 comparisons (α = 0.05), on this test set; hollow: undecided. Grey band: the margin "
+        "of ±0.02."
     )
     assert "No interval or test" in caption_of(forest, study_of(seeds=1))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ablate
+from ablate.analysis.conduct import Conduct, seeds_sentence
 from ablate.report.page_text import methods_paragraph
 from ablate.report.study_report import read_report
 from ablate.store import StudyFolder
@@ -20,6 +22,9 @@ def score(config: dict[str, Any]) -> dict[str, float]:
 
 def study(folder: Path, **settings: Any) -> Any:
     return ablate.run(score, {"bn": [True, False]}, outputs=folder, **{"metric": "acc", **settings})
+
+
+HERE = "Intervals and tests are over seeds, on this test set."
 
 
 def methods(folder: Path) -> tuple[str, dict[str, str]]:
@@ -35,6 +40,11 @@ def test_fixed(tmp_path: Path) -> None:
     assert "0.01 in units of acc, declared before the runs." in text
     assert items["declared"].endswith("entered in plan.json before the first run.")
     assert "0 of 6 runs failed; declared before the runs" in text
+    assert "We compared 2 configurations of bn (design: factorial) by acc (higher is better)." in text
+    assert HERE in text and items["limitations"].startswith(HERE)
+    assert "Intervals are 95% t intervals of the paired difference, unadjusted." in text
+    assert "Paired t test, Bonferroni-adjusted over 1 comparison, alpha = 0.05." in text
+    assert "trained again" not in text and "other tools" not in text and "folders" not in text
 
 
 def test_grown(tmp_path: Path) -> None:
@@ -44,6 +54,8 @@ def test_grown(tmp_path: Path) -> None:
     assert "3 seeds fixed before the runs; 5 and 30 after results had been seen." in text
     assert "30 seeds fixed" not in text
     assert "with what was added or named since it is" in items["declared"]
+    assert "Results were seen at 3, 5 and 30 seeds, where claims were tested at 1, 0.05 and 0.025 times alpha." in text
+    assert HERE in text and "Margin" not in text
 
 
 def test_seeds_one_at_a_time(tmp_path: Path) -> None:
@@ -52,6 +64,8 @@ def test_seeds_one_at_a_time(tmp_path: Path) -> None:
     assert "3 to 6 seeds, a look after each" in text and "fixed before the runs" not in text
     assert "Every configuration took its seeds in the same order, as many as its verdict needed" in text
     assert "Sequential paired t test" in text and "(valid at any look)" in text
+    assert "95% repeated confidence intervals (valid at any look) of the paired difference" in text and HERE in text
+    assert "Results were seen at" not in text
 
 
 def test_retried_after_a_failure(tmp_path: Path) -> None:
@@ -70,6 +84,7 @@ def test_retried_after_a_failure(tmp_path: Path) -> None:
     text, _ = methods(tmp_path / "s")
     assert "0 of 6 runs failed" in text and "2 runs that had failed were trained again." in text
     assert "3 seeds fixed before the runs." in text  # a retry adds no seeds
+    assert "Results were seen at" not in text and HERE in text
 
 
 def test_confirmation(tmp_path: Path) -> None:
@@ -81,6 +96,10 @@ def test_confirmation(tmp_path: Path) -> None:
     text, items = methods(tmp_path / "s-confirm")
     assert "5 fresh seeds, which the confirmed study had not used, fixed before the runs." in text
     assert items["declared"].endswith("entered in plan.json before the first run.")
+    assert "0.1 in units of acc, declared before the runs." in text and HERE in text
+    assert "Every configuration was trained with the same seeds" in text and "Results were seen at" not in text
+    written = StudyFolder(tmp_path / "s").confirmation()
+    assert written is not None and "on this test set" in written["text"]
 
 
 @pytest.mark.parametrize("seeded", [True, False])
@@ -103,6 +122,9 @@ def test_adopted(tmp_path: Path, seeded: bool) -> None:
         assert "which form no pairs, as they were found" in text and "Runs form no pairs" in text
         assert "difference within a seed" not in text and "paired" not in text.lower().replace("unpaired", "")
         assert "Welch t test" in text and items["pairing"].startswith("None")
+    assert f"Intervals and tests are over {'seeds' if seeded else 'runs'}, on this test set." in text
+    assert "runs have no result" in text and "runs failed" not in text
+    assert "trained" not in text
 
 
 def test_merged(tmp_path: Path) -> None:
@@ -112,3 +134,24 @@ def test_merged(tmp_path: Path) -> None:
     text, items = methods(tmp_path / "both")
     assert "5 seeds fixed before the runs in 2 folders." in text
     assert "put together from 2 folders" in items["declared"]
+    # The folders need not have the same seeds.
+    assert "Runs of one seed were taken as a pair" in text and "trained with the same seeds" not in text
+    assert "0 of 10 runs failed" in text and HERE in text
+
+
+def test_runs_that_only_have_numbers_are_no_seeds(tmp_path: Path) -> None:
+    study(tmp_path, name="s")
+    plan = read_report(StudyFolder(tmp_path / "s")).summary.plan
+    unpaired = replace(plan, study=replace(plan.study, paired=False))
+    assert seeds_sentence(Conduct(first_plans=("x",)), unpaired) == "3 runs a cell fixed before the runs."
+    grown = Conduct(first_plans=("x",), seed_counts=(3, 5))
+    assert seeds_sentence(grown, unpaired) == "3 runs a cell fixed before the runs; 5 after results had been seen."
+    confirming = replace(unpaired, study=replace(unpaired.study, design="confirmation"))
+    assert seeds_sentence(Conduct(first_plans=("x",)), confirming) == "3 fresh runs a cell, fixed before the runs."
+
+
+def test_new_splits_are_said_to_be_new(tmp_path: Path) -> None:
+    study(tmp_path, name="s", resplit=0.25)
+    text, _ = methods(tmp_path / "s")
+    assert "seeds that each split one data set anew (0.25 test examples for each training example" in text
+    assert "Corrected paired t test" in text and "test set" not in text

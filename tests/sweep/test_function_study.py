@@ -150,7 +150,7 @@ def test_what_was_found_dispensable_is_confirmed(tmp_path: Path, capsys: pytest.
     found = ablate.run(redundant, factors, name="pair", confirms=str(tmp_path / "pair"), **asked)  # type: ignore[arg-type]
     assert [cell.label for cell in found.plan.cells] == ["full", "w/o a, w/o b"]
     assert found.study.seeds == (9, 10, 11, 12, 13)
-    assert "Refuted: removing a and b changes accuracy by −20." in capsys.readouterr().out
+    assert "Refuted: removing a and b changes accuracy on this test set by −20." in capsys.readouterr().out
     assert json.loads((tmp_path / "pair" / "confirmation.json").read_text())["confirmed"] is False
     with pytest.raises(AblateError, match="The configuration is not the one that the study had:\n  width: absent -> 8"):
         ablate.run(redundant, factors, name="pair", confirms=str(tmp_path / "pair"), config={"width": 8}, **asked)  # type: ignore[arg-type]

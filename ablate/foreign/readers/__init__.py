@@ -41,7 +41,7 @@ def read_runs(path: Path, settings: AdoptSettings) -> ForeignRuns:
         reader = READERS[settings.source]
     result = reader.read(folder, settings) if reader is not None else ForeignRuns(())
     if reader is None or not result.runs:
-        formats = "; ".join(f"{known.name} ({known.description})" for known in READERS.values())
+        formats = "; ".join(f"{each.name} ({each.description})" for each in READERS.values())
         unreadable = "".join(f" {note.file}: {note.reason}." for note in folder.notes[:5])
         kind = f" of {settings.source}" if settings.source else ""
         raise StoreError(f"There are no results{kind} to adopt in '{path}'. Formats: {formats}.{unreadable}")
