@@ -146,10 +146,11 @@ def _with_quoted_text(argument: str) -> str:
 
 
 def _is_quoted(value: str) -> bool:
-    """Whether a value is in quotes already, or in the brackets of a list or a call that Hydra knows."""
+    """Whether a value is in quotes already, or in the brackets of a list, mapping or call that Hydra knows."""
     if Path(value).expanduser().exists():
         return False
-    return value[:1] in "'\"" or (value[:1] == "[" and value[-1:] == "]") or value.startswith(("choice(", "glob("))
+    brackets = {value[:1] + value[-1:]} & {"[]", "{}"}
+    return value[:1] in "'\"" or bool(brackets) or value.startswith(("choice(", "glob("))
 
 
 def _text(value: str) -> str:
