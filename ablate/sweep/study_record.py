@@ -121,6 +121,7 @@ def check_same_study(folder: StudyFolder, old: StudyRecord | None, plan: Plan, r
     # Under the sequential rule the greatest number of seeds is part of what was declared.
     sequential_keys = ("sequential", "seeds") if old.plan.study.sequential or plan.study.sequential else ()
     declared = ("direction",) if old.direction_source == "declared" else ()
+    faults += _changed_levels(old.plan.factors, plan.factors)
     for key in ("metric", *declared, "margin", "failures", "resplit", *sequential_keys):
         before, now = getattr(old.plan.study, key), getattr(plan.study, key)
         # A metric that no run reports was mistyped, and may be corrected.
@@ -134,6 +135,19 @@ def check_same_study(folder: StudyFolder, old: StudyRecord | None, plan: Plan, r
             + (f"\nA key that cannot change a result: study.ignore=[{listed}]." if listed else "")
             + f"\nStart another one with study.name={folder.name}-2, or go on with the values it has."
         )
+
+
+def _changed_levels(old: Sequence[Factor], new: Sequence[Factor]) -> list[str]:
+    """A line for each level with a name of its own that stands for something else than before."""
+    before = {(factor.name, level.label): level.overrides for factor in old for level in factor.levels}
+    return [
+        f"{factor.name}={level.label}: {' '.join(earlier)} -> {' '.join(level.overrides)}"
+        for factor in new
+        for level in factor.levels
+        # A level that sets its own key alone is what its label says.
+        if (earlier := before.get((factor.name, level.label))) and max(len(earlier), len(level.overrides)) > 1
+        if earlier != level.overrides
+    ]
 
 
 def known_direction(record: StudyRecord | None) -> str | None:
