@@ -31,7 +31,8 @@ def _data(overrides: Sequence[str]) -> int:
     for lines in _each_set(overrides):
         try:
             values = _checked_config(lines)
-            name = str(values["data"].get("name") or values["data"].get("source")).replace("/", "-")
+            data = values["data"]
+            name = str(data.get("name") or Path(str(data.get("path") or data.get("source"))).name).replace("/", "-")
             folder = Path("outputs") / "single" / f"data-{name}"
             say("\n".join(load_object("ablate.keras.data.report.main")(values, folder)))
         except AblateError as error:
