@@ -118,9 +118,10 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     from ablate.keras.data.source_notes import digest_of, file_traits, source_notes
 
     root = Path(values["path"]).expanduser()
-    chosen_columns = (values[f"{kind}_column"] for kind in ("image", "label", "part"))
-    texts = (None if column is None else str(column) for column in chosen_columns)
-    columns = ColumnChoice(*texts, part_values=values["part_values"])
+    image, label, part = (
+        None if values[key] is None else str(values[key]) for key in ("image_column", "label_column", "part_column")
+    )
+    columns = ColumnChoice(image, label, part, values["part_values"])
     exclude = tuple(values["exclude"])
     layout = Layout(values["parts"], values["depth"], values["labels"], columns, values["label_pattern"], exclude)
     listing = list_images(root, layout)

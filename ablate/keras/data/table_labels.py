@@ -61,8 +61,8 @@ def _by_given_part(contents: FolderContents, layout: Layout, spec: Mapping[str, 
         notes += table.notes
     several = [path for part in classes for path in classes[part] if sum(path in one for one in classes.values()) > 1]
     if several:
-        names = listing(["/".join(path) for path in dict.fromkeys(several)], LISTED)
-        raise NetworkError(f"data.labels={dict(spec)}: tables of several parts name {names}.")
+        listed = listing(["/".join(path) for path in dict.fromkeys(several)], LISTED)
+        raise NetworkError(f"data.labels={dict(spec)}: tables of several parts name {listed}.")
     return FoundClasses(classes, notes=tuple(dict.fromkeys(notes)))
 
 
