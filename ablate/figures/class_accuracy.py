@@ -12,7 +12,7 @@ from ablate.analysis import Summary
 from ablate.analysis.confusions import class_accuracies
 from ablate.captions import CONFIDENCE
 from ablate.figures.figure import Canvas
-from ablate.figures.lines import highlighted_cells, with_cell_styles
+from ablate.figures.lines import highlighted_cells, omissions, with_cell_styles
 from ablate.figures.panels import (
     add_legend,
     cell_entries,
@@ -31,6 +31,7 @@ _HIGHLIGHTED = 7
 _MOST_CLASSES = 30
 """Classes that are shown; of more, those on which the cells differ most."""
 _STEP = 0.085
+_HIGHEST = 7.5  # inches of panels in one column
 
 
 def prepare(summary: Summary) -> pd.DataFrame:
@@ -90,14 +91,17 @@ def _row_groups(rows: pd.DataFrame) -> RowGroups:
 
 
 def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
-    """A panel for each data set, below each other in one column of a page."""
+    """A panel for each data set, in one column of a page, or two beside each other where that would be too high."""
     blocks = [rows for _, rows in data.groupby("block", sort=False)]
     entries = cell_entries(data, lines=False)
     heights = [_row_groups(rows).height + 0.45 for rows in blocks]
-    canvas = Canvas(page.column, sum(heights) + 0.1 + legend_height(entries, page.column))
-    axes = panel_grid(canvas, len(blocks), 1, height_ratios=heights)
-    draw(list(axes.flat), data)
-    for ax in list(axes.flat)[:-1]:
+    across = 2 if len(blocks) > 1 and sum(heights) > _HIGHEST else 1
+    width = page.text if across > 1 else page.column
+    rows = [max(heights[place : place + across]) for place in range(0, len(blocks), across)]
+    canvas = Canvas(width, sum(rows) + 0.1 + legend_height(entries, width))
+    axes = list(panel_grid(canvas, len(blocks), across, height_ratios=rows).flat)[: len(blocks)]
+    draw(axes, data)
+    for ax in axes[:-across]:
         ax.set_xlabel("")
     add_legend(canvas, entries)
     return canvas
@@ -110,14 +114,15 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
         "the lowest mean first."
     ]
     if data["low"].notna().any():
-        sentences.append(f"Lines: {CONFIDENCE} t intervals of the mean, unadjusted.")
+        sentences.append(f"Lines: {CONFIDENCE} t intervals of the mean, unadjusted, cut off at 0 and 1.")
     for block, rows in data.groupby("block", sort=False):
         shown, classes = rows["class"].nunique(), int(rows["classes"].iloc[0])
         if shown < classes:
             sentences.append(
                 f"{f'{block!s}: ' if block else ''}the {shown} of {classes} classes on which the cells differ most."
             )
-    return " ".join(sentences)
+    drawn = data["cell"].nunique()
+    return " ".join([*sentences, *omissions(summary, _HIGHLIGHTED, drawn, "row", "counts of its classes")])
 
 
 CLASS_ACCURACY = Figure(
