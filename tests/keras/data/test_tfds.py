@@ -13,6 +13,7 @@ import requests
 import tensorflow_datasets as tfds
 
 from ablate.errors import NetworkError
+from ablate.keras.data import tfds as tfds_source
 from ablate.keras.data import tfds_preparation
 from ablate.keras.data.loading import load
 
@@ -159,6 +160,15 @@ def test_sets_of_another_task_are_refused_before_any_download(tmp_path):
     assert message("coco", tmp_path).startswith(
         "Data set 'coco' is not one of image classification: it has no class labels. Its features: "
     )
+
+
+def test_the_process_that_prepares_a_set_gives_it_the_same_fingerprint():
+    """Runs of one study in several processes would count as made with different data."""
+    prints = []
+    for names in (("train", "test"), (tfds.Split.TRAIN, tfds.Split.TEST)):
+        splits = {name: SimpleNamespace(shard_lengths=[number], num_bytes=9) for number, name in enumerate(names)}
+        prints.append(tfds_source._fingerprint(SimpleNamespace(info=SimpleNamespace(full_name="a:1", splits=splits))))
+    assert prints[0] == prints[1]
 
 
 @pytest.mark.parametrize(
