@@ -61,6 +61,10 @@ def refuse(configurations):
     return [{"error": None if one["residual"] else "no way back"} for one in configurations]
 
 
+def refuse_data(configurations):
+    return [{"error": f"there is no {one['data'].get('path', 'way back')}"} for one in configurations]
+
+
 def die(configurations):
     os._exit(9)
 
@@ -702,3 +706,52 @@ def test_augmentation_is_compared_with_none(ours: Any) -> None:
 def test_data_of_another_kind_are_pointed_to(ours: Any) -> None:
     assert "data=folder data.path=photos" in ours.call("data", "data.path=photos").err
     assert "data=tfds data.name=cifar100" in ours.call("data", "data=cifar100").err
+
+
+SETS = "data.sets=[{path: ~/my photos (1)}, digits]"
+
+
+def test_an_own_folder_beside_a_ready_set_is_a_block(ours: Any) -> None:
+    words = ("residual=true,false", "study.seeds=1")
+    values = json.loads(ours.call("plan", SETS, *words, "--json").out)
+    cells = {cell["label"]: cell for cell in values["cells"]}
+    assert list(cells) == ["full", "w/o residual", "data=digits", "data=digits, w/o residual"]
+    ids = {run["cell"]: run["id"] for run in values["runs"]}
+    alone = json.loads(ours.call("plan", "data=digits", *words, "--json").out)
+    of_folder = json.loads(ours.call("plan", "data=folder", "data.path=~/my photos (1)", *words, "--json").out)
+    # Each run is what it would be in a study of its set alone.
+    assert {run["id"] for run in (*alone["runs"], *of_folder["runs"])} == set(ids.values())
+    twice = ours.call("plan", "data=digits", SETS, *words)
+    assert twice.code == 2
+    assert "data=... and the list of its levels exclude one another" in twice.err
+    missing = ours.call("plan", "data.sets=[{path: a}, digts]", *words)
+    assert missing.code == 2
+    assert "Did you mean 'digits'?" in missing.err
+
+
+def test_a_study_grows_by_a_set_and_a_changed_set_is_refused(ours: Any) -> None:
+    words = ("residual=true,false", "study.seeds=1")
+    assert ours.call("-m", "data.sets=[digits, {path: a, name: mine}]", *words).code == 0
+    assert ours.call("-m", "data.sets=[digits, {path: a, name: mine}, telugu]", *words).code == 0
+    assert len(ours.trained()) == 6
+    changed = ours.call("-m", "data.sets=[digits, {path: b, name: mine}]", *words)
+    assert changed.code == 2
+    assert "data=mine: " in changed.err
+    assert len(ours.trained()) == 6
+    configuration = (ours.study("data-residual").path / "runs" / "data=mine").glob("*/.hydra/config.yaml")
+    text = next(configuration).read_text()
+    assert "path: a" in text
+    assert "sets: null" in text
+
+
+@pytest.mark.slow
+def test_faults_of_all_data_sets_are_said_at_once(ours: Any) -> None:
+    words = ("residual=true,false", "study.seeds=1")
+    ended = ours.call("-m", "data.sets=[{path: a}, {path: b}, digits]", *words, preflight="stand_in.refuse_data")
+    assert ended.code == 2
+    assert ended.err.splitlines() == [
+        "data=a: there is no a",
+        "data=b: there is no b",
+        "data=digits: there is no way back",
+    ]
+    assert ours.trained() == []

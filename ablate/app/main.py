@@ -13,6 +13,7 @@ from pathlib import Path
 from ablate.app import network_verbs, result_verbs, study_verbs
 from ablate.app.verb import Verb, fail
 from ablate.errors import AblateError, ConfigError, suggestion
+from ablate.objects import load_object
 from ablate.sweep.process_state import discard_output, prepare_streams
 
 TOPICS: Mapping[str, Sequence[Verb]] = {
@@ -121,7 +122,12 @@ def with_quotes(argument: str) -> str:
         only.bias=["conv1*","conv2*"] only.bias="a*",null head=gap
         >>> print(with_quotes("data.path=~/my photos (1)"), with_quotes("data.path=a,b"))
         data.path="~/my photos (1)" data.path=a,b
+        >>> print(with_quotes("data.sets=[{path: ~/my photos}, digits]"))
+        data.sets=[{path:"~/my photos"},"digits"]
     """
+    key, _, value = argument.partition("=")
+    if key == "data.sets":
+        return f"{key}={_mappings(value)}"
     match = _LIMIT.fullmatch(argument)
     if match is None:
         return _with_quoted_text(argument)
@@ -129,6 +135,22 @@ def with_quotes(argument: str) -> str:
     items = _LIST.fullmatch(value)
     quoted = f"[{_quoted(items[1])}]" if items else _quoted(value)
     return f"{match['plus']}only.{match['name'] or match['first']}={quoted}"
+
+
+def _mappings(value: str) -> str:
+    """A list of mappings as YAML has it, where texts need no quotes, in Hydra's grammar."""
+    import yaml
+
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    members = list(parsed.values()) if isinstance(parsed, dict) else parsed if isinstance(parsed, list) else []
+    # {source:digits}, without a blank, is a mapping in Hydra's grammar and none in YAML's.
+    keys = [str(key) for one in (parsed, *members) if isinstance(one, dict) for key in one]
+    if not members or any(":" in key for key in keys):
+        return value
+    return str(load_object("ablate.keras.data.sets.hydra_value")(parsed))
 
 
 def _with_quoted_text(argument: str) -> str:
@@ -146,10 +168,11 @@ def _with_quoted_text(argument: str) -> str:
 
 
 def _is_quoted(value: str) -> bool:
-    """Whether a value is in quotes already, or in the brackets of a list or a call that Hydra knows."""
+    """Whether a value is in quotes already, or in the brackets of a list, mapping or call that Hydra knows."""
     if Path(value).expanduser().exists():
         return False
-    return value[:1] in "'\"" or (value[:1] == "[" and value[-1:] == "]") or value.startswith(("choice(", "glob("))
+    brackets = {value[:1] + value[-1:]} & {"[]", "{}"}
+    return value[:1] in "'\"" or bool(brackets) or value.startswith(("choice(", "glob("))
 
 
 def _text(value: str) -> str:

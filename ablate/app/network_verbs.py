@@ -10,6 +10,7 @@ from typing import Any
 
 from ablate.app.study_verbs import find_run
 from ablate.app.verb import Option, Verb
+from ablate.errors import AblateError, ConfigError
 from ablate.objects import load_object
 from ablate.sweep.console import say
 
@@ -26,10 +27,33 @@ def _ingredients(overrides: Sequence[str], json: bool = False) -> int:
 
 
 def _data(overrides: Sequence[str]) -> int:
-    values = _checked_config(overrides)
-    folder = Path("outputs") / "single" / f"data-{values['data'].get('name') or values['data'].get('source')}"
-    say("\n".join(load_object("ablate.keras.data.report.main")(values, folder)))
+    faults = []
+    for lines in _each_set(overrides):
+        try:
+            values = _checked_config(lines)
+            data = values["data"]
+            name = str(data.get("name") or Path(str(data.get("path") or data.get("source"))).name).replace("/", "-")
+            folder = Path("outputs") / "single" / f"data-{name}"
+            say("\n".join(load_object("ablate.keras.data.report.main")(values, folder)))
+        except AblateError as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigError("\n".join(faults))
     return 0
+
+
+def _each_set(overrides: Sequence[str]) -> list[Sequence[str]]:
+    """The overrides for each of several data sets, or those that were given."""
+    if not any(line.startswith("data.sets=") for line in overrides):
+        return [overrides]
+    from ablate.app.schema import compose_config
+
+    sets = load_object("ablate.keras.settings.data_sets")(compose_config(overrides)["data"])
+    if not sets:
+        return [overrides]
+    if any(line.startswith("data=") for line in overrides):
+        raise ConfigError("data=... and data.sets=... exclude one another: leave one of them out.")
+    return [[*overrides, *lines] for lines in sets.values()]
 
 
 def _predict(arguments: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from ablate.analysis import Summary
 from ablate.analysis.confusions import class_accuracies
 from ablate.captions import CONFIDENCE, bounds_sentence
 from ablate.figures.figure import Canvas
-from ablate.figures.lines import highlighted_cells, with_cell_styles
+from ablate.figures.lines import highlighted_cells, omissions, with_cell_styles
 from ablate.figures.panels import (
     add_legend,
     cell_entries,
@@ -23,15 +23,15 @@ from ablate.figures.panels import (
     panels_of,
 )
 from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
-from ablate.figures.style import wrapped
+from ablate.figures.rows import RowGroups
 from ablate.formatting import seed_count
 
 _COLUMNS = "block cell label position class accuracy low high images n classes highlighted colour line marker".split()
 _HIGHLIGHTED = 7
 _MOST_CLASSES = 30
 """Classes that are shown; of more, those on which the cells differ most."""
-_STEP, _GAP = 0.085, 0.09
-_NAME = 24
+_STEP = 0.085
+_HIGHEST = 7.5  # inches of panels in one column
 
 
 def prepare(summary: Summary) -> pd.DataFrame:
@@ -74,36 +74,33 @@ def draw(axes: Axes | Sequence[Axes], data: pd.DataFrame) -> None:
         data: What :func:`prepare` returned, or some of its classes.
     """
     for ax, _, rows in panels_of(axes, data, ("block",), "blocks"):
-        ticks, labels = [], []
-        y = 0.0
-        for name, group in rows.groupby("class", sort=False):
-            first = y + _GAP / 2
-            y = first
-            for row in group.to_dict("records"):
-                y += _STEP
+        groups = [group for _, group in rows.groupby("class", sort=False)]
+        for group, places in zip(groups, _row_groups(rows).draw(ax), strict=True):
+            for row, y in zip(group.to_dict("records"), places, strict=True):
                 if np.isfinite(row["low"]):
                     ax.plot([row["low"], row["high"]], [y, y], color=row["colour"], linewidth=0.8, zorder=2)
                 draw_point(ax, row["accuracy"], y, row["marker"] or "o", 3.2, row["colour"], row["colour"])
-            ticks.append((first + y + _STEP) / 2)
-            labels.append(wrapped(str(name), _NAME))
-            y += _STEP + _GAP / 2
-            ax.axhline(y, color="0.9", linewidth=0.5, zorder=0.5)
-        ax.set_yticks(ticks, labels)
-        ax.set_ylim(y, 0)
-        ax.tick_params(axis="y", length=0)
         ax.set_xlim(max(-0.02, float(rows[["accuracy", "low"]].min().min()) - 0.05), 1.02)
         ax.set_xlabel("share of the class's test images that are recognised")
 
 
+def _row_groups(rows: pd.DataFrame) -> RowGroups:
+    counts = rows.groupby("class", sort=False).size()
+    return RowGroups([str(name) for name in counts.index], counts.tolist(), _STEP)
+
+
 def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
-    """A panel for each data set, below each other in one column of a page."""
+    """A panel for each data set, in one column of a page, or two beside each other where that would be too high."""
     blocks = [rows for _, rows in data.groupby("block", sort=False)]
     entries = cell_entries(data, lines=False)
-    heights = [len(rows) * _STEP + rows["class"].nunique() * (_GAP + _STEP) + 0.45 for rows in blocks]
-    canvas = Canvas(page.column, sum(heights) + 0.1 + legend_height(entries, page.column))
-    axes = panel_grid(canvas, len(blocks), 1, height_ratios=heights)
-    draw(list(axes.flat), data)
-    for ax in list(axes.flat)[:-1]:
+    heights = [_row_groups(rows).height + 0.45 for rows in blocks]
+    across = 2 if len(blocks) > 1 and sum(heights) > _HIGHEST else 1
+    width = page.text if across > 1 else page.column
+    rows = [max(heights[place : place + across]) for place in range(0, len(blocks), across)]
+    canvas = Canvas(width, sum(rows) + 0.1 + legend_height(entries, width))
+    axes = list(panel_grid(canvas, len(blocks), across, height_ratios=rows).flat)[: len(blocks)]
+    draw(axes, data)
+    for ax in axes[:-across]:
         ax.set_xlabel("")
     add_legend(canvas, entries)
     return canvas
@@ -124,7 +121,8 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
             sentences.append(
                 f"{f'{block!s}: ' if block else ''}the {shown} of {classes} classes on which the cells differ most."
             )
-    return " ".join(sentences)
+    drawn = data["cell"].nunique()
+    return " ".join([*sentences, *omissions(summary, _HIGHLIGHTED, drawn, "row", "counts of its classes")])
 
 
 CLASS_ACCURACY = Figure(

@@ -12,7 +12,7 @@ from ablate.analysis import Summary
 from ablate.analysis.confusions import confusion_shares
 from ablate.captions import block_label, cell_label
 from ablate.figures.figure import Canvas
-from ablate.figures.lines import highlighted_cells
+from ablate.figures.lines import highlighted_cells, omissions
 from ablate.figures.panels import ordered_rows, panel_grid, panels_of
 from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.style import wrapped
@@ -120,8 +120,8 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
             sentences.append(
                 f"{f'{block!s}: ' if block else ''}the {shown} of {classes} classes that are confused most often."
             )
-    if omitted := len(summary.plan.cells) - len(data.drop_duplicates(["block", "label"])):
-        sentences.append(f"{omitted} cells have no matrix here.")
+    drawn = len(data.drop_duplicates(["block", "label"]))
+    sentences += omissions(summary, _MOST_CELLS - 1, drawn, "matrix", "counts of its classes")
     return " ".join(sentences)
 
 

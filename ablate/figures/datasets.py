@@ -14,7 +14,7 @@ from ablate.figures.colours import BLACK, cell_styles
 from ablate.figures.figure import Canvas
 from ablate.figures.panels import add_legend, draw_point, legend_height, ordered_rows
 from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
-from ablate.figures.rows import cell_contributions, contribution_axis, margin_band
+from ablate.figures.rows import RowGroups, cell_contributions, contribution_axis, margin_band
 from ablate.figures.style import wrapped
 from ablate.formatting import seed_count
 
@@ -24,7 +24,7 @@ POOLED = ""
 _COLUMNS = "label block is_part contribution low high n pooled colour quantity metric margin".split()
 _MARKERS = ("o", "s", "^", "v", "P", "X", "<", ">", "p", "h")
 _MOST = 12
-_STEP, _GAP = 0.105, 0.12
+_STEP = 0.105
 _LABEL_WIDTH = 22
 
 
@@ -70,27 +70,21 @@ def draw(ax: Axes, data: pd.DataFrame) -> None:
     """
     margin_band(ax, data)
     markers = _markers(data)
-    ticks, labels = [], []
-    y = 0.0
-    for label, group in data.groupby("label", sort=False):
-        y += _GAP / 2
-        first = y
-        for row in group.to_dict("records"):
-            y += _STEP
+    groups = [group for _, group in data.groupby("label", sort=False)]
+    for group, places in zip(groups, _row_groups(data).draw(ax), strict=True):
+        for row, y in zip(group.to_dict("records"), places, strict=True):
             colour, pooled = row["colour"], row["pooled"]
             marker, size, line, face = ("D", 4.5, 1.8, colour) if pooled else (markers[row["block"]], 3.5, 0.9, "white")
             if np.isfinite(row["low"]):
                 ax.plot([row["low"], row["high"]], [y, y], color=colour, linewidth=line, zorder=2)
             draw_point(ax, row["contribution"], y, marker, size, face, colour, markeredgewidth=0.9)
-        ticks.append((first + y + _STEP) / 2)
-        labels.append(wrapped(str(label), _LABEL_WIDTH))
-        y += _STEP + _GAP / 2
-        ax.axhline(y, color="0.88", linewidth=0.5, zorder=0.5)
-    ax.set_yticks(ticks, labels)
-    ax.set_ylim(y, 0)
-    ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     contribution_axis(ax, data)
+
+
+def _row_groups(data: pd.DataFrame) -> RowGroups:
+    counts = data.groupby("label", sort=False).size()
+    return RowGroups([str(label) for label in counts.index], counts.tolist(), _STEP, _LABEL_WIDTH)
 
 
 def _markers(data: pd.DataFrame) -> dict[str, str]:
@@ -106,7 +100,7 @@ def compose(data: pd.DataFrame, page: PageWidth = DEFAULT_PAGE) -> Canvas:
     ]
     if data["pooled"].any():
         entries.append((Line2D([], [], marker="D", color=BLACK, linestyle="none", markersize=4.5), "all together"))
-    height = 0.65 + legend_height(entries, page.column) + len(data) * _STEP + data["label"].nunique() * (_GAP + _STEP)
+    height = 0.65 + legend_height(entries, page.column) + _row_groups(data).height
     canvas = Canvas(page.column, height)
     draw(canvas.subplots(), data)
     add_legend(canvas, entries)

@@ -37,6 +37,34 @@ def highlighted_cells(summary: Summary, most: int) -> set[str]:
     return chosen
 
 
+def omissions(summary: Summary, most: int, drawn: int, noun: str, source: str) -> list[str]:
+    """Sentences about the cells of a study that a figure does not show, and why.
+
+    Args:
+        summary: The summary.
+        most: As for `highlighted_cells`, by which the figure chose its cells.
+        drawn: How many cells it shows.
+        noun: What it has for each of them, such as ``panel``.
+        source: What the finished runs of the others lack.
+    """
+    chosen = len(highlighted_cells(summary, most))
+    smaller, without = len(summary.plan.cells) - chosen, chosen - drawn
+    sentences = []
+    if smaller:
+        sentences.append(f"{smaller} {_cells(smaller)} with smaller differences {_have(smaller)} no {noun}.")
+    if without > 0:
+        sentences.append(f"{without} {_cells(without)} {_have(without)} no {noun}: no finished run there has {source}.")
+    return sentences
+
+
+def _cells(count: int) -> str:
+    return "cell" if count == 1 else "cells"
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
 def with_cell_styles(data: pd.DataFrame, summary: Summary) -> pd.DataFrame:
     """The data with the position of each cell in the plan, its block, its label within that, and how it is drawn."""
     plan, styles = summary.plan, cell_styles(summary.plan)

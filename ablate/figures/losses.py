@@ -14,7 +14,7 @@ from ablate.analysis import Summary
 from ablate.analysis.curves import mean_curves, overfitting, tracks
 from ablate.captions import CONFIDENCE, block_label, cell_label
 from ablate.figures.figure import Canvas
-from ablate.figures.lines import epoch_axis, fit_means, highlighted_cells
+from ablate.figures.lines import epoch_axis, fit_means, highlighted_cells, omissions
 from ablate.figures.panels import LegendEntry, add_legend, legend_height, ordered_rows, panel_grid, panels_of
 from ablate.figures.registry import DEFAULT_PAGE, Figure, PageWidth
 from ablate.figures.style import readable_name, wrapped
@@ -141,7 +141,7 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
     sentences = [
         f"Training and validation loss ({training}, {validation}) of each cell of the study {summary.study.name}: "
         f"mean over {seed_count(data['n'])}.",
-        f"Bands: pointwise {CONFIDENCE} t intervals of the mean."
+        f"Bands: pointwise {CONFIDENCE} t intervals of the mean, cut off at the edge of the axes."
         if data["low"].notna().any()
         else "One seed: no bands.",
         "Dotted: the epoch of the lowest mean validation loss.",
@@ -157,10 +157,7 @@ def caption(summary: Summary, data: pd.DataFrame) -> str:
         )
     else:
         sentences.append("No cell is shown to overfit.")
-    omitted = len(summary.plan.cells) - len(cells)
-    if omitted > 0:
-        sentences.append(f"{omitted} cells with smaller differences have no panel.")
-    return " ".join(sentences)
+    return " ".join([*sentences, *omissions(summary, _MOST - 1, len(cells), "panel", "curves of both losses")])
 
 
 LOSSES = Figure(prepare, draw, compose, caption, "no finished run wrote curves of training and validation loss")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,56 @@ def label_rows(ax: Axes, labels: Sequence[str]) -> NDArray[np.float64]:
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     return np.asarray(centres)
+
+
+@dataclass(frozen=True)
+class RowGroups:
+    """Groups of rows under one label each, from the top down, in inches.
+
+    Args:
+        labels: A label a group.
+        counts: How many rows each group has.
+        step: From one row to the next.
+        width: Letters of a label on a line.
+    """
+
+    labels: Sequence[str]
+    counts: Sequence[int]
+    step: float = 0.095
+    width: int = 24
+
+    @property
+    def height(self) -> float:
+        """Of all groups together."""
+        return float(sum(self._heights))
+
+    @property
+    def _texts(self) -> list[str]:
+        return [wrapped(label, self.width) for label in self.labels]
+
+    @property
+    def _heights(self) -> list[float]:
+        """A row's distance above the first row and below the last, unless the label needs more."""
+        return [
+            max((count + 1) * self.step + ROW_GAP, LINE_HEIGHT * (text.count("\n") + 1) + ROW_GAP)
+            for text, count in zip(self._texts, self.counts, strict=True)
+        ]
+
+    def draw(self, ax: Axes) -> Iterator[NDArray[np.float64]]:
+        """Give the axes the groups, with a line below each.
+
+        Yields:
+            For each group, where its rows are.
+        """
+        heights = np.array(self._heights)
+        ends = np.cumsum(heights)
+        centres = ends - heights / 2
+        ax.set_yticks(centres, self._texts)
+        ax.set_ylim(float(ends[-1]), 0)
+        ax.tick_params(axis="y", length=0)
+        for end, centre, count in zip(ends, centres, self.counts, strict=True):
+            ax.axhline(end, color="0.9", linewidth=0.5, zorder=0.5)
+            yield centre + self.step * (np.arange(count) - (count - 1) / 2)
 
 
 def annotate_columns(

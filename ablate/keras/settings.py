@@ -15,6 +15,7 @@ from typing import Any
 
 from ablate.errors import suggestion
 from ablate.keras.data import SOURCES
+from ablate.keras.data.sets import EXAMPLE, set_overrides, sets_rule, several_sets_fault
 from ablate.study.setting import (
     Rule,
     Setting,
@@ -116,6 +117,7 @@ DATA_SETTINGS: Mapping[str, Setting] = {
     "memory": Setting(
         0.25, number(0, 1), "share of the machine's memory for decoded images; beyond it they stay in their file"
     ),
+    "sets": Setting(None, optional(sets_rule()), f"several sets in one study, compared within each: '{EXAMPLE}'"),
     "cache": Setting(None, optional(text()), "folder of decoded images; null is $ABLATE_CACHE or ~/.cache/ablate"),
     **{
         key: replace(
@@ -165,6 +167,35 @@ def data_settings(source: str) -> dict[str, Setting]:
     return settings
 
 
+def data_sets(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The data sets of ``data.sets``: the overrides that choose each, by its name; empty where there is one set.
+
+    Args:
+        config: The ``data`` node of the configuration.
+
+    Raises:
+        ConfigError: With every fault of every set, a line each.
+    """
+    sets = config.get("sets")
+    if sets is None:
+        return {}
+    return set_overrides(sets, DATA_SETTINGS["sets"], {source: data_settings(source) for source in SOURCES})
+
+
+def data_blocks(config: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """The block that ``data.sets`` stands for: overrides by level, by factor.
+
+    Args:
+        config: The whole configuration as plain values.
+
+    Raises:
+        ConfigError: With every fault of every set, a line each.
+    """
+    data = config.get("data")
+    levels = data_sets(data) if isinstance(data, Mapping) else {}
+    return {"data": {name: list(lines) for name, lines in levels.items()}} if levels else {}
+
+
 def check_data(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The ``data`` section with its defaults, and every fault in it.
 
@@ -178,6 +209,8 @@ def check_data(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     if (fault := setting_fault("data.source", source, DATA_SETTINGS["source"])) is not None:
         return dict(config), [fault]
     values, messages = check_section("data", config, data_settings(source))
+    if values["sets"] is not None:
+        messages.append(several_sets_fault(values["sets"]))
     if not messages and values["validation"] + values["test"] >= 1:
         messages.append(
             f"data.validation={values['validation']} and data.test={values['test']} leave nothing to train on: "

@@ -144,6 +144,12 @@ class StudySettings:
         "dotted path of a function from the reference configuration to such factors, used in their place",
         hydra_only=True,
     )
+    blocks_from: str | None = _declared(
+        None,
+        text(),
+        "dotted path of a function from the reference configuration to blocks in that form; it loads no framework",
+        hydra_only=True,
+    )
     requires: Mapping[str, Any] | None = _declared(
         None,
         mapping(mapping(), "parents and their levels by child, for example {bn_placement: {batch_norm: true}}"),

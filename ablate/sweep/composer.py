@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from ablate.errors import ConfigError
+from ablate.errors import ConfigError, suggestion
 from ablate.study import Cell, Factor
 from ablate.sweep.config_loader import ComposedConfigLoader, apply_overrides, parse_overrides
 from ablate.sweep.config_template import ConfigTemplate, is_assignment
@@ -106,7 +106,7 @@ class Composer:
             task: DictConfig = self._tasks[groups].copy()
             apply_overrides(task, parse_overrides([line for line in overrides if line not in groups]))
         except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(f"{' '.join(overrides)}: {error_text(error)}") from error
+            raise ConfigError(f"{' '.join(overrides)}: {error_text(error)}{_choices(error)}") from error
         return task
 
     def run_loader(self) -> ComposedConfigLoader:
@@ -149,3 +149,12 @@ def _log_into_run_folders(job_logging: DictConfig) -> None:
         if isinstance(file, str) and (_SINGLE_RUN.search(file) or _NUMBERED_RUN.search(file)):
             (last,) = _LAST_PART.findall(file)
             job_logging.handlers[name].filename = f"${{hydra.runtime.output_dir}}/{last}"
+
+
+def _choices(error: BaseException) -> str:
+    """The choices that there are, where an override chose another one."""
+    options = [str(option) for option in getattr(error, "options", None) or ()]
+    if not options:
+        return ""
+    chosen = str(getattr(error, "missing_cfg_file", "")).rpartition("/")[2]
+    return f". Allowed: {', '.join(options)}.{suggestion(chosen, options)}"

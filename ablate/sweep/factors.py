@@ -73,7 +73,7 @@ def declared_factors(declared: Mapping[str, Any], config: DictConfig, loader: Co
     for name, value in declared.items():
         try:
             if isinstance(value, dict):
-                factors.append(_factor_with_named_levels(name, value))
+                factors.append(factor_with_named_levels(name, value))
             elif isinstance(value, list | tuple):
                 lines = [f"{name}={level_label(level)}" for level in value]
                 factors.append(_make_factor(name, lines, config, loader)[0])
@@ -86,8 +86,16 @@ def declared_factors(declared: Mapping[str, Any], config: DictConfig, loader: Co
     return factors
 
 
-def _factor_with_named_levels(name: str, value: Mapping[Any, Any]) -> Factor:
-    """A factor whose levels have names and may each change several keys; the first is the reference."""
+def factor_with_named_levels(name: str, value: Mapping[Any, Any]) -> Factor:
+    """A factor whose levels have names and may each change several keys; the first is the reference.
+
+    Args:
+        name: The factor's name.
+        value: Overrides by label.
+
+    Raises:
+        DesignError: It has no levels, or they are no lists of overrides.
+    """
     levels = []
     for label, lines in value.items():
         overrides = [lines] if isinstance(lines, str) else lines or []

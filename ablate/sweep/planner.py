@@ -203,8 +203,14 @@ class Planner:
         with in_background(lambda: import_modules(["ablate.analysis"])):
             results = run_preflight(preflight, list(configurations.values()), self.folder.path, pool)
         findings: Findings = dict(zip(configurations, results, strict=True))
-        if first := findings[plan.cells[0].name].get("error"):
-            raise ConfigError(str(first))  # a fault of the reference is a fault of every cell: once is enough
+        blocks = {factor.name for factor in plan.factors if factor.block}
+        # A fault of the reference is a fault of every cell of its block: once is enough.
+        references = [cell for cell in plan.cells if blocks.issuperset(cell.changed)]
+        failed = [(cell, error) for cell in references if (error := findings[cell.name].get("error"))]
+        if failed:
+            lead = {cell.name: ", ".join(f"{name}={cell.levels[name]}" for name in blocks) for cell, _ in failed}
+            texts = [f"{lead[cell.name]}: {error}" if blocks else str(error) for cell, error in failed]
+            raise ConfigError("\n".join(dict.fromkeys(texts)))
         present = self._without_absent(plan, findings)
         faults = [f"{cell.label}: {error}" for cell in present.cells if (error := findings[cell.name].get("error"))]
         if faults:

@@ -10,13 +10,14 @@ from typing import Any
 from ablate.errors import StoreError
 from ablate.store import StudyFolder
 from ablate.store.records import StudyRecord
-from ablate.study import Plan, Study
+from ablate.study import Factor, Plan, Study
 from ablate.study.setting import written
 from ablate.study.settings import AUTO
 from ablate.sweep.identity import ABSENT, difference_lines, differences
 from ablate.sweep.study_names import check_siblings, free_name
 
 _MOST_KEYS = 5
+_TO_GO_ON = "To go on with it, let these have the values it has."
 _PLAIN = re.compile(r"[\w./:@%+-]+(,[\w./:@%+-]+)*|\[[\w./:@%+,-]*\]")
 """Values that are typed as they are, in a shell and in Hydra's grammar."""
 _DATE = re.compile(r"\d{4}[-_./]?\d\d[-_./]?\d\d|\d\d[-_:]\d\d[-_:]\d\d")
@@ -81,15 +82,17 @@ def check_same_study(
         return
     changed = differences(old.reference, reference)
     declared = dict(_declared(folder, old, plan))
-    if not changed and not declared:
+    levels = _changed_levels(old.plan.factors, plan.factors)
+    if not changed and not declared and not levels:
         return
     prefix = f"{spelling.section}." if spelling.section else ""
     faults = [
         *difference_lines(old.reference, reference),
         *(f"{prefix}{key}: {written(was)} -> {written(now)}" for key, (was, now) in declared.items()),
+        *levels,
     ]
-    advice = [_to_go_on(old.reference, changed, declared, spelling)]
-    if len(changed) == 1 and not declared and spelling.section:
+    advice = [_TO_GO_ON if levels else _to_go_on(old.reference, changed, declared, spelling)]
+    if len(changed) == 1 and not declared and not levels and spelling.section:
         advice += _to_compare(folder, changed, spelling)
     advice.append(f"For a study of its own: {spelling.named(folder, free_name(folder))}.")
     if spelling.section and (labels := [key for key, pair in changed.items() if _is_label(key, *pair)]):
@@ -101,6 +104,19 @@ def check_same_study(
     raise StoreError(
         "\n".join([f"The folder '{folder.path}' holds another study:", *(f"  {line}" for line in faults), *advice])
     )
+
+
+def _changed_levels(old: Sequence[Factor], new: Sequence[Factor]) -> list[str]:
+    """A line for each level with a name of its own that stands for something else than before."""
+    before = {(factor.name, level.label): level.overrides for factor in old for level in factor.levels}
+    return [
+        f"{factor.name}={level.label}: {' '.join(earlier)} -> {' '.join(level.overrides)}"
+        for factor in new
+        for level in factor.levels
+        # A level that sets its own key alone is what its label says.
+        if (earlier := before.get((factor.name, level.label))) and max(len(earlier), len(level.overrides)) > 1
+        if earlier != level.overrides
+    ]
 
 
 def reported_metrics(folder: StudyFolder, record: StudyRecord) -> Iterator[Mapping[str, float]]:
@@ -138,9 +154,8 @@ def _to_go_on(
     spelling: Spelling,
 ) -> str:
     """What makes a command one of the study that is there."""
-    general = "To go on with it, let these have the values it has."
     if not spelling.section or len(changed) + len(declared) > _MOST_KEYS:
-        return general
+        return _TO_GO_ON
     dropped: list[str] = []
     lines: list[str] = []
     for key, (was, now) in changed.items():
@@ -150,7 +165,7 @@ def _to_go_on(
             lines += _override(reference, key, was, now)
     lines += [spelling.setting(key, was) for key, (was, _) in declared.items()]
     if any(not _PLAIN.fullmatch(line.partition("=")[2]) for line in lines if "=" in line):
-        return general
+        return _TO_GO_ON
     parts = [f"without {' '.join(dict.fromkeys(dropped))}"] if dropped else []
     parts += [f"with {' '.join(dict.fromkeys(lines))}"] if lines else []
     return f"To go on with it, the same command {' and '.join(parts)}."

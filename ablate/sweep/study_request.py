@@ -10,12 +10,14 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from ablate.errors import DesignError
+from ablate.errors import AblateError, DesignError
+from ablate.objects import load_object
 from ablate.study import Factor, Layout, level_label
 from ablate.study.limits import MOST_LEVELS, MOST_RUNS
 from ablate.study.settings import StudySettings
 from ablate.sweep.config_loader import parse_overrides, swept_values
-from ablate.sweep.factors import declared_factors, error_text, swept_factor
+from ablate.sweep.factors import declared_factors, error_text, factor_with_named_levels, swept_factor
+from ablate.sweep.identity import resolved_values
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,10 @@ def read_request(
             faults.append(str(error))
         except HydraException as error:
             faults.append(f"{override.input_line}: {error_text(error)}")
+    try:
+        factors = [*_declared_blocks(settings, config, {one.key_or_group for one in (*from_params, *typed)}), *factors]
+    except AblateError as error:
+        faults.append(str(error))
     if faults:
         raise DesignError("\n".join(faults))
     # Data sets alone are nothing to compare: within each of them the declared factors are.
@@ -158,6 +164,16 @@ def _factor(
         note = f"{key}={chosen[0].label}, listed first, is the reference."
         return replace(factor, levels=chosen, reference=chosen[0].label), [note]
     return factor, notes
+
+
+def _declared_blocks(settings: StudySettings, config: DictConfig, typed: set[str]) -> list[Factor]:
+    """The blocks that the function ``settings.blocks_from`` makes of the configuration."""
+    if settings.blocks_from is None or settings.confirms is not None:
+        return []
+    declared = load_object(settings.blocks_from, "study.blocks_from")(resolved_values(config))
+    if chosen := sorted(declared.keys() & typed):
+        raise DesignError(f"{chosen[0]}=... and the list of its levels exclude one another: leave one of them out.")
+    return [replace(factor_with_named_levels(name, levels), block=True) for name, levels in declared.items()]
 
 
 def _declared(

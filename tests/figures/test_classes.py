@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from toy_studies import caption_of, study_of
 
 from ablate.analysis import Summary
 from ablate.figures import class_accuracy, confusion, losses
+from ablate.figures.rows import RowGroups
 
 COLUMNS = ["cell", "seed", "class", "predicted", "images"]
 
@@ -57,6 +59,31 @@ def test_of_many_classes_those_that_are_confused_most_are_shown() -> None:
     shown = set(confusion.prepare(summary)["class"])
     assert len(shown) == 20 and {"c29", "c28"} <= shown
     assert "20 of 40 classes" in caption_of(confusion, summary)
+
+
+def test_cells_that_are_not_shown_are_counted_with_the_reason() -> None:
+    """A cell whose runs have not finished has no small difference."""
+    summary = confused([("full", 0, "cat", "cat", 9), ("full", 0, "dog", "dog", 9)])
+    for figure, noun in ((confusion, "matrix"), (class_accuracy, "row")):
+        assert caption_of(figure, summary).endswith(
+            f"1 cell has no {noun}: no finished run there has counts of its classes."
+        )
+        assert "smaller differences" not in caption_of(figure, summary)
+    whole = two_classes()
+    assert "1 cell" not in caption_of(confusion, whole) + caption_of(class_accuracy, whole)
+
+
+def test_groups_of_rows_do_not_touch_and_have_room_for_their_labels() -> None:
+    groups = RowGroups(["a", "a label of several lines, longer than a few rows of one group are high", "b"], [3, 1, 2])
+    ax = Figure().subplots()
+    places = list(groups.draw(ax))
+    assert [len(rows) for rows in places] == [3, 1, 2]
+    assert np.allclose(np.diff(places[0]), groups.step)
+    flat = np.concatenate(places)
+    assert (np.diff(flat) >= groups.step - 1e-9).all()
+    assert flat[0] > 0 and flat[-1] < groups.height == ax.get_ylim()[0]
+    lines = ax.get_yticklabels()[1].get_text().count("\n") + 1
+    assert places[2].mean() - places[0].mean() > lines * 0.1
 
 
 def test_runs_without_predictions_have_no_such_figures() -> None:

@@ -8,7 +8,11 @@ import pytest
 from ablate import run
 from ablate.errors import DesignError, StoreError
 from ablate.store import StudyFolder, write_json
+from ablate.study import Factor, Level, Plan, Study, make_plan
+from ablate.study.settings import StudySettings
+from ablate.sweep.same_study import check_same_study
 from ablate.sweep.study_names import check_name, default_name
+from ablate.sweep.study_record import enter_study
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 
@@ -75,3 +79,20 @@ def test_a_study_goes_on_in_the_folders_that_an_earlier_version_named(tmp_path: 
     assert grown.effects["n"].tolist() == [2]
     assert sorted(path.name for path in (study.path / "runs").iterdir()) == ["full", "model=ResNet"]
     assert json.loads(study.plan.read_text())["plan"]["cells"] == before["plan"]["cells"]
+
+
+def plan_of(lines: list[str]) -> Plan:
+    level, other = Level("photos", tuple(lines)), Level("digits", ("data=digits", "data.sets=null"))
+    sets = Factor("data", (other, level), "digits", block=True)
+    residual = Factor("residual", (Level("true", ("residual=true",)), Level("false", ("residual=false",))), "true")
+    return make_plan(Study("s", "factorial", (0,), "acc"), [sets, residual])
+
+
+def test_a_level_that_stands_for_something_else_than_before_is_refused(tmp_path: Path) -> None:
+    """Runs of two data sets of one name would be in one cell."""
+    folder = StudyFolder(tmp_path / "s")
+    before = ["data=folder", "data.path=a", "data.sets=null"]
+    record = enter_study(folder, plan_of(before), [], {}, command=[], settings=StudySettings())
+    check_same_study(folder, record, plan_of(before), {})
+    with pytest.raises(StoreError, match=r"data=photos: data=folder data\.path=a .*-> data=folder data\.path=b"):
+        check_same_study(folder, record, plan_of(["data=folder", "data.path=b", "data.sets=null"]), {})

@@ -50,7 +50,9 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     from ablate.keras.data.decoding import Example, decode_blocks, decode_images
     from ablate.keras.data.images import fitted, peak_of
     from ablate.keras.data.source_notes import digest_of, source_notes
-    from ablate.keras.data.user_data import Labels, content_of, image_faults, open_image, read_examples, read_parts
+    from ablate.keras.data.user_data import read_examples, read_parts
+    from ablate.keras.data.user_images import content_of, image_faults, open_image
+    from ablate.keras.data.user_labels import Labels
 
     path = values["builder"]
     key = f"data.builder={path}"

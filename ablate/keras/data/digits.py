@@ -40,4 +40,4 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     sizes = np.full((len(labels), 2), 8, np.int32)
     origin = hashlib.blake2b(pixels.tobytes() + labels.tobytes(), digest_size=6).hexdigest()
     official = {"train": np.arange(len(labels))}
-    return Pool("digits", images, labels, names, official, sizes, origin={"data/digits": origin})
+    return Pool(values["name"], images, labels, names, official, sizes, origin={"data/digits": origin})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,20 @@ def _has_label_group(value: Any) -> bool:
         return False
 
 
+_TEXTS = either(text(), list_of(text(), "", empty=False))
+_ENTRIES = either(text(), whole(0), flag(), list_of(either(text(), whole(0), flag()), "", empty=False))
+
+
+def _by_part(item: Rule) -> Callable[[Any], bool]:
+    return lambda value: mapping(item).allows(value) and {*value} <= {"train", "validation", "test"}
+
+
 def _names_parts(value: Any) -> bool:
-    return value == "none" or (
-        mapping(either(text(), list_of(text(), "", empty=False))).allows(value)
-        and {*value} <= {"train", "validation", "test"}
-    )
+    return value == "none" or _by_part(_TEXTS)(value)
+
+
+def _names_tables(value: Any) -> bool:
+    return _TEXTS.allows(value) or (_by_part(_TEXTS)(value) and "train" in value)
 
 
 SETTINGS = {
@@ -41,10 +51,24 @@ SETTINGS = {
     "depth": Setting(
         None, optional(whole(1)), "levels of folders that make a class; null is 1, and refuses what is not clear"
     ),
-    "labels": Setting(None, optional(text()), "a table of labels (CSV or text), in the folder or in each of its parts"),
+    "labels": Setting(
+        None,
+        optional(
+            Rule(_names_tables, "a table, a list of tables [images.txt, labels.txt], or such by part {train: a.csv}")
+        ),
+        "a table of labels (CSV or text) in the folder or in each of its parts; a list of tables that belong together; "
+        "tables by part: {train: train.csv, test: test.csv}",
+    ),
     "image_column": Setting(None, optional(either(text(), whole(1))), "its column of file names; null finds it"),
     "label_column": Setting(None, optional(either(text(), whole(1))), "its column of classes; null finds it"),
-    "part_column": Setting(None, optional(either(text(), whole(1))), "its column of parts; null finds it"),
+    "part_column": Setting(
+        None, optional(either(text(), whole(1))), "its column of parts; null finds it, none: it has none"
+    ),
+    "part_values": Setting(
+        None,
+        optional(Rule(_by_part(_ENTRIES), "entries of that column by part: {train: 1, test: 0}")),
+        "entries of that column that stand for each part: {train: 1, test: 0}; null: the usual words",
+    ),
     "label_pattern": Setting(
         None,
         optional(Rule(_has_label_group, "a regular expression with a group label: '(?P<label>[a-z]+)\\.\\d+'")),
@@ -63,7 +87,7 @@ DEFAULTS = {"size": 64}
 
 _READING = (
     *("parts", "depth", "labels", "image_column", "label_column", "part_column", "label_pattern", "exclude"),
-    "skip_corrupt",
+    *("part_values", "skip_corrupt"),
 )
 """Settings on which files, labels and parts depend."""
 
@@ -85,17 +109,19 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
     import numpy as np
     import PIL
 
-    from ablate.keras.data.class_folders import Layout, list_images, refuse_empty_classes
     from ablate.keras.data.dataset import Pool
     from ablate.keras.data.decoding import Example, decode_blocks, decode_images
+    from ablate.keras.data.folder_layout import ColumnChoice, Layout
     from ablate.keras.data.image_files import corrupt_notes, first_size
+    from ablate.keras.data.image_listing import list_images, refuse_empty_classes
     from ablate.keras.data.images import UNREADABLE, fitted, frames_of, opened, peak_of
-    from ablate.keras.data.label_table import ColumnChoice
     from ablate.keras.data.source_notes import digest_of, file_traits, source_notes
 
     root = Path(values["path"]).expanduser()
-    chosen_columns = (values[f"{kind}_column"] for kind in ("image", "label", "part"))
-    columns = ColumnChoice(*(None if column is None else str(column) for column in chosen_columns))
+    image, label, part = (
+        None if values[key] is None else str(values[key]) for key in ("image_column", "label_column", "part_column")
+    )
+    columns = ColumnChoice(image, label, part, values["part_values"])
     exclude = tuple(values["exclude"])
     layout = Layout(values["parts"], values["depth"], values["labels"], columns, values["label_pattern"], exclude)
     listing = list_images(root, layout)

@@ -51,6 +51,16 @@ def part_of(name: str, beside: Iterable[str] = ()) -> str | None:
     return next(iter(parts)) if len(parts) == 1 else None
 
 
+def part_of_word(word: str) -> str | None:
+    """The part that a word in lower case stands for.
+
+    Example:
+        >>> part_of_word("training"), part_of_word("cat")
+        ('train', None)
+    """
+    return _PART_OF_WORD.get(word)
+
+
 def part_of_value(text: str) -> str | None:
     """The part that an entry of a table stands for.
 

@@ -150,7 +150,9 @@ def _read_split(
 
 def _fingerprint(builder: Any) -> str:
     """Of the version of a set and how many examples and bytes each of its files has."""
-    splits = {name: [list(split.shard_lengths), split.num_bytes] for name, split in sorted(builder.info.splits.items())}
+    # In the process that prepares a set its splits have names of a class of their own.
+    known = sorted(((str(name), split) for name, split in builder.info.splits.items()), key=lambda item: item[0])
+    splits = {name: [list(split.shard_lengths), split.num_bytes] for name, split in known}
     return hashlib.blake2b(repr([builder.info.full_name, splits]).encode(), digest_size=6).hexdigest()
 
 
@@ -179,7 +181,7 @@ def _feature(builder: Any, key: str, kind: type, configured: str | None) -> str:
         raise NetworkError(
             f"Data set '{builder.name}' is not one of image classification: it has no "
             f"{'images' if key == 'image' else 'class labels'}. Its features: {', '.join(sorted(features))}."
-            + ("" if key == "image" else _label_advice(builder.name, features))
+            + ("" if key == "image" else _label_advice(builder.name, features, _first_image(features)))
         )
     usual = names if len(names) == 1 else [*(builder.info.supervised_keys or ()), key]
     chosen = next((name for name in ([configured] if configured else usual) if name in names), None)
@@ -191,19 +193,34 @@ def _feature(builder: Any, key: str, kind: type, configured: str | None) -> str:
     return str(chosen)
 
 
-def _label_advice(name: str, features: Mapping[str, Any]) -> str:
+def _kind(feature: Any) -> str:
+    """The type of a feature's values; empty where it has no one type."""
+    import numpy as np
+
+    try:
+        return np.dtype(feature.np_dtype).name
+    except (AttributeError, TypeError):
+        return ""
+
+
+def _first_image(features: Mapping[str, Any]) -> str:
+    import tensorflow_datasets as tfds
+
+    return next((str(name) for name, one in dict(features).items() if isinstance(one, tfds.features.Image)), "image")
+
+
+def _label_advice(name: str, features: Mapping[str, Any], image: str) -> str:
     """How to use a feature that may be a class although the set does not declare it as one: a text or truth value."""
-    likely = [
-        f"{key} ({'text' if str(feature.np_dtype) == 'object' else feature.np_dtype})"
-        for key, feature in dict(features).items()
-        if getattr(feature, "shape", None) == () and str(getattr(feature, "np_dtype", "")) in _LABEL_TYPES
-    ]
+    kinds = {key: _kind(feature) for key, feature in dict(features).items() if getattr(feature, "shape", None) == ()}
+    likely = {key: "text" if kind == "object" else kind for key, kind in kinds.items() if kind in _LABEL_TYPES}
     if not likely:
         return ""
-    example = f"tfds.load('{name}', split='train').map(lambda example: (example['image'], example[...]))"
+    seen = ", ".join(f"{key} ({kind})" for key, kind in likely.items())
+    pair = f"(example['{image}'], example['{next(iter(likely))}'])"
     return (
-        f" A class may be in {', '.join(likely)}: read it by a function, data=builder data.builder=my_module.load, "
-        f"that returns {example}."
+        f" A class may be in {seen}: read it by a function in my_module.py, def load(): return "
+        f"tfds.load('{name}', split='train').map(lambda example: {pair}), with data=builder "
+        "data.builder=my_module.load data.size=64."
     )
 
 

@@ -145,6 +145,40 @@ def test_a_table_of_hugging_face():
     assert sum(sum(part.values()) for part in data.counts.values()) == 8
 
 
+class OtherTable(list):
+    """Rows under other names of columns, as in CIFAR-100 of Hugging Face."""
+
+    column_names = ("img", "fine_label", "coarse_label")
+
+
+class Stream:
+    """Rows that are read as they come, as with streaming=True."""
+
+    column_names = ("image", "label")
+
+    def __iter__(self):
+        yield {"image": picture(0), "label": 0}
+
+
+def test_tables_that_lack_columns_or_are_streams_say_what_to_return():
+    with pytest.raises(NetworkError) as caught:
+        built(train=OtherTable([{"img": picture(0), "fine_label": 0, "coarse_label": 0}]))
+    assert "the columns img, fine_label, coarse_label" in str(caught.value)
+    assert ".rename_column('img', 'image').rename_column('fine_label', 'label')" in str(caught.value)
+    with pytest.raises(NetworkError, match="streaming=True"):
+        built(train=Stream())
+
+
+@pytest.mark.parametrize(("values", "names"), [([True, False], ("false", "true")), (["cat", "dog"], ("cat", "dog"))])
+def test_labels_of_a_tf_data_set_may_be_truth_values_or_texts(values, names):
+    """What the message about such sets of tensorflow-datasets says to return."""
+    images = np.stack([picture(number) for number in range(8)])
+    rows = tf.data.Dataset.from_tensor_slices({"photo": images, "kind": values * 4})
+    data = built(train=rows.map(lambda example: (example["photo"], example["kind"])))
+    assert data.class_names == names
+    assert [sum(part[name] for part in data.counts.values()) for name in names] == [4, 4]
+
+
 def test_images_of_12_bits_in_16_are_noted_and_scaled(tmp_path):
     for label in ("a", "b"):
         for number in range(6):

@@ -14,8 +14,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from ablate.errors import NetworkError
-from ablate.keras.data.class_folders import Layout, list_images
-from ablate.keras.data.label_table import ColumnChoice
+from ablate.keras.data.folder_layout import ColumnChoice, Layout
+from ablate.keras.data.image_listing import list_images
 
 pytestmark = pytest.mark.keras
 

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow_datasets")
 
+import numpy as np
 import requests
+import tensorflow_datasets as tfds
 
 from ablate.errors import NetworkError
+from ablate.keras.data import tfds as tfds_source
 from ablate.keras.data import tfds_preparation
 from ablate.keras.data.loading import load
 
@@ -156,6 +160,30 @@ def test_sets_of_another_task_are_refused_before_any_download(tmp_path):
     assert message("coco", tmp_path).startswith(
         "Data set 'coco' is not one of image classification: it has no class labels. Its features: "
     )
+
+
+def test_the_process_that_prepares_a_set_gives_it_the_same_fingerprint():
+    """Runs of one study in several processes would count as made with different data."""
+    prints = []
+    for names in (("train", "test"), (tfds.Split.TRAIN, tfds.Split.TEST)):
+        splits = {name: SimpleNamespace(shard_lengths=[number], num_bytes=9) for number, name in enumerate(names)}
+        prints.append(tfds_source._fingerprint(SimpleNamespace(info=SimpleNamespace(full_name="a:1", splits=splits))))
+    assert prints[0] == prints[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [(np.bool_, "is_cat (bool)"), (np.int64, "is_cat (int64)"), (np.object_, "is_cat (text)")]
+)
+def test_labels_that_are_no_classes_say_the_function_that_reads_them(monkeypatch, kind, said):
+    features = tfds.features
+    label = features.Text() if kind is np.object_ else features.Scalar(kind)
+    info = SimpleNamespace(features=features.FeaturesDict({"photo": features.Image(), "is_cat": label}))
+    builder = SimpleNamespace(name="pets", info=info)
+    monkeypatch.setattr("ablate.keras.data.tfds_preparation.find_builder", lambda values: builder)
+    text = message("pets", "unused")
+    assert said in text
+    assert "tfds.load('pets', split='train').map(lambda example: (example['photo'], example['is_cat']))" in text
+    assert "data=builder data.builder=my_module.load" in text
 
 
 def test_a_server_that_answers_in_whatever_way_is_online(monkeypatch):
