@@ -13,6 +13,7 @@ from ablate.keras.rewrites.branches import comes_back, has_weights_between, take
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 from ablate.keras.rewrites.squeeze_excite import gated_maps
 
+_OWN_LAYERS = "its earlier map passes layers of its own first"
 _CUTS = ("Dropout", "Identity", *by_rank("SpatialDropout", "Cropping", "ZeroPadding"))
 
 
@@ -39,7 +40,7 @@ class DenseConnections(Ingredient):
         return sites_at(node for node in graph.nodes.values() if (one := _connection(graph, node)) and not one.doubt)
 
     def left_alone(self, graph: Graph) -> Mapping[Site, str]:
-        """The concatenations of a decoder with changed maps of its encoder, each with the reason."""
+        """Concatenations with changed maps of an encoder, or of maps that come from others too; the reasons."""
         connections = ((node, _connection(graph, node)) for node in graph.nodes.values())
         return {Site((node.key,)): one.doubt for node, one in connections if one is not None and one.doubt}
 
@@ -87,7 +88,8 @@ def _connection(graph: Graph, node: Node) -> _DenseConnection | None:
             return _DenseConnection(tensor)
     for tensor in node.inputs:
         doubts = [_doubt(graph, tensor, other) for other in node.inputs if other != tensor]
-        if all(doubt is not None for doubt in doubts):
+        # Of many, those that pass layers of their own are branches side by side, such as those of pyramid pooling.
+        if all(doubt is not None for doubt in doubts) and (len(doubts) == 1 or _OWN_LAYERS not in doubts):
             return _DenseConnection(
                 tensor, next(filter(None, doubts), "its newest map is computed from something else as well")
             )
@@ -121,11 +123,11 @@ def _computed_from(graph: Graph, tensor: Tensor, sources: Sequence[Tensor]) -> b
 
 
 def _doubt(graph: Graph, newest: Tensor, other: Tensor) -> str | None:
-    """How an earlier map of a decoder is changed before it is put beside the newest.
+    """How an earlier map is changed before it is put beside the newest.
 
     Returns:
         The reason to leave it alone; empty if it is the map as it was; None if the newest map was not computed from it,
-        or does not come back to its resolution.
+        or does not come back to the resolution of one that was changed, as that of a decoder does.
     """
     gated = weighted = False
     while not graph.depends_on(newest, other):
@@ -141,8 +143,10 @@ def _doubt(graph: Graph, newest: Tensor, other: Tensor) -> str | None:
         if not maps:
             return None
         other = maps[0]
-    if not (has_weights_between(graph, other, newest) and comes_back(graph, other, newest)):
+    if not has_weights_between(graph, other, newest):
         return None
-    if gated:
-        return "its earlier map passes a gate first, as in attention U-Nets"
-    return "its earlier map passes layers of its own first" if weighted else ""
+    if not (gated or weighted):
+        return ""
+    if not comes_back(graph, other, newest):
+        return None
+    return "its earlier map passes a gate first, as in attention U-Nets" if gated else _OWN_LAYERS

@@ -10,6 +10,7 @@ from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.kinds import (
     CONVOLUTIONS,
     activation_name,
+    enlarges,
     is_activation,
     is_addition,
     is_depthwise,
@@ -203,7 +204,9 @@ def _doubt(graph: Graph, node: Node, total: ResidualSum) -> str:
     """Why a sum that looks like a residual one is none; empty if it is one."""
     if _gates(graph, node, total.fork):
         return "it computes a gate of what it looks like a shortcut of"
-    if any(comes_back(graph, total.fork, trunk) for trunk in total.trunks):
+    # Where sizes are not known, a shortcut that is enlarged says that the whole block enlarges.
+    enlarged = any(enlarges(graph, one) for one in nodes_between(graph, total.fork, total.shortcut))
+    if not enlarged and any(comes_back(graph, total.fork, trunk) for trunk in total.trunks):
         return "its trunk comes back to a resolution that it had left, as in an encoder and its decoder"
     if _collects_outputs(graph, node, total):
         return "it adds what one block after another puts out, as the skip outputs of WaveNet"

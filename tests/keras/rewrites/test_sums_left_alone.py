@@ -274,5 +274,33 @@ def test_branches_side_by_side_are_not_listed_as_dense_connections():
             [conv(x, 4, 1), conv(conv(x, 4, 1), 4), conv(layers.MaxPooling2D(3, 1, "same")(x), 4)]
         )
 
-    row = ingredients(model_of(inception)).loc["dense_connections"]
-    assert (row.sites, len(row.left_alone)) == (0, 0)
+    def pyramid(x):
+        x = conv(x, 4, name="stem")
+        pooled = [layers.UpSampling2D(size)(conv(layers.AveragePooling2D(size)(x), 2, 1)) for size in (2, 4)]
+        return layers.Concatenate()([x, *pooled])
+
+    for net in (inception, pyramid):
+        row = ingredients(model_of(net)).loc["dense_connections"]
+        assert (row.sites, len(row.left_alone)) == (0, 0)
+
+
+def test_new_maps_without_the_one_that_they_came_from_are_listed():
+    """As in front of the upsampling of Tiramisu (https://arxiv.org/abs/1611.09326)."""
+
+    def block(x):
+        x = conv(x, 4, name="stem")
+        first = conv(x, 4, activation="relu", name="first")
+        second = conv(layers.Concatenate(name="inner")([x, first]), 4, activation="relu", name="second")
+        return layers.Concatenate(name="new")([first, second])
+
+    row = ingredients(model_of(block)).loc["dense_connections"]
+    assert (row.places, list(row.left_alone)) == (["inner"], ["new"])
+
+
+def test_a_block_that_enlarges_maps_of_unknown_size_is_residual():
+    def up(x):
+        y = layers.UpSampling2D(2)(conv(conv(x, 4, activation="relu"), 4, activation="relu"))
+        return layers.Add(name="up")([conv(layers.UpSampling2D(2)(x), 2, 1), conv(y, 2, 1)])
+
+    full = model_of(up, (None, None, 4))
+    assert sites_of(INGREDIENTS["residual"], graph_of(full)) == ("up",)
