@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, Shape
 from ablate.keras.kinds import CONVOLUTIONS, DENSE, POOLINGS, is_activation, is_normalization
 from ablate.keras.layer_labels import change_label, layer_label
+from ablate.keras.layer_spec import LayerSpec
 
 State = str
 """What the cell does to a layer: ``unchanged``, ``removed``, ``changed`` or ``added``."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Tensor, substituted
+from ablate.keras.layer_spec import LayerSpec
 
 
 def fingerprint(graph: Graph) -> str:

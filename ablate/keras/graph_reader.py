@@ -12,9 +12,10 @@ import keras
 from keras.src.models.functional import Functional
 
 from ablate.errors import NetworkError
-from ablate.keras.graph import Graph, LayerIdentity, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.layer_config import how_to_copy, layer_config
+from ablate.keras.layer_spec import LayerIdentity, LayerSpec
 from ablate.keras.model_class import own_attributes
 
 _WRAPPERS = (keras.layers.TimeDistributed, keras.layers.SpectralNormalization)

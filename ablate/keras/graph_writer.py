@@ -10,10 +10,11 @@ import keras
 
 from ablate.errors import NetworkError
 from ablate.keras.fresh_names import with_fresh_names
-from ablate.keras.graph import Graph, LayerIdentity, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_equality import same_layer
 from ablate.keras.graph_node import Shape, Tensor, substituted, tensors_in
 from ablate.keras.layer_config import create_layer, how_to_copy, number_format
+from ablate.keras.layer_spec import LayerIdentity, LayerSpec
 from ablate.keras.layer_state import copy_vocabularies
 from ablate.keras.model_class import model_of_class
 

@@ -16,10 +16,11 @@ import numpy as np
 from keras import ops
 
 from ablate.errors import ConfigError
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, Tensor, substituted, tensors_in
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.initial_weights import sublayers
+from ablate.keras.layer_spec import LayerSpec
 
 BYTES, UNIT = "0 to 255", "0 to 1"
 """The ranges of pixel values that a network may expect."""

@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, Shape
+from ablate.keras.layer_spec import LayerSpec
 
 
 def by_rank(*names: str) -> tuple[str, ...]:

@@ -16,10 +16,11 @@ from weakref import WeakKeyDictionary
 import keras
 
 from ablate.keras.fresh_names import with_fresh_names
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, Shape, Tensor, substituted, tensors_in
 from ablate.keras.graph_reader import graph_of, layer_spec
 from ablate.keras.layer_config import create_layer
+from ablate.keras.layer_spec import LayerSpec
 
 _results: WeakKeyDictionary[Any, _Contents] = WeakKeyDictionary()
 

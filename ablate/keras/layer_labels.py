@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ablate.keras.graph import LayerSpec
 from ablate.keras.graph_node import Node
 from ablate.keras.kinds import CONVOLUTIONS, POOLINGS, is_activation, is_linear
+from ablate.keras.layer_spec import LayerSpec
 
 _SHORT = {
     "Add": "+",

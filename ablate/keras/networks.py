@@ -15,11 +15,12 @@ import keras
 from ablate.errors import NetworkError
 from ablate.formatting import listing
 from ablate.keras.data.dataset import Dataset
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import tensors_in
 from ablate.keras.graph_reader import functional, graph_of, nested_model
 from ablate.keras.graph_writer import model_of
 from ablate.keras.initial_weights import drawn_variables, leaf_layers
+from ablate.keras.layer_spec import LayerSpec
 from ablate.keras.layer_state import carry_over
 from ablate.keras.models import build, resolve_name
 from ablate.keras.models.builder import REDRAW

@@ -14,9 +14,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from keras import ops
 
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, substituted
 from ablate.keras.layer_config import create_layer
+from ablate.keras.layer_spec import LayerSpec
 
 _SHAPES = ((2, 3, 3, 4), (2, 3, 4), (2, 4))
 """Maps, sequences and vectors: some classes take one of them alone."""

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, Shape, substituted
 from ablate.keras.kinds import is_addition
 from ablate.keras.layer_config import create_layer
+from ablate.keras.layer_spec import LayerSpec
 
 _PRODUCTS = ("Multiply", "Divide", "TrueDivide")
 # Half-precision numbers have three digits.

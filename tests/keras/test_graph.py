@@ -11,7 +11,7 @@ from keras import layers, ops  # noqa: E402
 from weight_copies import copied_weights  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.graph import Tensor  # noqa: E402
+from ablate.keras.graph_node import Tensor  # noqa: E402
 from ablate.keras.graph_reader import graph_of  # noqa: E402
 from ablate.keras.graph_writer import model_of  # noqa: E402
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node
 from ablate.keras.kinds import CONVOLUTIONS, DENSE, activation_name, is_activation, is_multiplication
+from ablate.keras.layer_spec import LayerSpec
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nested_sites, rewritten_at
 
 _BOUNDED = ("sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "custom")

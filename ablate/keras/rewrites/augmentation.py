@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ablate.keras.graph import Graph, LayerSpec, layer_class
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node
+from ablate.keras.layer_spec import LayerSpec, layer_class
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 
 _CHANNELS = range(1, 5)  # that an image may have

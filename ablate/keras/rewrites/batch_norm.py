@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node
 from ablate.keras.kinds import (
     CONVOLUTIONS,
@@ -19,6 +19,7 @@ from ablate.keras.kinds import (
     keeps_structure,
     pools_globally,
 )
+from ablate.keras.layer_spec import LayerSpec
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 
 

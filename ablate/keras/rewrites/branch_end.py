@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.kinds import CONVOLUTIONS, DENSE, by_rank, is_normalization, keeps_structure
+from ablate.keras.layer_spec import LayerSpec
 
 _DROP_PATH = re.compile(r"drop_?path|drop_?connect|stochastic_?depth", re.IGNORECASE)
 _ZERO = re.compile(r"zeros?$", re.IGNORECASE)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from ablate.formatting import listing
 from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, Tensor
-from ablate.keras.kinds import is_concatenation, is_position
+from ablate.keras.kinds import CONVOLUTIONS, DENSE, by_rank, is_concatenation, is_multiplication, is_position
+from ablate.keras.rewrites.branches import comes_back, has_weights_between, takes_channels
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
+from ablate.keras.rewrites.squeeze_excite import gated_maps
+
+_OWN_LAYERS = "its earlier map passes layers of its own first"
+_CUTS = ("Dropout", "Identity", *by_rank("SpatialDropout", "Cropping", "ZeroPadding"))
 
 
 class DenseConnections(Ingredient):
@@ -16,6 +23,10 @@ class DenseConnections(Ingredient):
     Found is a concatenation over the channels in which one tensor was computed, through layers with weights, from all
     the others and from nothing else: DenseNet's, and also the long ones of U-Net. Branches side by side, as those of
     Inception, do not count. The layers behind it are built for fewer channels.
+
+    Where a decoder meets a map of its encoder that passed a gate (attention U-Nets, https://arxiv.org/abs/1804.03999)
+    or layers with weights (DeepLabv3+, https://arxiv.org/abs/1802.02611) first, the concatenation is left alone unless
+    ``only.dense_connections`` names it; so is one whose newest map is computed from something else as well.
     """
 
     name = "dense_connections"
@@ -26,26 +37,80 @@ class DenseConnections(Ingredient):
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
         """The concatenations."""
-        return sites_at(node for node in graph.nodes.values() if _newest(graph, node) is not None)
+        return sites_at(node for node in graph.nodes.values() if (one := _connection(graph, node)) and not one.doubt)
+
+    def left_alone(self, graph: Graph) -> Mapping[Site, str]:
+        """Concatenations with changed maps of an encoder, or of maps that come from others too; the reasons."""
+        connections = ((node, _connection(graph, node)) for node in graph.nodes.values())
+        return {Site((node.key,)): one.doubt for node, one in connections if one is not None and one.doubt}
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
         """Puts the newest map in the place of each."""
         return graph.edited(
-            tensors={node.output: newest for node in nodes_at(graph, sites) if (newest := _newest(graph, node))}
+            tensors={node.output: one.newest for node in nodes_at(graph, sites) if (one := _connection(graph, node))}
+        )
+
+    def misfit(self, graph: Graph, level: Level) -> str:
+        """Why gates behind the concatenations, which are built for their channels, forbid it."""
+        sites = {site.nodes[0] for site in self.find(graph)}
+        gates = [product.key for product, gated in gated_maps(graph) if _channels_from(graph, gated) in sites]
+        if not gates:
+            return ""
+        return (
+            f"`dense_connections` cannot be removed from model '{graph.name}': squeeze-and-excitation "
+            f"({listing(gates, 6)}) is built for as many channels as the concatenations have. Remove it as well "
+            "(squeeze_excite=false)."
         )
 
 
-def _newest(graph: Graph, node: Node) -> Tensor | None:
+@dataclass(frozen=True)
+class _DenseConnection:
+    """A concatenation of earlier maps and the newest.
+
+    Args:
+        newest: The map that was computed from the others.
+        doubt: Why it is no dense connection after all, although it looks like one; empty if it is.
+    """
+
+    newest: Tensor
+    doubt: str = ""
+
+
+def _connection(graph: Graph, node: Node) -> _DenseConnection | None:
     if not is_concatenation(graph.layer(node)) or not 2 <= len(set(node.inputs)) == len(node.inputs):
         return None
     channels = graph.layer(node).config.get("axis", -1)
     if len(node.shape) < 3 or channels % len(node.shape) == 0:
         return None
     for tensor in node.inputs:
-        others = [other for other in node.inputs if other != tensor]
+        others = [_uncut(graph, other) for other in node.inputs if other != tensor]
         if _computed_from(graph, tensor, others):
-            return tensor
+            return _DenseConnection(tensor)
+    for tensor in node.inputs:
+        doubts = [_doubt(graph, tensor, other) for other in node.inputs if other != tensor]
+        # Of many, those that pass layers of their own are branches side by side, such as those of pyramid pooling.
+        if all(doubt is not None for doubt in doubts) and (len(doubts) == 1 or _OWN_LAYERS not in doubts):
+            return _DenseConnection(
+                tensor, next(filter(None, doubts), "its newest map is computed from something else as well")
+            )
     return None
+
+
+def _channels_from(graph: Graph, tensor: Tensor) -> str:
+    """The key of the node that decides how many channels a tensor has."""
+    node = graph.nodes[tensor.node]
+    while len(node.inputs) == 1 and not graph.layer(node).is_a(*CONVOLUTIONS, *DENSE):
+        node = graph.nodes[node.inputs[0].node]
+    return node.key
+
+
+def _uncut(graph: Graph, tensor: Tensor) -> Tensor:
+    """What a tensor was before it was cut or padded to the size of another, or dropout met it."""
+    node = graph.nodes[tensor.node]
+    while len(node.inputs) == 1 and graph.layer(node).is_a(*_CUTS):
+        tensor = node.inputs[0]
+        node = graph.nodes[tensor.node]
+    return tensor
 
 
 def _computed_from(graph: Graph, tensor: Tensor, sources: Sequence[Tensor]) -> bool:
@@ -55,3 +120,33 @@ def _computed_from(graph: Graph, tensor: Tensor, sources: Sequence[Tensor]) -> b
         return False
     layers = map(graph.layer, graph.computed_between(tensor, {source.node for source in sources}) or ())
     return any(layer.weighted and not is_position(layer) for layer in layers)
+
+
+def _doubt(graph: Graph, newest: Tensor, other: Tensor) -> str | None:
+    """How an earlier map is changed before it is put beside the newest.
+
+    Returns:
+        The reason to leave it alone; empty if it is the map as it was; None if the newest map was not computed from it,
+        or does not come back to the resolution of one that was changed, as that of a decoder does.
+    """
+    gated = weighted = False
+    while not graph.depends_on(newest, other):
+        node = graph.nodes[other.node]
+        if is_multiplication(graph.layer(node)):
+            # The gate may be repeated for all channels, and then only the way to the newest map tells which is which.
+            maps = [one for one in dict.fromkeys(node.inputs) if graph.shape(one) == node.shape]
+            maps = [one for one in maps if graph.depends_on(newest, one)] or maps[:1]
+            gated = True
+        else:
+            maps = list(node.inputs) if len(node.inputs) == 1 and not takes_channels(graph, node) else []
+            weighted = weighted or graph.layer(node).weighted
+        if not maps:
+            return None
+        other = maps[0]
+    if not has_weights_between(graph, other, newest):
+        return None
+    if not (gated or weighted):
+        return ""
+    if not comes_back(graph, other, newest):
+        return None
+    return "its earlier map passes a gate first, as in attention U-Nets" if gated else _OWN_LAYERS

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.kinds import by_rank
+from ablate.keras.layer_spec import LayerSpec
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 
 _LAYERS = ("Dropout", *by_rank("SpatialDropout"), "AlphaDropout", "GaussianDropout")

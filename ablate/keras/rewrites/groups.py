@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_equality import same_layer
 from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.kinds import PLAIN_CONVOLUTIONS, is_concatenation
+from ablate.keras.layer_spec import LayerSpec
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
 
 _DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ablate.errors import NetworkError
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, Shape
 from ablate.keras.kinds import CONVOLUTIONS, DENSE, by_rank, pools_globally
+from ablate.keras.layer_spec import LayerSpec
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nested_sites, rewritten_at
+from ablate.keras.rewrites.squeeze_excite import poolings_of_gates
 
 _MAXIMUM = by_rank("GlobalMaxPooling", "AdaptiveMaxPooling")
 
@@ -18,8 +20,9 @@ class Head(Ingredient):
 
     A pooling is global if its window is the whole map, whatever its class: an `AveragePooling2D` or a mean may be.
     Only the pooling that leads to a dense layer (or a 1x1 convolution) in front of the output counts, also where it
-    closes a model nested in the network. One whose result goes back to a map, as in squeeze-and-excitation, stays. The
-    layers behind it are built for their longer input.
+    closes a model nested in the network. One whose result goes back to a map or becomes a gate, as in
+    squeeze-and-excitation and the two poolings of CBAM's channel attention, stays. The layers behind it are built for
+    their longer input.
     """
 
     name = "head"
@@ -37,10 +40,19 @@ class Head(Ingredient):
         """Puts another pooling, or a flattening, in the place of each."""
         return rewritten_at(graph, sites, lambda graph, nodes: _replaced(graph, nodes, level))
 
+    def may_be_inside(self, graph: Graph, layer: str) -> bool:
+        """Not in a layer whose output meets a map again, as the gates that it computes do."""
+        return all(_stays_a_vector(graph, node) for node in graph.calls(layer))
+
 
 def _poolings(graph: Graph) -> Iterator[Node]:
+    of_gates = poolings_of_gates(graph)
     for node in graph.nodes.values():
-        if len(node.inputs) == 1 and pools_globally(graph.layer(node), graph.shape(node.inputs[0])):
+        if (
+            len(node.inputs) == 1
+            and node.key not in of_gates
+            and pools_globally(graph.layer(node), graph.shape(node.inputs[0]))
+        ):
             yield node
 
 

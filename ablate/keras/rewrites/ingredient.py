@@ -23,8 +23,8 @@ class Stage(IntEnum):
     INPUT = 0  # layers in front of the network are no part of it; what is counted afterwards is the network with them
     BLOCKS = 1  # in a block that is left out there is nothing to rewrite
     SHORTCUTS = 2  # before the normalisations: one that fed a sum then meets its activation
-    CONCATENATIONS = 3  # before the layers: those behind are built for the channels that are left
-    GATES = 4  # before convolutions, dense layers and global poolings change, of which gates consist
+    GATES = 3  # before the layers change of which gates consist, and the channels for which they are built
+    CONCATENATIONS = 4  # before the layers: those behind are built for the channels that are left
     LAYERS = 5  # kinds of convolution and pooling
     ACTIVATIONS = 6  # their place and their function, while the normalisations beside them are there
     BIASES = 7
@@ -109,6 +109,15 @@ class Ingredient(ABC):
             graph: The graph.
         """
         return {}
+
+    def may_be_inside(self, graph: Graph, layer: str) -> bool:
+        """Whether what looks like the ingredient within the code of a layer of the user is one, by where that stands.
+
+        Args:
+            graph: The graph.
+            layer: The name of the layer in it.
+        """
+        return True
 
     def allows(self, level: object) -> bool:
         """Whether it has this level; overridden where levels are more than can be listed."""

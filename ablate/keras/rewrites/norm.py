@@ -8,9 +8,10 @@ from typing import Any
 
 from ablate.errors import NetworkError
 from ablate.formatting import listing
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node
 from ablate.keras.kinds import is_normalization
+from ablate.keras.layer_spec import LayerSpec
 from ablate.keras.rewrites.batch_norm import without_norms
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 

@@ -141,7 +141,7 @@ def inaccessible_places(
         layer = graph.layers[name_of_layer]
         if layer.inner is not None:
             places += inaccessible_places(ingredient, layer.inner, level, only, f"{prefix}{layer.name}/")
-        for inside in contents(graph, layer):
+        for inside in contents(graph, layer) if ingredient.may_be_inside(graph, layer.name) else ():
             for name in _places_inside(ingredient, inside, level):
                 if _fits((layer.name, f"{layer.name}/{name}"), only, prefix):
                     full = f"{prefix}{layer.name}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node
 from ablate.keras.kinds import POOLINGS, pools_globally
+from ablate.keras.layer_spec import LayerSpec
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 
 _GEOMETRY = ("strides", "padding", "data_format")

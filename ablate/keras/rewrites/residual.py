@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ablate.keras.graph import Graph, LayerSpec
-from ablate.keras.graph_node import Node, Shape, Tensor
+from ablate.keras.graph import Graph
+from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.kinds import (
     CONVOLUTIONS,
     activation_name,
     enlarges,
     is_activation,
+    is_addition,
     is_depthwise,
     is_linear,
     is_multiplication,
@@ -22,7 +22,9 @@ from ablate.keras.kinds import (
     keeps_structure,
     mixes_channels,
 )
+from ablate.keras.layer_spec import LayerSpec
 from ablate.keras.rewrites.branch_end import branch_end
+from ablate.keras.rewrites.branches import comes_back, has_weights_between, nodes_between, takes_channels
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 
 
@@ -46,7 +48,8 @@ class Residual(Ingredient):
 
     Some sums look like it and do something else; they are left alone too, unless ``only.residual`` names them: the
     lateral sums of an encoder and its decoder (FPN, https://arxiv.org/abs/1612.03144; LinkNet), whose trunk comes back
-    to a resolution that it had left, the gates of attention U-Nets (https://arxiv.org/abs/1804.03999), and sums with an
+    to a resolution that it had left, the gates of attention U-Nets (https://arxiv.org/abs/1804.03999), sums of what one
+    block after another puts out (the skip outputs of WaveNet, https://arxiv.org/abs/1609.03499), and sums with an
     activation in the shortcut.
 
     What is there for the sake of the addition goes with it, since it would silence a network that has no shortcut to
@@ -181,7 +184,7 @@ def _sum_with_shortcut(graph: Graph, branch: Tensor, inputs: Sequence[Tensor], s
             projects = projects or (convolution and not is_depthwise(layer))
             convolves = convolves or (convolution and not is_pointwise(layer))
             activates = activates or not is_linear(layer) or is_activation(layer)
-        if len(node.inputs) != 1 or _takes_channels(graph, node):
+        if len(node.inputs) != 1 or takes_channels(graph, node):
             return None
         fork = node.inputs[0]
     projects = projects or convolves
@@ -189,7 +192,7 @@ def _sum_with_shortcut(graph: Graph, branch: Tensor, inputs: Sequence[Tensor], s
     for trunk in trunks:
         # Without a convolution only the fork tells a shortcut from any other branch: nothing else may feed the trunk.
         enters_elsewhere = subsampled and graph.computed_between(trunk, {fork.node}) is None
-        if enters_elsewhere or not _has_weights_between(graph, fork, trunk):
+        if enters_elsewhere or not has_weights_between(graph, fork, trunk):
             return None
         if (convolves or activates) and not _is_deep(graph, fork, trunk):
             return None
@@ -197,24 +200,53 @@ def _sum_with_shortcut(graph: Graph, branch: Tensor, inputs: Sequence[Tensor], s
     return ResidualSum(branch, trunks, fork, projects, doubt)
 
 
-def _takes_channels(graph: Graph, node: Node) -> bool:
-    """Whether a call without weights passes some of the channels on, as between the parts of a Res2Net block.
-
-    Such a part is no shortcut around what is computed from others: without it, it would be lost.
-    """
-    before, after = graph.shape(node.inputs[0]), node.shape
-    if graph.layer(node).weighted or len(before) < 3 or before[:-1] != after[:-1]:
-        return False
-    return before[-1] is not None and after[-1] is not None and after[-1] < before[-1]
-
-
 def _doubt(graph: Graph, node: Node, total: ResidualSum) -> str:
     """Why a sum that looks like a residual one is none; empty if it is one."""
     if _gates(graph, node, total.fork):
         return "it computes a gate of what it looks like a shortcut of"
-    if any(_comes_back(graph, total.fork, trunk) for trunk in total.trunks):
+    # Where sizes are not known, a shortcut that is enlarged says that the whole block enlarges.
+    enlarged = any(enlarges(graph, one) for one in nodes_between(graph, total.fork, total.shortcut))
+    if not enlarged and any(comes_back(graph, total.fork, trunk) for trunk in total.trunks):
         return "its trunk comes back to a resolution that it had left, as in an encoder and its decoder"
+    if _collects_outputs(graph, node, total):
+        return "it adds what one block after another puts out, as the skip outputs of WaveNet"
     return ""
+
+
+def _collects_outputs(graph: Graph, node: Node, total: ResidualSum) -> bool:
+    """Whether a sum adds the outputs of blocks in a row, so that no branch goes round a block."""
+    for trunk in total.trunks:
+        pairs = [(trunk, other) for other in total.trunks if other != trunk]
+        inner = (_sum_with_shortcut(graph, trunk, pair, strict=True) for pair in pairs)
+        # Branches side by side around one fork are blocks of their own (RepVGG): theirs is the same fork.
+        if any(one is not None and one.fork != total.fork for one in inner):
+            return True
+    return _bypassed(graph, node, total)
+
+
+def _bypassed(graph: Graph, node: Node, total: ResidualSum) -> bool:
+    """Whether the trunks get the fork only as a part of sums with something that the fork was computed from.
+
+    Then a shortcut goes round the fork as well, and the fork is the output of a block of its own.
+    """
+    sources = graph.ancestors(graph.nodes[total.fork.node])
+    on_the_way = {one.key for trunk in total.trunks for one in nodes_between(graph, total.fork, trunk)}
+    stack, seen, bypassed = [total.fork], {total.fork}, False
+    while stack:
+        tensor = stack.pop()
+        for user in graph.consumers(graph.nodes[tensor.node]):
+            if user is node or user.key not in on_the_way or tensor not in user.inputs:
+                continue
+            if is_addition(graph.layer(user)):
+                if not any(one.node in sources for one in user.inputs):
+                    return False
+                bypassed = True
+            elif len(user.inputs) > 1 or not (mixes_channels(graph.layer(user)) or keeps_structure(graph.layer(user))):
+                return False
+            elif user.output not in seen:
+                seen.add(user.output)
+                stack.append(user.output)
+    return bypassed
 
 
 def _gates(graph: Graph, node: Node, fork: Tensor) -> bool:
@@ -228,32 +260,8 @@ def _gates(graph: Graph, node: Node, fork: Tensor) -> bool:
     return False
 
 
-def _comes_back(graph: Graph, fork: Tensor, trunk: Tensor) -> bool:
-    """Whether a trunk is enlarged, and yet not larger than its fork."""
-    before, after = (_places(graph.shape(tensor)) for tensor in (fork, trunk))
-    if before is not None and after is not None and after > before:
-        return False  # a block that enlarges: its shortcut does so too
-    return any(enlarges(graph, node) for node in _between(graph, fork, trunk))
-
-
-def _places(shape: Shape) -> int | None:
-    sizes = [size for size in shape[1:-1] if size is not None]
-    return math.prod(sizes) if len(sizes) == len(shape[1:-1]) else None
-
-
-def _between(graph: Graph, fork: Tensor, trunk: Tensor) -> list[Node]:
-    """The nodes from a fork to the end of a trunk."""
-    keys = (trunk.node, *graph.ancestors(graph.nodes[trunk.node]))
-    return [graph.nodes[key] for key in keys if fork.node in graph.ancestors(graph.nodes[key])]
-
-
-def _has_weights_between(graph: Graph, fork: Tensor, trunk: Tensor) -> bool:
-    layers = map(graph.layer, _between(graph, fork, trunk))
-    return any(layer.weighted and not is_position(layer) for layer in layers)
-
-
 def _is_deep(graph: Graph, fork: Tensor, trunk: Tensor) -> bool:
     """Whether a trunk has two layers with weights, normalisations aside, and an activation."""
-    layers = [graph.layer(node) for node in _between(graph, fork, trunk)]
+    layers = [graph.layer(node) for node in nodes_between(graph, fork, trunk)]
     weighted = [layer for layer in layers if layer.weighted and not is_normalization(layer) and not is_position(layer)]
     return len(weighted) > 1 and any(activation_name(layer) is not None for layer in layers)

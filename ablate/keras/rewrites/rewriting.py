@@ -50,12 +50,20 @@ def _rewritten(ingredient: Ingredient, graph: Graph, level: Level, only: Pattern
         if layer.inner is not None and not in_front
     ]
     graph = graph.edited(layers=nested)
-    seen: list[list[Site]] = []
+    full, seen = graph, list[list[Site]]()
+    spared = {} if only else ingredient.left_alone(full)
     # Taking one away may lay another bare.
     while (sites := matching_sites(graph, _sites(ingredient, graph, only), only, prefix)) not in seen:
         seen.append(sites)
-        graph = ingredient.rewrite(graph, sites, level)
+        # What only a name takes away stays, whatever it looks like without the others.
+        taken = [site for site in sites if site not in spared or not _can_be_named(ingredient, full, site, level)]
+        graph = ingredient.rewrite(graph, taken, level)
     return graph
+
+
+def _can_be_named(ingredient: Ingredient, graph: Graph, site: Site, level: Level) -> bool:
+    """Whether a place that is left alone would be rewritten if patterns named it."""
+    return fingerprint(ingredient.rewrite(graph, [site], level)) != fingerprint(graph)
 
 
 def _sites(ingredient: Ingredient, graph: Graph, only: Patterns) -> tuple[Site, ...]:

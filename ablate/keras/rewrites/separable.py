@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node
 from ablate.keras.kinds import is_linear, is_pointwise
+from ablate.keras.layer_spec import LayerSpec
 from ablate.keras.rewrites.groups import summed_within_groups
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
 

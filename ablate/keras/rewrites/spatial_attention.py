@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ablate.keras.graph import Graph, LayerSpec
+from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, Shape, Tensor, tensors_in
 from ablate.keras.kinds import activation_name, is_activation, is_multiplication
+from ablate.keras.layer_spec import LayerSpec
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at
 from ablate.keras.rewrites.squeeze_excite import unweighted_sources
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ablate.keras.graph import Graph
-from ablate.keras.graph_node import Node, Tensor
+from ablate.keras.graph_node import Node, Tensor, tensors_in
 from ablate.keras.kinds import is_multiplication, pools_globally
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at
 
@@ -56,8 +56,28 @@ def layers_of_gates(graph: Graph) -> frozenset[str]:
     return frozenset(keys)
 
 
+def gated_maps(graph: Graph) -> list[tuple[Node, Tensor]]:
+    """The products of maps and gates of their channels, each with the map.
+
+    Args:
+        graph: The graph.
+    """
+    gates = ((node, _gate(graph, node)) for node in graph.nodes.values())
+    return [(node, gate[0]) for node, gate in gates if gate is not None]
+
+
+def poolings_of_gates(graph: Graph) -> frozenset[str]:
+    """Keys of the nodes that pool a map to compute its gates.
+
+    Args:
+        graph: The graph.
+    """
+    gates = (_gate(graph, node) for node in graph.nodes.values())
+    return frozenset(pooling.key for gate in gates if gate is not None for pooling in gate[1])
+
+
 def _gate(graph: Graph, node: Node) -> tuple[Tensor, list[Node]] | None:
-    """The map that a product gates, and the poolings of it."""
+    """The map that a product gates, and what pools it: poolings, models or layers of the user that give gates."""
     if not is_multiplication(graph.layer(node)) or len(node.inputs) != 2:
         return None
     for gated, gates in (node.inputs, node.inputs[::-1]):
@@ -82,10 +102,40 @@ def _poolings_behind(graph: Graph, gates: Tensor) -> list[Node]:
         if len(set(node.inputs)) == 1 and pools_globally(graph.layer(node), graph.shape(node.inputs[0])):
             poolings[node.key] = node
             continue
+        if _computes_gates(graph, node):
+            poolings[node.key] = node
+            weighted = True
+            continue
         weighted = weighted or graph.layer(node).weighted
         stack += [one.node for one in node.inputs if one.node not in seen]
         seen |= {one.node for one in node.inputs}
     return list(poolings.values()) if weighted else []
+
+
+def _computes_gates(graph: Graph, node: Node) -> bool:
+    """Whether a nested model or a layer of the user computes gates from global poolings of its one input."""
+    layer = graph.layer(node)
+    if len(set(node.inputs)) != 1 or len(node.shapes) > 1:
+        return False
+    if layer.inner is not None:
+        inside, outputs = layer.inner, tensors_in(layer.inner.outputs)
+    else:
+        from ablate.keras.layer_contents import contents  # needs Keras, unlike the declaration of the ingredient
+
+        graphs = contents(graph, layer)
+        if not graphs:
+            return False
+        inside = graphs[0]
+        outputs = tensors_in(inside.outputs)
+        outputs = inside.nodes[outputs[0].node].inputs  # of the node that stands for the rest of the network
+    if len(outputs) != 1:
+        return False
+    poolings = _poolings_behind(inside, outputs[0])
+    return bool(poolings) and all(_pools_an_input(inside, pooling) for pooling in poolings)
+
+
+def _pools_an_input(graph: Graph, pooling: Node) -> bool:
+    return any(not graph.nodes[one.node].inputs for one in unweighted_sources(graph, pooling.inputs[0]))
 
 
 def _passes(graph: Graph, gated: Tensor, pooled: Tensor) -> bool:

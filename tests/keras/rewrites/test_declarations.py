@@ -32,8 +32,8 @@ def test_declarations_load_neither_keras_nor_numpy():
 
 def test_the_order_of_rewriting():
     assert " ".join(rewriting_order(INGREDIENTS)) == (
-        "augmentation flip rotation zoom contrast without_block residual dense_connections squeeze_excite "
-        "spatial_attention separable groups pooling bn_placement activation bias batch_norm norm dropout head"
+        "augmentation flip rotation zoom contrast without_block residual squeeze_excite spatial_attention "
+        "dense_connections separable groups pooling bn_placement activation bias batch_norm norm dropout head"
     )
 
 

@@ -201,3 +201,86 @@ def test_products_that_are_no_spatial_attention():
     scalar = x * layers.Dense(1, activation="sigmoid")(layers.GlobalAveragePooling2D(keepdims=True)(x))
     found = present(classified(inputs, layers.Concatenate()([swish, full_gate, unbounded, scalar])))
     assert found["spatial_attention"] == 0
+
+
+class ChannelGate(layers.Layer):
+    """CBAM's gates of channels, of which the product with the map stands in the network."""
+
+    def __init__(self, reshaped, **kwargs):
+        super().__init__(**kwargs)
+        self.reshaped = reshaped
+        self.mean, self.most = layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D()
+        self.small, self.large = layers.Dense(2, activation="relu"), layers.Dense(6)
+
+    def call(self, x):
+        gates = ops.sigmoid(sum(self.large(self.small(pool(x))) for pool in (self.mean, self.most)))
+        return ops.reshape(gates, (-1, 1, 1, 6)) if self.reshaped else gates
+
+
+def nested_gates(x):
+    start = keras.Input(x.shape[1:])
+    small, large = layers.Dense(2, activation="relu"), layers.Dense(6)
+    pools = [layers.GlobalAveragePooling2D(keepdims=True), layers.GlobalMaxPooling2D(keepdims=True)]
+    gates = layers.Activation("sigmoid")(layers.Add()([large(small(pool(start))) for pool in pools]))
+    return keras.Model(start, gates, name="gates")(x)
+
+
+GATES = {
+    "layer": lambda x: ChannelGate(True, name="gates")(x),
+    "layer and reshape": lambda x: layers.Reshape((1, 1, 6))(ChannelGate(False, name="gates")(x)),
+    "nested": nested_gates,
+}
+
+
+@pytest.mark.parametrize("form", GATES)
+def test_channel_attention_in_a_layer_or_model_of_its_own_is_a_gate_and_no_head(form):
+    def net(gates):
+        inputs = keras.Input((8, 8, 3))
+        x = layers.Conv2D(6, 3, padding="same", activation="relu", name="stem")(inputs)
+        x = layers.Multiply()([x, GATES[form](x)]) if gates else x
+        return classified(inputs, layers.Conv2D(4, 3, padding="same", name="last")(x))
+
+    full = net(gates=True)
+    rows = ingredients(full)
+    assert (rows.loc["squeeze_excite"].sites, rows.loc["squeeze_excite"].inaccessible) == (1, 0)
+    assert (rows.loc["head"].places, rows.loc["head"].inaccessible) == (["pool"], 0)
+    assert_equal(remove(full, squeeze_excite=False), net(gates=False))
+    flat = remove(full, head="flatten")
+    assert flat.count_params() - full.count_params() == 4 * 3 * 63
+
+
+def test_poolings_that_gate_the_pooled_map_are_no_head():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(6, 3, name="stem")(inputs)
+    small, large = layers.Dense(2, activation="relu"), layers.Dense(6)
+    gates = [large(small(pool(x))) for pool in (layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D())]
+    x = layers.Multiply()([layers.GlobalAveragePooling2D(name="pool")(x), ops.sigmoid(gates[0] + gates[1])])
+    found = ingredients(keras.Model(inputs, layers.Dense(3)(x)))
+    assert (found.loc["head"].places, found.loc["squeeze_excite"].sites) == (["pool"], 1)
+
+
+def gated_dense_net(dense=True, gates=True):
+    """Dense connections whose channels squeeze-and-excitation gates."""
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="stem")(inputs)
+    for n in range(2):
+        y = layers.Conv2D(4, 3, padding="same", activation="relu", name=f"conv{n}")(x)
+        x = layers.Concatenate(name=f"join{n}")([x, y]) if dense else y
+        if gates:
+            z = layers.BatchNormalization(name=f"norm{n}")(x)
+            gate = layers.Reshape((1, 1, x.shape[-1]))(layers.GlobalAveragePooling2D()(z))
+            gate = layers.Dense(x.shape[-1], "sigmoid")(layers.Dense(2, "relu")(gate))
+            x = layers.Multiply(name=f"gate{n}")([z, gate])
+        else:
+            x = layers.BatchNormalization(name=f"norm{n}")(x)
+    return classified(inputs, layers.Conv2D(4, 3, padding="same", name="last")(x))
+
+
+def test_dense_connections_that_are_gated_go_with_their_gates():
+    full = gated_dense_net()
+    assert (present(full)["dense_connections"], present(full)["squeeze_excite"]) == (2, 2)
+    with pytest.raises(NetworkError, match=r"gate0, gate1.*squeeze_excite=false"):
+        remove(full, dense_connections=False)
+    assert_equal(remove(full, squeeze_excite=False), gated_dense_net(gates=False))
+    without = remove(full, dense_connections=False, squeeze_excite=False)
+    assert_equal(without, gated_dense_net(dense=False, gates=False))

@@ -175,3 +175,132 @@ def test_the_head_of_a_network_whose_pooling_gives_the_classes_is_none():
     inputs = keras.Input((8, 8, 3))
     x = layers.GlobalAveragePooling2D(name="pool")(conv(conv(inputs, 8, activation="relu"), 3, 1))
     assert present(keras.Model(inputs, layers.Softmax()(x)))["head"] == 0
+
+
+def wavenet(blocks, own_projections, residual=True):
+    """Blocks with a shortcut each, whose gated maps also feed a sum of skip outputs."""
+    inputs = keras.Input((16, 4))
+    x, skips = layers.Conv1D(4, 1, name="stem")(inputs), []
+    for n in range(blocks):
+        gated = layers.Conv1D(4, 2, padding="same", activation="tanh", name=f"filter{n}")(x)
+        gated = gated * layers.Conv1D(4, 2, padding="same", activation="sigmoid", name=f"gate{n}")(x)
+        skip = layers.Conv1D(4, 1, name=f"skip{n}")(gated)
+        out = layers.Conv1D(4, 1, name=f"out{n}")(gated) if own_projections else skip
+        skips.append(skip)
+        x = layers.Add(name=f"residual{n}")([x, out]) if residual else out
+    x = layers.ReLU()(layers.Add(name="skips")(skips))
+    return keras.Model(inputs, layers.Dense(3, name="classifier")(layers.GlobalAveragePooling1D()(x)))
+
+
+@pytest.mark.parametrize("blocks", [2, 3])
+@pytest.mark.parametrize("own_projections", [True, False])
+def test_a_sum_of_skip_outputs_is_no_residual_connection(blocks, own_projections):
+    full = wavenet(blocks, own_projections)
+    # Nothing reads the last block's own sum.
+    assert sites_of(INGREDIENTS["residual"], graph_of(full)) == tuple(f"residual{n}" for n in range(blocks - 1))
+    assert list(others(full)) == ["skips"]
+    without, hand = remove(full, residual=False), wavenet(blocks, own_projections, residual=False)
+    assert [weight.path for weight in without.weights] == [weight.path for weight in hand.weights]
+    copied_weights(hand, without)
+    x = np.random.default_rng(0).normal(size=(2, 16, 4)).astype("float32")
+    np.testing.assert_array_equal(without(x, training=False), hand(x, training=False))
+
+
+def test_branches_side_by_side_around_one_fork_are_residual():
+    def rep_vgg(x):
+        for name in ("first", "second"):
+            sums = [layers.BatchNormalization()(x), conv(x, 4, 1), conv(x, 4)]
+            x = layers.ReLU()(layers.Add(name=name)(sums))
+        return x
+
+    def conditioned(x):
+        time = conv(x, 4, 1, name="time")
+        y = layers.Add(name="condition")([conv(layers.ReLU()(conv(x, 4)), 4), time])
+        return layers.Add(name="around")([y, conv(layers.ReLU()(conv(y, 4)), 4)])
+
+    assert sites_of(INGREDIENTS["residual"], graph_of(model_of(rep_vgg))) == ("first", "second")
+    assert "around" in sites_of(INGREDIENTS["residual"], graph_of(model_of(conditioned)))
+
+
+def u_net(skip, dense=True):
+    """One level down and up again."""
+    x = inputs = keras.Input((8, 8, 3))
+    x = conv(x, 4, activation="relu", name="down")
+    up = layers.UpSampling2D(2)(conv(layers.MaxPooling2D(2)(x), 6, activation="relu", name="bottom"))
+    x = layers.Concatenate(name="together")([up, skip(x, up)]) if dense else up
+    return keras.Model(inputs, conv(x, 2, name="last"))
+
+
+def gated(x, up, further=False):
+    sums = layers.ReLU()(conv(x, 2, 1) + conv(up, 2, 1))
+    x = x * conv(sums, 1, 1, activation="sigmoid")
+    return conv(x, 4, 1) if further else x
+
+
+SKIPS = {
+    "gate": (lambda x, up: gated(x, up), "gate"),
+    "gate repeated": (lambda x, up: x * ops.repeat(conv(up, 1, 1, activation="sigmoid"), 4, axis=-1), "gate"),
+    "gate and convolution": (lambda x, up: gated(x, up, further=True), "gate"),
+    "convolution": (lambda x, up: conv(x, 2, 1), "layers of its own"),
+}
+
+
+@pytest.mark.parametrize("name", SKIPS)
+def test_skips_of_a_decoder_that_were_changed_are_left_alone_unless_named(name):
+    skip, reason = SKIPS[name]
+    full = u_net(skip)
+    row = ingredients(full).loc["dense_connections"]
+    assert (row.sites, list(row.left_alone)) == (0, ["together"])
+    assert reason in row.left_alone["together"]
+    with pytest.raises(NetworkError, match=reason):
+        remove(full, dense_connections=False)
+    without = remove(full, dense_connections=False, only={"dense_connections": "together"})
+    assert without.count_params() == u_net(skip, dense=False).count_params()
+
+
+def test_a_skip_that_is_cropped_or_meets_dropout_is_a_dense_connection():
+    def cropped(x, up):
+        return layers.Cropping2D(1)(layers.ZeroPadding2D(1)(layers.SpatialDropout2D(0.1)(x)))
+
+    full = u_net(cropped)
+    assert present(full)["dense_connections"] == 1
+    assert remove(full, dense_connections=False).count_params() == u_net(cropped, dense=False).count_params()
+
+
+def test_branches_side_by_side_are_not_listed_as_dense_connections():
+    def inception(x):
+        x = conv(x, 4, name="stem")
+        return layers.Concatenate()(
+            [conv(x, 4, 1), conv(conv(x, 4, 1), 4), conv(layers.MaxPooling2D(3, 1, "same")(x), 4)]
+        )
+
+    def pyramid(x):
+        x = conv(x, 4, name="stem")
+        pooled = [layers.UpSampling2D(size)(conv(layers.AveragePooling2D(size)(x), 2, 1)) for size in (2, 4)]
+        return layers.Concatenate()([x, *pooled])
+
+    for net in (inception, pyramid):
+        row = ingredients(model_of(net)).loc["dense_connections"]
+        assert (row.sites, len(row.left_alone)) == (0, 0)
+
+
+def test_new_maps_without_the_one_that_they_came_from_are_listed():
+    """As in front of the upsampling of Tiramisu (https://arxiv.org/abs/1611.09326)."""
+
+    def block(x):
+        x = conv(x, 4, name="stem")
+        first = conv(x, 4, activation="relu", name="first")
+        second = conv(layers.Concatenate(name="inner")([x, first]), 4, activation="relu", name="second")
+        return layers.Concatenate(name="new")([first, second])
+
+    row = ingredients(model_of(block)).loc["dense_connections"]
+    assert (row.places, list(row.left_alone)) == (["inner"], ["new"])
+
+
+def test_a_block_that_enlarges_maps_of_unknown_size_is_residual():
+    def up(x):
+        y = layers.UpSampling2D(2)(conv(conv(x, 4, activation="relu"), 4, activation="relu"))
+        return layers.Add(name="up")([conv(layers.UpSampling2D(2)(x), 2, 1), conv(y, 2, 1)])
+
+    full = model_of(up, (None, None, 4))
+    assert sites_of(INGREDIENTS["residual"], graph_of(full)) == ("up",)
