@@ -97,6 +97,29 @@ def test_added_layers_are_marked(mini):
     assert items[1] == LayerRow((LayerLabel("RandomFlip", "added"),))
 
 
+def test_a_transformer_for_texts_is_drawn_without_its_masks():
+    text = ModelSignature((9,), 2, vocabulary_size=20)
+    full = build({"name": "transformer", "depth": 1}, text)
+    halves = [[["MultiHeadAttention, 2 heads", "Dropout 0.1"], [[]], ["+"]], "LN"]
+    halves += [[["Dense 64 ReLU", "Dense 32", "Dropout 0.1"], [[]], ["+"]], "LN"]
+    positions = [["PositionEmbedding"], [[]], ["+"]]
+    start = ["Input 9", "Embedding 32", positions, "Dropout 0.1"]
+    assert plain(diagram_blocks(graph_of(full))) == [*start, *halves, "GAP", "Dense 2 softmax"]
+    moved = graph_of(remove(full, norm_placement="pre"))
+    assert states(diagram_blocks(graph_of(full), moved)) == [
+        ("LN moved", "changed"),
+        ("LN", "added"),
+        ("LN moved", "changed"),
+    ]
+
+
+def test_a_recurrent_network_is_drawn_with_its_directions():
+    full = build({"name": "lstm"}, ModelSignature((9,), 2, vocabulary_size=20))
+    one = graph_of(remove(full, bidirectional=False))
+    assert plain(diagram_blocks(graph_of(full)))[1:3] == ["Embedding 32", "BiLSTM 32"]
+    assert states(diagram_blocks(graph_of(full), one)) == [("BiLSTM → LSTM 32", "changed")]
+
+
 def test_a_gate_that_is_gone_leaves_the_way_beside_it():
     inputs = keras.Input((8, 8, 4))
     gate = layers.Dense(4, "sigmoid")(layers.Dense(2)(layers.GlobalAveragePooling2D(keepdims=True)(inputs)))

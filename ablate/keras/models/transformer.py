@@ -17,7 +17,7 @@ def transformer(
     signature: ModelSignature,
     *,
     width: int = 32,
-    blocks: int = 2,
+    depth: int = 2,
     heads: int = 2,
     mlp_width: int = 64,
     dropout: float = 0.1,
@@ -30,7 +30,7 @@ def transformer(
     Args:
         signature: What it is to take and to give: texts or series.
         width: Channels of what passes from block to block.
-        blocks: Number of blocks.
+        depth: Number of blocks.
         heads: Heads of attention, which share the width.
         mlp_width: Units of the first of a block's two dense layers.
         dropout: Share of numbers dropped behind the embeddings, in attention, and of what each half of a block adds.
@@ -48,7 +48,7 @@ def transformer(
     attends = None if mask is None else mask[:, None]
     x = layers.Dropout(dropout, name="embedding_dropout")(with_positions(x))
     body = TransformerBlocks(width, heads, mlp_width, dropout, "relu", pre_norm=False, attends=attends)
-    for number in range(1, blocks + 1):
+    for number in range(1, depth + 1):
         x = body.block(x, f"block{number}")
     if not signature.per_place:
         x = layers.GlobalAveragePooling1D(name="head_pool")(x, **({} if mask is None else {"mask": mask}))

@@ -14,7 +14,7 @@ from ablate.study.setting import Rule, whole
 
 RULES: Mapping[str, Rule] = {
     "width": whole(1),
-    "blocks": whole(1),
+    "depth": whole(1),
     "heads": whole(1),
     "mlp_width": whole(1),
     "dropout": DROPOUT,

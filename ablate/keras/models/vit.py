@@ -18,7 +18,7 @@ def vit(
     *,
     patch: int = 4,
     width: int = 32,
-    blocks: int = 2,
+    depth: int = 2,
     heads: int = 2,
     mlp_width: int = 64,
     dropout: float = 0.1,
@@ -32,7 +32,7 @@ def vit(
         signature: What it is to take and to give: images whose values are scaled to about 0 to 1.
         patch: Height and width of a patch in pixels.
         width: Channels of what passes from block to block.
-        blocks: Number of blocks.
+        depth: Number of blocks.
         heads: Heads of attention, which share the width.
         mlp_width: Units of the first of a block's two dense layers.
         dropout: Share of numbers dropped behind the embeddings, in attention, and of what each half of a block adds.
@@ -45,7 +45,7 @@ def vit(
     x = layers.Reshape((-1, width), name="patches")(x)
     x = layers.Dropout(dropout, name="embedding_dropout")(with_positions(x))
     body = TransformerBlocks(width, heads, mlp_width, dropout, "gelu", pre_norm=True)
-    for number in range(1, blocks + 1):
+    for number in range(1, depth + 1):
         x = body.block(x, f"block{number}")
     x = layers.LayerNormalization(epsilon=1e-6, name="head_norm")(x)
     x = layers.GlobalAveragePooling1D(name="head_pool")(x)

@@ -8,14 +8,15 @@ from ablate.keras.graph import Graph
 from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.kinds import is_concatenation, is_position
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
+from ablate.keras.rewrites.skip import joined_in_decoder
 
 
 class DenseConnections(Ingredient):
     """Earlier maps put beside the newest one; without it the newest map goes on alone.
 
     Found is a concatenation over the channels in which one tensor was computed, through layers with weights, from all
-    the others and from nothing else: DenseNet's, and also the long ones of U-Net. Branches side by side, as those of
-    Inception, do not count. The layers behind it are built for fewer channels.
+    the others and from nothing else. Branches side by side, as those of Inception, do not count, nor do the long
+    connections of U-Net, which are `Skip`'s. The layers behind it are built for fewer channels.
     """
 
     name = "dense_connections"
@@ -37,6 +38,8 @@ class DenseConnections(Ingredient):
 
 def _newest(graph: Graph, node: Node) -> Tensor | None:
     if not is_concatenation(graph.layer(node)) or not 2 <= len(set(node.inputs)) == len(node.inputs):
+        return None
+    if joined_in_decoder(graph, node) is not None:
         return None
     channels = graph.layer(node).config.get("axis", -1)
     if len(node.shape) < 3 or channels % len(node.shape) == 0:

@@ -94,7 +94,7 @@ def test_what_fills_a_text_up_changes_nothing():
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras with NumPy 2
 def test_positions_start_from_the_stream_of_their_layer_and_survive_saving(tmp_path):
     signature = ModelSignature((16, 16, 1), 3)
-    small, large = (seeded(build({"name": "vit", "blocks": number}, signature), 3) for number in (1, 2))
+    small, large = (seeded(build({"name": "vit", "depth": number}, signature), 3) for number in (1, 2))
     one, other = (np.asarray(model.get_layer("position_embedding").embeddings) for model in (small, large))
     assert one.shape == (16, 32)
     np.testing.assert_array_equal(one, other)

@@ -109,7 +109,7 @@ def test_dense_connections(flat):
     same_function(without, dense(on=False))
 
 
-def test_long_connections_of_u_net_and_no_branches():
+def test_long_connections_of_u_net_and_branches_are_no_dense_connections():
     def u_net(x):
         down = conv(layers.MaxPooling2D()(x), 4)
         return layers.Concatenate()([x, layers.UpSampling2D()(down)])
@@ -117,7 +117,8 @@ def test_long_connections_of_u_net_and_no_branches():
     def inception(x):
         return layers.Concatenate()([conv(x, 2, 1), conv(conv(x, 2, 1), 3), layers.AveragePooling2D(3, 1, "same")(x)])
 
-    assert present(functional(u_net))["dense_connections"] == 1
+    assert present(functional(u_net))["dense_connections"] == 0
+    assert present(functional(u_net))["skip"] == 1
     assert present(functional(inception))["dense_connections"] == 0
 
 
