@@ -90,7 +90,26 @@ def diagram_blocks(graph: Graph, cell: Graph | None = None) -> tuple[Block, ...]
         graph: The full network.
         cell: The network of a cell; what differs is marked.
     """
-    return _folded(_Reader(graph, cell).series(list(graph.nodes.values()), None, None))
+    graph = _without_masks(graph)
+    reader = _Reader(graph, None if cell is None else _without_masks(cell))
+    return _folded(reader.series(list(graph.nodes.values()), None, None))
+
+
+def _without_masks(graph: Graph) -> Graph:
+    """The graph without the tensors that say which places count: their lines would cross all others."""
+    return graph.edited(
+        nodes=[
+            Node(
+                node.key,
+                node.layer,
+                node.args,
+                {key: one for key, one in node.kwargs.items() if key not in masks},
+                node.shapes,
+            )
+            for node in graph.nodes.values()
+            if (masks := [key for key in node.kwargs if key.endswith("mask")])
+        ]
+    )
 
 
 def states_in(blocks: Iterable[Block]) -> set[State]:
@@ -137,6 +156,7 @@ class _Reader:
             if isinstance(last, Branches) and (between or is_activation(self.graph.layer(node))):
                 join = LayerRow((*last.join.labels, self._label(node)), node.shape[1:])
                 blocks[-1] = replace(last, join=join)
+                blocks += [LayerRow((label,), node.shape[1:]) for label in self.added.get(node.layer, ())]
             else:
                 row.append(node)
             between = []
@@ -224,15 +244,26 @@ class _Reader:
             return LayerLabel(text, "removed")
         new, call = self.cell.layers[layer.name], self.cell.calls(layer.name)[0]
         new_text = layer_label(new, call)
-        followers = {user.layer for user in self.graph.consumers(node)}
         if new_text != text:
             return LayerLabel(change_label(text, new_text), "changed")
         if layer.config.get("use_bias") != new.config.get("use_bias"):
             return LayerLabel(f"{text} + bias", "changed")
-        # A normalisation that now follows what it came before.
-        if is_normalization(layer) and any(one.layer in followers for one in self.cell.producers(call)):
+        if is_normalization(layer) and self._has_moved(node, call):
             return LayerLabel(f"{text} moved", "changed")
         return LayerLabel(text)
+
+    def _has_moved(self, node: Node, call: Node) -> bool:
+        """Whether a call of the cell follows what it preceded in the full network, or precedes what it followed."""
+        if self.cell is None:
+            return False
+        (before, after), (now_before, now_after) = (
+            (
+                {graph.nodes[key].layer for key in graph.ancestors(one)},
+                {other.layer for other in graph.descendants(one)},
+            )
+            for graph, one in ((self.graph, node), (self.cell, call))
+        )
+        return bool(before & now_after or after & now_before)
 
 
 def _added_layers(graph: Graph, cell: Graph | None) -> Mapping[str, list[LayerLabel]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ _LEFT, _WIDTH = 0.72, 1.92
 _ROW, _GAP, _FRAME = 0.17, 0.07, 0.06
 _PAGE = 9.3
 _FONT_SIZE = 6.3
+_SIZE_WIDTH = 0.47  # of the size of a map beside its block
 _CHARACTER = 0.049  # width of an average character at that size
 # Colour, line style and legend: each alone distinguishes the states.
 _COLOURS = {"unchanged": "#000000", "removed": "#D55E00", "changed": "#0072B2", "added": "#009E73"}
@@ -127,14 +128,15 @@ def draw(blocks: Sequence[Block], title: str = "") -> Diagram:
     size = ""
     for number, column in enumerate(columns):
         left = number * _COLUMN + _LEFT
-        pen.stack(column, left, head, _WIDTH)
-        y = head
+        y, taken = head, []
         for block in column:
             y += _height(block)
             if _output_size(block) not in ("", size):
                 size = _output_size(block)
-                pen.write(left - 0.05, y - 0.07, size, size=4.8, ha="right", color="#666666")
+                taken.append(y - 0.07)
+                pen.write(left - 0.05, taken[-1], size, size=4.8, ha="right", color="#666666")
             y += _GAP
+        replace(pen, margin=left, taken=tuple(taken)).stack(column, left, head, _WIDTH)
     return figure
 
 
@@ -196,9 +198,17 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class _Pen:
-    """Draws blocks at a position; lengths in inches, y downwards."""
+    """Draws blocks at a position; lengths in inches, y downwards.
+
+    Args:
+        axes: Where to draw.
+        margin: Where the margin of the column ends, in which numbers of repetitions stand.
+        taken: Where sizes stand in it.
+    """
 
     axes: Any
+    margin: float = 0.0
+    taken: tuple[float, ...] = ()
 
     def write(self, x: float, y: float, text: str, **options: Any) -> None:
         self.axes.text(x, y, text, va="center", parse_math=False, **{"size": _FONT_SIZE, **options})
@@ -247,7 +257,10 @@ class _Pen:
             top += _ROW
         self.stack(block.blocks, x + inset, top, width - 2 * inset)
         if block.times > 1:
-            self.write(x - 0.09, y + height / 2, f"× {block.times}", ha="right", weight="bold", size=7)
+            middle = y + height / 2
+            beside = any(abs(middle - one) < 0.1 for one in self.taken)
+            right = self.margin - (_SIZE_WIDTH if beside else 0.09)
+            self.write(right, middle, f"× {block.times}", ha="right", weight="bold", size=7)
 
     def branches(self, block: Branches, x: float, y: float, width: float) -> None:
         bottom = y + _height(block)

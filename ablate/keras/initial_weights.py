@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +74,7 @@ def rebuilt(layer: Any, reinitialize: Reinitialize, seed: int) -> Any:
         seed: What it draws with elsewhere: Keras's default seeds, NumPy in a layer of the user.
     """
     with _default_seed(seed):
-        replica = create_layer(type(layer), _without_dropout(layer))
+        replica = create_layer(type(layer), _unbuilt(_without_dropout(layer)))
         # The sublayers' own names count up with every layer made in the process; their places do not.
         for place, sublayer in enumerate(sublayers(replica)):
             for name, value in list(vars(sublayer).items()):
@@ -88,6 +88,27 @@ def rebuilt(layer: Any, reinitialize: Reinitialize, seed: int) -> Any:
             inputs = keras.tree.map_structure(_placeholder, (arguments.args, arguments.kwargs))
             replica(*inputs[0], **inputs[1])
     return replica
+
+
+def stream_names(layer: Any) -> list[tuple[Any, ...]]:
+    """What the streams of a layer's parts are called, by their places: the layer itself, then its sublayers.
+
+    The forward part of a bidirectional layer draws as that layer would by itself, so that it starts from the same
+    weights where the backward part is taken away.
+
+    Args:
+        layer: A layer.
+    """
+    if not isinstance(layer, keras.layers.Bidirectional):
+        return [(place,) if place else () for place in range(len(sublayers(layer)))]
+    forward = {id(part): place for place, part in enumerate(sublayers(layer.forward_layer))}
+    backward = {id(part): place for place, part in enumerate(sublayers(layer.backward_layer))}
+    return [
+        ((forward[id(part)],) if forward[id(part)] else ())
+        if id(part) in forward
+        else ("backward", backward.get(id(part), 0))
+        for part in sublayers(layer)
+    ]
 
 
 @dataclass(frozen=True)
@@ -204,6 +225,13 @@ def _equal(one: Any, other: Any) -> bool:
 def _without_dropout(layer: Any) -> dict[str, Any]:
     """Its config without dropout, whose own draw would shift those of the weights behind it."""
     return dict(without_dropout(layer_config(layer), type(layer).__name__, sublayers(layer)[1:]))
+
+
+def _unbuilt(config: Any) -> Any:
+    """A config without the shapes by which Keras would build the layers in it before they have their streams."""
+    if isinstance(config, Mapping):
+        return {key: _unbuilt(value) for key, value in config.items() if key != "build_config"}
+    return [_unbuilt(value) for value in config] if type(config) is list else config
 
 
 def _placeholder(value: Any) -> Any:

@@ -26,9 +26,10 @@ def by_rank(*names: str) -> tuple[str, ...]:
 
 
 PLAIN_CONVOLUTIONS = by_rank("Conv")
+TRANSPOSED_CONVOLUTIONS = ("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
 CONVOLUTIONS = (
     *PLAIN_CONVOLUTIONS,
-    *("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"),
+    *TRANSPOSED_CONVOLUTIONS,
     *("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
 )
 DENSE = ("Dense", "EinsumDense")
@@ -42,6 +43,7 @@ _NORMALIZATIONS = (
 _NORMALIZATION_OPERATIONS = ("LayerNorm", "RMSNorm", "Normalize")
 _NORMALIZATION_NAME = re.compile(r"norm(ali[sz]ation)?(?:[123]d)?$", re.IGNORECASE)
 _BATCH_NORM_NAME = re.compile(r"batch_?norm", re.IGNORECASE)
+_ATTENTIONS = ("MultiHeadAttention", "Attention", "AdditiveAttention")
 POOLINGS = by_rank("MaxPooling", "AveragePooling")
 _GLOBAL_POOLINGS = by_rank("GlobalAveragePooling", "GlobalMaxPooling")
 _ADAPTIVE_POOLINGS = by_rank("AdaptiveAveragePooling", "AdaptiveMaxPooling")
@@ -68,6 +70,12 @@ def is_multiplication(layer: LayerSpec) -> bool:
 def is_concatenation(layer: LayerSpec) -> bool:
     """Whether it puts tensors one behind the other: a `Concatenate` layer or `keras.ops.concatenate`."""
     return layer.is_a("Concatenate") or layer.is_operation("Concatenate")
+
+
+def is_attention(layer: LayerSpec) -> bool:
+    """Whether it is an attention layer of Keras."""
+    # The class of `keras.layers.GroupQueryAttention` has another name.
+    return layer.is_a(*_ATTENTIONS, "GroupedQueryAttention")
 
 
 def is_position(layer: LayerSpec) -> bool:
@@ -210,7 +218,7 @@ def enlarges(graph: Graph, node: Node) -> bool:
         return True
     before, after = graph.shape(node.inputs[0])[1:-1], node.shape[1:-1]
     if None in (*before, *after):
-        return layer.is_a("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose") and max(layer.config["strides"]) > 1
+        return layer.is_a(*TRANSPOSED_CONVOLUTIONS) and max(layer.config["strides"]) > 1
     return len(before) == len(after) > 0 and all(
         old is not None and new is not None and new > old for old, new in zip(before, after, strict=True)
     )

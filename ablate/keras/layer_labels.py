@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ablate.keras.graph_node import Node
-from ablate.keras.kinds import CONVOLUTIONS, POOLINGS, is_activation, is_linear
+from ablate.keras.kinds import CONVOLUTIONS, POOLINGS, by_rank, is_activation, is_linear
 from ablate.keras.layer_spec import LayerSpec
+
+_SIZES = ("units", "rate", "output_dim")
+"""Arguments of which one follows the name of a kind."""
+_RECURRENT = ("LSTM", "GRU", "SimpleRNN", "Bidirectional")
+"""Kinds that have an activation inside, which their name implies."""
 
 _SHORT = {
     "Add": "+",
@@ -41,6 +47,9 @@ def layer_label(layer: LayerSpec, node: Node) -> str:
         return f"ReLU{config['max_value']:g}"
     if is_activation(layer) or layer.is_a("Activation"):
         return _activation(layer)
+    if layer.is_a("Bidirectional") and isinstance(written := config.get("layer"), Mapping):
+        units = written["config"].get("units")
+        return f"Bi{written['class_name']}" + ("" if units is None else f" {units}")
     name = re.sub(r"\dD", "", layer.kind.__name__)
     label = _SHORT.get(name, name)
     if layer.is_a(*CONVOLUTIONS, *POOLINGS):
@@ -51,10 +60,15 @@ def layer_label(layer: LayerSpec, node: Node) -> str:
         label += f" in {config['groups']} groups"
     if layer.is_a(*CONVOLUTIONS, *POOLINGS) and max(config["strides"]) > 1:
         label += f" /{max(config['strides'])}"
-    for key in ("units", "rate"):
+    if layer.is_a(*by_rank("UpSampling")):
+        size = config["size"]
+        label += f" {joined_sizes(size if isinstance(size, list | tuple) else [size])}"
+    if "num_heads" in config:
+        label += f", {config['num_heads']} heads"
+    for key in _SIZES:
         if key in config:
             label += f" {config[key]}"
-    return label if is_linear(layer) else f"{label} {_activation(layer)}"
+    return label if is_linear(layer) or layer.is_a(*_RECURRENT) else f"{label} {_activation(layer)}"
 
 
 def change_label(before: str, after: str) -> str:

@@ -47,8 +47,8 @@ class LayerSpec:
         return self.kind.__name__ in names and self.is_of_keras() and not self.is_a("Layer")
 
     def is_of_keras(self) -> bool:
-        """Whether its class comes with Keras."""
-        return self.kind.__module__.split(".")[0] == "keras"
+        """Whether its class comes with Keras, or with our own networks, so that it is known what it computes."""
+        return self.kind.__module__.split(".")[0] in ("keras", "ablate")
 
     @property
     def unwrapped_origin(self) -> Any:

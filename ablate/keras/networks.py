@@ -22,7 +22,7 @@ from ablate.keras.graph_writer import model_of
 from ablate.keras.initial_weights import drawn_variables, leaf_layers
 from ablate.keras.layer_spec import LayerSpec
 from ablate.keras.layer_state import carry_over
-from ablate.keras.models import build, resolve_name
+from ablate.keras.models import ModelSignature, build, resolve_name
 from ablate.keras.models.builder import REDRAW
 from ablate.keras.outputs import output_kind
 from ablate.keras.rewrites import ablated_graph, catalogue
@@ -45,7 +45,7 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(f"mixed_{precision}" if precision else "float32")
     try:
-        model = build(config["model"], dataset.input_shape, dataset.classes)
+        model = build(config["model"], ModelSignature(dataset.input_shape, dataset.classes))
     finally:
         keras.config.set_dtype_policy(policy)
     functional(model)  # refuses one without a graph

@@ -27,6 +27,7 @@ from ablate.keras.initial_weights import (
     leaf_layers,
     mark_as_drawn,
     rebuilt,
+    stream_names,
 )
 from ablate.keras.layer_config import create_layer, layer_config
 from ablate.keras.layer_state import carry_over, copy_vocabularies
@@ -189,12 +190,13 @@ def _family(layer: Any) -> str:
 
 def _twin(layer: Any, seed: int, path: str) -> Any:
     """A fresh layer of the same config and shapes, whose initialisers draw from their streams."""
+    names = stream_names(layer)
 
     def from_stream(place: int, name: str, value: Any) -> Any:
         if not hasattr(value, "seed"):
             return value
         initializer = copy.copy(value)
-        initializer.seed = stream_seed(seed, "init", path, *([place] if place else []), name)
+        initializer.seed = stream_seed(seed, "init", path, *names[place], name)
         return initializer
 
     return rebuilt(layer, from_stream, stream_seed(seed, "init", path))

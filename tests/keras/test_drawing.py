@@ -11,7 +11,7 @@ from keras import layers  # noqa: E402
 from ablate.keras.diagram_blocks import Branches, LayerLabel, LayerRow, Repeat, diagram_blocks  # noqa: E402
 from ablate.keras.drawing import draw, write_cells  # noqa: E402
 from ablate.keras.graph_reader import graph_of  # noqa: E402
-from ablate.keras.models import build  # noqa: E402
+from ablate.keras.models import ModelSignature, build  # noqa: E402
 from ablate.keras.rewrites import remove  # noqa: E402
 
 pytestmark = pytest.mark.keras
@@ -49,7 +49,7 @@ def states(items):
 
 @pytest.fixture(scope="module")
 def mini():
-    return build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3)
+    return build({"name": "mini_xception", "filters": [4, 8]}, ModelSignature((8, 8, 1), 3))
 
 
 def block(size):
@@ -70,7 +70,7 @@ def test_parts_of_mini_xception(mini):
 
 
 def test_equal_blocks_are_folded():
-    model = build({"name": "resnet", "filters": [4], "blocks": [4]}, (8, 8, 1), 3)
+    model = build({"name": "resnet", "filters": [4], "blocks": [4]}, ModelSignature((8, 8, 1), 3))
     assert plain(diagram_blocks(graph_of(model)))[2:-3] == [
         (4, [[["Conv 3×3, 4 BN ReLU", "Conv 3×3, 4 BN"], [[]], ["+ ReLU"]]]),
     ]
@@ -95,6 +95,29 @@ def test_what_a_cell_lacks_is_marked(mini, levels, expected):
 def test_added_layers_are_marked(mini):
     items = diagram_blocks(graph_of(mini), graph_of(remove(mini, flip=True)))
     assert items[1] == LayerRow((LayerLabel("RandomFlip", "added"),))
+
+
+def test_a_transformer_for_texts_is_drawn_without_its_masks():
+    text = ModelSignature((9,), 2, vocabulary_size=20)
+    full = build({"name": "transformer", "depth": 1}, text)
+    halves = [[["MultiHeadAttention, 2 heads", "Dropout 0.1"], [[]], ["+"]], "LN"]
+    halves += [[["Dense 64 ReLU", "Dense 32", "Dropout 0.1"], [[]], ["+"]], "LN"]
+    positions = [["PositionEmbedding"], [[]], ["+"]]
+    start = ["Input 9", "Embedding 32", positions, "Dropout 0.1"]
+    assert plain(diagram_blocks(graph_of(full))) == [*start, *halves, "GAP", "Dense 2 softmax"]
+    moved = graph_of(remove(full, norm_placement="pre"))
+    assert states(diagram_blocks(graph_of(full), moved)) == [
+        ("LN moved", "changed"),
+        ("LN", "added"),
+        ("LN moved", "changed"),
+    ]
+
+
+def test_a_recurrent_network_is_drawn_with_its_directions():
+    full = build({"name": "lstm"}, ModelSignature((9,), 2, vocabulary_size=20))
+    one = graph_of(remove(full, bidirectional=False))
+    assert plain(diagram_blocks(graph_of(full)))[1:3] == ["Embedding 32", "BiLSTM 32"]
+    assert states(diagram_blocks(graph_of(full), one)) == [("BiLSTM → LSTM 32", "changed")]
 
 
 def test_a_gate_that_is_gone_leaves_the_way_beside_it():

@@ -18,7 +18,7 @@ from ablate.keras.data.dataset import Dataset, Pool, Subset
 from ablate.keras.data.source_notes import darkness_note
 from ablate.keras.data.split import split
 from ablate.keras.input_scaling import BYTES, InputScaling, input_scaling, scaling_notes
-from ablate.keras.models import build, least_side, resolve_name, scales_itself
+from ablate.keras.models import ModelSignature, build, least_side, resolve_name, scales_itself
 from ablate.keras.settings import TRAINING_KEYS, check_data
 
 _NOT_OF_THE_IMAGES = ("validation", "test", "resplit", "limit", "scaling", *TRAINING_KEYS)
@@ -109,7 +109,7 @@ def _model_input(model: Mapping[str, Any], dataset: Dataset) -> _ModelInput | No
 
 @lru_cache(maxsize=8)
 def _built_input(model_json: str, input_shape: tuple[int, int, int], classes: int) -> _ModelInput:
-    model = build(json.loads(model_json), input_shape, classes)
+    model = build(json.loads(model_json), ModelSignature(input_shape, classes))
     inputs = getattr(model, "inputs", None)
     if not inputs:
         return _ModelInput((), None)

@@ -1,4 +1,4 @@
-"""Convolutions with or without a bias."""
+"""Convolutions and dense layers with or without a bias."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage
 
 
 class Bias(Ingredient):
-    """Convolutions without a bias, as batch norm allows; ``true`` gives each of them one."""
+    """Convolutions and dense layers without a bias, as batch norm allows; ``true`` gives each of them one."""
 
     name = "bias"
     label = "biases"
-    description = "a bias in the convolutions beside batch norm"
-    absence = "no convolution without a bias"
+    description = "a bias in the convolutions and dense layers beside batch norm"
+    absence = "no convolution or dense layer without a bias"
     levels = (False, True)
     stage = Stage.BIASES
     requires: ClassVar[Mapping[str, tuple[Level, ...]]] = {
@@ -24,9 +24,9 @@ class Bias(Ingredient):
     }  # else those beside it have one anyway
 
     def find(self, graph: Graph) -> tuple[Site, ...]:
-        """The convolutions without a bias."""
-        convolutions = [layer for layer in graph.layers.values() if layer.is_a(*CONVOLUTIONS)]
-        unbiased = [layer.name for layer in convolutions if layer.config["use_bias"] is False]
+        """The layers without a bias."""
+        layers = [layer for layer in graph.layers.values() if layer.is_a(*CONVOLUTIONS, "Dense")]
+        unbiased = [layer.name for layer in layers if layer.config["use_bias"] is False]
         return tuple(Site(tuple(node.key for node in graph.calls(name))) for name in unbiased)
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:

@@ -11,6 +11,7 @@ from ablate.keras.graph_node import Node, Tensor
 from ablate.keras.kinds import CONVOLUTIONS, DENSE, by_rank, is_concatenation, is_multiplication, is_position
 from ablate.keras.rewrites.branches import comes_back, has_weights_between, takes_channels
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
+from ablate.keras.rewrites.skip import joined_in_decoder
 from ablate.keras.rewrites.squeeze_excite import gated_maps
 
 _OWN_LAYERS = "its earlier map passes layers of its own first"
@@ -21,12 +22,8 @@ class DenseConnections(Ingredient):
     """Earlier maps put beside the newest one; without it the newest map goes on alone.
 
     Found is a concatenation over the channels in which one tensor was computed, through layers with weights, from all
-    the others and from nothing else: DenseNet's, and also the long ones of U-Net. Branches side by side, as those of
-    Inception, do not count. The layers behind it are built for fewer channels.
-
-    Where a decoder meets a map of its encoder that passed a gate (attention U-Nets, https://arxiv.org/abs/1804.03999)
-    or layers with weights (DeepLabv3+, https://arxiv.org/abs/1802.02611) first, the concatenation is left alone unless
-    ``only.dense_connections`` names it; so is one whose newest map is computed from something else as well.
+    the others and from nothing else. Branches side by side, as those of Inception, do not count, nor do the long
+    connections of U-Net, which are `Skip`'s. The layers behind it are built for fewer channels.
     """
 
     name = "dense_connections"
@@ -78,6 +75,8 @@ class _DenseConnection:
 
 def _connection(graph: Graph, node: Node) -> _DenseConnection | None:
     if not is_concatenation(graph.layer(node)) or not 2 <= len(set(node.inputs)) == len(node.inputs):
+        return None
+    if joined_in_decoder(graph, node) is not None:
         return None
     channels = graph.layer(node).config.get("axis", -1)
     if len(node.shape) < 3 or channels % len(node.shape) == 0:

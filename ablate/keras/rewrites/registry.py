@@ -31,12 +31,19 @@ _BUILT_IN = (
     "dense_connections.DenseConnections",
     "activation.Activation",
     "pooling.Pooling",
+    "without_block.WithoutBlock",  # before what else takes blocks away: it names them as they are in the full network
+    "mlp.Mlp",
+    "attention.Attention",
+    "position.Position",
+    "norm_placement.NormPlacement",
+    "skip.Skip",
+    "upsampling.Upsampling",
+    "bidirectional.Bidirectional",
     "augmentation.Augmentation",
     "augmentation.Flip",
     "augmentation.Rotation",
     "augmentation.Zoom",
     "augmentation.Contrast",
-    "without_block.WithoutBlock",
 )
 
 _INSTANCES: list[Ingredient] = [load_object(f"ablate.keras.rewrites.{path}")() for path in _BUILT_IN]

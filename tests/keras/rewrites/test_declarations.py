@@ -32,8 +32,9 @@ def test_declarations_load_neither_keras_nor_numpy():
 
 def test_the_order_of_rewriting():
     assert " ".join(rewriting_order(INGREDIENTS)) == (
-        "augmentation flip rotation zoom contrast without_block residual squeeze_excite spatial_attention "
-        "dense_connections separable groups pooling bn_placement activation bias batch_norm norm dropout head"
+        "augmentation flip rotation zoom contrast without_block mlp attention residual position norm_placement "
+        "squeeze_excite spatial_attention dense_connections skip separable groups pooling upsampling bidirectional "
+        "bn_placement activation bias batch_norm norm dropout head"
     )
 
 
@@ -86,7 +87,7 @@ def test_what_a_class_leaves_out_follows_from_the_rest():
     assert (Early.label, Early.removed) == ("early toys", "small")
     order = rewriting_order({**INGREDIENTS, "toy": Toy(), "early": Early()})
     assert order[-1] == "toy"
-    assert order.index("early") == order.index("without_block") + 1
+    assert order.index("early") == order.index("attention") + 1
 
 
 def test_an_ingredient_is_registered_by_its_dotted_path(tmp_path, monkeypatch):
