@@ -13,6 +13,7 @@ from ablate.keras.rewrites.branches import comes_back, has_weights_between, take
 from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nodes_at, sites_at
 from ablate.keras.rewrites.squeeze_excite import gated_maps
 
+_OTHER_SOURCES = "its newest map is computed from something else as well"
 _OWN_LAYERS = "its earlier map passes layers of its own first"
 _CUTS = ("Dropout", "Identity", *by_rank("SpatialDropout", "Cropping", "ZeroPadding"))
 
@@ -26,7 +27,8 @@ class DenseConnections(Ingredient):
 
     Where a decoder meets a map of its encoder that passed a gate (attention U-Nets, https://arxiv.org/abs/1804.03999)
     or layers with weights (DeepLabv3+, https://arxiv.org/abs/1802.02611) first, the concatenation is left alone unless
-    ``only.dense_connections`` names it; so is one whose newest map is computed from something else as well.
+    ``only.dense_connections`` names it. One whose newest map is computed from something else as well is left alone
+    until that is gone.
     """
 
     name = "dense_connections"
@@ -45,9 +47,10 @@ class DenseConnections(Ingredient):
         return {Site((node.key,)): one.doubt for node, one in connections if one is not None and one.doubt}
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
-        """Puts the newest map in the place of each."""
+        """Puts the newest map in the place of each, but for maps that come from others as long as these are there."""
+        connections = [(node, _connection(graph, node)) for node in nodes_at(graph, sites)]
         return graph.edited(
-            tensors={node.output: one.newest for node in nodes_at(graph, sites) if (one := _connection(graph, node))}
+            tensors={node.output: one.newest for node, one in connections if one and one.doubt != _OTHER_SOURCES}
         )
 
     def misfit(self, graph: Graph, level: Level) -> str:
@@ -90,9 +93,7 @@ def _connection(graph: Graph, node: Node) -> _DenseConnection | None:
         doubts = [_doubt(graph, tensor, other) for other in node.inputs if other != tensor]
         # Of many, those that pass layers of their own are branches side by side, such as those of pyramid pooling.
         if all(doubt is not None for doubt in doubts) and (len(doubts) == 1 or _OWN_LAYERS not in doubts):
-            return _DenseConnection(
-                tensor, next(filter(None, doubts), "its newest map is computed from something else as well")
-            )
+            return _DenseConnection(tensor, next(filter(None, doubts), _OTHER_SOURCES))
     return None
 
 

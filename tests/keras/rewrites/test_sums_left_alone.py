@@ -293,8 +293,12 @@ def test_new_maps_without_the_one_that_they_came_from_are_listed():
         second = conv(layers.Concatenate(name="inner")([x, first]), 4, activation="relu", name="second")
         return layers.Concatenate(name="new")([first, second])
 
-    row = ingredients(model_of(block)).loc["dense_connections"]
+    full = model_of(block)
+    row = ingredients(full).loc["dense_connections"]
     assert (row.places, list(row.left_alone)) == (["inner"], ["new"])
+    # Without the inner one, each map is computed from the one before it alone.
+    without = remove(full, dense_connections=False)
+    assert not {"inner", "new"} & {layer.name for layer in without.layers}
 
 
 def test_a_block_that_enlarges_maps_of_unknown_size_is_residual():
