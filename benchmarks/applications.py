@@ -147,7 +147,8 @@ def page(rows: list[dict]) -> str:
         *extent(members, found),
         "",
         "A cell says in how many places the ingredient is found and how many times the weights of the full network are "
-        "left without it. Made by `python benchmarks/applications.py`, then `--train`.",
+        "left without it; a question mark, that nobody looked. Made by `python benchmarks/applications.py`, then "
+        "`--train`.",
         "",
         "| network | weights | " + " | ".join(LEVELS) + " |",
         "|---|---:|" + "---:|" * len(LEVELS),

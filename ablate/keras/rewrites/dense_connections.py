@@ -14,6 +14,7 @@ from ablate.keras.rewrites.ingredient import Ingredient, Level, Site, Stage, nod
 from ablate.keras.rewrites.skip import joined_in_decoder
 from ablate.keras.rewrites.squeeze_excite import gated_maps
 
+_OTHER_SOURCES = "its newest map is computed from something else as well"
 _OWN_LAYERS = "its earlier map passes layers of its own first"
 _CUTS = ("Dropout", "Identity", *by_rank("SpatialDropout", "Cropping", "ZeroPadding"))
 
@@ -24,6 +25,8 @@ class DenseConnections(Ingredient):
     Found is a concatenation over the channels in which one tensor was computed, through layers with weights, from all
     the others and from nothing else. Branches side by side, as those of Inception, do not count, nor do the long
     connections of U-Net, which are `Skip`'s. The layers behind it are built for fewer channels.
+
+    One whose newest map is computed from something else as well is left alone until that is gone.
     """
 
     name = "dense_connections"
@@ -42,9 +45,10 @@ class DenseConnections(Ingredient):
         return {Site((node.key,)): one.doubt for node, one in connections if one is not None and one.doubt}
 
     def rewrite(self, graph: Graph, sites: Sequence[Site], level: Level) -> Graph:
-        """Puts the newest map in the place of each."""
+        """Puts the newest map in the place of each, but for maps that come from others as long as these are there."""
+        connections = [(node, _connection(graph, node)) for node in nodes_at(graph, sites)]
         return graph.edited(
-            tensors={node.output: one.newest for node in nodes_at(graph, sites) if (one := _connection(graph, node))}
+            tensors={node.output: one.newest for node, one in connections if one and one.doubt != _OTHER_SOURCES}
         )
 
     def misfit(self, graph: Graph, level: Level) -> str:
@@ -89,9 +93,7 @@ def _connection(graph: Graph, node: Node) -> _DenseConnection | None:
         doubts = [_doubt(graph, tensor, other) for other in node.inputs if other != tensor]
         # Of many, those that pass layers of their own are branches side by side, such as those of pyramid pooling.
         if all(doubt is not None for doubt in doubts) and (len(doubts) == 1 or _OWN_LAYERS not in doubts):
-            return _DenseConnection(
-                tensor, next(filter(None, doubts), "its newest map is computed from something else as well")
-            )
+            return _DenseConnection(tensor, next(filter(None, doubts), _OTHER_SOURCES))
     return None
 
 

@@ -238,33 +238,26 @@ def gated(x, up, further=False):
 
 
 SKIPS = {
-    "gate": (lambda x, up: gated(x, up), "gate"),
-    "gate repeated": (lambda x, up: x * ops.repeat(conv(up, 1, 1, activation="sigmoid"), 4, axis=-1), "gate"),
-    "gate and convolution": (lambda x, up: gated(x, up, further=True), "gate"),
-    "convolution": (lambda x, up: conv(x, 2, 1), "layers of its own"),
+    "gate": lambda x, up: gated(x, up),
+    "gate repeated": lambda x, up: x * ops.repeat(conv(up, 1, 1, activation="sigmoid"), 4, axis=-1),
+    "gate and convolution": lambda x, up: gated(x, up, further=True),
+    "convolution": lambda x, up: conv(x, 2, 1),
+    "cropping and dropout": lambda x, up: layers.Cropping2D(1)(
+        layers.ZeroPadding2D(1)(layers.SpatialDropout2D(0.1)(x))
+    ),
 }
 
 
 @pytest.mark.parametrize("name", SKIPS)
-def test_skips_of_a_decoder_that_were_changed_are_left_alone_unless_named(name):
-    skip, reason = SKIPS[name]
-    full = u_net(skip)
-    row = ingredients(full).loc["dense_connections"]
-    assert (row.sites, list(row.left_alone)) == (0, ["together"])
-    assert reason in row.left_alone["together"]
-    with pytest.raises(NetworkError, match=reason):
-        remove(full, dense_connections=False)
-    without = remove(full, dense_connections=False, only={"dense_connections": "together"})
-    assert without.count_params() == u_net(skip, dense=False).count_params()
-
-
-def test_a_skip_that_is_cropped_or_meets_dropout_is_a_dense_connection():
-    def cropped(x, up):
-        return layers.Cropping2D(1)(layers.ZeroPadding2D(1)(layers.SpatialDropout2D(0.1)(x)))
-
-    full = u_net(cropped)
-    assert present(full)["dense_connections"] == 1
-    assert remove(full, dense_connections=False).count_params() == u_net(cropped, dense=False).count_params()
+def test_skips_to_a_decoder_are_no_dense_connections_and_one_of_the_two_lists_each(name):
+    full = u_net(SKIPS[name])
+    table = ingredients(full)
+    dense = table.loc["dense_connections"]
+    assert (dense.sites, len(dense.left_alone)) == (0, 0)
+    row = table.loc["skip"]
+    assert row.sites + len(row.left_alone) == 1
+    without = remove(full, skip=False, only={"skip": "together"})
+    assert without.count_params() == u_net(SKIPS[name], dense=False).count_params()
 
 
 def test_branches_side_by_side_are_not_listed_as_dense_connections():
@@ -293,8 +286,12 @@ def test_new_maps_without_the_one_that_they_came_from_are_listed():
         second = conv(layers.Concatenate(name="inner")([x, first]), 4, activation="relu", name="second")
         return layers.Concatenate(name="new")([first, second])
 
-    row = ingredients(model_of(block)).loc["dense_connections"]
+    full = model_of(block)
+    row = ingredients(full).loc["dense_connections"]
     assert (row.places, list(row.left_alone)) == (["inner"], ["new"])
+    # Without the inner one, each map is computed from the one before it alone.
+    without = remove(full, dense_connections=False)
+    assert not {"inner", "new"} & {layer.name for layer in without.layers}
 
 
 def test_a_block_that_enlarges_maps_of_unknown_size_is_residual():
