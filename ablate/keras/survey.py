@@ -84,6 +84,8 @@ def _rows(model: Any, known: Mapping[str, Ingredient]) -> list[dict[str, Any]]:
             refused = refused_blocks(model)
             places = tuple(block for block in block_names(graph) if block not in refused)
             remark = f"each a level: {', '.join(places)}" if places else ""
+        elif places and ingredient.removed is None:
+            remark = f"levels: {', '.join(ingredient.allowed())}"
         level = ingredient.removed if places else None
         without = None
         if level is not None:

@@ -39,6 +39,15 @@ def test_a_row_an_ingredient(mini):
     assert found.weights_without.isna()[["squeeze_excite", "without_block"]].all()
 
 
+def test_an_ingredient_that_no_level_takes_away_has_its_levels_listed():
+    signature = ModelSignature((8, 8, 1), 3)
+    found = ingredients(
+        build({"name": "vit", "depth": 1}, signature), {"norm_placement": INGREDIENTS["norm_placement"]}
+    )
+    row = found.loc["norm_placement"]
+    assert (row.sites, row.removable, row.remark) == (2, True, "levels: built, pre, post")
+
+
 def test_rows_are_plain_and_readable(tiny):
     rows = main(tiny())
     assert json.loads(json.dumps(rows)) == rows
