@@ -231,6 +231,10 @@ def u_net(skip, dense=True):
     return keras.Model(inputs, conv(x, 2, name="last"))
 
 
+def cropped(x):
+    return layers.Cropping2D(1)(layers.ZeroPadding2D(1)(layers.SpatialDropout2D(0.1)(x)))
+
+
 def gated(x, up, further=False):
     sums = layers.ReLU()(conv(x, 2, 1) + conv(up, 2, 1))
     x = x * conv(sums, 1, 1, activation="sigmoid")
