@@ -18,6 +18,7 @@ from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
 from ablate.keras.model_checks import refuse_unreadable_file, refuse_unreported_training, saving_notes
 from ablate.keras.networks import FullModelCache, cell_graph, compile_notes, weight_notes
+from ablate.keras.objective_checks import refuse_unfit_objective
 from ablate.keras.rewrites import catalogue, inaccessible_places, partial_removals, present
 from ablate.keras.rewrites.places import has_places, inaccessible_text, left_alone, left_alone_text, patterns
 from ablate.keras.rewrites.without_block import block_key, block_names
@@ -111,12 +112,13 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         if values["batch_size"] > len(dataset.train):
             raise ConfigError(
                 f"train.batch_size={values['batch_size']}: data set '{dataset.name}' has {len(dataset.train)} training "
-                "images; a batch must not be larger."
+                f"{dataset.pool.noun}; a batch must not be larger."
             )
         ingredients = catalogue(config.get("ingredients"))
         full = models.get(config, dataset, values["mixed_precision"])
         answer["notes"] += [*compile_notes(full), *weight_notes(config, full), *_blocks_note(config, full)]
-        refuse_unreported_training(full, values)
+        refuse_unfit_objective(full, config, dataset, values)
+        refuse_unreported_training(full, config, dataset, values)
         answer["sites"] = present(full, ingredients)
         whole, only = graph_of(full), config.get("only") or {}
         answer["absent"] = [

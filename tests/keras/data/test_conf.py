@@ -31,7 +31,7 @@ def composed(*overrides):
 def test_every_ready_set_is_without_fault_and_sets_epochs_and_batch_size(name):
     config = composed(f"data={name}", *NEEDED.get(name, []))
     assert check_data(config["data"])[1] == []
-    validate({key: value for key, value in config.items() if key not in ("study", "task")})
+    validate({key: value for key, value in config.items() if key not in ("study", "trainer")})
     assert config["train"]["epochs"] == config["data"]["epochs"]
     assert config["train"]["batch_size"] == config["data"]["batch_size"]
 

@@ -8,6 +8,7 @@ pytest.importorskip("keras")
 from ablate.errors import ConfigError, NetworkError
 from ablate.keras.data.batches import TensorBatches
 from ablate.keras.data.loading import clear_pools, load
+from ablate.keras.tasks.task import Encoding
 
 pytestmark = pytest.mark.keras
 
@@ -66,7 +67,7 @@ def test_batches_give_the_images_in_the_order_that_is_set(memory, tmp_path, shar
     config = {"source": "folder", "path": str(shared_data / "images/rps"), "size": 8}
     data = load({**config, "memory": memory, "cache": str(tmp_path)}, 0)
     assert isinstance(data.pool.images, np.memmap) == (memory == 0)
-    batches = TensorBatches(data.pool, 16, one_hot=True)
+    batches = TensorBatches(data.pool, 16, Encoding(one_hot=data.classes))
     for order in (data.test.index, data.test.index[::-1]):
         batches.select(data, order)
         assert batches.steps == 3
@@ -81,7 +82,7 @@ def test_batches_give_the_images_in_the_order_that_is_set(memory, tmp_path, shar
 @pytest.mark.parametrize(("batch_size", "one_hot"), [(32, False), (7, True)])
 def test_the_pipeline_gives_the_batches_that_a_step_cuts_out_itself(batch_size, one_hot):
     data = load({**DIGITS, "scaling": "standard"}, 0)
-    batches = TensorBatches(data.pool, batch_size, one_hot=one_hot)
+    batches = TensorBatches(data.pool, batch_size, Encoding(one_hot=data.classes if one_hot else None))
     batches.select(data, data.train.index[:99])
     assert int(batches.pipeline.cardinality()) == batches.steps
     for step, (raw, classes) in enumerate(batches.pipeline):
