@@ -27,7 +27,7 @@ import keras  # noqa: E402
 from ablate.errors import NetworkError  # noqa: E402
 from ablate.keras.graph_reader import graph_of  # noqa: E402
 from ablate.keras.graph_writer import sketch  # noqa: E402
-from ablate.keras.models import build  # noqa: E402
+from ablate.keras.models import ModelSignature, build  # noqa: E402
 from ablate.keras.models.application import applications, least_size  # noqa: E402
 from ablate.keras.rewrites import INGREDIENTS, ablated_graph, sites_of  # noqa: E402
 from ablate.testing import check_ingredient  # noqa: E402
@@ -86,7 +86,7 @@ def read(path: Path) -> list[dict]:
 
 def look(member: str, names: list[str], train: bool):
     size = max(64, least_size(member))
-    model = build({"name": member}, (size, size, 3), 4)
+    model = build({"name": member}, ModelSignature((size, size, 3), 4))
     graph = graph_of(model)
     for name in names:
         row = {"member": member, "size": size, "ingredient": name, "trained": train, "fault": None}

@@ -45,7 +45,7 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(f"mixed_{precision}" if precision else "float32")
     try:
-        model = build(config["model"], dataset.input_shape, task.outputs(dataset.pool))
+        model = build(config["model"], task.signature(dataset.pool))
     finally:
         keras.config.set_dtype_policy(policy)
     functional(model)  # refuses one without a graph

@@ -212,6 +212,10 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
         if metric not in numbers:
             near = suggestion(str(metric), numbers)
             messages.append(f"study.metric={written(metric)}: a run reports {', '.join(numbers)}.{near}")
+        if train.get("label_smoothing") and not task.smooths_labels:
+            messages.append(
+                f"train.label_smoothing={train['label_smoothing']}: has no meaning in task={task.name}. Leave it at 0."
+            )
     if trainer != TRAINER:
         train = {key: value for key, value in train.items() if key in TRAIN_SETTINGS}  # a task may have further keys
     messages += check_train(train)[1] + _installation_faults(trainer)

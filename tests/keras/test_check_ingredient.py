@@ -8,7 +8,7 @@ keras = pytest.importorskip("keras")
 
 from keras import layers  # noqa: E402
 
-from ablate.keras.models import build  # noqa: E402
+from ablate.keras.models import ModelSignature, build  # noqa: E402
 from ablate.keras.rewrites import INGREDIENTS, Ingredient, Site  # noqa: E402
 from ablate.testing import check_ingredient  # noqa: E402
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.keras
 
 @pytest.fixture(scope="module")
 def mini():
-    return build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3)
+    return build({"name": "mini_xception", "filters": [4, 8]}, ModelSignature((8, 8, 1), 3))
 
 
 def test_what_it_sees(mini, tmp_path):

@@ -11,7 +11,7 @@ from keras import layers  # noqa: E402
 from ablate.keras.diagram_blocks import Branches, LayerLabel, LayerRow, Repeat, diagram_blocks  # noqa: E402
 from ablate.keras.drawing import draw, write_cells  # noqa: E402
 from ablate.keras.graph_reader import graph_of  # noqa: E402
-from ablate.keras.models import build  # noqa: E402
+from ablate.keras.models import ModelSignature, build  # noqa: E402
 from ablate.keras.rewrites import remove  # noqa: E402
 
 pytestmark = pytest.mark.keras
@@ -49,7 +49,7 @@ def states(items):
 
 @pytest.fixture(scope="module")
 def mini():
-    return build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3)
+    return build({"name": "mini_xception", "filters": [4, 8]}, ModelSignature((8, 8, 1), 3))
 
 
 def block(size):
@@ -70,7 +70,7 @@ def test_parts_of_mini_xception(mini):
 
 
 def test_equal_blocks_are_folded():
-    model = build({"name": "resnet", "filters": [4], "blocks": [4]}, (8, 8, 1), 3)
+    model = build({"name": "resnet", "filters": [4], "blocks": [4]}, ModelSignature((8, 8, 1), 3))
     assert plain(diagram_blocks(graph_of(model)))[2:-3] == [
         (4, [[["Conv 3×3, 4 BN ReLU", "Conv 3×3, 4 BN"], [[]], ["+ ReLU"]]]),
     ]

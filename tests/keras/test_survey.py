@@ -12,7 +12,7 @@ import pandas as pd  # noqa: E402
 from rich.console import Console  # noqa: E402
 from stranger_networks import inverted  # noqa: E402
 
-from ablate.keras.models import build  # noqa: E402
+from ablate.keras.models import ModelSignature, build  # noqa: E402
 from ablate.keras.rewrites import INGREDIENTS  # noqa: E402
 from ablate.keras.survey import ingredients, main, survey_table  # noqa: E402
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.keras
 
 @pytest.fixture(scope="module")
 def mini():
-    return build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3)
+    return build({"name": "mini_xception", "filters": [4, 8]}, ModelSignature((8, 8, 1), 3))
 
 
 def test_a_row_an_ingredient(mini):

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import ModuleType
 
-from ablate.keras.data import arrays, builder, diabetes, digit_pairs, digits, folder, masks, shapes, table, tfds
+from ablate.keras.data import arrays, builder, diabetes, digit_pairs, digits, folder, masks, shapes, table, tfds, waves
 
 __all__ = ["SOURCES"]
 
@@ -31,5 +31,6 @@ SOURCES: Mapping[str, ModuleType] = {
     "shapes": shapes,
     "table": table,
     "tfds": tfds,
+    "waves": waves,
 }
 """All sources, by the name that ``data.source`` gives them."""

@@ -46,8 +46,8 @@ def read(values: dict[str, Any], size: tuple[int, int] | None, form: LabelForm =
 
     Returns:
         All examples; the ``validation`` and ``test`` parts of the function are official. Labels are whole numbers,
-        texts or one-hot vectors; without ``class_names`` the classes are called after them. Where parts have names of their
-        own, their numbers are read by these.
+        texts or one-hot vectors; without ``class_names`` the classes are called after them. Where parts have names of
+        their own, their numbers are read by these.
 
     Raises:
         ConfigError: The path of the function is wrong.

@@ -46,10 +46,10 @@ class Pool:
     Args:
         name: Name of the data set.
         images: The examples. (images, height, width, channels), whole numbers 0 to 255, in memory or mapped from a
-            file; where examples are no images, (examples, ...) floating-point numbers, or 32-bit whole numbers of tokens.
+            file; where examples are no images, (examples, ...) floating-point numbers, or 32-bit whole numbers, tokens.
         labels: By the task, see `ablate.keras.data.forms.LabelForm`. (examples,) whole numbers from 0, the class of
-            each; (examples, classes) of 0 and 1; (examples, targets) floating-point numbers; (examples, height, width) or
-            (examples, steps) whole numbers, the class of each pixel or step.
+            each; (examples, classes) of 0 and 1; (examples, targets) floating-point numbers; (examples, height, width)
+            or (examples, steps) whole numbers, the class of each pixel or step.
         class_names: Names of the classes, by label; empty where there are none.
         official: Positions of the images by official part (``train``, ``validation``, ``test``); ``train`` is always
             there, and what is missing is drawn from it. An image in none of them is not used.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from ablate.keras import device  # noqa: F401  isort: skip  (it must come before everything that imports TensorFlow)
 
@@ -19,7 +19,7 @@ from ablate.keras.data.forms import LabelForm
 from ablate.keras.data.source_notes import darkness_note
 from ablate.keras.data.split import split
 from ablate.keras.input_scaling import BYTES, InputScaling, input_scaling, scaling_notes
-from ablate.keras.models import build, least_side, resolve_name, scales_itself
+from ablate.keras.models import ModelSignature, build, least_side, resolve_name, scales_itself
 from ablate.keras.settings import TRAINING_KEYS, check_data
 from ablate.keras.tasks import Task, chosen_task
 
@@ -58,7 +58,7 @@ def load_run_data(config: Mapping[str, Any]) -> tuple[Dataset, tuple[str, ...]]:
                 "Set it to null."
             )
         return dataset, ()
-    built = _model_input(config["model"], dataset, task.outputs(dataset.pool))
+    built = _model_input(config["model"], dataset, task.signature(dataset.pool))
     shape, reason = (dataset.input_shape, "") if chosen_shape else _needed_shape(model, built, dataset)
     notes = []
     if shape != dataset.input_shape:
@@ -82,7 +82,7 @@ def _needed_shape(model: Mapping[str, Any], built: _ModelInput | None, dataset: 
     """Height, width and channels that a network needs, and why."""
     current = dataset.input_shape
     if model["name"] not in _USER_MODELS:
-        least = least_side(model, current)
+        least = least_side(model, cast(Any, current))
         shape = (max(least, current[0]), max(least, current[1]), current[2])
         return shape, f"the least that {model.get('network') or model['name']} takes"
     if built is None or len(built.sides) != len(current):
@@ -104,28 +104,29 @@ class _ModelInput:
     scaling: InputScaling | None
 
 
-def _model_input(model: Mapping[str, Any], dataset: Dataset, outputs: int) -> _ModelInput | None:
+def _model_input(model: Mapping[str, Any], dataset: Dataset, signature: ModelSignature) -> _ModelInput | None:
     """What the network of a run takes; None for networks that leave shape and scaling to us."""
     resolved = resolve_name(model)
     least = 1
     if resolved["name"] not in _USER_MODELS:
         if not scales_itself(resolved):
             return None
-        least = least_side(resolved, dataset.input_shape)
+        least = least_side(resolved, cast(Any, dataset.input_shape))
     height, width, channels = dataset.input_shape
     shape = (max(least, height), max(least, width), channels)
-    return _built_input(json.dumps(model, sort_keys=True, default=str), shape, outputs)
+    return _built_input(json.dumps(model, sort_keys=True, default=str), replace(signature, input_shape=shape))
 
 
 @lru_cache(maxsize=8)
-def _built_input(model_json: str, input_shape: tuple[int, int, int], outputs: int) -> _ModelInput:
-    model = build(json.loads(model_json), input_shape, outputs)
+def _built_input(model_json: str, signature: ModelSignature) -> _ModelInput:
+    model = build(json.loads(model_json), signature)
     inputs = getattr(model, "inputs", None)
     if not inputs:
         return _ModelInput((), None)
     sides = tuple(inputs[0].shape[1:])
     try:
-        scaling = input_scaling(model, input_shape) if len(inputs) == 1 and len(sides) == len(input_shape) else None
+        of_images = len(inputs) == 1 and len(sides) == len(signature.input_shape) == 3
+        scaling = input_scaling(model, cast(Any, signature.input_shape)) if of_images else None
     except NetworkError:
         scaling = None  # a model without a graph, which building it for a run will refuse
     return _ModelInput(sides, scaling)

@@ -107,8 +107,8 @@ def contradiction_note(dataset: Dataset) -> tuple[str, ...]:
     if not found.contrary:
         return ()
     return (
-        f"{found.contrary} of {found.pairs} pairs of equal {dataset.pool.noun} of '{dataset.name}' have different labels: "
-        "no network can be right on both.",
+        f"{found.contrary} of {found.pairs} pairs of equal {dataset.pool.noun} of '{dataset.name}' have different "
+        "labels: no network can be right on both.",
     )
 
 

@@ -22,8 +22,8 @@ def split(
 
     Official parts stay as they are; a missing test or validation part is drawn from the training part. Equal images are
     drawn together, so that no drawn subset holds a copy of an image of another, and so are all examples of a group.
-    Where examples have times, drawn parts follow each other, and nothing is random. The limit is applied after the split,
-    so that a larger limit contains the smaller one and no image ever changes its subset.
+    Where examples have times, drawn parts follow each other, and nothing is random. The limit is applied after the
+    split, so that a larger limit contains the smaller one and no image ever changes its subset.
 
     Args:
         pool: The images.

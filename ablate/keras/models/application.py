@@ -13,6 +13,9 @@ import keras
 from ablate.errors import NetworkError, suggestion
 from ablate.keras.fresh_names import with_fresh_names
 from ablate.keras.models.builder import unknown_arguments
+from ablate.keras.models.network import Network
+from ablate.keras.models.signature import InputForm, ModelSignature
+from ablate.study.setting import mapping, optional, text
 
 _FIXED = ("include_top", "weights", "input_tensor", "input_shape", "classes", "classifier_activation", "pooling")
 
@@ -27,19 +30,16 @@ def applications() -> dict[str, Callable[..., Any]]:
     return {name: function for name, function in members if "include_top" in inspect.signature(function).parameters}
 
 
-def application(
-    input_shape: tuple[int, int, int], classes: int, *, network: str, args: Mapping[str, Any] | None = None
-) -> Any:
+def application(signature: ModelSignature, *, network: str, args: Mapping[str, Any] | None = None) -> Any:
     """A network of `keras.applications` with its classifier and random weights; its own scaling is off where it can be.
 
     Args:
-        input_shape: Height, width, channels of an image whose values are scaled already.
-        classes: Number of classes.
+        signature: What it is to take and to give: images whose values are scaled already.
         network: Name in `keras.applications`, ``"ResNet50V2"``.
         args: Further arguments of that function, such as ``{"alpha": 0.5}`` of ``MobileNetV2``.
 
     Returns:
-        A functional model whose output is the probability of each class.
+        A functional model.
 
     Raises:
         NetworkError: If there is no such network or argument, or if the image is too small for it.
@@ -55,10 +55,11 @@ def application(
         raise NetworkError("\n".join(faults))
     if "include_preprocessing" in parameters:
         arguments.setdefault("include_preprocessing", False)
+    ending = {"classes": signature.outputs, "classifier_activation": signature.activation}
     try:
-        return with_fresh_names(lambda: build(weights=None, input_shape=input_shape, classes=classes, **arguments))
+        return with_fresh_names(lambda: build(weights=None, input_shape=signature.input_shape, **ending, **arguments))
     except (ValueError, TypeError) as error:
-        shape = "x".join(map(str, input_shape))
+        shape = "x".join(map(str, signature.input_shape))
         raise NetworkError(f"keras.applications.{network} cannot be built for images of {shape}: {error}") from error
 
 
@@ -89,3 +90,6 @@ def least_size(network: str) -> int:
         least = re.search(r"at least (\d+)x\d+", str(error))
         return int(least[1]) if least else 1
     return 1
+
+
+NETWORK = Network(application, {"network": text(), "args": optional(mapping())}, takes=(InputForm.IMAGES,))

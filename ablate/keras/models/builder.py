@@ -14,7 +14,10 @@ from ablate.errors import NetworkError, suggestion
 from ablate.formatting import listing
 from ablate.keras.fresh_names import with_fresh_names
 from ablate.keras.initial_weights import layers_with_loaded_weights, leaf_layers, undecided_variables
+from ablate.keras.models.network import Network
+from ablate.keras.models.signature import ModelSignature
 from ablate.objects import load_object
+from ablate.study.setting import choice, mapping, optional, text
 
 REDRAW = "redraw"
 """The value of ``model.weights`` by which a user accepts that loaded weights are not used."""
@@ -24,8 +27,7 @@ _WITHOUT_LOADED_WEIGHTS: set[str] = set()
 
 
 def built_by(
-    input_shape: tuple[int, int, int],
-    classes: int,
+    signature: ModelSignature,
     *,
     builder: str,
     args: Mapping[str, Any] | None = None,
@@ -34,10 +36,10 @@ def built_by(
     """The network that a user's function builds.
 
     Args:
-        input_shape: Height, width, channels of an image; passed on if the function has an argument of this name.
-        classes: Number of classes; likewise.
+        signature: What it is to take and to give. Where the function has an argument of one of these names, it is given
+            ``signature`` itself, its ``input_shape``, its ``outputs`` as ``classes``, and its ``vocabulary_size``.
         builder: Dotted path of the function.
-        args: Its further arguments; they win over the two above.
+        args: Its further arguments; they win over those above.
         weights: ``"redraw"`` where every run may replace weights that the function loads by freshly drawn ones.
 
     Returns:
@@ -55,8 +57,9 @@ def built_by(
     parameters = inspect.signature(function).parameters
     named = [name for name, one in parameters.items() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
     takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
-    automatic = {"input_shape": input_shape, "classes": classes}
-    call = {name: value for name, value in automatic.items() if name in named or takes_any} | arguments
+    for_any = {"input_shape": signature.input_shape, "classes": signature.outputs}
+    automatic = {**for_any, "vocabulary_size": signature.vocabulary_size, "signature": signature}
+    call = {name: automatic[name] for name in automatic if name in named or (takes_any and name in for_any)} | arguments
     faults = [] if takes_any else unknown_arguments(builder, arguments, named)
     faults += [
         f"{builder} needs an argument '{name}': give model.args.{name}."
@@ -123,14 +126,13 @@ def unknown_arguments(function: str, arguments: Mapping[str, Any], allowed: Sequ
     ]
 
 
-def saved(input_shape: tuple[int, int, int], classes: int, *, path: str) -> Any:
+def saved(signature: ModelSignature, *, path: str) -> Any:
     """The network in a file that Keras wrote; its weights are not used, since every run starts from its own.
 
     The file may come from elsewhere: Keras refuses code in it, as ``Lambda`` layers hold.
 
     Args:
-        input_shape: Height, width, channels of an image; the file decides what the network takes.
-        classes: Number of classes; likewise.
+        signature: What it is to take and to give; the file decides what it does.
         path: A ``.keras`` file, or an ``.h5`` file of an older Keras.
 
     Returns:
@@ -149,3 +151,7 @@ def saved(input_shape: tuple[int, int, int], classes: int, *, path: str) -> Any:
             f"model.path={path}: Keras cannot read it: {error} A network with layers of your own needs "
             "@keras.saving.register_keras_serializable() on their classes, imported by the module of model.builder."
         ) from error
+
+
+BUILDER = Network(built_by, {"builder": text(), "args": optional(mapping()), "weights": optional(choice((REDRAW,)))})
+SAVED = Network(saved, {"path": text()})

@@ -8,10 +8,13 @@ from typing import Any
 import keras
 from keras import layers
 
+from ablate.keras.models.network import DROPOUT, MOMENTUM, Network, integers
+from ablate.keras.models.signature import InputForm, ModelSignature
+from ablate.study.setting import optional
+
 
 def mini_xception(
-    input_shape: tuple[int, int, int],
-    classes: int,
+    signature: ModelSignature,
     *,
     filters: Sequence[int] | None = None,
     stem: Sequence[int] | None = None,
@@ -25,8 +28,7 @@ def mini_xception(
     strongly correlated.
 
     Args:
-        input_shape: Height, width, channels of an image whose values are scaled to about 0 to 1.
-        classes: Number of classes.
+        signature: What it is to take and to give: images whose values are scaled to about 0 to 1.
         filters: Channels of each block; by default as many blocks as the image bears (`default_filters`).
         stem: Channels and kernel size of the stem; by default the first block's channels, and 3 up to 32 pixels, 5 from
             there on.
@@ -34,12 +36,12 @@ def mini_xception(
         batch_norm_momentum: Momentum of the moving averages; Keras's 0.99 needs thousands of steps to settle.
 
     Returns:
-        A functional model whose output is the probability of each class.
+        A functional model.
     """
-    sizes = tuple(filters) if filters is not None else default_filters(input_shape)
-    channels, kernel = stem if stem is not None else (sizes[0], 3 if min(input_shape[:2]) <= 32 else 5)
+    sizes = tuple(filters) if filters is not None else default_filters(signature.input_shape)
+    channels, kernel = stem if stem is not None else (sizes[0], 3 if min(signature.input_shape[:2]) <= 32 else 5)
 
-    inputs = keras.Input(input_shape, name="image")
+    inputs = keras.Input(signature.input_shape, name="image")
     x = layers.Conv2D(channels, kernel, padding="same", use_bias=False, name="stem_conv")(inputs)
     for number, size in enumerate(sizes, 1):
         shortcut = x
@@ -55,11 +57,11 @@ def mini_xception(
         x = layers.Add(name=f"block{number}_add")([x, shortcut])
     x = layers.GlobalAveragePooling2D(name="head_pool")(x)
     x = layers.Dropout(dropout, name="head_dropout")(x)
-    outputs = layers.Dense(classes, activation="softmax", dtype="float32", name="classifier")(x)
+    outputs = layers.Dense(signature.outputs, **signature.last_layer)(x)
     return keras.Model(inputs, outputs, name="mini_xception")
 
 
-def default_filters(input_shape: tuple[int, int, int]) -> tuple[int, ...]:
+def default_filters(input_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Channels of the blocks for an image of this size.
 
     Args:
@@ -73,3 +75,16 @@ def default_filters(input_shape: tuple[int, int, int]) -> tuple[int, ...]:
     blocks = next(number for number, below in ((2, 16), (3, 64), (4, 128), (5, float("inf"))) if size < below)
     first = 16 if size < 32 else 32
     return tuple(first * 2**block for block in range(blocks))
+
+
+NETWORK = Network(
+    mini_xception,
+    {
+        "filters": optional(integers()),
+        "stem": optional(integers(length=2)),
+        "dropout": DROPOUT,
+        "batch_norm_momentum": MOMENTUM,
+    },
+    takes=(InputForm.IMAGES,),
+    halvings=lambda values, input_shape: len(values["filters"] or default_filters(input_shape)),
+)

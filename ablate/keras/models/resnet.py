@@ -11,10 +11,13 @@ from typing import Any
 import keras
 from keras import layers
 
+from ablate.keras.models.network import DROPOUT, MOMENTUM, Network, integers, unequal_lengths
+from ablate.keras.models.signature import InputForm, ModelSignature
+from ablate.study.setting import flag
+
 
 def resnet(
-    input_shape: tuple[int, int, int],
-    classes: int,
+    signature: ModelSignature,
     *,
     filters: Sequence[int] = (16, 32, 64),
     blocks: Sequence[int] = (1, 1, 1),
@@ -28,8 +31,7 @@ def resnet(
     where size or channels change, and is the identity everywhere else. ``blocks=(3, 3, 3)`` is ResNet-20.
 
     Args:
-        input_shape: Height, width, channels of an image whose values are scaled to about 0 to 1.
-        classes: Number of classes.
+        signature: What it is to take and to give: images whose values are scaled to about 0 to 1.
         filters: Channels of each stage.
         blocks: Number of blocks of each stage, as many entries as `filters`.
         pre_activation: Whether a block normalises and activates in front of its convolutions; the shortcut then
@@ -38,10 +40,10 @@ def resnet(
         batch_norm_momentum: Momentum of the moving averages.
 
     Returns:
-        A functional model whose output is the probability of each class.
+        A functional model.
     """
     block = _pre_activation_block if pre_activation else _post_activation_block
-    inputs = keras.Input(input_shape, name="image")
+    inputs = keras.Input(signature.input_shape, name="image")
     x = layers.Conv2D(filters[0], 3, padding="same", use_bias=False, name="stem_conv")(inputs)
     if not pre_activation:
         x = _normalized(x, "stem_{}", batch_norm_momentum)
@@ -53,7 +55,7 @@ def resnet(
         x = _normalized(x, "post_{}", batch_norm_momentum)
     x = layers.GlobalAveragePooling2D(name="head_pool")(x)
     x = layers.Dropout(dropout, name="head_dropout")(x)
-    outputs = layers.Dense(classes, activation="softmax", dtype="float32", name="classifier")(x)
+    outputs = layers.Dense(signature.outputs, **signature.last_layer)(x)
     return keras.Model(inputs, outputs, name="resnet")
 
 
@@ -89,3 +91,18 @@ def _convolution(x: Any, size: int, kernel: int, strides: int, name: str) -> Any
 def _normalized(x: Any, name: str, momentum: float) -> Any:
     x = layers.BatchNormalization(momentum=momentum, name=name.format("bn"))(x)
     return layers.ReLU(name=name.format("relu"))(x)
+
+
+NETWORK = Network(
+    resnet,
+    {
+        "filters": integers(),
+        "blocks": integers(),
+        "pre_activation": flag(),
+        "dropout": DROPOUT,
+        "batch_norm_momentum": MOMENTUM,
+    },
+    takes=(InputForm.IMAGES,),
+    halvings=lambda values, input_shape: len(values["filters"]) - 1,
+    misfits=lambda values, signature: unequal_lengths(values, "filters", "blocks"),
+)

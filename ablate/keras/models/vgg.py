@@ -8,10 +8,12 @@ from typing import Any
 import keras
 from keras import layers
 
+from ablate.keras.models.network import DROPOUT, MOMENTUM, Network, integers, unequal_lengths
+from ablate.keras.models.signature import InputForm, ModelSignature
+
 
 def vgg(
-    input_shape: tuple[int, int, int],
-    classes: int,
+    signature: ModelSignature,
     *,
     filters: Sequence[int] = (16, 32, 64),
     convolutions: Sequence[int] = (2, 2, 3),
@@ -26,8 +28,7 @@ def vgg(
     ``dense=(4096, 4096)``, flattens, and has no batch norm.
 
     Args:
-        input_shape: Height, width, channels of an image whose values are scaled to about 0 to 1.
-        classes: Number of classes.
+        signature: What it is to take and to give: images whose values are scaled to about 0 to 1.
         filters: Channels of each block.
         convolutions: Number of convolutions of each block, as many entries as `filters`.
         dense: Units of each dense layer before the classifier.
@@ -35,9 +36,9 @@ def vgg(
         batch_norm_momentum: Momentum of the moving averages.
 
     Returns:
-        A functional model whose output is the probability of each class.
+        A functional model.
     """
-    inputs = keras.Input(input_shape, name="image")
+    inputs = keras.Input(signature.input_shape, name="image")
     x = inputs
     for number, (size, depth) in enumerate(zip(filters, convolutions, strict=True), 1):
         for step in range(1, depth + 1):
@@ -51,5 +52,20 @@ def vgg(
         x = layers.Dropout(dropout, name=f"head_dropout{number}")(x)
     if not dense:
         x = layers.Dropout(dropout, name="head_dropout")(x)
-    outputs = layers.Dense(classes, activation="softmax", dtype="float32", name="classifier")(x)
+    outputs = layers.Dense(signature.outputs, **signature.last_layer)(x)
     return keras.Model(inputs, outputs, name="vgg")
+
+
+NETWORK = Network(
+    vgg,
+    {
+        "filters": integers(),
+        "convolutions": integers(),
+        "dense": integers(empty=True),
+        "dropout": DROPOUT,
+        "batch_norm_momentum": MOMENTUM,
+    },
+    takes=(InputForm.IMAGES,),
+    halvings=lambda values, input_shape: len(values["filters"]),
+    misfits=lambda values, signature: unequal_lengths(values, "filters", "convolutions"),
+)

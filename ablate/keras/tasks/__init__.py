@@ -14,6 +14,7 @@ from ablate.keras.tasks.classification import Classification
 from ablate.keras.tasks.multi_label import MultiLabel
 from ablate.keras.tasks.regression import Regression
 from ablate.keras.tasks.segmentation import Segmentation
+from ablate.keras.tasks.sequence import Sequence
 from ablate.keras.tasks.task import Objective, Task
 from ablate.objects import Registry
 from ablate.study.setting import check_section, written
@@ -26,7 +27,7 @@ DEFAULT = "classification"
 TASKS: Registry[Task] = Registry("task", group="ablate.tasks")
 """All tasks by name."""
 
-for _task in (Classification(), MultiLabel(), Regression(), Segmentation()):
+for _task in (Classification(), MultiLabel(), Regression(), Segmentation(), Sequence()):
     TASKS.register(_task)
 
 

@@ -27,6 +27,7 @@ class Classification(Task):
     recorded = ("macro_f1", "balanced_accuracy", "auroc", "nll", "ece")
     metric = "test_accuracy"
     baselines = ("majority_accuracy",)
+    smooths_labels = True
     defaults: ClassVar[Mapping[str, str]] = {"model": "mini_xception", "data": "digits"}
     own_settings: ClassVar[Mapping[str, Setting]] = {
         "class_weights": CLASS_WEIGHTS,

@@ -27,6 +27,7 @@ class MultiLabel(Task):
     baselines = ("baseline_label_accuracy",)
     defaults: ClassVar[Mapping[str, str]] = {"model": "mini_xception", "data": "digit_pairs"}
     ending = "sigmoid"
+    smooths_labels = True
     own_settings: ClassVar[Mapping[str, Setting]] = {
         "threshold": Setting(0.5, fraction(), "the probability from which on a class counts as predicted"),
     }

@@ -28,7 +28,7 @@ class Regression(Task):
     metric = "test_mae"
     baselines = ("baseline_mae", "baseline_rmse", "baseline_r2")
     defaults: ClassVar[Mapping[str, str]] = {"model": "mlp", "data": "diabetes"}
-    ending = "linear"
+    ending = None
     own_settings: ClassVar[Mapping[str, Setting]] = {
         "target_scaling": Setting(
             STANDARD,

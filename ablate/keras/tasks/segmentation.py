@@ -28,6 +28,11 @@ class Segmentation(Task):
     metric = "test_mean_iou"
     baselines = ("baseline_mean_iou", "baseline_pixel_accuracy")
     defaults: ClassVar[Mapping[str, str]] = {"model": "unet", "data": "shapes"}
+    per_place = True
+    places: ClassVar[str] = "pixels"
+    """What has a class, for messages."""
+    last_layer: ClassVar[str] = 'Conv2D({classes}, 1, activation="softmax") at the size of the image'
+    """The layer that is wanted at the end of a network, for messages."""
     own_settings: ClassVar[Mapping[str, Setting]] = {
         "class_weights": CLASS_WEIGHTS,
         "void": Setting(
@@ -41,22 +46,18 @@ class Segmentation(Task):
         """Masks of another size than the images, and classes beyond those that are declared."""
         import numpy as np
 
-        if pool.labels.shape[1:] != pool.images.shape[1:3]:
-            height_width = " x ".join(map(str, pool.labels.shape[1:]))
-            return [
-                f"Data set '{pool.name}': masks have {height_width} pixels and images "
-                f"{' x '.join(map(str, pool.images.shape[1:3]))}: they must agree."
-            ]
+        if misfit := self._misfit(pool):
+            return [f"Data set '{pool.name}': {misfit}: they must agree."]
         counts = np.bincount(pool.labels.ravel(), minlength=256)
         classes = len(pool.class_names)
         void = settings["void"]
         beyond = [number for number in np.flatnonzero(counts).tolist() if number >= classes and number != void]
         if not beyond:
             return []
-        listed = ", ".join(f"{number} ({counts[number]} pixels)" for number in beyond[:5])
+        listed = ", ".join(f"{number} ({counts[number]} {self.places})" for number in beyond[:5])
         return [
-            f"Data set '{pool.name}' has {classes} classes (0 to {classes - 1}), and its masks also hold {listed}. Name "
-            "all classes (class_names), or say with task.void=... which value stands for no class."
+            f"Data set '{pool.name}' has {classes} classes (0 to {classes - 1}), and its {self.places} also hold "
+            f"{listed}. Name all classes (class_names), or say with task.void=... which value stands for no class."
         ]
 
     def prepared(self, dataset: Dataset, settings: Mapping[str, Any]) -> Dataset:
@@ -75,19 +76,19 @@ class Segmentation(Task):
         from ablate.errors import NetworkError
         from ablate.keras.outputs import ending_of, last_operation
 
-        given, (height, width, _) = tuple(model.outputs[0].shape), dataset.input_shape
-        wanted = (height, width, dataset.classes)
-        end = f'end it in Conv2D({dataset.classes}, 1, activation="softmax") at the size of the image'
-        fits = len(given) == 4 and all(one in (None, size) for one, size in zip(given[1:3], wanted, strict=False))
+        given, wanted = tuple(model.outputs[0].shape), self.signature(dataset.pool).output_shape
+        end = f"end it in {self.last_layer.format(classes=dataset.classes)}"
+        sides = zip(given[1:-1], wanted[:-1], strict=False)
+        fits = len(given) == len(wanted) + 1 and all(one in (None, size) for one, size in sides)
         if not fits or given[-1] != dataset.classes:
             raise NetworkError(
                 f"Model '{model.name}' gives {given} in {last_operation(model)}; data set '{dataset.name}' needs "
-                f"{(None, *wanted)}, a number for each class at each pixel: {end}."
+                f"{(None, *wanted)}, a number for each class at each of its {self.places}: {end}."
             )
         if (ending := ending_of(model)) not in ("softmax", "linear", "other"):
             raise NetworkError(
                 f"Model '{model.name}' ends in {last_operation(model)}, a {ending} for each of {dataset.classes} "
-                f"classes, as if a pixel could have several; here it has one: {end}."
+                f"classes, as if one of its {self.places} could have several; here it has one: {end}."
             )
 
     def objective(
@@ -98,7 +99,6 @@ class Segmentation(Task):
 
         from ablate.keras.outputs import ending_of
         from ablate.keras.tasks.keras_objects import loss_of, metrics_of
-        from ablate.keras.tasks.pixel_metrics import PixelAccuracy
 
         logits = ending_of(model) != "softmax"
         void = settings["void"]
@@ -106,11 +106,7 @@ class Segmentation(Task):
             chosen = keras.losses.SparseCategoricalCrossentropy(from_logits=logits, ignore_class=void)
         else:
             chosen = loss_of(settings["loss"], logits)
-        metrics = [
-            keras.metrics.MeanIoU(dataset.classes, name="mean_iou", ignore_class=void, sparse_y_pred=False),
-            PixelAccuracy(void),
-            *metrics_of(settings["metrics"]),
-        ]
+        metrics = [*self._metrics(dataset.classes, void), *metrics_of(settings["metrics"])]
         return Objective(chosen, metrics, Encoding(class_weights=dataset.class_weights is not None, dtype="int32"))
 
     def kept(self, outputs: Any, kind: Any) -> Any:
@@ -138,13 +134,31 @@ class Segmentation(Task):
 
     def baseline(self, dataset: Dataset, settings: Mapping[str, Any]) -> dict[str, float]:
         """What the most frequent class of the training part scores, predicted everywhere."""
+        scored = pixel_scores(self._majority_table(dataset, settings))
+        return {f"baseline_{name}": scored[name] for name in ("mean_iou", "pixel_accuracy")}
+
+    def _misfit(self, pool: Pool) -> str | None:
+        """What is wrong with the sizes of labels."""
+        sizes, needed = (" x ".join(map(str, one)) for one in (pool.labels.shape[1:], pool.images.shape[1:3]))
+        return None if sizes == needed else f"masks have {sizes} pixels and images {needed}"
+
+    def _metrics(self, classes: int, void: int | None) -> list[Any]:
+        """The metrics in `curves`."""
+        import keras
+
+        from ablate.keras.tasks.place_metrics import PlaceAccuracy
+
+        iou = keras.metrics.MeanIoU(classes, name="mean_iou", ignore_class=void, sparse_y_pred=False)
+        return [iou, PlaceAccuracy("pixel_accuracy", void)]
+
+    def _majority_table(self, dataset: Dataset, settings: Mapping[str, Any]) -> np.ndarray:
+        """The confusion of a prediction of the most frequent class of the training part everywhere."""
         import numpy as np
 
         train, test = (self._pixels(part.labels, dataset.classes, settings) for part in (dataset.train, dataset.test))
         table = np.zeros((dataset.classes, dataset.classes), np.int64)
         table[:, train.argmax()] = test
-        scored = pixel_scores(table)
-        return {f"baseline_{name}": scored[name] for name in ("mean_iou", "pixel_accuracy")}
+        return table
 
     @staticmethod
     def _pixels(labels: np.ndarray, classes: int, settings: Mapping[str, Any]) -> np.ndarray:

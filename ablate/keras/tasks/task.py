@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ablate.keras.data.dataset import Dataset, Pool
+    from ablate.keras.models.signature import ModelSignature
 
 SUBSETS = ("test", "val", "train")
 """The parts on which a run measures loss and metrics, as prefixes of their names."""
@@ -113,8 +114,12 @@ class Task(ABC):
     """Numbers of a run that say what a prediction without a network scores."""
     defaults: ClassVar[Mapping[str, str]] = {}
     """What the configuration takes for ``model`` and ``data`` where nothing else is chosen."""
-    ending: ClassVar[str] = "softmax"
-    """The activation in which networks of ours end for this task."""
+    ending: ClassVar[str | None] = "softmax"
+    """The activation in which networks of ours end for this task; None for none."""
+    per_place: ClassVar[bool] = False
+    """Whether there is a prediction for every pixel or step, instead of one an example."""
+    smooths_labels: ClassVar[bool] = False
+    """Whether ``train.label_smoothing`` means something."""
     own_settings: ClassVar[Mapping[str, Setting]] = {}
     """Keys of the section ``task`` that this task alone has, and those whose default differs."""
 
@@ -181,6 +186,17 @@ class Task(ABC):
         Args:
             pool: The data set.
         """
+
+    def signature(self, pool: Pool) -> ModelSignature:
+        """What a network is to take and to give.
+
+        Args:
+            pool: The data set.
+        """
+        from ablate.keras.models.signature import ModelSignature
+
+        shape = tuple(pool.images.shape[1:])
+        return ModelSignature(shape, self.outputs(pool), self.ending, self.per_place, pool.vocabulary_size)
 
     @abstractmethod
     def check_network(self, model: Any, dataset: Dataset, settings: Mapping[str, Any]) -> None:

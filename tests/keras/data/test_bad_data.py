@@ -46,8 +46,8 @@ def test_unknown_sets_and_sets_of_another_task(tiny, tmp_path):
 
 def test_an_image_that_the_network_cannot_halve_so_often(tiny):
     assert error(tiny(model={"filters": [4, 4, 4, 4], "input_shape": [8, 8, 1]})) == (
-        "Images of 8x8 pixels are too small for mini_xception with 4 entries in model.filters: at least 16x16 are "
-        "needed. Use larger images or fewer filters."
+        "Images of 8x8 pixels are too small for mini_xception, which halves them 4 times: at least 16x16 are "
+        "needed. Use larger images or fewer entries in model.filters."
     )
 
 

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf  # noqa: E402
 
 from ablate.errors import AblateError  # noqa: E402
 from ablate.keras.fresh_names import with_fresh_names  # noqa: E402
-from ablate.keras.models import NETWORKS, build, resolve_name  # noqa: E402
+from ablate.keras.models import NETWORKS, InputForm, ModelSignature, build, resolve_name  # noqa: E402
 from ablate.keras.models.mini_xception import default_filters, mini_xception  # noqa: E402
 from ablate.keras.rewrites import INGREDIENTS, present  # noqa: E402
 from ablate.study.setting import written  # noqa: E402
@@ -25,7 +25,7 @@ CONF = Path(__file__).resolve().parents[3] / "conf" / "model"
 
 def message(config, input_shape=(16, 16, 1), classes=10):
     with pytest.raises(AblateError) as caught:
-        build(config, input_shape, classes)
+        build(config, ModelSignature(input_shape, classes))
     return str(caught.value)
 
 
@@ -33,7 +33,8 @@ def message(config, input_shape=(16, 16, 1), classes=10):
 def test_the_configuration_files_name_every_key_with_the_default_of_the_function(name):
     config = resolve_name(OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml")))
     assert config.pop("name") == name
-    assert config.pop("input_shape") is None
+    assert ("input_shape" in config) == (not NETWORKS[name].takes or InputForm.IMAGES in NETWORKS[name].takes)
+    assert config.pop("input_shape", None) is None
     options = NETWORKS[name].settings()
     assert set(config) == set(options)
     required = {"network", "builder", "path", "args"}
@@ -47,7 +48,7 @@ def test_the_configuration_files_name_every_key_with_the_default_of_the_function
 def test_outputs_are_probabilities_in_float32(name):
     size = 32 if name == "application" else 16
     config = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
-    outputs = build(config, (size, size, 3), 4)(np.zeros((2, size, size, 3), "float32"))
+    outputs = build(config, ModelSignature((size, size, 3), 4))(np.zeros((2, size, size, 3), "float32"))
     assert outputs.dtype == "float32"
     np.testing.assert_allclose(np.sum(outputs, axis=-1), 1, rtol=1e-5)
 
@@ -64,13 +65,13 @@ def test_outputs_are_probabilities_in_float32(name):
 )
 def test_contents(config, contents):
     six = ("residual", "batch_norm", "bn_placement", "separable", "head", "bias")
-    found = present(build(config, (16, 16, 1), 10), {name: INGREDIENTS[name] for name in six})
+    found = present(build(config, ModelSignature((16, 16, 1), 10)), {name: INGREDIENTS[name] for name in six})
     assert found == dict(zip(six, contents, strict=True))
 
 
 def test_weights_of_mini_xception_as_counted_by_hand():
     """The lecture's example of a separable convolution: 3*3*64 + 64*64 = 4,672 weights."""
-    model = build({"name": "mini_xception", "filters": [64], "stem": [64, 5]}, (32, 32, 3), 10)
+    model = build({"name": "mini_xception", "filters": [64], "stem": [64, 5]}, ModelSignature((32, 32, 3), 10))
     separable = 3 * 3 * 64 + 64 * 64
     assert separable == 4672
     assert model.count_params() == 5 * 5 * 3 * 64 + 2 * 4 * 64 + 2 * separable + 64 * 64 + 64 * 10 + 10
@@ -79,7 +80,7 @@ def test_weights_of_mini_xception_as_counted_by_hand():
 def test_resnet_20_has_the_weights_of_the_paper():
     """0.27 million (He et al. 2016, table 6); with identity shortcuts alone 269,722 trainable ones of which ours
     has two more projections with batch norm."""
-    model = build({"name": "resnet", "blocks": [3, 3, 3]}, (32, 32, 3), 10)
+    model = build({"name": "resnet", "blocks": [3, 3, 3]}, ModelSignature((32, 32, 3), 10))
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     assert trainable == 269_722 + (16 * 32 + 2 * 32) + (32 * 64 + 2 * 64)
 
@@ -90,16 +91,16 @@ def test_resnet_20_has_the_weights_of_the_paper():
 )
 def test_mini_xception_is_sized_to_its_input(size, filters):
     assert default_filters((size, size + 3, 3)) == filters
-    model = mini_xception((size, size, 3), 2)
+    model = mini_xception(ModelSignature((size, size, 3), 2))
     adds = [layer.output.shape for layer in model.layers if isinstance(layer, keras.layers.Add)]
     assert tuple(shape[-1] for shape in adds) == filters
     assert all(shape[1] >= 2 for shape in adds)
 
 
 def test_names_do_not_depend_on_what_was_built_before():
-    first = [build({"name": name}, (16, 16, 1), 3) for name in ("mini_xception", "vgg", "resnet")]
+    first = [build({"name": name}, ModelSignature((16, 16, 1), 3)) for name in ("mini_xception", "vgg", "resnet")]
     keras.layers.Dense(2)
-    second = [build({"name": name}, (16, 16, 1), 3) for name in ("mini_xception", "vgg", "resnet")]
+    second = [build({"name": name}, ModelSignature((16, 16, 1), 3)) for name in ("mini_xception", "vgg", "resnet")]
     assert [[w.path for w in model.weights] for model in first] == [[w.path for w in model.weights] for model in second]
 
 
@@ -121,7 +122,8 @@ def test_names_of_a_builder_start_from_the_beginning_and_settings_are_kept():
 def test_unknown_network():
     assert message({"name": "mini_exception"}) == (
         "model.name=mini_exception: there is no such network. "
-        "Known: application, builder, mini_xception, resnet, saved, vgg, and every network of keras.applications. "
+        "Known: application, builder, convnet_1d, encoder_decoder, lstm, mini_xception, mlp, resnet, saved, "
+        "transformer, unet, vgg, vit, and every network of keras.applications. "
         "Did you mean 'mini_xception'?"
     )
 
@@ -152,8 +154,8 @@ def test_lists_of_different_length():
 
 def test_too_small_images():
     assert message({"name": "vgg"}, (28, 7, 1)) == (
-        "Images of 28x7 pixels are too small for vgg with 3 entries in model.filters: "
-        "at least 8x8 are needed. Use larger images or fewer filters."
+        "Images of 28x7 pixels are too small for vgg, which halves them 3 times: "
+        "at least 8x8 are needed. Use larger images or fewer entries in model.filters."
     )
     assert "at least 4x4 are needed" in message({"name": "mini_xception"}, (3, 3, 1))
 
@@ -162,13 +164,13 @@ def test_too_small_images():
 def test_the_least_size_builds(name):
     network = NETWORKS[name]
     filters = (4, 4, 4)
-    size = network.least_size(filters)
-    assert build({"name": name, "filters": list(filters)}, (size, size, 1), 2).output_shape == (None, 2)
+    size = network.least_side({"filters": filters}, (1, 1, 1))
+    assert build({"name": name, "filters": list(filters)}, ModelSignature((size, size, 1), 2)).output_shape == (None, 2)
 
 
 def test_application_takes_further_arguments_and_resets_names():
     config = {"name": "application", "network": "MobileNet", "args": {"alpha": 0.25}}
-    first, second = (build(config, (32, 32, 3), 4) for _ in range(2))
+    first, second = (build(config, ModelSignature((32, 32, 3), 4)) for _ in range(2))
     assert first.get_layer("conv1").filters == 8
     assert [layer.name for layer in first.layers] == [layer.name for layer in second.layers]
 
@@ -223,11 +225,13 @@ def nets(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("nets")
 def test_a_builder_is_given_what_it_takes():
     make = {"name": "builder", "builder": "my_nets.make", "args": {"depth": 2}}
-    names = [[layer.name for layer in build(make, (4, 4, 1), 3).layers] for _ in range(2)]
+    signature = ModelSignature((4, 4, 1), 3)
+    names = [[layer.name for layer in build(make, signature).layers] for _ in range(2)]
     assert names[0] == names[1] == ["input_layer", "dense", "dense_1", "flatten", "dense_2"]
-    assert build({"builder": "my_nets.any"}, (4, 4, 1), 3).output_shape == (None, 3)
-    assert build({"builder": "my_nets.any", "args": {"classes": 5, "width": 2}}, (4, 4, 1), 3).output_shape == (None, 5)
-    assert build({"builder": "my_nets.fixed", "args": None}, (4, 4, 1), 3).output_shape == (None, 2)
+    assert build({"builder": "my_nets.any"}, signature).output_shape == (None, 3)
+    wider = {"builder": "my_nets.any", "args": {"classes": 5, "width": 2}}
+    assert build(wider, signature).output_shape == (None, 5)
+    assert build({"builder": "my_nets.fixed", "args": None}, signature).output_shape == (None, 2)
 
 
 @pytest.mark.usefixtures("nets")
@@ -276,15 +280,16 @@ def test_messages_of_builders(config, expected):
 
 
 def test_a_network_of_keras_applications_by_its_name():
-    assert build({"name": "MobileNet", "args": {"alpha": 0.25}}, (32, 32, 3), 4).output_shape == (None, 4)
+    model = build({"name": "MobileNet", "args": {"alpha": 0.25}}, ModelSignature((32, 32, 3), 4))
+    assert model.output_shape == (None, 4)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras with NumPy 2
 def test_a_saved_network(tmp_path):
-    model = build({"name": "vgg", "filters": [4], "convolutions": [1]}, (8, 8, 1), 3)
+    model = build({"name": "vgg", "filters": [4], "convolutions": [1]}, ModelSignature((8, 8, 1), 3))
     path = tmp_path / "net.keras"
     model.save(path)
-    again = build({"path": str(path)}, (8, 8, 1), 3)
+    again = build({"path": str(path)}, ModelSignature((8, 8, 1), 3))
     assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
     assert message({"name": "saved", "path": str(tmp_path / "no.keras")}) == (
         f"model.path={tmp_path / 'no.keras'}: there is no such file."

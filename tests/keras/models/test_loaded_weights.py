@@ -9,7 +9,7 @@ keras = pytest.importorskip("keras")
 from keras import layers  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.models import build  # noqa: E402
+from ablate.keras.models import ModelSignature, build  # noqa: E402
 from ablate.keras.preflight import check  # noqa: E402
 from ablate.keras.streams import seed_streams  # noqa: E402
 from ablate.keras.train import train  # noqa: E402
@@ -131,7 +131,7 @@ def test_a_network_that_its_builder_holds_may_be_trained_and_built_again(config,
     one = config()
     one["model"] |= {"builder": "loaded_nets.made_once", "args": {}}
     first = train(one, RunFolder(tmp_path / "first"))
-    build(one["model"], (8, 8, 1), 10)
+    build(one["model"], ModelSignature((8, 8, 1), 10))
     again = train({**one, "train": {**one["train"], "batch_size": 16}}, RunFolder(tmp_path / "other"))
     assert first["epochs"] == again["epochs"]
 

@@ -11,7 +11,7 @@ keras = pytest.importorskip("keras")
 
 from ablate.keras.graph_reader import graph_of  # noqa: E402
 from ablate.keras.graph_writer import sketch  # noqa: E402
-from ablate.keras.models import build  # noqa: E402
+from ablate.keras.models import ModelSignature, build  # noqa: E402
 from ablate.keras.rewrites import INGREDIENTS, ablated_graph, present, remove  # noqa: E402
 from ablate.testing import check_ingredient  # noqa: E402
 
@@ -83,7 +83,7 @@ DENSENET = densenet()
 
 
 def application(network, size, classes=4):
-    return build({"name": "application", "network": network}, (size, size, 3), classes)
+    return build({"name": "application", "network": network}, ModelSignature((size, size, 3), classes))
 
 
 @pytest.mark.parametrize("network", CONTENTS)
@@ -177,7 +177,7 @@ def test_scaled_additions_leave_the_trunk_alone():
 
 
 def test_layer_scale_and_drop_path_go_with_the_shortcut():
-    full = build({"name": "ConvNeXtTiny"}, (32, 32, 3), 4)
+    full = build({"name": "ConvNeXtTiny"}, ModelSignature((32, 32, 3), 4))
     images = np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype("float32")
     without = remove(full, residual=False)
     kinds = {type(layer).__name__ for layer in without.layers}

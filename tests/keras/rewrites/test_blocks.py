@@ -7,7 +7,7 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.models import build  # noqa: E402
+from ablate.keras.models import ModelSignature, build  # noqa: E402
 from ablate.keras.preflight import check  # noqa: E402
 from ablate.keras.rewrites import INGREDIENTS, remove  # noqa: E402
 from ablate.keras.rewrites.without_block import block_key  # noqa: E402
@@ -42,9 +42,9 @@ def test_a_model_without_blocks_and_patterns_that_fit_none_are_told(tiny):
 
 
 def test_several_blocks_can_be_left_out_at_once():
-    full = build(RESNET, (8, 8, 1), 10)
+    full = build(RESNET, ModelSignature((8, 8, 1), 10))
     without = remove(full, without_block="stage2_block2,stage2_block3")
-    smaller = build({**RESNET, "blocks": [1, 1]}, (8, 8, 1), 10)
+    smaller = build({**RESNET, "blocks": [1, 1]}, ModelSignature((8, 8, 1), 10))
     assert without.count_params() == smaller.count_params()
     with pytest.raises(NetworkError, match=r"^without_block=stage9_block1: model 'resnet' has no such block\. "):
         remove(full, without_block="stage2_block2,stage9_block1")

@@ -11,7 +11,7 @@ from keras import layers, ops  # noqa: E402
 from weight_copies import copied_weights  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.models import build  # noqa: E402
+from ablate.keras.models import ModelSignature, build  # noqa: E402
 from ablate.keras.rewrites import INGREDIENTS, catalogue, present, remove  # noqa: E402
 from ablate.keras.rewrites.norm import groups  # noqa: E402
 
@@ -315,7 +315,7 @@ def test_a_residual_block_goes_and_its_projection_stays(block):
 
 
 def test_a_plain_block_goes_with_what_follows_it():
-    vgg = build({"name": "vgg", "filters": [4, 8], "convolutions": [1, 2], "dense": [5]}, (8, 8, 1), 3)
+    vgg = build({"name": "vgg", "filters": [4, 8], "convolutions": [1, 2], "dense": [5]}, ModelSignature((8, 8, 1), 3))
     assert present(vgg)["without_block"] == 4
     without = remove(vgg, without_block="block2_conv1")
     gone = {layer.name for layer in vgg.layers} - {layer.name for layer in without.layers}
@@ -350,7 +350,7 @@ def test_only_some_places():
 
 
 def test_batch_norm_of_some_places_gives_a_bias_to_their_convolutions_alone():
-    full = build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3)
+    full = build({"name": "mini_xception", "filters": [4, 8]}, ModelSignature((8, 8, 1), 3))
     without = remove(full, batch_norm=False, only={"batch_norm": "block1*"})
     assert [layer.name for layer in without.layers if getattr(layer, "use_bias", False)] == [
         "stem_conv",

@@ -12,7 +12,7 @@ keras = pytest.importorskip("keras")
 from keras import layers  # noqa: E402
 
 from ablate.errors import NetworkError  # noqa: E402
-from ablate.keras.models import build  # noqa: E402
+from ablate.keras.models import ModelSignature, build  # noqa: E402
 from ablate.keras.rewrites import INGREDIENTS, present, remove  # noqa: E402
 
 pytestmark = pytest.mark.keras
@@ -41,12 +41,12 @@ GRID = [
 
 @pytest.fixture(scope="module")
 def mini():
-    return build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3)
+    return build({"name": "mini_xception", "filters": [4, 8]}, ModelSignature((8, 8, 1), 3))
 
 
 @pytest.fixture(scope="module")
 def vgg():
-    return build({"name": "vgg", "filters": [4, 8], "convolutions": [1, 2]}, (8, 8, 1), 3)
+    return build({"name": "vgg", "filters": [4, 8], "convolutions": [1, 2]}, ModelSignature((8, 8, 1), 3))
 
 
 def signature(model):
@@ -237,7 +237,7 @@ def test_depthwise_written_as_groups_becomes_plain():
 def test_a_network_in_mixed_precision_keeps_its_number_formats(policy):
     keras.config.set_dtype_policy(policy)
     try:
-        full = build({"name": "mini_xception", "filters": [4, 8]}, (8, 8, 1), 3)
+        full = build({"name": "mini_xception", "filters": [4, 8]}, ModelSignature((8, 8, 1), 3))
     finally:
         keras.config.set_dtype_policy("float32")
     levels = {"residual": False, "separable": False, "norm": "group", "activation": "gelu", "pooling": "strided"}

@@ -1,4 +1,4 @@
-"""Metrics of pixels that Keras lacks."""
+"""Metrics of pixels and steps that Keras lacks."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Any
 import keras
 
 
-class PixelAccuracy(keras.metrics.Mean):
-    """The share of pixels whose most probable class is theirs, without void ones.
+class PlaceAccuracy(keras.metrics.Mean):
+    """The share of pixels or steps whose most probable class is theirs, without void ones.
 
     Args:
-        void: The label of pixels that do not count; None where all do.
+        name: What it is called in curves.
+        void: The label of places that do not count; None where all do.
     """
 
-    def __init__(self, void: int | None) -> None:
-        super().__init__(name="pixel_accuracy")
+    def __init__(self, name: str, void: int | None) -> None:
+        super().__init__(name=name)
         self._void = void
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
