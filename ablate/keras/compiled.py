@@ -20,7 +20,9 @@ from ablate.keras.backup import assign_values, values_of
 from ablate.keras.callbacks import watches_batches
 from ablate.keras.data.batches import ArrayBatches, TensorBatches
 from ablate.keras.data.dataset import Dataset
+from ablate.keras.data.forms import LabelForm
 from ablate.keras.loop import FitLoop, TracedLoop
+from ablate.keras.mask_augmentation import MaskAugmentation, split_augmentation
 from ablate.keras.model_checks import refuse_unreadable_file, refuse_unreported_training
 from ablate.keras.networks import build_model
 from ablate.keras.objective_checks import refuse_unfit_objective
@@ -48,6 +50,8 @@ class CompiledModel:
         initial_optimizer: The optimizer's state before its first step. A second optimizer would leave 2 MB behind a
             run.
         objective: What the model is compiled with.
+        augmentation: Random changes of images and masks together, where labels are masks; such layers are then not in
+            the model.
     """
 
     model: Any
@@ -55,6 +59,7 @@ class CompiledModel:
     loop: TracedLoop | FitLoop
     initial_optimizer: Sequence[np.ndarray]
     objective: Objective
+    augmentation: MaskAugmentation | None = None
 
     def reset(self, seed: int, dataset: Dataset) -> None:
         """Brings the model to the start of the run of this seed, bit for bit as a new one would be.
@@ -64,6 +69,8 @@ class CompiledModel:
             dataset: Its data.
         """
         reseed(self.model, seed)
+        if self.augmentation is not None:
+            reseed(self.augmentation.model, seed)
         if self.objective.units is not None:
             self.objective.units.assign(dataset.label_offset, dataset.label_deviation)
         assign_values(self.model.optimizer.variables, self.initial_optimizer)
@@ -82,7 +89,8 @@ class CompiledModel:
     @property
     def variables(self) -> list[Any]:
         """The Keras variables whose values `state` returns."""
-        return [*self.model.variables, *self.model.optimizer.variables, global_seed_generator().state]
+        augmentation = [] if self.augmentation is None else self.augmentation.model.variables
+        return [*self.model.variables, *augmentation, *self.model.optimizer.variables, global_seed_generator().state]
 
 
 def compiled_model(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, Any]) -> CompiledModel:
@@ -122,14 +130,18 @@ def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
     refuse_unreported_training(model, config, dataset, values)
     refuse_unreadable_file(model, values)
     task, settings = chosen_task(config)
+    augmentation = None
+    if task.form is LabelForm.MASK:
+        augmentation, model = split_augmentation(model, settings["void"])
     objective = compile_model(model, task, settings, dataset, values)
     batches = {
         name: kind(dataset.pool, values["batch_size"], objective.encoding, weighted=name == "training")
         for name in ("training", "evaluation")
     }
+    batches["training"].augmentation = augmentation
     steps = 1 if watches_batches(values["callbacks"]) else _STEPS
     loop = TracedLoop(model, batches, steps) if traced else FitLoop(model, batches)
-    return CompiledModel(model, batches, loop, values_of(model.optimizer.variables), objective)
+    return CompiledModel(model, batches, loop, values_of(model.optimizer.variables), objective, augmentation)
 
 
 def compile_model(

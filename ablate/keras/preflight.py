@@ -11,11 +11,13 @@ from ablate.keras import device  # noqa: F401  isort: skip  (it must come before
 from omegaconf import DictConfig
 
 from ablate.errors import AblateError, ConfigError
+from ablate.keras.data.forms import LabelForm
 from ablate.keras.data.loading import load_run_data
 from ablate.keras.data.quality import contradiction_note, giveaway_notes, leaks
 from ablate.keras.graph_equality import fingerprint
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
+from ablate.keras.mask_augmentation import split_augmentation
 from ablate.keras.model_checks import refuse_unreadable_file, refuse_unreported_training, saving_notes
 from ablate.keras.networks import FullModelCache, cell_graph, compile_notes, weight_notes
 from ablate.keras.objective_checks import refuse_unfit_objective
@@ -24,6 +26,7 @@ from ablate.keras.rewrites.places import has_places, inaccessible_text, left_alo
 from ablate.keras.rewrites.without_block import block_key, block_names
 from ablate.keras.run_config import cell_config, levels_of, plain_values, prepare_process
 from ablate.keras.survey import refused_blocks
+from ablate.keras.tasks import chosen_task
 from ablate.keras.theoretical_cost import capacity_note, refuse_too_large
 from ablate.study.setting import written
 
@@ -132,6 +135,8 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         model = full if graph is None else sketch(graph)
         answer["weights"] = model.count_params()
         refuse_unreadable_file(model, values)
+        if chosen_task(config)[0].form is LabelForm.MASK:
+            split_augmentation(model, None)  # refuses random layers that would move images alone
         answer["notes"] += saving_notes(model, values)
         levels = _changed_levels(config)
         if graph is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -35,7 +36,10 @@ class _Batches:
 
     Attributes:
         steps: How many batches a pass has.
+        augmentation: A random change of examples and labels together, or None.
     """
+
+    augmentation: Callable[[Any, Any], tuple[Any, Any]] | None = None
 
     def __init__(self, pool: Pool, batch_size: int, encoding: Encoding = AS_STORED, *, weighted: bool = False) -> None:
         super().__init__()
@@ -78,6 +82,9 @@ class ArrayBatches(_Batches, keras.utils.PyDataset):
         examples, labels = self.pool.images[rows], self.pool.labels[rows]
         if self._scales:
             examples = (examples.astype(np.float32) - self._dataset.offset) * self._dataset.factor
+        if self.augmentation is not None:
+            changed = self.augmentation(*map(keras.ops.convert_to_tensor, (examples, labels)))
+            examples, labels = (np.asarray(keras.ops.convert_to_numpy(one)) for one in changed)
         weights = self._weights(rows, labels)
         return (examples, self._encoded(labels)) if weights is None else (examples, self._encoded(labels), weights)
 
@@ -188,6 +195,8 @@ class TensorBatches(_Batches):
         """
         if self._scales:
             examples = (tf.cast(examples, tf.float32) - self._offset) * self._factor
+        if self.augmentation is not None:
+            examples, labels = self.augmentation(examples, labels)
         if self._by_class:
             top = tf.constant(len(self.pool.class_names), tf.int64)
             of_classes = tf.gather(self._class_weights, tf.minimum(tf.cast(labels, tf.int64), top))

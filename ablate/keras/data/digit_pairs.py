@@ -14,7 +14,7 @@ SETTINGS = {
     "name": Setting("digit_pairs", text(), "what tables call the set"),
     "count": Setting(898, whole(20, 898), "how many pictures are made"),
 }
-DEFAULTS: dict[str, Any] = {"size": [16, 32], "channels": 1}
+DEFAULTS: dict[str, Any] = {"size": [16, 32], "channels": 1, "epochs": 30}
 FORMS = (LabelForm.CLASSES,)
 
 _SEED = 20  # of the one set that everybody gets; runs split it by their own

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ablate.errors import NetworkError
 from ablate.study.setting import Setting, optional, text
+
+if TYPE_CHECKING:
+    import numpy as np
 
 GROUP = Setting(
     None, optional(text()), "what names the group of each example, such as a patient: no group is in two drawn parts"
@@ -30,6 +31,7 @@ def group_numbers(key: str, values: Any) -> np.ndarray:
     Raises:
         NetworkError: A group is missing, or there are fewer than three, one a part.
     """
+    import numpy as np
     import pandas as pd
 
     codes, names = pd.factorize(np.asarray(values), sort=True)
@@ -50,6 +52,7 @@ def time_numbers(key: str, values: Any) -> np.ndarray:
     Raises:
         NetworkError: A time is missing, or texts are no dates.
     """
+    import numpy as np
     import pandas as pd
 
     times = np.asarray(values)

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from ablate.keras.data.dataset import Pool
 
 _COLUMNS = either(text(), list_of(text(), "a list of columns: [height, weight]", empty=False))
+_NONE_OR_SEVERAL = either(text(), list_of(text(), "a list of columns: [id, name]"))
 
 SETTINGS = {
     "path": Setting(None, text(), "the CSV file, with a line of names"),
     "target": Setting(None, _COLUMNS, "the column to predict, or a list of them"),
     "name": Setting(None, optional(text()), "what tables call the set; null is the file's name"),
     "columns": Setting(None, optional(_COLUMNS), "the columns to predict from; null: all others"),
-    "exclude": Setting([], _COLUMNS, "columns that are left out, such as an identifier"),
+    "exclude": Setting([], _NONE_OR_SEVERAL, "columns that are left out, such as an identifier"),
     "categories": Setting(
-        [], _COLUMNS, "columns of numbers that stand for categories; columns of texts do in any case"
+        [], _NONE_OR_SEVERAL, "columns of numbers that stand for categories; columns of texts do in any case"
     ),
     "sample_weights": Setting(None, optional(text()), "the column of weights in the loss of training; null: none"),
     "part": Setting(None, optional(text()), "the column that says train, validation or test of each row; null: drawn"),

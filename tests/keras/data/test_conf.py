@@ -17,7 +17,14 @@ from ablate.keras.settings import check_data
 pytestmark = pytest.mark.keras
 
 READY = sorted(path.stem for path in (Path(conf_dir()) / "data").glob("*.yaml"))
-NEEDED = {"tfds": ["data.name=mnist"], "folder": ["data.path=photos"], "builder": ["data.builder=my.sets.make"]}
+NEEDED = {
+    "tfds": ["data.name=mnist"],
+    "folder": ["data.path=photos"],
+    "masks": ["data.path=photos"],
+    "builder": ["data.builder=my.sets.make"],
+    "arrays": ["data.path=digits.npz"],
+    "table": ["data.path=houses.csv", "data.target=price"],
+}
 
 
 def composed(*overrides):

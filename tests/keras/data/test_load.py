@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("keras")
 
 from ablate.errors import ConfigError, NetworkError
+from ablate.keras.data import SOURCES
 from ablate.keras.data.batches import TensorBatches
 from ablate.keras.data.loading import clear_pools, load
 from ablate.keras.tasks.task import Encoding
@@ -118,9 +119,8 @@ def test_every_fault_of_the_data_section_is_told_at_once():
     ]
     with pytest.raises(ConfigError) as caught:
         load({"source": "digit"}, 0)
-    assert (
-        str(caught.value) == "data.source=digit: must be one of builder, digits, folder, tfds. Did you mean 'digits'?"
-    )
+    listed = ", ".join(sorted(SOURCES))
+    assert str(caught.value) == f"data.source=digit: must be one of {listed}. Did you mean 'digits'?"
     with pytest.raises(ConfigError) as caught:
         load({**DIGITS, "validation": 0.5, "test": 0.5}, 0)
     assert str(caught.value) == (
