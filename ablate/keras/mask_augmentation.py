@@ -93,8 +93,8 @@ def split_augmentation(model: Any, void: int | None) -> tuple[MaskAugmentation |
     if others:
         raise NetworkError(
             f"Model '{model.name}' has random layers that would change images and not their masks: "
-            f"{listing(others, 5)}. Right behind the input {', '.join(_MOVING)} move both by the same draw. Take others "
-            "out: augmentation=false."
+            f"{listing(others, 5)}. Right behind the input {', '.join(_MOVING)} move both by the same draw. Take "
+            "others out: augmentation=false."
         )
     layers = carry_over(model, model_of(replace(graph, name=f"{graph.name}_augmentation", outputs=chain[-1].output)))
     return MaskAugmentation(layers, 255 if void is None else void), carry_over(model, model_of(graph.without(chain)))
