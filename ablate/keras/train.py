@@ -30,6 +30,7 @@ from ablate.keras.callback_state import NotPlain, read_state, stored_state
 from ablate.keras.callbacks import make_callbacks
 from ablate.keras.compiled import CompiledModel, clear_models, compiled_model
 from ablate.keras.data.dataset import Dataset
+from ablate.keras.data.forms import LabelForm
 from ablate.keras.data.loading import load_run_data
 from ablate.keras.networks import weight_notes
 from ablate.keras.predict import Preprocessing, save_model
@@ -197,7 +198,7 @@ class _Run(keras.callbacks.Callback):
         task, settings, dataset, kind = self.task, self.settings, self.dataset, self.compiled.objective.kind
         kept = self.compiled.loop.predict(lambda outputs: task.kept(outputs, kind))
         table = task.confusion(kept, dataset, settings, kind)
-        if table is not None:
+        if table is not None and task.form is LabelForm.CLASS:  # the figures of that file count images
             self.folder.write_confusion(dataset.class_names, table)
         if settings["predictions"]:
             self.folder.write_predictions(

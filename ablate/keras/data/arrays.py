@@ -160,4 +160,5 @@ def _parts(key: str, arrays: Mapping[str, Any], values: Mapping[str, Any]) -> di
         chosen.append(arrays[name])
     weights = values["sample_weights"]
     column = None if weights is None else _named(key, "data.sample_weights", arrays, weights)
-    return {"train": ArrayPart(*chosen, column)}
+    examples, labels = chosen
+    return {"train": ArrayPart(examples, labels, column)}

@@ -17,7 +17,7 @@ SETTINGS = {
     "count": Setting(400, whole(20), "how many series are drawn"),
     "steps": Setting(48, whole(16), "how long each is"),
 }
-DEFAULTS: dict[str, Any] = {}
+DEFAULTS: dict[str, Any] = {"epochs": 40, "batch_size": 16}
 FORMS = (LabelForm.STEPS,)
 
 CLASSES = ("sine", "square", "saw", "noise")

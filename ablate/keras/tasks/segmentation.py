@@ -23,10 +23,10 @@ class Segmentation(Task):
     name = "segmentation"
     description = "a class for each pixel: cross-entropy; mean IoU, Dice, pixel accuracy; void pixels are left out"
     form = LabelForm.MASK
-    curves = ("mean_iou", "pixel_accuracy")
-    recorded = ("dice",)
+    curves: ClassVar[tuple[str, ...]] = ("mean_iou", "pixel_accuracy")
+    recorded: ClassVar[tuple[str, ...]] = ("dice",)
     metric = "test_mean_iou"
-    baselines = ("baseline_mean_iou", "baseline_pixel_accuracy")
+    baselines: ClassVar[tuple[str, ...]] = ("baseline_mean_iou", "baseline_pixel_accuracy")
     defaults: ClassVar[Mapping[str, str]] = {"model": "unet", "data": "shapes"}
     per_place = True
     places: ClassVar[str] = "pixels"

@@ -34,6 +34,7 @@ TASKS = {
         {"source": "shapes", "count": 60, "size": 16},
     ),
 }
+TASKS["sequence"] = ({"name": "sequence"}, "steps", {"source": "waves", "count": 60, "steps": 16})
 ARGUMENTS = {"multi_label": {"activation": "sigmoid"}}
 
 
@@ -194,6 +195,20 @@ def test_segmentation_is_that_of_keras_with_the_border_left_out(runs):
     assert result["test_mean_iou"] == pytest.approx(float(of_keras.result()), abs=1e-6)
     majority = np.bincount(dataset.train.labels.ravel())[:4].argmax()
     assert result["baseline_pixel_accuracy"] == pytest.approx((labels[counted] == majority).mean())
+
+
+def test_sequence_labelling_is_that_of_keras(runs):
+    config, result, folder = runs("sequence")
+    curve, outputs, dataset = scripted(
+        config, "sparse_categorical_crossentropy", [], lambda data: data.pool.labels.astype("int32")
+    )
+    assert columns(folder, curve[0]) == curve
+    labels, predicted = dataset.test.labels.ravel(), outputs.argmax(-1).ravel()
+    expected = {
+        "test_step_accuracy": sklearn_metrics.accuracy_score(labels, predicted),
+        "test_macro_f1": sklearn_metrics.f1_score(labels, predicted, average="macro"),
+    }
+    assert {name: result[name] for name in expected} == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", TASKS)
