@@ -84,7 +84,7 @@ def config(name: str, folder: str, **more: Any) -> dict[str, Any]:
 def ours(dataset: Dataset) -> tuple[TensorBatches, np.ndarray]:
     """Batches of all images, as many as the others deliver."""
     index = np.arange(len(dataset.pool.labels))
-    return TensorBatches(dataset.pool, BATCH, one_hot=False), index
+    return TensorBatches(dataset.pool, BATCH), index
 
 
 def epochs(batches: TensorBatches, dataset: Dataset, index: np.ndarray, *, direct: bool) -> Callable[[int], None]:

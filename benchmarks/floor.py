@@ -88,7 +88,7 @@ def steps_alone(cell: int, seeds: int, data: str, epochs: int, loops: Sequence[s
     taken: dict[str, list[float]] = {loop: [] for loop in loops}
     for seed in range(seeds):
         for loop in loops:
-            compiled.reset(seed)
+            compiled.reset(seed, dataset)
             begin = time.perf_counter()
             for number in range(epochs):
                 model.reset_metrics()

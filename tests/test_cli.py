@@ -112,7 +112,7 @@ class Ours:
         """A command in this process; `basic` keeps the runs of a study in it as well."""
         hooks = [f"study.{hook}=null" for hook in ("costs", "diagrams") if preflight != "null"]
         quiet = [line for line in hooks if not any(word.startswith(line[:-4]) for word in arguments)]
-        added = ["task=stand_in.train", f"study.preflight={preflight}", *quiet] if stand_in else []
+        added = ["trainer=stand_in.train", f"study.preflight={preflight}", *quiet] if stand_in else []
         if "-m" in arguments or arguments[:1] == ("plan",):
             added.append("hydra/launcher=basic")
         return self._call(main, *arguments, *added)
@@ -517,9 +517,9 @@ NO_CHOICE = f"there is no such choice. Allowed: {', '.join(DATA_SETS)}."
         (
             ["-m", "data=digits,telugu", "data.data_dir=sets", "residual=true,false"],
             "data.data_dir=sets: data=digits has no such key. Make a study of each, and one report of all:\n"
-            "  python -m ablate -m data=digits residual=true,false task=stand_in.train study.preflight=null "
+            "  python -m ablate -m data=digits residual=true,false trainer=stand_in.train study.preflight=null "
             "study.name=digits\n"
-            "  python -m ablate -m data=telugu data.data_dir=sets residual=true,false task=stand_in.train "
+            "  python -m ablate -m data=telugu data.data_dir=sets residual=true,false trainer=stand_in.train "
             "study.preflight=null study.name=telugu\n"
             "  python -m ablate report digits telugu --into digits_telugu\n",
         ),
@@ -534,7 +534,7 @@ NO_CHOICE = f"there is no such choice. Allowed: {', '.join(DATA_SETS)}."
         (
             ["residual=true,false"],
             "residual=true,false: several levels are a study; add -m:\n"
-            "  python -m ablate -m residual=true,false task=stand_in.train study.preflight=null\n",
+            "  python -m ablate -m residual=true,false trainer=stand_in.train study.preflight=null\n",
         ),
         (
             ["-m", "residual=true"],
@@ -566,7 +566,10 @@ NO_CHOICE = f"there is no such choice. Allowed: {', '.join(DATA_SETS)}."
         (["-m", "study.factors.bias=null"], "study.factors.bias=None: list its levels"),
         (["-m", "study.forbidden=[x]"], "study.forbidden"),
         (["-m", "study.requires.bias=true"], "study.requires"),
-        (["task=stand_in.trian"], "task=stand_in.trian: module 'stand_in' has no 'trian'. Did you mean 'train'?\n"),
+        (
+            ["trainer=stand_in.trian"],
+            "trainer=stand_in.trian: module 'stand_in' has no 'trian'. Did you mean 'train'?\n",
+        ),
         (["-m", "residual=true,false", "residual=true,false"], "residual"),
         (
             ["-m", "residual=true,false", "study.workers=0", "hydra/launcher=workers"],
@@ -576,8 +579,8 @@ NO_CHOICE = f"there is no such choice. Allowed: {', '.join(DATA_SETS)}."
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_bad_input(arguments: list[str], message: str, ours: Ours) -> None:
-    own_task = any(line.startswith("task=") for line in arguments)
-    added = ["study.preflight=null"] if own_task else ["task=stand_in.train", "study.preflight=null"]
+    own_task = any(line.startswith("trainer=") for line in arguments)
+    added = ["study.preflight=null"] if own_task else ["trainer=stand_in.train", "study.preflight=null"]
     ended = ours._call(main, *arguments, *added)
     assert ended.code == 2, ended
     assert ended.err == message if message.endswith("\n") else message in ended.err
@@ -650,7 +653,7 @@ def test_a_broken_plan_is_told(ours: Ours) -> None:
 def test_as_typed_with_workers_and_figures_interrupted_and_again(ours: Ours, until: Callable[..., None]) -> None:
     root = Path(__file__).resolve().parents[1]
     command = [sys.executable, "-m", "ablate", "-m", "residual=true,false"]
-    command += ["task=stand_in.train", "study.preflight=null", "study.seeds=2"]
+    command += ["trainer=stand_in.train", "study.preflight=null", "study.seeds=2"]
     environment = {**os.environ, "PYTHONPATH": str(root), "MPLBACKEND": "agg"}
 
     def start() -> subprocess.Popen[str]:

@@ -19,7 +19,7 @@ from ablate.app.main import main
 KEYS = [
     "residual", "head", "seed", "study.name", "study.seeds", "study.design", "study.factors", "train.epochs", "x",
     "model", "data", "study.requires", "study.margin", "hydra.launcher.workers", "study", "+y", "~residual", "++z",
-    "train", "", "=", "résidu", "a.b.c", "model@net", "study.metric", "study.forbidden", "task",
+    "train", "", "=", "résidu", "a.b.c", "model@net", "study.metric", "study.forbidden", "task", "trainer",
     "a" * 300, "b" * 5000, "hydra.sweeper.seeds",
 ]
 VALUES = [
@@ -135,7 +135,7 @@ def test_hostile_names_stay_within_the_output_folder(
     monkeypatch.syspath_prepend(str(work))
     for value in VALUES:
         name = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-        added = ["task=quick.train", "study.preflight=null", "hydra/launcher=basic", "study.seeds=1"]
+        added = ["trainer=quick.train", "study.preflight=null", "hydra/launcher=basic", "study.seeds=1"]
         ended = call(main, "-m", "residual=true,false", f"study.name={name}", *added)
         told = f"{value!r}\n{ended.out[-300:]}\n{ended.err[-600:]}"
         assert ended.code in (0, 1, 2), told

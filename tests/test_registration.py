@@ -133,7 +133,7 @@ STUDY = (
     "sparkle=bright,dull",
     "residual=true,false",
     *("study.design=corners", "study.metric=test_charm", "study.name=toy", "report.figures=[charm]"),
-    *("task=charming_task.train", "hydra/launcher=basic"),
+    *("trainer=charming_task.train", "hydra/launcher=basic"),
     *("study.preflight=null", "study.costs=null", "study.diagrams=null"),
 )
 

@@ -30,9 +30,9 @@ def traps(toy_here: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> lis
         study = toy_here.study(name)
         plan = json.loads(study.plan.read_text())
         plan["history"][-1]["task"] = {"module": "trap", "name": "main", "file": "trap.py"}
-        plan["history"][-1]["command"] = ["task=trap.fire", "study.preflight=trap.fire"]
-        plan["plan"]["factors"][0]["levels"]["3"] = ["task=trap.fire"]
-        plan["reference"] |= {"task": "trap.fire", "note": "${oc.env:HOME}", "model": {"_target_": "trap.fire"}}
+        plan["history"][-1]["command"] = ["trainer=trap.fire", "study.preflight=trap.fire"]
+        plan["plan"]["factors"][0]["levels"]["3"] = ["trainer=trap.fire"]
+        plan["reference"] |= {"trainer": "trap.fire", "note": "${oc.env:HOME}", "model": {"_target_": "trap.fire"}}
         write_json(study.plan, {key: value for key, value in plan.items() if key != "checksum"})
         for run in study.existing_record().runs:
             (study.run(run).path / ".hydra" / "config.yaml").write_text(

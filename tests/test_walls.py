@@ -156,7 +156,7 @@ ORDER = (
     ("foreign", "merging"),
     ("app", "api"),
 )
-KERAS = ("characters", "errors", "formatting", "objects", "store", "study.setting", "memory", "keras")
+KERAS = ("characters", "errors", "formatting", "objects", "store", "study.metric", "study.setting", "memory", "keras")
 
 
 def package_of(module: str) -> str:

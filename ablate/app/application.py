@@ -33,7 +33,7 @@ def application(config: DictConfig) -> Any:
     folder = RunFolder(Path(job.runtime.output_dir))
     values: dict[str, Any] = OmegaConf.to_container(config, resolve=True, enum_to_str=True)  # type: ignore[assignment]
     if job.mode is not None and job.mode.name == "MULTIRUN":
-        task = load_object(str(config.task), "task")
+        task = load_object(str(config.trainer), "trainer")
         if str(job.sweeper._target_).startswith("hydra_plugins.ablate_sweeper."):
             return task(values, folder)  # our sweeper records its runs itself
         return record(lambda: task(values, folder), folder)
@@ -52,7 +52,7 @@ def application(config: DictConfig) -> Any:
 
 
 def _train_alone(values: Mapping[str, Any], folder: RunFolder) -> None:
-    task = load_object(str(values["task"]), "task")
+    task = load_object(str(values["trainer"]), "trainer")
     metrics = record(lambda: task(values, folder, progress=print_epoch), folder) or {}
     results = {name: value for name, value in metrics.items() if not name.startswith("seconds")}
     metric = values["study"]["metric"]

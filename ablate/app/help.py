@@ -9,7 +9,16 @@ from typing import Any
 
 import yaml
 
-from ablate.app.schema import REPORT_SETTINGS, SECTIONS, conf_dir, data_settings, known_names, sections, top_settings
+from ablate.app.schema import (
+    REPORT_SETTINGS,
+    SECTIONS,
+    conf_dir,
+    data_settings,
+    known_names,
+    sections,
+    tasks,
+    top_settings,
+)
 from ablate.app.verb import Key, Verb
 from ablate.formatting import titled_rows
 from ablate.study.setting import Setting, assignment
@@ -53,9 +62,10 @@ def help_page(verbs: Mapping[str, Iterable[Verb]]) -> str:
         parts.append(
             titled_rows(topic, [(f"python -m ablate {verb.name} {verb.arguments}", verb.summary) for verb in members])
         )
+    parts.append(titled_rows("The task (task=..., its keys are task.<key>)", task_choices()))
     parts.append(titled_rows("The network (model=..., its keys are model.<key>)", _choices("model")))
     parts.append(titled_rows("The data set (data=..., its keys are data.<key>)", _choices("data")))
-    parts.append(titled_rows("Keys of all networks and data sets", [*model_keys(), *data_keys()]))
+    parts.append(titled_rows("Keys of all tasks, networks and data sets", [*task_keys(), *model_keys(), *data_keys()]))
     parts.append(titled_rows("Ingredients and seed", ingredient_keys()))
     parts += [titled_rows(title, section_keys(section)) for section, title in SECTIONS.items()]
     return "\n".join([*parts, _FOOT])
@@ -116,6 +126,23 @@ def data_keys() -> list[Key]:
         for source, settings in data_settings().items()
     }
     return _shared_keys("data", "data.source", described)
+
+
+def task_choices() -> list[Key]:
+    """The tasks, each with what it is and the data that it takes by default."""
+    return [
+        (f"task={name}", f"{task.description} (default data={task.defaults['data']} model={task.defaults['model']})")
+        for name, task in tasks().items()
+    ]
+
+
+def task_keys() -> list[Key]:
+    """The keys of tasks: those of all, then those that only some tasks have."""
+    described = {
+        name: {key: setting.description for key, setting in task.settings.items() if key != "name"}
+        for name, task in tasks().items()
+    }
+    return _shared_keys("task", "task", described)
 
 
 def model_keys() -> list[Key]:

@@ -62,6 +62,20 @@ def ingredients() -> Mapping[str, Any]:
     return dict(load_object("ablate.keras.rewrites.registry.INGREDIENTS"))
 
 
+def tasks() -> Mapping[str, Any]:
+    """The tasks by name, each the value that describes itself."""
+    return dict(load_object("ablate.keras.tasks.TASKS"))
+
+
+def task_values(task: Any) -> dict[str, Any]:
+    """The section ``task`` as it is where nothing is set.
+
+    Args:
+        task: One of `tasks`.
+    """
+    return {key: setting.default for key, setting in task.settings.items()}
+
+
 def top_settings() -> dict[str, Setting]:
     """The keys that stand in no section: the seed, every ingredient, and what limits or extends them."""
     known = ingredients()
@@ -81,19 +95,19 @@ def top_settings() -> dict[str, Setting]:
             "ingredients of your own by dotted path: '+ingredients.my_part=my_package.parts.MyPart'; then "
             "'+my_part=true,false'",
         ),
-        "task": Setting(
-            load_object("ablate.keras.settings.TASK"), text(), "dotted path of the function that carries a run out"
+        "trainer": Setting(
+            load_object("ablate.keras.settings.TRAINER"), text(), "dotted path of the function that carries a run out"
         ),
     }
 
 
 def known_names() -> dict[str, Iterable[str]]:
     """What may be named by keys that choose from a registry, in the order of registration."""
-    reported = load_object("ablate.keras.settings.REPORTED_METRICS")
+    reported = list(dict.fromkeys(name for task in tasks().values() for name in task.numbers(task_values(task))))
     stems = {metric_stem(name) for name in reported}
     return {
         "study.design": DESIGNS,
-        # What our own task reports, and what is declared for other tasks.
+        # What our own tasks report, and what is declared for trainers of others.
         "study.metric": [*reported, *(name for name in METRICS if name not in stems)],
         "report.figures": FIGURES,
         "report.width": PAGE_WIDTHS,
@@ -123,23 +137,32 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store("default", config_node(sections()["train"]), group="train", provider="ablate")
     store.store("schema", _schema(), provider="ablate")
+    for task in tasks().values():
+        # At the top, since a task also says by which number a study decides, and which network and data it takes.
+        store.store(task.name, _task_node(task), group="task", package="_global_", provider="ablate")
 
 
 def _schema() -> type:
     """The type of the whole configuration: Hydra itself refuses a level of another type than the ingredient's."""
     types = {name: _level_type(one.levels) for name, one in ingredients().items()} | {
         "seed": int,
-        "task": str,
+        "trainer": str,
         "partial": bool,
     }
     defaults = {key: setting.default for key, setting in top_settings().items()}
-    defaults |= {"model": None, "data": None, "train": None}
+    defaults |= {"task": None, "model": None, "data": None, "train": None}
     defaults |= {"study": _study_node(), "report": config_node(REPORT_SETTINGS)}
     fields = []
     for key, default in defaults.items():
         factory = functools.partial(copy.deepcopy, default)
         fields.append((key, types.get(key, Any), field(default_factory=factory)))
     return make_dataclass("Config", fields)
+
+
+def _task_node(task: Any) -> dict[str, Any]:
+    """The file of the group ``task``: its keys, and what the rest of the configuration takes for it by default."""
+    overrides = [{f"override /{group}": choice} for group, choice in task.defaults.items()]
+    return {"defaults": [*overrides, "_self_"], "task": config_node(task.settings), "study": {"metric": task.metric}}
 
 
 def _level_type(levels: Sequence[Any]) -> Any:
@@ -208,7 +231,7 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
         >>> faults({"residul": False, "study": {"seeds": 0.5}})[0]
         "Unknown key 'residul': nothing reads it. Did you mean 'residual'?"
     """
-    known = {*top_settings(), "model", "data", *SECTIONS}
+    known = {*top_settings(), "task", "model", "data", *SECTIONS}
     added = {*(values.get("ingredients") or {}), *_installed_ingredients()}
     messages = [
         f"Unknown key '{key}': nothing reads it.{suggestion(str(key), known)}"

@@ -20,13 +20,16 @@ from ablate.keras.backup import assign_values, values_of
 from ablate.keras.callbacks import watches_batches
 from ablate.keras.data.batches import ArrayBatches, TensorBatches
 from ablate.keras.data.dataset import Dataset
+from ablate.keras.data.forms import LabelForm
 from ablate.keras.loop import FitLoop, TracedLoop
+from ablate.keras.mask_augmentation import MaskAugmentation, split_augmentation
 from ablate.keras.model_checks import refuse_unreadable_file, refuse_unreported_training
 from ablate.keras.networks import build_model
+from ablate.keras.objective_checks import refuse_unfit_objective
 from ablate.keras.optimization import optimizer
-from ablate.keras.outputs import OutputKind, accuracy, loss, output_kind
 from ablate.keras.run_config import cell_config
 from ablate.keras.streams import reseed, stream_seed
+from ablate.keras.tasks import Objective, Task, chosen_task
 from ablate.keras.tf_memory import free_unused_graphs
 
 _STEPS = 64
@@ -46,22 +49,30 @@ class CompiledModel:
         loop: Trains and evaluates the model on them.
         initial_optimizer: The optimizer's state before its first step. A second optimizer would leave 2 MB behind a
             run.
-        outputs: What the outputs of the network mean.
+        objective: What the model is compiled with.
+        augmentation: Random changes of images and masks together, where labels are masks; such layers are then not in
+            the model.
     """
 
     model: Any
     batches: Mapping[str, Any]
     loop: TracedLoop | FitLoop
     initial_optimizer: Sequence[np.ndarray]
-    outputs: OutputKind
+    objective: Objective
+    augmentation: MaskAugmentation | None = None
 
-    def reset(self, seed: int) -> None:
+    def reset(self, seed: int, dataset: Dataset) -> None:
         """Brings the model to the start of the run of this seed, bit for bit as a new one would be.
 
         Args:
             seed: Seed of the run.
+            dataset: Its data.
         """
         reseed(self.model, seed)
+        if self.augmentation is not None:
+            reseed(self.augmentation.model, seed)
+        if self.objective.units is not None:
+            self.objective.units.assign(dataset.label_offset, dataset.label_deviation)
         assign_values(self.model.optimizer.variables, self.initial_optimizer)
         # Layers of the user that draw without naming a seed take it from here.
         assign_values([global_seed_generator().state], [np.array([stream_seed(seed, "noise"), 0])])
@@ -78,7 +89,8 @@ class CompiledModel:
     @property
     def variables(self) -> list[Any]:
         """The Keras variables whose values `state` returns."""
-        return [*self.model.variables, *self.model.optimizer.variables, global_seed_generator().state]
+        augmentation = [] if self.augmentation is None else self.augmentation.model.variables
+        return [*self.model.variables, *augmentation, *self.model.optimizer.variables, global_seed_generator().state]
 
 
 def compiled_model(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, Any]) -> CompiledModel:
@@ -114,18 +126,45 @@ def _compile(config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, A
     traced = device.backend_name() == "tensorflow"
     kind: Any = TensorBatches if traced else ArrayBatches
     model = build_model(config, dataset, values["mixed_precision"])
-    refuse_unreported_training(model, values)
+    refuse_unfit_objective(model, config, dataset, values)
+    refuse_unreported_training(model, config, dataset, values)
     refuse_unreadable_file(model, values)
-    outputs = output_kind(model)
-    one_hot = bool(values["label_smoothing"]) and not outputs.is_single
-    batches = {name: kind(dataset.pool, values["batch_size"], one_hot=one_hot) for name in ("training", "evaluation")}
+    task, settings = chosen_task(config)
+    augmentation = None
+    if task.form is LabelForm.MASK:
+        augmentation, model = split_augmentation(model, settings["void"])
+    objective = compile_model(model, task, settings, dataset, values)
+    batches = {
+        name: kind(dataset.pool, values["batch_size"], objective.encoding, weighted=name == "training")
+        for name in ("training", "evaluation")
+    }
+    batches["training"].augmentation = augmentation
+    steps = 1 if watches_batches(values["callbacks"]) else _STEPS
+    loop = TracedLoop(model, batches, steps) if traced else FitLoop(model, batches)
+    return CompiledModel(model, batches, loop, values_of(model.optimizer.variables), objective, augmentation)
+
+
+def compile_model(
+    model: Any, task: Task, settings: Mapping[str, Any], dataset: Dataset, values: Mapping[str, Any]
+) -> Objective:
+    """Compiles a network for its task, and builds its optimizer.
+
+    Args:
+        model: The network of a cell.
+        task: What it is trained for.
+        settings: The section ``task``, checked.
+        dataset: Its data.
+        values: The section ``train``, checked.
+
+    Returns:
+        What it is compiled with.
+    """
+    objective = task.objective(model, dataset, settings, values)
     model.compile(
         optimizer=optimizer(values, -(-len(dataset.train) // values["batch_size"])),
-        loss=loss(values, outputs),
-        metrics=[accuracy(outputs)],
+        loss=objective.loss,
+        metrics=objective.metrics,
         jit_compile=device.compiles(values["jit"]),
     )
     model.optimizer.build(model.trainable_variables)
-    steps = 1 if watches_batches(values["callbacks"]) else _STEPS
-    loop = TracedLoop(model, batches, steps) if traced else FitLoop(model, batches)
-    return CompiledModel(model, batches, loop, values_of(model.optimizer.variables), outputs)
+    return objective

@@ -20,15 +20,15 @@ import numpy as np
 import tensorflow as tf
 
 from ablate.errors import AblateError
-from ablate.keras.compiled import clear_models
+from ablate.keras.compiled import clear_models, compile_model
+from ablate.keras.data.batches import ArrayBatches
 from ablate.keras.data.loading import load_run_data
 from ablate.keras.graph_reader import functional
 from ablate.keras.graph_writer import sketch
 from ablate.keras.loop import build_metrics
 from ablate.keras.networks import FullModelCache, build_model, cell_graph
-from ablate.keras.optimization import optimizer
-from ablate.keras.outputs import accuracy, loss, output_kind
 from ablate.keras.run_config import check_config, prepare_process
+from ablate.keras.tasks import chosen_task
 from ablate.keras.theoretical_cost import BYTES_PER_WEIGHT, activations, flops
 from ablate.memory import total_memory
 
@@ -103,17 +103,14 @@ class _TimedNetwork:
 
     def __init__(self, config: Mapping[str, Any], batch: int, starter: Executor) -> None:
         values = check_config(config)
-        model = build_model(config, load_run_data(config)[0], values["mixed_precision"])
-        outputs = output_kind(model)
-        model.compile(
-            optimizer(values, 100),
-            loss(values, outputs),
-            metrics=[accuracy(outputs)],
-            jit_compile=device.compiles(values["jit"]),
-        )
-        model.optimizer.build(model.trainable_variables)
+        dataset = load_run_data(config)[0]
+        model = build_model(config, dataset, values["mixed_precision"])
+        task, settings = chosen_task(config)
+        objective = compile_model(model, task, settings, dataset, values)
         self.latency = forward_pass(model, batch)
-        self.step = training_step(model, batch, values["jit"])
+        encoded = ArrayBatches(dataset.pool, batch, objective.encoding)
+        encoded.select(dataset, np.resize(dataset.train.index, batch))
+        self.step = training_step(model, encoded[0][1], values["jit"])
         self._first = [starter.submit(run) for run in (self.latency, self.step)]
 
     def wait(self) -> None:
@@ -193,23 +190,19 @@ def forward_pass(model: Any, batch: int) -> Pass:
     return lambda: _wait(forward(images))
 
 
-def training_step(model: Any, batch: int, jit: bool = False) -> Pass:
+def training_step(model: Any, labels: np.ndarray, jit: bool = False) -> Pass:
     """A step of training: forward, backward, update of the weights.
 
     Args:
-        model: A compiled model with one output, a number for each class or one for two.
-        batch: Number of images.
+        model: A compiled model.
+        labels: Labels of a batch, as the loss takes them.
         jit: Whether XLA compiles the step.
     """
-    classes = max(2, model.outputs[0].shape[-1])
-    labels = np.arange(batch) % classes
-    smooth = isinstance(model.loss, keras.losses.CategoricalCrossentropy)
-    values = np.eye(classes, dtype="float32")[labels] if smooth else labels
-    images = _images(model, batch)
+    images = _images(model, len(labels))
     if device.backend_name() != "tensorflow":
-        return lambda: model.train_on_batch(images, values)
-    targets = tf.constant(values)
-    build_metrics(model, smooth)
+        return lambda: model.train_on_batch(images, labels)
+    targets = tf.constant(labels)
+    build_metrics(model, labels[:1])
     step = tf.function(model.train_step, jit_compile=jit, autograph=False).get_concrete_function((images, targets))
     return lambda: _wait(step((images, targets)))
 

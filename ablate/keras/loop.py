@@ -8,6 +8,7 @@ callbacks as ``fit``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import keras
@@ -15,7 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from ablate.keras.data.batches import ArrayBatches, TensorBatches
-from ablate.keras.outputs import OutputKind, most_probable
+
+Kept = Callable[[Any], Any]
+"""What is kept of the outputs for a batch: a function of tensors."""
 
 _Pass = Callable[[Any, Any, Any], Mapping[str, Any]]
 
@@ -31,7 +34,7 @@ class TracedLoop:
 
     def __init__(self, model: Any, batches: Mapping[str, TensorBatches], steps: int) -> None:
         self._model, self._batches, self._steps = model, batches, steps
-        build_metrics(model, batches["training"].one_hot)
+        build_metrics(model, batches["training"].encoded_sample())
         self._train = _traced(model, model.train_step, batches["training"])
         self._test = _traced(model, model.test_step, batches["evaluation"])
         self._predict: Callable[[Any, Any], Any] | None = None
@@ -76,22 +79,21 @@ class TracedLoop:
         callbacks.on_test_end(logs)
         return logs
 
-    def predicted_classes(self, kind: OutputKind) -> np.ndarray:
-        """The most probable class of each of the selected evaluation images.
+    def predict(self, kept: Kept) -> np.ndarray:
+        """Predictions for the selected evaluation examples.
 
         Args:
-            kind: What the outputs of the network mean.
+            kept: What is kept of the outputs for a batch; the first call counts.
 
         Returns:
-            (images,), whole numbers.
+            (examples, ...).
         """
         if self._predict is None:
-            self._predict = _traced_classes(self._model, self._batches["evaluation"], kind)
+            self._predict = _traced_predictions(self._model, self._batches["evaluation"], kept)
         batches = self._batches["evaluation"]
         iterator = None if batches.direct else iter(batches.pipeline)
         steps = range(batches.steps)
-        parts = [np.asarray(self._predict(tf.constant(step, tf.int64), iterator)) for step in steps]
-        return np.concatenate(parts).astype(np.int64)
+        return np.concatenate([np.asarray(self._predict(tf.constant(step, tf.int64), iterator)) for step in steps])
 
     def _pass(
         self, traced: _Pass, name: str, begins: Callable[..., None], ends: Callable[..., None]
@@ -138,34 +140,35 @@ class FitLoop:
         logs = self._model.evaluate(self._batches["evaluation"], verbose=0, return_dict=True)
         return {name: float(value) for name, value in logs.items()}
 
-    def predicted_classes(self, kind: OutputKind) -> np.ndarray:
-        """See `TracedLoop.predicted_classes`."""
-        outputs = self._model.predict(self._batches["evaluation"], verbose=0)
-        return np.asarray(keras.ops.convert_to_numpy(most_probable(outputs, kind))).astype(np.int64)
+    def predict(self, kept: Kept) -> np.ndarray:
+        """See `TracedLoop.predict`."""
+        batches = self._batches["evaluation"]
+        parts = [kept(self._model.predict_on_batch(batches[step][0])) for step in range(batches.steps)]
+        return np.concatenate([np.asarray(keras.ops.convert_to_numpy(part)) for part in parts])
 
 
-def _traced_classes(model: Any, batches: TensorBatches, kind: OutputKind) -> Callable[[Any, Any], Any]:
-    """The most probable classes of the images of one batch."""
+def _traced_predictions(model: Any, batches: TensorBatches, kept: Kept) -> Callable[[Any, Any], Any]:
+    """What is kept of the outputs for one batch."""
 
-    def classes(step: Any, iterator: Any) -> Any:
-        images, _ = batches.batch(step) if iterator is None else batches.scaled(*iterator.get_next())
-        return most_probable(model(images, training=False), kind)
+    def predictions(step: Any, iterator: Any) -> Any:
+        examples = (batches.batch(step) if iterator is None else batches.scaled(*iterator.get_next()))[0]
+        return kept(model(examples, training=False))
 
-    traced: Callable[[Any, Any], Any] = tf.function(classes, reduce_retracing=True, autograph=False)
+    traced: Callable[[Any, Any], Any] = tf.function(predictions, reduce_retracing=True, autograph=False)
     return traced
 
 
-def build_metrics(model: Any, one_hot: bool) -> None:
+def build_metrics(model: Any, labels: np.ndarray) -> None:
     """Creates the variables of the metrics of a compiled model.
 
     Keras would create them on the first batch, which within a trace costs a second trace.
 
     Args:
         model: The compiled model, with one output.
-        one_hot: Whether its labels are rows with a number for each class.
+        labels: Labels of one example as the loss takes them.
     """
-    shape = [1, *model.outputs[0].shape[1:]]
-    model.compute_metrics(None, tf.zeros(shape if one_hot else [1], tf.int64), tf.zeros(shape, model.outputs[0].dtype))
+    shape = [1, *(side or size or 1 for side, size in zip_longest(model.outputs[0].shape[1:], labels.shape[1:]))]
+    model.compute_metrics(None, tf.constant(labels), tf.zeros(shape, model.outputs[0].dtype))
     model.reset_metrics()
 
 

@@ -1,4 +1,4 @@
-"""What a network must bear besides being built: steps that report accuracy, and being read from its file again."""
+"""What a network must bear besides being built: steps that report its metrics, and being read from its file again."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import numpy as np
 from ablate.errors import NetworkError
 from ablate.formatting import listing
 from ablate.keras import device
+from ablate.keras.data.batches import ArrayBatches
+from ablate.keras.data.dataset import Dataset
 from ablate.keras.fresh_names import with_fresh_names
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import model_of
@@ -23,47 +25,50 @@ from ablate.keras.layer_config import how_to_copy
 from ablate.keras.layer_state import carry_over
 from ablate.keras.model_class import own_training
 from ablate.keras.optimization import optimizer
-from ablate.keras.outputs import accuracy, loss, output_kind
+from ablate.keras.tasks import chosen_task
 
-_REPORTED = ("loss", "accuracy")
 _training_faults: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
-def refuse_unreported_training(model: Any, values: Mapping[str, Any]) -> None:
-    """Refuses a network whose class trains in a way of its own and reports no accuracy.
+def refuse_unreported_training(
+    model: Any, config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, Any]
+) -> None:
+    """Refuses a network whose class trains in a way of its own and does not report the metrics of the task.
 
-    A copy of it takes a step of training and one of evaluation, on images of zeros.
+    A copy of it takes a step of training and one of evaluation, on examples of zeros.
 
     Args:
         model: The network in its full form; it is left as it is.
+        config: The config of the run.
+        dataset: Its data.
         values: The checked train section.
 
     Raises:
-        NetworkError: If `metrics` lacks loss or accuracy, if a step does not update them, or if it cannot be taken.
+        NetworkError: If `metrics` lacks loss or a metric, if a step does not update them, or if it cannot be taken.
     """
     if not own_training(type(model)):
         return
     if model not in _training_faults:
-        _training_faults[model] = _training_fault(model, values)
+        _training_faults[model] = _training_fault(model, config, dataset, values)
     if _training_faults[model]:
         raise NetworkError(_training_faults[model])
 
 
-def _training_fault(model: Any, values: Mapping[str, Any]) -> str:
+def _training_fault(model: Any, config: Mapping[str, Any], dataset: Dataset, values: Mapping[str, Any]) -> str:
     kind = f"Model '{model.name}' ({type(model).__name__})"
-    outputs = output_kind(model)
-    one_hot = bool(values["label_smoothing"]) and not outputs.is_single
+    task, settings = chosen_task(config)
+    reported = ("loss", *task.curves)
     copied = with_fresh_names(lambda: carry_over(model, model_of(graph_of(model))))
     shape = [2, *(side or 32 for side in copied.inputs[0].shape[1:])]
     images = np.zeros(shape, "float32")
-    labels = np.zeros([2, copied.outputs[0].shape[-1]] if one_hot else [2], "int64")
     try:
-        copied.compile(
-            optimizer=optimizer(values, 1), loss=loss(values, outputs), metrics=[accuracy(outputs)], run_eagerly=True
-        )
+        objective = task.objective(copied, dataset, settings, values)
+        labels = np.repeat(ArrayBatches(dataset.pool, 2, objective.encoding).encoded_sample(), 2, axis=0)
+        copied.compile(optimizer=optimizer(values, 1), loss=objective.loss, metrics=objective.metrics, run_eagerly=True)
         steps = (copied.train_step, copied.test_step) if device.backend_name() == "tensorflow" else ()
-        copied.compute_metrics(None, labels, np.full([2, copied.outputs[0].shape[-1]], 0.5, "float32"))
-        missing = sorted(set(_REPORTED) - set(copied.get_metrics_result()))
+        outputs = [2, *(side or 32 for side in copied.outputs[0].shape[1:])]
+        copied.compute_metrics(None, labels, np.full(outputs, 0.5, "float32"))
+        missing = sorted(set(reported) - set(copied.get_metrics_result()))
         if missing:
             return (
                 f"{kind} does not report {' and '.join(missing)}: its `metrics` must contain those of keras.Model: "
@@ -72,7 +77,7 @@ def _training_fault(model: Any, values: Mapping[str, Any]) -> str:
         for step in steps:
             copied.reset_metrics()
             step((keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(labels)))
-            idle = [name for name in _REPORTED if not _is_updated(copied, name)]
+            idle = [name for name in reported if not _is_updated(copied, name)]
             if idle:
                 return (
                     f"{kind} does not update {' and '.join(idle)} in `{step.__name__}`: it must call "

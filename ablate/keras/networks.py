@@ -22,11 +22,11 @@ from ablate.keras.graph_writer import model_of
 from ablate.keras.initial_weights import drawn_variables, leaf_layers
 from ablate.keras.layer_spec import LayerSpec
 from ablate.keras.layer_state import carry_over
-from ablate.keras.models import ModelSignature, build, resolve_name
+from ablate.keras.models import build, resolve_name
 from ablate.keras.models.builder import REDRAW
-from ablate.keras.outputs import output_kind
 from ablate.keras.rewrites import ablated_graph, catalogue
 from ablate.keras.run_config import levels_of
+from ablate.keras.tasks import chosen_task
 
 _logger = logging.getLogger(__name__)
 
@@ -42,10 +42,11 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
     Raises:
         NetworkError: The network cannot be built, or does not fit the data.
     """
+    task, settings = chosen_task(config)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(f"mixed_{precision}" if precision else "float32")
     try:
-        model = build(config["model"], ModelSignature(dataset.input_shape, dataset.classes))
+        model = build(config["model"], task.signature(dataset.pool))
     finally:
         keras.config.set_dtype_policy(policy)
     functional(model)  # refuses one without a graph
@@ -54,16 +55,7 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
             f"Model '{model.name}' has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
             "one of each is needed."
         )
-    given, needed = tuple(model.outputs[0].shape), [(None, dataset.classes)]
-    if dataset.classes == 2:
-        needed.append((None, 1))
-    if given not in needed:
-        or_one = ", or (None, 1), one for the second class" if dataset.classes == 2 else ""
-        raise NetworkError(
-            f"Model '{model.name}' gives {given}; data set '{dataset.name}' needs {needed[0]}, a number for each "
-            f"class{or_one}."
-        )
-    output_kind(model)  # refuses a network for images of several classes
+    task.check_network(model, dataset, settings)
     try:
         inspect.signature(model.compile).bind(optimizer=None, loss=None, metrics=None, jit_compile=None)
     except TypeError as error:
@@ -72,10 +64,15 @@ def full_model(config: Mapping[str, Any], dataset: Dataset, precision: str | Non
             "optimizer, loss, metrics and jit_compile."
         ) from error
     input_shape = tuple(model.inputs[0].shape)[1:]
-    if any(side not in (None, size) for side, size in zip(input_shape, dataset.input_shape, strict=True)):
+    shape = dataset.input_shape
+    fits = len(shape) == len(input_shape) and all(
+        side in (None, size) for side, size in zip(input_shape, shape, strict=True)
+    )
+    if not fits:
+        noun = dataset.pool.noun
+        advice = ": set data.size and data.channels" if dataset.pool.are_images and len(input_shape) == 3 else ""
         raise NetworkError(
-            f"Model '{model.name}' takes images of {input_shape}, data set '{dataset.name}' has {dataset.input_shape}: "
-            f"set data.size and data.channels."
+            f"Model '{model.name}' takes {noun} of {input_shape}, data set '{dataset.name}' has {shape}{advice}."
         )
     return model
 
@@ -93,7 +90,7 @@ def compile_notes(model: Any) -> list[str]:
     parts += [str(getattr(loss, "name", None) or getattr(loss, "__name__", loss))] if loss is not None else []
     return [
         f"Model '{model.name}' comes compiled ({', '.join(parts)}), which is not used: train.optimizer, "
-        "train.learning_rate and the other keys of train set how it is trained; the loss is cross-entropy."
+        "train.learning_rate and the other keys of train set how it is trained, and task.loss sets the loss."
     ]
 
 
@@ -126,7 +123,8 @@ class FullModelCache:
 
     def get(self, config: Mapping[str, Any], dataset: Dataset, precision: str | None = None) -> Any:
         """See `full_model`."""
-        key = json.dumps([config["model"], dataset.name, dataset.input_shape, dataset.classes, precision], default=str)
+        shape = [dataset.name, dataset.input_shape, dataset.class_names, dataset.pool.labels.shape[1:]]
+        key = json.dumps([config["model"], config.get("task"), *shape, precision], default=str)
         if key not in self._models:
             self._models.clear()  # first, so that two networks never are in memory
             self._models[key] = full_model(config, dataset, precision)

@@ -40,12 +40,12 @@ def output_kind(model: Any) -> OutputKind:
         NetworkError: If its outputs are no probabilities of classes of which an image has one, nor their logits.
     """
     count = model.outputs[0].shape[-1]
-    ending = _ending(model) or _tried_ending(model)
+    ending = ending_of(model)
     if count == 1:
         if ending in ("sigmoid", "linear"):
             return OutputKind.PROBABILITY if ending == "sigmoid" else OutputKind.LOGIT
         raise NetworkError(
-            f"Model '{model.name}' gives one number for two classes, and ends in {_last_operation(model)}: end it in "
+            f"Model '{model.name}' gives one number for two classes, and ends in {last_operation(model)}: end it in "
             'Dense(1, activation="sigmoid") or, for a logit, in Dense(1).'
         )
     if ending == "sigmoid":
@@ -57,18 +57,19 @@ def output_kind(model: Any) -> OutputKind:
     return OutputKind.PROBABILITIES if ending == "softmax" else OutputKind.LOGITS
 
 
-def loss(values: Mapping[str, Any], kind: OutputKind) -> Any:
-    """Cross-entropy, on whole-number labels or, with label smoothing, on vectors if there is a number for each class.
+def loss(values: Mapping[str, Any], kind: OutputKind, one_hot: bool) -> Any:
+    """Cross-entropy.
 
     Args:
         values: The checked train section.
         kind: What the outputs of the network mean.
+        one_hot: Whether labels are vectors, as label smoothing needs them, and not whole numbers.
     """
     logits = kind in (OutputKind.LOGITS, OutputKind.LOGIT)
     smoothing = values["label_smoothing"]
     if kind.is_single:
         return keras.losses.BinaryCrossentropy(from_logits=logits, label_smoothing=smoothing)
-    if smoothing:
+    if one_hot:
         return keras.losses.CategoricalCrossentropy(from_logits=logits, label_smoothing=smoothing)
     return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
 
@@ -84,20 +85,20 @@ def accuracy(kind: OutputKind) -> Any:
     return keras.metrics.BinaryAccuracy("accuracy", threshold=0.5 if kind is OutputKind.PROBABILITY else 0.0)
 
 
-def most_probable(outputs: Any, kind: OutputKind) -> Any:
+def most_probable_classes(outputs: np.ndarray, kind: OutputKind) -> np.ndarray:
     """The class that a network holds for the most probable.
 
     Args:
-        outputs: (images, classes) or (images, 1), a tensor or an array.
+        outputs: (examples, classes) or (examples, 1).
         kind: What they mean.
 
     Returns:
-        (images,), whole numbers.
+        (examples,), whole numbers.
     """
     if not kind.is_single:
-        return keras.ops.argmax(outputs, axis=-1)
+        return outputs.argmax(axis=-1).astype(np.int64)
     threshold = 0.5 if kind is OutputKind.PROBABILITY else 0.0
-    return keras.ops.cast(keras.ops.reshape(outputs, (-1,)) > threshold, "int64")
+    return (outputs.reshape(-1) > threshold).astype(np.int64)
 
 
 def probabilities(outputs: np.ndarray, kind: OutputKind) -> np.ndarray:
@@ -114,6 +115,17 @@ def probabilities(outputs: np.ndarray, kind: OutputKind) -> np.ndarray:
         second = outputs if kind is OutputKind.PROBABILITY else expit(outputs)
         return np.concatenate([1 - second, second], axis=-1)
     return np.asarray(softmax(outputs, axis=-1)) if kind is OutputKind.LOGITS else outputs
+
+
+def ending_of(model: Any) -> str:
+    """The function that a network ends in: ``softmax``, ``sigmoid``, ``linear`` or ``other``.
+
+    Where the last operation does not say it, the outputs for random examples do.
+
+    Args:
+        model: A functional or Sequential model with one output.
+    """
+    return _ending(model) or _tried_ending(model)
 
 
 def _ending(model: Any) -> str | None:
@@ -173,7 +185,8 @@ def _are_probabilities(outputs: np.ndarray) -> bool:
     return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=1e-2))
 
 
-def _last_operation(model: Any) -> str:
+def last_operation(model: Any) -> str:
+    """The last operation of a network for messages, such as ``Dense 'classifier' with activation softmax``."""
     operation = next(_last_operations(model))
     function = getattr(getattr(operation, "activation", None), "__name__", None)
     return f"{type(operation).__name__} '{operation.name}'" + (f" with activation {function}" if function else "")

@@ -42,21 +42,23 @@ class Preprocessing:
         offset: By channel, subtracted from values of 0 to 255 before they are multiplied with ``factor``.
         factor: By channel.
         white: What white is in pictures of 16 bits or floating-point numbers; None is 65535 and 1.
+        task: What the network was trained for.
     """
 
     data: str
     class_names: tuple[str, ...]
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     fit: str
     offset: tuple[float, ...]
     factor: tuple[float, ...]
     white: float | None = None
+    task: str = "classification"
 
     @classmethod
-    def of(cls, dataset: Dataset, fit: str, white: float | None = None) -> Preprocessing:
+    def of(cls, dataset: Dataset, fit: str, white: float | None = None, task: str = "classification") -> Preprocessing:
         """The preprocessing of a data set."""
         offset, factor = tuple(dataset.offset.tolist()), tuple(dataset.factor.tolist())
-        return cls(dataset.name, dataset.class_names, dataset.input_shape, fit, offset, factor, white)
+        return cls(dataset.name, dataset.class_names, dataset.input_shape, fit, offset, factor, white, task)
 
     def images(self, paths: list[Path]) -> np.ndarray:
         """Pictures, read and converted as the training images were.
@@ -162,6 +164,11 @@ def predict(run: Path, images: Sequence[Path]) -> tuple[Path, list[Prediction]]:
     if not files:
         raise NetworkError(f"No picture to predict among {', '.join(map(str, images)) or 'nothing'}: name image files.")
     model, preprocessing = load_model(model_path)
+    if preprocessing.task != "classification":
+        raise NetworkError(
+            f"'{model_path}' was trained for task={preprocessing.task}: `ablate predict` says classes of images alone. "
+            "Load the network with keras.models.load_model."
+        )
     kind = output_kind(model)
     predictions = []
     for start in range(0, len(files), _BATCH):

@@ -11,18 +11,22 @@ from ablate.keras import device  # noqa: F401  isort: skip  (it must come before
 from omegaconf import DictConfig
 
 from ablate.errors import AblateError, ConfigError
+from ablate.keras.data.forms import LabelForm
 from ablate.keras.data.loading import load_run_data
 from ablate.keras.data.quality import contradiction_note, giveaway_notes, leaks
 from ablate.keras.graph_equality import fingerprint
 from ablate.keras.graph_reader import graph_of
 from ablate.keras.graph_writer import sketch
+from ablate.keras.mask_augmentation import split_augmentation
 from ablate.keras.model_checks import refuse_unreadable_file, refuse_unreported_training, saving_notes
 from ablate.keras.networks import FullModelCache, cell_graph, compile_notes, weight_notes
+from ablate.keras.objective_checks import refuse_unfit_objective
 from ablate.keras.rewrites import catalogue, inaccessible_places, partial_removals, present
 from ablate.keras.rewrites.places import has_places, inaccessible_text, left_alone, left_alone_text, patterns
 from ablate.keras.rewrites.without_block import block_key, block_names
 from ablate.keras.run_config import cell_config, levels_of, plain_values, prepare_process
 from ablate.keras.survey import refused_blocks
+from ablate.keras.tasks import chosen_task
 from ablate.keras.theoretical_cost import capacity_note, refuse_too_large
 from ablate.study.setting import written
 
@@ -111,12 +115,13 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         if values["batch_size"] > len(dataset.train):
             raise ConfigError(
                 f"train.batch_size={values['batch_size']}: data set '{dataset.name}' has {len(dataset.train)} training "
-                "images; a batch must not be larger."
+                f"{dataset.pool.noun}; a batch must not be larger."
             )
         ingredients = catalogue(config.get("ingredients"))
         full = models.get(config, dataset, values["mixed_precision"])
         answer["notes"] += [*compile_notes(full), *weight_notes(config, full), *_blocks_note(config, full)]
-        refuse_unreported_training(full, values)
+        refuse_unfit_objective(full, config, dataset, values)
+        refuse_unreported_training(full, config, dataset, values)
         answer["sites"] = present(full, ingredients)
         whole, only = graph_of(full), config.get("only") or {}
         answer["absent"] = [
@@ -130,6 +135,8 @@ def _build(config: Mapping[str, Any], models: FullModelCache) -> tuple[dict[str,
         model = full if graph is None else sketch(graph)
         answer["weights"] = model.count_params()
         refuse_unreadable_file(model, values)
+        if chosen_task(config)[0].form is LabelForm.MASK:
+            split_augmentation(model, None)  # refuses random layers that would move images alone
         answer["notes"] += saving_notes(model, values)
         levels = _changed_levels(config)
         if graph is not None:

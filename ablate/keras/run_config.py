@@ -13,9 +13,11 @@ from ablate.errors import ConfigError, NetworkError
 from ablate.keras.optimization import check_training
 from ablate.keras.rewrites import Ingredient, catalogue
 from ablate.keras.settings import PARTIAL, check_data, level_faults
+from ablate.keras.tasks import check_task
+from ablate.keras.tasks.keras_objects import object_faults
 from ablate.study.setting import setting_fault
 
-_SECTIONS = ("model", "data", "train")
+_SECTIONS = ("task", "model", "data", "train")
 
 
 def plain_values(config: Mapping[str, Any] | DictConfig) -> Any:
@@ -66,8 +68,11 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(section, Mapping):
             faults.append(f"{name}={section}: must be a mapping.")
             sections[name] = {}
+    task, settings, task_faults = check_task(sections["task"])
+    if not task_faults:
+        task_faults = object_faults(settings, ("loss", *task.curves, *task.recorded_metrics(settings)))
     values, train_faults = check_training(sections["train"])
-    faults += check_data(sections["data"])[1] + train_faults
+    faults += task_faults + check_data(sections["data"])[1] + train_faults
     if faults:
         raise ConfigError("\n".join(faults))
     return values

@@ -16,6 +16,7 @@ from typing import Any
 from ablate.errors import suggestion
 from ablate.keras.data import SOURCES
 from ablate.keras.data.sets import EXAMPLE, set_overrides, sets_rule, several_sets_fault
+from ablate.keras.tasks import check_task
 from ablate.study.setting import (
     Rule,
     Setting,
@@ -33,14 +34,8 @@ from ablate.study.setting import (
     written,
 )
 
-TASK = "ablate.keras.train.train"
-"""The task of our own application, as the configuration names it; it belongs to the identity of a run."""
-
-REPORTED_METRICS = (
-    *(f"{subset}_{kind}" for subset in ("test", "val", "train") for kind in ("accuracy", "loss")),
-    *("weights", "majority_accuracy", "epoch", "epochs", "seconds", "seconds_fit", "seconds_test"),
-)
-"""The numbers that a run of our own task reports and a study can compare."""
+TRAINER = "ablate.keras.train.train"
+"""The function that trains, as the configuration names it; it belongs to the identity of a run."""
 
 BACKENDS = ("jax", "tensorflow", "torch")
 """The back ends of Keras that can train, as ``KERAS_BACKEND`` names them."""
@@ -73,7 +68,11 @@ TRAIN_SETTINGS: Mapping[str, Setting] = {
     "early_stopping": Setting(
         None, optional(whole(1)), "stop after so many epochs without a lower validation loss; null never stops"
     ),
-    "epoch": Setting("last", choice(("last", "best_val")), "whose weights are tested: last | best_val (by accuracy)"),
+    "epoch": Setting(
+        "last",
+        choice(("last", "best_val")),
+        "whose weights are tested: last | best_val (by the first metric of the task, such as accuracy)",
+    ),
     "mixed_precision": Setting(None, optional(choice(("bfloat16", "float16"))), "null | float16 | bfloat16"),
     "jit": Setting(False, flag(), "compile with XLA; slow on a CPU"),
     "threads": Setting(1, whole(1), "threads within an operation on the CPU; another number gives other results"),
@@ -235,17 +234,24 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
     """
     from ablate.keras.rewrites.registry import INGREDIENTS
 
-    task = str(values.get("task", TASK))
+    trainer = str(values.get("trainer", TRAINER))
     train = values.get("train") or {}
     messages = level_faults(values, INGREDIENTS)
-    if task == TASK:
-        metric = (values.get("study") or {}).get("metric", REPORTED_METRICS[0])
-        if metric not in REPORTED_METRICS:
-            near = suggestion(str(metric), REPORTED_METRICS)
-            messages.append(f"study.metric={written(metric)}: a run reports {', '.join(REPORTED_METRICS)}.{near}")
-    else:
+    task, settings, task_faults = check_task(values.get("task"))
+    messages += task_faults
+    if trainer == TRAINER and not task_faults:
+        numbers = task.numbers(settings)
+        metric = (values.get("study") or {}).get("metric", numbers[0])
+        if metric not in numbers:
+            near = suggestion(str(metric), numbers)
+            messages.append(f"study.metric={written(metric)}: a run reports {', '.join(numbers)}.{near}")
+        if train.get("label_smoothing") and not task.smooths_labels:
+            messages.append(
+                f"train.label_smoothing={train['label_smoothing']}: has no meaning in task={task.name}. Leave it at 0."
+            )
+    if trainer != TRAINER:
         train = {key: value for key, value in train.items() if key in TRAIN_SETTINGS}  # a task may have further keys
-    messages += check_train(train)[1] + _installation_faults(task)
+    messages += check_train(train)[1] + _installation_faults(trainer)
     return messages + (_void_levels(values, INGREDIENTS) if explicit else [])
 
 
@@ -276,8 +282,8 @@ def _void_levels(config: Mapping[str, Any], ingredients: Mapping[str, Any]) -> l
     ]
 
 
-def _installation_faults(task: str) -> list[str]:
-    if task.startswith("ablate.keras."):
+def _installation_faults(trainer: str) -> list[str]:
+    if trainer.startswith("ablate.keras."):
         backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
         if not all(map(find_spec, ("tensorflow", "keras"))):
             return ["Training networks needs TensorFlow and Keras: pip install 'ablate-study[keras]'."]
@@ -286,8 +292,8 @@ def _installation_faults(task: str) -> list[str]:
             return [f"KERAS_BACKEND={backend}: networks are trained with {', '.join(BACKENDS)}.{near}"]
         if find_spec(backend) is None:
             return [f"KERAS_BACKEND={backend} is not installed: pip install 'ablate-study[{backend}]'."]
-    elif not task.startswith("ablate.") and not _is_importable(task.rpartition(".")[0]):
-        return [f"task={task}: there is no such module. Name a function by its dotted path."]
+    elif not trainer.startswith("ablate.") and not _is_importable(trainer.rpartition(".")[0]):
+        return [f"trainer={trainer}: there is no such module. Name a function by its dotted path."]
     return []
 
 

@@ -30,12 +30,14 @@ from ablate.keras.callback_state import NotPlain, read_state, stored_state
 from ablate.keras.callbacks import make_callbacks
 from ablate.keras.compiled import CompiledModel, clear_models, compiled_model
 from ablate.keras.data.dataset import Dataset
+from ablate.keras.data.forms import LabelForm
 from ablate.keras.data.loading import load_run_data
-from ablate.keras.data.quality import chance
 from ablate.keras.networks import weight_notes
 from ablate.keras.predict import Preprocessing, save_model
 from ablate.keras.run_config import cell_config, plain_values, prepare_process
 from ablate.keras.streams import generator
+from ablate.keras.tasks import chosen_task
+from ablate.keras.tasks.task import metric_names
 
 if TYPE_CHECKING:
     from ablate.store.run_folder import RunFolder
@@ -44,9 +46,6 @@ _logger = logging.getLogger(__name__)
 
 _BACKUP_PAUSE = 50
 """After a backup there is none for so many times as long as it took: epochs may be shorter than a backup."""
-
-_MEANS = ("loss", "accuracy", "val_loss", "val_accuracy")
-_COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate")
 
 ReportEpoch = Callable[[int, int, Mapping[str, float]], None]
 """Called after each epoch with its number from 1, the number of epochs, and the values of its curves."""
@@ -61,14 +60,14 @@ def train(
     interruption. The test images are read once, at the end, with the weights of the epoch that ``train.epoch`` names.
 
     Args:
-        config: The resolved config of the run: ``seed``, the ingredients, ``model``, ``data`` and ``train``.
+        config: The resolved config of the run: ``seed``, the ingredients, ``task``, ``model``, ``data`` and ``train``.
         folder: Where curves, backup and saved models go.
         progress: Called after each epoch.
 
     Returns:
-        ``test_accuracy`` and ``test_loss``; ``val_*`` and ``train_*`` of the same epoch (those of training are means
-        over the epoch, as in its curve); ``epoch``, whose weights were tested; ``epochs``, how many there were;
-        ``majority_accuracy``, what guessing the largest class of the training part scores; ``saved_epoch``, whose
+        ``test_*``: loss and metrics of the task on the test part; ``val_*`` and ``train_*`` of the same epoch (those of
+        training are means over the epoch, as in its curve); ``epoch``, whose weights were tested; ``epochs``, how many
+        there were; what predictions without a network score, such as ``majority_accuracy``; ``saved_epoch``, whose
         weights ``train.save`` saved; ``fingerprints`` of the data;
         ``weights``, the number of all weights of the network, trainable or not; timings, whose names begin with
         ``seconds``; and ``restarted``, why an interrupted run was begun again from its start, if it was.
@@ -113,13 +112,19 @@ class _Run(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.seed: int = config["seed"]
+        self.task, self.settings = chosen_task(config)
+        self._metrics = ("loss", *self.task.curves, *metric_names(self.settings["metrics"]))
+        self._columns = {
+            **{f"train_{name}": name for name in self._metrics},
+            **{f"val_{name}": f"val_{name}" for name in self._metrics},
+        }
         self.values, self.dataset, self.compiled = values, dataset, compiled
         self.folder, self.progress = folder, progress
         causes = [cell_config(config), self.seed, dataset.fingerprint, device.backend_version(), keras.__version__]
         self.identity = hashlib.sha256(json.dumps(causes, sort_keys=True, default=str).encode()).hexdigest()
         self.backup_path = folder.path / "backup.npz"
         data = config["data"]
-        self.preprocessing = Preprocessing.of(dataset, data.get("fit", "stretch"), data.get("white"))
+        self.preprocessing = Preprocessing.of(dataset, data.get("fit", "stretch"), data.get("white"), self.task.name)
         self.user_callbacks = make_callbacks(values["callbacks"], folder.path)
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
@@ -136,7 +141,7 @@ class _Run(keras.callbacks.Callback):
         """Trains and tests; returns the result."""
         self.folder.path.mkdir(parents=True, exist_ok=True)
         model, batches, values = self.compiled.model, self.compiled.batches, self.values
-        self.compiled.reset(self.seed)
+        self.compiled.reset(self.seed, self.dataset)
         batches["training"].select(self.dataset, self.dataset.train.index)
         batches["evaluation"].select(self.dataset, self.dataset.validation.index)
         if values["backup"]:
@@ -163,18 +168,17 @@ class _Run(keras.callbacks.Callback):
                 assign_values(model.variables, last)
         batches["evaluation"].select(self.dataset, self.dataset.test.index)
         test = self.compiled.loop.evaluate()
-        self._write_confusion()
+        test |= self._scores()
         if self._backs_up:
             self.backup_path.unlink(missing_ok=True)
         row = self.rows[epoch - 1]
         return {
-            "test_accuracy": test["accuracy"],
-            "test_loss": test["loss"],
-            **{key: row[key] for key in ("val_accuracy", "val_loss", "train_accuracy", "train_loss")},
+            **{f"test_{name}": test[name] for name in dict.fromkeys([*self.task.curves, *test])},
+            **{key: row[key] for part in ("val", "train") for key in (f"{part}_{name}" for name in self._metrics)},
             "epoch": epoch,
             "epochs": len(self.rows),
             "weights": model.count_params(),
-            "majority_accuracy": chance(self.dataset),
+            **self.task.baseline(self.dataset, self.settings),
             **(
                 {"saved_epoch": self.best_epoch if values["save"] == "best" else len(self.rows)}
                 if values["save"]
@@ -186,16 +190,22 @@ class _Run(keras.callbacks.Callback):
             "fingerprints": dict(self.dataset.pool.fingerprints),
         }
 
-    def _saved_epoch(self) -> dict[str, int]:
-        save = self.values["save"]
-        return {"saved_epoch": self.best_epoch if save == "best" else len(self.rows)} if save else {}
+    def _scores(self) -> dict[str, float]:
+        """Metrics from the predictions for the test part, which are written where the configuration asks for that.
 
-    def _write_confusion(self) -> None:
-        """Writes how often each class of the test part was taken for which."""
-        predicted = self.compiled.loop.predicted_classes(self.compiled.outputs)
-        labels, names = self.dataset.test.labels, self.dataset.class_names
-        table = np.bincount(labels * len(names) + predicted, minlength=len(names) ** 2).reshape(len(names), len(names))
-        self.folder.write_confusion(names, table)
+        A metric that is not defined there is missing, such as the AUROC of a class that no example has.
+        """
+        task, settings, dataset, kind = self.task, self.settings, self.dataset, self.compiled.objective.kind
+        kept = self.compiled.loop.predict(lambda outputs: task.kept(outputs, kind))
+        table = task.confusion(kept, dataset, settings, kind)
+        if table is not None and task.form is LabelForm.CLASS:  # the figures of that file count images
+            self.folder.write_confusion(dataset.class_names, table)
+        if settings["predictions"]:
+            self.folder.write_predictions(
+                {"predictions": kept, "labels": dataset.test.labels, "positions": dataset.test.index}
+            )
+        scores = task.scores(kept, dataset, settings, kind)
+        return {name: value for name, value in scores.items() if math.isfinite(value)}
 
     def _save(self, which: str) -> None:
         save_model(self.compiled.model, self.preprocessing, self.folder.path / f"{which}.keras")
@@ -221,7 +231,7 @@ class _Run(keras.callbacks.Callback):
             }
         except (NotPlain, RecursionError) as error:
             raise UnusableBackup(f"{self.backup_path} does not fit the callbacks ({error})") from error
-        has_columns = all(row.keys() == set(_COLUMNS) for row in progress.rows)
+        has_columns = all(row.keys() == {*self._columns, "learning_rate"} for row in progress.rows)
         if not has_columns or len(progress.rows) > self.values["epochs"] or bool(backup.best) != self._keeps_best:
             raise UnusableBackup(f"{self.backup_path} does not fit the run")
         compiled.assign(backup.variables)
@@ -252,8 +262,8 @@ class _Run(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         means = logs or {}
-        numbers = (*(means[name] for name in _MEANS), self.model.optimizer.learning_rate)
-        row = {column: float(number) for column, number in zip(_COLUMNS, numbers, strict=True)}
+        row = {column: float(means[name]) for column, name in self._columns.items()}
+        row["learning_rate"] = float(self.model.optimizer.learning_rate)
         number, values = epoch + 1, self.values
         self._refuse_divergence(number, {key: row[key] for key in ("train_loss", "val_loss")})
         self.rows.append(row)
@@ -277,11 +287,12 @@ class _Run(keras.callbacks.Callback):
             self.progress(number, values["epochs"], row)
 
     def _is_best(self, row: Mapping[str, float]) -> bool:
-        """Higher validation accuracy; of equal ones the lower loss; of equal ones the earlier epoch."""
+        """A better value of the task's first curve; of equal ones the lower loss; of equal ones the earlier epoch."""
         if not self.best_epoch:
             return True
+        column, sign = f"val_{self.task.curves[0]}", self.task.best_sign
         best = self.rows[self.best_epoch - 1]
-        return (row["val_accuracy"], -row["val_loss"]) > (best["val_accuracy"], -best["val_loss"])
+        return (sign * row[column], -row["val_loss"]) > (sign * best[column], -best["val_loss"])
 
     def _backup(self) -> Backup:
         arrays: list[np.ndarray] = []

@@ -12,9 +12,10 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ablate.errors import StoreError
-from ablate.store.atomic import write_text
+from ablate.store.atomic import replacing, write_text
 from ablate.store.confusion_file import CONFUSION_FILE, confusion_csv
 from ablate.store.files import open_file, read_file
 from ablate.store.json_files import write_json
@@ -35,6 +36,9 @@ _LARGEST_STATUS = 4_000_000  # bytes; the text of an error is cut long before
 _LARGEST_RESULT = 64_000_000
 COLLECTED_CURVE = ".curves.csv"
 """The curve that was read of an application's files, at the end of its run; see :mod:`ablate.sweep.run_outputs`."""
+
+PREDICTIONS_FILE = "predictions.npz"
+"""What a run predicted for the test part, where it was to write that."""
 
 _REPLACED = ".replaced"  # where the folders of runs are that were trained again with other code
 _CONFIGURATION = ".hydra/config.yaml"
@@ -260,6 +264,17 @@ class RunFolder:
             counts: A row for each class, with how many of its images were taken for each class.
         """
         write_text(self.path / CONFUSION_FILE, confusion_csv(class_names, counts))
+
+    def write_predictions(self, arrays: Mapping[str, Any]) -> None:
+        """Write the predictions for the test part as ``predictions.npz``.
+
+        Args:
+            arrays: NumPy arrays by name, an entry an example each.
+        """
+        import numpy as np
+
+        with replacing(self.path / PREDICTIONS_FILE, ".npz") as temporary:
+            np.savez_compressed(temporary, **arrays)
 
     def _curves_file(self) -> CurvesFile:
         return CurvesFile.parse(read_file(self.path / "curves.csv", self.root, strict=False) or b"")

@@ -95,7 +95,7 @@ def test_the_configuration_follows_from_the_declarations() -> None:
         ({"report": {"width": "nips"}}, ["Unknown width 'nips'. "]),
         ({"study": {"metric": "test_acuracy"}}, ["study.metric=test_acuracy: a run reports test_accuracy, "]),
         ({"ingredients": {"mine": "a.b.C"}, "mine": True}, []),
-        ({"task": "no_such_package.train"}, ["task=no_such_package.train: there is no such module."]),
+        ({"trainer": "no_such_package.train"}, ["trainer=no_such_package.train: there is no such module."]),
     ],
 )
 def test_faults_are_sentences_that_say_what_is_allowed(values: dict[str, Any], starts: list[str]) -> None:
@@ -120,7 +120,7 @@ def test_a_back_end_that_cannot_train_is_refused(
     monkeypatch.setenv("KERAS_BACKEND", backend)
     monkeypatch.setattr("ablate.keras.settings.find_spec", lambda name: None if name in missing else name)
     assert faults({}) == expected
-    assert faults({"task": "ablate.analysis.anything"}) == []
+    assert faults({"trainer": "ablate.analysis.anything"}) == []
 
 
 def test_all_faults_come_at_once() -> None:

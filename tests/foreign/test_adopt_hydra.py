@@ -154,7 +154,7 @@ def test_a_sweep_of_our_application_with_hydras_own_sweeper_is_reported(
         "-m",
         "hydra/sweeper=basic",
         "hydra/launcher=basic",
-        "task=quick_task.train",
+        "trainer=quick_task.train",
         "residual=true,false",
         "seed=0,1",
     ]

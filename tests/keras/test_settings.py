@@ -66,11 +66,11 @@ def test_training_keys_of_the_data_section_follow_those_of_training():
         ({"train": {"epoch": "best"}}, ["train.epoch=best: must be one of best_val, last. Did you mean 'best_val'?"]),
         ({"train": {"epochs": 1, "warmup_epochs": 1}}, ["train.warmup_epochs=1: must be below train.epochs=1."]),
         ({"train": {"epocs": 1}}, ["train has no key 'epocs'. Did you mean 'epochs'?"]),
-        ({"train": {"epocs": 1}, "task": "ablate.analysis.anything"}, []),
-        ({"train": {"epochs": 0}, "task": "json.dumps"}, ["train.epochs=0: must be a whole number of at least 1."]),
+        ({"train": {"epocs": 1}, "trainer": "ablate.analysis.anything"}, []),
+        ({"train": {"epochs": 0}, "trainer": "json.dumps"}, ["train.epochs=0: must be a whole number of at least 1."]),
         (
-            {"task": "no_such_module.train"},
-            ["task=no_such_module.train: there is no such module. Name a function by its dotted path."],
+            {"trainer": "no_such_module.train"},
+            ["trainer=no_such_module.train: there is no such module. Name a function by its dotted path."],
         ),
     ],
 )
@@ -82,7 +82,7 @@ def test_a_metric_that_no_run_reports_is_refused_with_those_that_are():
     (fault,) = faults({"study": {"metric": "test_acuracy"}})
     assert fault.startswith("study.metric=test_acuracy: a run reports test_accuracy, test_loss, ")
     assert fault.endswith("Did you mean 'test_accuracy'?")
-    assert faults({"study": {"metric": "anything"}, "task": "json.dumps"}) == []
+    assert faults({"study": {"metric": "anything"}, "trainer": "json.dumps"}) == []
 
 
 @pytest.mark.parametrize(

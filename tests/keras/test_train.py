@@ -49,6 +49,7 @@ def test_a_run_gives_its_numbers_its_curves_and_leaves_no_backup(tiny, tmp_path)
     result = train(tiny(train={"schedule": "cosine"}), folder, lambda *told: seen.append(told))
     assert set(without_timings(result)) == {
         *("test_accuracy", "test_loss", "val_accuracy", "val_loss", "train_accuracy", "train_loss"),
+        *("test_top_5_accuracy", "test_macro_f1", "test_balanced_accuracy", "test_auroc", "test_nll", "test_ece"),
         *("epoch", "epochs", "weights", "majority_accuracy", "fingerprints"),
     }
     assert {key for key in result if key.startswith("seconds")} == {
@@ -132,7 +133,7 @@ def test_the_loop_gives_the_numbers_of_the_fit_of_keras(tiny, tmp_path):
     row = RunFolder(tmp_path).curves()[0]
     values, (dataset, _) = check_config(config), load_run_data(config)
     compiled = compiled_model(config, dataset, values)
-    compiled.reset(config["seed"])
+    compiled.reset(config["seed"], dataset)
     index = dataset.train.index
     compiled.batches["training"].select(dataset, index[generator(config["seed"], "order", 1).permutation(len(index))])
     compiled.batches["evaluation"].select(dataset, dataset.validation.index)

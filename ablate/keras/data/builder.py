@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import NetworkError
+from ablate.keras.data.forms import LabelForm
 from ablate.objects import load_object
-from ablate.study.setting import Setting, mapping, number, optional, text
+from ablate.study.setting import Setting, choice, mapping, number, optional, text
 
 if TYPE_CHECKING:
     from ablate.keras.data.dataset import Pool
@@ -18,6 +20,11 @@ SETTINGS = {
     "builder": Setting(None, text(), "dotted path of the function; docs/data.md lists what it may return"),
     "args": Setting({}, mapping(), "its arguments: +data.args.noise=0; each can be varied: +data.args.noise=0,0.1"),
     "name": Setting(None, optional(text()), "what tables call the set; null is the path of the function"),
+    "inputs": Setting(
+        "images",
+        choice(("auto", "images", "indices", "numbers")),
+        "images | numbers (rows, series) | indices (of tokens, from 0); auto goes by type and shape, and says so",
+    ),
     "white": Setting(
         None,
         optional(number(0, open_low=True)),
@@ -26,19 +33,21 @@ SETTINGS = {
     ),
 }
 DEFAULTS: dict[str, Any] = {}
+FORMS = tuple(LabelForm)
 
 
-def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
-    """The images that a user's function returns.
+def read(values: dict[str, Any], size: tuple[int, int] | None, form: LabelForm = LabelForm.CLASS) -> Pool:
+    """The examples that a user's function returns.
 
     Args:
         values: The checked data section; the function is called with ``args``.
         size: Height and width, or ``None`` where all images have the same.
+        form: What the labels are to be.
 
     Returns:
-        All images; the ``validation`` and ``test`` parts of the function are official. Labels are whole numbers, texts
-        or one-hot vectors; without ``class_names`` the classes are called after them. Where parts have names of their
-        own, their numbers are read by these.
+        All examples; the ``validation`` and ``test`` parts of the function are official. Labels are whole numbers,
+        texts or one-hot vectors; without ``class_names`` the classes are called after them. Where parts have names of
+        their own, their numbers are read by these.
 
     Raises:
         ConfigError: The path of the function is wrong.
@@ -56,6 +65,8 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
 
     path = values["builder"]
     key = f"data.builder={path}"
+    if form is not LabelForm.CLASS or values["inputs"] != "images":
+        return _of_arrays(values, size, form)
     parts, names = read_parts(key, _call(path, values["args"]))
     height_width = size
     if height_width is None:
@@ -100,6 +111,22 @@ def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:
         images.columns["contents"],
         origin={f"data/{name}({given})" if given else f"data/{name}": origin},
     )
+
+
+def _of_arrays(values: dict[str, Any], size: tuple[int, int] | None, form: LabelForm) -> Pool:
+    """What the function returns, as arrays of any kind."""
+    from ablate.keras.data.array_pool import Reading, pool_of_arrays
+    from ablate.keras.data.user_arrays import array_parts
+
+    path, given = values["builder"], ",".join(f"{key}={value}" for key, value in sorted(values["args"].items()))
+    key = f"data.builder={path}"
+    name = values["name"] or path
+    parts, names = array_parts(key, _call(path, values["args"])())
+    reading = Reading(key, name, form, values["inputs"], size, values["channels"], values["fit"], values["white"])
+    pool = pool_of_arrays(parts, reading, names)
+    # Each value of an argument gives examples of its own, which is no change of the data.
+    origin = {f"{key}({given})" if given else key: value for key, value in pool.origin.items()}
+    return replace(pool, origin=origin)
 
 
 def _call(path: str, args: Mapping[str, Any]) -> Callable[[], Any]:

@@ -1,4 +1,4 @@
-"""Decoded images and their named subsets, as plain values."""
+"""Examples of a data set, most often decoded images, and their named subsets, as plain values."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+
+from ablate.keras.data.forms import LabelForm
 
 
 def content_hashes(images: np.ndarray) -> np.ndarray:
@@ -39,13 +41,16 @@ def consecutive(counts: Mapping[str, int]) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """All images of a data set, decoded once and shared by every run of the process.
+    """All examples of a data set, decoded once and shared by every run of the process.
 
     Args:
         name: Name of the data set.
-        images: (images, height, width, channels), whole numbers 0 to 255, in memory or mapped from a file.
-        labels: (images,), the class of each image as a whole number from 0.
-        class_names: Names of the classes, by label.
+        images: The examples. (images, height, width, channels), whole numbers 0 to 255, in memory or mapped from a
+            file; where examples are no images, (examples, ...) floating-point numbers, or 32-bit whole numbers, tokens.
+        labels: By the task, see `ablate.keras.data.forms.LabelForm`. (examples,) whole numbers from 0, the class of
+            each; (examples, classes) of 0 and 1; (examples, targets) floating-point numbers; (examples, height, width)
+            or (examples, steps) whole numbers, the class of each pixel or step.
+        class_names: Names of the classes, by label; empty where there are none.
         official: Positions of the images by official part (``train``, ``validation``, ``test``); ``train`` is always
             there, and what is missing is drawn from it. An image in none of them is not used.
         sizes: (images, 2), height and width of each image in its source.
@@ -55,6 +60,17 @@ class Pool:
             for each of its values.
         origin: Fingerprints of what was read, by name: they change with the data, and not with the size that images
             are brought to or with other settings, which stand in the configuration.
+        form: What the labels are.
+        strata: (examples,), whole numbers from 0 by which splits are stratified; None for the classes where an example
+            has one, and else for no stratification.
+        groups: (examples,), the number of the group of each example, such as a patient; no drawn part shares one with
+            another. None where examples are independent.
+        times: (examples,), by which drawn parts follow each other: training, validation, test. None where there is no
+            order.
+        weights: (examples,), floating-point numbers, how much each counts in the loss of training; None for all alike.
+        columns: Names of the numbers of an example, where it is a row of a table.
+        indicators: Positions of those among them that are 1 where a category is there, and else 0.
+        vocabulary_size: How many tokens there are, where examples are texts.
     """
 
     name: str
@@ -67,12 +83,49 @@ class Pool:
     hashes: np.ndarray | None = None
     traits: Mapping[str, np.ndarray] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
+    form: LabelForm = LabelForm.CLASS
+    strata: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    columns: tuple[str, ...] = ()
+    indicators: tuple[int, ...] = ()
+    vocabulary_size: int | None = None
+
+    @property
+    def are_images(self) -> bool:
+        """Whether the examples are images, in bytes."""
+        return self.images.dtype == np.uint8 and self.images.ndim == 4
+
+    @property
+    def noun(self) -> str:
+        """What an example is called in messages, in the plural."""
+        if self.are_images:
+            return "images"
+        return "rows" if self.columns else "texts" if self.vocabulary_size else "examples"
+
+    @cached_property
+    def classes_for_split(self) -> np.ndarray:
+        """(examples,), whole numbers from 0 by which splits are stratified."""
+        if self.strata is not None:
+            return self.strata
+        return self.labels if self.form is LabelForm.CLASS else np.zeros(len(self.labels), np.int64)
+
+    @cached_property
+    def label_codes(self) -> np.ndarray:
+        """(examples,), a whole number for each different label."""
+        if self.form is LabelForm.CLASS:
+            return self.labels
+        flat = self.labels.reshape(len(self.labels), -1)
+        return np.unique(content_hashes(flat), return_inverse=True)[1].reshape(-1)
 
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that change with any image, label, class name or official part."""
         digest = hashlib.blake2b(repr((self.name, self.images.shape, self.class_names)).encode(), digest_size=8)
         digest.update(self.contents.tobytes() + self.labels.tobytes())
+        for values in (self.groups, self.times, self.weights):
+            digest.update(b"" if values is None else values.tobytes())
         for part in sorted(self.official):
             digest.update(part.encode() + self.official[part].tobytes())
         return digest.hexdigest()
@@ -117,7 +170,7 @@ class Subset:
 
     @property
     def labels(self) -> np.ndarray:
-        """(images,), whole numbers from 0."""
+        """The labels, see `Pool`: a copy."""
         return self.pool.labels[self.index]
 
 
@@ -131,6 +184,9 @@ class Dataset:
         test: Images that are read once, at the end.
         offset: (channels,), subtracted from an image before ``factor`` is applied.
         factor: (channels,), what an image is multiplied with.
+        label_offset: (targets,), the mean of the targets of the training part, where the task standardises them.
+        label_deviation: (targets,), their standard deviation.
+        class_weights: (classes,), 32 bits, how much each class counts in the loss of training; None for all alike.
     """
 
     train: Subset
@@ -138,6 +194,9 @@ class Dataset:
     test: Subset
     offset: np.ndarray
     factor: np.ndarray
+    label_offset: np.ndarray | None = None
+    label_deviation: np.ndarray | None = None
+    class_weights: np.ndarray | None = None
 
     @property
     def pool(self) -> Pool:
@@ -150,10 +209,9 @@ class Dataset:
         return self.pool.name
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of an image."""
-        height, width, channels = self.pool.images.shape[1:]
-        return height, width, channels
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of an example: height, width and channels of an image."""
+        return tuple(self.pool.images.shape[1:])
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -172,7 +230,7 @@ class Dataset:
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Images by subset and class name."""
+        """Examples by subset and class name, where an example has one class."""
         return {
             name: dict(zip(self.class_names, np.bincount(subset.labels, minlength=self.classes).tolist(), strict=True))
             for name, subset in self.subsets.items()
@@ -185,4 +243,6 @@ class Dataset:
         for name, subset in self.subsets.items():
             digest.update(name.encode() + subset.index.tobytes())
         digest.update(self.offset.tobytes() + self.factor.tobytes())
+        for values in (self.label_offset, self.label_deviation, self.class_weights):
+            digest.update(b"" if values is None else values.tobytes())
         return digest.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ablate.keras.data.forms import LabelForm
 from ablate.study.setting import Setting, text
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 SETTINGS = {"name": Setting("digits", text(), "what tables call the set")}
 DEFAULTS = {"size": 16, "channels": 1}
+FORMS = (LabelForm.CLASS,)
 
 
 def read(values: dict[str, Any], size: tuple[int, int] | None) -> Pool:

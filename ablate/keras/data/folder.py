@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import NetworkError
+from ablate.keras.data.forms import LabelForm
 from ablate.study.setting import Rule, Setting, either, flag, list_of, mapping, number, optional, text, whole
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ SETTINGS = {
     ),
 }
 DEFAULTS = {"size": 64}
+FORMS = (LabelForm.CLASS,)
 
 _READING = (
     *("parts", "depth", "labels", "image_column", "label_column", "part_column", "label_pattern", "exclude"),

@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from ablate.keras.data.dataset import Dataset
+from ablate.keras.data.forms import LabelForm
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def overlaps(dataset: Dataset) -> tuple[Overlap, ...]:
         Only pairs of subsets that share an image.
     """
     pairs = []
-    twins, labels = dataset.pool.twins, dataset.pool.labels
+    twins, labels = dataset.pool.twins, dataset.pool.label_codes
     for (first, one), (second, other) in combinations(dataset.subsets.items(), 2):
         shared = other.index[np.isin(twins[other.index], twins[one.index])]
         if len(shared):
@@ -52,8 +53,9 @@ def overlaps(dataset: Dataset) -> tuple[Overlap, ...]:
 def leaks(dataset: Dataset) -> tuple[str, ...]:
     """A sentence for each subset that shares images with the test images."""
     return tuple(
-        f"{one.images} of the {len(dataset.test)} test images of '{dataset.name}' {'is' if one.images == 1 else 'are'} "
-        f"in the {'training' if one.first == 'train' else one.first} part too, pixel by pixel."
+        f"{one.images} of the {len(dataset.test)} test {dataset.pool.noun} of '{dataset.name}' "
+        f"{'is' if one.images == 1 else 'are'} in the {'training' if one.first == 'train' else one.first} part too, "
+        f"{'pixel by pixel' if dataset.pool.are_images else 'number by number'}."
         for one in overlaps(dataset)
         if one.second == "test"
     )
@@ -84,7 +86,7 @@ def contradictions(dataset: Dataset) -> Contradictions:
     """How many pairs of equal images there are among those that are used, and how many have different labels."""
     used = np.concatenate([subset.index for subset in dataset.subsets.values()])
     groups: dict[int, list[int]] = {}
-    for twin, label in zip(dataset.pool.twins[used].tolist(), dataset.pool.labels[used].tolist(), strict=True):
+    for twin, label in zip(dataset.pool.twins[used].tolist(), dataset.pool.label_codes[used].tolist(), strict=True):
         groups.setdefault(twin, []).append(label)
     pairs = contrary = 0
     for labels in groups.values():
@@ -105,8 +107,8 @@ def contradiction_note(dataset: Dataset) -> tuple[str, ...]:
     if not found.contrary:
         return ()
     return (
-        f"{found.contrary} of {found.pairs} pairs of equal images of '{dataset.name}' have different labels: no "
-        "network can be right on both.",
+        f"{found.contrary} of {found.pairs} pairs of equal {dataset.pool.noun} of '{dataset.name}' have different "
+        "labels: no network can be right on both.",
     )
 
 
@@ -132,6 +134,8 @@ def giveaways(dataset: Dataset) -> tuple[Giveaway, ...]:
     as the largest class. A trait counts where it is right so much more often than guessing the largest class that
     chance alone does that in one of 10,000 data sets (3.7 standard errors), and by two points at least.
     """
+    if dataset.pool.form is not LabelForm.CLASS:
+        return ()
     used = np.concatenate([subset.index for subset in dataset.subsets.values()])
     labels = dataset.pool.labels[used]
     sizes = dataset.pool.sizes[used]

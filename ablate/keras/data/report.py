@@ -12,8 +12,11 @@ import numpy as np
 import pandas as pd
 
 from ablate.errors import AblateError
+from ablate.formatting import listing
 from ablate.keras.data.dataset import Dataset
 from ablate.keras.data.decoding import file_of, memory_limit
+from ablate.keras.data.forms import LabelForm
+from ablate.keras.data.label_report import describe_labels, draw_masks
 from ablate.keras.data.loading import load_run_data
 from ablate.keras.data.quality import chance, contradictions, giveaway_notes, imbalance, overlaps, repeats
 from ablate.keras.data.samples import augmentation_of, draw_samples
@@ -21,6 +24,7 @@ from ablate.keras.networks import build_model
 from ablate.keras.run_config import prepare_process
 from ablate.keras.streams import reseed
 
+_MAX_CHANNELS = 4  # that images have
 _MAX_ROWS = 20
 """Classes that the table lists one by one."""
 
@@ -50,6 +54,13 @@ def main(config: Mapping[str, Any], folder: Path) -> list[str]:
         kind = "as stored and augmented" if model is not None else "the network has no augmentation"
     except AblateError as error:
         model, kind = None, f"without augmentation, because the network cannot be built: {error}"
+    if not dataset.pool.are_images or dataset.pool.form is not LabelForm.CLASS:
+        drawn = []
+        if dataset.pool.form is LabelForm.MASK:
+            path = folder / "samples.png"
+            draw_masks(dataset, path)
+            drawn = [f"  samples      {path} (images, and their masks below)"]
+        return [*lines, *(f"  note         {note}" for note in (*notes, *dataset.pool.notes)), *drawn]
     path = folder / "samples.png"
     lacking = draw_samples(dataset, model, path)
     return [
@@ -66,18 +77,31 @@ def describe(dataset: Dataset, config: Mapping[str, Any]) -> list[str]:
         dataset: The data set, split.
         config: The resolved config that it comes from.
     """
-    height, width, channels = dataset.input_shape
-    kind = {1: "grey", 3: "colour", 4: "colour with alpha"}[channels]
+    equal = f"equal {dataset.pool.noun}"
     return [
         f"Data set '{dataset.name}' at seed {config['seed']}, fingerprint {dataset.fingerprint}",
-        f"  images       {height} x {width} pixels, {kind}; {_original_sizes(dataset)}",
-        f"  classes      {dataset.classes}",
-        *_counts(dataset),
-        f"  balance      {_balance(dataset)}",
-        *(f"  equal images {line}" for line in _equal_images(dataset)),
+        f"  {dataset.pool.noun:<12} {_examples(dataset)}",
+        *(_classes(dataset) if dataset.pool.form is LabelForm.CLASS else describe_labels(dataset)),
+        *(f"  {equal:<12} {line}" for line in _equal_images(dataset)),
         f"  memory       {_memory(dataset, config)}",
         f"  scaling      {_scaling(dataset)}",
     ]
+
+
+def _examples(dataset: Dataset) -> str:
+    pool = dataset.pool
+    if pool.are_images:
+        height, width, channels = dataset.input_shape
+        kind = {1: "grey", 3: "colour", 4: "colour with alpha"}[channels]
+        return f"{height} x {width} pixels, {kind}; {_original_sizes(dataset)}"
+    if pool.columns:
+        return f"{len(pool.columns)} columns: {listing(pool.columns, 12)}"
+    tokens = f", {pool.vocabulary_size} different tokens" if pool.vocabulary_size else ""
+    return f"{' x '.join(map(str, dataset.input_shape))} numbers each{tokens}"
+
+
+def _classes(dataset: Dataset) -> list[str]:
+    return [f"  classes      {dataset.classes}", *_counts(dataset), f"  balance      {_balance(dataset)}"]
 
 
 def _original_sizes(dataset: Dataset) -> str:
@@ -127,12 +151,14 @@ def _memory(dataset: Dataset, config: Mapping[str, Any]) -> str:
     where = "in memory" if file is None else f"mapped from {file}"
     share = config["data"].get("memory", 0.25)
     return (
-        f"{images.nbytes / 2**20:,.1f} MiB of images, {where}; data.memory={share} allows "
+        f"{images.nbytes / 2**20:,.1f} MiB of {dataset.pool.noun}, {where}; data.memory={share} allows "
         f"{memory_limit(share) / 2**20:,.0f} MiB"
     )
 
 
 def _scaling(dataset: Dataset) -> str:
+    if len(dataset.offset) > _MAX_CHANNELS:
+        return f"mean and deviation of each of {len(dataset.offset)} columns in the training part"
     formulas = [
         f"(x - {offset:.4g}) x {factor:.4g}" if offset else f"x * {factor:.4g}"
         for offset, factor in zip(dataset.offset, dataset.factor, strict=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import AblateError, NetworkError, suggestion
+from ablate.keras.data.forms import LabelForm
 from ablate.study.setting import Setting, flag, optional, text
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ SETTINGS = {
     "label": Setting(None, optional(text()), "name of the class: data.label=coarse_label of cifar100"),
 }
 DEFAULTS: dict[str, Any] = {}
+FORMS = (LabelForm.CLASS,)
 
 _LABEL_TYPES = ("object", "bool", "int64")
 """Types of a feature that may be a class although the set does not declare it as one."""

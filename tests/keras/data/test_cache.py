@@ -102,7 +102,7 @@ def test_images_come_from_the_file_with_the_same_bits(config, decoded, tmp_path)
         assert data.fingerprint == own.fingerprint
     contents = []
     for data in (own, again, loaded(config, memory=0)):
-        batches = TensorBatches(data.pool, 4, one_hot=False)
+        batches = TensorBatches(data.pool, 4)
         batches.select(data, data.train.index)
         contents.append(b"".join(images.tobytes() for images, _ in batches.pipeline.as_numpy_iterator()))
     assert len(set(contents)) == 1
@@ -110,7 +110,7 @@ def test_images_come_from_the_file_with_the_same_bits(config, decoded, tmp_path)
 
 def test_a_step_reads_the_file_that_all_share_and_no_copy_of_it(config):
     data = loaded(config)
-    batches = TensorBatches(data.pool, 4, one_hot=False)
+    batches = TensorBatches(data.pool, 4)
     assert batches.direct
     assert np.shares_memory(np.from_dlpack(batches._images), data.pool.images)
 

@@ -17,7 +17,14 @@ from ablate.keras.settings import check_data
 pytestmark = pytest.mark.keras
 
 READY = sorted(path.stem for path in (Path(conf_dir()) / "data").glob("*.yaml"))
-NEEDED = {"tfds": ["data.name=mnist"], "folder": ["data.path=photos"], "builder": ["data.builder=my.sets.make"]}
+NEEDED = {
+    "tfds": ["data.name=mnist"],
+    "folder": ["data.path=photos"],
+    "masks": ["data.path=photos"],
+    "builder": ["data.builder=my.sets.make"],
+    "arrays": ["data.path=digits.npz"],
+    "table": ["data.path=houses.csv", "data.target=price"],
+}
 
 
 def composed(*overrides):
@@ -31,7 +38,7 @@ def composed(*overrides):
 def test_every_ready_set_is_without_fault_and_sets_epochs_and_batch_size(name):
     config = composed(f"data={name}", *NEEDED.get(name, []))
     assert check_data(config["data"])[1] == []
-    validate({key: value for key, value in config.items() if key not in ("study", "task")})
+    validate({key: value for key, value in config.items() if key not in ("study", "trainer")})
     assert config["train"]["epochs"] == config["data"]["epochs"]
     assert config["train"]["batch_size"] == config["data"]["batch_size"]
 

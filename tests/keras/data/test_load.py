@@ -6,8 +6,10 @@ import pytest
 pytest.importorskip("keras")
 
 from ablate.errors import ConfigError, NetworkError
+from ablate.keras.data import SOURCES
 from ablate.keras.data.batches import TensorBatches
 from ablate.keras.data.loading import clear_pools, load
+from ablate.keras.tasks.task import Encoding
 
 pytestmark = pytest.mark.keras
 
@@ -66,7 +68,7 @@ def test_batches_give_the_images_in_the_order_that_is_set(memory, tmp_path, shar
     config = {"source": "folder", "path": str(shared_data / "images/rps"), "size": 8}
     data = load({**config, "memory": memory, "cache": str(tmp_path)}, 0)
     assert isinstance(data.pool.images, np.memmap) == (memory == 0)
-    batches = TensorBatches(data.pool, 16, one_hot=True)
+    batches = TensorBatches(data.pool, 16, Encoding(one_hot=data.classes))
     for order in (data.test.index, data.test.index[::-1]):
         batches.select(data, order)
         assert batches.steps == 3
@@ -81,7 +83,7 @@ def test_batches_give_the_images_in_the_order_that_is_set(memory, tmp_path, shar
 @pytest.mark.parametrize(("batch_size", "one_hot"), [(32, False), (7, True)])
 def test_the_pipeline_gives_the_batches_that_a_step_cuts_out_itself(batch_size, one_hot):
     data = load({**DIGITS, "scaling": "standard"}, 0)
-    batches = TensorBatches(data.pool, batch_size, one_hot=one_hot)
+    batches = TensorBatches(data.pool, batch_size, Encoding(one_hot=data.classes if one_hot else None))
     batches.select(data, data.train.index[:99])
     assert int(batches.pipeline.cardinality()) == batches.steps
     for step, (raw, classes) in enumerate(batches.pipeline):
@@ -117,9 +119,8 @@ def test_every_fault_of_the_data_section_is_told_at_once():
     ]
     with pytest.raises(ConfigError) as caught:
         load({"source": "digit"}, 0)
-    assert (
-        str(caught.value) == "data.source=digit: must be one of builder, digits, folder, tfds. Did you mean 'digits'?"
-    )
+    listed = ", ".join(sorted(SOURCES))
+    assert str(caught.value) == f"data.source=digit: must be one of {listed}. Did you mean 'digits'?"
     with pytest.raises(ConfigError) as caught:
         load({**DIGITS, "validation": 0.5, "test": 0.5}, 0)
     assert str(caught.value) == (
