@@ -127,7 +127,8 @@ class Composer:
             config = copy.deepcopy(self._config)
         with open_dict(config.hydra), flag_override(config.hydra, "readonly", False):
             config.hydra.sweep.dir = str(self._folder.absolute())
-            _log_into_run_folders(config.hydra.job_logging)
+            if (job_logging := config.hydra.get("job_logging")) is not None:
+                _log_into_run_folders(job_logging)
         self._bases[groups] = PickledValue(config)
         task = task_config(config)
         OmegaConf.set_struct(task, True)

@@ -110,7 +110,7 @@ def estimate_places(estimate: Estimate) -> int:
         Digits after the decimal point; negative where tens, hundreds, ... are to be rounded away.
 
     Example:
-        >>> [estimate_places(each) for each in (Estimate(0.97163, 0.9589, 0.9843), Estimate(9), Estimate(9, -50, 190))]
+        >>> [estimate_places(each) for each in (Estimate(0.9716, 0.9589, 0.9843), Estimate(9), Estimate(9, -50, 190))]
         [3, 3, -1]
     """
     if math.isfinite(estimate.half) and estimate.half > 0:
@@ -122,7 +122,7 @@ def estimate_texts(estimate: Estimate) -> list[str]:
     """An estimate, the ends of its interval and half its width, all with as many decimals.
 
     Example:
-        >>> estimate_texts(Estimate(0.97163, 0.9589, 0.9843))
+        >>> estimate_texts(Estimate(0.9716, 0.9589, 0.9843))
         ['0.972', '0.959', '0.984', '0.013']
     """
     places = estimate_places(estimate)
@@ -150,7 +150,7 @@ def cell_text(column: Column, value: Value) -> str:
     """A value as unformatted text, with control and invisible characters as escapes.
 
     Example:
-        >>> cell_text(Column("score", "mean"), Estimate(0.97163, 0.9589, 0.9843))
+        >>> cell_text(Column("score", "mean"), Estimate(0.9716, 0.9589, 0.9843))
         '0.972 ± 0.013'
         >>> cell_text(Column("difference", "difference"), Estimate(-0.0123, -0.0251, 0.0005))
         '−0.012 [−0.025, 0.000]'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -378,7 +379,11 @@ def test_structured_configurations_of_a_script(launcher: str, tmp_path: Path) ->
     need(launcher)
     (tmp_path / "train.py").write_text(STRUCTURED)
     words = ("model.width=8,16", "optimizer=plain,adam", "hydra.sweeper.seeds=1", *LAUNCHERS[launcher])
-    run(tmp_path, "train.py", *ABLATION, *words)
+    # A fresh interpreter, since what is defined in `__main__` is the question.
+    ended = subprocess.run(
+        [sys.executable, "train.py", *ABLATION, *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
     runs = pd.read_csv(tmp_path / "outputs" / "s" / "runs.csv")
     assert sorted(runs["value"] - runs["seed"]) == [10.0, 10.25, 18.0, 18.25]
 

@@ -16,6 +16,8 @@ from ablate.formatting import enumeration
 from ablate.study.setting import Rule, Setting, check_section, either, list_of, mapping, setting_fault, text, written
 
 EXAMPLE = "[{path: photos}, digits]"
+_FILES = {".csv": "table", ".tsv": "table", ".npz": "arrays", ".npy": "arrays", ".h5": "arrays", ".hdf5": "arrays"}
+"""Sources whose path is a file, by its suffix; any other path is that of a folder of images."""
 
 
 def sets_rule() -> Rule:
@@ -96,11 +98,13 @@ def set_overrides(
 
 
 def _source_of(values: Mapping[str, Any], settings: Mapping[str, Mapping[str, Setting]]) -> str | None:
-    """The only source that has one of the keys, such as ``path`` of ``folder``."""
+    """The only source that has one of the keys, such as ``builder``, or that of a path, by its suffix."""
     for key in values:
         sources = [source for source, allowed in settings.items() if key in allowed]
         if len(sources) == 1:
             return sources[0]
+    if "path" in values:
+        return _FILES.get(PurePath(str(values["path"])).suffix.lower(), "folder")
     return None
 
 

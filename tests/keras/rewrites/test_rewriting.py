@@ -137,8 +137,9 @@ def test_message_of_unknown_ingredients_and_levels(vgg):
         remove(vgg, residul=False, head="flat", batch_norm="false", bias=1)
     assert str(caught.value) == (
         "Unknown ingredient 'residul'. Known: residual, batch_norm, bn_placement, separable, head, bias, norm, "
-        "squeeze_excite, spatial_attention, groups, dropout, dense_connections, activation, pooling, augmentation, "
-        "flip, rotation, zoom, contrast, without_block. Did you mean 'residual'?\n"
+        "squeeze_excite, spatial_attention, groups, dropout, dense_connections, activation, pooling, without_block, "
+        "mlp, attention, position, norm_placement, skip, upsampling, bidirectional, augmentation, flip, rotation, "
+        "zoom, contrast. Did you mean 'residual'?\n"
         "Unknown level 'flat' of ingredient 'head'. Known: gap, gmp, flatten. Did you mean 'flatten'?\n"
         "Unknown level 'false' of ingredient 'batch_norm'. Known: true, false. Did you mean 'false'?\n"
         "Unknown level 1 of ingredient 'bias'. Known: false, true."
