@@ -67,7 +67,7 @@ def test_hostile_words_end_in_a_message_or_a_study(
     monkeypatch.chdir(work)
     rng = random.Random(20261123)
     faults = []
-    for number in range(int(os.environ.get("FUZZ", "60"))):
+    for number in range(int(os.environ.get("FUZZ", "25"))):
         words = hostile(rng)
         ended = call(main, "plan", *words, "hydra/launcher=basic")
         told = f"{number}: {words}\n{ended.out[-300:]}\n{ended.err[-600:]}"
