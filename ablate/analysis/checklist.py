@@ -121,8 +121,8 @@ def _assumptions(summary: Summary) -> str:
     if not len(robustness):
         return f"{text}; no effect to check."
     skewed = [str(cell) for cell in robustness.loc[robustness["skewed"].astype(bool), "cell"]]
-    beside = "Sign-flip and Welch p values" if summary.study.resplit is None else "Corrected Welch p values"
-    return f"{text}; skewed: {', '.join(skewed) if skewed else 'none flagged'}. {beside} beside."
+    also_given = "Sign-flip and Welch p values" if summary.study.resplit is None else "Corrected Welch p values"
+    return f"{text}; skewed: {', '.join(skewed) if skewed else 'none flagged'}. {also_given} beside."
 
 
 def _pairing(summary: Summary) -> str:

@@ -231,12 +231,12 @@ def faults(values: Mapping[str, Any], explicit: bool = True) -> list[str]:
         >>> faults({"residul": False, "study": {"seeds": 0.5}})[0]
         "Unknown key 'residul': nothing reads it. Did you mean 'residual'?"
     """
-    known = {*top_settings(), "task", "model", "data", *SECTIONS}
+    allowed = {*top_settings(), "task", "model", "data", *SECTIONS}
     added = {*(values.get("ingredients") or {}), *_installed_ingredients()}
     messages = [
-        f"Unknown key '{key}': nothing reads it.{suggestion(str(key), known)}"
+        f"Unknown key '{key}': nothing reads it.{suggestion(str(key), allowed)}"
         for key in values
-        if key not in known and key not in added
+        if key not in allowed and key not in added
     ]
     # Null stands for the default of every key of a study.
     study = {key: value for key, value in (values.get("study") or {}).items() if value is not None}

@@ -258,8 +258,8 @@ class _Pen:
         self.stack(block.blocks, x + inset, top, width - 2 * inset)
         if block.times > 1:
             middle = y + height / 2
-            beside = any(abs(middle - one) < 0.1 for one in self.taken)
-            right = self.margin - (_SIZE_WIDTH if beside else 0.09)
+            is_taken = any(abs(middle - one) < 0.1 for one in self.taken)
+            right = self.margin - (_SIZE_WIDTH if is_taken else 0.09)
             self.write(right, middle, f"× {block.times}", ha="right", weight="bold", size=7)
 
     def branches(self, block: Branches, x: float, y: float, width: float) -> None:

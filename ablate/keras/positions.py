@@ -110,10 +110,10 @@ def _two_calls(graph: Graph, node: Node) -> tuple[np.ndarray, np.ndarray, np.nda
     if layer.sublayers and "pos" not in layer.kind.__name__.lower():
         return None
     shape = graph.shape(node.inputs[0])
-    known = _results.setdefault(layer, {})
-    if (shape,) not in known:
-        known[(shape,)] = _called(layer, node, shape)
-    return known[(shape,)]
+    results = _results.setdefault(layer, {})
+    if (shape,) not in results:
+        results[(shape,)] = _called(layer, node, shape)
+    return results[(shape,)]
 
 
 def _called(layer: LayerSpec, node: Node, shape: Shape) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:

@@ -107,7 +107,7 @@ def _arrays(key: str, path: Path) -> dict[str, Any]:
         if ending == ".npy":
             return {"x": np.load(path, allow_pickle=False)}
         if ending in (".h5", ".hdf5"):
-            import h5py  # type: ignore[import-untyped]
+            import h5py
 
             with h5py.File(path, "r") as file:
                 found: dict[str, Any] = {}

@@ -97,7 +97,8 @@ class ArrayBatches(_Batches, keras.utils.PyDataset):
         return labels if encoding.dtype is None else labels.astype(encoding.dtype)
 
     def _weights(self, rows: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
-        weights = self.pool.weights[rows].astype(np.float32) if self._by_example else None  # type: ignore[index]
+        by_example = self.pool.weights if self._by_example else None
+        weights = None if by_example is None else by_example[rows].astype(np.float32)
         if not self._by_class or self._dataset.class_weights is None:
             return weights
         table = _padded(self._dataset.class_weights)

@@ -146,11 +146,10 @@ def _pairs(key: str, root: Path, values: dict[str, Any]) -> list[tuple[Path, Pat
     if not root.is_dir():
         raise NetworkError(f"{key}: there is no such folder (looked from {Path.cwd()}).")
     suffix = values["mask_suffix"]
-    beside = suffix is not None
-    folder = (
-        root if beside and values["images"] == "images" and not (root / "images").is_dir() else root / values["images"]
-    )
-    mask_folder = folder if beside else root / values["masks"]
+    is_one_folder = suffix is not None
+    lacks_images = is_one_folder and values["images"] == "images" and not (root / "images").is_dir()
+    folder = root if lacks_images else root / values["images"]
+    mask_folder = folder if is_one_folder else root / values["masks"]
     missing = [str(one) for one in (folder, mask_folder) if not one.is_dir()]
     if missing:
         inside = sorted(one.name for one in root.iterdir())
@@ -160,7 +159,7 @@ def _pairs(key: str, root: Path, values: dict[str, Any]) -> list[tuple[Path, Pat
             "data.mask_suffix=_mask."
         )
     files, of_masks = picture_files(folder), picture_files(mask_folder)
-    if beside:
+    if is_one_folder:
         of_masks = [file for file in of_masks if file.stem.endswith(suffix)]
         taken = set(of_masks)
         files = [file for file in files if file not in taken]

@@ -153,8 +153,8 @@ def _read_split(
 def _fingerprint(builder: Any) -> str:
     """Of the version of a set and how many examples and bytes each of its files has."""
     # In the process that prepares a set its splits have names of a class of their own.
-    known = sorted(((str(name), split) for name, split in builder.info.splits.items()), key=lambda item: item[0])
-    splits = {name: [list(split.shard_lengths), split.num_bytes] for name, split in known}
+    items = sorted(((str(name), split) for name, split in builder.info.splits.items()), key=lambda item: item[0])
+    splits = {name: [list(split.shard_lengths), split.num_bytes] for name, split in items}
     return hashlib.blake2b(repr([builder.info.full_name, splits]).encode(), digest_size=6).hexdigest()
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from ablate.keras.models.decoder_maps import enlarged_to
 from ablate.keras.models.network import Network, integers
-from ablate.keras.models.places import enlarged_to
 from ablate.keras.models.signature import InputForm, ModelSignature
 
 

@@ -48,17 +48,17 @@ class MultiLabel(Task):
         from ablate.errors import NetworkError
         from ablate.keras.outputs import ending_of, last_operation
 
-        given, count = tuple(model.outputs[0].shape), dataset.classes
-        wanted = f'end it in Dense({count}, activation="sigmoid")'
-        if given != (None, count):
+        shape, count = tuple(model.outputs[0].shape), dataset.classes
+        advice = f'end it in Dense({count}, activation="sigmoid")'
+        if shape != (None, count):
             raise NetworkError(
-                f"Model '{model.name}' gives {given} in {last_operation(model)}; data set '{dataset.name}' has {count} "
-                f"classes, of which an example may have several: {wanted}."
+                f"Model '{model.name}' gives {shape} in {last_operation(model)}; data set '{dataset.name}' has {count} "
+                f"classes, of which an example may have several: {advice}."
             )
         if (ending := ending_of(model)) not in ("sigmoid", "linear"):
             raise NetworkError(
                 f"Model '{model.name}' ends in {last_operation(model)}, a {ending}, as if an example had one class; "
-                f"here it may have several: {wanted}, or for logits in Dense({count})."
+                f"here it may have several: {advice}, or for logits in Dense({count})."
             )
 
     def objective(

@@ -76,14 +76,14 @@ class Segmentation(Task):
         from ablate.errors import NetworkError
         from ablate.keras.outputs import ending_of, last_operation
 
-        given, wanted = tuple(model.outputs[0].shape), self.signature(dataset.pool).output_shape
+        shape, expected = tuple(model.outputs[0].shape), self.signature(dataset.pool).output_shape
         end = f"end it in {self.last_layer.format(classes=dataset.classes)}"
-        sides = zip(given[1:-1], wanted[:-1], strict=False)
-        fits = len(given) == len(wanted) + 1 and all(one in (None, size) for one, size in sides)
-        if not fits or given[-1] != dataset.classes:
+        sides = zip(shape[1:-1], expected[:-1], strict=False)
+        fits = len(shape) == len(expected) + 1 and all(one in (None, size) for one, size in sides)
+        if not fits or shape[-1] != dataset.classes:
             raise NetworkError(
-                f"Model '{model.name}' gives {given} in {last_operation(model)}; data set '{dataset.name}' needs "
-                f"{(None, *wanted)}, a number for each class at each of its {self.places}: {end}."
+                f"Model '{model.name}' gives {shape} in {last_operation(model)}; data set '{dataset.name}' needs "
+                f"{(None, *expected)}, a number for each class at each of its {self.places}: {end}."
             )
         if (ending := ending_of(model)) not in ("softmax", "linear", "other"):
             raise NetworkError(

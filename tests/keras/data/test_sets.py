@@ -87,3 +87,8 @@ def test_sets_may_be_typed_as_in_yaml(sets):
         assert values[0].key_or_group == "data"
     plain = with_quotes("data.sets=[{path: ~/my photos}, digits]")
     assert OverridesParser.create().parse_override(plain).value() == [{"path": "~/my photos"}, "digits"]
+
+
+def test_the_source_of_a_path_is_said_by_its_suffix():
+    chosen = levels([{"path": "a.npz"}, {"path": "photos"}, {"path": "b.csv", "target": "price"}])
+    assert [lines[0] for lines in chosen.values()] == ["data=arrays", "data=folder", "data=table"]
